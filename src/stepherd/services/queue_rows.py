@@ -79,8 +79,8 @@ def take(database: sqlite3.Connection, queue: str, most: int, visibility_seconds
     for number, identifier, body, attempts, sent, group in ready:
         receipt = f"{number}.{os.urandom(16).hex()}"
         database.execute(
-            "UPDATE messages SET claimed = ?, visible = ?, receipt = ?, attempts = attempts + 1 WHERE number = ?",
-            (now, now + visibility_seconds, receipt, number),
+            "UPDATE messages SET claimed = ?, visible = ?, receipt = ?, attempts = ? WHERE number = ?",
+            (now, now + visibility_seconds, receipt, attempts + 1, number),
         )
         sent_at = datetime.fromtimestamp(sent, UTC)
         messages.append(Message(identifier, body, receipt, attempts + 1, sent_at, group))

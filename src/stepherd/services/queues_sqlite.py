@@ -59,9 +59,10 @@ class SqliteQueue:
         with self._connection() as database:
             while True:
                 with _immediately(database):
+                    seen = _version(database)  # here, where nobody else can commit unseen
                     messages = queue_rows.take(database, self.name, max_messages, visibility_seconds)
                     due = queue_rows.next_due(database, self.name)
-                if messages or not _await_change(database, min(deadline, time.monotonic() + due), deadline):
+                if messages or not _await_change(database, seen, due, deadline):
                     return messages
 
     def extend(self, receipt: str, visibility_seconds: int) -> None:
@@ -113,12 +114,12 @@ def _immediately(database: sqlite3.Connection) -> Iterator[None]:
             database.execute("ROLLBACK")
 
 
-def _await_change(database: sqlite3.Connection, due: float, deadline: float) -> bool:
-    """Wait until another connection commits or ``due`` (monotonic); False when ``deadline`` has come."""
-    seen = _version(database)
+def _await_change(database: sqlite3.Connection, seen: int, due: float, deadline: float) -> bool:
+    """Wait until another connection commits or ``due`` seconds pass; False once ``deadline`` has come."""
+    until = min(deadline, time.monotonic() + due)
     pause = _SHORTEST_PAUSE
-    while (now := time.monotonic()) < due and _version(database) == seen:
-        time.sleep(min(pause, due - now))
+    while (now := time.monotonic()) < until and _version(database) == seen:
+        time.sleep(min(pause, until - now))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
     return time.monotonic() < deadline
 
