@@ -59,7 +59,7 @@ class Engine:
     def open(self, integrations: Mapping[str, Integration]) -> list[str]:
         """Begin work: reap what ended executions left, resume the running ones. Gives their ARNs."""
         self.integrations.update(integrations)
-        self.journal.on_dirty = lambda: asyncio.get_running_loop().call_soon(self._end_of_turn)
+        self.journal.on_dirty = self._await_end_of_turn
         for attempt in self.journal.orphans():
             self._reap(attempt)
         running = self.journal.executions(None, "RUNNING", None, -1)
@@ -86,6 +86,9 @@ class Engine:
         """Wait until everything that was told to stop has stopped."""
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
+
+    def _await_end_of_turn(self) -> None:
+        asyncio.get_running_loop().call_soon(self._end_of_turn)
 
     def _end_of_turn(self) -> None:
         try:
