@@ -95,7 +95,7 @@ def _states(fields: Fields, language: str) -> States:
         fields.wrong("The field 'States' must be an object with at least one state", "States")
         return States(start_at, {})
     holder = fields.inside(raw, "States")
-    states = {name: _state(name, Fields(value, f"{holder.path}/{name}", fields._problems), language)  # noqa: SLF001
+    states = {name: _state(name, Fields(value, f"{holder.path}/{name}", fields._problems), language)
               for name, value in raw.items()}  # fmt: skip
     if start_at not in states:
         fields.wrong(f"Missing 'StartAt' target: {start_at}", "StartAt", "MISSING_TRANSITION_TARGET")
@@ -111,7 +111,7 @@ def _check_targets(state: State, states: dict[str, State], path: str, fields: Fi
     for target in targets:
         if target and target not in states:
             problem = Problem(f"Missing 'Next' target: {target}", f"{path}/Next", "MISSING_TRANSITION_TARGET")
-            fields._problems.append(problem)  # noqa: SLF001
+            fields._problems.append(problem)
 
 
 def _state(name: str, fields: Fields, language: str) -> State:

@@ -258,7 +258,7 @@ class _Attempt:
         self._run.journal.save_attempt(attempt)
 
 
-class _owned:  # noqa: N801 - reads as the statement it is
+class _owned:
     """Run a coroutine as a task for the length of a block; on the way out it is cancelled and waited for."""
 
     def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
