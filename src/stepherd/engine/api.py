@@ -1,4 +1,4 @@
-"""The Step Functions API: each operation takes a request and gives an answer, as AWS's do (facts: histories 6)."""
+"""The Step Functions API: an operation takes a request and gives an answer, as AWS's do (facts: histories 6)."""
 
 from __future__ import annotations
 
@@ -220,7 +220,8 @@ class Api:
     def _described(self, e: Execution) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "executionArn": e.arn, "stateMachineArn": e.machine_arn, "name": e.name, "status": e.status,
-            "startDate": e.started, "input": e.input, "inputDetails": {"included": True}, "redriveCount": e.redrives,
+            "startDate": e.started, "input": e.input, "inputDetails": {"included": True},
+            "redriveCount": e.redrives,
         }  # fmt: skip
         optional = {"stopDate": e.stopped, "output": e.output, "error": e.error, "cause": e.cause}
         optional |= {"redriveDate": e.redriven, "traceHeader": e.trace_header}
@@ -354,7 +355,8 @@ def _describe_machine(m: Machine) -> dict[str, Any]:
     }
     return {
         "stateMachineArn": m.arn, "name": m.name, "status": "ACTIVE", "definition": m.definition,
-        "roleArn": m.role_arn, "type": "STANDARD", "creationDate": m.created, "revisionId": m.revision, **settings,
+        "roleArn": m.role_arn, "type": "STANDARD", "creationDate": m.created, "revisionId": m.revision,
+        **settings,
     }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class Tokens:
 
     @contextmanager
     def listen(self, attempt: Attempt) -> Iterator[asyncio.Future[Any]]:
-        """A future that gets the callback's output, or TaskError; an answer given earlier is there at once."""
+        """A future that gets the callback's output, or TaskError; at once when it was given earlier."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_seen)
         self._waiting[attempt.token] = (attempt, future)

@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Real time. Waiting uses the event loop's monotonic clock, so a jump of the wall clock changes nothing."""
+    """Real time. Waiting uses the loop's monotonic clock, so a jump of the wall clock changes nothing."""
 
     def time(self) -> float:
         """Wall time in seconds since the epoch."""

@@ -217,7 +217,7 @@ class Engine:
             self._give_up(error)
         except asyncio.CancelledError:
             pass  # Stopped, or the engine closes: what there is to say has been written.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not stay RUNNING
             self._fault(run, error)
         finally:
             del self._runs[run.execution.arn]

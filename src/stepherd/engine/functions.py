@@ -49,7 +49,7 @@ class _Worker:
 
     def __init__(self, function: Function, environment: Mapping[str, str], log: IO[bytes]) -> None:
         self.function = function
-        self._events: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._events: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
         self._init_error: str | None = None
         self._server = LoopbackServer(self._application)
@@ -116,6 +116,7 @@ class _Worker:
 
     async def close(self) -> None:
         """Kill the process and what it started."""
+        self._events.put_nowait(None)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._ended
@@ -138,7 +139,11 @@ class _Worker:
             await _respond(send, 202, b'{"status":"OK"}', [])
 
     async def _next(self, send: Any) -> None:
-        request, payload = await self._events.get()
+        event = await self._events.get()
+        if event is None:
+            await _respond(send, 410, b"", [])
+            return
+        request, payload = event
         deadline = int((time.time() + self.function.timeout) * 1000)
         headers = [
             (b"lambda-runtime-aws-request-id", request.encode()),

@@ -103,7 +103,7 @@ class Resolver:
         values = {key: self.value(item) for key, item in node.items()}
         return {key: item for key, item in values.items() if item is not NO_VALUE}
 
-    def _intrinsic(self, name: str, argument: Any) -> Any:
+    def _intrinsic(self, name: str, argument: Any) -> Any:  # noqa: PLR0911 - one per function
         match name:
             case "Ref":
                 return self._ref(argument)

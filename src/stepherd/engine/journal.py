@@ -48,7 +48,7 @@ _EXECUTION_COLUMNS = (
 
 
 class Journal:
-    """The file ``path``, opened for one engine. Raises DataError when it is corrupt, and leaves it as it is."""
+    """The file ``path``, opened for one engine. Raises DataError when it is corrupt, and leaves it alone."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -85,9 +85,8 @@ class Journal:
         # A commit survives the death of the process at once, and of the machine at the next checkpoint.
         connection.execute("PRAGMA synchronous=NORMAL")
         if new:
-            connection.executescript(
-                f"BEGIN;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_VERSION};COMMIT;"
-            )
+            identity = f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_VERSION};"
+            connection.executescript(f"BEGIN;{_SCHEMA}{identity}COMMIT;")
 
     def _check(self, connection: sqlite3.Connection) -> None:
         identity = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -102,13 +101,13 @@ class Journal:
     def _corrupt(self, reason: str) -> DataError:
         return DataError(
             f"The journal {self.path} cannot be read ({reason}); it is kept as it is.",
-            remedy=f"Move it away with 'mv {self.path} {self.path}.corrupt' to start afresh, or restore a copy.",
+            remedy=f"Restore a copy, or start afresh after 'mv {self.path} {self.path}.corrupt'.",
         )
 
     def _refused(self, reason: str) -> StorageError:
         return StorageError(
             f"The journal {self.path} cannot be written: {reason}.",
-            remedy="Free some space or choose another home with --home, then continue with 'stepherd resume'.",
+            remedy="Free some space or choose another --home, then continue with 'stepherd resume'.",
         )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> Exception:
@@ -243,7 +242,8 @@ class Journal:
             if value is not None:
                 where.append(clause)
                 parameters.append(value)
-        sql = f"SELECT {_EXECUTION_COLUMNS} FROM executions WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"  # noqa: S608
+        chosen = f"SELECT {_EXECUTION_COLUMNS} FROM executions WHERE {' AND '.join(where)}"  # noqa: S608
+        sql = f"{chosen} ORDER BY number DESC LIMIT ?"
         return [Execution(*row) for row in self._rows(sql, [*parameters, limit])]
 
     def events(
@@ -274,7 +274,8 @@ class Journal:
         return list(self._attempts(ended, ()))
 
     def _attempts(self, where: str, parameters: tuple[Any, ...]) -> Iterator[Attempt]:
-        sql = f"SELECT execution, event_id, token, waits, handle, answer, heartbeat, closed FROM attempts WHERE {where}"  # noqa: S608
+        columns = "execution, event_id, token, waits, handle, answer, heartbeat, closed"
+        sql = f"SELECT {columns} FROM attempts WHERE {where}"  # noqa: S608
         for number, event, token, waits, handle, answer, heartbeat, closed in self._rows(sql, parameters):
             said = None if answer is None else json.loads(answer)
             yield Attempt(

@@ -36,7 +36,7 @@ _PASSED_ON = (
 def base_environment(extra: tuple[str, ...] = ()) -> dict[str, str]:
     """What functions and tasks get of this process's environment: an allowlist, nothing else.
 
-    The folder of the user's own git and AWS configuration goes along by name, because a task's HOME is its own.
+    The user's own git and AWS configuration goes along by name, because a task's HOME is its own.
     """
     names = [*_PASSED_ON, *extra, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL_"))]
     passed = {name: os.environ[name] for name in names if name in os.environ}

@@ -32,7 +32,7 @@ class HomeLock:
         self._file: IO[bytes] | None = None
 
     def acquire(self) -> bool:
-        """Take the lock; False when another live engine has it. Raises StorageError when the home is unusable."""
+        """Take the lock; False when another live engine has it. Raises StorageError for an unusable home."""
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = (self._home / "engine.lock").open("ab")

@@ -26,7 +26,7 @@ MARKER = "STEPHERD_TASK"
 """The environment variable that tells a task's processes from all others."""
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
-( . /dev/fd/3; exec 3<&-; [ "$STEPHERD_READY" ] || kill -9 $$; unset STEPHERD_READY; exec "$@" )
+( . /dev/stdin; [ "$STEPHERD_READY" ] || kill -9 $$; unset STEPHERD_READY; exec "$@" </dev/null )
 code=$?
 echo "$code" >"$0.new" && mv "$0.new" "$0"
 exit "$code"
@@ -68,6 +68,7 @@ class LocalProcess:
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it, detached from this process's terminal and group. Raises OSError when it cannot be."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("home", "tmp", "work"):
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.folder / "exit").unlink(missing_ok=True)
@@ -85,22 +86,16 @@ class LocalProcess:
             pipe.write("STEPHERD_READY=1\n")
 
     def _spawn(self, argv: Sequence[str], environment_end: int, lock: int, log: int) -> None:
-        command = [
-            "/bin/sh",
-            "-c",
-            f"exec 3<&{environment_end}\n{_WRAPPER}",
-            str(self.folder / "exit"),
-            *argv,
-        ]
+        command = ["/bin/sh", "-c", _WRAPPER, str(self.folder / "exit"), *argv]
         self._process = subprocess.Popen(
             command,
             cwd=self.folder / "work",
             env={"PATH": interpreter_path(), MARKER: self.name},
-            stdin=subprocess.DEVNULL,
+            stdin=environment_end,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=[environment_end, lock],
+            pass_fds=[lock],
         )
 
     async def ended(self) -> int:

@@ -32,7 +32,8 @@ class ProcessRunner:
     ) -> str | None:
         """Start the command as a process of this machine."""
         if not argv or shutil.which(argv[0], path=interpreter_path()) is None:
-            return f"CannotStartContainerError: {argv[0] if argv else 'command'}: executable file not found in $PATH"
+            program = argv[0] if argv else "command"
+            return f"CannotStartContainerError: {program}: executable file not found in $PATH"
         try:
             process.start(argv, {"PATH": interpreter_path(), **environment})
         except OSError as error:

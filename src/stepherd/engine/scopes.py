@@ -17,8 +17,8 @@ __all__ = ["check_scopes"]
 def check_scopes(body: States, problems: list[Problem], outer: frozenset[str] = frozenset()) -> None:
     """Note a problem for each assignment to a name of an outer scope, and for state names used twice."""
     seen = _all_names(body)
-    for name in sorted({name for name in seen if seen.count(name) > 1}):
-        problems.append(Problem(f"The state name '{name}' is used more than once", "/States"))
+    twice = sorted({name for name in seen if seen.count(name) > 1})
+    problems += [Problem(f"The state name '{name}' is used more than once", "/States") for name in twice]
     _check(body, problems, outer)
 
 

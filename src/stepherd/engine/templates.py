@@ -25,7 +25,7 @@ class Template:
 
     __slots__ = ()
 
-    def evaluate(self, bindings: Bindings) -> Any:
+    def evaluate(self, bindings: Bindings) -> Any:  # noqa: ARG002
         """The field's value under these bindings."""
         raise AssertionError
 
@@ -44,7 +44,7 @@ class Literal(Template):
 
     value: Any
 
-    def evaluate(self, bindings: Bindings) -> Any:
+    def evaluate(self, bindings: Bindings) -> Any:  # noqa: ARG002
         """The value itself."""
         return self.value
 

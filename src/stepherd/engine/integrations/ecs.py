@@ -1,4 +1,4 @@
-"""``ecs:runTask``, plain, ``.sync`` and with a task token: tasks as processes, described as AWS describes them."""
+"""``ecs:runTask``, plain, ``.sync`` and with a task token: processes, described as AWS describes tasks."""
 
 from __future__ import annotations
 

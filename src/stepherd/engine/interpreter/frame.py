@@ -1,4 +1,4 @@
-"""A frame runs one ``States`` object: the machine's body, a branch, an iteration. A visit is one stay in a state."""
+"""A frame runs one ``States`` object: a machine's body, a branch, an iteration. A visit is a stay in a state."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Frame:
         self.visit: Visit | None = None
 
     def emit(self, kind: str, details: dict[str, Any] | None = None, *, advance: bool = True) -> int:
-        """Write an event of this frame, pointing at the chain's head, and move the head unless told not to."""
+        """Write an event that points at the chain's head, and move the head unless told not to."""
         number = self.run.recorder.emit(kind, details, self.head, self.path)
         if advance:
             self.head = number

@@ -96,7 +96,7 @@ class _Group:
         task = asyncio.ensure_future(self._run_child(index, child, document))
         self._running[task] = (index, child)
 
-    async def _run_child(self, index: int, child: Frame, document: Document) -> Document:
+    async def _run_child(self, index: int, child: Frame, document: Document) -> Document:  # noqa: ARG002
         return await self._visit.run.run_frame(child, document, self._visit.redriven_at)
 
     async def _collect(self) -> list[tuple[int, Frame]]:
@@ -105,7 +105,7 @@ class _Group:
         failures = [(task.exception(), task) for task in done if task.exception()]
         if failures:
             await self._fail(failures)
-        ended = sorted((self._running.pop(task) + (task,) for task in done), key=lambda item: item[1].head)
+        ended = sorted(((*self._running.pop(task), task) for task in done), key=lambda item: item[1].head)
         for index, _, task in ended:
             self._outputs[index] = task.result()
         return [(index, child) for index, child, _ in ended]

@@ -169,7 +169,7 @@ class ExecutionRun:
             if steps % _STATES_PER_TURN == 0:
                 await asyncio.sleep(0)
 
-    def _handle(self, visit: Visit) -> Transition | Coroutine[Any, Any, Transition]:
+    def _handle(self, visit: Visit) -> Transition | Coroutine[Any, Any, Transition]:  # noqa: PLR0911
         match visit.state:
             case TaskState() as state:
                 return run_task(visit, state)

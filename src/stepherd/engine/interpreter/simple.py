@@ -70,6 +70,7 @@ def _until(visit: Visit, state: WaitState) -> float:
     text = _string(visit, state.timestamp)
     moment = parse_timestamp(text)
     if moment is None:
-        words = f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+        form = "an ISO-8601 extended offset date-time format string"
+        words = f"The Timestamp field cannot be parsed as {form}: {text}"
         raise visit.evaluation_failed(EvaluationError(words, "Timestamp"))
     return moment
