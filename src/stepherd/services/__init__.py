@@ -17,11 +17,14 @@ imported when the first reference of that form is opened, so boto3 loads only wh
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stepherd.errors import UsageError
+from stepherd.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stepherd.services.notices import Notices
     from stepherd.services.queues import Queue
     from stepherd.services.store import Store
@@ -37,8 +40,8 @@ def open_store(reference: str) -> Store:
     """
     scheme, separator, _ = reference.partition("://")
     if separator and scheme == "s3":
-        from stepherd.services.store_s3 import S3Store
-
+        with _boto3_for("S3"):
+            from stepherd.services.store_s3 import S3Store
         return S3Store.open(reference)
     if separator and scheme != "file" and "/" not in scheme:
         raise UsageError(
@@ -64,8 +67,8 @@ def read_secret(reference: str) -> dict[str, str] | None:
         from stepherd.services.secrets_local import read_local_secret
 
         return read_local_secret(reference)
-    from stepherd.services.secrets_aws import read_aws_secret
-
+    with _boto3_for("Secrets Manager"):
+        from stepherd.services.secrets_aws import read_aws_secret
     return read_aws_secret(reference)
 
 
@@ -79,8 +82,8 @@ def open_notices(reference: str) -> Notices:
 
         return ConsoleNotices.open(reference)
     if reference.startswith("arn:") and reference.split(":")[2:3] == ["sns"]:
-        from stepherd.services.notices_sns import SnsNotices
-
+        with _boto3_for("SNS"):
+            from stepherd.services.notices_sns import SnsNotices
         return SnsNotices.open(reference)
     raise UsageError(
         f"No notices are served under {reference!r}.",
@@ -98,10 +101,24 @@ def open_queue(reference: str) -> Queue:
 
         return SqliteQueue.open(reference)
     if reference.startswith(("https://", "http://")):
-        from stepherd.services.queues_sqs import SqsQueue
-
+        with _boto3_for("SQS"):
+            from stepherd.services.queues_sqs import SqsQueue
         return SqsQueue.open(reference)
     raise UsageError(
         f"No queue is served under {reference!r}.",
         remedy="Name an SQS queue URL (https://sqs.…) or a local queue (sqlite:///path/of/file.db#name).",
     )
+
+
+@contextmanager
+def _boto3_for(service: str) -> Iterator[None]:
+    """Say how to install boto3 when the import inside the block finds that it is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in {"boto3", "botocore"}:
+            raise
+        raise ConfigurationError(
+            f"The reference is served by Amazon {service}, and boto3 is not installed.",
+            remedy="Run: pip install 'stepherd[aws]'",
+        ) from error

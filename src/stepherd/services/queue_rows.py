@@ -105,7 +105,7 @@ def hide(database: sqlite3.Connection, queue: str, receipt: str, visibility_seco
         (now, now + visibility_seconds, queue, _number(receipt), receipt),
     )
     if changed.rowcount == 0:
-        raise _expired()
+        raise ReceiptExpired
 
 
 def remove(database: sqlite3.Connection, queue: str, receipt: str) -> None:
@@ -116,16 +116,9 @@ def remove(database: sqlite3.Connection, queue: str, receipt: str) -> None:
     )
     left = "SELECT 1 FROM messages WHERE queue = ? AND number = ?"
     if changed.rowcount == 0 and database.execute(left, (queue, number)).fetchone():
-        raise _expired()
+        raise ReceiptExpired
 
 
 def _number(receipt: str) -> int:
     number, _, _ = receipt.partition(".")
     return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
-
-
-def _expired() -> ReceiptExpired:
-    return ReceiptExpired(
-        "The message was held for longer than its visibility time and is no longer this receiver's.",
-        remedy="Extend the visibility while working, or receive with a longer one.",
-    )

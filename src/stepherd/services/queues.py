@@ -33,6 +33,12 @@ MOST_VISIBILITY = 43_200
 class ReceiptExpired(NotFoundError):
     """The message was not deleted in time and belongs to whoever receives it next."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "The message was held for longer than its visibility time and is this receiver's no more.",
+            remedy="Extend the visibility while working, or receive with a longer one.",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
