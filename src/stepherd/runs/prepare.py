@@ -25,7 +25,7 @@ def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
 
     A second call with the same request returns what the first one did, whatever became of the
     instructions since. Raises the errors of ``check_whole_request``; CannotCreateError when the run id
-    belongs to another request; TemporaryError for what may pass. A failure is kept in the run folder for the report.
+    belongs to another request; TemporaryError for what may pass. A failure is kept for the report.
     """
     folder = run_folder(store, check_run_id(run_id))
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()

@@ -82,6 +82,19 @@ class Report:
         """The fields as report.json holds them."""
         return asdict(self)
 
+    def outline(self, folder: RunFolder) -> dict[str, Any]:
+        """The output of the execution: small whatever the run did, with the address of the whole."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "summary": self.summary,
+            "branch": self.branch,
+            "commit": self.commit,
+            "base_commit": self.base_commit,
+            "files_changed": self.totals.get("files", 0),
+            "report": folder.address_of(REPORT),
+        }
+
 
 def write_report(
     folder: RunFolder, run_id: str, *, started: str | None = None, failure: Mapping[str, Any] | None = None

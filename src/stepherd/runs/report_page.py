@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["render_report"]
 
 _MOST_FILES: Final = 200
-_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+_MARKDOWN: Final = re.compile(r"([\\`*{}\[\]<>#|~!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def render_report(report: Report, address: str) -> str:

@@ -132,13 +132,17 @@ def _reason(error: ValidationError) -> str:
     limit = error.validator_value
     reasons = {
         "type": f"it must be {_TYPES.get(str(limit), str(limit))}, not {_kind(error.instance)}",
-        "enum": f"'{_shown(error.instance)}' is not one of {', '.join(map(str, error.schema['enum']))}",
+        "enum": f"'{_shown(error.instance)}' is not one of {', '.join(_words(limit))}",
         "minimum": f"{_shown(error.instance)} is less than {limit}",
         "maximum": f"{_shown(error.instance)} is more than {limit}",
         "minLength": "it is empty",
         "maxLength": f"it is longer than {limit} characters",
     }
     return reasons[str(error.validator)]
+
+
+def _words(values: object) -> list[str]:
+    return [str(value) for value in values] if isinstance(values, list) else [str(values)]
 
 
 def _shown(value: object) -> str:

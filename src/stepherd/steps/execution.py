@@ -98,8 +98,8 @@ def _storage_error(error: OSError) -> StorageError:
 def _exit_code(result: Result) -> int:
     if result.error is None:
         return 0
-    kinds: list[type[StepherdError]] = [getattr(errors, name) for name in errors.__all__]
-    codes = {kind.category: kind.exit_code for kind in [*kinds, Interrupted]}
+    kinds: list[type[StepherdError]] = [Interrupted, *(getattr(errors, name) for name in errors.__all__)]
+    codes: dict[str, int] = {kind.category: kind.exit_code for kind in kinds}
     return codes.get(result.error.category, _FAILED)
 
 
