@@ -15,14 +15,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from stepherd.agents.fences import Block, blocks_of
+from stepherd.agents.patches import hunk_number, mended
 from stepherd.errors import DataError, StepherdError, StorageError
 
 __all__ = ["apply_instructions", "main"]
 
 _GIT: Final = ("git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "apply")
-_OPTIONS: Final = ("--recount", "--whitespace=nowarn", "--verbose", "-")
+_OPTIONS: Final = ("--whitespace=nowarn", "--verbose", "-")
 _FAILED_HUNK: Final = re.compile(r"error: patch failed: (?P<file>.+):(?P<line>\d+)$", re.MULTILINE)
-_HUNK: Final = re.compile(r"^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@", re.MULTILINE)
 _PATCH_SECONDS: Final = 120
 
 
@@ -95,7 +95,7 @@ def _patch(block: Block, workspace: Path) -> str:
     try:
         done = subprocess.run(
             [*_GIT, *_OPTIONS],
-            input=block.content.encode(),
+            input=mended(block.content).encode(),
             cwd=workspace,
             env=environment,
             capture_output=True,
@@ -121,17 +121,8 @@ def _reason(said: str, patch: str) -> str:
     if failed is None:
         errors = [line.removeprefix("error: ") for line in said.splitlines() if line.startswith("error: ")]
         return (errors or said.splitlines() or ["git apply said nothing"])[-1]
-    hunks = _HUNK.findall(_part_of(patch, failed["file"]))
-    number = hunks.index(failed["line"]) + 1 if failed["line"] in hunks else 0
+    number = hunk_number(patch, failed["file"], int(failed["line"]))
     return f"{failed['file']}, {f'hunk {number}' if number else 'hunk'} at line {failed['line']}"
-
-
-def _part_of(patch: str, file: str) -> str:
-    """The hunks of one file: from its +++ or --- line to the next file's."""
-    for part in re.split(r"^(?=--- )", patch, flags=re.MULTILINE):
-        if re.match(rf"--- (?:a/)?{re.escape(file)}\s", part):
-            return part
-    return patch
 
 
 def main(argv: list[str]) -> int:
