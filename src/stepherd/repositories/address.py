@@ -128,7 +128,7 @@ def _checked_user(text: str, parts: SplitResult, scheme: str) -> str:
         raise _refusal(
             text,
             "it holds a user name or password",
-            "Put the token in the secret that git_credentials names (docs/credentials.md), not in the address.",
+            "Put the token into the git credentials secret, and give the address without it.",
         )
     return f"{_ssh_user(text, parts.username or '')}@"
 
@@ -175,7 +175,10 @@ def _parse_file_url(text: str, allow_local: bool) -> Repository:
 def _parse_folder(text: str, path: str, allow_local: bool) -> Repository:
     if not allow_local:
         raise _refusal(text, "a folder cannot be reached from where the run happens")
-    folder = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow links
+    try:
+        folder = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() follows links
+    except RuntimeError:
+        raise _refusal(text, "there is no such user") from None
     if is_unsafe(str(folder)):
         raise _refusal(text, "it holds a control or invisible character")
     if not folder.exists():

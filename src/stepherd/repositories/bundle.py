@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from stepherd.errors import DataError, NotFoundError
+from stepherd.errors import DataError, NotFoundError, StorageError
+from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.git import Git
 from stepherd.repositories.refs import is_commit_id
 
@@ -55,21 +56,25 @@ def take_bundle(git: Git, path: Path, base: str) -> str:
         header = read_header(file)
         commit = _only_commit(header, base)
         os.lseek(file.fileno(), header.pack_offset, os.SEEK_SET)
-        git.run(
-            "Checking the bundle",
-            "index-pack",
-            "--stdin",
-            "--fix-thin",
-            "--strict",
-            f"--max-input-size={LARGEST_BUNDLE}",
-            stdin=file,
-        )
+        _index(git, file)
     parents = git.run("Reading the bundle", "rev-list", "--parents", "--max-count=1", commit, "--").split()[
         1:
     ]
     if parents != [base]:
         raise _bad(f"its commit does not stand on {base}")
     return commit
+
+
+def _index(git: Git, file: IO[bytes]) -> None:
+    doing = "Checking the bundle"
+    limit = f"--max-input-size={LARGEST_BUNDLE}"
+    finished = git.attempt(doing, "index-pack", "--stdin", "--fix-thin", "--strict", limit, stdin=file)
+    if finished.code != 0:
+        said = finished.err.decode("utf-8", "replace")
+        error = explain(doing, git.place, said, git.access.secrets)
+        if isinstance(error, StorageError):
+            raise error
+        raise _bad(f"its objects do not pass git's check ({server_words(said, git.access.secrets)})")
 
 
 def read_header(file: IO[bytes]) -> BundleHeader:

@@ -7,9 +7,9 @@ at the workspace as a plain tree of files. Whatever the agent committed on its w
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,9 @@ from stepherd.repositories.scan import (
     list_raw_changes,
     scan_changes,
 )
+from stepherd.repositories.scratch import private_folder
 
-__all__ = ["Changes", "FileChange", "record_changes"]
+__all__ = ["Changes", "FileChange", "copy_private", "record_changes"]
 
 _NESTED: Final = "it is a git repository inside the repository"
 _IDENTITY: Final = {
@@ -81,8 +82,9 @@ def record_changes(
         raise DataError("The base commit of the workspace is not a full commit id.")
     if not (private_git / "objects").is_dir():
         raise NotFoundError(f"There is no copy of the repository at {private_git}.")
-    with tempfile.TemporaryDirectory(prefix="record-", dir=scratch) as name:
-        private = Path(name)
+    if not workspace.is_dir() or workspace.is_symlink():
+        raise DataError(f"The workspace {workspace} is gone or is no folder.", remedy="Run the agent again.")
+    with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         _borrow(git, private_git, base_commit)
         return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle)
@@ -92,14 +94,9 @@ def _borrow(git: Git, private_git: Path, base_commit: str) -> None:
     create_repository(git, commit_id=base_commit)
     info = git.git_dir / "objects" / "info"
     info.mkdir(exist_ok=True)
-    (info / "alternates").write_text(f"{_quoted(private_git.absolute() / 'objects')}\n", encoding="utf-8")
+    (info / "alternates").write_bytes(os.fsencode(private_git.absolute() / "objects") + b"\n")
     # The base's parents are not there: git must know that, or it looks for them.
     (git.git_dir / "shallow").write_text(f"{base_commit}\n", encoding="ascii")
-
-
-def _quoted(path: Path) -> str:
-    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"' if text != str(path) or text.startswith(("#", '"')) else text
 
 
 def _record(git: Git, workspace: Path, base_commit: str, bundle: Path) -> Changes:
@@ -210,8 +207,14 @@ def _count_lines(git: Git, base: str, tree: str, raw: tuple[RawChange, ...]) -> 
             added, deleted, path = entry.split("\t", 2)
             counts[path] = (_number(added), _number(deleted))
     return tuple(
-        FileChange(change.path, change.status, *counts.get(change.path, (None, None))) for change in raw
+        FileChange(_shown(change.path), change.status, *counts.get(change.path, (None, None)))
+        for change in raw
     )
+
+
+def _shown(path: str) -> str:
+    """A path that every encoder takes: bytes that are no UTF-8 are replaced."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _number(text: str) -> int | None:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stepherd.errors import CannotCreateError, StepherdError, StorageError
+from stepherd.errors import CannotCreateError, StorageError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import Access, GitCredentials
 from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import Base, Remote, open_remote
+from stepherd.repositories.retries import PAUSES, retrying
 
 __all__ = ["CloneFacts", "clone"]
 
-_PAUSES: Final = (0.5, 3.0)
 # An agent that pushes by itself reads this in git's error.
 _NO_PUSH: Final = "/dev/null/stepherd-pushes-when-the-agent-is-done"
 
 
 @dataclass(frozen=True, slots=True)
 class CloneFacts:
-    """The commit that was checked out, the branch, tag or id that named it, and the remote's default branch."""
+    """The commit checked out, the branch, tag or id that named it, and the remote's default branch."""
 
     base_commit: str
     base_ref: str
@@ -40,7 +39,7 @@ def clone(
     credentials: GitCredentials,
     scratch: Path,
     limits: Limits | None = None,
-    pauses: Sequence[float] = _PAUSES,
+    pauses: Sequence[float] = PAUSES,
 ) -> CloneFacts:
     """Clone ``base`` (None: the default branch) into ``destination``, which must be absent or empty.
 
@@ -60,7 +59,7 @@ def clone(
             return _clone_once(remote, partial, base)
 
     try:
-        facts = _with_retries(attempt, pauses)
+        facts = retrying(attempt, pauses)
         if destination.exists():
             destination.rmdir()
         partial.rename(destination)
@@ -72,17 +71,6 @@ def clone(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return facts
-
-
-def _with_retries(attempt: Callable[[], CloneFacts], pauses: Sequence[float]) -> CloneFacts:
-    for pause in pauses:
-        try:
-            return attempt()
-        except StepherdError as error:
-            if not error.retryable:
-                raise
-        time.sleep(pause)
-    return attempt()
 
 
 def _clone_once(remote: Remote, folder: Path, base: str | None) -> CloneFacts:
@@ -112,12 +100,13 @@ def _create(git: Git, folder: Path, base: Base) -> None:
 
 def _check_out(git: Git, repository: Repository, base: Base) -> None:
     settings = [("remote.origin.url", repository.display), ("remote.origin.pushurl", _NO_PUSH)]
-    if base.ref is not None and base.ref.startswith("refs/heads/"):
+    ref = base.refs[0] if base.refs else ""
+    if ref.startswith("refs/heads/"):
         git.run("Naming the base", "update-ref", f"refs/remotes/origin/{base.name}", base.commit)
         settings += [
-            ("remote.origin.fetch", f"+{base.ref}:refs/remotes/origin/{base.name}"),
+            ("remote.origin.fetch", f"+{ref}:refs/remotes/origin/{base.name}"),
             (f"branch.{base.name}.remote", "origin"),
-            (f"branch.{base.name}.merge", base.ref),
+            (f"branch.{base.name}.merge", ref),
         ]
         place = ["-B", base.name, base.commit]
     else:

@@ -26,6 +26,7 @@ from stepherd.repositories.text import is_unsafe
 __all__ = ["Access", "GitCredentials", "Identity", "commit_identity", "prepare_access"]
 
 _KEYS: Final = ("token", "username", "ssh_key", "known_hosts", "name", "email")
+_SECRET_LINE: Final = 20  # shorter words of a key are its frame
 _DEFAULT_USERNAME: Final = "x-access-token"
 _SSH: Final = (
     "BatchMode=yes",
@@ -82,6 +83,13 @@ class GitCredentials:
         return cls(**found)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be in no message and no commit: the token, and the lines of the key."""
+        key = self.ssh_key or ""
+        lines = [line for line in key.split() if len(line) >= _SECRET_LINE]
+        return (*((self.token,) if self.token is not None else ()), *lines)
+
+    @property
     def own(self) -> bool:
         """Whether git's own credentials count: there is neither a token nor a key."""
         return self.token is None and self.ssh_key is None
@@ -92,7 +100,7 @@ _SHAPE: Final = 'Store it as JSON: {"token": "…"} or {"ssh_key": "…", "known
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What git gets for one remote: the one protocol, more environment, a configuration file, what to redact."""
+    """What git gets for one remote: its protocol, more environment, a configuration file, what to redact."""
 
     protocol: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -126,20 +134,22 @@ def prepare_access(repository: Repository, credentials: GitCredentials, private:
     if credentials.own:
         return _own_access(repository, private)
     if repository.kind in {"https", "http"} and credentials.token is not None:
-        return _token_access(repository, credentials.token, credentials.username, private)
+        return _token_access(repository, credentials, private)
     return Access(protocol=repository.kind)
 
 
-def _token_access(repository: Repository, token: str, username: str | None, private: Path) -> Access:
+def _token_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
     from urllib.parse import urlsplit
 
     answer = private / "credential"
-    _write_private(answer, f"username={username or _DEFAULT_USERNAME}\npassword={token}\n")
+    _write_private(
+        answer, f"username={credentials.username or _DEFAULT_USERNAME}\npassword={credentials.token}\n"
+    )
     parts = urlsplit(repository.url)
     helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(answer))}; }}; f'
     config = private / "gitconfig"
     _write_config(config, ((f"credential.{parts.scheme}://{parts.netloc}.helper", helper),))
-    return Access(protocol=repository.kind, config=config, secrets=(token,))
+    return Access(protocol=repository.kind, config=config, secrets=credentials.secrets)
 
 
 def _own_access(repository: Repository, private: Path) -> Access:
@@ -187,7 +197,7 @@ def _ssh_access(credentials: GitCredentials, private: Path) -> Access:
         options += ["StrictHostKeyChecking=accept-new", _quoted("UserKnownHostsFile", known)]
     command += ["-F", os.devnull, "-i", str(key)]
     environment = {"GIT_SSH_COMMAND": _ssh_command(command, [*options, *_SSH_WITH_KEY])}
-    return Access("ssh", environment, secrets=tuple(_long_lines(credentials.ssh_key)))
+    return Access("ssh", environment, secrets=credentials.secrets)
 
 
 def _ssh_command(command: list[str], options: list[str]) -> str:
@@ -201,10 +211,6 @@ def _quoted(option: str, *paths: Path) -> str:
 def _ended(text: str) -> str:
     body = text.replace("\r\n", "\n")
     return body if body.endswith("\n") or not body else body + "\n"
-
-
-def _long_lines(text: str) -> list[str]:
-    return [line for line in text.split() if len(line) >= 20]
 
 
 def _write_private(path: Path, text: str) -> None:

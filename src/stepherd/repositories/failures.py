@@ -108,7 +108,7 @@ _RULES: Final = (
         "Free some space, or point STEPHERD_HOME at another disk.",
     ),
     _rule(
-        r"could not resolve|couldn't connect|connection (refused|reset|timed out|closed)|timed out|no route to"
+        r"could not resolve|couldn't connect|connection (refused|reset|closed)|timed out|no route to"
         r"|network is unreachable|returned error: (5\d\d|429|408)|early EOF|hung up|RPC failed|SSL|TLS|gnutls"
         r"|certificate|unexpected disconnect|too slow|Empty reply|transfer closed|failed to connect",
         UnavailableError,

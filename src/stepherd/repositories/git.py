@@ -89,7 +89,7 @@ _OUTPUT_LIMIT: Final = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits in seconds: a silent HTTP transfer, one command that talks to a remote, any other command."""
+    """Time limits in seconds: a silent HTTP transfer, a command that talks to a remote, any other."""
 
     quiet_seconds: int = 60
     network_seconds: float = 1800.0
@@ -98,7 +98,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Git with one scratch folder (its working directory and HOME), one repository and one remote's access."""
+    """Git with one scratch folder (working directory and HOME), one repository, one remote's access."""
 
     scratch: Path
     git_dir: Path
@@ -137,7 +137,11 @@ class Git:
         environment: Mapping[str, str] | None = None,
         sink: Callable[[bytes], None] | None = None,
     ) -> Finished:
-        """Run ``git *arguments`` to its end, whatever its exit code. Time up: UnavailableError (network) or DataError."""
+        """Run ``git *arguments`` to its end, whatever its exit code.
+
+        Raises UnavailableError (``network``) or DataError when its time is up, DataError when it prints
+        too much, ConfigurationError when there is no git.
+        """
         with _as_file(stdin, self.scratch) as file:
             try:
                 return run_bounded(
@@ -205,7 +209,7 @@ class Git:
 
 
 def create_repository(git: Git, *, commit_id: str = "") -> None:
-    """Make ``git.git_dir`` an empty bare repository without template, in the object format of ``commit_id``."""
+    """Make ``git.git_dir`` an empty bare repository, without template, in ``commit_id``'s object format."""
     kind = "sha256" if len(commit_id) == 64 else "sha1"
     git.run(
         "Making a private copy",

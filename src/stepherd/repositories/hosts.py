@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final
 
 __all__ = ["is_loopback", "objection"]
@@ -33,26 +33,33 @@ _METADATA: Final = frozenset(
         "fd20:ce::254",
     }
 )
+_NAT64: Final = IPv6Network("64:ff9b::/96")
 _LOOPBACK: Final = frozenset({"localhost", "ip6-localhost", "ip6-loopback", "localhost.localdomain"})
 
 
 def objection(host: str, *, allow_loopback: bool) -> str | None:
     """Why ``host`` (a name or address, IPv6 without brackets) is refused, or None when it is acceptable."""
     name = host.lower().removesuffix(".")
-    if not name:
-        return "it names no host"
     if not name.isascii():
         return "the host holds letters outside ASCII, which can imitate another name; write it as xn--…"
     address = _address(name)
-    if address is None and (":" in name or not _NAME.fullmatch(name)):
-        return "the host is not a name or address"
-    if name in _METADATA or (address is not None and str(address) in _METADATA):
-        return "the host is a cloud's metadata service"
-    if address is not None and _is_special(address):
-        return "the host is a link-local or special address, where metadata and credentials services are"
-    if is_loopback(name) and not allow_loopback:
-        return "the host is this machine itself (set STEPHERD_ALLOW_LOOPBACK_REMOTES=1 to allow it)"
-    return None
+    rules = (
+        (not name, "it names no host"),
+        (
+            address is None and (":" in name or not _NAME.fullmatch(name)),
+            "the host is not a name or address",
+        ),
+        (name in _METADATA or str(address) in _METADATA, "the host is a cloud's metadata service"),
+        (
+            address is not None and _is_special(address),
+            "the host is a link-local or special address, where metadata and credentials services are",
+        ),
+        (
+            is_loopback(name) and not allow_loopback,
+            "the host is this machine itself (STEPHERD_ALLOW_LOOPBACK_REMOTES=1 would allow it)",
+        ),
+    )
+    return next((reason for broken, reason in rules if broken), None)
 
 
 def is_loopback(host: str) -> bool:
@@ -74,6 +81,8 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
             address = IPv6Address(name)
         except ValueError:
             return None
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFFFFFF)
         return address.ipv4_mapped or address.sixtofour or address
     try:
         # inet_aton reads what curl and the resolver read: 2852039166, 0xa9fea9fe, 169.254.43518.

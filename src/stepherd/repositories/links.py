@@ -10,6 +10,14 @@ from stepherd.repositories.address import Repository
 
 __all__ = ["compare_link"]
 
+# By the first label of the host, so that github.example.com and gitlab.example.com are known too.
+_FORGES: Final = {
+    "github": "/compare/{base}...{head}?expand=1",
+    "gitlab": "/-/compare/{base}...{head}",
+    "codeberg": "/compare/{base}...{head}",
+    "gitea": "/compare/{base}...{head}",
+    "forgejo": "/compare/{base}...{head}",
+}
 _CODECOMMIT: Final = re.compile(r"git-codecommit(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com")
 
 
@@ -18,18 +26,15 @@ def compare_link(repository: Repository, base_ref: str, branch: str) -> str | No
     host = (repository.host or "").lower()
     path = repository.path.removesuffix(".git")
     base, head = quote(base_ref, safe="/"), quote(branch, safe="/")
-    if host == "github.com" or host.startswith("github."):
-        return f"https://{host}/{path}/compare/{base}...{head}?expand=1"
-    if host == "gitlab.com" or host.startswith("gitlab."):
-        return f"https://{host}/{path}/-/compare/{base}...{head}"
+    first = host.split(".")[0]
     if host == "bitbucket.org":
         return f"https://{host}/{path}/branches/compare/{quote(branch, safe='')}%0D{quote(base_ref, safe='')}"
     if host in {"dev.azure.com", "ssh.dev.azure.com"} or host.endswith(".visualstudio.com"):
         return _azure(host, path, base_ref, branch)
     if match := _CODECOMMIT.fullmatch(host):
         return _codecommit(match[1], path, base, head)
-    if host == "codeberg.org" or host.startswith(("gitea.", "forgejo.", "codeberg.")):
-        return f"https://{host}/{path}/compare/{base}...{head}"
+    if first in _FORGES:
+        return f"https://{host}/{path}" + _FORGES[first].format(base=base, head=head)
     return None
 
 

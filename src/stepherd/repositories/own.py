@@ -70,7 +70,9 @@ def _sort(listing: str) -> OwnSettings:
     for entry in listing.split("\0"):
         if not entry:
             continue
-        key, _, value = entry.partition("\n")
+        key, separator, value = entry.partition("\n")
+        if not separator:
+            value = "true"  # a setting without '=' is a boolean
         if key in {"user.name", "user.email"}:
             identity[key] = value
         else:

@@ -17,7 +17,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def check_branch(name: str) -> str:
-    """``name`` when it can be a branch, without ``refs/heads/`` in front; UsageError with the reason otherwise."""
+    """``name`` when it can be a branch (without ``refs/heads/``); UsageError with the reason otherwise."""
     reason = _objection(name)
     if reason is None and name.startswith("refs/"):
         reason = "it starts with 'refs/': give the short name"
@@ -61,21 +61,17 @@ def is_commit_id(name: str) -> bool:
 
 
 def _objection(name: str) -> str | None:
-    if not name:
-        return "it is empty"
-    if is_unsafe(name):
-        return "it holds a control or invisible character"
-    if len(name.encode("utf-8", "replace")) > _LONGEST:
-        return f"it is longer than {_LONGEST} bytes"
-    if name.startswith("-"):
-        return "it starts with '-', as an option does"
-    if match := _FORBIDDEN.search(name):
-        return f"it holds '{match[0]}'"
-    for piece in ("..", "@{", "//"):
-        if piece in name:
-            return f"it holds '{piece}'"
-    if name == "@" or name[0] == "/" or name[-1] in "/.":
-        return "git allows neither '@' alone, '/' in front, nor '/' or '.' at the end"
-    if any(part.startswith(".") or part.lower().endswith(".lock") for part in name.split("/")):
-        return "a part of it starts with '.' or ends in '.lock'"
-    return None
+    parts = name.split("/")
+    rules = (
+        (not name, "it is empty"),
+        (is_unsafe(name), "it holds a control or invisible character"),
+        (len(name.encode("utf-8", "replace")) > _LONGEST, f"it is longer than {_LONGEST} bytes"),
+        (name.startswith("-"), "it starts with '-', as an option does"),
+        (bool(_FORBIDDEN.search(name)), "it holds a space or one of ~ ^ : ? * [ \\"),
+        (any(piece in name for piece in ("..", "@{", "//")), "it holds '..', '@{' or '//'"),
+        (name == "@" or name.startswith("/"), "it is '@' or starts with '/'"),
+        (name.endswith(("/", ".")), "it ends in '/' or '.'"),
+        (any(part.startswith(".") for part in parts), "a part of it starts with '.'"),
+        (any(part.lower().endswith(".lock") for part in parts), "a part of it ends in '.lock'"),
+    )
+    return next((reason for broken, reason in rules if broken), None)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepherd.errors import DataError, NotFoundError
+from stepherd.errors import DataError, InternalError, NotFoundError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import GitCredentials, prepare_access
 from stepherd.repositories.failures import CommitNotServed, RepositoryMoved
 from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.process import Finished
 from stepherd.repositories.refs import is_commit_id
+from stepherd.repositories.scratch import private_folder
 
-__all__ = ["Base", "Listing", "Remote", "open_remote"]
+__all__ = ["Base", "Listing", "Remote", "has_commit", "open_remote"]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a remote answered: where HEAD points, and the asked-for refs (full name → commit or tag object)."""
+    """What a remote answered: where HEAD points, and the asked-for refs (full name → object id)."""
 
     default_branch: str | None
     refs: Mapping[str, str]
@@ -38,16 +38,16 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base found on the remote: its commit, the name it was asked by, and the full ref (None: by id only)."""
+    """A base found on the remote: its commit, its short name, and full refs that may lead to it."""
 
     commit: str
     name: str
-    ref: str | None
+    refs: tuple[str, ...]
     default_branch: str | None
 
 
 class Remote:
-    """A remote repository. Methods raise the errors of ``failures``; their network work is bounded in time."""
+    """A remote repository. Methods raise the errors of ``failures`` and are bounded in time."""
 
     def __init__(self, repository: Repository, git: Git) -> None:
         self.repository = repository
@@ -74,44 +74,41 @@ class Remote:
         Raises NotFoundError when the remote has no such name or no commits at all. A commit id is taken
         as it is: whether the remote hands it out shows when it is fetched.
         """
-        if base is None or base == "HEAD" or is_commit_id(base):
-            listing = self.list()
-            return (
-                self._head_base(listing)
-                if base is None or not is_commit_id(base)
-                else Base(base, base, None, listing.default_branch)
-            )
+        if base is None or base == "HEAD":
+            return self._head_base(self.list())
+        if is_commit_id(base):
+            return Base(base, base, (), self.list().default_branch)
         names = [base] if base.startswith("refs/") else [f"refs/heads/{base}", f"refs/tags/{base}"]
         listing = self.list(*names, *(f"{name}^{{}}" for name in names))
         for name in names:
             commit = listing.refs.get(f"{name}^{{}}") or listing.refs.get(name)
             if commit is not None:
                 short = name.removeprefix("refs/heads/").removeprefix("refs/tags/")
-                return Base(commit, short, name, listing.default_branch)
+                return Base(commit, short, (name,), listing.default_branch)
         raise NotFoundError(
             f"The base '{base}' does not exist in {self.repository.display}.",
-            remedy=f"Give a branch, a tag or a full commit id; the default branch is '{listing.default_branch}'.",
+            remedy="Give a branch, a tag or a full commit id"
+            + (f"; the default branch is '{listing.default_branch}'." if listing.default_branch else "."),
         )
 
     def fetch_commit(self, git: Git, base: Base) -> None:
-        """Bring ``base.commit`` into the repository of ``git``, at depth 1 where the server hands it out by id."""
-        wanted = base.commit
-        attempts = [("--depth=1", wanted)]
-        if base.ref is not None:
-            attempts += [("--depth=1", base.ref), ("", base.ref)]
-        else:
-            attempts += [("", "+refs/heads/*:refs/fetched/*")]
-        for depth, refspec in attempts:
+        """Bring ``base.commit`` into the repository of ``git``.
+
+        At depth 1 where the server hands it out by its id; otherwise by the tips of ``base.refs``, and at
+        last with their whole history. Raises CommitNotServed when it is nowhere.
+        """
+        attempts = [(base.commit, True), *((ref, True) for ref in base.refs)]
+        attempts += [(ref, False) for ref in base.refs] or [("+refs/heads/*:refs/fetched/*", False)]
+        for refspec, shallow in attempts:
+            whole = ("--unshallow",) if (git.git_dir / "shallow").exists() else ()
             try:
-                self._fetch(
-                    git, refspec, *([depth] if depth else ["--unshallow"] if _is_shallow(git) else [])
-                )
-            except CommitNotServed:
-                continue
-            if has_commit(git, wanted):
+                self._fetch(git, refspec, *(("--depth=1",) if shallow else whole))
+            except (CommitNotServed, InternalError):
+                continue  # servers word this refusal as they like
+            if has_commit(git, base.commit):
                 return
         raise CommitNotServed(
-            f"The commit {wanted} does not exist in {self.repository.display}, or is no longer on a branch.",
+            f"The commit {base.commit} does not exist in {self.repository.display}, or is on no branch.",
             remedy="Give a branch, a tag or the full id of a commit that was pushed.",
         )
 
@@ -149,7 +146,7 @@ class Remote:
             )
         branch = listing.default_branch
         ref = f"refs/heads/{branch}" if branch else "HEAD"
-        return Base(listing.head, branch or "HEAD", ref, branch)
+        return Base(listing.head, branch or "HEAD", (ref,), branch)
 
     def _fetch(self, git: Git, refspec: str, *options: str) -> None:
         git.run(
@@ -173,8 +170,7 @@ def open_remote(
     repository: Repository, credentials: GitCredentials, scratch: Path, limits: Limits | None = None
 ) -> Iterator[Remote]:
     """Open ``repository``; what the credentials need on disk is under ``scratch`` until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="remote-", dir=scratch) as name:
-        private = Path(name)
+    with private_folder(scratch, "remote") as private:
         git = Git(
             scratch=private,
             git_dir=private / "none.git",
@@ -188,10 +184,6 @@ def open_remote(
 def has_commit(git: Git, commit: str) -> bool:
     """Whether the repository of ``git`` has ``commit`` with its whole tree's root."""
     return git.attempt("Looking for a commit", "cat-file", "-e", f"{commit}^{{tree}}").code == 0
-
-
-def _is_shallow(git: Git) -> bool:
-    return (git.git_dir / "shallow").exists()
 
 
 def _parse_listing(out: str, wanted: set[str]) -> Listing:

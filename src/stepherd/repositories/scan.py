@@ -7,7 +7,7 @@ cannot reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -45,12 +45,13 @@ class Finding:
     detail: str
 
     def __str__(self) -> str:
+        """Where and what, on one line."""
         where = clean_line(self.path, limit=200) + (f":{self.line}" if self.line is not None else "")
         return f"{where}: {self.detail}"
 
 
 class ChangesBlocked(DataError):
-    """The changes hold something that must not be pushed; ``findings`` says what and where, never the secret."""
+    """The changes hold what must not be pushed; ``findings`` says what and where, never the secret."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         shown = "; ".join(str(finding) for finding in findings[:5])
@@ -65,7 +66,7 @@ class ChangesBlocked(DataError):
 
 @dataclass(frozen=True, slots=True)
 class RawChange:
-    """One path of ``git diff-tree --raw``: its modes and object id after the change, and its status letter."""
+    """One path of ``git diff-tree --raw``: modes before and after, the new object's id, the status letter."""
 
     path: str
     old_mode: str
@@ -116,17 +117,25 @@ def _nested(added: list[RawChange]) -> list[Finding]:
 
 
 def _links(git: Git, added: list[RawChange]) -> list[Finding]:
-    findings: list[Finding] = []
-    for change in added:
-        if change.mode == _LINK:
-            target = git.run("Reading a link", "cat-file", "blob", change.object_id)
-            if leads_outside(change.path, target):
-                findings.append(
-                    Finding(
-                        change.path, None, "link outwards", "it is a symbolic link that leads out of the tree"
-                    )
-                )
-    return findings
+    links = [change for change in added if change.mode == _LINK]
+    return [
+        Finding(change.path, None, "link outwards", "it is a symbolic link that leads out of the tree")
+        for change, target in zip(links, _contents(git, links), strict=True)
+        if leads_outside(change.path, target)
+    ]
+
+
+def _contents(git: Git, changes: list[RawChange]) -> Iterator[str]:
+    """The contents of small blobs, asked for in one go (git-cat-file: a line with the size, then bytes)."""
+    if not changes:
+        return
+    question = "".join(f"{change.object_id}\n" for change in changes).encode()
+    rest = git.run("Reading links", "cat-file", "--batch=%(objectsize)", stdin=question) + "\n"
+    data = rest.encode("utf-8", "surrogateescape")
+    while data:
+        size, _, data = data.partition(b"\n")
+        yield data[: int(size)].decode("utf-8", "surrogateescape")
+        data = data[int(size) + 1 :]
 
 
 def leads_outside(path: str, target: str) -> bool:

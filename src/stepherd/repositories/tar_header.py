@@ -32,7 +32,7 @@ _OCTAL_MOST: Final = 8**11 - 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. ``name`` and ``target`` (of a link) are raw bytes; ``size`` and ``mtime`` in bytes and seconds."""
+    """One entry. ``name`` and ``target`` (of a link) are raw; ``size`` in bytes, ``mtime`` in seconds."""
 
     kind: Kind
     name: bytes

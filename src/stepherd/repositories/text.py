@@ -18,12 +18,12 @@ _SHORTEST_SECRET: Final = 4
 
 
 def is_unsafe(text: str) -> bool:
-    """Whether ``text`` holds control characters (also tab and newline) or invisible or bidirectional marks."""
+    """Whether ``text`` holds control characters (also tab and newline), invisible or bidirectional marks."""
     return bool(_UNSAFE.search(text)) or "\n" in text or "\t" in text
 
 
 def clean_text(text: str, *, limit: int = 4000) -> str:
-    """``text`` without escape sequences and invisible characters, newlines kept, cut to ``limit`` characters."""
+    """``text`` without escape sequences and invisible characters, newlines kept, at most ``limit`` long."""
     plain = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     plain = _UNSAFE.sub("", plain)
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"

@@ -148,7 +148,7 @@ class _Source:
 
 
 def _entries(source: _Source, limits: UnpackLimits) -> Iterator[Entry]:
-    """Entries with their long names and pax records applied. The caller reads a file's body before the next."""
+    """Entries with their long names and pax records applied. The caller reads a body before the next."""
     changes: dict[str, bytes | int] = {}
     for _ in range(limits.entries * 3 + 1):
         entry = decode_header(source.take(BLOCK))
@@ -230,7 +230,7 @@ class _Writer:
         for entry in self._links:
             self._make_folder(entry.name.rpartition(b"/")[0])
             try:
-                os.symlink(entry.target, self._at(entry.name))
+                os.symlink(entry.target, self._at(entry.name))  # noqa: PTH211 - bytes
             except FileExistsError:
                 raise _refused(entry.name, "it is there twice") from None
             except (ValueError, FileNotFoundError):

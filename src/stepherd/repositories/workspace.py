@@ -28,7 +28,7 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PackFacts:
-    """How much went into an archive: entries, bytes of files, and the paths left out (sockets, devices, pipes)."""
+    """What went into an archive: entries, bytes of files; and paths left out (sockets, devices, pipes)."""
 
     entries: int
     bytes: int
@@ -107,7 +107,7 @@ def _entry(path: bytes, name: bytes, facts: os.stat_result) -> Entry | None:
     if stat.S_ISDIR(facts.st_mode):
         return Entry("folder", name + b"/", mode, 0, mtime)
     if stat.S_ISLNK(facts.st_mode):
-        return Entry("link", name, 0o777, 0, mtime, os.readlink(path))
+        return Entry("link", name, 0o777, 0, mtime, os.readlink(path))  # noqa: PTH115 - bytes
     return None
 
 

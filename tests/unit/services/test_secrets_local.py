@@ -68,7 +68,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unset_variable_names_itself_and_the_way_to_set_it() -> None:
-    with pytest.raises(SecretNotFound, match="'NOT_SET_HERE'.*export NOT_SET_HERE"):
+    with pytest.raises(SecretNotFound, match=r"'NOT_SET_HERE'.*export NOT_SET_HERE"):
         read_secret("env:NOT_SET_HERE")
 
 
@@ -98,7 +98,9 @@ def test_a_reference_that_names_nothing_is_refused(reference: str) -> None:
         read_secret(reference)
 
 
-@pytest.mark.parametrize("token", ["ghp_0123456789abcdef", "glpat-x", '{"token": "x"}', "two words", "line\n"])
+@pytest.mark.parametrize(
+    "token", ["ghp_0123456789abcdef", "glpat-x", '{"token": "x"}', "two words", "line\n"]
+)
 def test_a_secret_given_in_place_of_a_reference_is_neither_sent_nor_shown(token: str) -> None:
     with pytest.raises(StepherdError) as caught:
         read_secret(token)
