@@ -59,7 +59,8 @@ _BAD_LOGIN = {
 _TRANSIENT = {
     "SlowDown", "Throttling", "ThrottlingException", "Throttled", "ThrottledException",
     "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "RequestTimeout",
-    "ServiceUnavailable", "InternalError", "InternalFailure", "InternalServiceError", "InternalErrorException", "OverLimit",
+    "ServiceUnavailable", "InternalError", "InternalFailure", "InternalServiceError",
+    "InternalErrorException", "OverLimit",
 }  # fmt: skip
 _ELSEWHERE = {
     "PermanentRedirect",

@@ -1,0 +1,22 @@
+"""Git made safe.
+
+    address      a repository's URL or path, judged before git sees it
+    refs         names of branches and other refs, judged likewise
+    credentials  a token or key for one remote, in files that live as long as one call
+    own          the credential helpers and identity of the person's own git configuration
+    process      one child process, bounded in time and output, killed with its whole group
+    git          git with a fixed configuration and an environment from an allowlist
+    failures     git's words turned into the error tree
+    remote       one remote, opened with its credentials: list, fetch, push
+    probe        does a remote answer, and does it have the base?
+    clone        a shallow workspace
+    changes      what an agent changed, as one commit in a bundle
+    bundle       the file that carries the changes from the agent to the push
+    scan         what must not be pushed: secrets, huge files, nested repositories, links outwards
+    push         from a bundle to a proven branch
+    message      commit messages and identities without surprises
+    links        where a forge shows the branch
+    workspace    a folder as a tar.zst archive and back
+
+Import from the modules: a step loads only what it needs.
+"""

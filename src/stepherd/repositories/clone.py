@@ -1,0 +1,116 @@
+"""A shallow workspace of one commit: no hooks, no template, no submodules, no filters, no tags."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stepherd.errors import CannotCreateError, StorageError
+from stepherd.repositories.address import Repository
+from stepherd.repositories.credentials import Access, GitCredentials
+from stepherd.repositories.git import Git, Limits
+from stepherd.repositories.refs import check_ref
+from stepherd.repositories.remote import Base, Remote, open_remote
+from stepherd.repositories.retries import PAUSES, retrying
+
+__all__ = ["CloneFacts", "clone"]
+
+# An agent that pushes by itself reads this in git's error.
+_NO_PUSH: Final = "/dev/null/stepherd-pushes-when-the-agent-is-done"
+
+
+@dataclass(frozen=True, slots=True)
+class CloneFacts:
+    """The commit checked out, the branch, tag or id that named it, and the remote's default branch."""
+
+    base_commit: str
+    base_ref: str
+    default_branch: str | None
+
+
+def clone(
+    repository: Repository,
+    destination: Path,
+    *,
+    base: str | None,
+    credentials: GitCredentials,
+    scratch: Path,
+    limits: Limits | None = None,
+    pauses: Sequence[float] = PAUSES,
+) -> CloneFacts:
+    """Clone ``base`` (None: the default branch) into ``destination``, which must be absent or empty.
+
+    A transfer that dies is tried again after each of ``pauses`` (seconds), every time into a clean folder;
+    ``destination`` appears only when it is whole. Raises the errors of ``failures``, and CannotCreateError
+    when ``destination`` holds something.
+    """
+    if destination.exists() and any(destination.iterdir()):
+        raise CannotCreateError(f"The folder {destination} is not empty.", remedy="Give a fresh folder.")
+    if base is not None:
+        check_ref(base)
+    partial = destination.with_name(destination.name + ".partial")
+
+    def attempt() -> CloneFacts:
+        shutil.rmtree(partial, ignore_errors=True)
+        with open_remote(repository, credentials, scratch, limits) as remote:
+            return _clone_once(remote, partial, base)
+
+    try:
+        facts = retrying(attempt, pauses)
+        if destination.exists():
+            destination.rmdir()
+        partial.rename(destination)
+    except OSError as error:
+        raise StorageError(
+            f"The workspace {destination} could not be written: {error.strerror}.",
+            remedy="Free some space, or point STEPHERD_HOME at another disk.",
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return facts
+
+
+def _clone_once(remote: Remote, folder: Path, base: str | None) -> CloneFacts:
+    found = remote.find_base(base)
+    git = remote.git.within(folder / ".git", folder)
+    _create(git, folder, found)
+    remote.fetch_commit(git, found)
+    # From here on git needs no remote: without access, nothing in the tree can make it reach for one.
+    local = Git(git.scratch, git.git_dir, folder, Access(), git.limits, git.place)
+    _check_out(local, remote.repository, found)
+    return CloneFacts(found.commit, found.name, found.default_branch)
+
+
+def _create(git: Git, folder: Path, base: Base) -> None:
+    kind = "sha256" if len(base.commit) == 64 else "sha1"
+    folder.mkdir(parents=True)
+    git.run(
+        "Making the workspace",
+        "init",
+        "--quiet",
+        "--template=",
+        "--initial-branch=stepherd-empty",
+        f"--object-format={kind}",
+        str(folder),
+    )
+
+
+def _check_out(git: Git, repository: Repository, base: Base) -> None:
+    settings = [("remote.origin.url", repository.display), ("remote.origin.pushurl", _NO_PUSH)]
+    ref = base.refs[0] if base.refs else ""
+    if ref.startswith("refs/heads/"):
+        git.run("Naming the base", "update-ref", f"refs/remotes/origin/{base.name}", base.commit)
+        settings += [
+            ("remote.origin.fetch", f"+{ref}:refs/remotes/origin/{base.name}"),
+            (f"branch.{base.name}.remote", "origin"),
+            (f"branch.{base.name}.merge", ref),
+        ]
+        place = ["-B", base.name, base.commit]
+    else:
+        place = ["--detach", base.commit]
+    for key, value in settings:
+        git.run("Describing the remote", "config", "--local", key, value)
+    git.run("Checking out", "checkout", "--quiet", "--force", "--no-recurse-submodules", *place, "--")

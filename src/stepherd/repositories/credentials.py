@@ -1,0 +1,232 @@
+"""Credentials for one remote, on disk only for as long as one call lasts.
+
+A token is kept in a file of mode 0600 inside a private folder; git gets it from a credential helper that is
+bound to the repository's own scheme, host and port, so no redirect and no other host can ask for it. It is
+never in an argument, a URL, the environment or a repository's configuration. An SSH key is such a file
+too; ssh runs with its own fixed options and without the person's ssh configuration.
+
+Without a token or key, git's own credentials count: the ssh agent and configuration, and the credential
+helpers of the person's git configuration (``own``).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from stepherd.errors import ConfigurationError, CredentialsError
+from stepherd.repositories.address import Repository
+from stepherd.repositories.own import OwnSettings, own_home, read_own_settings
+from stepherd.repositories.text import is_unsafe
+
+__all__ = ["Access", "GitCredentials", "Identity", "commit_identity", "prepare_access"]
+
+_KEYS: Final = ("token", "username", "ssh_key", "known_hosts", "name", "email")
+_SECRET_LINE: Final = 20  # shorter words of a key are its frame
+_DEFAULT_USERNAME: Final = "x-access-token"
+_SSH: Final = (
+    "BatchMode=yes",
+    "ConnectTimeout=20",
+    "ServerAliveInterval=15",
+    "ServerAliveCountMax=4",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "ControlMaster=no",
+    "UpdateHostKeys=no",
+)
+_SSH_WITH_KEY: Final = (
+    "IdentitiesOnly=yes",
+    "IdentityAgent=none",
+    "PreferredAuthentications=publickey",
+    "GlobalKnownHostsFile=/dev/null",
+    "ProxyCommand=none",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GitCredentials:
+    """The git credentials secret. ``token`` serves https, ``ssh_key`` ssh; name and email sign the commit."""
+
+    token: str | None = field(default=None, repr=False)
+    username: str | None = None
+    ssh_key: str | None = field(default=None, repr=False)
+    known_hosts: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+    @classmethod
+    def from_secret(cls, secret: Mapping[str, str] | None) -> GitCredentials:
+        """From the secret's JSON object; None means git's own credentials. Other keys are left alone.
+
+        Raises ConfigurationError when a value is no text or when a token or user name spans lines.
+        """
+        found = {key: secret.get(key) or None for key in _KEYS} if secret is not None else {}
+        for key, value in found.items():
+            if value is not None and not isinstance(value, str):
+                raise ConfigurationError(
+                    f"The git credentials secret's '{key}' is not a text.", remedy=_SHAPE
+                )
+        for key in ("token", "username"):
+            value = found.get(key)
+            if value is not None:
+                found[key] = value = value.strip()
+                if is_unsafe(value):
+                    raise ConfigurationError(
+                        f"The git credentials secret's '{key}' holds a control character.", remedy=_SHAPE
+                    )
+        return cls(**found)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be in no message and no commit: the token, and the lines of the key."""
+        key = self.ssh_key or ""
+        lines = [line for line in key.split() if len(line) >= _SECRET_LINE]
+        return (*((self.token,) if self.token is not None else ()), *lines)
+
+    @property
+    def own(self) -> bool:
+        """Whether git's own credentials count: there is neither a token nor a key."""
+        return self.token is None and self.ssh_key is None
+
+
+_SHAPE: Final = 'Store it as JSON: {"token": "…"} or {"ssh_key": "…", "known_hosts": "…"}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What git gets for one remote: its protocol, more environment, a configuration file, what to redact."""
+
+    protocol: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    config: Path | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a commit is by."""
+
+    name: str
+    email: str
+
+
+def commit_identity(credentials: GitCredentials, scratch: Path) -> Identity:
+    """The secret's name and email, else those of the person's git configuration, else Stepherd's own."""
+    own = OwnSettings()
+    if credentials.name is None or credentials.email is None:
+        own = read_own_settings(own_home(), scratch, os.environ.get("PATH", os.defpath))
+    return Identity(
+        name=credentials.name or own.name or "Stepherd",
+        email=credentials.email or own.email or "stepherd@localhost.invalid",
+    )
+
+
+def prepare_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
+    """Write what git needs into ``private`` (a folder of mode 0700 that the caller removes afterwards)."""
+    if repository.kind == "ssh":
+        return _ssh_access(credentials, private)
+    if credentials.own:
+        return _own_access(repository, private)
+    if repository.kind in {"https", "http"} and credentials.token is not None:
+        return _token_access(repository, credentials, private)
+    return Access(protocol=repository.kind)
+
+
+def _token_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
+    from urllib.parse import urlsplit
+
+    answer = private / "credential"
+    _write_private(
+        answer, f"username={credentials.username or _DEFAULT_USERNAME}\npassword={credentials.token}\n"
+    )
+    parts = urlsplit(repository.url)
+    helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(answer))}; }}; f'
+    config = private / "gitconfig"
+    _write_config(config, ((f"credential.{parts.scheme}://{parts.netloc}.helper", helper),))
+    return Access(protocol=repository.kind, config=config, secrets=credentials.secrets)
+
+
+def _own_access(repository: Repository, private: Path) -> Access:
+    home = own_home()
+    own = read_own_settings(home, private, os.environ.get("PATH", os.defpath))
+    config = private / "gitconfig"
+    _write_config(config, own.settings)
+    # Helpers look for their own files (gh, aws, a keyring) under the person's home.
+    return Access(protocol=repository.kind, environment=_of_person(home), config=config)
+
+
+def _of_person(home: Path) -> dict[str, str]:
+    names = (
+        "SSH_AUTH_SOCK",
+        "XDG_CONFIG_HOME",
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "USER",
+        "LOGNAME",
+    )
+    return {"HOME": str(home)} | {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def _ssh_access(credentials: GitCredentials, private: Path) -> Access:
+    options = [*_SSH]
+    command = ["ssh"]
+    known = private / "known_hosts"
+    _write_private(known, _ended(credentials.known_hosts or ""))
+    if credentials.known_hosts is not None:
+        options += ["StrictHostKeyChecking=yes", _quoted("UserKnownHostsFile", known)]
+    if credentials.own:
+        if credentials.known_hosts is None:
+            # ssh adds a new host's key to the first file alone: the person's own is read, never written.
+            theirs = own_home() / ".ssh" / "known_hosts"
+            options += ["StrictHostKeyChecking=accept-new", _quoted("UserKnownHostsFile", known, theirs)]
+        return Access("ssh", {"GIT_SSH_COMMAND": _ssh_command(command, options), **_of_person(own_home())})
+    if credentials.ssh_key is None:
+        raise CredentialsError(
+            "The repository is reached by SSH, but the git credentials secret holds no ssh_key.",
+            remedy="Add ssh_key to the secret, or give the repository's https:// address.",
+        )
+    key = private / "key"
+    _write_private(key, _ended(credentials.ssh_key))
+    if credentials.known_hosts is None:
+        options += ["StrictHostKeyChecking=accept-new", _quoted("UserKnownHostsFile", known)]
+    command += ["-F", os.devnull, "-i", str(key)]
+    environment = {"GIT_SSH_COMMAND": _ssh_command(command, [*options, *_SSH_WITH_KEY])}
+    return Access("ssh", environment, secrets=credentials.secrets)
+
+
+def _ssh_command(command: list[str], options: list[str]) -> str:
+    return shlex.join([*command, *(word for option in options for word in ("-o", option))])
+
+
+def _quoted(option: str, *paths: Path) -> str:
+    return f"{option}=" + " ".join(f'"{path}"' for path in paths)
+
+
+def _ended(text: str) -> str:
+    body = text.replace("\r\n", "\n")
+    return body if body.endswith("\n") or not body else body + "\n"
+
+
+def _write_private(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _write_config(path: Path, settings: tuple[tuple[str, str], ...]) -> None:
+    """A git configuration file (git-config: values in quotes, with backslash escapes)."""
+    lines: list[str] = []
+    for key, value in settings:
+        section, _, rest = key.partition(".")
+        middle, _, name = rest.rpartition(".")
+        escaped = middle.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'[{section} "{escaped}"]' if middle else f"[{section}]")
+        text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        lines.append(f'\t{name} = "{text}"')
+    _write_private(path, "".join(f"{line}\n" for line in lines))

@@ -1,0 +1,244 @@
+"""Git, run the same way everywhere: a fixed configuration, an allowlisted environment, bounds.
+
+Sources: git(1) on environment variables, git-config(1), gitprotocol-v2, and the attacks that were tried
+against it (docs: security). What an agent could write is never git's directory here, and nothing in the
+environment that Stepherd itself was started with reaches git but what is named below.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Final
+
+from stepherd.errors import ConfigurationError, DataError, UnavailableError
+from stepherd.repositories.credentials import Access
+from stepherd.repositories.failures import explain, server_words
+from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, run_bounded
+
+__all__ = ["Git", "Limits", "create_repository"]
+
+_PASSED_ON: Final = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+_FIXED: Final = {
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS_REQUIRE": "never",
+    "GCM_INTERACTIVE": "never",
+    "GIT_SSH_VARIANT": "ssh",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}
+_SETTINGS: Final = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.attributesFile": os.devnull,
+    "core.excludesFile": os.devnull,
+    "core.protectHFS": "true",
+    "core.protectNTFS": "true",
+    "core.quotePath": "false",
+    "core.logAllRefUpdates": "false",
+    "core.pager": "cat",
+    "core.autocrlf": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
+    "fetch.writeCommitGraph": "false",
+    "transfer.fsckObjects": "true",
+    "transfer.bundleURI": "false",
+    # Old histories carry these; they confuse nobody.
+    "fetch.fsck.zeroPaddedFilemode": "warn",
+    "fetch.fsck.missingSpaceBeforeDate": "warn",
+    "fetch.fsck.missingSpaceBeforeEmail": "warn",
+    "fetch.fsck.badTimezone": "warn",
+    # A redirect could carry the credentials' user to another host, or reach into the network.
+    "http.followRedirects": "false",
+    "http.lowSpeedLimit": "1000",
+    "push.followTags": "false",
+    "push.gpgSign": "false",
+    "push.recurseSubmodules": "no",
+    "commit.gpgSign": "false",
+    "advice.detachedHead": "false",
+    "diff.noprefix": "false",
+    "diff.mnemonicPrefix": "false",
+}
+_OUTPUT_LIMIT: Final = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Time limits in seconds: a silent HTTP transfer, a command that talks to a remote, any other."""
+
+    quiet_seconds: int = 60
+    network_seconds: float = 1800.0
+    local_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Git with one scratch folder (working directory and HOME), one repository, one remote's access."""
+
+    scratch: Path
+    git_dir: Path
+    work_tree: Path | None = None
+    access: Access = field(default_factory=Access)
+    limits: Limits = field(default_factory=Limits)
+    place: str = "the repository"
+
+    def run(
+        self,
+        doing: str,
+        *arguments: str,
+        stdin: bytes | IO[bytes] = b"",
+        network: bool = False,
+        environment: Mapping[str, str] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> str:
+        """Run ``git *arguments`` and return its stdout without the last newline. ``doing`` is for the error.
+
+        Raises what ``failures.explain`` makes of git's words, and what ``attempt`` raises.
+        """
+        finished = self.attempt(
+            doing, *arguments, stdin=stdin, network=network, environment=environment, sink=sink
+        )
+        if finished.code != 0:
+            said = (finished.err + b"\n" + finished.out[:4000]).decode("utf-8", "replace")
+            raise explain(doing, self.place, said, self.access.secrets)
+        return finished.out.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def attempt(
+        self,
+        doing: str,
+        *arguments: str,
+        stdin: bytes | IO[bytes] = b"",
+        network: bool = False,
+        environment: Mapping[str, str] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """Run ``git *arguments`` to its end, whatever its exit code.
+
+        Raises UnavailableError (``network``) or DataError when its time is up, DataError when it prints
+        too much, ConfigurationError when there is no git.
+        """
+        with _as_file(stdin, self.scratch) as file:
+            try:
+                return run_bounded(
+                    self._argv(arguments),
+                    environment=self._environment() | dict(environment or {}),
+                    folder=self.scratch,
+                    stdin=file,
+                    seconds=self.limits.network_seconds if network else self.limits.local_seconds,
+                    output_limit=_OUTPUT_LIMIT,
+                    sink=sink,
+                )
+            except FileNotFoundError:
+                raise ConfigurationError(
+                    "The program 'git' was not found on PATH.", remedy="Install git 2.39 or newer."
+                ) from None
+            except TimeExpired as error:
+                raise self._too_slow(doing, error, network) from None
+            except OutputTooLong as error:
+                raise DataError(
+                    f"{doing} of {self.place} was broken off: git printed {error}.",
+                    remedy="The repository or the change is too large for this.",
+                ) from None
+
+    def within(self, git_dir: Path, work_tree: Path | None = None) -> Git:
+        """The same git on another repository."""
+        return replace(self, git_dir=git_dir, work_tree=work_tree)
+
+    def _argv(self, arguments: tuple[str, ...]) -> list[str]:
+        settings = _SETTINGS | {
+            "http.lowSpeedTime": str(self.limits.quiet_seconds),
+            "protocol.allow": "never",
+        }
+        if self.access.protocol is not None:
+            settings[f"protocol.{self.access.protocol}.allow"] = "always"
+        words = ["git", "--no-pager", f"--git-dir={self.git_dir}"]
+        if self.work_tree is not None:
+            words.append(f"--work-tree={self.work_tree}")
+        for key, value in settings.items():
+            words += ["-c", f"{key}={value}"]
+        return [*words, *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        environment = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+        if "SSL_CERT_FILE" in environment:
+            environment["GIT_SSL_CAINFO"] = environment["SSL_CERT_FILE"]
+        if "SSL_CERT_DIR" in environment:
+            environment["GIT_SSL_CAPATH"] = environment["SSL_CERT_DIR"]
+        environment |= _FIXED | {
+            "PATH": _absolute_path(),
+            "HOME": str(self.scratch),
+            "TMPDIR": str(self.scratch),
+            "GIT_CONFIG_GLOBAL": str(self.access.config or os.devnull),
+            "GIT_ALLOW_PROTOCOL": self.access.protocol or "",
+        }
+        return environment | dict(self.access.environment)
+
+    def _too_slow(self, doing: str, error: TimeExpired, network: bool) -> UnavailableError | DataError:
+        words = server_words(error.err.decode("utf-8", "replace"), self.access.secrets)
+        message = f"{doing} of {self.place} was broken off after {error.seconds:g} s." + (
+            f" Git said: {words}" if words else ""
+        )
+        if network:
+            return UnavailableError(message, remedy="Check the network and the server, then try again.")
+        return DataError(message, remedy="The repository or the change is too large for this.")
+
+
+def create_repository(git: Git, *, commit_id: str = "") -> None:
+    """Make ``git.git_dir`` an empty bare repository, without template, in ``commit_id``'s object format."""
+    kind = "sha256" if len(commit_id) == 64 else "sha1"
+    git.run(
+        "Making a private copy",
+        "init",
+        "--quiet",
+        "--bare",
+        "--template=",
+        "--initial-branch=main",
+        f"--object-format={kind}",
+        str(git.git_dir),
+    )
+
+
+def _absolute_path() -> str:
+    """PATH without relative entries: git runs in folders whose content is not ours to vouch for."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if entry.startswith("/")) or os.defpath
+
+
+@contextmanager
+def _as_file(stdin: bytes | IO[bytes], scratch: Path) -> Iterator[IO[bytes]]:
+    if not isinstance(stdin, bytes):
+        yield stdin
+        return
+    if not stdin:
+        with Path(os.devnull).open("rb") as nothing:
+            yield nothing
+        return
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        file.write(stdin)
+        file.seek(0)
+        yield file

@@ -1,0 +1,157 @@
+"""One child process: bounded in time and output, and never outlived by anything that it started."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+__all__ = ["Finished", "OutputTooLong", "TimeExpired", "run_bounded"]
+
+_CHUNK: Final = 1 << 16
+_TURN_SECONDS: Final = 0.2
+_GRACE_SECONDS: Final = 2.0
+
+
+class TimeExpired(Exception):
+    """The process was killed because its time was up; ``err`` is what it had said."""
+
+    def __init__(self, seconds: float, err: bytes) -> None:
+        super().__init__(f"killed after {seconds:g} s")
+        self.seconds = seconds
+        self.err = err
+
+
+class OutputTooLong(Exception):
+    """The process was killed because it printed more than its limit of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A process that ended: its exit code (negative: signal), its output, and the last of its messages."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Takes the output of a process: all of stdout up to a limit, of stderr the last part."""
+
+    limit: int
+    sink: Callable[[bytes], None] | None
+    out: bytearray = field(default_factory=bytearray)
+    err: bytearray = field(default_factory=bytearray)
+
+    def take_out(self, chunk: bytes) -> None:
+        if self.sink is not None:
+            self.sink(chunk)
+            return
+        self.out += chunk
+        if len(self.out) > self.limit:
+            raise OutputTooLong(f"more than {self.limit} bytes")
+
+    def take_err(self, chunk: bytes) -> None:
+        self.err += chunk
+        if len(self.err) > _CHUNK:
+            del self.err[: len(self.err) - _CHUNK]
+
+
+def run_bounded(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    stdin: IO[bytes] | int,
+    seconds: float,
+    output_limit: int,
+    sink: Callable[[bytes], None] | None = None,
+) -> Finished:
+    """Run ``argv`` in its own process group and return when it ends.
+
+    ``seconds`` is measured on the monotonic clock. ``sink`` gets stdout as it comes, in pieces, and then
+    nothing is kept of it. Raises TimeExpired or OutputTooLong after the group was killed; FileNotFoundError
+    when the program is missing. Whatever is left of the group when the program ends is killed too.
+    """
+    child = subprocess.Popen(
+        argv,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        cwd=folder,
+        start_new_session=True,
+    )
+    collector = _Collector(output_limit, sink)
+    try:
+        _pump(child, collector, time.monotonic() + seconds, seconds)
+        code = child.wait(_GRACE_SECONDS)
+    finally:
+        _end_group(child)
+    return Finished(code, bytes(collector.out), bytes(collector.err))
+
+
+def _pump(child: subprocess.Popen[bytes], collector: _Collector, deadline: float, seconds: float) -> None:
+    """Read both pipes until they close, the program ends, or the time is up."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ, collector.take_out)
+        selector.register(child.stderr, selectors.EVENT_READ, collector.take_err)
+        while selector.get_map() or child.poll() is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeExpired(seconds, bytes(collector.err))
+            if not selector.get_map():
+                _wait(child, left)
+                continue
+            # The exit is looked at before the pipes: what the program wrote before it is then readable.
+            ended = child.poll() is not None
+            ready = selector.select(0 if ended else min(left, _TURN_SECONDS))
+            if ended and not ready:
+                return
+            _read_ready(selector, ready)
+
+
+def _wait(child: subprocess.Popen[bytes], left: float) -> None:
+    try:
+        child.wait(min(left, _TURN_SECONDS))
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _read_ready(selector: selectors.BaseSelector, ready: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
+    for key, _ in ready:
+        chunk = os.read(key.fd, _CHUNK)
+        if chunk:
+            key.data(chunk)
+        else:
+            selector.unregister(key.fileobj)
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        _signal_group(child.pid, signal.SIGTERM)
+        try:
+            child.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(child.pid, signal.SIGKILL)
+            child.wait()
+    _signal_group(child.pid, signal.SIGKILL)
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return  # nobody is left; macOS says "not permitted" of a group of zombies

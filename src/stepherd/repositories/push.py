@@ -1,0 +1,136 @@
+"""From an agent's bundle to a branch on the remote, proven.
+
+A fresh repository, the base by its id, the bundle checked object by object, one commit made from the
+bundle's tree with ``commit-tree`` (no checkout: no filter or attribute ever runs), a push of exactly that
+commit to exactly that branch, never by force, and then the remote is asked what it has (``delivery``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from stepherd.errors import DataError, UsageError
+from stepherd.repositories.address import Repository
+from stepherd.repositories.bundle import take_bundle
+from stepherd.repositories.credentials import Access, GitCredentials
+from stepherd.repositories.delivery import BranchTaken, Delivery, OneCommit, PushFacts
+from stepherd.repositories.git import Git, Limits, create_repository
+from stepherd.repositories.message import clean_email, clean_message, clean_name
+from stepherd.repositories.refs import check_branch, is_commit_id
+from stepherd.repositories.remote import Base, Listing, open_remote
+from stepherd.repositories.retries import PAUSES, retrying
+from stepherd.repositories.scan import ChangesBlocked, list_raw_changes, scan_changes
+from stepherd.repositories.scratch import private_folder
+
+__all__ = ["BranchTaken", "PushFacts", "push_bundle"]
+
+# When HEAD of the remote names no branch, these are protected in its place.
+_USUAL_DEFAULTS: Final = frozenset({"main", "master"})
+
+
+def push_bundle(
+    repository: Repository,
+    bundle: Path,
+    *,
+    base_commit: str,
+    base_ref: str,
+    branch: str,
+    message: str,
+    author_name: str,
+    author_email: str,
+    when: datetime,
+    credentials: GitCredentials,
+    scratch: Path,
+    allow_default_branch: bool = False,
+    run_id: str | None = None,
+    limits: Limits | None = None,
+    pauses: Sequence[float] = PAUSES,
+) -> PushFacts:
+    """Push the changes of ``bundle`` as one commit on ``base_commit`` to ``branch``.
+
+    ``when`` (aware) dates the commit: a second call with the same values makes the same commit, finds it on
+    the remote and reports it with ``created=False``. ``base_ref`` is where the base is looked for when the
+    remote does not hand out commits by id. With ``run_id`` the message gets a trailer, and a branch that
+    holds nothing but earlier commits of the same run is continued. Faults that may pass are tried again
+    after each of ``pauses`` (seconds).
+
+    Raises UsageError for the default branch without ``allow_default_branch``, BranchTaken when the branch
+    holds something else, ChangesBlocked, PushRejected, CredentialsError, UnavailableError and the other
+    errors of ``failures``; ProtocolError when the remote took the push but does not have the commit.
+    """
+    check_branch(branch)
+    if not is_commit_id(base_commit):
+        raise DataError("The base commit of the changes is not a full commit id.")
+    with (
+        private_folder(scratch, "push") as private,
+        open_remote(repository, credentials, private, limits) as remote,
+    ):
+        git = remote.git.within(private / "push.git")
+        local = Git(git.scratch, git.git_dir, None, Access(secrets=git.access.secrets), git.limits, git.place)
+        create_repository(local, commit_id=base_commit)
+        listing = retrying(lambda: remote.list(*_branch_refs(branch)), pauses)
+        _check_default(listing, branch, allow_default_branch)
+        _check_room(listing, branch)
+        retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
+        commit = OneCommit(
+            tree=_checked_tree(local, bundle, base_commit, credentials),
+            base=base_commit,
+            message=clean_message(message, fallback="Changes by Stepherd", run_id=run_id),
+            environment=_signature(author_name, author_email, when),
+            run_id=run_id,
+        )
+        return Delivery(remote, git, local, branch, commit).deliver(listing, pauses)
+
+
+def _branch_refs(branch: str) -> tuple[str, ...]:
+    """The refs to ask for: the branch, and every branch whose name would have to be a folder for it."""
+    parts = branch.split("/")
+    return tuple(f"refs/heads/{'/'.join(parts[: count + 1])}" for count in range(len(parts)))
+
+
+def _check_default(listing: Listing, branch: str, allowed: bool) -> None:
+    default = listing.default_branch
+    if not allowed and (branch == default or (default is None and branch in _USUAL_DEFAULTS)):
+        raise UsageError(
+            f"'{branch}' is the repository's default branch; Stepherd does not push there by itself.",
+            remedy="Give another --branch, or allow it by name.",
+        )
+
+
+def _check_room(listing: Listing, branch: str) -> None:
+    for ref in _branch_refs(branch)[:-1]:
+        if ref in listing.refs:
+            name = ref.removeprefix("refs/heads/")
+            raise BranchTaken(
+                f"The branch '{branch}' cannot be made: the remote has a branch '{name}', and git keeps "
+                "no branch below another.",
+                remedy=f"Give another --branch, or rename '{name}'.",
+            )
+
+
+def _base(commit: str, name: str) -> Base:
+    if is_commit_id(name):
+        return Base(commit, name, (), None)
+    if name == "HEAD" or name.startswith("refs/"):
+        return Base(commit, name, (name,), None)
+    return Base(commit, name, (f"refs/heads/{name}", f"refs/tags/{name}"), None)
+
+
+def _checked_tree(git: Git, bundle: Path, base: str, credentials: GitCredentials) -> str:
+    changes = take_bundle(git, bundle, base)
+    tree = git.run("Reading the changes", "rev-parse", "--verify", "--end-of-options", f"{changes}^{{tree}}")
+    raw = list_raw_changes(git, base, tree)
+    if not raw:
+        raise DataError("The bundle changes nothing.", remedy="There is nothing to push.")
+    findings = scan_changes(git, base, tree, raw, known_secrets=credentials.secrets)
+    if findings:
+        raise ChangesBlocked(findings)
+    return tree
+
+
+def _signature(name: str, email: str, when: datetime) -> dict[str, str]:
+    who = {"NAME": clean_name(name), "EMAIL": clean_email(email), "DATE": f"@{int(when.timestamp())} +0000"}
+    return {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in who.items()}

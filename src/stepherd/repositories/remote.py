@@ -1,0 +1,201 @@
+"""One remote, opened with its credentials for as long as a ``with`` block lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepherd.errors import DataError, InternalError, NotFoundError
+from stepherd.repositories.address import Repository
+from stepherd.repositories.credentials import GitCredentials, prepare_access
+from stepherd.repositories.failures import CommitNotServed, RepositoryMoved
+from stepherd.repositories.git import Git, Limits
+from stepherd.repositories.process import Finished
+from stepherd.repositories.refs import is_commit_id
+from stepherd.repositories.scratch import private_folder
+
+__all__ = ["Base", "Listing", "Remote", "has_commit", "open_remote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a remote answered: where HEAD points, and the asked-for refs (full name → object id)."""
+
+    default_branch: str | None
+    refs: Mapping[str, str]
+
+    @property
+    def head(self) -> str | None:
+        """The commit at HEAD; None in a repository without commits."""
+        return self.refs.get("HEAD")
+
+    def branch(self, name: str) -> str | None:
+        """The tip of a branch, None when it does not exist."""
+        return self.refs.get(f"refs/heads/{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base found on the remote: its commit, its short name, and full refs that may lead to it."""
+
+    commit: str
+    name: str
+    refs: tuple[str, ...]
+    default_branch: str | None
+
+
+class Remote:
+    """A remote repository. Methods raise the errors of ``failures`` and are bounded in time."""
+
+    def __init__(self, repository: Repository, git: Git) -> None:
+        self.repository = repository
+        self.git = git
+        self.url = repository.url
+
+    def list(self, *refs: str) -> Listing:
+        """Read HEAD and the named refs (full names).
+
+        Redirects are not followed, so the one that forges answer to an address without ``.git`` is tried
+        here, on the same host.
+        """
+        try:
+            return self._list(refs)
+        except RepositoryMoved:
+            if self.repository.kind not in {"https", "http"} or self.url.endswith(".git"):
+                raise
+            self.url = self.url.rstrip("/") + ".git"
+            return self._list(refs)
+
+    def find_base(self, base: str | None) -> Base:
+        """The commit that ``base`` (a branch, tag, full id or full ref; None: HEAD) stands for.
+
+        Raises NotFoundError when the remote has no such name or no commits at all. A commit id is taken
+        as it is: whether the remote hands it out shows when it is fetched.
+        """
+        if base is None or base == "HEAD":
+            return self._head_base(self.list())
+        if is_commit_id(base):
+            return Base(base, base, (), self.list().default_branch)
+        names = [base] if base.startswith("refs/") else [f"refs/heads/{base}", f"refs/tags/{base}"]
+        listing = self.list(*names, *(f"{name}^{{}}" for name in names))
+        for name in names:
+            commit = listing.refs.get(f"{name}^{{}}") or listing.refs.get(name)
+            if commit is not None:
+                short = name.removeprefix("refs/heads/").removeprefix("refs/tags/")
+                return Base(commit, short, (name,), listing.default_branch)
+        raise NotFoundError(
+            f"The base '{base}' does not exist in {self.repository.display}.",
+            remedy="Give a branch, a tag or a full commit id"
+            + (f"; the default branch is '{listing.default_branch}'." if listing.default_branch else "."),
+        )
+
+    def fetch_commit(self, git: Git, base: Base) -> None:
+        """Bring ``base.commit`` into the repository of ``git``.
+
+        At depth 1 where the server hands it out by its id; otherwise by the tips of ``base.refs``, and at
+        last with their whole history. Raises CommitNotServed when it is nowhere.
+        """
+        attempts = [(base.commit, True), *((ref, True) for ref in base.refs)]
+        attempts += [(ref, False) for ref in base.refs] or [("+refs/heads/*:refs/fetched/*", False)]
+        for refspec, shallow in attempts:
+            whole = ("--unshallow",) if (git.git_dir / "shallow").exists() else ()
+            try:
+                self._fetch(git, refspec, *(("--depth=1",) if shallow else whole))
+            except (CommitNotServed, InternalError):
+                continue  # servers word this refusal as they like
+            if has_commit(git, base.commit):
+                return
+        raise CommitNotServed(
+            f"The commit {base.commit} does not exist in {self.repository.display}, or is on no branch.",
+            remedy="Give a branch, a tag or the full id of a commit that was pushed.",
+        )
+
+    def fetch_history(self, git: Git, commit: str, depth: int) -> None:
+        """Bring ``commit`` and its ancestors, ``depth`` commits in all."""
+        self._fetch(git, commit, f"--depth={depth}")
+
+    def push(self, git: Git, commit: str, branch: str) -> Finished:
+        """Push ``commit`` to ``branch``, never by force. The caller judges the outcome."""
+        return git.attempt(
+            "Pushing",
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--no-follow-tags",
+            "--no-signed",
+            "--recurse-submodules=no",
+            "--",
+            self.url,
+            f"{commit}:refs/heads/{branch}",
+            network=True,
+        )
+
+    def _list(self, refs: tuple[str, ...]) -> Listing:
+        out = self.git.run(
+            "Reading the branches", "ls-remote", "--symref", "--", self.url, "HEAD", *refs, network=True
+        )
+        return _parse_listing(out, {"HEAD", *refs})
+
+    def _head_base(self, listing: Listing) -> Base:
+        if listing.head is None:
+            raise NotFoundError(
+                f"{self.repository.display} has no commits yet.",
+                remedy="Push a first commit (a README will do) and try again.",
+            )
+        branch = listing.default_branch
+        ref = f"refs/heads/{branch}" if branch else "HEAD"
+        return Base(listing.head, branch or "HEAD", (ref,), branch)
+
+    def _fetch(self, git: Git, refspec: str, *options: str) -> None:
+        git.run(
+            "Fetching",
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            "--no-write-fetch-head",
+            *options,
+            "--",
+            self.url,
+            refspec,
+            network=True,
+        )
+
+
+@contextmanager
+def open_remote(
+    repository: Repository, credentials: GitCredentials, scratch: Path, limits: Limits | None = None
+) -> Iterator[Remote]:
+    """Open ``repository``; what the credentials need on disk is under ``scratch`` until the block ends."""
+    with private_folder(scratch, "remote") as private:
+        git = Git(
+            scratch=private,
+            git_dir=private / "none.git",
+            access=prepare_access(repository, credentials, private),
+            limits=limits or Limits(),
+            place=repository.display,
+        )
+        yield Remote(repository, git)
+
+
+def has_commit(git: Git, commit: str) -> bool:
+    """Whether the repository of ``git`` has ``commit`` with its whole tree's root."""
+    return git.attempt("Looking for a commit", "cat-file", "-e", f"{commit}^{{tree}}").code == 0
+
+
+def _parse_listing(out: str, wanted: set[str]) -> Listing:
+    refs: dict[str, str] = {}
+    default: str | None = None
+    for line in out.splitlines():
+        value, _, name = line.partition("\t")
+        if value.startswith("ref: ") and name == "HEAD":
+            target = value.removeprefix("ref: ")
+            default = target.removeprefix("refs/heads/") if target.startswith("refs/heads/") else None
+        elif name in wanted:
+            if not is_commit_id(value):
+                raise DataError("The remote's answer holds something that is no object id.")
+            refs[name] = value
+    return Listing(default, refs)

@@ -1,0 +1,252 @@
+"""What must not be pushed: secrets, huge files, nested repositories, links that point outside (faults 76).
+
+It runs twice: where the changes are recorded, for an early report, and before the push, where the agent
+cannot reach.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from stepherd.errors import DataError
+from stepherd.repositories.git import Git
+from stepherd.repositories.secret_patterns import SecretPatterns
+from stepherd.repositories.text import clean_line
+
+__all__ = [
+    "LARGEST_FILE",
+    "ChangesBlocked",
+    "Finding",
+    "RawChange",
+    "list_raw_changes",
+    "scan_changes",
+]
+
+LARGEST_FILE: Final = 100 * 1000 * 1000  # bytes; GitHub refuses above 100 MB
+_MOST_FINDINGS: Final = 100
+_HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_LONGEST_LINE: Final = 1 << 20
+_ESCAPES: Final = {b"n": b"\n", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"r": b"\r", b"v": b"\v"}
+_LINK, _NESTED = "120000", "160000"
+
+What = Literal["secret", "too large", "nested repository", "link outwards", "forbidden name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that blocks a push. ``line`` counts from 1; None when it is about the whole file."""
+
+    path: str
+    line: int | None
+    what: What
+    detail: str
+
+    def __str__(self) -> str:
+        """Where and what, on one line."""
+        where = clean_line(self.path, limit=200) + (f":{self.line}" if self.line is not None else "")
+        return f"{where}: {self.detail}"
+
+
+class ChangesBlocked(DataError):
+    """The changes hold what must not be pushed; ``findings`` says what and where, never the secret."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        shown = "; ".join(str(finding) for finding in findings[:5])
+        more = f"; and {len(findings) - 5} more" if len(findings) > 5 else ""
+        super().__init__(
+            f"The changes are not pushed: {shown}{more}.",
+            remedy="The work is kept in the run's bundle. Fix the instructions so that these files stay out "
+            "(or are ignored by git), and run again; a secret that was real should be replaced.",
+        )
+        self.findings = findings
+
+
+@dataclass(frozen=True, slots=True)
+class RawChange:
+    """One path of ``git diff-tree --raw``: modes before and after, the new object's id, the status letter."""
+
+    path: str
+    old_mode: str
+    mode: str
+    object_id: str
+    status: str
+
+
+def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
+    """The paths that differ between two trees, without rename detection."""
+    out = git.run(
+        "Comparing",
+        "diff-tree",
+        "-r",
+        "-z",
+        "--raw",
+        "--no-renames",
+        "--no-abbrev",
+        "--end-of-options",
+        base,
+        tree,
+    )
+    fields = out.split("\0")
+    changes: list[RawChange] = []
+    for head, path in zip(fields[0::2], fields[1::2], strict=False):
+        old_mode, mode, _, object_id, status = head.removeprefix(":").split(" ")
+        changes.append(RawChange(path, old_mode, mode, object_id, status[0]))
+    return tuple(changes)
+
+
+def scan_changes(
+    git: Git, base: str, tree: str, changes: Iterable[RawChange], *, known_secrets: Iterable[str] = ()
+) -> tuple[Finding, ...]:
+    """Judge everything that ``tree`` has more than ``base``. Deletions are never judged."""
+    added = [change for change in changes if change.status != "D"]
+    findings = [*_nested(added), *_links(git, added), *_large(git, added)]
+    if added:
+        findings += _secrets(git, base, tree, SecretPatterns(known_secrets))
+    return tuple(findings[:_MOST_FINDINGS])
+
+
+def _nested(added: list[RawChange]) -> list[Finding]:
+    return [
+        Finding(change.path, None, "nested repository", "it is a git repository inside the repository")
+        for change in added
+        if change.mode == _NESTED
+    ]
+
+
+def _links(git: Git, added: list[RawChange]) -> list[Finding]:
+    links = [change for change in added if change.mode == _LINK]
+    return [
+        Finding(change.path, None, "link outwards", "it is a symbolic link that leads out of the tree")
+        for change, target in zip(links, _contents(git, links), strict=True)
+        if leads_outside(change.path, target)
+    ]
+
+
+def _contents(git: Git, changes: list[RawChange]) -> Iterator[str]:
+    """The contents of small blobs, asked for in one go (git-cat-file: a line with the size, then bytes)."""
+    if not changes:
+        return
+    question = "".join(f"{change.object_id}\n" for change in changes).encode()
+    rest = git.run("Reading links", "cat-file", "--batch=%(objectsize)", stdin=question) + "\n"
+    data = rest.encode("utf-8", "surrogateescape")
+    while data:
+        size, _, data = data.partition(b"\n")
+        yield data[: int(size)].decode("utf-8", "surrogateescape")
+        data = data[int(size) + 1 :]
+
+
+def leads_outside(path: str, target: str) -> bool:
+    """Whether a link at ``path`` to ``target`` leaves the tree, enters ``.git``, or hides where it goes.
+
+    A '..' after a name is refused: the name may itself be a link, and then the way is another than it reads.
+    """
+    if target.startswith("/") or "\\" in target:
+        return True
+    parts = [part for part in target.split("/") if part not in {"", "."}]
+    climbs = 0
+    while climbs < len(parts) and parts[climbs] == "..":
+        climbs += 1
+    rest = parts[climbs:]
+    return climbs > path.count("/") or ".." in rest or any(part.lower() == ".git" for part in rest)
+
+
+def _large(git: Git, added: list[RawChange]) -> list[Finding]:
+    blobs = [change for change in added if change.mode not in {_NESTED, _LINK}]
+    if not blobs:
+        return []
+    question = "".join(f"{change.object_id}\n" for change in blobs).encode()
+    sizes = git.run("Measuring files", "cat-file", "--batch-check=%(objectsize)", stdin=question).split("\n")
+    return [
+        Finding(change.path, None, "too large", f"its {int(size) / 1e6:.0f} MB are more than 100 MB")
+        for change, size in zip(blobs, sizes, strict=True)
+        if int(size) > LARGEST_FILE
+    ]
+
+
+def _secrets(git: Git, base: str, tree: str, patterns: SecretPatterns) -> list[Finding]:
+    reader = _DiffReader(patterns)
+    git.run(
+        "Scanning",
+        "diff-tree",
+        "-r",
+        "-p",
+        "--unified=0",
+        "--text",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--end-of-options",
+        base,
+        tree,
+        sink=reader.feed,
+    )
+    reader.end()
+    return reader.findings
+
+
+@dataclass(slots=True)
+class _DiffReader:
+    """Reads a unified diff in pieces and looks at every added line. A line is looked at up to 1 MiB."""
+
+    patterns: SecretPatterns
+    findings: list[Finding] = field(default_factory=list)
+    _rest: bytes = b""
+    _path: str = ""
+    _line: int = 0
+    _removed_left: int = 0
+    _added_left: int = 0
+
+    def feed(self, chunk: bytes) -> None:
+        lines = (self._rest + chunk).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > _LONGEST_LINE:
+            self._judge(self._rest)
+            self._rest = self._rest[:1] + self._rest[-512:]
+        for line in lines:
+            self._take(line)
+
+    def end(self) -> None:
+        if self._rest:
+            self._take(self._rest)
+
+    def _take(self, line: bytes) -> None:
+        if self._removed_left and line.startswith(b"-"):
+            self._removed_left -= 1
+        elif self._added_left and line.startswith(b"+"):
+            self._judge(line)
+            self._added_left -= 1
+            self._line += 1
+        elif match := _HUNK.match(line):
+            self._removed_left = int(match[1] or 1)
+            self._line = int(match[2])
+            self._added_left = int(match[3] or 1)
+        elif line.startswith(b"+++ "):
+            self._path = _path_of(line[4:])
+
+    def _judge(self, line: bytes) -> None:
+        if not self._added_left or not line.startswith(b"+") or len(self.findings) >= _MOST_FINDINGS:
+            return
+        kind = self.patterns.kind_of(line[1:])
+        if kind is not None:
+            finding = Finding(self._path, self._line, "secret", f"it holds what looks like {kind}")
+            if finding not in self.findings[-1:]:
+                self.findings.append(finding)
+
+
+def _path_of(name: bytes) -> str:
+    """The path in a ``+++`` line: git quotes odd names as C does, and puts a tab behind names with spaces."""
+    name = name.removesuffix(b"\t")
+    if name.startswith(b'"') and name.endswith(b'"'):
+        name = re.sub(rb"\\([0-7]{3}|.)", _unescape, name[1:-1])
+    return name.removeprefix(b"b/").decode("utf-8", "surrogateescape")
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    letter = match[1]
+    return bytes([int(letter, 8) & 0xFF]) if len(letter) == 3 else _ESCAPES.get(letter, letter)
