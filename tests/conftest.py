@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
-def need(program: str) -> str:
-    """The path of a program; without it the test is skipped, or fails where everything is required."""
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if found:
-        return found
-    if os.environ.get("STEPHERD_REQUIRE_ALL") == "1":
-        pytest.fail(f"{program} is missing, and STEPHERD_REQUIRE_ALL=1 lets nothing be skipped")
-    pytest.skip(f"{program} is not installed")
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], str]:
+    """Gives a program's path by its name; without it the test is skipped, or fails where all is required."""
+
+    def find(program: str) -> str:
+        found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        if found:
+            return found
+        if os.environ.get("STEPHERD_REQUIRE_ALL") == "1":
+            pytest.fail(f"{program} is missing, and STEPHERD_REQUIRE_ALL=1 lets nothing be skipped")
+        pytest.skip(f"{program} is not installed")
+
+    return find
