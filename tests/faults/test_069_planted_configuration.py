@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.origin import Origin, Run, files_below, git
 
+from stepherd.errors import DataError
+
 HOOKS = (
     "pre-push",
     "pre-commit",
@@ -158,3 +160,26 @@ def test_a_dot_git_that_became_something_else_does_not_matter(tmp_path: Path, wh
         (run.workspace / ".git").write_text("gitdir: /etc\n")
     assert [file.path for file in run.record().files] == ["work.txt"]
     assert run.push().created
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", "git~1", "..", ".gitmodules"])
+def test_a_forged_bundle_with_a_tree_that_git_refuses_is_not_pushed(tmp_path: Path, name: str) -> None:
+    """The agent writes the bundle's bytes where it likes: the push checks every object itself."""
+    origin = Origin.create(tmp_path / "origin")
+    run = Run(tmp_path / "run", origin.repository)
+    facts = run.clone()
+    blob = git(run.workspace, "hash-object", "-w", "--stdin", stdin=b"[core]\n\tfsmonitor = x\n")
+    line = f"120000 blob {blob}\t{name}\n" if name == ".gitmodules" else f"100644 blob {blob}\t{name}\n"
+    tree = git(run.workspace, "mktree", stdin=line.encode())
+    commit = git(run.workspace, "commit-tree", "-p", facts.base_commit, "-m", "x", tree)
+    git(run.workspace, "update-ref", "refs/stepherd/changes", commit)
+    git(
+        run.workspace,
+        "bundle",
+        "create",
+        str(run.bundle),
+        f"{facts.base_commit}..refs/stepherd/changes",
+    )
+    with pytest.raises(DataError, match="do not pass git's check"):
+        run.push()
+    assert set(origin.refs()) == {"refs/heads/main"}

@@ -77,3 +77,12 @@ def test_a_yes_without_the_commit_is_a_protocol_error(tmp_path: Path) -> None:
     run.work()
     with pytest.raises(ProtocolError, match="accepted the push"):
         run.push()
+
+
+def test_without_a_run_id_the_same_commit_is_still_known_again(tmp_path: Path) -> None:
+    origin = Origin.create(tmp_path / "origin")
+    run = Run(tmp_path / "run", origin.repository)
+    run.work()
+    first = run.push(run_id=None)
+    again = run.push(run_id=None)
+    assert (again.commit, again.created) == (first.commit, False)
