@@ -80,6 +80,7 @@ def test_only_credentials_trusted_folders_and_the_identity_are_taken_from_the_pe
 def test_settings_survive_the_way_through_the_private_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    key = "credential.https://h.example/a.b.helper"
     awkward = '!f() { printf "a\\\\b%s\\n" "$1"; }; f # ; "x"'
     home = tmp_path / "home"
     home.mkdir()
@@ -101,7 +102,7 @@ def test_settings_survive_the_way_through_the_private_file(
     access = prepare_access(https, GitCredentials(), private)
     assert access.config is not None
     shown = subprocess.run(
-        ["git", "config", "--file", str(access.config), "credential.https://h.example/a.b.helper"],
+        ["git", "config", "--file", str(access.config), key],
         check=True,
         capture_output=True,
         text=True,

@@ -25,7 +25,7 @@ from stepherd.repositories.failures import CommitNotServed, RepositoryMoved, exp
         ("fatal: unable to access 'u': The requested URL returned error: 301", RepositoryMoved),
         ("ssh: connect to host h port 22: Connection refused", UnavailableError),
         (
-            "fetch-pack: unexpected disconnect while reading sideband packet\nfatal: early EOF",
+            "fetch-pack: unexpected disconnect while reading sideband\nfatal: early EOF",
             UnavailableError,
         ),
         ("remote: Repository not found.\nfatal: repository 'u' not found", NotFoundError),

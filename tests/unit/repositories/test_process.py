@@ -68,7 +68,7 @@ def test_a_group_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> Non
     assert gone_soon(int((tmp_path / "pid").read_text()))
 
 
-def test_a_child_left_behind_with_the_pipes_open_does_not_hold_up_and_does_not_survive(
+def test_a_child_left_behind_with_open_pipes_does_not_hold_up_and_does_not_survive(
     tmp_path: Path,
 ) -> None:
     started = time.monotonic()
