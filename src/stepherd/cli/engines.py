@@ -42,8 +42,12 @@ def local_call(api: Api) -> Call:
 
 def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> LocalEngine:
     """An engine of this application on a home; not yet acquired, not yet open."""
+    from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine
+
+    # Agents run as this user, and this environment may hold the secret of env:NAME.
+    hide_this_process()
 
     parameters = {
         "StoreUri": (home / "store").as_uri(),

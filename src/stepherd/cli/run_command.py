@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,16 +72,26 @@ def command(home: Path | None, as_json: bool, detach: bool, name: str | None, **
 def _request(command_line: str | None, timeout: int | None, **given: Any) -> dict[str, Any]:
     fields = {**given, "command": command_line, "timeout_seconds": timeout}
     request = {name: value for name, value in fields.items() if value is not None}
-    request["instructions"] = _absolute(request["instructions"])
-    if "repo" in request:
+    if "://" not in request["instructions"] and request["instructions"]:
+        request["instructions"] = _absolute(request["instructions"])
+    if "repo" in request and Path(request["repo"]).expanduser().exists():
         request["repo"] = _absolute(request["repo"])
+    credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
+    if credentials:
+        # With the request, because the engine that carries it may have been started elsewhere.
+        request["git_credentials"] = _absolute_secret(credentials)
     return request
 
 
-def _absolute(reference: str) -> str:
-    """A path as seen from the task's folder; anything that is no existing path stays as it is."""
-    path = Path(reference).expanduser()
-    return str(path.resolve()) if path.exists() else reference
+def _absolute(path: str) -> str:
+    """A path as seen from here: a task has a folder of its own."""
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay, and it need not exist
+
+
+def _absolute_secret(reference: str) -> str:
+    form, _, place = reference.partition(":")
+    is_path = form == "file" and place and not place.startswith("//")
+    return f"file:{_absolute(place)}" if is_path else reference
 
 
 def _check(run_id: str, request: dict[str, Any], home: Path) -> None:
@@ -92,16 +103,10 @@ def _check(run_id: str, request: dict[str, Any], home: Path) -> None:
     from stepherd.services import read_secret
 
     checked, _ = check_whole_request(run_id, request)
-    credentials = GitCredentials.from_secret(read_secret(checked.git_credentials or _default_credentials()))
+    credentials = GitCredentials.from_secret(read_secret(checked.git_credentials or ""))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
         probe(parse_repository(checked.repo), credentials, Path(scratch), checked.base)
-
-
-def _default_credentials() -> str:
-    import os
-
-    return os.environ.get("GIT_CREDENTIALS_SECRET_ID", "")
 
 
 def _start(run_id: str, request: dict[str, Any]) -> dict[str, Any]:

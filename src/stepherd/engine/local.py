@@ -46,7 +46,8 @@ def base_environment(extra: tuple[str, ...] = ()) -> dict[str, str]:
         passed.setdefault("AWS_CONFIG_FILE", os.environ.get("AWS_CONFIG_FILE", f"{home}/.aws/config"))
         shared = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", f"{home}/.aws/credentials")
         passed.setdefault("AWS_SHARED_CREDENTIALS_FILE", shared)
-    passed.setdefault("AWS_DEFAULT_REGION", passed.get("AWS_REGION", REGION))
+    if "AWS_REGION" in passed:  # Not made up where it is not set: the profile may have another.
+        passed.setdefault("AWS_DEFAULT_REGION", passed["AWS_REGION"])
     return passed
 
 

@@ -131,6 +131,7 @@ def _machine_facts(request: Request, folder: RunFolder) -> dict[str, Any]:
         "agent": request.agent,
         "login": {"needed": get_agent(request.agent).needs_login},
         "push": request.push,
+        "git_credentials": request.git_credentials or "",
         "timeout_seconds": request.timeout_seconds,
         "agent_task_seconds": request.agent_task_seconds,
     }

@@ -1,10 +1,12 @@
 """boto3 clients for the AWS forms. Nothing else in the package imports boto3.
 
-Region, profile and endpoints (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_S3, …) are boto3's own to read.
+Profile and endpoints (AWS_PROFILE, AWS_ENDPOINT_URL_S3, …) are boto3's own to read. So is the region, but for
+AWS_REGION, which every other SDK reads: it counts where boto3 finds none.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import boto3.session
@@ -29,6 +31,8 @@ def new_client(service: str, *, region: str | None = None) -> Any:
         user_agent_extra="stepherd",
     )
     try:
-        return boto3.session.Session().client(service, region_name=region, config=config)
+        session = boto3.session.Session()
+        region = region or session.region_name or os.environ.get("AWS_REGION")
+        return session.client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise aws_error(error, f"the service {service}") from error

@@ -49,6 +49,7 @@ def test_defaults_are_filled_in(store: Store, asked: Path) -> None:
         "agent": "command",
         "login": {"needed": False},
         "push": "branch",
+        "git_credentials": "",
         "timeout_seconds": 3600,
         "agent_task_seconds": 4500,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 import uuid
@@ -23,6 +24,8 @@ __all__ = ["Container", "EcsIntegration", "TaskDefinition"]
 
 _OVERRIDE_LIMIT = 8192
 """Container overrides of one RunTask, in characters [docs]."""
+_REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+"""A secret reference to a variable of the process that runs the task: here, of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,15 @@ class EcsIntegration:
         folder: Path,
         environment: Mapping[str, str],
         runner: Runner | None = None,
+        own: Mapping[str, str] = os.environ,
     ) -> None:
+        """``environment`` goes to every container; of ``own`` each gets the variables that it refers to."""
         self._definitions = {
             key: d for d in definitions for key in (d.arn, d.family, d.arn.rsplit(":", 1)[0])
         }
         self._folder = folder
         self._environment = environment
+        self._own = own
         self._runner = runner or ProcessRunner()
 
     # -- the contract ------------------------------------------------------------------------------
@@ -151,7 +157,13 @@ class EcsIntegration:
         override = next((o for o in _overrides(call.parameters) if o.get("Name") == container.name), {})
         argv = [str(word) for word in override.get("Command") or container.command]
         extra = {str(pair["Name"]): str(pair["Value"]) for pair in override.get("Environment", [])}
-        return argv, {**self._environment, **container.environment, **extra}
+        declared = {**container.environment, **extra}
+        return argv, {**self._environment, **self._referred(declared), **declared}
+
+    def _referred(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """The variables that values such as ``env:NAME`` refer to: a secret goes to who names it alone."""
+        names = [match[1] for value in declared.values() if (match := _REFERENCE.fullmatch(value))]
+        return {name: self._own[name] for name in names if name in self._own}
 
     def _task_folder(self, attempt: Attempt) -> Path:
         return self._folder / str(attempt.handle["task"])

@@ -1,0 +1,137 @@
+"""What must hold after every run, whatever happened to it (faults.md): asked of the system, not of Stepherd."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zstandard
+
+if TYPE_CHECKING:
+    from tests.e2e.place import Place
+
+TERMINAL = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
+_DEADLINE_SECONDS = 20.0
+
+
+def one_terminal_status(place: Place, run_id: str, status: str) -> None:
+    """The journal says ``status``, and since the last redrive exactly one event ends the execution, the last."""
+    with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
+        rows = journal.execute("SELECT number, status FROM executions WHERE name=?", (run_id,)).fetchall()
+        assert [row[1] for row in rows] == [status], rows
+        sql = "SELECT id, previous, type FROM events WHERE execution=? ORDER BY id"
+        events = journal.execute(sql, (rows[0][0],)).fetchall()
+        open_attempts = journal.execute(
+            "SELECT count(*) FROM attempts WHERE execution=? AND closed=0", (rows[0][0],)
+        ).fetchone()[0]
+    kinds = [kind for _, _, kind in events]
+    begin = max((at for at, kind in enumerate(kinds) if kind == "ExecutionRedriven"), default=0)
+    ends = [kind for kind in kinds[begin:] if kind in TERMINAL]
+    assert ends == [kinds[-1]], kinds
+    assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
+    assert open_attempts == 0
+
+
+def processes_of(root: Path, words: Iterable[str] = ()) -> list[int]:
+    """Processes that have ``root`` (or one of ``words``) in environment, command line or current folder.
+
+    By the marker STEPHERD_TASK, too: its value names a task whose folder lies below ``root``.
+    """
+    tasks = [path.name for path in root.glob("home*/tasks/*")]
+    signs = [str(root).encode(), *(f"STEPHERD_TASK={task}".encode() for task in tasks)]
+    signs += [word.encode() for word in words]
+    return [pid for pid in _pids() if any(sign in _traces(pid) for sign in signs)]
+
+
+def _pids() -> list[int]:
+    own = {os.getpid(), os.getppid()}
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) not in own]
+
+
+def _traces(pid: int) -> bytes:
+    """What a process shows of itself; empty for one that has ended, and for a zombie."""
+    found = b""
+    with contextlib.suppress(OSError):
+        found += Path(f"/proc/{pid}/cmdline").read_bytes() + b"\0"
+        found += Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
+        found += os.fsencode(Path(f"/proc/{pid}/cwd").readlink())
+    return found
+
+
+def no_process_left(root: Path, known: set[int] | None = None, words: Sequence[str] = ()) -> None:
+    """Wait until nothing but ``known`` runs; an engine that has nothing to do ends after three seconds."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while left := [pid for pid in processes_of(root, words) if pid not in (known or set())]:
+        remaining = deadline - time.monotonic()
+        assert remaining > 0, f"still there: {[_traces(pid)[:300] for pid in left]}"
+        await_end(left[0], remaining)
+
+
+def await_end(pid: int, seconds: float) -> bool:
+    """Wait for the end of any process; whether it came."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], seconds)[0])
+    finally:
+        os.close(handle)
+
+
+def end_all(root: Path) -> None:
+    """Kill what a failed test left, by its ids."""
+    for pid in processes_of(root):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def no_canary(place: Place, *canaries: str) -> None:
+    """No canary in any file of the home, in what was printed, in the temporary folder, or in git's objects."""
+    for canary in canaries:
+        sign = canary.encode()
+        assert not [text for text in place.said if canary in text]
+        holders = [path for path, content in _contents(place) if sign in content]
+        assert holders == []
+
+
+def _contents(place: Place) -> Iterable[tuple[Path, bytes]]:
+    for folder in (place.home, place.root / "tmp"):
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                yield path, path.read_bytes()
+                if path.suffix == ".zst":
+                    yield path, _unpacked(path)
+                elif path.suffix == ".bundle":
+                    yield path, _objects_of_bundle(place, path)
+    yield place.origin.bare, all_objects(place.origin.bare)
+
+
+def _unpacked(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return zstandard.ZstdDecompressor().stream_reader(file).read()
+
+
+def _objects_of_bundle(place: Place, bundle: Path) -> bytes:
+    """All objects of a bundle, on a copy of the remote that has its base."""
+    copy = place.root / "opened.git"
+    plain = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["rm", "-rf", str(copy)], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", str(place.origin.bare), str(copy)], check=True, env=plain)
+    refs = ["git", "fetch", "-q", str(bundle), "+refs/*:refs/bundle/*"]
+    subprocess.run(refs, check=True, env=plain, cwd=copy, capture_output=True)
+    return all_objects(copy)
+
+
+def all_objects(repository: Path) -> bytes:
+    """Every object of a repository, reachable or not."""
+    command = ["git", "cat-file", "--batch-all-objects", "--batch"]
+    return subprocess.run(command, cwd=repository, check=True, capture_output=True).stdout
