@@ -148,6 +148,8 @@ def server_words(said: str, secrets: tuple[str, ...] = (), *, limit: int = 600) 
     lines = [clean_line(redact(line, secrets)) for line in re.split(r"[\r\n]+", said)]
     noise = re.compile(
         r"(remote: )?((Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Total)\b.*|=*)"
+        r"|hint:.*|Warning: Permanently added .*|Please make sure you have the correct access rights"
+        r"|and the repository exists\."
     )
-    told = [line for line in lines if line and not noise.fullmatch(line) and not line.startswith("hint:")]
+    told = [line for line in lines if line and not noise.fullmatch(line)]
     return clean_line("; ".join(told[-8:]), limit=limit)
