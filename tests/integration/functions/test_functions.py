@@ -134,7 +134,8 @@ def test_every_log_line_is_json_and_has_the_run_id_and_there_are_no_others(tmp_p
     given = event(tmp_path)
     code = (
         "import json, sys, types; import app; "
-        "context = types.SimpleNamespace(**json.loads(sys.argv[2])); app.handler(json.loads(sys.argv[1]), context)"
+        "context = types.SimpleNamespace(**json.loads(sys.argv[2])); "
+        "app.handler(json.loads(sys.argv[1]), context)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(given), json.dumps(asdict(Context()))],
