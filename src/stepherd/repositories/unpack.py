@@ -102,7 +102,7 @@ class _Gauge:
 
     def add(self, size: int) -> None:
         self.out += size
-        if self.out > self.limits.total_bytes + (self.limits.entries << 10):
+        if self.out > self.limits.total_bytes + self.limits.entries * 2048 + _CHUNK:
             raise DataError(f"The archive unpacks to more than {self.limits.total_bytes} bytes.")
         if self.out > self.limits.ratio_from and self.out > self.packed * self.limits.ratio:
             raise DataError(f"The archive unpacks to more than {self.limits.ratio} times its size.")

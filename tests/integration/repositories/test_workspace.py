@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from stepherd.errors import CannotCreateError, DataError, NotFoundError
 from stepherd.repositories.workspace import UnpackLimits, pack, unpack
 
