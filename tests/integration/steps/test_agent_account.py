@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.integration.steps.rig import Rig
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.steps.rig import Rig
 
 from stepherd.errors import UsageError
 from stepherd.runs.folder import run_folder
 from stepherd.runs.instructions import InstructionsNotFound, find_instructions
 from stepherd.runs.prepare import prepare_run
 from stepherd.services import open_store
-from tests.integration.steps.rig import Rig
 
 boto3 = pytest.importorskip("boto3")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from stepherd.runs.report import build_report
 from tests.integration.steps.rig import ROOT, Rig, git
+
+from stepherd.runs.report import build_report
 
 MAKE_FILE = "sh -c 'echo new > new.txt'"
 
@@ -258,4 +259,4 @@ def test_the_apply_agent_runs_the_bundled_example(rig: Rig) -> None:
     rig.steps("clone", "agent", "push", "persist")
     assert rig.result("agent").facts["verify"]["status"] == "passed"
     assert rig.show("stepherd/run_1", "%s") == "Tell the tides of a whole day"
-    assert rig.result("agent").facts["totals"] == {"files": 4, "added": 39, "deleted": 2}
+    assert rig.result("agent").facts["totals"] == {"files": 4, "added": 40, "deleted": 3}
