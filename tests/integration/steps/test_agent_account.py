@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.integration.steps.rig import Rig
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def rig() -> Iterator[Rig]:
         shutil.rmtree(root)
 
 
+@as_root
 def test_the_agent_is_that_user_and_reads_neither_its_supervisor_nor_its_files(rig: Rig) -> None:
     look = "id -un; cat /proc/$PPID/environ; ls ../private; cat $STEPHERD_INSTRUCTIONS/instructions.md"
     rig.prepare("# Say hello\n", command=f"sh -c '{look}; touch new.txt'")
@@ -40,7 +41,18 @@ def test_the_agent_is_that_user_and_reads_neither_its_supervisor_nor_its_files(r
     assert [file["path"] for file in rig.result("agent").facts["files"]] == ["new.txt"]
 
 
+@as_root
 def test_a_user_that_does_not_exist_changes_nothing(rig: Rig) -> None:
     rig.prepare(command="id -u")
     rig.steps("clone")
     assert rig.step("agent", STEPHERD_AGENT_USER="no-such-user").stdout == "0\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_of_the_same_user_it_cannot_read_its_supervisor_s_environment_either(rig: Rig) -> None:
+    rig.prepare(command="sh -c 'cat /proc/$PPID/environ || true'")
+    rig.steps("clone")
+    done = rig.step("agent", CANARY="a secret")
+    assert done.returncode == 0, done.stderr
+    assert "a secret" not in done.stdout
+    assert "Permission denied" in done.stdout
