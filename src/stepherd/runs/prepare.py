@@ -80,7 +80,7 @@ def check_whole_request(
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
     head, text = split_front_matter(instructions.text())
-    fields = check_request({**head, **explicit})
+    fields = check_request(_merged(head, explicit))
     if "repo" not in fields:
         raise InvalidRequest(
             "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."
@@ -101,6 +101,12 @@ def check_whole_request(
         git_credentials=fields.get("git_credentials"),
     )
     return request, instructions
+
+
+def _merged(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given wins; an agent or command that was given also over the other half in front matter."""
+    chosen = {"agent", "command"} if explicit.keys() & {"agent", "command"} else set()
+    return {**{name: value for name, value in head.items() if name not in chosen}, **explicit}
 
 
 def _checked_agent(fields: Mapping[str, Any]) -> str:
