@@ -1,0 +1,25 @@
+"""The state ReportFailure: the report of a run that failed, and then the failure itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from stepherd.telemetry import logger, metrics, observed
+
+
+@observed
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """``event``: {run_id, started, failure {state, error, cause}, redriven}. Raises RunFailed."""
+    from stepherd.runs.folder import run_folder
+    from stepherd.runs.report import RunFailed, write_report
+    from stepherd.services import open_store
+
+    metrics.add_metric(name="RunsRedriven" if event["redriven"] else "RunsFailed", unit="Count", value=1)
+    if event["redriven"]:
+        return {"continue": event["failure"]["state"]}
+    folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
+    report = write_report(folder, event["run_id"], started=event["started"], failure=event["failure"])
+    logger.warning(report.summary, branch=report.branch)
+    raise RunFailed(report.summary, remedy=f"Report: {folder.address_of('report.md')}")

@@ -1,0 +1,70 @@
+"""Who the agent runs as, and keeping the process that supervises it unreadable (facts X1)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepherd.errors import ConfigurationError
+
+__all__ = ["Account", "adopt_orphans", "agent_account", "hide_this_process"]
+
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this machine."""
+
+    user: int
+    group: int
+
+    def give(self, folders: Iterable[Path]) -> None:
+        """Make everything below ``folders`` this user's. Links are changed themselves, not followed."""
+        for folder in folders:
+            for where, names, files in os.walk(folder):
+                os.chown(where, self.user, self.group, follow_symlinks=False)
+                for name in [*names, *files]:
+                    os.chown(Path(where, name), self.user, self.group, follow_symlinks=False)
+
+
+def agent_account() -> Account | None:
+    """The user that STEPHERD_AGENT_USER names, when it exists and this process is root; None otherwise."""
+    name = os.environ.get("STEPHERD_AGENT_USER", "")
+    if not name or os.geteuid() != 0:
+        return None
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def hide_this_process() -> None:
+    """Keep other processes of this user out of /proc/PID/environ and memory (PR_SET_DUMPABLE). Linux only."""
+    _control_process(_PR_SET_DUMPABLE, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants that outlive theirs, so that none escapes (PR_SET_CHILD_SUBREAPER).
+    Linux only; elsewhere the process group alone is ended."""
+    _control_process(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _control_process(option: int, value: int) -> None:
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(option, value, 0, 0, 0) != 0:
+        raise ConfigurationError(
+            f"prctl({option}, {value}) was refused: {os.strerror(ctypes.get_errno())}.",
+            remedy="Run the task without a filter on prctl(2): it keeps the agent in its bounds.",
+        )

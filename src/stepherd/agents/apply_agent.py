@@ -1,0 +1,39 @@
+"""The agent ``apply``: does exactly what fenced blocks of the instructions say, and needs no model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import stepherd
+from stepherd.agents.contract import AgentContext, Evidence, Launch, Outcome
+from stepherd.agents.judgement import judge_by_ending
+from stepherd.errors import UsageError
+
+__all__ = ["ApplyAgent"]
+
+
+class ApplyAgent:
+    """Runs ``python -m stepherd.agents.apply`` as a process like any other agent's."""
+
+    name: ClassVar[str] = "apply"
+    needs_login: ClassVar[bool] = False
+    binaries: ClassVar[tuple[str, ...]] = ()
+
+    def check(self, command: str | None) -> None:
+        """Raises UsageError when there is a command: it would be ignored."""
+        if command is not None:
+            raise UsageError(
+                "The agent 'apply' takes no command.", remedy="Leave --command out, or --agent apply."
+            )
+
+    def plan(self, context: AgentContext) -> Launch:
+        """The module in this interpreter, unaffected by modules in the workspace (-P)."""
+        argv = (sys.executable, "-P", "-m", "stepherd.agents.apply", str(context.instructions))
+        # The environment has no PYTHONPATH, and this package need not be among the installed ones.
+        return Launch(argv, {"PYTHONPATH": str(Path(stepherd.__file__).parents[1])})
+
+    def judge(self, evidence: Evidence) -> Outcome:
+        """By the exit code."""
+        return judge_by_ending(evidence, self.name)

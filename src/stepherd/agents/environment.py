@@ -1,0 +1,50 @@
+"""The environment of an agent: built from nothing, never copied. What it has, every tool it runs has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+__all__ = ["agent_environment"]
+
+# What a program needs to find its language, certificates and proxy; none of it is secret by its meaning.
+_INHERITED: Final = (
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
+# An agent may commit as it goes; the run's one commit is made elsewhere and signed by the credentials' owner.
+_IDENTITY: Final = {
+    f"GIT_{role}_{part}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for part, value in (("NAME", "Stepherd agent"), ("EMAIL", "agent@localhost.invalid"))
+}
+
+
+def agent_environment(
+    *, run_id: str, home: Path, scratch: Path, instructions: Path, extra: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment. ``home`` and ``scratch`` are its own; ``extra`` is what its module asks for."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {
+        "LANG": "C.UTF-8",
+        **inherited,
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(scratch),
+        "TERM": "dumb",
+        "CI": "1",
+        "NO_COLOR": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        **_IDENTITY,
+        "STEPHERD_RUN_ID": run_id,
+        "STEPHERD_INSTRUCTIONS": str(instructions),
+        **extra,
+    }

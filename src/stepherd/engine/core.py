@@ -1,0 +1,254 @@
+"""The engine: executions started, resumed, stopped and redriven on one journal."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from stepherd.engine.callbacks import Tokens
+from stepherd.engine.clock import Clock, SystemClock
+from stepherd.engine.definition import StateMachine
+from stepherd.engine.history import Recorder, input_details
+from stepherd.engine.integrations.contract import Integration
+from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
+from stepherd.engine.journal import Journal
+from stepherd.engine.loading import load
+from stepherd.engine.records import Attempt, Execution, Machine
+from stepherd.errors import StepherdError
+
+__all__ = ["ACCOUNT", "REGION", "Engine"]
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+
+class Engine:
+    """A durable interpreter of state machines on the journal ``home/journal.sqlite3``.
+
+    One engine at a time may open a home: ``lock.py`` sees to that. All methods belong to one event loop.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+        region: str = REGION,
+        account: str = ACCOUNT,
+    ) -> None:
+        self.home = home
+        self.region = region
+        self.account = account
+        self.clock: Clock = clock or SystemClock()
+        self.journal = journal or Journal(home / "journal.sqlite3")
+        self.tokens = Tokens(self.journal, self.clock)
+        self.integrations: dict[str, Integration] = {}
+        self.failure: StepherdError | None = None
+        """Why the engine gave up: the journal could not be written."""
+        self._runs: dict[str, tuple[ExecutionRun, asyncio.Task[None]]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._changed: set[asyncio.Future[None]] = set()
+        self._machines: dict[str, StateMachine] = {}
+        self._leaving = False
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def open(self, integrations: Mapping[str, Integration]) -> list[str]:
+        """Begin work: reap what ended executions left, resume the running ones. Gives their ARNs."""
+        self.integrations.update(integrations)
+        self.journal.on_dirty = self._await_end_of_turn
+        for attempt in self.journal.orphans():
+            self._reap(attempt)
+        running = self.journal.executions(None, "RUNNING", None, -1)
+        for execution in reversed(running):
+            self._launch(execution, taken_over=True)
+        return [execution.arn for execution in running]
+
+    async def close(self, *, leave_tasks: bool = False) -> None:
+        """End work. Running executions stay RUNNING in the journal, for the next engine to resume.
+
+        ``leave_tasks`` leaves their processes alive for it to adopt; otherwise they are stopped first.
+        """
+        self._leaving = leave_tasks
+        runs = [task for _, task in self._runs.values()]
+        for task in runs:
+            task.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+        await self.quiet()
+        self.journal.on_dirty = None
+        if self.failure is None:
+            self.journal.close()
+
+    async def quiet(self) -> None:
+        """Wait until everything that was told to stop has stopped."""
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    def _await_end_of_turn(self) -> None:
+        asyncio.get_running_loop().call_soon(self._end_of_turn)
+
+    def _end_of_turn(self) -> None:
+        try:
+            self.journal.flush()
+        except StepherdError as error:
+            self._give_up(error)
+        waiting, self._changed = self._changed, set()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def changed(self, seconds: float) -> None:
+        """Wait until something was committed, at most so long in real time."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._changed.add(future)
+        await asyncio.wait({future}, timeout=seconds)
+        self._changed.discard(future)
+
+    def _give_up(self, error: StepherdError) -> None:
+        """The journal cannot be written: stop acting, keep what is committed."""
+        if self.failure is None:
+            self.failure = error
+            for _, task in self._runs.values():
+                task.cancel()
+
+    # -- executions --------------------------------------------------------------------------------
+
+    def machine_arn(self, name: str) -> str:
+        """The ARN of a state machine of this engine."""
+        return f"arn:aws:states:{self.region}:{self.account}:stateMachine:{name}"
+
+    def execution_arn(self, machine_arn: str, name: str) -> str:
+        """The ARN of an execution."""
+        return f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def put_machine(self, name: str, definition: str, role_arn: str, settings: str = "{}") -> Machine:
+        """Create or replace a state machine; raises InvalidDefinition."""
+        load(definition)
+        now = round(self.clock.time(), 3)
+        arn = self.machine_arn(name)
+        machine = Machine(arn, name, definition, role_arn, now, str(uuid.uuid4()), settings)
+        self.journal.add_machine(machine)
+        self.journal.flush()
+        return machine
+
+    def start(self, machine: Machine, name: str, text: str, *, trace_header: str | None = None) -> Execution:
+        """Start an execution whose name is free; committed on return."""
+        execution = Execution(
+            arn=self.execution_arn(machine.arn, name),
+            machine_arn=machine.arn,
+            name=name,
+            role_arn=machine.role_arn,
+            definition=machine.definition,
+            input=text,
+            started=round(self.clock.time(), 3),
+            trace_header=trace_header,
+        )
+        self.journal.add_execution(execution)
+        run = self._launch(execution, taken_over=False)
+        run.recorder.emit("ExecutionStarted", {**input_details(text), "roleArn": machine.role_arn}, 0, "")
+        self.journal.flush()
+        return execution
+
+    def stop(self, execution: Execution, error: str | None, cause: str | None) -> float:
+        """Abort a running execution and stop its tasks; the stop date in seconds since the epoch."""
+        if not execution.running:
+            return execution.stopped or 0.0
+        run, task = self._runs[execution.arn]
+        run.end("ABORTED", "ExecutionAborted", 0, error=error, cause=cause)
+        self.journal.flush()
+        task.cancel()
+        return run.execution.stopped or 0.0
+
+    def redrive(self, execution: Execution) -> float:
+        """Run again what did not succeed; the caller has checked that it may. Gives the redrive date."""
+        execution.redrives += 1
+        execution.redriven = round(self.clock.time(), 3)
+        execution.status, execution.stopped, execution.error, execution.cause = "RUNNING", None, None, None
+        last = self.journal.events(execution.number, reverse=True, limit=1)[0].id
+        recorder = Recorder(self.journal, self.clock, execution.number, last)
+        recorder.emit("ExecutionRedriven", {"redriveCount": execution.redrives}, last, "")
+        self.journal.save_execution(execution)
+        self.journal.flush()
+        self._launch(execution, taken_over=True)
+        return execution.redriven
+
+    async def ended(self, arn: str) -> Execution:
+        """Wait until an execution has ended."""
+        while True:
+            entry = self._runs.get(arn)
+            if entry is None:
+                execution = self.journal.execution(arn)
+                assert execution is not None
+                return execution
+            await asyncio.wait({entry[1]})
+            await asyncio.sleep(0)
+
+    def running(self) -> list[str]:
+        """The ARNs of executions that this engine runs now."""
+        return list(self._runs)
+
+    def _launch(self, execution: Execution, *, taken_over: bool) -> ExecutionRun:
+        around = Surroundings(
+            self.journal, self.clock, self.tokens, self.integrations, self.region, self._stop_later
+        )
+        run = ExecutionRun(execution, self._machine(execution.definition), around)
+        if taken_over:
+            run.take_over(self.journal.events(execution.number))
+        task = asyncio.ensure_future(self._drive(run))
+        self._runs[execution.arn] = (run, task)
+        return run
+
+    def _machine(self, definition: str) -> StateMachine:
+        """A definition that was accepted before, compiled once."""
+        machine = self._machines.get(definition)
+        if machine is None:
+            if len(self._machines) >= 64:
+                self._machines.clear()
+            machine = self._machines[definition] = load(definition)
+        return machine
+
+    async def _drive(self, run: ExecutionRun) -> None:
+        try:
+            await run.run()
+        except StepherdError as error:
+            self._give_up(error)
+        except asyncio.CancelledError:
+            pass  # Stopped, or the engine closes: what there is to say has been written.
+        except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not stay RUNNING
+            self._fault(run, error)
+        finally:
+            del self._runs[run.execution.arn]
+
+    def _fault(self, run: ExecutionRun, error: Exception) -> None:
+        """A fault of the engine itself ends the execution in words instead of leaving it RUNNING for ever."""
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "state machine fault", "exception": error}
+        )
+        cause = f"The engine failed: {type(error).__name__}: {error}"
+        last = run.recorder.last
+        run.end("FAILED", "ExecutionFailed", last, error="States.Runtime", cause=cause)
+
+    # -- stopping tasks ----------------------------------------------------------------------------
+
+    def _stop_later(self, integration: Integration, attempt: Attempt) -> None:
+        if not self._leaving and self.failure is None:
+            self._spawn_stop(integration, attempt)
+
+    def _spawn_stop(self, integration: Integration, attempt: Attempt) -> None:
+        task = asyncio.ensure_future(self._stop_attempt(integration, attempt))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _stop_attempt(self, integration: Integration, attempt: Attempt) -> None:
+        await integration.stop(attempt)
+        if self.journal.on_dirty:
+            attempt.closed = True
+            self.journal.save_attempt(attempt)
+
+    def _reap(self, attempt: Attempt) -> None:
+        service = attempt.handle.get("service")
+        if service in self.integrations:
+            self._spawn_stop(self.integrations[service], attempt)

@@ -1,0 +1,226 @@
+"""Lambda functions as processes of their own, through AWS's runtime interface client.
+
+Each worker is ``python -m awslambdaric HANDLER`` polling a Runtime API on a loopback port of its own
+(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). Workers stay warm and serve one
+invocation at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from stepherd.engine.http import LoopbackServer
+from stepherd.engine.interpreter.failures import TaskError
+from stepherd.engine.processes import interpreter_path
+from stepherd.engine.values import compact, parse
+
+__all__ = ["Function", "FunctionPool"]
+
+_WORKERS = 4
+"""Invocations of one function that run at the same time; more wait their turn."""
+_PREFIX = "/2018-06-01/runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as the template describes it. ``timeout`` is in seconds, ``memory`` in MB."""
+
+    name: str
+    code: Path
+    handler: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 3
+    memory: int = 128
+    arn: str = ""
+
+
+class _Worker:
+    """One process, its Runtime API, and the invocation it works on."""
+
+    def __init__(self, function: Function, environment: Mapping[str, str], log: IO[bytes]) -> None:
+        self.function = function
+        self._events: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
+        self._answer: asyncio.Future[tuple[str, str]] | None = None
+        self._init_error: str | None = None
+        self._server = LoopbackServer(self._application)
+        self._server.start()
+        self._process = self._spawn(environment, log)
+        self._ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+
+    def _spawn(self, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        function = self.function
+        own = {
+            "PATH": interpreter_path(),
+            "AWS_LAMBDA_RUNTIME_API": self._server.address,
+            "_HANDLER": function.handler,
+            "LAMBDA_TASK_ROOT": str(function.code),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(function.code), environment.get("PYTHONPATH")])),
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "TZ": ":UTC",
+        }
+        return subprocess.Popen(
+            ["python", "-m", "awslambdaric", function.handler],
+            cwd=function.code,
+            env={**environment, **function.environment, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    async def invoke(self, payload: str) -> str:
+        """The function's answer as JSON text; raises TaskError as Lambda's integration does."""
+        request = str(uuid.uuid4())
+        self._answer = asyncio.get_running_loop().create_future()
+        self._events.put_nowait((request, payload))
+        ends: set[asyncio.Future[Any]] = {self._answer, self._ended}
+        await asyncio.wait(ends, timeout=self.function.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not self._answer.done():
+            raise self._no_answer(request)
+        kind, body = self._answer.result()
+        if kind == "error":
+            raise _raised(body)
+        return body
+
+    def _no_answer(self, request: str) -> TaskError:
+        if self._init_error is not None:
+            return _raised(self._init_error)
+        if self._ended.done():
+            words = (
+                f"RequestId: {request} Error: Runtime exited with error: exit status {self._ended.result()}"
+            )
+            payload = compact({"errorMessage": words, "errorType": "Runtime.ExitError"})
+            reason = "The cause could not be determined because Lambda did not return an error type. "
+            return TaskError("Lambda.Unknown", f"{reason}Returned payload: {payload}")
+        words = f"RequestId: {request} Error: Task timed out after {self.function.timeout:.2f} seconds"
+        return TaskError(
+            "Sandbox.Timedout", compact({"errorType": "Sandbox.Timedout", "errorMessage": words})
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take another invocation."""
+        return not self._ended.done() and (self._answer is None or self._answer.done())
+
+    async def close(self) -> None:
+        """Kill the process and what it started."""
+        self._events.put_nowait(None)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._ended
+        await self._server.stop()
+
+    # -- the Runtime API ---------------------------------------------------------------------------
+
+    async def _application(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        path = scope["path"].removeprefix(_PREFIX)
+        body = b""
+        while scope["method"] == "POST":
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        if path == "/invocation/next":
+            await self._next(send)
+        else:
+            self._take(path, body.decode())
+            await _respond(send, 202, b'{"status":"OK"}', [])
+
+    async def _next(self, send: Any) -> None:
+        event = await self._events.get()
+        if event is None:
+            await _respond(send, 410, b"", [])
+            return
+        request, payload = event
+        deadline = int((time.time() + self.function.timeout) * 1000)
+        headers = [
+            (b"lambda-runtime-aws-request-id", request.encode()),
+            (b"lambda-runtime-deadline-ms", str(deadline).encode()),
+            (b"lambda-runtime-invoked-function-arn", self.function.arn.encode()),
+            (b"content-type", b"application/json"),
+        ]
+        await _respond(send, 200, payload.encode(), headers)
+
+    def _take(self, path: str, body: str) -> None:
+        if path == "/init/error":
+            self._init_error = body
+        elif self._answer is not None and not self._answer.done():
+            self._answer.set_result(("error" if path.endswith("/error") else "response", body))
+
+
+async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _raised(body: str) -> TaskError:
+    """A function's own exception: its type is the error, the whole report the cause [recorded]."""
+    try:
+        report = parse(body)
+    except ValueError:
+        return TaskError("Lambda.Unknown", body)
+    return TaskError(str(report.get("errorType") or "Lambda.Unknown"), compact(report))
+
+
+class FunctionPool:
+    """All functions of an application, by name or ARN."""
+
+    def __init__(self, functions: list[Function], environment: Mapping[str, str], logs: Path) -> None:
+        self._functions = {key: function for function in functions for key in (function.name, function.arn)}
+        self._environment = environment
+        self._logs = logs
+        self._idle: dict[str, list[_Worker]] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._all: set[_Worker] = set()
+
+    def function(self, name: str) -> Function | None:
+        """A function by its name, its ARN, or its ARN with a qualifier."""
+        return self._functions.get(name) or self._functions.get(name.rsplit(":", 1)[0])
+
+    def warm(self) -> None:
+        """Start a worker of every function before it is asked for: processes take their time to begin."""
+        for function in {each.name: each for each in self._functions.values()}.values():
+            if not self._idle.get(function.name):
+                self._idle.setdefault(function.name, []).append(self._start(function))
+
+    def _start(self, function: Function) -> _Worker:
+        self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._logs / f"{function.name}.log").open("ab") as log:
+            worker = _Worker(function, self._environment, log)
+        self._all.add(worker)
+        return worker
+
+    async def invoke(self, function: Function, payload: str) -> str:
+        """Run a function once; raises TaskError when it fails."""
+        slot = self._slots.setdefault(function.name, asyncio.Semaphore(_WORKERS))
+        async with slot:
+            idle = self._idle.setdefault(function.name, [])
+            worker = next((w for w in iter(lambda: idle.pop() if idle else None, None) if w.usable), None)
+            worker = worker or self._start(function)
+            try:
+                return await worker.invoke(payload)
+            finally:
+                if worker.usable:
+                    idle.append(worker)
+                else:
+                    self._all.discard(worker)
+                    await worker.close()
+
+    async def close(self) -> None:
+        """End all workers."""
+        workers, self._all = list(self._all), set()
+        self._idle.clear()
+        await asyncio.gather(*(worker.close() for worker in workers))

@@ -1,0 +1,1 @@
+"""What tasks call: one module per service, each with AWS's shapes for results and failures."""

@@ -1,0 +1,47 @@
+"""The contract between the interpreter and the services that tasks call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stepherd.engine.definition import Resource
+from stepherd.engine.records import Attempt
+
+__all__ = ["Integration", "TaskCall"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """One attempt of a Task: what to call, and where to note what a later engine needs."""
+
+    execution_arn: str
+    state: str
+    resource: Resource
+    parameters: Any
+    attempt: Attempt
+    save: Callable[[], None]
+    """Commit the attempt, its ``handle`` included, before something is started that the handle names."""
+
+    @property
+    def id(self) -> str:
+        """The attempt's own id: the task token."""
+        return self.attempt.token
+
+
+class Integration(Protocol):
+    """One service. Failures are raised as TaskError with AWS's error names.
+
+    An engine that was killed calls ``submit`` again when TaskSubmitted was not yet written, and ``wait``
+    again when it was: both must find what was started before and not start it twice.
+    """
+
+    async def submit(self, call: TaskCall) -> Any:
+        """Make the request and give the service's answer, as JSON."""
+
+    async def wait(self, call: TaskCall) -> Any:
+        """Wait for the job that ``submit`` started, and give its result (``.sync`` only)."""
+
+    async def stop(self, attempt: Attempt) -> None:
+        """Stop the job of an attempt whose task is over, if there is one and it still runs."""

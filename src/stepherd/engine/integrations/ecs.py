@@ -1,0 +1,231 @@
+"""``ecs:runTask``, plain, ``.sync`` and with a task token: processes, described as AWS describes tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepherd.engine.integrations.answers import service_failure, with_metadata
+from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.interpreter.failures import TaskError
+from stepherd.engine.processes import LocalProcess
+from stepherd.engine.records import Attempt
+from stepherd.engine.runners import ProcessRunner, Runner
+from stepherd.engine.values import compact
+
+__all__ = ["Container", "EcsIntegration", "TaskDefinition"]
+
+_OVERRIDE_LIMIT = 8192
+"""Container overrides of one RunTask, in characters [docs]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a task definition. ``stop_timeout`` is in seconds."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    essential: bool = True
+    stop_timeout: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """A task definition as the template describes it."""
+
+    arn: str
+    family: str
+    containers: tuple[Container, ...]
+    cpu: str = "256"
+    memory: str = "512"
+
+
+class EcsIntegration:
+    """Tasks live in ``folder/<task id>/<container>``, so a new engine finds them by the attempt's handle."""
+
+    def __init__(
+        self,
+        definitions: list[TaskDefinition],
+        folder: Path,
+        environment: Mapping[str, str],
+        runner: Runner | None = None,
+    ) -> None:
+        self._definitions = {
+            key: d for d in definitions for key in (d.arn, d.family, d.arn.rsplit(":", 1)[0])
+        }
+        self._folder = folder
+        self._environment = environment
+        self._runner = runner or ProcessRunner()
+
+    # -- the contract ------------------------------------------------------------------------------
+
+    async def submit(self, call: TaskCall) -> Any:
+        """Start the task, or find the one that this attempt started before; RunTask's answer."""
+        definition = self._definition(call.parameters)
+        self._check_overrides(call.parameters, definition)
+        if "task" not in call.attempt.handle:
+            call.attempt.handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
+            call.attempt.handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
+            call.save()
+        reason = self._start_all(call, definition)
+        if reason:
+            call.attempt.handle["failed_to_start"] = reason
+            call.save()
+        described = self._describe(call, definition, "PROVISIONING", {})
+        return with_metadata({"Failures": [], "Tasks": [described]})
+
+    async def wait(self, call: TaskCall) -> Any:
+        """Wait until an essential container ended, then stop the others; the described task."""
+        definition = self._definition(call.parameters)
+        reason = call.attempt.handle.get("failed_to_start") or self._start_all(call, definition)
+        if reason:
+            raise self._failed(self._describe(call, definition, "STOPPED", {}, reason))
+        processes = self._processes(call.attempt, definition)
+        waits = [asyncio.ensure_future(process.ended()) for process, c in processes if c.essential]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in waits:
+                waiting.cancel()
+        await asyncio.gather(*(process.stop(c.stop_timeout) for process, c in processes))
+        codes = {c.name: await process.ended() for process, c in processes}
+        described = self._describe(call, definition, "STOPPED", codes)
+        for process, _ in processes:
+            process.clean()
+        if any(codes[c.name] for c in definition.containers if c.essential):
+            raise self._failed(described)
+        return described
+
+    async def stop(self, attempt: Attempt) -> None:
+        """TERM, the stop timeout, KILL, for all processes of the task."""
+        if "task" not in attempt.handle:
+            return
+        folder = self._task_folder(attempt)
+        grace = float(attempt.handle.get("stop_timeout", 30))
+        processes = [self._process(attempt, path.name) for path in sorted(folder.glob("*")) if path.is_dir()]
+        await asyncio.gather(*(process.stop(grace) for process in processes))
+        for process in processes:
+            process.clean()
+
+    # -- starting ----------------------------------------------------------------------------------
+
+    def _definition(self, parameters: Any) -> TaskDefinition:
+        named = str(parameters.get("TaskDefinition", "")) if isinstance(parameters, dict) else ""
+        definition = self._definitions.get(named.rsplit("/", 1)[-1]) or self._definitions.get(named)
+        if definition is None:
+            cause = service_failure("TaskDefinition not found.", "AmazonECS", "ClientException")
+            raise TaskError("ECS.ClientException", cause)
+        return definition
+
+    def _check_overrides(self, parameters: dict[str, Any], definition: TaskDefinition) -> None:
+        overrides = _overrides(parameters)
+        names = {container.name for container in definition.containers}
+        unknown = [str(o.get("Name")) for o in overrides if o.get("Name") not in names]
+        if unknown:
+            raise _invalid(
+                f"Override for container named {unknown[0]} is not a container in the TaskDefinition."
+            )
+        if len(compact(overrides)) > _OVERRIDE_LIMIT:
+            raise _invalid("Container Overrides length must be at most 8192")
+
+    def _start_all(self, call: TaskCall, definition: TaskDefinition) -> str | None:
+        """Start every container that was not, or whose process vanished without an exit code."""
+        for process, container in self._processes(call.attempt, definition):
+            if process.alive() or process.exit_code() is not None:
+                continue
+            argv, environment = self._command(call, container)
+            reason = self._runner.start(process, container.image, argv, environment)
+            if reason:
+                return reason
+        return None
+
+    def _command(self, call: TaskCall, container: Container) -> tuple[list[str], dict[str, str]]:
+        override = next((o for o in _overrides(call.parameters) if o.get("Name") == container.name), {})
+        argv = [str(word) for word in override.get("Command") or container.command]
+        extra = {str(pair["Name"]): str(pair["Value"]) for pair in override.get("Environment", [])}
+        return argv, {**self._environment, **container.environment, **extra}
+
+    def _task_folder(self, attempt: Attempt) -> Path:
+        return self._folder / str(attempt.handle["task"])
+
+    def _process(self, attempt: Attempt, container: str) -> LocalProcess:
+        return LocalProcess(self._task_folder(attempt) / container, str(attempt.handle["task"]))
+
+    def _processes(
+        self, attempt: Attempt, definition: TaskDefinition
+    ) -> list[tuple[LocalProcess, Container]]:
+        return [(self._process(attempt, container.name), container) for container in definition.containers]
+
+    # -- describing --------------------------------------------------------------------------------
+
+    def _failed(self, described: dict[str, Any]) -> TaskError:
+        return TaskError("States.TaskFailed", compact(described))
+
+    def _describe(
+        self,
+        call: TaskCall,
+        definition: TaskDefinition,
+        status: str,
+        codes: dict[str, int],
+        reason: str | None = None,
+    ) -> dict[str, Any]:
+        """A task in PascalCase, as DescribeTasks and the history show it [recorded]."""
+        attempt = call.attempt
+        base = definition.arn.split(":task-definition/")[0]
+        cluster = str(call.parameters.get("Cluster") or "default")
+        cluster_arn = cluster if cluster.startswith("arn:") else f"{base}:cluster/{cluster}"
+        task_arn = f"{base}:task/{cluster_arn.rsplit('/', 1)[-1]}/{attempt.handle['task']}"
+        containers = [_container(c, task_arn, status, codes.get(c.name)) for c in definition.containers]
+        task: dict[str, Any] = {"Attachments": [], "ClusterArn": cluster_arn, "Containers": containers}
+        task |= {
+            "Cpu": definition.cpu,
+            "Memory": definition.memory,
+            "CreatedAt": round(attempt.handle["created"] * 1000),
+        }
+        task |= {"DesiredStatus": "STOPPED" if status == "STOPPED" else "RUNNING", "LastStatus": status}
+        task |= {"Group": f"family:{definition.family}", "Overrides": call.parameters.get("Overrides", {})}
+        task |= {
+            "StartedBy": call.parameters.get("StartedBy", "AWS Step Functions"),
+            "Tags": [],
+            "Version": 1,
+        }
+        task |= {"TaskArn": task_arn, "TaskDefinitionArn": definition.arn}
+        task["LaunchType"] = call.parameters.get("LaunchType", "FARGATE")
+        if status == "STOPPED":
+            task["StoppedAt"] = round(time.time() * 1000)
+            task["StopCode"] = "TaskFailedToStart" if reason else "EssentialContainerExited"
+            task["StoppedReason"] = reason or "Essential container in task exited"
+        return dict(sorted(task.items()))
+
+
+def _container(container: Container, task_arn: str, status: str, code: int | None) -> dict[str, Any]:
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{task_arn}/{container.name}")
+    arn = re.sub(r":task/", ":container/", task_arn) + f"/{identity}"
+    described: dict[str, Any] = {
+        "ContainerArn": arn,
+        "Image": container.image,
+        "LastStatus": status,
+        "Name": container.name,
+    }
+    described |= {"NetworkInterfaces": [], "TaskArn": task_arn, "Cpu": "0", "ManagedAgents": []}
+    if code is not None:
+        described["ExitCode"] = code
+    return dict(sorted(described.items()))
+
+
+def _overrides(parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    overrides: list[dict[str, Any]] = (parameters.get("Overrides") or {}).get("ContainerOverrides") or []
+    return overrides
+
+
+def _invalid(message: str) -> TaskError:
+    cause = service_failure(message, "AmazonECS", "InvalidParameterException")
+    return TaskError("ECS.InvalidParameterException", cause)

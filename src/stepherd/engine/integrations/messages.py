@@ -1,0 +1,173 @@
+"""``sns:publish`` and ``sqs:sendMessage``: local topics and queues of the template, real ones by boto3."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from stepherd.engine.integrations.answers import service_failure, with_metadata
+from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.interpreter.failures import TaskError
+from stepherd.engine.records import Attempt
+from stepherd.engine.values import compact, parse
+from stepherd.errors import StepherdError
+from stepherd.services import open_notices, open_queue
+
+__all__ = ["SnsIntegration", "SqsIntegration"]
+
+Subscriber = Callable[[str], Awaitable[object]]
+
+
+def _text(value: Any) -> str:
+    """An object as a message is sent as JSON text [recorded]."""
+    return value if isinstance(value, str) else compact(value)
+
+
+class _Sender:
+    """What SNS and SQS share: nothing to wait for, nothing to stop."""
+
+    async def wait(self, call: TaskCall) -> Any:
+        """A message is no job."""
+        raise TaskError("States.Runtime", call.resource.name)
+
+    async def stop(self, attempt: Attempt) -> None:
+        """A message that was sent cannot be taken back."""
+
+
+class SnsIntegration(_Sender):
+    """Topics of the template are shown as notices and delivered to their subscribed functions."""
+
+    def __init__(self, topics: Mapping[str, list[Subscriber]], notices: str) -> None:
+        self._topics = topics
+        self._notices = notices
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    async def submit(self, call: TaskCall) -> Any:
+        """Publish: people get the text for their protocol, functions the one for theirs."""
+        parameters = call.parameters
+        topic = str(parameters.get("TopicArn", ""))
+        if topic not in self._topics:
+            return await asyncio.to_thread(_by_boto3, "sns", "publish", parameters, "SNS")
+        message = _text(parameters.get("Message", ""))
+        texts = self._by_protocol(message, parameters.get("MessageStructure"))
+        subject = str(parameters.get("Subject", ""))
+        identity = str(uuid.uuid4())
+        shown = texts.get("email", texts.get("default", ""))
+        await asyncio.to_thread(open_notices(self._notices).publish, subject, shown)
+        event = _sns_event(topic, identity, subject, texts.get("lambda", texts.get("default", "")))
+        for subscriber in self._topics[topic]:
+            task = asyncio.ensure_future(_deliver(subscriber, event))
+            self._deliveries.add(task)
+            task.add_done_callback(self._deliveries.discard)
+        return with_metadata({"MessageId": identity})
+
+    def _by_protocol(self, message: str, structure: Any) -> dict[str, str]:
+        if structure != "json":
+            return {"default": message}
+        try:
+            texts: dict[str, str] = parse(message)
+        except ValueError as error:
+            raise _invalid_message(
+                "Invalid parameter: Message Structure - JSON message body failed to parse"
+            ) from error
+        if not isinstance(texts, dict) or "default" not in texts:
+            raise _invalid_message(
+                "Invalid parameter: Message Structure - No default entry in JSON message body"
+            )
+        return texts
+
+
+def _invalid_message(words: str) -> TaskError:
+    return TaskError("SNS.InvalidParameterException", service_failure(words, "AmazonSNS", "InvalidParameter"))
+
+
+async def _deliver(subscriber: Subscriber, event: str) -> None:
+    """Lambda subscriptions are tried again when they fail, three times in all."""
+    for _ in range(3):
+        try:
+            await subscriber(event)
+        except TaskError:
+            continue
+        return
+
+
+def _sns_event(topic: str, identity: str, subject: str, message: str) -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    sns: dict[str, Any] = {
+        "Type": "Notification",
+        "MessageId": identity,
+        "TopicArn": topic,
+        "Subject": subject or None,
+    }
+    sns |= {"Message": message, "Timestamp": now, "SignatureVersion": "1", "MessageAttributes": {}}
+    record = {
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": f"{topic}:local",
+        "Sns": sns,
+    }
+    return compact({"Records": [record]})
+
+
+class SqsIntegration(_Sender):
+    """Queues of the template are SQLite queues; others are real."""
+
+    def __init__(self, queues: Mapping[str, str]) -> None:
+        self._queues = queues
+
+    async def submit(self, call: TaskCall) -> Any:
+        """Send one message."""
+        parameters = call.parameters
+        url = parameters.get("QueueUrl")
+        if not url or "MessageBody" not in parameters:
+            missing = "QueueUrl" if not url else "MessageBody"
+            words = f"The request must contain the parameter {missing}."
+            raise TaskError("SQS.AmazonSQSException", service_failure(words, "AmazonSQS", "MissingParameter"))
+        if url not in self._queues:
+            return await asyncio.to_thread(_by_boto3, "sqs", "send_message", parameters, "SQS")
+        body = _text(parameters["MessageBody"])
+        group, once = parameters.get("MessageGroupId"), parameters.get("MessageDeduplicationId")
+        queue = open_queue(self._queues[url])
+        identity = await asyncio.to_thread(queue.send, body, group=group, deduplication_id=once)
+        digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        return with_metadata({"MD5OfMessageBody": digest, "MessageId": identity})
+
+
+def _by_boto3(service: str, operation: str, parameters: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Call a real service with the parameters as they stand; AWS's error becomes the task's."""
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as error:
+        raise TaskError(
+            f"{prefix}.SdkClientException", "boto3 is missing: pip install 'stepherd[aws]'"
+        ) from error
+    ready = {
+        key: _text(value) if key in ("Message", "MessageBody") else value for key, value in parameters.items()
+    }
+    try:
+        answer = getattr(boto3.client(service, region_name=_region(ready)), operation)(**ready)
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        raise TaskError(
+            f"{prefix}.{_exception_name(code)}", service_failure(message, f"Amazon{prefix}", code)
+        ) from error
+    except (BotoCoreError, StepherdError) as error:
+        raise TaskError(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
+    answer.pop("ResponseMetadata", None)
+    return with_metadata(answer)
+
+
+def _region(parameters: Mapping[str, Any]) -> str | None:
+    named = re.search(r"(?:arn:aws[\w-]*:sns:|//sqs\.)([a-z0-9-]+)", str(parameters))
+    return named[1] if named else None
+
+
+def _exception_name(code: str) -> str:
+    name = code.rsplit(".", 1)[-1]
+    return name if name.endswith("Exception") else f"{name}Exception"

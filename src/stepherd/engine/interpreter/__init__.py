@@ -1,0 +1,1 @@
+"""Running one execution: frames, states, retries, and taking up where a dead engine stopped."""

@@ -1,0 +1,270 @@
+"""Parallel and inline Map: several frames at once, and what happens to the others when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from stepherd.engine.definition import MapState, ParallelState
+from stepherd.engine.expressions import EvaluationError
+from stepherd.engine.history import RETRIED
+from stepherd.engine.interpreter.failures import StateFailed
+from stepherd.engine.interpreter.frame import Frame, Transition, Visit
+from stepherd.engine.interpreter.retry import guarded
+from stepherd.engine.records import Event
+from stepherd.engine.templates import Template
+from stepherd.engine.values import Document
+
+__all__ = ["run_map", "run_parallel"]
+
+INLINE_LIMIT = 40
+"""An inline Map runs at most so many iterations at once [docs]."""
+_ABORTABLE = frozenset({"Task", "Wait", "Map", "Parallel"})
+
+
+async def run_parallel(visit: Visit, state: ParallelState) -> Transition:
+    """One visit of a Parallel, with all its attempts."""
+
+    async def attempt() -> Transition:
+        return await _Branches(visit, state).run()
+
+    return await guarded(visit, state, attempt, _earlier(visit, "Parallel"), _give_up(visit, "Parallel"))
+
+
+async def run_map(visit: Visit, state: MapState) -> Transition:
+    """One visit of an inline Map, with all its attempts."""
+
+    async def attempt() -> Transition:
+        return await _Iterations(visit, state).run()
+
+    return await guarded(visit, state, attempt, _earlier(visit, "Map"), _give_up(visit, "Map"))
+
+
+def _earlier(visit: Visit, kind: str) -> list[StateFailed]:
+    """Failures that an engine before this one retried: the new Started event remembers each."""
+    failures = []
+    for event in _since_redrive(visit, f"{kind}StateStarted"):
+        was = event.facts.get(RETRIED)
+        if was:
+            failures.append(StateFailed(was["error"], was["cause"], was["event"], at=event.timestamp))
+    return failures
+
+
+def _give_up(visit: Visit, kind: str) -> Callable[[StateFailed], None]:
+    written = _since_redrive(visit, f"{kind}StateFailed")
+
+    def write(failure: StateFailed) -> None:
+        visit.frame.head = failure.event_id
+        failure.event_id = written.pop().id if written else visit.frame.emit(f"{kind}StateFailed")
+        visit.frame.head = failure.event_id
+
+    return write
+
+
+def _since_redrive(visit: Visit, kind: str) -> list[Event]:
+    return [event for event in visit.prior if event.type == kind and event.id > visit.redriven_at]
+
+
+class _Group:
+    """What Parallel and Map share: children, the first failure, the aborted siblings."""
+
+    kind = ""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._frame = visit.frame
+        self._running: dict[asyncio.Task[Document], tuple[int, Frame]] = {}
+        self._outputs: dict[int, Document] = {}
+
+    def _started(self, details: dict[str, Any] | None) -> int:
+        """The Started event of this attempt: the one that a dead engine left open, else a new one."""
+        kind = f"{self.kind}StateStarted"
+        opened = [event for event in self._visit.prior if event.type == kind]
+        self._visit.prior = []
+        if opened:
+            self._frame.head = opened[-1].id
+            return opened[-1].id
+        failed = self._visit.failed
+        if failed is not None:
+            self._frame.head = failed.event_id
+            was = {"error": failed.error, "cause": failed.cause, "event": failed.event_id}
+            details = {**(details or {}), RETRIED: was}
+        return self._frame.emit(kind, details)
+
+    def _spawn(self, index: int, child: Frame, document: Document) -> None:
+        task = asyncio.ensure_future(self._run_child(index, child, document))
+        self._running[task] = (index, child)
+
+    async def _run_child(self, index: int, child: Frame, document: Document) -> Document:  # noqa: ARG002
+        return await self._visit.run.run_frame(child, document, self._visit.redriven_at)
+
+    async def _collect(self) -> list[tuple[int, Frame]]:
+        """Wait until some children ended; raises the failure that came first, after stopping the others."""
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        failures = [(task.exception(), task) for task in done if task.exception()]
+        if failures:
+            await self._fail(failures)
+        ended = sorted(((*self._running.pop(task), task) for task in done), key=lambda item: item[1].head)
+        for index, _, task in ended:
+            self._outputs[index] = task.result()
+        return [(index, child) for index, child, _ in ended]
+
+    async def _fail(self, failures: list[tuple[BaseException | None, asyncio.Task[Document]]]) -> None:
+        other = next((error for error, _ in failures if not isinstance(error, StateFailed)), None)
+        if other is not None:
+            await self._cancel()
+            raise other
+        failure, task = min(failures, key=lambda pair: pair[0].event_id)  # type: ignore[union-attr]
+        assert isinstance(failure, StateFailed)
+        first = self._running.pop(task)
+        if not failure.fatal and not self._visit.run.was_aborted(first[1].path, self._visit.redriven_at):
+            others = [where for task, where in self._running.items() if not task.done()]
+            self._write_aborts(failure, first, sorted(others, key=lambda item: item[0]))
+        await self._cancel()
+        raise failure
+
+    async def _cancel(self) -> None:
+        tasks = list(self._running)
+        self._running.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _write_aborts(
+        self, failure: StateFailed, first: tuple[int, Frame], others: list[tuple[int, Frame]]
+    ) -> None:
+        for position, (index, child) in enumerate([first, *others]):
+            child.head = failure.event_id
+            self._write_child_end(index, child, failed=position == 0)
+            if child.visit and child.visit.state.type in _ABORTABLE:
+                child.emit(f"{child.visit.state.type}StateAborted", advance=False)
+
+    def _write_child_end(self, index: int, child: Frame, *, failed: bool) -> None:
+        """A Map's own events for an iteration that did not succeed."""
+
+    async def _cleanly(self, work: Any) -> Transition:
+        try:
+            transition: Transition = await work
+            return transition
+        except asyncio.CancelledError:
+            await self._cancel()
+            raise
+
+    def _succeed(self, last: int, count: int) -> Transition:
+        """Succeeded and Exited both point at the last child event."""
+        self._frame.head = last
+        self._frame.emit(f"{self.kind}StateSucceeded", advance=False)
+        result = [self._outputs[index].value for index in range(count)]
+        return self._visit.finish(Document(result), result=result, with_result=True)
+
+
+class _Branches(_Group):
+    kind = "Parallel"
+
+    def __init__(self, visit: Visit, state: ParallelState) -> None:
+        super().__init__(visit)
+        self._state = state
+
+    async def run(self) -> Transition:
+        return await self._cleanly(self._run())
+
+    async def _run(self) -> Transition:
+        arguments = self._state.arguments
+        document = self._visit.document if arguments is None else Document(self._visit.evaluate(arguments))
+        started = self._started(None)
+        last = started
+        for index, branch in enumerate(self._state.branches):
+            self._spawn(index, self._frame.inner(started, index, branch, started), document)
+        while self._running:
+            ended = await self._collect()
+            last = max(last, *(child.head for _, child in ended))
+        return self._succeed(last, len(self._state.branches))
+
+
+class _Iterations(_Group):
+    kind = "Map"
+
+    def __init__(self, visit: Visit, state: MapState) -> None:
+        super().__init__(visit)
+        self._state = state
+        self._ends: dict[int, int] = {}
+
+    async def run(self) -> Transition:
+        return await self._cleanly(self._run())
+
+    async def _run(self) -> Transition:
+        items = self._items()
+        limit = self._count(self._state.max_concurrency) or INLINE_LIMIT
+        self._check_tolerance()
+        started = self._started({"length": len(items)})
+        waiting = list(enumerate(items))[::-1]
+        head = started
+        while waiting or self._running:
+            while waiting and len(self._running) < min(limit, INLINE_LIMIT):
+                index, item = waiting.pop()
+                self._start(started, index, item, head)
+            for _, child in await self._collect():
+                head = child.head
+        return self._succeed(max([started, *self._ends.values()]), len(items))
+
+    def _items(self) -> list[Any]:
+        template = self._state.items
+        if template is None:
+            value = self._visit.document.value
+            if not isinstance(value, list):
+                words = f"Map state input must be an array but was: {self._visit.document.text}"
+                raise self._visit.evaluation_failed(EvaluationError(words, None))
+            return value
+        value = self._visit.evaluate(template)
+        if not isinstance(value, list):
+            raise self._visit.evaluation_failed(template.wrong_type("array", value))
+        return value
+
+    def _count(self, template: Template | None) -> int:
+        if template is None:
+            return 0
+        value = self._visit.evaluate(template)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self._visit.evaluation_failed(template.wrong_type("non-negative integer", value))
+        return value
+
+    def _check_tolerance(self) -> None:
+        """Accepted on an inline Map, where one failed item still fails the state [recorded]."""
+        self._count(self._state.tolerated_count)
+        template = self._state.tolerated_percentage
+        if template is not None:
+            value = self._visit.evaluate(template)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
+                raise self._visit.evaluation_failed(template.wrong_type("percentage from 0 to 100", value))
+
+    def _start(self, started: int, index: int, item: Any, head: int) -> None:
+        child = self._frame.inner(started, index, self._state.processor, head)
+        child.item = {"Index": index, "Value": item}
+        self._spawn(index, child, Document(item))
+
+    async def _run_child(self, index: int, child: Frame, document: Document) -> Document:
+        events = self._visit.run.prior_events(child.path)
+        ended = next((event.id for event in events if event.type == "MapIterationSucceeded"), None)
+        if not events:
+            child.emit("MapIterationStarted", self._which(index))
+        output = await self._visit.run.run_frame(child, self._input(child, document), self._visit.redriven_at)
+        self._ends[index] = ended or child.emit("MapIterationSucceeded", self._which(index), advance=False)
+        return output
+
+    def _input(self, child: Frame, document: Document) -> Document:
+        selector = self._state.item_selector
+        if selector is None or self._visit.run.prior_states(child.path):
+            return document
+        head, self._frame.head = self._frame.head, child.head
+        try:
+            return Document(self._visit.evaluate(selector, self._visit.bindings(item=child.item)))
+        finally:
+            self._frame.head = head
+
+    def _which(self, index: int) -> dict[str, Any]:
+        return {"name": self._state.name, "index": index}
+
+    def _write_child_end(self, index: int, child: Frame, *, failed: bool) -> None:
+        kind = "MapIterationFailed" if failed else "MapIterationAborted"
+        child.emit(kind, self._which(index), advance=False)

@@ -1,0 +1,66 @@
+"""Taking up a frame where its events end (facts: histories 6.5 for what a redrive keeps)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepherd.engine.interpreter.frame import Frame, Visit, assigned_in
+from stepherd.engine.records import Event
+from stepherd.engine.values import Document
+
+__all__ = ["Position", "restore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a frame stands: in a state, or at its end with an output. Neither: it has not begun."""
+
+    visit: Visit | None = None
+    output: Document | None = None
+
+
+def restore(frame: Frame, events: list[Event], redriven_at: int) -> Position:
+    """Rebuild a frame's variables, chain and place from the events that were committed.
+
+    A state's Exited event and the next one's Entered event are always committed together, so a frame whose
+    last state event is Exited has ended.
+    """
+    last_entered = last_exited = None
+    inside: list[Event] = []
+    for event in events:
+        if event.state == "Entered":
+            last_entered, last_exited, inside = event, None, []
+        elif event.state == "Exited":
+            last_exited = event
+            frame.variables.update(assigned_in(event))
+        elif last_entered is not None:
+            inside.append(event)
+    if last_entered is None:
+        if events:
+            frame.head = events[0].id
+        return Position()
+    frame.head = _chain_end(last_exited or last_entered, inside)
+    if last_exited is not None:
+        return Position(output=Document(text=last_exited.facts["output"]))
+    return Position(visit=_visit(frame, last_entered, inside, redriven_at))
+
+
+def _chain_end(state_event: Event, inside: list[Event]) -> int:
+    """The event that the next one points at; aborts and child ends do not move the chain."""
+    if state_event.state == "Exited":
+        return state_event.id
+    moving = [
+        event for event in inside if not event.type.endswith(("Aborted", "Succeeded", "IterationFailed"))
+    ]
+    succeeded = [event for event in inside if event.type in ("TaskSucceeded", "LambdaFunctionSucceeded")]
+    return max([state_event.id, *(event.id for event in moving + succeeded)])
+
+
+def _visit(frame: Frame, entered: Event, inside: list[Event], redriven_at: int) -> Visit:
+    facts = entered.facts
+    state = frame.body.states[facts["name"]]
+    visit = Visit(frame, state, entered.id, Document(text=facts["input"]), entered.timestamp)
+    visit.prior = inside
+    visit.redriven_at = redriven_at
+    frame.visit = visit
+    return visit

@@ -1,0 +1,275 @@
+"""Task: schedule, submit, wait, time out (facts: histories 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from stepherd.engine.definition import TaskState
+from stepherd.engine.history import failure_details, input_details, output_details
+from stepherd.engine.integrations.contract import Integration, TaskCall
+from stepherd.engine.interpreter.failures import StateFailed, TaskError
+from stepherd.engine.interpreter.frame import Transition, Visit, too_large
+from stepherd.engine.interpreter.retry import guarded
+from stepherd.engine.records import Attempt, Event
+from stepherd.engine.templates import Literal, Template
+from stepherd.engine.values import Document, compact
+
+__all__ = ["run_task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A task's evaluated times, in seconds; None where not declared."""
+
+    timeout: float | None
+    heartbeat: float | None
+
+
+async def run_task(visit: Visit, state: TaskState) -> Transition:
+    """One visit of a Task, with all its attempts."""
+    prior = [event for event in visit.prior if event.id > visit.redriven_at]
+    failures = _failures(visit, prior)
+    last_end = max((failure.event_id for failure in failures), default=0)
+    open_events = [event for event in prior if event.id > last_end]
+
+    async def attempt() -> Transition:
+        under_way = list(open_events)
+        open_events.clear()
+        return await _Attempt(visit, state, under_way).run()
+
+    return await guarded(visit, state, attempt, failures)
+
+
+def _failures(visit: Visit, prior: list[Event]) -> list[StateFailed]:
+    failures = []
+    for event in prior:
+        if event.type in (
+            "TaskFailed",
+            "TaskTimedOut",
+            "LambdaFunctionFailed",
+            "LambdaFunctionTimedOut",
+            "EvaluationFailed",
+        ):
+            facts = event.facts
+            failure = StateFailed(facts.get("error"), facts.get("cause"), event.id, at=event.timestamp)
+            failure.missed_heartbeat = event.type == "TaskTimedOut" and _missed(visit, prior, event)
+            failures.append(failure)
+    return failures
+
+
+def _missed(visit: Visit, prior: list[Event], ended: Event) -> bool:
+    """Whether a TaskTimedOut was a missed heartbeat: the event does not tell, the attempt does."""
+    scheduled = max(event.id for event in prior if event.type == "TaskScheduled" and event.id < ended.id)
+    attempt = visit.run.journal.attempt_of(visit.run.execution.number, scheduled)
+    return attempt is not None and bool(attempt.handle.get("missed_heartbeat"))
+
+
+class _Attempt:
+    """One attempt, begun now or taken over from an engine that died."""
+
+    def __init__(self, visit: Visit, state: TaskState, under_way: list[Event]) -> None:
+        self._visit = visit
+        self._state = state
+        self._run = visit.run
+        self._under_way = under_way
+        self._is_function = bool(state.resource.function)
+        self._service = "lambda" if self._is_function else state.resource.service
+
+    async def run(self) -> Transition:
+        """Give the transition, or raise StateFailed after the event that says so."""
+        resource = self._state.resource
+        waits = resource.waits_for_token or resource.waits_for_job
+        token = self._run.tokens.new()
+        scheduled = next((e for e in self._under_way if e.type.endswith("Scheduled")), None)
+        if scheduled is None:
+            self._visit.token = token if waits else None
+            attempt, limits, parameters = self._schedule(token, waits)
+        else:
+            attempt = self._taken_over(scheduled)
+            self._visit.token = attempt.token if waits else None
+            limits, parameters = self._limits(), self._parameters()
+        call = TaskCall(
+            self._run.execution.arn,
+            self._state.name,
+            resource,
+            parameters,
+            attempt,
+            lambda: self._save(attempt),
+        )
+        began = scheduled.timestamp if scheduled else self._run.clock.time()
+        return self._succeed(attempt, await self._outcome(call, limits, began))
+
+    # -- beginning ---------------------------------------------------------------------------------
+
+    def _parameters(self) -> Any:
+        template = self._state.arguments
+        return self._visit.document.value if template is None else self._visit.evaluate(template)
+
+    def _limits(self) -> Limits:
+        return Limits(self._seconds(self._state.timeout), self._seconds(self._state.heartbeat))
+
+    def _seconds(self, template: Template | None) -> float | None:
+        if template is None:
+            return None
+        value = template.value if isinstance(template, Literal) else self._visit.evaluate(template)
+        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            raise self._visit.evaluation_failed(template.wrong_type("positive integer", value))
+        return value
+
+    def _schedule(self, token: str, waits: bool) -> tuple[Attempt, Limits, Any]:
+        parameters, limits = self._parameters(), self._limits()
+        role = None if self._state.role is None else self._visit.evaluate(self._state.role)
+        frame = self._visit.frame
+        number = frame.emit(self._kind("Scheduled"), self._scheduled_details(parameters, limits, role))
+        started = None if self._is_function else self._pair()
+        frame.emit(self._kind("Started"), started)
+        now = self._run.clock.time()
+        attempt = Attempt(self._run.execution.number, number, token, waits, heartbeat=now)
+        self._save(attempt)
+        return attempt, limits, parameters
+
+    def _save(self, attempt: Attempt) -> None:
+        self._run.journal.save_attempt(attempt)
+        self._run.journal.flush()
+
+    def _taken_over(self, scheduled: Event) -> Attempt:
+        attempt = self._run.journal.attempt_of(self._run.execution.number, scheduled.id)
+        assert attempt is not None, "an attempt is committed together with its TaskScheduled"
+        return attempt
+
+    def _kind(self, end: str) -> str:
+        return f"LambdaFunction{end}" if self._is_function else f"Task{end}"
+
+    def _pair(self) -> dict[str, Any]:
+        if self._is_function:
+            return {}
+        return {"resourceType": self._service, "resource": self._state.resource.name}
+
+    def _scheduled_details(self, parameters: Any, limits: Limits, role: Any) -> dict[str, Any]:
+        if self._is_function:
+            details: dict[str, Any] = {
+                "resource": self._state.resource.arn,
+                **input_details(compact(parameters)),
+            }
+        else:
+            sent = self._run.as_sent(self._state.resource, parameters)
+            details = {**self._pair(), "region": self._run.region, "parameters": compact(sent)}
+        if limits.timeout is not None:
+            details["timeoutInSeconds"] = limits.timeout
+        if limits.heartbeat is not None and not self._is_function:
+            details["heartbeatInSeconds"] = limits.heartbeat
+        if role is not None:
+            details["taskCredentials"] = {"roleArn": role}
+        return details
+
+    # -- working -----------------------------------------------------------------------------------
+
+    async def _outcome(self, call: TaskCall, limits: Limits, began: float) -> Any:
+        """The task's result; every way in which it can fail is written as an event here."""
+        integration = self._run.integration(self._service)
+        try:
+            return await self._limited(call, integration, limits, began)
+        except TaskError as error:
+            raise self._failed(call.attempt, error.error, error.cause) from error
+        except asyncio.CancelledError:
+            self._run.stop_later(integration, call.attempt)
+            raise
+
+    async def _limited(self, call: TaskCall, integration: Integration, limits: Limits, began: float) -> Any:
+        work = self._work(call, integration)
+        if limits.timeout is None and limits.heartbeat is None:
+            return await work
+        async with _owned(work) as task:
+            while True:
+                due = self._due(call.attempt, limits, began)
+                timer = self._run.clock.timer(due - self._run.clock.time())
+                await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+                timer.cancel()
+                if task.done():
+                    return task.result()
+                if self._due(call.attempt, limits, began) <= self._run.clock.time():
+                    break
+        self._run.stop_later(integration, call.attempt)
+        raise self._timed_out(call.attempt, limits, began)
+
+    def _due(self, attempt: Attempt, limits: Limits, began: float) -> float:
+        ends = [began + limits.timeout] if limits.timeout is not None else []
+        if limits.heartbeat is not None:
+            ends.append(max(began, attempt.heartbeat or began) + limits.heartbeat)
+        return min(ends)
+
+    async def _work(self, call: TaskCall, integration: Integration) -> Any:
+        resource = self._state.resource
+        waits = resource.waits_for_token or resource.waits_for_job
+        with self._run.tokens.listen(call.attempt) as callback:
+            if not any(event.type == "TaskSubmitted" for event in self._under_way):
+                with self._run.clock.held():
+                    answer = await integration.submit(call)
+                if not waits:
+                    return answer
+                self._visit.frame.emit("TaskSubmitted", {**self._pair(), **output_details(compact(answer))})
+            if resource.waits_for_token:
+                return await callback
+            return await self._job_or_callback(call, integration, callback)
+
+    async def _job_or_callback(
+        self, call: TaskCall, integration: Integration, callback: asyncio.Future[Any]
+    ) -> Any:
+        """A job ends by itself, or by SendTaskSuccess with its token [recorded]."""
+        with self._run.clock.held():
+            async with _owned(integration.wait(call)) as job:
+                await asyncio.wait({job, callback}, return_when=asyncio.FIRST_COMPLETED)
+                if job.done():
+                    return job.result()
+        self._run.stop_later(integration, call.attempt)
+        return callback.result()
+
+    # -- ending ------------------------------------------------------------------------------------
+
+    def _succeed(self, attempt: Attempt, result: Any) -> Transition:
+        document = Document(result)
+        if document.too_large:
+            raise self._failed(attempt, "States.DataLimitExceeded", too_large(self._service))
+        self._close(attempt)
+        self._visit.frame.emit(self._kind("Succeeded"), {**self._pair(), **output_details(document.text)})
+        return self._visit.finish(document, result=result, with_result=True)
+
+    def _failed(self, attempt: Attempt, error: str | None, cause: str | None) -> StateFailed:
+        self._close(attempt)
+        number = self._visit.frame.emit(
+            self._kind("Failed"), {**self._pair(), **failure_details(error, cause)}
+        )
+        return StateFailed(error, cause, number, at=self._run.clock.time())
+
+    def _timed_out(self, attempt: Attempt, limits: Limits, began: float) -> StateFailed:
+        now = self._run.clock.time()
+        missed = limits.timeout is None or began + limits.timeout > now
+        attempt.handle["missed_heartbeat"] = missed
+        self._close(attempt)
+        number = self._visit.frame.emit(self._kind("TimedOut"), {**self._pair(), "error": "States.Timeout"})
+        return StateFailed("States.Timeout", None, number, at=now, missed_heartbeat=missed)
+
+    def _close(self, attempt: Attempt) -> None:
+        attempt.closed = True
+        self._run.journal.save_attempt(attempt)
+
+
+class _owned:
+    """Run a coroutine as a task for the length of a block; on the way out it is cancelled and waited for."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._work = work
+
+    async def __aenter__(self) -> asyncio.Task[Any]:
+        self._task = asyncio.ensure_future(self._work)
+        return self._task
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self._task.done():
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TaskError):
+                await self._task

@@ -1,0 +1,135 @@
+"""An engine with everything around it: lock, application, functions, tasks, endpoint. One per home."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from stepherd.engine.api import Api
+from stepherd.engine.application import Application, load_application
+from stepherd.engine.clock import Clock
+from stepherd.engine.core import REGION, Engine
+from stepherd.engine.endpoint import endpoint_application
+from stepherd.engine.functions import FunctionPool
+from stepherd.engine.http import LoopbackServer
+from stepherd.engine.integrations.contract import Integration
+from stepherd.engine.integrations.ecs import EcsIntegration
+from stepherd.engine.integrations.lambda_ import LambdaIntegration
+from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
+from stepherd.engine.integrations.states import StatesIntegration
+from stepherd.engine.lock import EngineAddress, HomeLock
+from stepherd.engine.runners import Runner
+
+__all__ = ["LocalEngine", "base_environment"]
+
+_PASSED_ON = (
+    *("LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "PYTHONPATH"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    *("AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "STEPHERD_ALLOW_LOOPBACK_REMOTES"),
+)
+
+
+def base_environment(extra: tuple[str, ...] = ()) -> dict[str, str]:
+    """What functions and tasks get of this process's environment: an allowlist, nothing else.
+
+    The user's own git and AWS configuration goes along by name, because a task's HOME is its own.
+    """
+    names = [*_PASSED_ON, *extra, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL_"))]
+    passed = {name: os.environ[name] for name in names if name in os.environ}
+    home = os.environ.get("HOME")
+    if home:
+        passed["STEPHERD_USER_HOME"] = home
+        passed.setdefault("AWS_CONFIG_FILE", os.environ.get("AWS_CONFIG_FILE", f"{home}/.aws/config"))
+        shared = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", f"{home}/.aws/credentials")
+        passed.setdefault("AWS_SHARED_CREDENTIALS_FILE", shared)
+    passed.setdefault("AWS_DEFAULT_REGION", passed.get("AWS_REGION", REGION))
+    return passed
+
+
+class LocalEngine:
+    """Opens a home: reads the application, serves the endpoint, resumes what was running."""
+
+    def __init__(
+        self,
+        home: Path,
+        template: Path,
+        parameters: Mapping[str, str],
+        *,
+        clock: Clock | None = None,
+        runner: Runner | None = None,
+        access_key: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        port: int = 0,
+    ) -> None:
+        self.home = home
+        self.application = load_application(template, parameters)
+        self.access_key = access_key or secrets.token_urlsafe(24)
+        self._lock = HomeLock(home)
+        self._clock = clock
+        self._runner = runner
+        self._environment = dict(base_environment() if environment is None else environment)
+        self._port = port
+        self.resumed: list[str] = []
+
+    def acquire(self) -> bool:
+        """Take the home; False when another live engine has it."""
+        return self._lock.acquire()
+
+    def open(self) -> None:
+        """Begin work; the home must have been acquired. Raises DataError for a corrupt journal."""
+        try:
+            self.engine = Engine(self.home, clock=self._clock)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.api = Api(self.engine)
+        self._server = LoopbackServer(endpoint_application(self.api, self.access_key), self._port)
+        self._server.start()
+        self.endpoint = f"http://{self._server.address}"
+        self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
+        secret_url = f"{self.endpoint}/{self.access_key}/"
+        functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
+        self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
+        self.pool.warm()
+        self._put_machines(self.application)
+        self.resumed = self.engine.open(self._integrations())
+
+    def _put_machines(self, application: Application) -> None:
+        for source in application.machines:
+            existing = self.engine.journal.machine(self.engine.machine_arn(source.name))
+            if existing is None or existing.definition != source.definition:
+                self.engine.put_machine(source.name, source.definition, source.role_arn)
+
+    def _integrations(self) -> dict[str, Integration]:
+        application = self.application
+        subscribers = {
+            topic: [self._subscriber(n) for n in names] for topic, names in application.topics.items()
+        }
+        queue_file = self.home / "queues.sqlite3"
+        queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
+        ecs = EcsIntegration(application.tasks, self.home / "tasks", self._environment, self._runner)
+        return {
+            "lambda": LambdaIntegration(self.pool),
+            "ecs": ecs,
+            "sns": SnsIntegration(subscribers, f"console:{self.home / 'notices.jsonl'}"),
+            "sqs": SqsIntegration(queues),
+            "states": StatesIntegration(self.engine),
+        }
+
+    def _subscriber(self, name: str) -> Callable[[str], Awaitable[object]]:
+        function = self.pool.function(name)
+        assert function is not None, "subscriptions name functions of the same template"
+        return partial(self.pool.invoke, function)
+
+    async def close(self, *, leave_tasks: bool = False) -> None:
+        """End work and give the home up; see Engine.close."""
+        try:
+            await self.engine.close(leave_tasks=leave_tasks)
+            await self.pool.close()
+            await self._server.stop()
+        finally:
+            self._lock.release()

@@ -1,0 +1,197 @@
+"""A task's containers as processes that outlive the engine and can be found again.
+
+Each container has a folder: ``lock`` (held by the process tree through an inherited descriptor, so that any
+engine can tell whether it lives), ``exit`` (its code, written by rename), ``pid``, ``log``, ``home``, ``tmp``
+and ``work``. Its environment reaches it through a pipe, so no other process shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["MARKER", "LocalProcess", "family", "interpreter_path"]
+
+MARKER = "STEPHERD_TASK"
+"""The environment variable that tells a task's processes from all others."""
+_WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
+trap : TERM INT HUP
+( . /dev/stdin; [ "$STEPHERD_READY" ] || kill -9 $$; unset STEPHERD_READY; exec "$@" </dev/null )
+code=$?
+echo "$code" >"$0.new" && mv "$0.new" "$0"
+exit "$code"
+"""
+
+
+def interpreter_path() -> str:
+    """PATH with the running interpreter's folder first, so that ``python`` is the one that has Stepherd."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+class LocalProcess:
+    """The process of one container, in one folder; started here or by an engine that is gone."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the process wrote, standard output and error together."""
+        return self.folder / "log"
+
+    def alive(self) -> bool:
+        """Whether something of it still runs."""
+        with contextlib.suppress(FileNotFoundError), (self.folder / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def exit_code(self) -> int | None:
+        """The exit code, 128 + n for signal n; None while unknown."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int((self.folder / "exit").read_text())
+        return None
+
+    def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start it, detached from this process's terminal and group. Raises OSError when it cannot be."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("home", "tmp", "work"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.folder / "exit").unlink(missing_ok=True)
+        private = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
+        read_end, write_end = os.pipe()
+        with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                self._spawn(argv, read_end, lock.fileno(), log.fileno())
+            finally:
+                os.close(read_end)
+        with os.fdopen(write_end, "w", encoding="utf-8") as pipe:
+            pipe.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in {**environment, **private}.items())
+            # A process whose engine died before this line kills itself, to be started again.
+            pipe.write("STEPHERD_READY=1\n")
+
+    def _spawn(self, argv: Sequence[str], environment_end: int, lock: int, log: int) -> None:
+        command = ["/bin/sh", "-c", _WRAPPER, str(self.folder / "exit"), *argv]
+        self._process = subprocess.Popen(
+            command,
+            cwd=self.folder / "work",
+            env={"PATH": interpreter_path(), MARKER: self.name},
+            stdin=environment_end,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[lock],
+        )
+
+    async def ended(self) -> int:
+        """Wait for the end; the exit code, 137 when it was killed before it could leave one."""
+        await _lock_released(self.folder / "lock")
+        if self._process:
+            await asyncio.to_thread(self._process.wait)
+        code = self.exit_code()
+        return 137 if code is None else code
+
+    async def stop(self, grace: float) -> None:
+        """TERM to the process group, then, when the grace time is over, KILL to all that belongs to it."""
+        if not self.alive():
+            return
+        self._signal_group(signal.SIGTERM)
+        waiter = asyncio.ensure_future(self.ended())
+        done, _ = await asyncio.wait({waiter}, timeout=grace)
+        while not done:
+            for pid in family(self._leader(), self.name):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            done, _ = await asyncio.wait({waiter}, timeout=0.2)
+
+    def _leader(self) -> int | None:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int((self.folder / "pid").read_text())
+        return None
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        leader = self._leader()
+        if leader:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, number)
+
+    def clean(self) -> None:
+        """Remove what only the process needed; the log stays."""
+        for name in ("home", "tmp", "work"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+async def _lock_released(path: Path) -> None:
+    """Wait in a thread of its own: the thread ends with the process and holds up nothing when we leave."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def wait() -> None:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(RuntimeError):  # The loop has been closed: nobody waits any more.
+            loop.call_soon_threadsafe(_finish, done)
+
+    threading.Thread(target=wait, daemon=True, name=f"wait {path.parent.name}").start()
+    await done
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def family(leader: int | None, name: str) -> list[int]:
+    """The process ids of a task: all below its leader, and all that bear its marker."""
+    parents = _parents()
+    found = {leader} if leader in parents else set()
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        if not more:
+            break
+        found |= more
+    marked = {pid for pid in parents if _has_marker(pid, name)}
+    return sorted(found | marked)
+
+
+def _has_marker(pid: int, name: str) -> bool:
+    try:
+        return f"{MARKER}={name}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _parents() -> dict[int, int]:
+    """Every process and its parent."""
+    proc = Path("/proc")
+    if (proc / "self/stat").exists():
+        return dict(_parent_from_proc(proc))
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    return {int(pid): int(parent) for pid, parent in (line.split() for line in listing.splitlines())}
+
+
+def _parent_from_proc(proc: Path) -> list[tuple[int, int]]:
+    rows = []
+    for entry in proc.iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                stat = (entry / "stat").read_text()
+                rows.append((int(entry.name), int(stat.rpartition(")")[2].split()[1])))
+    return rows

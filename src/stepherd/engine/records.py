@@ -1,0 +1,97 @@
+"""What the journal keeps: machines, executions, events, task attempts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Attempt", "Event", "Execution", "Machine"]
+
+FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+REDRIVABLE = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A state machine as created. Times are seconds since the epoch."""
+
+    arn: str
+    name: str
+    definition: str
+    role_arn: str
+    created: float
+    revision: str = ""
+    settings: str = "{}"
+    """JSON of what is kept and returned but has no effect here: logging and tracing configuration."""
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution; mutable, as its status changes. Times are seconds since the epoch."""
+
+    arn: str
+    machine_arn: str
+    name: str
+    role_arn: str
+    definition: str
+    input: str
+    started: float
+    status: str = "RUNNING"
+    stopped: float | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    redrives: int = 0
+    redriven: float | None = None
+    redrive_tokens: str = "{}"
+    trace_header: str | None = None
+    number: int = 0
+    """The journal's own row number."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status == "RUNNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One history event. ``frame`` names the branch or iteration it belongs to, '' at top level."""
+
+    id: int
+    previous: int
+    timestamp: float
+    type: str
+    details: str | None
+    frame: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The details object, empty where the type has none."""
+        loaded: dict[str, Any] = json.loads(self.details) if self.details else {}
+        return loaded
+
+    @property
+    def state(self) -> str:
+        """The kind of state event: 'Entered', 'Exited' or ''."""
+        if self.type.endswith("StateEntered"):
+            return "Entered"
+        return "Exited" if self.type.endswith("StateExited") else ""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt of a Task that is under way, with what a new engine needs to take it over."""
+
+    execution: int
+    event_id: int
+    token: str
+    waits: bool
+    """Whether a callback may end it."""
+    handle: dict[str, Any] = field(default_factory=dict)
+    """What the integration needs to find its work again: an ECS task's id."""
+    answer: dict[str, Any] | None = None
+    """What SendTaskSuccess or SendTaskFailure said: {output} or {error, cause}."""
+    heartbeat: float | None = None
+    closed: bool = False

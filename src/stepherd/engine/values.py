@@ -1,0 +1,77 @@
+"""JSON values that keep the text they came in.
+
+Step Functions keeps the text of an execution's input, spaces included, in every event that only passes it
+on, and prints evaluated values as compact JSON (facts: histories 1.1). A ``Document`` is both: a Python
+value and its text, each made from the other when first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from json.encoder import JSONEncoder
+from typing import Any
+
+__all__ = ["MAX_BYTES", "Document", "compact", "parse"]
+
+MAX_BYTES = 262_144
+"""Largest input, output or result, in bytes of UTF-8."""
+
+_UNSET: Any = object()
+compact = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    if value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"number out of range: {text}")
+    return value
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant)
+
+
+def parse(text: str) -> Any:
+    """Read JSON text; whole numbers written with a fraction become integers, as JSONata prints them.
+
+    Raises ValueError for anything that is not one JSON value, NaN and Infinity included.
+    """
+    try:
+        return _decoder.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+class Document:
+    """A JSON value, its text, or both; never changed once made."""
+
+    __slots__ = ("_text", "_value")
+
+    def __init__(self, value: Any = _UNSET, text: str | None = None) -> None:
+        self._value = value
+        self._text = text
+
+    @property
+    def value(self) -> Any:
+        """The Python value. Callers must not change it: documents are shared."""
+        if self._value is _UNSET:
+            self._value = parse(self._text or "")
+        return self._value
+
+    @property
+    def text(self) -> str:
+        """The JSON text: as it came in, or compact."""
+        if self._text is None:
+            self._text = compact(self._value)
+        return self._text
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the text is longer than the service's limit of 262,144 bytes of UTF-8."""
+        text = self.text
+        return len(text) * 4 > MAX_BYTES and len(text.encode()) > MAX_BYTES

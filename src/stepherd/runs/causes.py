@@ -1,0 +1,73 @@
+"""Why a state failed, in words, when the step could not say so: from the machine's error and cause."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stepherd.runs.result import Failure
+from stepherd.services.plain_text import one_paragraph
+
+__all__ = ["failure_of"]
+
+_OUT_OF_MEMORY: Final = 137
+_REDRIVE: Final = "Continue with: stepherd redrive RUN"
+# Exit codes of a step that ended without a result, as a shell gives them.
+_EXIT_CODES: Final = {
+    _OUT_OF_MEMORY: (
+        "it was killed, most often for want of memory",
+        "Give the task more memory, then redrive.",
+    ),
+    139: ("it crashed (segmentation fault)", _REDRIVE),
+    143: ("it was stopped (SIGTERM)", _REDRIVE),
+    127: ("its program was not found", "Check the image of the task: it must have python and this package."),
+    126: ("its program could not be executed", "Check the image of the task."),
+}
+
+
+def failure_of(error: str, cause: str) -> Failure:
+    """What ``error`` and ``cause`` of a catcher mean, be it of a task, a function or a timeout."""
+    name, text = _unwrapped(error, cause)
+    if name in {"States.Timeout", "States.HeartbeatTimeout"}:
+        return Failure("timeout", "The state took longer than it may and was given up.", _REDRIVE, True)
+    fields = _json_object(text)
+    if "errorMessage" in fields:
+        return Failure("function", one_paragraph(str(fields["errorMessage"]), 1000), "")
+    if "Containers" in fields:
+        return _task_failure(fields)
+    if name in {"AmazonECS.Unknown", "ECS.AmazonECSException"}:
+        said = one_paragraph(text, 400)
+        return Failure("capacity", f"No container could be started: {said}", _REDRIVE, True)
+    said = one_paragraph(str(fields.get("Cause", text)), 600)
+    return Failure("machine", f"{name}: {said}" if said else name, _REDRIVE)
+
+
+def _unwrapped(error: str, cause: str) -> tuple[str, str]:
+    """The branches of a Parallel end with 'ErrorName: cause', under an error name of their own."""
+    name, colon, rest = cause.partition(": ")
+    return (
+        (name, rest)
+        if error.endswith("Failed") and not error.startswith("States.") and colon
+        else (error, cause)
+    )
+
+
+def _task_failure(task: Mapping[str, Any]) -> Failure:
+    codes = [container.get("ExitCode") for container in task["Containers"] if isinstance(container, dict)]
+    bad = next((code for code in codes if isinstance(code, int) and code), None)
+    if bad is None:
+        reason = one_paragraph(
+            str(task.get("StoppedReason") or task.get("StopCode") or "no reason given"), 400
+        )
+        return Failure("task", f"The task did not run to its end: {reason}.", _REDRIVE, True)
+    why, remedy = _EXIT_CODES.get(bad, ("it left no result", "See what it said with: stepherd logs RUN"))
+    return Failure("task", f"The step ended with exit code {bad}: {why}.", remedy)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,123 @@
+"""The run folder: the only thing that steps share. Its keys are the contract, so they stand here alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.errors import DataError, NotFoundError
+from stepherd.runs.request import Request
+from stepherd.runs.result import Result
+from stepherd.services import open_store
+from stepherd.services.store import ObjectNotFound, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "BUNDLE",
+    "EVENTS",
+    "INSTRUCTIONS",
+    "REPORT",
+    "REPORT_PAGE",
+    "STEPS",
+    "TRANSCRIPT",
+    "WORKSPACE",
+    "RunFolder",
+    "open_run_folder",
+    "run_folder",
+]
+
+REQUEST: Final = "request.json"
+INSTRUCTIONS: Final = "instructions"
+WORKSPACE: Final = "clone/workspace.tar.zst"
+BUNDLE: Final = "agent/changes.bundle"
+TRANSCRIPT: Final = "agent/transcript.jsonl"
+EVENTS: Final = "events.jsonl"
+REPORT: Final = "report.json"
+REPORT_PAGE: Final = "report.md"
+STEPS: Final = ("prepare", "clone", "agent", "push", "persist")
+"""In the order in which a run comes through them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Typed access to ``runs/<run id>/`` in a store."""
+
+    store: Store
+
+    @property
+    def reference(self) -> str:
+        """The URI that goes to containers."""
+        return self.store.reference
+
+    def address_of(self, key: str) -> str:
+        """Where a person finds the object ``key``."""
+        return f"{self.reference}/{key}"
+
+    def read_request(self) -> Request:
+        """The request. Raises NotFoundError when the run was never prepared."""
+        fields = self._read_json(REQUEST)
+        if fields is None:
+            raise NotFoundError(
+                f"There is no request in {self.reference}.", remedy="Start a run with: stepherd run"
+            )
+        return Request.from_json(fields)
+
+    def write_request(self, request: Request) -> None:
+        """Write request.json."""
+        self._write_json(REQUEST, request.to_json())
+
+    def instructions(self) -> Store:
+        """The frozen instructions."""
+        return self.store.child(INSTRUCTIONS)
+
+    def read_result(self, step: str) -> Result | None:
+        """What ``step`` said at its last end; None when it has not come to one."""
+        fields = self._read_json(f"{step}/result.json")
+        return None if fields is None else Result.from_json(fields)
+
+    def write_result(self, result: Result) -> None:
+        """Write the result of a step: the last thing that the step does."""
+        self._write_json(f"{result.step}/result.json", result.to_json())
+
+    def read_report(self) -> dict[str, Any] | None:
+        """report.json as it is; None when there is none."""
+        return self._read_json(REPORT)
+
+    def write_report(self, fields: Mapping[str, Any], page: str) -> None:
+        """Write report.md, then report.json: who finds the second finds both."""
+        self.store.put(REPORT_PAGE, page.encode())
+        self._write_json(REPORT, fields)
+
+    def _read_json(self, key: str) -> dict[str, Any] | None:
+        try:
+            body = self.store.get(key).body
+        except ObjectNotFound:
+            return None
+        try:
+            fields = json.loads(body)
+        except (ValueError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            raise DataError(
+                f"{self.address_of(key)} is not a JSON object.",
+                remedy="It was damaged after it was written: start the run again with: stepherd run",
+            )
+        return fields
+
+    def _write_json(self, key: str, fields: Mapping[str, Any]) -> None:
+        self.store.put(
+            key, (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+        )
+
+
+def open_run_folder(reference: str) -> RunFolder:
+    """The run folder at a URI, as containers get it in STEPHERD_RUN_FOLDER."""
+    return RunFolder(open_store(reference))
+
+
+def run_folder(store: Store, run_id: str) -> RunFolder:
+    """The folder of a run in the store of all runs."""
+    return RunFolder(store.child(f"runs/{run_id}"))

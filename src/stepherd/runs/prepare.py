@@ -1,0 +1,148 @@
+"""From a request as it was given to a run folder that the steps can work from. Nothing is paid for before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stepherd.errors import CannotCreateError, StepherdError, TemporaryError
+from stepherd.runs.folder import RunFolder, run_folder
+from stepherd.runs.ids import check_run_id
+from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
+from stepherd.runs.result import Failure, Result, now
+
+if TYPE_CHECKING:
+    from stepherd.runs.instructions import Instructions
+    from stepherd.services.store import Store
+
+__all__ = ["check_whole_request", "prepare_run"]
+
+
+def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
+    """Check ``given``, freeze its instructions in ``store`` and return what the state machine needs to know.
+
+    A second call with the same request returns what the first one did, whatever became of the
+    instructions since. Raises the errors of ``check_whole_request``; CannotCreateError when the run id
+    belongs to another request; TemporaryError for what may pass. A failure is kept for the report.
+    """
+    folder = run_folder(store, check_run_id(run_id))
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+    before = folder.read_result("prepare")
+    if before is not None and before.succeeded:
+        if before.facts["request_digest"] != digest:
+            raise CannotCreateError(
+                f"The run id '{run_id}' is taken by another request.", remedy="Choose another --name."
+            )
+        return _machine_facts(folder.read_request(), folder)
+    started = now()
+
+    def finish(error: StepherdError | None) -> None:
+        status, failure = ("succeeded", None) if error is None else ("failed", Failure.of(error))
+        runs = 1 if before is None else before.runs + 1
+        facts = {"request_digest": digest}
+        folder.write_result(Result("prepare", "", runs, status, started, now(), failure, facts))  # type: ignore[arg-type]
+
+    return _prepare(run_id, given, folder, finish)
+
+
+def _prepare(
+    run_id: str, given: object, folder: RunFolder, finish: Callable[[StepherdError | None], None]
+) -> dict[str, Any]:
+    try:
+        request, instructions = check_whole_request(run_id, given, allow_local=_is_local(folder))
+        instructions.freeze(folder.instructions())
+        folder.write_request(request)
+    except StepherdError as error:
+        finish(error)
+        if error.retryable:
+            raise TemporaryError(error.message, remedy=error.remedy) from None
+        raise
+    finish(None)
+    return _machine_facts(request, folder)
+
+
+def check_whole_request(
+    run_id: str, given: object, *, allow_local: bool = True
+) -> tuple[Request, Instructions]:
+    """The request with front matter and defaults filled in, and its instructions; nothing is written.
+
+    What was given wins over front matter. ``allow_local`` is false where the disk is not the disk of who
+    asked: then paths and file:// are refused. Raises InvalidRequest and UsageError for fields,
+    InstructionsNotFound, InvalidFrontMatter and DataError for instructions.
+    """
+    from stepherd.repositories.address import parse_repository
+    from stepherd.repositories.refs import check_branch, check_ref, run_branch
+    from stepherd.runs.front_matter import split_front_matter
+    from stepherd.runs.instructions import find_instructions, title_of
+
+    explicit = check_request(given)
+    instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
+    head, text = split_front_matter(instructions.text())
+    fields = check_request(_merged(head, explicit))
+    if "repo" not in fields:
+        raise InvalidRequest(
+            "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."
+        )
+    request = Request(
+        run_id=run_id,
+        instructions=fields["instructions"],
+        repo=parse_repository(fields["repo"], allow_local=allow_local).url,
+        base=check_ref(fields["base"]) if "base" in fields else None,
+        branch=check_branch(fields["branch"]) if "branch" in fields else run_branch(run_id),
+        agent=_checked_agent(fields),
+        command=fields.get("command"),
+        message=fields.get("message") or f"{title_of(text) or 'Carry out the instructions'}\n",
+        timeout_seconds=fields.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
+        push=fields.get("push", "branch"),
+        verify=fields.get("verify"),
+        verify_required=fields.get("verify_required", False),
+        git_credentials=fields.get("git_credentials"),
+    )
+    return request, instructions
+
+
+def _merged(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given wins; an agent or command that was given also over the other half in front matter."""
+    chosen = {"agent", "command"} if explicit.keys() & {"agent", "command"} else set()
+    return {**{name: value for name, value in head.items() if name not in chosen}, **explicit}
+
+
+def _checked_agent(fields: Mapping[str, Any]) -> str:
+    """The agent's name; the command lines are good ones."""
+    from stepherd.agents.command_line import split_command
+    from stepherd.agents.registry import get_agent
+
+    name = fields.get("agent") or ("command" if "command" in fields else None)
+    if name is None:
+        raise InvalidRequest(
+            "No agent is named.", remedy="Give --agent NAME, or --command for a command of your own."
+        )
+    get_agent(name).check(fields.get("command"))
+    if "verify" in fields:
+        split_command(fields["verify"], "--verify")
+    elif fields.get("verify_required"):
+        raise InvalidRequest(
+            "verify_required is set without a verify command.", remedy="Give --verify COMMAND."
+        )
+    return str(name)
+
+
+def _is_local(folder: RunFolder) -> bool:
+    # Who can read the folder's disk can read the caller's: with a store on S3 that is not known.
+    return folder.reference.startswith("file://")
+
+
+def _machine_facts(request: Request, folder: RunFolder) -> dict[str, Any]:
+    from stepherd.agents.registry import get_agent
+
+    return {
+        "run_id": request.run_id,
+        "folder": folder.reference,
+        "agent": request.agent,
+        "login": {"needed": get_agent(request.agent).needs_login},
+        "push": request.push,
+        "timeout_seconds": request.timeout_seconds,
+        "agent_task_seconds": request.agent_task_seconds,
+    }

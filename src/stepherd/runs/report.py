@@ -1,0 +1,217 @@
+"""The outcome of a run, gathered from what its steps wrote: report.json, and report.md beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from stepherd.errors import StepherdError
+from stepherd.runs.causes import failure_of
+from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFolder
+from stepherd.runs.report_page import render_report
+from stepherd.runs.request import Request
+from stepherd.runs.result import Failure, Result, now, seconds_between
+
+__all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
+
+_STATES: Final = {
+    "prepare": "PrepareRun",
+    "clone": "CloneRepository",
+    "agent": "RunAgent",
+    "push": "CommitAndPush",
+    "persist": "PersistDatabase",
+}
+_STEPS: Final = {**{state: step for step, state in _STATES.items()}, "PushPartialWork": "push"}
+
+
+@dataclass(frozen=True, slots=True)
+class StateTime:
+    """How long a step took at its last try, and how many tries came to an end."""
+
+    name: str
+    status: str
+    seconds: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedError:
+    """What went wrong: where, why, and what to do next."""
+
+    state: str
+    category: str
+    message: str
+    remedy: str
+    retryable: bool
+    next: str
+    """The next command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What report.json holds. Fields without a meaning for this run are None or empty."""
+
+    run_id: str
+    status: Literal["succeeded", "failed"]
+    summary: str
+    started: str
+    finished: str
+    seconds: float
+    repository: str | None = None
+    base: str | None = None
+    base_commit: str | None = None
+    branch: str | None = None
+    """The branch that has the commit; None when nothing was pushed."""
+    commit: str | None = None
+    partial: bool = False
+    """Whether the commit holds the work of an agent that did not finish."""
+    compare: str | None = None
+    agent: str | None = None
+    files_changed: list[dict[str, Any]] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+    verify: dict[str, Any] | None = None
+    states: list[StateTime] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
+    bundle: str | None = None
+    """Where the changes are, as a git bundle on the base commit."""
+    error: ReportedError | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as report.json holds them."""
+        return asdict(self)
+
+    def outline(self, folder: RunFolder) -> dict[str, Any]:
+        """The output of the execution: small whatever the run did, with the address of the whole."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "summary": self.summary,
+            "branch": self.branch,
+            "commit": self.commit,
+            "base_commit": self.base_commit,
+            "files_changed": self.totals.get("files", 0),
+            "report": folder.address_of(REPORT),
+        }
+
+
+def write_report(
+    folder: RunFolder, run_id: str, *, started: str | None = None, failure: Mapping[str, Any] | None = None
+) -> Report:
+    """Build the report of a run and write report.json and report.md into its folder.
+
+    ``failure`` is {state, error, cause} of the machine for a run that failed; ``started`` is when the
+    execution began.
+    """
+    report = build_report(folder, run_id, started=started, failure=failure)
+    folder.write_report(report.to_json(), render_report(report, folder.address_of(REPORT)))
+    return report
+
+
+def build_report(
+    folder: RunFolder, run_id: str, *, started: str | None = None, failure: Mapping[str, Any] | None = None
+) -> Report:
+    """The report of a run from the results in its folder; nothing is written."""
+    results = {step: result for step in STEPS if (result := folder.read_result(step)) is not None}
+    request = folder.read_request() if "prepare" in results and results["prepare"].succeeded else None
+    finished = now()
+    begun = started or min((result.started for result in results.values()), default=finished)
+    facts = _gathered(results)
+    error = None if failure is None else _error_of(run_id, failure, results)
+    return Report(
+        run_id=run_id,
+        status="succeeded" if error is None else "failed",
+        summary=_summary(request, facts, error),
+        started=begun,
+        finished=finished,
+        seconds=seconds_between(begun, finished),
+        repository=request.repo if request else None,
+        base_commit=facts.get("base_commit"),
+        base=facts.get("base_ref"),
+        branch=facts.get("branch"),
+        commit=facts.get("commit"),
+        partial=bool(facts.get("partial")),
+        compare=facts.get("compare"),
+        agent=request.agent if request else None,
+        files_changed=list(facts.get("files", [])),
+        totals=dict(facts.get("totals", {})),
+        verify=facts.get("verify"),
+        states=[_time_of(results[step]) for step in STEPS if step in results],
+        logs=_logs(folder, run_id, results),
+        bundle=folder.address_of(facts["bundle"]) if facts.get("bundle") else None,
+        error=error,
+        notes=_notes(results, failure),
+    )
+
+
+def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
+    """The facts of clone, agent and push together; a failed push has none of its own."""
+    return {
+        name: value
+        for step in ("clone", "agent", "push")
+        if step in results
+        for name, value in results[step].facts.items()
+        if value is not None
+    }
+
+
+def _time_of(result: Result) -> StateTime:
+    return StateTime(_STATES[result.step], result.status, result.seconds, result.runs)
+
+
+def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Result]) -> ReportedError:
+    state = str(failure.get("state", "the state machine"))
+    result = results.get(_STEPS.get(state, ""))
+    if result is not None and result.error is not None:
+        why = result.error
+    else:
+        why = failure_of(str(failure.get("error") or ""), str(failure.get("cause") or ""))
+    remedy = why.remedy.replace(" RUN", f" {run_id}")
+    return ReportedError(
+        state, why.category, why.message, remedy, why.retryable, _next_command(run_id, state, why)
+    )
+
+
+def _next_command(run_id: str, state: str, why: Failure) -> str:
+    if state == "PrepareRun" and not why.retryable:
+        return "stepherd run"
+    return f"stepherd redrive {run_id}"
+
+
+def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedError | None) -> str:
+    if error is not None:
+        kept = f" Partial work is on the branch {facts['branch']}." if facts.get("branch") else ""
+        return f"{error.state} failed: {error.message}{kept}"
+    count = len(facts.get("files", []))
+    if not count:
+        return "The agent succeeded with no changes."
+    files = f"{count} file{'s' if count != 1 else ''} changed"
+    if facts.get("branch"):
+        return f"{files}, pushed to {facts['branch']}."
+    run_id = request.run_id if request else "RUN"
+    return f"{files}, kept as a bundle. Take them with: stepherd pull {run_id}"
+
+
+def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict[str, str]:
+    logs = {"follow": f"stepherd logs {run_id}", "report": folder.address_of(REPORT_PAGE)}
+    if "agent" in results:
+        logs["transcript"] = folder.address_of(TRANSCRIPT)
+    return logs
+
+
+def _notes(results: Mapping[str, Result], failure: Mapping[str, Any] | None) -> list[str]:
+    """What a reader would wonder about, and what else went wrong: a push of partial work that failed, too."""
+    failed = _STEPS.get(str(failure.get("state")), "") if failure else ""
+    remarks = [str(result.facts["note"]) for result in results.values() if "note" in result.facts]
+    return remarks + [
+        f"{_STATES[step]}: {result.error.message} {result.error.remedy}".strip()
+        for step, result in results.items()
+        if step != failed and result.error is not None
+    ]
+
+
+class RunFailed(StepherdError):
+    """The run failed; raised after its report was written."""
+
+    category = "run"

@@ -1,0 +1,124 @@
+"""report.md: the outcome of a run for people. What others wrote is escaped in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from stepherd.services.plain_text import one_paragraph
+
+if TYPE_CHECKING:
+    from stepherd.runs.report import Report
+
+__all__ = ["render_report"]
+
+_MOST_FILES: Final = 200
+_MARKDOWN: Final = re.compile(r"([\\`*{}\[\]<>#|~!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+
+
+def render_report(report: Report, address: str) -> str:
+    """The page. ``address`` is where report.json lies."""
+    parts = [
+        f"# Run {report.run_id}: {report.status}",
+        _text(report.summary),
+        *(_failure(report) if report.error else ()),
+        _outcome(report),
+        *_files(report),
+        *_verify(report),
+        *_times(report),
+        *_notes(report),
+        _logs(report, address),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _failure(report: Report) -> tuple[str, ...]:
+    assert report.error is not None
+    error = report.error
+    return (
+        "## What went wrong",
+        f"{_text(error.message)}\n\n- State: {_text(error.state)}\n- Kind: {_text(error.category)}"
+        + (f"\n- Remedy: {_text(error.remedy)}" if error.remedy else "")
+        + f"\n- Next: {_code(error.next)}",
+    )
+
+
+def _outcome(report: Report) -> str:
+    rows = [
+        ("Repository", report.repository, False),
+        ("Base", report.base, True),
+        ("Base commit", report.base_commit, True),
+        ("Branch", report.branch, True),
+        ("Commit", report.commit, True),
+        ("Partial", "yes: the agent did not finish" if report.partial else None, False),
+        ("Compare", report.compare, False),
+        ("Bundle", report.bundle if report.commit is None else None, True),
+        ("Agent", report.agent, True),
+        ("Time", f"{report.seconds:.1f} s, {report.started} to {report.finished}", False),
+    ]
+    shown = [f"| {name} | {_code(value) if code else _text(value)} |" for name, value, code in rows if value]
+    return "\n".join(["| | |", "|---|---|", *shown])
+
+
+def _files(report: Report) -> tuple[str, ...]:
+    if not report.files_changed:
+        return ()
+    rows = [
+        f"| {_code(str(file['path']))} | {file['status']} | {_count(file['added'])} | "
+        f"{_count(file['deleted'])} |"
+        for file in report.files_changed[:_MOST_FILES]
+    ]
+    totals = report.totals
+    more = totals.get("files", len(report.files_changed)) - len(rows)
+    rest = f"\n\nand {more} more" if more > 0 else ""
+    counts = f"+{totals.get('added', 0)} -{totals.get('deleted', 0)}"
+    head = f"## Files changed: {totals.get('files', len(rows))} ({counts})"
+    return (head, "\n".join(["| file | | + | - |", "|---|---|---|---|", *rows]) + rest)
+
+
+def _verify(report: Report) -> tuple[str, ...]:
+    if report.verify is None:
+        return ()
+    verify = report.verify
+    lines = "\n".join(f"    {line}" for line in verify.get("last_lines", []))
+    return (
+        f"## Verify: {verify['status']}",
+        f"{_code(str(verify['command']))} ended with exit code {verify['exit_code']} "
+        f"after {verify['seconds']:.1f} s.",
+        lines,
+    )
+
+
+def _times(report: Report) -> tuple[str, ...]:
+    if not report.states:
+        return ()
+    rows = [
+        f"| {state.name} | {state.status} | {state.seconds:.1f} | {state.attempts} |"
+        for state in report.states
+    ]
+    return ("## Time", "\n".join(["| state | | seconds | attempts |", "|---|---|---|---|", *rows]))
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    return ("## Also", "\n".join(f"- {_text(note)}" for note in report.notes)) if report.notes else ()
+
+
+def _logs(report: Report, address: str) -> str:
+    lines = [f"- {name}: {_code(where)}" for name, where in {**report.logs, "json": address}.items()]
+    return "\n".join(["## Logs and files", "", *lines])
+
+
+def _count(value: int | None) -> str:
+    return "binary" if value is None else str(value)
+
+
+def _text(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", one_paragraph(text, 2000))
+
+
+def _code(text: str) -> str:
+    """In code quotes that the text cannot close (CommonMark 6.1), without the bar that ends a table cell."""
+    inner = one_paragraph(text, 500).replace("|", "\\|")
+    quotes = "`" * (max((len(run) for run in re.findall("`+", inner)), default=0) + 1)
+    pad = " " if inner.startswith("`") or inner.endswith("`") else ""
+    return f"{quotes}{pad}{inner}{pad}{quotes}"

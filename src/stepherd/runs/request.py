@@ -1,0 +1,180 @@
+"""What is asked for: as it was given, and as it is kept in request.json once every default is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from stepherd.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jsonschema.exceptions import ValidationError
+
+__all__ = ["DEFAULT_TIMEOUT_SECONDS", "InvalidRequest", "Request", "check_request", "request_schema"]
+
+DEFAULT_TIMEOUT_SECONDS: Final = 3600
+_GRACE_SECONDS: Final = 900
+_LONGEST_VERIFY_SECONDS: Final = 1800
+
+
+class InvalidRequest(UsageError):
+    """A request that cannot be run however often it is tried; the pipeline does not retry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request with every decision made: what request.json holds and every step reads."""
+
+    run_id: str
+    instructions: str
+    """Where the instructions came from; the frozen copy in the run folder is what counts."""
+    repo: str
+    base: str | None
+    """None: the default branch of the repository."""
+    branch: str
+    agent: str
+    command: str | None
+    message: str
+    timeout_seconds: int
+    """Of the agent alone, in seconds."""
+    push: Literal["branch", "none"]
+    verify: str | None
+    verify_required: bool
+    git_credentials: str | None
+    """A reference for ``services.read_secret``; None: what the step's environment says."""
+
+    @property
+    def verify_seconds(self) -> int:
+        """How long the verify command may take; 0 without one."""
+        return min(self.timeout_seconds, _LONGEST_VERIFY_SECONDS) if self.verify else 0
+
+    @property
+    def agent_task_seconds(self) -> int:
+        """How long the state RunAgent may take: the agent, the verify command, and the hand-offs around."""
+        return self.timeout_seconds + self.verify_seconds + _GRACE_SECONDS
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as request.json holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Request:
+        """The request of a request.json that ``prepare`` wrote. Raises DataError when it is not one."""
+        try:
+            return cls(**fields)
+        except TypeError as error:
+            raise DataError(
+                f"request.json is not one of this version: {error}.",
+                remedy="Start the run again with: stepherd run",
+            ) from None
+
+
+def request_schema() -> dict[str, Any]:
+    """The published JSON Schema of a request as it is given."""
+    import json
+    from importlib.resources import files
+
+    text = files("stepherd.runs").joinpath("request.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def check_request(given: object) -> dict[str, Any]:
+    """``given`` when it follows the schema. Raises InvalidRequest naming the first field that does not."""
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(request_schema()).iter_errors(given), key=_order)
+    if errors:
+        raise _refusal(errors[0])
+    assert isinstance(given, dict)
+    return given
+
+
+def _order(error: ValidationError) -> tuple[int, str]:
+    # An unknown field is most often a misspelt known one, so it is said before "missing".
+    return (error.validator != "additionalProperties", ".".join(str(part) for part in error.path))
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    if not error.path:
+        return _refusal_of_whole(error)
+    field = str(error.path[0])
+    return InvalidRequest(
+        f"The field '{field}' is not acceptable: {_reason(error)}.", remedy=_REMEDIES[field]
+    )
+
+
+def _refusal_of_whole(error: ValidationError) -> InvalidRequest:
+    known: dict[str, Any] = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        unknown = sorted(str(name) for name in error.instance if name not in known)[0]
+        return InvalidRequest(
+            f"The field '{_shown(unknown)}' is unknown.", remedy=_suggestion(unknown, known)
+        )
+    if error.validator == "required":
+        return InvalidRequest("The field 'instructions' is missing.", remedy=_REMEDIES["instructions"])
+    return InvalidRequest(
+        f"A request is a JSON object, not {_kind(error.instance)}.", remedy=_REMEDIES["instructions"]
+    )
+
+
+def _suggestion(unknown: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(unknown, list(known), n=1)
+    return f"Did you mean '{close[0]}'?" if close else f"The fields are {', '.join(known)}."
+
+
+def _reason(error: ValidationError) -> str:
+    limit = error.validator_value
+    reasons = {
+        "type": f"it must be {_TYPES.get(str(limit), str(limit))}, not {_kind(error.instance)}",
+        "enum": f"'{_shown(error.instance)}' is not one of {', '.join(_words(limit))}",
+        "minimum": f"{_shown(error.instance)} is less than {limit}",
+        "maximum": f"{_shown(error.instance)} is more than {limit}",
+        "minLength": "it is empty",
+        "maxLength": f"it is longer than {limit} characters",
+    }
+    return reasons[str(error.validator)]
+
+
+def _words(values: object) -> list[str]:
+    return [str(value) for value in values] if isinstance(values, list) else [str(values)]
+
+
+def _shown(value: object) -> str:
+    from stepherd.services.plain_text import one_paragraph
+
+    return one_paragraph(str(value), 60)
+
+
+def _kind(value: object) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")
+
+
+_TYPES: Final = {"string": "text", "integer": "a whole number", "boolean": "true or false"}
+_REMEDIES: Final = {
+    "instructions": "Give the instructions with --instructions PATH or s3://bucket/key.",
+    "repo": "Give the repository with --repo URL or PATH.",
+    "base": "Give a branch, tag or commit with --base REF.",
+    "branch": "Give a branch name with --branch NAME.",
+    "agent": "Give the agent's name with --agent NAME.",
+    "command": "Give the command line with --command 'PROGRAM ARGUMENTS'.",
+    "message": "Give a commit message of up to 10,000 characters with --message TEXT.",
+    "timeout_seconds": "Give the seconds with --timeout SECONDS, 1 to 82800.",
+    "push": "Give --push branch or --push none.",
+    "verify": "Give the command line with --verify 'PROGRAM ARGUMENTS'.",
+    "verify_required": "Give true or false.",
+    "git_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
+}

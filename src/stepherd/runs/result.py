@@ -1,0 +1,87 @@
+"""What a step says at its end: result.json, whose schema is result.schema.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from stepherd.errors import DataError, StepherdError
+from stepherd.services.plain_text import one_paragraph
+
+__all__ = ["Failure", "Result", "Status", "now", "seconds_between"]
+
+Status = Literal["succeeded", "failed", "interrupted"]
+_STATUSES: Final = ("succeeded", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step did not succeed, in words for a person."""
+
+    category: str
+    message: str
+    remedy: str = ""
+    retryable: bool = False
+
+    @classmethod
+    def of(cls, error: StepherdError) -> Failure:
+        """The failure that ``error`` describes, without control characters."""
+        return cls(
+            error.category,
+            one_paragraph(error.message, 2000),
+            one_paragraph(error.remedy, 1000),
+            error.retryable,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a step ended. Times are ISO 8601, UTC, with milliseconds."""
+
+    step: str
+    attempt: str
+    runs: int
+    status: Status
+    started: str
+    finished: str
+    error: Failure | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the step did what it was for."""
+        return self.status == "succeeded"
+
+    @property
+    def seconds(self) -> float:
+        """From start to end."""
+        return seconds_between(self.started, self.finished)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as result.json holds them."""
+        return {**asdict(self), "facts": dict(self.facts)}
+
+    @classmethod
+    def from_json(cls, fields: Any) -> Result:
+        """The result that ``fields`` hold. Raises DataError when they are not one."""
+        try:
+            error = fields["error"]
+            if fields["status"] not in _STATUSES or not isinstance(fields["facts"], dict):
+                raise ValueError("status or facts")
+            return cls(**{**fields, "error": None if error is None else Failure(**error)})
+        except (TypeError, KeyError, ValueError) as error:
+            raise DataError(
+                f"A result.json cannot be read: {error}.", remedy="Start the run again with: stepherd run"
+            ) from None
+
+
+def now() -> str:
+    """This moment as ISO 8601, UTC, with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds_between(started: str, finished: str) -> float:
+    """The seconds between two ISO 8601 times, rounded to milliseconds."""
+    return round((datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds(), 3)

@@ -1,0 +1,124 @@
+"""Everything outside the process, behind references whose form says what serves them.
+
+===========  ==============================================  =========================================
+service      references                                      opened by
+===========  ==============================================  =========================================
+store        ``s3://bucket/prefix``, ``file:///path``, path  :func:`open_store`
+secrets      Secrets Manager id or ARN, ``env:NAME``,        :func:`read_secret`
+             ``file:PATH``, ``none``
+notices      ``arn:…:sns:…``, ``console:``,                  :func:`open_notices`
+             ``console:/path/of/file.jsonl``
+queues       ``https://sqs…``, ``sqlite:///path#name``       :func:`open_queue`
+===========  ==============================================  =========================================
+
+Nothing asks whether it runs on a laptop: the factories look at the reference alone. Each form is
+imported when the first reference of that form is opened, so boto3 loads only where AWS is meant.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stepherd.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepherd.services.notices import Notices
+    from stepherd.services.queues import Queue
+    from stepherd.services.store import Store
+
+__all__ = ["open_notices", "open_queue", "open_store", "read_secret"]
+
+
+def open_store(reference: str) -> Store:
+    """Open the store that ``reference`` names; it need not hold anything yet.
+
+    ``s3://bucket/prefix`` is served by S3; ``file:///path`` (percent-encoded) and a plain path by a
+    folder. Raises UsageError for any other scheme.
+    """
+    scheme, separator, _ = reference.partition("://")
+    if separator and scheme == "s3":
+        with _boto3_for("S3"):
+            from stepherd.services.store_s3 import S3Store
+        return S3Store.open(reference)
+    if separator and scheme != "file" and "/" not in scheme:
+        raise UsageError(
+            f"No store is served under {scheme}://.",
+            remedy="Name an S3 address (s3://bucket/prefix) or a folder (a path or file:///path).",
+        )
+    from stepherd.services.store_folder import FolderStore
+
+    return FolderStore.open(reference)
+
+
+def read_secret(reference: str) -> dict[str, str] | None:
+    """Read the secret that ``reference`` names; None when it is empty or ``none``.
+
+    ``env:NAME`` and ``file:PATH`` hold a JSON object of strings, or bare text which becomes
+    ``{"token": text}``; anything else is a Secrets Manager id or ARN. Raises SecretNotFound,
+    CredentialsError when reading is refused, and DataError when the value has another shape. No
+    error ever quotes the value.
+    """
+    if reference in {"", "none"}:
+        return None
+    if reference.startswith(("env:", "file:")):
+        from stepherd.services.secrets_local import read_local_secret
+
+        return read_local_secret(reference)
+    with _boto3_for("Secrets Manager"):
+        from stepherd.services.secrets_aws import read_aws_secret
+    return read_aws_secret(reference)
+
+
+def open_notices(reference: str) -> Notices:
+    """Open the channel by which people are told things: an SNS topic ARN, or ``console:[PATH]``.
+
+    Raises UsageError for any other form.
+    """
+    if reference.startswith("console:"):
+        from stepherd.services.notices_console import ConsoleNotices
+
+        return ConsoleNotices.open(reference)
+    if reference.startswith("arn:") and reference.split(":")[2:3] == ["sns"]:
+        with _boto3_for("SNS"):
+            from stepherd.services.notices_sns import SnsNotices
+        return SnsNotices.open(reference)
+    raise UsageError(
+        f"No notices are served under {reference!r}.",
+        remedy="Name an SNS topic (arn:aws:sns:…), console: or console:/path/to/file.jsonl.",
+    )
+
+
+def open_queue(reference: str) -> Queue:
+    """Open a queue: an SQS queue URL, or ``sqlite:///path#name``, made when it is not there.
+
+    Raises UsageError for any other form.
+    """
+    if reference.startswith("sqlite:"):
+        from stepherd.services.queues_sqlite import SqliteQueue
+
+        return SqliteQueue.open(reference)
+    if reference.startswith(("https://", "http://")):
+        with _boto3_for("SQS"):
+            from stepherd.services.queues_sqs import SqsQueue
+        return SqsQueue.open(reference)
+    raise UsageError(
+        f"No queue is served under {reference!r}.",
+        remedy="Name an SQS queue URL (https://sqs.…) or a local queue (sqlite:///path/of/file.db#name).",
+    )
+
+
+@contextmanager
+def _boto3_for(service: str) -> Iterator[None]:
+    """Say how to install boto3 when the import inside the block finds that it is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in {"boto3", "botocore"}:
+            raise
+        raise ConfigurationError(
+            f"The reference is served by Amazon {service}, and boto3 is not installed.",
+            remedy="Run: pip install 'stepherd[aws]'",
+        ) from error

@@ -1,0 +1,229 @@
+"""What boto3 raises, as errors of the tree.
+
+=====================================================  ===================
+botocore                                               here
+=====================================================  ===================
+NoSuchKey, NoSuchBucket, ResourceNotFound, …           NotFoundError
+PreconditionFailed (412)                               PreconditionFailed
+ConditionalRequestConflict (409)                       WriteConflict
+AccessDenied, KMS refusals, expired or no credentials  CredentialsError
+SlowDown, throttling, 5xx, time-outs, broken streams   TemporaryError
+no connection to the endpoint                          UnavailableError
+no region, no profile, another region's bucket         ConfigurationError
+a value that the service or boto3 rejects              UsageError
+anything else                                          InternalError
+=====================================================  ===================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from botocore import exceptions as boto
+from botocore.exceptions import BotoCoreError, ClientError
+
+from stepherd.errors import (
+    ConfigurationError,
+    CredentialsError,
+    InternalError,
+    NotFoundError,
+    StepherdError,
+    TemporaryError,
+    UnavailableError,
+    UsageError,
+)
+from stepherd.services.store import PreconditionFailed, WriteConflict
+
+__all__ = ["aws_error", "error_code", "translated"]
+
+_LOGIN = "Log in to AWS (aws sso login, or aws configure) and check with: aws sts get-caller-identity"
+_AGAIN = "Try again in a while."
+
+_NOT_FOUND = {
+    "NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException", "NotFound", "NotFoundException",
+    "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
+}  # fmt: skip
+_LOST_RACE = {"PreconditionFailed", "412"}
+_CONFLICT = {"ConditionalRequestConflict", "OperationAborted", "409"}
+_DENIED = {
+    "AccessDenied", "AccessDeniedException", "403", "AuthorizationError", "AuthorizationErrorException",
+    "UnauthorizedOperation", "AllAccessDisabled", "DecryptionFailure", "EncryptionFailure",
+}  # fmt: skip
+_BAD_LOGIN = {
+    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+    "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestExpired", "InvalidToken",
+    "MissingAuthenticationToken", "IncompleteSignature", "RequestTimeTooSkewed", "InvalidSignatureException",
+}  # fmt: skip
+_TRANSIENT = {
+    "SlowDown", "Throttling", "ThrottlingException", "Throttled", "ThrottledException",
+    "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "RequestTimeout",
+    "ServiceUnavailable", "InternalError", "InternalFailure", "InternalServiceError",
+    "InternalErrorException", "OverLimit",
+}  # fmt: skip
+_ELSEWHERE = {
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "301",
+}
+
+
+def _classes(*names: str) -> tuple[type[BotoCoreError], ...]:
+    """Those of botocore's classes that the installed version has."""
+    return tuple(getattr(boto, name) for name in names if hasattr(boto, name))
+
+
+_BROKEN = _classes(
+    "HTTPClientError", "ConnectTimeoutError", "ResponseStreamingError", "IncompleteReadError",
+    "ChecksumError", "FlexibleChecksumError", "CapacityNotAvailableError",
+)  # fmt: skip
+_OFFLINE = _classes("ConnectionError")
+_NO_LOGIN = _classes(
+    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "SSOError",
+    "NoAuthTokenError", "TokenRetrievalError", "LoginError", "MetadataRetrievalError",
+    "RefreshWithMFAUnsupportedError",
+)  # fmt: skip
+_BAD_VALUE = _classes(
+    "ParamValidationError", "ValidationError", "InvalidDNSNameError", "UnsupportedS3ArnError"
+)
+
+
+def aws_error(error: Exception, resource: str) -> StepherdError:
+    """The error of the tree for ``error``, which a call about ``resource`` raised."""
+    if isinstance(error, ClientError):
+        return _service_error(error, resource)
+    if isinstance(error, _BROKEN):
+        return TemporaryError(f"The connection broke while using {resource}: {error}", remedy=_AGAIN)
+    if isinstance(error, _OFFLINE):
+        return UnavailableError(
+            f"{resource} cannot be reached: {error}", remedy="Check the network and AWS_REGION."
+        )
+    if isinstance(error, _NO_LOGIN):
+        return CredentialsError(f"There are no AWS credentials for {resource}: {error}", remedy=_LOGIN)
+    if isinstance(error, _BAD_VALUE):
+        return UsageError(f"AWS cannot take the request about {resource}: {error}", remedy="Check its name.")
+    return ConfigurationError(
+        f"The AWS settings do not allow to use {resource}: {error}",
+        remedy="Check AWS_REGION, AWS_PROFILE and the endpoints, for instance with: aws configure list",
+    )
+
+
+def error_code(error: ClientError) -> str:
+    """The service's code for ``error``, such as ``NoSuchKey``; an HTTP status where there is no better."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def translated(resource: str) -> Iterator[None]:
+    """Raise what boto3 raises inside the block as an error of the tree about ``resource``."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise aws_error(error, resource) from error
+
+
+def _service_error(error: ClientError, resource: str) -> StepherdError:
+    code = error_code(error)
+    for codes, make in _BY_CODE:
+        if code in codes:
+            return make(error, resource)
+    if _is_about_keys(error):
+        return _denied(error, resource)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status >= 500 or status == 429:
+        return _transient(error, resource)
+    if code.startswith(("Invalid", "Validation", "Malformed", "EntityTooLarge", "KeyTooLong", "Unsupported")):
+        return UsageError(
+            f"AWS does not accept the request about {resource}: {_words(error)}", remedy="Check its name."
+        )
+    return InternalError(
+        f"{error.operation_name} on {resource} failed: {code}: {_words(error)}",
+        remedy="If the message does not help, report it as a fault of Stepherd.",
+    )
+
+
+def _not_found(error: ClientError, resource: str) -> StepherdError:
+    subject = "Its bucket" if error_code(error) == "NoSuchBucket" else "It"
+    return NotFoundError(
+        f"AWS does not find {resource}. {subject} does not exist in this account and region.",
+        remedy="Check the name, and AWS_REGION and AWS_PROFILE.",
+    )
+
+
+def _lost_race(_: ClientError, resource: str) -> StepherdError:
+    return PreconditionFailed(f"{resource} is not as it was read; another writer was first.")
+
+
+def _conflict(_: ClientError, resource: str) -> StepherdError:
+    return WriteConflict(f"Another write to {resource} was under way.", remedy="Send the same write again.")
+
+
+def _transient(error: ClientError, resource: str) -> StepherdError:
+    return TemporaryError(f"AWS is too busy to use {resource} ({error_code(error)}).", remedy=_AGAIN)
+
+
+def _bad_login(error: ClientError, resource: str) -> StepherdError:
+    return CredentialsError(
+        f"AWS rejects the credentials used for {resource} ({error_code(error)}).", remedy=_LOGIN
+    )
+
+
+def _elsewhere(_: ClientError, resource: str) -> StepherdError:
+    return ConfigurationError(
+        f"{resource} is in another region.", remedy="Set AWS_REGION to the region it is in."
+    )
+
+
+def _denied(error: ClientError, resource: str) -> StepherdError:
+    action = _action(error)
+    if _is_about_keys(error):
+        return CredentialsError(
+            f"AWS KMS refuses {action if action.startswith('kms:') else 'the key'} for {resource}.",
+            remedy="Allow kms:Decrypt and kms:GenerateDataKey on its key; nothing was written unencrypted.",
+        )
+    return CredentialsError(
+        f"AWS refuses {action} on {resource}.", remedy=f"Allow {action} on it for the role in use."
+    )
+
+
+def _is_about_keys(error: ClientError) -> bool:
+    code = error_code(error)
+    by_code = code.startswith("KMS") or code in {"DecryptionFailure", "EncryptionFailure"}
+    return by_code or re.search(r"\bkms:|\bKMS\b", _words(error)) is not None
+
+
+def _action(error: ClientError) -> str:
+    """The IAM action that was refused: from the service's own words, else from the operation."""
+    said = re.search(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)", _words(error))
+    return said[1] if said else _ACTIONS.get(error.operation_name, error.operation_name)
+
+
+def _words(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+_ACTIONS = {
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject (and s3:ListBucket, to tell what is absent)",
+    "PutObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+    "ListObjectsV2": "s3:ListBucket",
+    "GetSecretValue": "secretsmanager:GetSecretValue",
+    "Publish": "sns:Publish",
+    "SendMessage": "sqs:SendMessage",
+    "ReceiveMessage": "sqs:ReceiveMessage",
+    "ChangeMessageVisibility": "sqs:ChangeMessageVisibility",
+    "DeleteMessage": "sqs:DeleteMessage",
+}
+
+_BY_CODE: tuple[tuple[set[str], Callable[[ClientError, str], StepherdError]], ...] = (
+    (_NOT_FOUND, _not_found),
+    (_LOST_RACE, _lost_race),
+    (_CONFLICT, _conflict),
+    (_DENIED, _denied),
+    (_BAD_LOGIN, _bad_login),
+    (_TRANSIENT, _transient),
+    (_ELSEWHERE, _elsewhere),
+)

@@ -1,0 +1,34 @@
+"""Text from anywhere made inert for a terminal: no escape sequence, control or direction mark is left."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["one_paragraph", "plain"]
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
+    # OSC, DCS and their kin: links, titles, the clipboard; one without an end takes its line only
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c|$|(?=[\x1b\n]))"
+    r"|\x1b[ -/]*[0-~]"
+)  # fmt: skip
+_UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def plain(text: str) -> str:
+    """``text`` without escape sequences (ECMA-48), controls and invisible format characters.
+
+    Newlines and tabs stay; other line ends become newlines.
+    """
+    from unicodedata import category
+
+    unescaped = _ESCAPES.sub("", re.sub("\r\n?|[\v\f\x85\u2028\u2029]", "\n", text))
+    return "".join(
+        character for character in unescaped if character in "\n\t" or category(character) not in _UNSAFE
+    )
+
+
+def one_paragraph(text: str, most: int) -> str:
+    """``text`` made plain, with every run of space a single one, and cut with an ellipsis at ``most``."""
+    words = " ".join(plain(text).split())
+    return words if len(words) <= most else f"{words[: most - 1]}…"

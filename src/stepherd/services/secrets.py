@@ -1,0 +1,48 @@
+"""What a secret is: a few named strings, from wherever a reference says; never quoted in an error."""
+
+from __future__ import annotations
+
+from stepherd.errors import CredentialsError, DataError
+
+__all__ = ["MOST_BYTES", "SecretNotFound", "parse_secret"]
+
+MOST_BYTES = 65_536
+"""The largest secret, as in Secrets Manager."""
+
+_JSON_REMEDY = 'Store a JSON object of strings, such as {"token": "…"}, or the bare token.'
+
+
+class SecretNotFound(CredentialsError):
+    """There is no secret where the reference points."""
+
+
+def parse_secret(text: str, reference: str) -> dict[str, str]:
+    """The fields of a secret: a JSON object of strings, or bare text as ``{"token": text}``.
+
+    Raises SecretNotFound when it is empty and DataError when it has another shape; neither shows
+    any of it, ``reference`` says where it came from.
+    """
+    bare = text.strip()
+    if not bare:
+        raise SecretNotFound(f"The secret {reference} is empty.", remedy=_JSON_REMEDY)
+    if "\0" in bare or len(bare.encode(errors="replace")) > MOST_BYTES:
+        raise DataError(
+            f"The secret {reference} is not text of at most {MOST_BYTES:,} bytes.", remedy=_JSON_REMEDY
+        )
+    return _parse_object(bare, reference) if bare.startswith("{") else {"token": bare}
+
+
+def _parse_object(text: str, reference: str) -> dict[str, str]:
+    import json
+
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        # "from None": the decoder's error carries the text
+        raise DataError(f"The secret {reference} begins like JSON but is not.", remedy=_JSON_REMEDY) from None
+    wrong = [name for name, value in fields.items() if not isinstance(value, str)]
+    if wrong:
+        raise DataError(
+            f"In the secret {reference}, the value of {wrong[0]!r} is not a string.", remedy=_JSON_REMEDY
+        )
+    return dict(fields)

@@ -1,0 +1,17 @@
+"""What a container runs: ``python -m stepherd.steps clone|agent|push|persist``.
+
+    contract       what a step is given and what it gives back
+    execution      one step from its environment to its result.json and exit code
+    termination    SIGTERM, turned into an end in good order
+    credentials    the git credentials that a request or the environment names
+    clone          the repository as an archive
+    agent          the agent in its workspace, its changes as a bundle
+    agent_place    the folders that an agent gets
+    changes        recording what the agent changed
+    verification   the verify command after the agent
+    push           the bundle as one commit on the remote, proven
+    persist        the agent's login, kept for the next run
+
+A step knows nothing but its run folder (STEPHERD_RUN_FOLDER) and the attempt it belongs to
+(STEPHERD_ATTEMPT). It writes its files first and its result last, so it can be run again at any time.
+"""

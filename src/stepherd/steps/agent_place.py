@@ -1,0 +1,82 @@
+"""The folders that an agent gets, and those that it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepherd.agents.account import Account
+from stepherd.repositories.changes import copy_private
+from stepherd.repositories.workspace import UnpackLimits, unpack
+from stepherd.runs.folder import WORKSPACE, RunFolder
+
+__all__ = ["Place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Below ``root``: the agent's workspace, instructions, home and temporary folder; the rest is private."""
+
+    root: Path
+
+    @property
+    def workspace(self) -> Path:
+        """The clone."""
+        return self.root / "workspace"
+
+    @property
+    def instructions(self) -> Path:
+        """The frozen instructions."""
+        return self.root / "instructions"
+
+    @property
+    def home(self) -> Path:
+        """An empty HOME."""
+        return self.root / "home"
+
+    @property
+    def temporary(self) -> Path:
+        """An empty TMPDIR."""
+        return self.root / "tmp"
+
+    @property
+    def private(self) -> Path:
+        """What the agent has no business in."""
+        return self.root / "private"
+
+    @property
+    def private_git(self) -> Path:
+        """The objects of the clone, copied before the agent started."""
+        return self.private / "git"
+
+    @property
+    def scratch(self) -> Path:
+        """For git."""
+        return self.private / "scratch"
+
+    @classmethod
+    def build(cls, root: Path, folder: RunFolder, account: Account | None) -> Place:
+        """Fetch and lay out everything, and give the agent's folders to ``account``."""
+        place = cls(root)
+        place.private.mkdir(mode=0o700)
+        for path in (place.scratch, place.home, place.temporary, place.instructions):
+            path.mkdir()
+        archive = place.private / "workspace.tar.zst"
+        folder.store.download(WORKSPACE, archive)
+        # The clone may hold links that lead outside; the agent may do with its own folder what it likes.
+        unpack(archive, place.workspace, UnpackLimits(outside_links=True))
+        archive.unlink()
+        copy_private(place.workspace / ".git", place.private_git)
+        _fetch_instructions(folder, place.instructions)
+        if account is not None:
+            root.chmod(0o711)
+            account.give((place.workspace, place.instructions, place.home, place.temporary))
+        return place
+
+
+def _fetch_instructions(folder: RunFolder, destination: Path) -> None:
+    store = folder.instructions()
+    for info in store.list():
+        path = destination / info.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store.download(info.key, path)

@@ -1,0 +1,57 @@
+"""Recording what an agent changed: a bundle in the run folder, and the facts about it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from stepherd.errors import StepherdError
+from stepherd.repositories.changes import Changes, record_changes
+from stepherd.repositories.scan import ChangesBlocked
+from stepherd.runs.folder import BUNDLE
+from stepherd.services.plain_text import one_paragraph
+from stepherd.steps.agent_place import Place
+from stepherd.steps.contract import Done, StepContext
+
+__all__ = ["keep_changes"]
+
+_MOST_FILES: Final = 1000
+
+
+def keep_changes(step: StepContext, place: Place, base_commit: str) -> Done:
+    """Record the workspace and upload the bundle, also when it must not be pushed.
+
+    Facts: bundle (its key, None without a change), files, totals {files, added, deleted}.
+    """
+    bundle = place.private / "changes.bundle"
+    error: StepherdError | None = None
+    facts: dict[str, Any] = {"files": [], "totals": _totals(None)}
+    try:
+        changes = record_changes(place.workspace, place.private_git, base_commit, bundle, place.scratch)
+        facts = {"files": _files(changes), "totals": _totals(changes)}
+    except ChangesBlocked as blocked:
+        error = blocked
+    if bundle.exists():
+        step.folder.store.upload(bundle, BUNDLE)
+        facts["bundle"] = BUNDLE
+    return Done(facts, error)
+
+
+def _files(changes: Changes) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": one_paragraph(file.path, 1000),
+            "status": file.status,
+            "added": file.added,
+            "deleted": file.deleted,
+        }
+        for file in changes.files[:_MOST_FILES]
+    ]
+
+
+def _totals(changes: Changes | None) -> dict[str, int]:
+    files = changes.files if changes is not None else ()
+    return {
+        "files": len(files),
+        "added": sum(file.added or 0 for file in files),
+        "deleted": sum(file.deleted or 0 for file in files),
+    }

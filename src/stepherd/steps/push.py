@@ -1,0 +1,101 @@
+"""The step ``push``: the agent's bundle as one commit on the run's branch, proven by the remote."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from stepherd.errors import NotFoundError
+from stepherd.repositories.address import parse_repository
+from stepherd.repositories.credentials import commit_identity
+from stepherd.repositories.links import compare_link
+from stepherd.repositories.push import PushFacts, push_bundle
+from stepherd.repositories.refs import run_branch
+from stepherd.runs.folder import RunFolder
+from stepherd.runs.result import Result
+from stepherd.steps.contract import Done, StepContext
+from stepherd.steps.credentials import git_credentials
+
+__all__ = ["commit_message", "holds", "work"]
+
+
+def work(step: StepContext) -> Done:
+    """Push what the agent left. Without a change there is nothing to do, and that is a success.
+
+    Facts: agent_finished (which work this is about), and after a push branch, commit, partial, compare.
+    """
+    agent = step.folder.read_result("agent")
+    if agent is None:
+        # The agent's step died before it could keep anything.
+        return Done({"agent_finished": None})
+    about = {"agent_finished": agent.finished}
+    if not agent.facts.get("bundle"):
+        return Done(about)
+    bundle = step.scratch / "changes.bundle"
+    step.folder.store.download(str(agent.facts["bundle"]), bundle)
+    cloned = step.folder.read_result("clone")
+    if cloned is None:
+        raise NotFoundError("There is no result of the step clone.", remedy="Run the step clone first.")
+    pushed = _push(step, bundle, cloned, agent)
+    link = compare_link(
+        parse_repository(step.request.repo, allow_local=step.allow_local),
+        cloned.facts["base_ref"],
+        pushed.branch,
+    )
+    before = step.folder.read_result("push")
+    return Done(
+        {
+            **about,
+            **_note(before, pushed, agent),
+            "branch": pushed.branch,
+            "commit": pushed.commit,
+            "partial": not agent.succeeded,
+            "compare": link,
+        }
+    )
+
+
+def holds(before: Result, folder: RunFolder) -> bool:
+    """While the agent's work is the one that was pushed: a redriven agent has done more since."""
+    agent = folder.read_result("agent")
+    return before.facts.get("agent_finished") == (None if agent is None else agent.finished)
+
+
+def commit_message(message: str, agent: Result) -> str:
+    """The request's message, or one that says that the work is partial, and why."""
+    if agent.succeeded:
+        return message
+    subject, _, rest = message.strip().partition("\n")
+    why = agent.error.message if agent.error is not None else f"it {agent.status}"
+    return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
+
+
+def _note(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, str]:
+    same = before is not None and before.facts.get("commit") == pushed.commit
+    if before is None or not (same and before.facts.get("partial") and agent.succeeded):
+        return {}
+    return {
+        "note": "The finished work is the same as the partial work, so its commit stays, with its message."
+    }
+
+
+def _push(step: StepContext, bundle: Path, cloned: Result, agent: Result) -> PushFacts:
+    request = step.request
+    credentials = git_credentials(request)
+    identity = commit_identity(credentials, step.scratch)
+    return push_bundle(
+        parse_repository(request.repo, allow_local=step.allow_local),
+        bundle,
+        base_commit=cloned.facts["base_commit"],
+        base_ref=cloned.facts["base_ref"],
+        branch=request.branch,
+        message=commit_message(request.message, agent),
+        author_name=identity.name,
+        author_email=identity.email,
+        # The agent's end, not now: a second try makes the same commit and finds it on the remote.
+        when=datetime.fromisoformat(agent.finished),
+        credentials=credentials,
+        scratch=step.scratch,
+        allow_default_branch=request.branch != run_branch(request.run_id),
+        run_id=request.run_id,
+    )

@@ -1,0 +1,45 @@
+"""Logs, metrics and traces of the Lambda functions, by Powertools: quiet and offline on a laptop.
+
+Logs are JSON lines with the run id in each; metrics are log lines too (the embedded metric format). Traces
+need the X-Ray SDK, which only the deployed functions carry, and its daemon, which only Lambda has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any, TypeAlias
+
+from aws_lambda_powertools import Logger, Metrics
+
+__all__ = ["Handler", "logger", "metrics", "observed"]
+
+Handler: TypeAlias = Callable[[Mapping[str, Any], Any], Any]
+
+logger = Logger(service="stepherd")
+metrics = Metrics(service="stepherd", namespace="Stepherd")
+
+
+def observed(handler: Handler) -> Handler:
+    """``handler`` with the run id of its event in every log line, its metrics written, and a trace."""
+
+    def with_run_id(event: Mapping[str, Any], context: Any) -> Any:
+        logger.append_keys(run_id=event["run_id"])
+        return handler(event, context)
+
+    logged: Handler = logger.inject_lambda_context(with_run_id, clear_state=True)
+    measured: Handler = metrics.log_metrics(logged)
+    return _traced(measured) if _has_tracing() else measured
+
+
+def _has_tracing() -> bool:
+    off = os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true"}
+    return not off and "LAMBDA_TASK_ROOT" in os.environ and find_spec("aws_xray_sdk") is not None
+
+
+def _traced(handler: Handler) -> Handler:
+    from aws_lambda_powertools import Tracer
+
+    traced: Handler = Tracer(service="stepherd").capture_lambda_handler(handler, capture_response=False)
+    return traced

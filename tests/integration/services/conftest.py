@@ -1,0 +1,42 @@
+"""AWS as moto serves it, with nothing of the machine's own AWS settings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from stepherd.services import open_store
+from stepherd.services.store import Store
+
+REGION = "eu-west-1"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def bucket(aws: None) -> str:
+    location = {"LocationConstraint": REGION}
+    boto3.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration=location)
+    return "bucket"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "s3":
+        return open_store(f"s3://{request.getfixturevalue('bucket')}/home/")
+    return open_store(str(tmp_path / "home"))
