@@ -15,7 +15,7 @@ __all__ = ["application_root"]
 def application_root() -> Path:
     """The folder of template.yaml. Raises ConfigurationError when the installation has none."""
     package = Path(__file__).resolve().parent
-    for folder in (package / "application", package.parents[1]):
+    for folder in (package / "sam_application", package.parents[1]):
         if (folder / "template.yaml").is_file():
             return folder
     raise ConfigurationError(
