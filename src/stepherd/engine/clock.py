@@ -19,6 +19,9 @@ class Clock(Protocol):
     def time(self) -> float:
         """Wall time in seconds since the epoch."""
 
+    def monotonic(self) -> float:
+        """Seconds that never jump, to measure deadlines by."""
+
     def timer(self, seconds: float) -> asyncio.Future[None]:
         """A future that is done after so many seconds; cancel it to forget it."""
 
@@ -33,6 +36,10 @@ class SystemClock:
     def time(self) -> float:
         """Wall time in seconds since the epoch."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """The system's monotonic clock."""
+        return time.monotonic()
 
     def timer(self, seconds: float) -> asyncio.Future[None]:
         """A future that is done after so many seconds of monotonic time."""
@@ -64,6 +71,10 @@ class TurnableClock:
 
     def time(self) -> float:
         """The time the clock shows, in seconds since the epoch."""
+        return self.now
+
+    def monotonic(self) -> float:
+        """The same: this clock only jumps when it is turned."""
         return self.now
 
     def timer(self, seconds: float) -> asyncio.Future[None]:

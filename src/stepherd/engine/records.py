@@ -9,6 +9,10 @@ from typing import Any
 __all__ = ["Attempt", "Event", "Execution", "Machine"]
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+STOPPING = "stopping"
+"""A key of an attempt's handle while its job is being stopped: a new engine goes on with that."""
+INTERRUPTED = "interrupted"
+"""A key of an attempt's handle whose job the engine stopped because it left: to be started again."""
 REDRIVABLE = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
@@ -94,4 +98,7 @@ class Attempt:
     answer: dict[str, Any] | None = None
     """What SendTaskSuccess or SendTaskFailure said: {output} or {error, cause}."""
     heartbeat: float | None = None
+    """Wall time of the last sign of life."""
     closed: bool = False
+    beat: float = 0.0
+    """The same on this engine's monotonic clock; not kept."""
