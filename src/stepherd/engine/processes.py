@@ -2,8 +2,8 @@
 
 Each container has a folder: ``lock`` (held by the wrapper as its standard error, so that any engine can tell
 whether it lives; what the command leaves behind does not hold it), ``exit`` (its code, written by rename),
-``pid``, ``log``, ``home``, ``tmp`` and ``work``. Its environment reaches it through a pipe, so no other process
-shows it.
+``pid``, ``log``, ``home``, ``tmp`` and ``work``. Its environment reaches it through a pipe, so no other
+process shows it.
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Attempt", "Event", "Execution", "Machine"]
+__all__ = ["Attempt", "Event", "Execution", "Machine", "with_next"]
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 STOPPING = "stopping"
@@ -82,6 +83,11 @@ class Event:
         if self.type.endswith("StateEntered"):
             return "Entered"
         return "Exited" if self.type.endswith("StateExited") else ""
+
+
+def with_next(events: list[Event]) -> Iterator[tuple[Event, Event | None]]:
+    """Each event and the one after it; None after the last."""
+    return zip(events, [*events[1:], None], strict=False)
 
 
 @dataclass(slots=True)

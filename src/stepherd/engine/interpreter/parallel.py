@@ -12,7 +12,7 @@ from stepherd.engine.history import ITEMS, RETRIED
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit
 from stepherd.engine.interpreter.retry import guarded
-from stepherd.engine.records import Event
+from stepherd.engine.records import Event, with_next
 from stepherd.engine.templates import Literal, Template
 from stepherd.engine.values import Document
 
@@ -48,7 +48,7 @@ def _earlier(visit: Visit, kind: str) -> list[StateFailed]:
     """
     failures: dict[int, StateFailed] = {}
     prior = [event for event in visit.prior if event.id > visit.redriven_at]
-    for event, following in zip(prior, [*prior[1:], None], strict=True):
+    for event, following in with_next(prior):
         if event.type == "EvaluationFailed":
             failures[event.id] = StateFailed.recorded(event)
         elif event.type == f"{kind}StateSucceeded" and getattr(following, "type", "") != "EvaluationFailed":

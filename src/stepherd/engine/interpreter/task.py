@@ -14,7 +14,7 @@ from stepherd.engine.integrations.contract import Integration, TaskCall
 from stepherd.engine.interpreter.failures import StateFailed, TaskError
 from stepherd.engine.interpreter.frame import Transition, Visit, too_large
 from stepherd.engine.interpreter.retry import guarded
-from stepherd.engine.records import Attempt, Event
+from stepherd.engine.records import Attempt, Event, with_next
 from stepherd.engine.templates import Computed, Literal, Template
 from stepherd.engine.values import Document, compact, parse
 
@@ -56,7 +56,7 @@ _GOOD_ENDS = frozenset({"TaskSucceeded", "LambdaFunctionSucceeded"})
 def _failures(visit: Visit, prior: list[Event]) -> list[StateFailed]:
     """The failures that the committed events of this visit tell of."""
     failures = []
-    for event, following in zip(prior, [*prior[1:], None], strict=True):
+    for event, following in with_next(prior):
         if event.type in _ENDS:
             failure = StateFailed.recorded(event)
             failure.missed_heartbeat = event.type == "TaskTimedOut" and _missed(visit, prior, event)
