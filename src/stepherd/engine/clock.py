@@ -96,6 +96,7 @@ class TurnableClock:
 
     async def advance(self, seconds: float) -> None:
         """Turn the clock, firing each timer at its own time and letting what waited for it run."""
+        await settle()
         end = self.now + seconds
         while self._timers and self._timers[0][0] <= end:
             self._fire()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.engine_bench import ROLE, Finished, Scripted, branches, each, fails, play, task
 
 NOT_TRUNCATED = {"truncated": False}

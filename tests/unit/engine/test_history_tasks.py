@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
-
-from stepherd.engine.integrations.contract import TaskCall
 from tests.engine_bench import (
     ECS,
     FUNCTION_ARN,
@@ -26,6 +25,8 @@ from tests.engine_bench import (
     play,
     task,
 )
+
+from stepherd.engine.integrations.contract import TaskCall
 
 REQUEST = "2<-0 TaskStateEntered, 3<-2 TaskScheduled, 4<-3 TaskStarted"
 DONE = "TaskSucceeded, TaskStateExited"
@@ -51,7 +52,7 @@ class Answering(Scripted):
 
     bench: Bench
     operation = "SendTaskSuccess"
-    said: dict[str, Any] = {"output": '{"sent":1}'}
+    said: Mapping[str, Any] = MappingProxyType({"output": '{"sent":1}'})
 
     async def submit(self, call: TaskCall) -> Any:
         answer = await super().submit(call)
@@ -509,8 +510,8 @@ def test_a_result_over_the_limit_fails_the_task_by_the_name_of_its_resource_type
         "resourceType": "lambda",
         "resource": "invoke",
         "error": "States.DataLimitExceeded",
-        "cause": "The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes "
-        "service limit.",
+        "cause": "The state/task 'lambda' returned a result with a size exceeding "
+        "the maximum number of bytes service limit.",
     }
 
 
