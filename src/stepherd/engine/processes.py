@@ -46,7 +46,6 @@ class LocalProcess:
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
         self.name = name
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
@@ -90,7 +89,7 @@ class LocalProcess:
 
     def _spawn(self, argv: Sequence[str], environment_end: int, lock: int, log: int) -> None:
         command = ["/bin/sh", "-c", _WRAPPER, str(self.folder / "exit"), *argv]
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=self.folder / "work",
             env={"PATH": interpreter_path(), MARKER: self.name},
@@ -99,12 +98,12 @@ class LocalProcess:
             stderr=lock,
             start_new_session=True,
         )
+        # Whoever waits for the task watches the lock; this only sees to it that no zombie stays.
+        threading.Thread(target=process.wait, daemon=True, name=f"reap {process.pid}").start()
 
     async def ended(self) -> int:
         """Wait for the end; the exit code, 137 when it was killed before it could leave one."""
         await _lock_released(self.folder / "lock")
-        if self._process:
-            await asyncio.to_thread(self._process.wait)
         code = self.exit_code()
         return 137 if code is None else code
 
