@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -38,6 +39,20 @@ def one_terminal_status(place: Place, run_id: str, status: str) -> None:
     assert ends == [kinds[-1]], kinds
     assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
     assert open_attempts == 0
+
+
+def run_exists(place: Place, run_id: str) -> bool:
+    """Whether the journal knows the run."""
+    with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
+        return bool(journal.execute("SELECT 1 FROM executions WHERE name=?", (run_id,)).fetchall())
+
+
+def entered_states(place: Place, run_id: str, kind: str = "Task") -> list[str]:
+    """The names of the states of one kind that the run came into, in order, from the journal."""
+    sql = "SELECT details FROM events JOIN executions ON execution=number WHERE name=? AND type=? ORDER BY id"
+    with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
+        rows = journal.execute(sql, (run_id, f"{kind}StateEntered")).fetchall()
+    return [str(json.loads(row[0])["name"]) for row in rows]
 
 
 def processes_of(root: Path, words: Iterable[str] = ()) -> list[int]:

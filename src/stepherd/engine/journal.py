@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.records import Attempt, Event, Execution, Machine
+from stepherd.engine.records import STOPPING, Attempt, Event, Execution, Machine
 from stepherd.errors import DataError, StorageError
 
 __all__ = ["Journal"]
@@ -269,9 +269,13 @@ class Journal:
         return next(self._attempts("execution=? AND event_id=?", (execution, event_id)), None)
 
     def orphans(self) -> list[Attempt]:
-        """Attempts still open whose execution has ended: what they started may still run."""
+        """Attempts whose execution has ended, or whose stop was not finished: their jobs may still run."""
         ended = "closed=0 AND execution IN (SELECT number FROM executions WHERE status<>'RUNNING')"
-        return list(self._attempts(ended, ()))
+        return list(self._attempts(f"{ended} OR handle LIKE ?", (f'%"{STOPPING}"%',)))
+
+    def open_attempts(self, execution: int) -> list[Attempt]:
+        """Attempts of an execution that have not ended."""
+        return list(self._attempts("closed=0 AND execution=?", (execution,)))
 
     def _attempts(self, where: str, parameters: tuple[Any, ...]) -> Iterator[Attempt]:
         columns = "execution, event_id, token, waits, handle, answer, heartbeat, closed"
@@ -281,6 +285,12 @@ class Journal:
             yield Attempt(
                 number, event, token, bool(waits), json.loads(handle), said, heartbeat, bool(closed)
             )
+
+    def abandon(self) -> None:
+        """Close the file without what is buffered: it could not be written."""
+        self._events.clear()
+        self._changes.clear()
+        self._connection.close()
 
     def close(self) -> None:
         """Commit what is buffered and close the file."""

@@ -16,7 +16,7 @@ from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import LocalProcess
-from stepherd.engine.records import Attempt
+from stepherd.engine.records import INTERRUPTED, Attempt
 from stepherd.engine.runners import ProcessRunner, Runner
 from stepherd.engine.values import compact
 
@@ -77,10 +77,7 @@ class EcsIntegration:
         """Start the task, or find the one that this attempt started before; RunTask's answer."""
         definition = self._definition(call.parameters)
         self._check_overrides(call.parameters, definition)
-        if "task" not in call.attempt.handle:
-            call.attempt.handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
-            call.attempt.handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
-            call.save()
+        self._begin(call, definition)
         reason = self._start_all(call, definition)
         if reason:
             call.attempt.handle["failed_to_start"] = reason
@@ -91,6 +88,7 @@ class EcsIntegration:
     async def wait(self, call: TaskCall) -> Any:
         """Wait until an essential container ended, then stop the others; the described task."""
         definition = self._definition(call.parameters)
+        self._begin(call, definition)
         reason = call.attempt.handle.get("failed_to_start") or self._start_all(call, definition)
         if reason:
             raise self._failed(self._describe(call, definition, "STOPPED", {}, reason))
@@ -122,6 +120,14 @@ class EcsIntegration:
             process.clean()
 
     # -- starting ----------------------------------------------------------------------------------
+
+    def _begin(self, call: TaskCall, definition: TaskDefinition) -> None:
+        """Give the attempt its task; a new one if an engine stopped the old one because it left."""
+        handle = call.attempt.handle
+        if "task" not in handle or handle.pop(INTERRUPTED, False):
+            handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
+            handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
+            call.save()
 
     def _definition(self, parameters: Any) -> TaskDefinition:
         named = str(parameters.get("TaskDefinition", "")) if isinstance(parameters, dict) else ""
@@ -169,7 +175,7 @@ class EcsIntegration:
         return self._folder / str(attempt.handle["task"])
 
     def _process(self, attempt: Attempt, container: str) -> LocalProcess:
-        return LocalProcess(self._task_folder(attempt) / container, str(attempt.handle["task"]))
+        return LocalProcess(self._task_folder(attempt) / container, f"{attempt.handle['task']}.{container}")
 
     def _processes(
         self, attempt: Attempt, definition: TaskDefinition

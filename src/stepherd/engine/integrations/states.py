@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from stepherd.engine.integrations.answers import service_failure, with_metadata
@@ -56,6 +57,8 @@ class StatesIntegration:
     async def wait(self, call: TaskCall) -> Any:
         """Wait for the child's end; its envelope, or ``States.TaskFailed`` with the envelope as cause."""
         child = await self._engine.ended(call.attempt.handle["child"])
+        if child.running:  # The engine leaves it, and this one with it.
+            await asyncio.get_running_loop().create_future()
         as_json = call.resource.pattern == "sync:2"
         envelope = describe(child, as_json=as_json)
         if child.status != "SUCCEEDED":
@@ -64,6 +67,8 @@ class StatesIntegration:
 
     async def stop(self, attempt: Attempt) -> None:
         """Stop a child that was waited for; one that was only started goes on."""
+        if self._engine.closing:
+            return
         child = self._engine.journal.execution(attempt.handle.get("child", ""))
         if child is not None and attempt.waits:
             self._engine.stop(child, None, None)
