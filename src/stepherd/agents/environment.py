@@ -19,6 +19,8 @@ _INHERITED: Final = (
     "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
+    # By it the engine knows the processes of a task, also those whose step was killed from under them.
+    "STEPHERD_TASK",
 )
 # An agent may commit as it goes; the run's one commit is made elsewhere and signed by the credentials' owner.
 _IDENTITY: Final = {

@@ -1,0 +1,79 @@
+"""A home's engine inside the test's own process: no start-up to wait for, and several runs on one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.e2e.place import ROOT, Place
+
+from stepherd.cli.client import execution_arn, machine_arn
+from stepherd.engine.local import LocalEngine
+
+_PATIENCE_SECONDS = 60
+
+
+class Inside:
+    """An open engine. Between calls its event loop stands still; tasks go on all the same."""
+
+    def __init__(self, place: Place, engine: LocalEngine, runner: asyncio.Runner) -> None:
+        self.place = place
+        self.engine = engine
+        self._runner = runner
+
+    @classmethod
+    @contextmanager
+    def at(cls, place: Place, **environment: str) -> Iterator[Inside]:
+        """The engine of the place's home; ``environment`` is what its tasks get on top of the usual."""
+        usual = {name: place.environment[name] for name in ("PYTHONPATH", "LC_ALL")}
+        usual["STEPHERD_USER_HOME"] = place.environment["HOME"]
+        parameters = {"StoreUri": (place.home / "store").as_uri(), "GitCredentialsSecretId": ""}
+        template = ROOT / "template.yaml"
+        engine = LocalEngine(place.home, template, parameters, environment={**usual, **environment})
+        assert engine.acquire()
+        with asyncio.Runner() as runner:
+            runner.run(_opened(engine))
+            try:
+                yield cls(place, engine, runner)
+            finally:
+                runner.run(engine.close())
+
+    def start(self, run_id: str, **request: Any) -> None:
+        """Start a run on the place's remote; what ``stepherd run`` would have refused gets through."""
+        fields = {"instructions": str(self.place.instructions()), "repo": str(self.place.origin.bare), **request}
+        start = {"stateMachineArn": machine_arn(), "name": run_id, "input": json.dumps(fields)}
+        self._runner.run(self._call("StartExecution", start))
+
+    def redrive(self, run_id: str) -> None:
+        """Redrive a run."""
+        self._runner.run(self._call("RedriveExecution", {"executionArn": execution_arn(run_id)}))
+
+    def ended(self, run_id: str) -> str:
+        """Wait for the end of a run; its status."""
+        return self._runner.run(self._ended(run_id))
+
+    def run(self, run_id: str = "run_1", **request: Any) -> str:
+        """Start a run and wait for its end; its status."""
+        self.start(run_id, **request)
+        return self.ended(run_id)
+
+    def rerun(self, run_id: str = "run_1") -> str:
+        """Redrive a run and wait for its end; its status."""
+        self.redrive(run_id)
+        return self.ended(run_id)
+
+    async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.engine.api.call(operation, request)
+        return answer
+
+    async def _ended(self, run_id: str) -> str:
+        ended = self.engine.engine.ended(execution_arn(run_id))
+        execution = await asyncio.wait_for(ended, _PATIENCE_SECONDS)
+        return execution.status
+
+
+async def _opened(engine: LocalEngine) -> None:
+    engine.open()
