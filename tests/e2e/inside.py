@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +63,16 @@ class Inside:
     def rerun(self, run_id: str = "run_1") -> str:
         """Redrive a run and wait for its end; its status."""
         self.redrive(run_id)
+        return self.ended(run_id)
+
+    def meanwhile(self, wait: Callable[[], object]) -> None:
+        """Let the engine go on while ``wait`` blocks."""
+        self._runner.run(asyncio.to_thread(wait))
+
+    def stop(self, run_id: str = "run_1") -> str:
+        """Stop a run and wait until everything of it has stopped; its status."""
+        self._runner.run(self._call("StopExecution", {"executionArn": execution_arn(run_id)}))
+        self._runner.run(self.engine.engine.quiet())
         return self.ended(run_id)
 
     async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +109,12 @@ class Place:
     # -- the command line --------------------------------------------------------------------------
 
     def start(
-        self, *argv: str, module: str = "stepherd.cli", cwd: Path | None = None, **environment: str
+        self,
+        *argv: str,
+        module: str = "stepherd.cli",
+        cwd: Path | None = None,
+        before_exec: Callable[[], None] | None = None,
+        **environment: str,
     ) -> subprocess.Popen[bytes]:
         """Start ``stepherd *argv``; ``environment`` comes on top of the place's own."""
         child = subprocess.Popen(
@@ -120,6 +125,7 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=before_exec,
         )
         self.started.append(child)
         return child

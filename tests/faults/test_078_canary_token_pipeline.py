@@ -1,0 +1,108 @@
+"""78, 87: a token that is given as a credential shows up nowhere, and the agent cannot read it anywhere."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.e2e.aftermath import no_canary
+from tests.e2e.place import Place
+from tests.integration.repositories.http_server import serve
+
+TOKEN = "canary-Hk3Vb8Nq1Ws6Yd"
+_PR_CAPBSET_DROP, _CAP_SYS_PTRACE = 24, 19
+ALLOWED = {
+    *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TERM", "CI", "NO_COLOR", "PWD", "OLDPWD", "SHLVL", "_"),
+    *("GIT_TERMINAL_PROMPT", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
+    *("STEPHERD_RUN_ID", "STEPHERD_INSTRUCTIONS", "STEPHERD_TASK"),
+}
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with Place.at(tmp_path / "place") as made:
+        yield made
+
+
+def _without_ptrace() -> None:
+    """Even root reads no other process's environment then, unless that process allows it."""
+    ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_PTRACE, 0, 0, 0)
+
+
+def _recording_git(place: Place) -> Path:
+    """A git, first on PATH, that writes down its words and its environment, and then is git."""
+    record = place.root / "record"
+    wrapper = place.root / "bin/git"
+    wrapper.parent.mkdir()
+    real = next(p for d in os.environ["PATH"].split(os.pathsep) if (p := Path(d) / "git").exists())
+    wrapper.write_text(f'#!/bin/sh\n{{ echo "git $*"; env; }} >> {record}\nexec {real} "$@"\n')
+    wrapper.chmod(0o755)
+    place.environment["PATH"] = f"{wrapper.parent}{os.pathsep}{place.environment['PATH']}"
+    return record
+
+
+@contextmanager
+def _sampled_command_lines() -> Iterator[set[bytes]]:
+    """The command lines of all processes, looked at again and again meanwhile."""
+    seen: set[bytes] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            for entry in Path("/proc").iterdir():
+                if entry.name.isdigit():
+                    try:
+                        seen.add((entry / "cmdline").read_bytes())
+                    except OSError:
+                        continue
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place, detached: bool) -> None:
+    # GIVEN an agent that looks for it: in its own environment and in every process's
+    record = _recording_git(place)
+    grab = f"for f in /proc/[0-9]*/environ; do cat $f 2>/dev/null | tr '\\0' '\\n'; done > {place.root}/grabbed || true"
+    command = place.script(f"env > env.txt\n{grab}\ncat /proc/self/environ > /dev/null\necho new > new.txt")
+    secrets = {"MY_TOKEN": TOKEN, "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1", "AWS_SECRET_ACCESS_KEY": "canary-aws-key"}
+    with serve(place.origin.folder, TOKEN) as server, _sampled_command_lines() as command_lines:
+        words = place.run_words(
+            command, "--repo", f"{server.url}/team.git", "--git-credentials", "env:MY_TOKEN"
+        )
+        more = ["--detach"] if detached else []
+        child = place.start(*words, *more, before_exec=_without_ptrace, **secrets)
+        place.end_of(child).ok()
+        ended = place.cli("watch", "run_1", "--json").ok()
+    # THEN the run did its work with the token
+    assert ended.json["status"] == "SUCCEEDED"
+    assert any(who for _, _, who in server.requests)
+    # AND it is in no argument, and in no environment of git
+    recorded = record.read_text()
+    assert "commit-tree" in recorded
+    assert TOKEN not in recorded
+    assert not [line for line in command_lines if TOKEN.encode() in line]
+    # AND in nothing that stays
+    place.history()
+    no_canary(place, TOKEN, "canary-aws-key")
+    # AND the agent had none of it
+    grabbed = (place.root / "grabbed").read_text(errors="replace")
+    assert "STEPHERD_RUN_ID=run_1" in grabbed, "it could read what it may read"
+    assert TOKEN not in grabbed
+    assert "canary-aws-key" not in grabbed
+    names = {line.partition("=")[0] for line in place.origin.show("stepherd/run_1", "env.txt").splitlines()}
+    assert names <= ALLOWED
