@@ -13,10 +13,14 @@ from typing import Any, TypeAlias
 
 from aws_lambda_powertools import Logger, Metrics
 
+from stepherd.agents.account import hide_this_process
+
 __all__ = ["Handler", "logger", "metrics", "observed"]
 
 Handler: TypeAlias = Callable[[Mapping[str, Any], Any], Any]
 
+# On a laptop an agent is the same user as this function, whose environment may hold the person's AWS keys.
+hide_this_process()
 logger = Logger(service="stepherd")
 metrics = Metrics(service="stepherd", namespace="Stepherd")
 
