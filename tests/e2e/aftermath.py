@@ -68,7 +68,11 @@ def processes_of(root: Path, words: Iterable[str] = ()) -> list[int]:
 
 def _pids() -> list[int]:
     own = {os.getpid(), os.getppid()}
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) not in own]
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and int(entry.name) not in own
+    ]
 
 
 def _traces(pid: int) -> bytes:

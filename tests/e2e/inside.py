@@ -43,7 +43,11 @@ class Inside:
 
     def start(self, run_id: str, **request: Any) -> None:
         """Start a run on the place's remote; what ``stepherd run`` would have refused gets through."""
-        fields = {"instructions": str(self.place.instructions()), "repo": str(self.place.origin.bare), **request}
+        fields = {
+            "instructions": str(self.place.instructions()),
+            "repo": str(self.place.origin.bare),
+            **request,
+        }
         start = {"stateMachineArn": machine_arn(), "name": run_id, "input": json.dumps(fields)}
         self._runner.run(self._call("StartExecution", start))
 

@@ -21,9 +21,6 @@ from tests.integration.repositories.origin import git
 
 from stepherd.cli.main import main
 
-CLOSED_PORT = "1"
-"""Nobody listens there."""
-
 
 @pytest.fixture
 def stepherd(
@@ -252,7 +249,10 @@ def test_a_home_without_runs(place: Place, stepherd: Callable[..., Done], comman
 def _digests(place: Place) -> dict[str, str]:
     """What the store and the journal hold."""
     with sqlite3.connect(place.home / "journal.sqlite3") as journal:
-        rows = journal.execute("SELECT * FROM executions").fetchall() + journal.execute("SELECT * FROM events").fetchall()
+        rows = (
+            journal.execute("SELECT * FROM executions").fetchall()
+            + journal.execute("SELECT * FROM events").fetchall()
+        )
     files = {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in (place.home / "store").rglob("*")
@@ -270,10 +270,15 @@ def test_a_corrupt_journal_is_named_and_kept_as_it_is(
     _damage(path, damage)
     content = path.read_bytes()
     before = place.origin.refs()
-    for words in (["status", "run_1", "--json"], ["list", "--json"], ["resume", "--json"], _words(place, name="run_2")):
+    for words in (
+        ["status", "run_1", "--json"],
+        ["list", "--json"],
+        ["resume", "--json"],
+        _words(place, name="run_2"),
+    ):
         _check_refusal(stepherd(*words), 65, str(path), "mv ")
         assert path.read_bytes() == content
-    detached = stepherd(*_words(place, name="run_3"), "--detach")
+    detached = place.cli(*_words(place, name="run_3"), "--detach")
     assert 64 <= detached.code <= 78
     assert str(path) in detached.err
     assert path.read_bytes() == content
@@ -312,7 +317,9 @@ def _small_disk(folder: Path, size: str) -> Iterator[None]:
         if os.environ.get("STEPHERD_REQUIRE_ALL") == "1" and os.geteuid() == 0:
             pytest.fail("mount is missing")
         pytest.skip("only root can make a small disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("a file system cannot be mounted here")
     try:
@@ -332,7 +339,9 @@ def test_a_full_disk_in_the_middle_loses_nothing_that_was_done(place: Place) -> 
     before = place.origin.refs()
     with _small_disk(place.home, "6m"):
         # GIVEN an agent that leaves no room
-        filler = place.script(f"test -e {place.root}/luck || head -c 20m /dev/urandom > big.bin; echo new > new.txt")
+        filler = place.script(
+            f"test -e {place.root}/luck || head -c 20m /dev/urandom > big.bin; echo new > new.txt"
+        )
         done = place.run(filler)
         # THEN the run has not succeeded, the remote is as it was, the journal can be read
         assert done.code != 0

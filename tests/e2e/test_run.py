@@ -44,7 +44,9 @@ def test_off_a_terminal_a_line_tells_each_change_and_the_branch_alone_is_data(pl
 
 
 def test_apply_does_what_the_fences_of_the_instructions_say(place: Place) -> None:
-    told = place.instructions("# Add a greeting\n\n```python file=src/greet.py\nprint('hello')\n```\n", "told.md")
+    told = place.instructions(
+        "# Add a greeting\n\n```python file=src/greet.py\nprint('hello')\n```\n", "told.md"
+    )
     done = place.run(None, "--agent", "apply", "--instructions", str(told)).ok()
     assert done.json["commit"] == place.origin.tip("stepherd/run_1")
     assert place.origin.show("stepherd/run_1", "src/greet.py") == "print('hello')"

@@ -61,7 +61,9 @@ def test_a_token_opens_an_http_repository(place: Place, server: GitServer, way: 
     before = place.origin.refs()
     more, environment = [], dict(LOOPBACK)
     if way == "the environment's file:":
-        (place.root / "secret.json").write_text(json.dumps({"token": TOKEN, "name": "Robo", "email": "r@x.org"}))
+        (place.root / "secret.json").write_text(
+            json.dumps({"token": TOKEN, "name": "Robo", "email": "r@x.org"})
+        )
         environment["GIT_CREDENTIALS_SECRET_ID"] = "file:secret.json"
     else:
         environment["MY_TOKEN"] = TOKEN
@@ -107,7 +109,14 @@ def test_instructions_and_credentials_of_aws(
     s3.put_object(Bucket="asked", Key="job/more/data.txt", Body=b"data\n")
     aws("secretsmanager").create_secret(Name="git/token", SecretString=json.dumps({"token": TOKEN}))
     command = "sh -c 'cp $STEPHERD_INSTRUCTIONS/more/data.txt new.txt'"
-    more = ["--instructions", "s3://asked/job", "--repo", f"{server.url}/team.git", "--git-credentials", "git/token"]
+    more = [
+        "--instructions",
+        "s3://asked/job",
+        "--repo",
+        f"{server.url}/team.git",
+        "--git-credentials",
+        "git/token",
+    ]
     done = place.run(command, *more, **LOOPBACK).ok()
     _check_pushed(place, done.json, before)
     assert place.origin.show("stepherd/run_1", "new.txt") == "data"

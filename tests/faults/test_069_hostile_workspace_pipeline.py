@@ -13,7 +13,15 @@ from tests.integration.repositories.origin import git
 
 HOOKS = (
     *("applypatch-msg", "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-checkout"),
-    *("post-merge", "pre-push", "pre-receive", "update", "post-receive", "post-update", "reference-transaction"),
+    *(
+        "post-merge",
+        "pre-push",
+        "pre-receive",
+        "update",
+        "post-receive",
+        "post-update",
+        "reference-transaction",
+    ),
     *("push-to-checkout", "pre-auto-gc", "post-rewrite", "post-index-change", "fsmonitor-watchman"),
 )
 
@@ -80,7 +88,9 @@ def _planting(place: Place, evil: Path) -> str:
     lines += [f"git -C / config --file $PWD/.git/config '{key}' '{value}'" for key, value in settings.items()]
     lines += ["echo '* filter=evil diff=evil merge=evil' | tee .gitattributes > .git/info/attributes"]
     lines += [f"echo {evil}/objects > .git/objects/info/alternates"]
-    lines += [f"git -C / config --file $HOME/.gitconfig {key} {trap}" for key in ("core.fsmonitor", "core.pager")]
+    lines += [
+        f"git -C / config --file $HOME/.gitconfig {key} {trap}" for key in ("core.fsmonitor", "core.pager")
+    ]
     lines += [f"export GIT_SSH_COMMAND={trap} GIT_EXTERNAL_DIFF={trap} GIT_DIR={evil} GIT_ALLOW_PROTOCOL=ext"]
     lines += [f"export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.fsmonitor GIT_CONFIG_VALUE_0={trap}"]
     lines += ["test $(wc -l < .git/config) -gt 40", "echo planted"]
@@ -98,7 +108,9 @@ def test_what_is_planted_neither_runs_nor_redirects_the_push(place: Place, evil:
     before = place.origin.refs()
     with Inside.at(place) as inside:
         status = inside.run(command=place.script(f"{_planting(place, evil)}\n{end}"))
-    expected, subject = {"exit 0": ("SUCCEEDED", "Do the work")}.get(end, ("FAILED", "Partial work: Do the work"))
+    expected, subject = {"exit 0": ("SUCCEEDED", "Do the work")}.get(
+        end, ("FAILED", "Partial work: Do the work")
+    )
     assert status == expected
     one_terminal_status(place, "run_1", expected)
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": [subject]}
@@ -111,9 +123,16 @@ def test_what_is_planted_neither_runs_nor_redirects_the_push(place: Place, evil:
 
 @pytest.mark.parametrize(
     "instead",
-    ["rm -rf .git", "rm -rf .git; ln -s EVIL .git", "rm -rf .git; echo 'gitdir: EVIL' > .git", "mv .git x; git init -q"],
+    [
+        "rm -rf .git",
+        "rm -rf .git; ln -s EVIL .git",
+        "rm -rf .git; echo 'gitdir: EVIL' > .git",
+        "mv .git x; git init -q",
+    ],
 )
-def test_a_git_folder_that_is_gone_or_another_s_changes_nothing(place: Place, evil: Path, instead: str) -> None:
+def test_a_git_folder_that_is_gone_or_another_s_changes_nothing(
+    place: Place, evil: Path, instead: str
+) -> None:
     before = place.origin.refs()
     with Inside.at(place) as inside:
         body = f"echo new > new.txt\n{instead.replace('EVIL', str(evil))}\nrm -rf x"

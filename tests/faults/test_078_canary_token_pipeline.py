@@ -21,7 +21,13 @@ _READING_OTHERS = (19, 21, 38)
 """CAP_SYS_PTRACE, CAP_SYS_ADMIN and CAP_PERFMON: who has one of them reads every process's memory."""
 ALLOWED = {
     *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TERM", "CI", "NO_COLOR", "PWD", "OLDPWD", "SHLVL", "_"),
-    *("GIT_TERMINAL_PROMPT", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
+    *(
+        "GIT_TERMINAL_PROMPT",
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+    ),
     *("STEPHERD_RUN_ID", "STEPHERD_INSTRUCTIONS", "STEPHERD_TASK"),
 }
 
@@ -81,10 +87,16 @@ def _sampled_command_lines() -> Iterator[set[bytes]]:
 def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place, detached: bool) -> None:
     # GIVEN an agent that looks for it: in its own environment and in every process's
     record = _recording_git(place)
-    grab = "for p in /proc/[0-9]*; do cat $p/cmdline $p/environ 2>/dev/null | tr '\\0' ' ' || true; echo; done"
+    grab = (
+        "for p in /proc/[0-9]*; do cat $p/cmdline $p/environ 2>/dev/null | tr '\\0' ' ' || true; echo; done"
+    )
     grab += f" > {place.root}/grabbed"
     command = place.script(f"env > env.txt\n{grab}\necho new > new.txt")
-    secrets = {"MY_TOKEN": TOKEN, "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1", "AWS_SECRET_ACCESS_KEY": "canary-aws-key"}
+    secrets = {
+        "MY_TOKEN": TOKEN,
+        "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1",
+        "AWS_SECRET_ACCESS_KEY": "canary-aws-key",
+    }
     with serve(place.origin.folder, TOKEN) as server, _sampled_command_lines() as command_lines:
         words = place.run_words(
             command, "--repo", f"{server.url}/team.git", "--git-credentials", "env:MY_TOKEN"

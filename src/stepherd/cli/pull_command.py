@@ -37,9 +37,10 @@ def command(home: Path | None, as_json: bool, run_id: str, branch: str | None, i
     """
     from stepherd.cli.outcome import run_folder_of
     from stepherd.runs.folder import open_run_folder
+    from stepherd.runs.ids import check_run_id
 
     output = Output(as_json=as_json)
-    folder = open_run_folder(run_folder_of(home_path(home), run_id))
+    folder = open_run_folder(run_folder_of(home_path(home), check_run_id(run_id)))
     agent = folder.read_result("agent")
     if agent is None:
         words = f"There is no work of a run '{run_id}' in this home."

@@ -74,13 +74,20 @@ def _request(command_line: str | None, timeout: int | None, **given: Any) -> dic
     request = {name: value for name, value in fields.items() if value is not None}
     if "://" not in request["instructions"] and request["instructions"]:
         request["instructions"] = _absolute(request["instructions"])
-    if "repo" in request and Path(request["repo"]).expanduser().exists():
+    if "repo" in request and _is_there(request["repo"]):
         request["repo"] = _absolute(request["repo"])
     credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
     if credentials:
         # With the request, because the engine that carries it may have been started elsewhere.
         request["git_credentials"] = _absolute_secret(credentials)
     return request
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError):  # No path at all: too long, or of a user that there is not.
+        return False
 
 
 def _absolute(path: str) -> str:
