@@ -1,8 +1,8 @@
 """Framing of application/vnd.amazon.eventstream: an incremental decoder and an encoder.
 
-A message is a prelude (total length u32, header length u32, CRC32 of those 8 bytes), a header block, a payload and
-the CRC32 of all that comes before it; big endian. The limits are those of the AWS clients: 128 KiB of headers, 24
-MiB of payload.
+A message is a prelude (total length u32, header length u32, CRC32 of those 8 bytes), a header block, a
+payload and the CRC32 of all that comes before it; big endian. The limits are those of the AWS clients: 128
+KiB of headers, 24 MiB of payload.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Message(NamedTuple):
 class EventStreamDecoder:
     """Decodes a stream of messages from chunks of any size.
 
-    Work and memory are linear in the bytes fed: a message that is not complete is kept in one buffer and touched
-    again only when its last byte has come. Equal header blocks, the usual case, are parsed once.
+    Work and memory are linear in the bytes fed: a message that is not complete is kept in one buffer and
+    touched again only when its last byte has come. Equal header blocks, the usual case, are parsed once.
     After an EventStreamError the decoder is of no more use and raises the same error again.
     """
 
@@ -61,8 +61,8 @@ class EventStreamDecoder:
     def feed(self, chunk: bytes) -> Iterator[Message]:
         """Take ``chunk`` and return the messages that it completes, in order.
 
-        The iterator must be read to its end before the next call. It raises EventStreamError at the first byte
-        that cannot be right, after the messages before it.
+        The iterator must be read to its end before the next call. It raises EventStreamError at the first
+        byte that cannot be right, after the messages before it.
         """
         if self._failure is not None:
             raise self._failure
@@ -143,7 +143,9 @@ def encode_message(headers: Mapping[str, HeaderValue], payload: bytes = b"") -> 
     """Encode one message; raise EventStreamError on what the format or the limits do not allow."""
     block = encode_headers(headers)
     if len(block) > MAX_HEADERS or len(payload) > MAX_PAYLOAD:
-        raise EventStreamError(f"{len(block)} bytes of headers or {len(payload)} of payload are over the limits")
+        raise EventStreamError(
+            f"{len(block)} bytes of headers or {len(payload)} of payload are over the limits"
+        )
     frame = _FRAME.pack(_OVERHEAD + len(block) + len(payload), len(block))
     body = b"".join((frame, _CRC.pack(crc32(frame)), block, payload))
     return body + _CRC.pack(crc32(body))

@@ -67,10 +67,11 @@ class QError(Exception):
     """The base of all errors of this package.
 
     ``message`` says what happened and why, ``remedy`` the next step (may be empty) and ``request_id`` the
-    id that the service gave the request, if it gave one.
+    id that the service gave the request, if it gave one. ``partial`` is what ``collect()`` had assembled
+    when the stream failed; it is None where the events were not read with ``collect()``.
     """
 
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     default_remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, remedy: str = "", request_id: str | None = None) -> None:
@@ -78,6 +79,7 @@ class QError(Exception):
         self.message = message
         self.remedy = remedy or self.default_remedy
         self.request_id = request_id
+        self.partial: Answer | None = None
 
     def __str__(self) -> str:
         tail = f" (request id {self.request_id})" if self.request_id else ""
@@ -121,24 +123,9 @@ class EventStreamError(ProtocolError):
 
 
 class StreamBrokenError(QError):
-    """The stream ended early, after events were delivered: the answer is not complete.
-
-    ``partial`` holds what ``collect()`` had assembled until then; it is None when the events were read
-    without ``collect()``.
-    """
+    """The stream ended early, after events were delivered: the answer is not complete."""
 
     default_remedy = "Send the question again; the events received so far are not a complete answer."
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        remedy: str = "",
-        request_id: str | None = None,
-        partial: Answer | None = None,
-    ) -> None:
-        super().__init__(message, remedy=remedy, request_id=request_id)
-        self.partial = partial
 
 
 class TruncatedToolUseError(StreamBrokenError):
@@ -152,8 +139,9 @@ class ConversationError(QError):
 class ServiceError(QError):
     """The service refused the request or failed.
 
-    ``code`` is the name of the error as the service gave it, without namespace. ``status`` is the HTTP status, or
-    None when the failure came inside the stream. ``reason`` is the machine-readable reason, if there is one.
+    ``code`` is the name of the error as the service gave it, without namespace. ``status`` is the HTTP
+    status, or None when the failure came inside the stream. ``reason`` is the machine-readable reason, if
+    there is one.
     ``retry_after`` is the wait that the service asked for, in seconds.
     """
 

@@ -1,7 +1,7 @@
 """Header blocks of application/vnd.amazon.eventstream messages.
 
-A block is a run of headers: name length (u8), name, value type (u8), value. The ten value types and their sizes
-are those of the Amazon event stream specification. All integers are big endian.
+A block is a run of headers: name length (u8), name, value type (u8), value. The ten value types and their
+sizes are those of the Amazon event stream specification. All integers are big endian.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ _READERS: Final[tuple[Callable[[bytes, int], tuple[HeaderValue, int]], ...]] = (
 def decode_headers(block: bytes) -> Mapping[str, HeaderValue]:
     """Read a whole header block into a read-only mapping, in wire order.
 
-    Raises EventStreamError on a value that does not fit the block, an unknown value type, a name that is empty,
-    repeated or not UTF-8, and text that is not UTF-8.
+    Raises EventStreamError on a value that does not fit the block, an unknown value type, a name that is
+    empty, repeated or not UTF-8, and text that is not UTF-8.
     """
     headers: dict[str, HeaderValue] = {}
     at, size = 0, len(block)
