@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ._exceptions import ConfigurationError, QError
@@ -28,6 +28,8 @@ class AsyncTransport:
     """The connections and the token of one async client."""
 
     def __init__(self, settings: Settings) -> None:
+        import asyncio
+
         import httpx
 
         self._client = httpx.AsyncClient(**client_options(settings))
@@ -75,7 +77,7 @@ class AsyncTransport:
             case GetToken(refused):
                 return await self._token(refused)
             case Wait(seconds):
-                await asyncio.sleep(seconds)
+                await _sleep(seconds)
             case Close() | Deliver():
                 await response.aclose()
         return None
@@ -95,10 +97,22 @@ class AsyncTransport:
                 return self._provider.get_token(refresh=refresh)
             if inspect.iscoroutinefunction(get_token):
                 return await get_token(refresh=refresh)
-            answer = await asyncio.to_thread(get_token, refresh=refresh)
+            answer = await _in_thread(partial(get_token, refresh=refresh))
             return await answer if inspect.isawaitable(answer) else answer
         except Exception as error:
             raise provider_failure(error) from error
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+async def _in_thread(function: Callable[[], object]) -> object:
+    import asyncio
+
+    return await asyncio.to_thread(function)
 
 
 class _Response:
