@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
+from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
@@ -21,7 +23,16 @@ from frames import event, text
 from loopback import Loopback, Reply, Request
 
 STREAMS = 10_000
-CONCURRENT = 40
+CONCURRENT = 8
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Client and server share one interpreter: let them take turns often."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.000_05)
+    yield
+    sys.setswitchinterval(interval)
 
 
 async def endless(_: Request, reply: Reply) -> None:
@@ -33,7 +44,7 @@ async def endless(_: Request, reply: Reply) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(110)
-def test_ten_thousand_streams_leave_no_connection_and_no_task(server: Loopback) -> None:
+def test_ten_thousand_streams_leave_no_connection_and_no_task(server: Loopback, quick_switches: None) -> None:
     """GIVEN streams that end, that are left early and that are cancelled, THEN nothing stays open."""
     body = text("a") + event("meteringEvent", {"usage": 1}) + text("b")
 
