@@ -95,7 +95,9 @@ def failure_from_body(
     """
     document = _json_object(body)
     reason = _text(document, "reason")
-    message = _text(document, "message", "Message", "errorMessage") or ("" if document else printable(body))
+    message = _text(document, "message", "Message", "errorMessage") or (
+        "" if document is not None else printable(body)
+    )
     return Failure(
         code=short_name(code or _text(document, "__type", "code") or ""),
         message=message,
@@ -160,13 +162,14 @@ def printable(data: bytes, limit: int = 200) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+        return None
+    return document if isinstance(document, dict) else None
 
 
-def _text(document: dict[str, Any], *names: str) -> str | None:
+def _text(document: dict[str, Any] | None, *names: str) -> str | None:
+    document = document or {}
     return next((value for name in names if isinstance(value := document.get(name), str) and value), None)

@@ -375,7 +375,7 @@ def test_a_conversation_id_from_a_header_is_kept(server: Loopback) -> None:
     server.handler = handler
     with QStreamingClientSync(access_token="tok", endpoint=server.url) as client:
         stream = client.generate_assistant_response("q")
-        assert stream.request_id is None
+        assert not stream.request_id
         answer = collect_sync(stream)
     assert (answer.conversation_id, stream.request_id) == ("c-head", "req-1")
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import types
 import typing
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +15,8 @@ from pydantic import JsonValue
 from amazon_q_streaming_client import EVENT_TYPES, models
 from amazon_q_streaming_client.models import Event, OneOf, Shape, UnknownEvent
 from amazon_q_streaming_client.models._base import wire_names
+from shapes import FILES
 
-FILES = {
-    name: json.loads((Path(__file__).parents[1] / "models" / f"codewhisperer_{name}_shapes.json").read_text())
-    for name in ("streaming", "runtime")
-}
 ROOTS = {
     "streaming": [
         "GenerateAssistantResponseRequest",
@@ -51,7 +46,8 @@ def members(file: str, name: str) -> dict[str, Any] | None:
     if name in shapes["exceptions"]:
         found: dict[str, Any] = shapes["exceptions"][name]["members"]
         return found
-    return shapes["structures"].get(name) or shapes["unions"].get(name)
+    structure: dict[str, Any] | None = shapes["structures"].get(name, shapes["unions"].get(name))
+    return structure
 
 
 def reachable(file: str) -> set[str]:

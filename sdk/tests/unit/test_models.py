@@ -169,7 +169,7 @@ def test_what_the_service_sends_is_not_held_to_lengths() -> None:
 
 def test_shapes_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        question("x").conversation_id = "y"  # type: ignore[misc]
+        question("x").conversation_id = "y"
 
 
 def test_a_question_is_a_whole_conversation_state() -> None:
