@@ -80,7 +80,7 @@ class QStreamingClient:
     """The async client of the Amazon Q streaming API; takes the keyword arguments of ClientOptions.
 
     Use it as an async context manager, or call ``aclose``. One client may run many calls at a time; it keeps
-    connections open between them. Every call raises a QError of the tree in the module docs/errors.
+    connections open between them. Every call raises a QError, see docs/errors.md.
     """
 
     def __init__(self, **options: Unpack[ClientOptions]) -> None:

@@ -80,7 +80,7 @@ class QStreamingClientSync:
     """The blocking client of the Amazon Q streaming API; takes the keyword arguments of ClientOptions.
 
     Use it as a context manager, or call ``close``. One client may be used by many threads; it keeps
-    connections open between calls. Every call raises a QError of the tree in the module docs/errors.
+    connections open between calls. Every call raises a QError, see docs/errors.md.
     """
 
     def __init__(self, **options: Unpack[ClientOptions]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import time
+import tracemalloc
 from uuid import UUID
 from zlib import crc32
 
@@ -217,6 +218,37 @@ def test_timestamps_become_moments_where_the_calendar_reaches() -> None:
     assert Timestamp(1500).to_datetime().isoformat() == "1970-01-01T00:00:01.500000+00:00"
     with pytest.raises(EventStreamError):
         Timestamp(2**62).to_datetime()
+
+
+def test_a_big_message_in_small_chunks_takes_linear_time() -> None:
+    """Joining the buffer at each chunk would copy 600 GB here."""
+    big = encode_message({}, bytes(24_000_000))
+    start = time.perf_counter()
+    assert len(decode(*(big[at : at + 500] for at in range(0, len(big), 500)))) == 1
+    assert time.perf_counter() - start < 10
+
+
+def test_memory_stays_flat_over_a_long_stream() -> None:
+    chunk = encode_message(ALL_TYPES, b"x" * 100) * 20 + encode_message({"other": "block"}, b"y")
+    decoder = EventStreamDecoder()
+    tracemalloc.start()
+    try:
+        for _ in range(300):
+            for half in (chunk[:-7], chunk[-7:]):
+                for _message in decoder.feed(half):
+                    pass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * len(chunk)
+
+
+def test_header_blocks_that_never_repeat_do_not_pile_up() -> None:
+    decoder = EventStreamDecoder()
+    for number in range(500):
+        (message,) = decoder.feed(encode_message({"n": number}))
+        assert message.headers == {"n": number}
+    assert len(decoder._blocks) == 64
 
 
 @pytest.mark.slow
