@@ -31,7 +31,7 @@ from ._export_token import command_line_provider
 from ._requests import question
 from ._settings import ClientOptions
 from ._version import __version__
-from .models import AssistantResponseEvent, CodeEvent, ConversationState, Event
+from .models import AssistantResponseEvent, CodeEvent, ConversationState, Event, UnknownEvent
 
 __all__ = ["main"]
 
@@ -129,7 +129,10 @@ def _shown(stream: EventStreamSync, show: Callable[[Event], str]) -> Iterator[Ev
 
 
 def _as_json(event: Event) -> str:
-    return json.dumps({"event": event.wire_name, "data": event.to_wire()}) + "\n"
+    data = event.to_wire()
+    if isinstance(event, UnknownEvent):
+        data = event.document() or data
+    return json.dumps({"event": event.wire_name, "data": data}) + "\n"
 
 
 def _as_text(event: Event) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from . import _operations as operations
 from . import _requests as requests
@@ -13,17 +13,17 @@ from ._retry import Pace
 from ._settings import ClientOptions, Settings
 from ._transport import Pump
 from ._transport_sync import SyncTransport
-from .models import (
-    ConversationState,
-    Event,
-    GetUsageLimitsResponse,
-    ListAvailableModelsResponse,
-    ListAvailableProfilesResponse,
-    ModelProvider,
-    Origin,
-    ResourceType,
-    Shape,
-)
+from .models import ConversationState, Event, Origin, Shape
+
+if TYPE_CHECKING:
+    from ._account_calls import Call
+    from .models import (
+        GetUsageLimitsResponse,
+        ListAvailableModelsResponse,
+        ListAvailableProfilesResponse,
+        ModelProvider,
+        ResourceType,
+    )
 
 __all__ = ["EventStreamSync", "QStreamingClientSync"]
 
@@ -133,17 +133,21 @@ class QStreamingClientSync:
         next_token: str | None = None,
     ) -> ListAvailableModelsResponse:
         """Return a page of the models that can be asked, and the default one."""
-        request = requests.models_request(
+        from ._account_calls import models_call
+
+        call = models_call(
             origin=origin, model_provider=model_provider, max_results=max_results, next_token=next_token
         )
-        return self._call(operations.LIST_AVAILABLE_MODELS, request, ListAvailableModelsResponse)
+        return self._call(call)
 
     def list_available_profiles(
         self, *, max_results: int | None = None, next_token: str | None = None
     ) -> ListAvailableProfilesResponse:
         """Return a page of the profiles of the user."""
-        request = requests.profiles_request(max_results=max_results, next_token=next_token)
-        return self._call(operations.LIST_AVAILABLE_PROFILES, request, ListAvailableProfilesResponse)
+        from ._account_calls import profiles_call
+
+        call = profiles_call(max_results=max_results, next_token=next_token)
+        return self._call(call)
 
     def get_usage_limits(
         self,
@@ -153,15 +157,17 @@ class QStreamingClientSync:
         is_email_required: bool | None = None,
     ) -> GetUsageLimitsResponse:
         """Return the allowances of the subscription and what is used of them."""
-        request = requests.usage_request(
-            origin=origin, resource_type=resource_type, is_email_required=is_email_required
-        )
-        return self._call(operations.GET_USAGE_LIMITS, request, GetUsageLimitsResponse)
+        from ._account_calls import usage_call
+
+        call = usage_call(origin=origin, resource_type=resource_type, is_email_required=is_email_required)
+        return self._call(call)
 
     def _stream(self, operation: operations.Operation, request: Shape) -> EventStreamSync:
         facts = StreamFacts()
         exchange = stream_exchange(operation, request, self._settings, self._pace, facts)
         return EventStreamSync(self._transport.events(Pump(exchange)), facts)
 
-    def _call(self, operation: operations.Operation, request: Shape, answer: type[_S]) -> _S:
-        return self._transport.call(call_exchange(operation, request, answer, self._settings, self._pace))
+    def _call(self, call: Call[_S]) -> _S:
+        return self._transport.call(
+            call_exchange(call.operation, call.request, call.answer, self._settings, self._pace)
+        )

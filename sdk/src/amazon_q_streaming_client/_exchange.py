@@ -23,7 +23,7 @@ from ._exceptions import (
     TransportError,
 )
 from ._failures import failure_from_body, printable, to_error
-from ._messages import INITIAL_RESPONSE, read_event, read_failure
+from ._messages import INITIAL_RESPONSE, prepare, read_event, read_failure
 from ._operations import EVENT_STREAM, Operation, WireRequest, build_request, with_profile
 from ._retry import Pace
 from ._settings import Settings
@@ -236,6 +236,7 @@ def stream_exchange(
     operation: Operation, request: Shape, settings: Settings, pace: Pace, facts: StreamFacts
 ) -> Steps[None]:
     """Ask ``operation`` and deliver the events of the answer."""
+    prepare()
     call = _Call(operation, with_profile(request, settings), settings, pace, facts)
     return call.run(call.read_events)
 

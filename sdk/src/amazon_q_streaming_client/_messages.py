@@ -10,12 +10,28 @@ from ._eventstream import Message
 from ._exceptions import ProtocolError, ServiceError
 from ._failures import Failure, failure_from_body, short_name, to_error
 from ._headers import HeaderValue
-from .models import EVENT_TYPES, Event, UnknownEvent
+from .models import (
+    EVENT_TYPES,
+    AssistantResponseEvent,
+    Event,
+    MessageMetadataEvent,
+    ReasoningContentEvent,
+    ToolUseEvent,
+    UnknownEvent,
+)
 
-__all__ = ["INITIAL_RESPONSE", "read_event", "read_failure"]
+__all__ = ["INITIAL_RESPONSE", "prepare", "read_event", "read_failure"]
+
+_FIRST_EVENTS = (AssistantResponseEvent, MessageMetadataEvent, ReasoningContentEvent, ToolUseEvent)
 
 INITIAL_RESPONSE = "initial-response"
 """The first message of the awsJson1.0 form may carry the members of the response that are no events."""
+
+
+def prepare() -> None:
+    """Build what reads the events that come first, so that the first of them is not delayed by it."""
+    for event in _FIRST_EVENTS:
+        event.model_rebuild()
 
 
 def read_event(message: Message) -> Event:

@@ -1,4 +1,4 @@
-"""The requests of both clients, from plain arguments."""
+"""The requests of a question, from plain arguments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from .models import (
     ChatTriggerType,
     ConversationState,
     GenerateAssistantResponseRequest,
-    GetUsageLimitsRequest,
-    ListAvailableModelsRequest,
-    ListAvailableProfilesRequest,
-    ModelProvider,
     Origin,
-    ResourceType,
     SendMessageRequest,
     UserInputMessage,
 )
@@ -52,35 +47,3 @@ def message_request(
 ) -> SendMessageRequest:
     """The request of SendMessage."""
     return SendMessageRequest(conversation_state=_state(conversation), dry_run=dry_run, source=source)
-
-
-def models_request(
-    *,
-    origin: Origin | str = Origin.CLI,
-    model_provider: ModelProvider | str | None = None,
-    max_results: int | None = None,
-    next_token: str | None = None,
-) -> ListAvailableModelsRequest:
-    """The request of ListAvailableModels."""
-    return ListAvailableModelsRequest(
-        origin=origin, model_provider=model_provider, max_results=max_results, next_token=next_token
-    )
-
-
-def profiles_request(
-    *, max_results: int | None = None, next_token: str | None = None
-) -> ListAvailableProfilesRequest:
-    """The request of ListAvailableProfiles."""
-    return ListAvailableProfilesRequest(max_results=max_results, next_token=next_token)
-
-
-def usage_request(
-    *,
-    origin: Origin | str | None = None,
-    resource_type: ResourceType | str | None = None,
-    is_email_required: bool | None = None,
-) -> GetUsageLimitsRequest:
-    """The request of GetUsageLimits."""
-    return GetUsageLimitsRequest(
-        origin=origin, resource_type=resource_type, is_email_required=is_email_required
-    )

@@ -96,7 +96,14 @@ def translate(error: httpx.HTTPError) -> QError:
         return ProtocolError(f"the body cannot be decompressed: {detail}")
     if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
         return ConfigurationError(f"the request cannot be sent: {detail}")
-    return TransportError(f"the connection failed: {detail}")
+    return TransportError(f"the connection{_to(error)} failed: {detail}")
+
+
+def _to(error: httpx.HTTPError) -> str:
+    try:
+        return f" to {error.request.url.netloc.decode()}"
+    except RuntimeError:
+        return ""
 
 
 def provider_failure(error: Exception) -> QError:

@@ -74,6 +74,17 @@ def test_json_prints_one_event_a_line(server: Loopback, capsys: pytest.CaptureFi
     assert len(lines) == 4
 
 
+def test_json_shows_what_is_in_an_unknown_event(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.stream(event("noveltyEvent", {"a": 1}), event("emptyEvent", {}))
+
+    server.handler = handler
+    assert main(["hi", "--endpoint", server.url, "--json"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == {"event": "noveltyEvent", "data": {"a": 1}}
+    assert json.loads(second)["data"]["payload"] == "e30="
+
+
 def test_the_question_may_come_from_standard_input(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     server.handler = good
     monkeypatch.setattr(sys, "stdin", io.StringIO("from a pipe"))

@@ -18,6 +18,7 @@ from amazon_q_streaming_client import (
     QStreamingClient,
     QStreamingClientSync,
     RetryPolicy,
+    StreamBrokenError,
     ThrottledError,
     TokenError,
     TokenKind,
@@ -115,6 +116,24 @@ def test_a_failure_before_the_first_event_is_retried(server: Loopback, failure: 
     heads = [request.headers for request in server.requests]
     assert [head["amz-sdk-request"] for head in heads] == [f"attempt={n}; max=3" for n in (1, 2, 3)]
     assert len({head["amz-sdk-invocation-id"] for head in heads}) == 1
+
+
+@pytest.mark.parametrize("ending", ["cut", "throttled"])
+def test_nothing_is_retried_once_an_event_was_delivered(server: Loopback, ending: str) -> None:
+    """The caller would see the start of the answer twice."""
+
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.head()
+        await reply.data(text("once"))
+        if ending == "throttled":
+            await reply.data(exception("throttlingException", {"message": "m"}))
+        else:
+            await reply.cut()
+
+    server.handler = handler
+    with pytest.raises(StreamBrokenError if ending == "cut" else ThrottledError):
+        ask(server)
+    assert len(server.requests) == 1
 
 
 def test_the_last_failure_is_raised_after_three_tries(server: Loopback) -> None:

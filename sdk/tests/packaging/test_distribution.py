@@ -17,7 +17,7 @@ from amazon_q_streaming_client import __version__
 
 ROOT = Path(__file__).parents[2]
 NAME = f"amazon_q_streaming_client-{__version__}"
-IMPORT_LIMIT = 0.150
+IMPORT_LIMIT = 0.150  # seconds of processor time: other work on the machine does not count
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +80,16 @@ def test_an_example_of_a_user_passes_mypy_strict(tmp_path: Path) -> None:
 SCRIPT = """
 import sys, time
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, alias_generators
-start = time.perf_counter()
+start = time.process_time()
 from amazon_q_streaming_client import QStreamingClient, QStreamingClientSync, collect
-print(time.perf_counter() - start, "httpx" in sys.modules, "asyncio" in sys.modules)
+print(time.process_time() - start, "httpx" in sys.modules, "asyncio" in sys.modules)
 """
 
 
 def test_the_import_is_quick_and_leaves_httpx_for_the_first_client(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(ROOT / "src"), "PYTHONPYCACHEPREFIX": str(tmp_path)}
     seconds = []
-    for _ in range(8):
+    for _ in range(5):
         run = subprocess.run(
             [sys.executable, "-c", SCRIPT],
             capture_output=True,

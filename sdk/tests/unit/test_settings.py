@@ -6,6 +6,7 @@ import inspect
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 import amazon_q_streaming_client as package
@@ -16,9 +17,11 @@ from amazon_q_streaming_client import (
     QStreamingClientSync,
     StaticTokenProvider,
     TokenError,
+    TransportError,
 )
 from amazon_q_streaming_client._endpoints import choose_endpoint
 from amazon_q_streaming_client._settings import ClientOptions, Settings
+from amazon_q_streaming_client._transport import translate
 
 EAST, CENTRAL = "https://q.us-east-1.amazonaws.com", "https://q.eu-central-1.amazonaws.com"
 ARN = "arn:aws:codewhisperer:{}:123456789012:profile/ABC"
@@ -115,6 +118,17 @@ def test_http2_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPat
     assert "amazon-q-streaming-client[http2]" in caught.value.remedy
 
 
+def test_an_error_of_httpx_without_a_request_is_read_too() -> None:
+    error = translate(httpx.ReadError(""))
+    assert (type(error), str(error)) == (TransportError, "the connection failed: ReadError")
+
+
+def test_every_httpx_error_has_one_of_ours() -> None:
+    for _, kind in inspect.getmembers(httpx, inspect.isclass):
+        if issubclass(kind, httpx.TransportError | httpx.DecodingError):
+            assert translate(kind("x")).message.endswith("x")
+
+
 def test_every_option_is_described() -> None:
     for name in ClientOptions.__annotations__:
         assert f"``{name}``" in (ClientOptions.__doc__ or "")
@@ -141,4 +155,5 @@ def test_all_is_complete_and_documented() -> None:
         member = getattr(package, name)
         if inspect.isclass(member) or inspect.isfunction(member):
             assert inspect.getdoc(member), name
-    assert set(package.models.__all__) <= set(vars(package.models))
+    assert all(hasattr(package.models, name) for name in package.models.__all__)
+    assert not hasattr(package.models, "NoSuchShape")

@@ -1,38 +1,14 @@
-"""The shapes of the service, one class for each, under the names of the service."""
+"""The shapes of the service, one class for each, under the names of the service.
+
+Those of models, profiles and usage are loaded when one of them is first asked for.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._base import Blob, Document, Moment, Number, OneOf, Open, Shape
-from .account_enums import (
-    BonusStatus,
-    Currency,
-    FreeTrialStatus,
-    FunctionalityName,
-    InputType,
-    ModelProvider,
-    OptInFeaturesType,
-    OptInFeatureToggle,
-    OverageCapability,
-    OverageStatus,
-    ProfileStatus,
-    ProfileType,
-    RecommendationsWithReferencesPreference,
-    ResourcePolicyEffect,
-    ResourceType,
-    SubscriptionManagementTarget,
-    SubscriptionStartType,
-    SubscriptionType,
-    UpgradeCapability,
-    UsageLimitType,
-)
 from .caching import CachePoint, ClientCacheConfig
-from .catalog import (
-    ListAvailableModelsRequest,
-    ListAvailableModelsResponse,
-    Model,
-    PromptCaching,
-    TokenLimits,
-)
 from .chat_enums import (
     AccessDeniedExceptionReason,
     AgentTaskType,
@@ -153,41 +129,83 @@ from .interaction import (
     Text,
     WebLink,
 )
-from .profiles import (
-    ApplicationProperties,
-    AutonomousAgents,
-    ByUserAnalytics,
-    DashboardAnalytics,
-    ExternalIdentityDetails,
-    IdentityDetails,
-    ListAvailableProfilesRequest,
-    ListAvailableProfilesResponse,
-    MCPConfiguration,
-    NotificationsFeature,
-    OIDCClaimKeys,
-    OptInFeatures,
-    OverageConfiguration,
-    Profile,
-    PromptLogging,
-    ReferenceTrackerConfiguration,
-    ResourcePolicy,
-    SSOIdentityDetails,
-    WebTools,
-    WorkspaceContext,
-)
 from .references import CitationTarget, FollowupPrompt, Reference, Span, SupplementaryWebLink
 from .tools import Tool, ToolInputSchema, ToolResult, ToolResultContentBlock, ToolSpecification, ToolUse
-from .usage import (
-    Bonus,
-    FreeTrialInfo,
-    GetUsageLimitsRequest,
-    GetUsageLimitsResponse,
-    SubscriptionInfo,
-    TotalUsage,
-    UsageBreakdown,
-    UsageLimitList,
-    UserInfo,
-)
+
+if TYPE_CHECKING:
+    from .account_enums import (
+        BonusStatus,
+        Currency,
+        FreeTrialStatus,
+        FunctionalityName,
+        InputType,
+        ModelProvider,
+        OptInFeaturesType,
+        OptInFeatureToggle,
+        OverageCapability,
+        OverageStatus,
+        ProfileStatus,
+        ProfileType,
+        RecommendationsWithReferencesPreference,
+        ResourcePolicyEffect,
+        ResourceType,
+        SubscriptionManagementTarget,
+        SubscriptionStartType,
+        SubscriptionType,
+        UpgradeCapability,
+        UsageLimitType,
+    )
+    from .catalog import (
+        ListAvailableModelsRequest,
+        ListAvailableModelsResponse,
+        Model,
+        PromptCaching,
+        TokenLimits,
+    )
+    from .profiles import (
+        ApplicationProperties,
+        AutonomousAgents,
+        ByUserAnalytics,
+        DashboardAnalytics,
+        ExternalIdentityDetails,
+        IdentityDetails,
+        ListAvailableProfilesRequest,
+        ListAvailableProfilesResponse,
+        MCPConfiguration,
+        NotificationsFeature,
+        OIDCClaimKeys,
+        OptInFeatures,
+        OverageConfiguration,
+        Profile,
+        PromptLogging,
+        ReferenceTrackerConfiguration,
+        ResourcePolicy,
+        SSOIdentityDetails,
+        WebTools,
+        WorkspaceContext,
+    )
+    from .usage import (
+        Bonus,
+        FreeTrialInfo,
+        GetUsageLimitsRequest,
+        GetUsageLimitsResponse,
+        SubscriptionInfo,
+        TotalUsage,
+        UsageBreakdown,
+        UsageLimitList,
+        UserInfo,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        for module in ("account_enums", "catalog", "profiles", "usage"):
+            loaded = import_module(f"{__name__}.{module}")
+            if name in loaded.__all__:
+                return getattr(loaded, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "AccessDeniedExceptionReason",
