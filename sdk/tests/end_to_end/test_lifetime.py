@@ -83,6 +83,11 @@ def test_ten_thousand_streams_leave_no_connection_and_no_task(server: Loopback, 
     gc.collect()
 
 
+def open_connections(client: QStreamingClient) -> int:
+    pool = client._transport._client._transport._pool  # type: ignore[attr-defined]
+    return len(pool.connections)
+
+
 def test_cancelling_the_reader_closes_the_connection(server: Loopback) -> None:
     async def run() -> None:
         async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
@@ -93,6 +98,7 @@ def test_cancelling_the_reader_closes_the_connection(server: Loopback) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            assert open_connections(client) == 0
             await asyncio.to_thread(server.wait_idle)
 
     server.handler = endless
@@ -104,6 +110,7 @@ def test_leaving_a_stream_early_closes_the_connection(server: Loopback) -> None:
         async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
             async with client.generate_assistant_response("q") as stream:
                 await anext(stream)
+            assert open_connections(client) == 0, "closed on leaving, not some time later"
             await asyncio.to_thread(server.wait_idle)
             async with aclosing(client.generate_assistant_response("q")) as other:
                 await other.asend(None)

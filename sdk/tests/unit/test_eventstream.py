@@ -154,6 +154,15 @@ def test_lengths_are_judged_before_waiting_for_the_rest() -> None:
             list(EventStreamDecoder().feed(start + struct.pack(">I", crc32(start))))
 
 
+def test_a_wrong_bit_in_the_lengths_is_found_with_the_prelude_and_stalls_nothing() -> None:
+    prelude = encode_message(ALL_TYPES, b"payload")[:12]
+    for bit in range(12 * 8):
+        broken = bytearray(prelude)
+        broken[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(EventStreamError):
+            list(EventStreamDecoder().feed(bytes(broken)))
+
+
 def test_limits_can_be_lowered() -> None:
     with pytest.raises(EventStreamError, match="11 bytes of payload, over 10"):
         list(EventStreamDecoder(max_payload=10).feed(frame(b"", b"x" * 11)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import sys
 import types
@@ -75,6 +76,23 @@ def test_the_database_is_read_again_each_time(tmp_path: Path) -> None:
         db.execute("UPDATE auth_kv SET value = ?", (row("two"),))
     db.close()
     assert provider.get_token(refresh=True).value == "two"
+
+
+def test_a_write_that_was_cut_is_left_to_the_cli(tmp_path: Path) -> None:
+    """GIVEN the journal of a write that never ended, WHEN the token is read, THEN nothing is rolled back."""
+    path = database(tmp_path / "live", codewhisperer_odic_token=row())
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("UPDATE auth_kv SET value = value || ?", ("x" * 100_000,))
+        shutil.copy(path, tmp_path / "copy")
+        shutil.copy(f"{path}-journal", tmp_path / "copy-journal")
+        db.rollback()
+    db.close()
+    before = (tmp_path / "copy").read_bytes()
+    with pytest.raises(TokenError, match="cannot be read"):
+        CliDatabaseTokenProvider(tmp_path / "copy").get_token()
+    assert (tmp_path / "copy").read_bytes() == before
+    assert (tmp_path / "copy-journal").exists()
 
 
 def test_an_expired_token_is_refused_with_the_next_step(tmp_path: Path) -> None:
