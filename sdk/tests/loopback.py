@@ -10,7 +10,8 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -131,10 +132,9 @@ class Loopback:
     accepted: int = 0
     failures: list[BaseException] = field(default_factory=list)
     port: int = 0
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
     _thread: threading.Thread | None = None
     _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -142,6 +142,7 @@ class Loopback:
 
     def __enter__(self) -> Self:
         ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="loopback")
         self._thread.start()
         assert ready.wait(10)
@@ -162,11 +163,22 @@ class Loopback:
 
     def wait_idle(self, seconds: float = 5.0) -> None:
         """Wait until no connection is open; raise TimeoutError when some stay."""
-        asyncio.run_coroutine_threadsafe(self._idle(), self._loop).result(seconds)
+        asyncio.run_coroutine_threadsafe(self.idle(), self._loop).result(seconds)
 
-    async def _idle(self) -> None:
+    async def idle(self) -> None:
+        """Wait until no connection is open."""
         while self.connections:
             await asyncio.sleep(0.005)
+
+    @asynccontextmanager
+    async def here(self) -> AsyncIterator[Self]:
+        """Run in the event loop of the caller, without a thread."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self._server.close()
 
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
