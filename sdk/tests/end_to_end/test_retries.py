@@ -118,6 +118,16 @@ def test_a_failure_before_the_first_event_is_retried(server: Loopback, failure: 
     assert len({head["amz-sdk-invocation-id"] for head in heads}) == 1
 
 
+def test_the_async_client_retries_in_the_same_way(server: Loopback) -> None:
+    async def run() -> str:
+        async with QStreamingClient(access_token="tok", endpoint=server.url, retry=QUICK) as client:
+            return (await collect(client.generate_assistant_response("q"))).text
+
+    server.handler = scripted(fails({}, 429), cut, good)
+    assert asyncio.run(run()) == "ok"
+    assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize("ending", ["cut", "throttled"])
 def test_nothing_is_retried_once_an_event_was_delivered(server: Loopback, ending: str) -> None:
     """The caller would see the start of the answer twice."""
