@@ -62,9 +62,9 @@ def _end(task: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
     end: dict[str, Any] = {"ExecutionStoppedAt": now, "StoppedAt": now, "StoppingAt": now, "Version": 5}
     if reason:
         return {**end, "StopCode": "TaskFailedToStart", "StoppedReason": reason}
-    began = {
-        name: task["CreatedAt"] for name in ("ConnectivityAt", "PullStartedAt", "PullStoppedAt", "StartedAt")
-    }
+    began = dict.fromkeys(
+        ("ConnectivityAt", "PullStartedAt", "PullStoppedAt", "StartedAt"), task["CreatedAt"]
+    )
     end |= {**began, "Connectivity": "CONNECTED", "StopCode": "EssentialContainerExited"}
     return {**end, "StoppedReason": "Essential container in task exited"}
 
@@ -92,6 +92,11 @@ def _overrides(definition: TaskDefinition, parameters: Mapping[str, Any]) -> dic
     """The overrides as ECS gives them back: one entry a container, absent lists empty."""
     given = parameters.get("Overrides") or {}
     by_name = {override.get("Name"): override for override in given.get("ContainerOverrides") or []}
-    empty = {"Command": [], "Environment": [], "EnvironmentFiles": [], "ResourceRequirements": []}
+    empty: dict[str, list[Any]] = {
+        "Command": [],
+        "Environment": [],
+        "EnvironmentFiles": [],
+        "ResourceRequirements": [],
+    }
     containers = [{**empty, "Name": c.name, **by_name.get(c.name, {})} for c in definition.containers]
     return {**given, "ContainerOverrides": containers, "InferenceAcceleratorOverrides": []}
