@@ -38,8 +38,8 @@ class LoopbackServer:
 
     def __init__(self, application: Any, port: int = 0) -> None:
         config = uvicorn.Config(
-            application, lifespan="off", log_config=None, access_log=False, server_header=False, date_header=False, ws="none",
-            timeout_graceful_shutdown=1, http="h11", loop="asyncio", interface="asgi3",
+            application, lifespan="off", log_config=None, access_log=False, server_header=False,
+            date_header=False, ws="none", http="h11", loop="asyncio", interface="asgi3",
         )  # fmt: skip
         self._server = _Quiet(config)
         self._socket = socket.socket()
