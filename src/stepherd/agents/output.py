@@ -1,6 +1,6 @@
 """What an agent prints: taken line by line, bounded, kept in a transcript, shown without control characters.
 
-Whatever is printed, memory stays flat: a line keeps its first 16 KiB; after 8 MiB only the last 32 KiB of
+Whatever is printed, memory stays flat: a line keeps its first 16 KiB; after 4 MiB only the last 32 KiB of
 each stream are kept, and written behind a mark that says how much was left out.
 """
 
@@ -18,9 +18,10 @@ from stepherd.services.plain_text import plain
 
 __all__ = ["MOST_BYTES", "Transcript"]
 
-MOST_BYTES: Final = 8 * 1024 * 1024
+MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_LINE_BYTES: Final = 16 * 1024
 _TAIL_BYTES: Final = 32 * 1024
+_RECORD_BYTES: Final = 64  # what a line costs beside its text
 _LAST_LINES: Final = 20
 _LAST_LINE_CHARACTERS: Final = 400
 
@@ -103,7 +104,7 @@ class Transcript:
             self.truncated = True
             record["cut"] = stream.cut
             shown += f" … [{stream.cut:,} bytes left out]"
-        self._kept += len(stream.pending) + 1
+        self._kept += len(stream.pending) + _RECORD_BYTES
         stream.pending.clear()
         stream.cut = 0
         self._write(record)

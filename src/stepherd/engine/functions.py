@@ -67,7 +67,7 @@ class _Worker:
             "AWS_LAMBDA_RUNTIME_API": self._server.address,
             "_HANDLER": function.handler,
             "LAMBDA_TASK_ROOT": str(function.code),
-            "PYTHONPATH": str(function.code),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(function.code), environment.get("PYTHONPATH")])),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),

@@ -120,7 +120,7 @@ def commit_identity(credentials: GitCredentials, scratch: Path) -> Identity:
     """The secret's name and email, else those of the person's git configuration, else Stepherd's own."""
     own = OwnSettings()
     if credentials.name is None or credentials.email is None:
-        own = read_own_settings(own_home(), scratch, os.environ.get("PATH", os.defpath))
+        own = read_own_settings(own_home(), scratch)
     return Identity(
         name=credentials.name or own.name or "Stepherd",
         email=credentials.email or own.email or "stepherd@localhost.invalid",
@@ -154,7 +154,7 @@ def _token_access(repository: Repository, credentials: GitCredentials, private: 
 
 def _own_access(repository: Repository, private: Path) -> Access:
     home = own_home()
-    own = read_own_settings(home, private, os.environ.get("PATH", os.defpath))
+    own = read_own_settings(home, private)
     config = private / "gitconfig"
     _write_config(config, own.settings)
     # Helpers look for their own files (gh, aws, a keyring) under the person's home.

@@ -108,7 +108,10 @@ class Delivery:
         try:
             return retrying(lambda: self.remote.list(f"refs/heads/{self.branch}"), pauses)
         except StepherdError as error:
-            raise failure or error from None
+            # A race says that something is there: whether it is ours is not known yet, so this may pass.
+            if failure is None or isinstance(failure, _Raced):
+                raise error from None
+            raise failure from None
 
     def _settle(self, tip: str | None) -> tuple[str, str | None]:
         """The commit's parent, and the commit on the remote when it has arrived already."""

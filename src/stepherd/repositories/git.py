@@ -18,7 +18,7 @@ from typing import IO, Final
 from stepherd.errors import ConfigurationError, DataError, UnavailableError
 from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain, server_words
-from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, run_bounded
+from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
 
 __all__ = ["Git", "Limits", "create_repository"]
 
@@ -190,7 +190,7 @@ class Git:
         if "SSL_CERT_DIR" in environment:
             environment["GIT_SSL_CAPATH"] = environment["SSL_CERT_DIR"]
         environment |= _FIXED | {
-            "PATH": _absolute_path(),
+            "PATH": absolute_path(),
             "HOME": str(self.scratch),
             "TMPDIR": str(self.scratch),
             "GIT_CONFIG_GLOBAL": str(self.access.config or os.devnull),
@@ -221,12 +221,6 @@ def create_repository(git: Git, *, commit_id: str = "") -> None:
         f"--object-format={kind}",
         str(git.git_dir),
     )
-
-
-def _absolute_path() -> str:
-    """PATH without relative entries: git runs in folders whose content is not ours to vouch for."""
-    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if entry.startswith("/")) or os.defpath
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import ConfigurationError
-from stepherd.repositories.process import OutputTooLong, TimeExpired, run_bounded
+from stepherd.repositories.process import OutputTooLong, TimeExpired, absolute_path, run_bounded
 
 __all__ = ["OwnSettings", "own_home", "read_own_settings"]
 
@@ -38,10 +38,10 @@ def own_home() -> Path:
     return Path(os.environ.get("STEPHERD_USER_HOME") or os.environ.get("HOME") or "/nonexistent")
 
 
-def read_own_settings(home: Path, scratch: Path, path: str) -> OwnSettings:
+def read_own_settings(home: Path, scratch: Path) -> OwnSettings:
     """The wanted settings of the system's and of ``home``'s git configuration. Reading runs nothing of it."""
     environment = {
-        "PATH": path,
+        "PATH": absolute_path(),
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
         "GIT_DIR": str(scratch / "absent.git"),

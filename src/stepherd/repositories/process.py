@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-__all__ = ["Finished", "OutputTooLong", "TimeExpired", "run_bounded"]
+__all__ = ["Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
 
 _CHUNK: Final = 1 << 16
 _TURN_SECONDS: Final = 0.2
@@ -96,6 +96,12 @@ def run_bounded(
     finally:
         _end_group(child)
     return Finished(code, bytes(collector.out), bytes(collector.err))
+
+
+def absolute_path() -> str:
+    """PATH without relative entries: git runs in folders whose content is not ours to vouch for."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if entry.startswith("/")) or os.defpath
 
 
 def _pump(child: subprocess.Popen[bytes], collector: _Collector, deadline: float, seconds: float) -> None:

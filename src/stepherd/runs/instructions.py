@@ -73,10 +73,10 @@ def find_instructions(reference: str, *, allow_local: bool = True) -> Instructio
             f"The instructions {one_paragraph(reference, 200)} are on a disk that the run cannot read.",
             remedy="Copy them to S3 and give their s3://bucket/key.",
         )
-    if MAIN not in found.files:
-        raise _missing(reference, f"the folder has no {MAIN}")
     if len(found.files) > MOST_FILES:
         raise _refusal(reference, f"there are more than {MOST_FILES} files")
+    if MAIN not in found.files:
+        raise _missing(reference, f"the folder has no {MAIN}")
     if sum(found.files.values()) > MOST_BYTES:
         raise _refusal(reference, f"they are larger than {MOST_BYTES:,} bytes")
     return found

@@ -15,7 +15,7 @@ from stepherd.runs.folder import RunFolder, open_run_folder
 from stepherd.runs.result import Failure, Result, Status, now
 from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.contract import Done, Step, StepContext
-from stepherd.steps.termination import Interrupted, Termination
+from stepherd.steps.termination import Interrupted, Terminated, Termination
 
 __all__ = ["main", "run_step"]
 
@@ -37,6 +37,9 @@ def main(argv: list[str]) -> int:
             )
         folder = open_run_folder(reference)
         result = run_step(argv[0], folder, os.environ.get("STEPHERD_ATTEMPT", ""), termination)
+    except Terminated:
+        # Outside the step's work: there is nothing to say that the machine does not see.
+        return Interrupted.exit_code
     except StepherdError as error:
         # Before there is a folder to write to, or when it refuses to be written.
         _say(str(error))
@@ -72,6 +75,10 @@ def _perform(step: Step, folder: RunFolder, termination: Termination) -> tuple[D
     try:
         with tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch:
             done = step.work(StepContext(folder, folder.read_request(), Path(scratch), termination))
+    except Terminated:
+        done = Done(
+            error=Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
+        )
     except StepherdError as error:
         done = Done(error=error)
     except OSError as error:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from stepherd.errors import StepherdError
 
-__all__ = ["Interrupted", "Stoppable", "Termination"]
+__all__ = ["Interrupted", "Stoppable", "Terminated", "Termination"]
 
 
 class Interrupted(StepherdError):
@@ -19,6 +19,11 @@ class Interrupted(StepherdError):
     exit_code = 75
     category = "interrupted"
     retryable = True
+
+
+class Terminated(BaseException):
+    """Thrown into whatever the step is doing. No Exception: nothing on the way may take it for a failure of
+    its own and try again."""
 
 
 class Stoppable(Protocol):
@@ -30,7 +35,7 @@ class Stoppable(Protocol):
 
 
 class Termination:
-    """Raises Interrupted in the main thread at the first signal, or hands it to what is in charge."""
+    """Raises Terminated in the main thread at the first signal, or hands it to what is in charge."""
 
     def __init__(self) -> None:
         self._charge: Stoppable | None = None
@@ -65,4 +70,4 @@ class Termination:
         elif not self._raised:
             # Once: what cleans up after the first must not be torn out of it by a second.
             self._raised = True
-            raise Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
+            raise Terminated

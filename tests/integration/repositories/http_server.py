@@ -23,6 +23,7 @@ class Fault:
     part: str
     action: Action
     times: int = 1
+    larger_than: int = 0  # bytes of the answer; smaller ones are let through
     location: str = ""
 
 
@@ -86,6 +87,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not git_server.admits(authorization):
             return self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"who are you?\n")
         status, headers, content = self._backend(body)
+        if fault is not None and len(content) <= fault.larger_than:
+            fault.times += 1
+            fault = None
         if fault is not None and fault.action == "cut":
             return self._answer(status, headers, content, cut=True)
         if fault is not None and fault.action == "lose the answer":

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.integration.repositories.origin import Origin, Run, files_below, git
+
 from stepherd.errors import CannotCreateError, DataError, NotFoundError, UsageError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.changes import FileChange
 from stepherd.repositories.probe import probe
 from stepherd.repositories.push import BranchTaken
-
-from tests.integration.repositories.origin import Origin, Run, files_below, git
 
 
 @pytest.fixture

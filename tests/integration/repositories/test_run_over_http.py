@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.repositories.http_server import Fault, GitServer, serve
+from tests.integration.repositories.origin import Origin, Run, files_below, git
+
 from stepherd.errors import CredentialsError, NotFoundError, UnavailableError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.failures import RepositoryMoved
 from stepherd.repositories.git import Limits
 from stepherd.repositories.probe import probe
-
-from tests.integration.repositories.http_server import Fault, GitServer, serve
-from tests.integration.repositories.origin import Origin, Run, files_below, git
 
 TOKEN = "canary" + "-t0ken-" + "3f9c1a7be2"
 
@@ -124,7 +124,7 @@ def test_a_hanging_server_is_left_after_the_quiet_seconds(server: GitServer, run
 
 def test_a_command_is_ended_when_its_time_is_up(server: GitServer, run: Run) -> None:
     server.faults.append(Fault("info/refs", "hang", times=9))
-    with pytest.raises(UnavailableError, match="broken off after 0.5 s"):
+    with pytest.raises(UnavailableError, match=r"broken off after 0\.5 s"):
         probe(run.repository, run.credentials, run.scratch, limits=Limits(network_seconds=0.5))
 
 

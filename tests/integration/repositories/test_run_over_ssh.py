@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.repositories.origin import Origin, Run, files_below
+from tests.integration.repositories.ssh_server import SshServer, serve_ssh
+
 from stepherd.errors import CredentialsError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.credentials import GitCredentials
-
-from tests.integration.repositories.origin import Origin, Run, files_below
-from tests.integration.repositories.ssh_server import SshServer, serve_ssh
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,60 @@
+# The two commands that matter: make demo, make test. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := .tools
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help demo test check format tools bench wheel clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## Run an agent on the bundled example, from instructions to a pushed branch.
+	@sh examples/demo.sh "$(CURDIR)/$(BIN)/stepherd"
+
+test: check ## Everything that CI proves: checks, then all tests.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.developing ## Formatting, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.developing ## Format, and mend what can be mended.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, asl-validator.
+
+bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
+	$(BIN)/python -m benchmarks
+
+wheel: $(VENV)/.developing ## Build the wheel and the source distribution into dist/.
+	$(BIN)/python -m build
+
+clean: ## Remove what the other targets made.
+	rm -rf $(VENV) $(TOOLS) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Stepherd needs Python 3.11 or newer: make PYTHON=python3.12 ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# Each in an environment of its own: they pin what Stepherd does not.
+$(TOOLS)/.installed: Makefile
+	mkdir -p $(TOOLS)
+	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4
+	$(PYTHON) -m venv $(TOOLS)/sam && $(TOOLS)/sam/bin/pip install --quiet 'aws-sam-cli>=1.140,<2'
+	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
+	@touch $@

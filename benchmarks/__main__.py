@@ -1,0 +1,29 @@
+"""``python -m benchmarks [NAME …]``: measure, print the table, write benchmarks/latest.json."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmarks.engine_speed import engine_figures
+from benchmarks.figures import Figure, print_table, write_json
+from benchmarks.hand_off import hand_off_figures
+from benchmarks.pipeline import pipeline_figures
+
+_PARTS = {"engine": engine_figures, "pipeline": pipeline_figures, "hand-off": hand_off_figures}
+
+
+def main() -> int:
+    """Measure the parts that are named, all of them by default; 1 when an aim is missed."""
+    wanted = sys.argv[1:] or list(_PARTS)
+    figures: list[Figure] = []
+    for name in wanted:
+        print(f"measuring {name} …", file=sys.stderr)
+        figures += _PARTS[name]()
+    print_table(figures)
+    if wanted == list(_PARTS):
+        write_json(figures, Path(__file__).with_name("latest.json"))
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+sys.exit(main())

@@ -1,0 +1,5 @@
+"""``python -m stepherd.cli`` is ``stepherd``."""
+
+from stepherd.cli.main import main
+
+main()

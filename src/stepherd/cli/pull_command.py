@@ -1,0 +1,99 @@
+"""``stepherd pull``: a run's changes as a branch of the current clone, no forge needed."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stepherd.cli.options import home_option, home_path, json_option, run_argument
+from stepherd.cli.output import Output
+from stepherd.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from stepherd.repositories.push import PushFacts
+    from stepherd.runs.folder import RunFolder
+    from stepherd.runs.result import Result
+
+__all__ = ["command"]
+
+
+@click.command("pull", short_help="Bring a run's changes into the current clone as a branch.")
+@run_argument
+@click.option("--branch", metavar="NAME", help="Branch to make. Default: the run's own.")
+@click.option(
+    "--into", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="The clone. Default: here."
+)
+@json_option
+@home_option
+def command(home: Path | None, as_json: bool, run_id: str, branch: str | None, into: Path) -> int:
+    """Bring a run's changes into the current clone as a branch.
+
+    The commit is made from the run's bundle; nothing is checked out and no hook runs. A second pull of
+    the same run finds the branch as it is.
+    """
+    from stepherd.cli.outcome import run_folder_of
+    from stepherd.runs.folder import open_run_folder
+
+    output = Output(as_json=as_json)
+    folder = open_run_folder(run_folder_of(home_path(home), run_id))
+    agent = folder.read_result("agent")
+    if agent is None:
+        words = f"There is no work of a run '{run_id}' in this home."
+        raise NotFoundError(words, remedy="See the runs there are: stepherd list")
+    if not agent.facts.get("bundle"):
+        output.note(f"{run_id} changed nothing: there is nothing to pull.")
+        return 0
+    facts = _pull(folder, agent, into, branch)
+    fields = {"run_id": run_id, "branch": facts.branch, "commit": facts.commit, "created": facts.created}
+    if as_json:
+        output.json(fields)
+    else:
+        output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
+        output.note(f"  look     git log -p {facts.branch}\n  take     git switch {facts.branch}")
+        output.data(facts.branch)
+    return 0
+
+
+def _pull(folder: RunFolder, agent: Result, into: Path, branch: str | None) -> PushFacts:
+    """Deliver the bundle to the clone as it would be delivered to a remote."""
+    from stepherd.repositories.address import parse_repository
+    from stepherd.repositories.credentials import GitCredentials, commit_identity
+    from stepherd.repositories.push import push_bundle
+    from stepherd.steps.push import commit_message
+
+    request, cloned = folder.read_request(), folder.read_result("clone")
+    assert cloned is not None, "an agent only works on a clone"
+    with tempfile.TemporaryDirectory(prefix="stepherd-pull-") as temporary:
+        scratch = Path(temporary)
+        bundle = scratch / "changes.bundle"
+        folder.store.download(str(agent.facts["bundle"]), bundle)
+        identity = commit_identity(GitCredentials(), scratch)
+        return push_bundle(
+            parse_repository(_top_of(into)),
+            bundle,
+            base_commit=cloned.facts["base_commit"],
+            base_ref=cloned.facts["base_ref"],
+            branch=branch or request.branch,
+            message=commit_message(request.message, agent),
+            author_name=identity.name,
+            author_email=identity.email,
+            when=datetime.fromisoformat(agent.finished),
+            credentials=GitCredentials(),
+            scratch=scratch,
+            run_id=request.run_id,
+        )
+
+
+def _top_of(folder: Path) -> str:
+    """The clone that a folder is in."""
+    here = folder.resolve()
+    for candidate in (here, *here.parents):
+        if (candidate / ".git").exists():
+            return str(candidate)
+    raise UsageError(
+        f"{here} is not inside a git clone.", remedy="Change into the clone, or name it with --into."
+    )

@@ -1,0 +1,38 @@
+"""What every test starts from: an environment without the user's own settings, and a home of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+_REMOVED = ("GIT_", "AWS_", "STEPHERD_", "POWERTOOLS_", "SAM_")
+_KEPT = frozenset({"STEPHERD_REQUIRE_ALL", "AWS_CA_BUNDLE"})
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting of whoever runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith(_REMOVED) and name not in _KEPT:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home-of-user")))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], str]:
+    """Gives a program's path by its name; without it the test is skipped, or fails where all is required."""
+
+    def find(program: str) -> str:
+        found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        if found:
+            return found
+        if os.environ.get("STEPHERD_REQUIRE_ALL") == "1":
+            pytest.fail(f"{program} is missing, and STEPHERD_REQUIRE_ALL=1 lets nothing be skipped")
+        pytest.skip(f"{program} is not installed")
+
+    return find

@@ -1,0 +1,72 @@
+"""59: a step is terminated (Spot, retirement, stop): what was done is kept inside the grace time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.steps.rig import Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig.at(tmp_path) as made:
+        made.make_remote()
+        yield made
+
+
+def test_an_interrupted_agent_s_work_is_bundled_pushed_as_partial_and_can_be_redriven(rig: Rig) -> None:
+    # GIVEN an agent in the middle of its work
+    work = f"echo half > new.txt; echo up; test -e {rig.root}/luck || exec sleep 300"
+    rig.prepare("# Add it\n", command=f"sh -c '{work}'")
+    rig.steps("clone")
+    child = rig.start("agent")
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    # WHEN its task is terminated, as the engine and ECS do it
+    started = time.monotonic()
+    os.killpg(child.pid, signal.SIGTERM)
+    child.wait(60)
+    # THEN
+    assert time.monotonic() - started < 30
+    assert child.returncode == 75
+    result = rig.result("agent")
+    assert result.status == "interrupted"
+    assert result.error is not None
+    assert result.error.retryable
+    assert "stepherd redrive" in result.error.remedy
+    assert result.facts["bundle"]
+    rig.steps("push")
+    assert rig.show("stepherd/run_1", "%s") == "Partial work: Add it"
+    (rig.root / "luck").touch()
+    rig.steps("agent", "push", STEPHERD_ATTEMPT="1.0")
+    assert not rig.result("push").facts["partial"]
+
+
+@pytest.mark.parametrize("blows", [1, 3])
+def test_a_clone_that_is_terminated_says_so_and_leaves_nothing(rig: Rig, blows: int) -> None:
+    # GIVEN a clone that hangs: the remote's git is a program that waits
+    trap = rig.root / "bin"
+    trap.mkdir()
+    (trap / "git").write_text(f"#!/bin/sh\necho $$ > {rig.root}/pid\nexec sleep 300\n")
+    (trap / "git").chmod(0o755)
+    rig.prepare(command="true")
+    child = rig.start("clone", PATH=f"{trap}:{os.environ['PATH']}")
+    pid = rig.root / "pid"
+    end = time.monotonic() + 30
+    while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < end and child.poll() is None:
+        time.sleep(0.01)  # for the program to be there; its being there is what is awaited
+    # WHEN
+    for _ in range(blows):
+        child.send_signal(signal.SIGTERM)
+    child.wait(60)
+    # THEN
+    assert child.returncode == 75, child.stderr and child.stderr.read()
+    assert rig.result("clone").status == "interrupted"
+    assert list((rig.root / "tmp").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

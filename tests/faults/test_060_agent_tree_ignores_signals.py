@@ -1,0 +1,81 @@
+"""60: an agent that ignores SIGTERM, and helpers that hide in sessions of their own: all gone at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.steps.rig import Rig
+
+HIDER = """
+import os, signal, sys, time
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+for _ in range(2):              # twice away from the parent, each time into a new session
+    if os.fork():
+        if _: os._exit(0)
+        break
+    os.setsid()
+with open(sys.argv[1], "a") as file:
+    file.write(f"{os.getpid()}\\n")
+end = time.monotonic() + 300
+while time.monotonic() < end:
+    time.sleep(1)
+"""
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig.at(tmp_path) as made:
+        made.make_remote()
+        yield made
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs PR_SET_CHILD_SUBREAPER")
+@pytest.mark.parametrize("stopped", [True, False])
+def test_nothing_of_a_deaf_tree_is_left(rig: Rig, stopped: bool) -> None:
+    # GIVEN an agent that is deaf, and a helper of it that left its group and session
+    hider = rig.root / "hider.py"
+    hider.write_text(HIDER)
+    pids = rig.root / "pids"
+    lines = [
+        f"{sys.executable} {hider} {pids} >/dev/null 2>&1 &",
+        f"until [ -s {pids} ]; do sleep 0.05; done",
+    ]
+    lines += [
+        "trap '' INT TERM",
+        f"echo $$ >> {pids}",
+        "echo up",
+        "sleep 300; sleep 300" if stopped else "exit 0",
+    ]
+    script = rig.root / "agent.sh"
+    script.write_text("\n".join(lines) + "\n")
+    rig.prepare(command=f"sh {script}")
+    rig.steps("clone")
+    # WHEN it is stopped, or ends by itself
+    child = rig.start("agent")
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    started = time.monotonic()
+    if stopped:
+        child.send_signal(signal.SIGTERM)
+    child.wait(60)
+    # THEN both are gone, within the two graces
+    assert time.monotonic() - started < 25
+    assert rig.result("agent").status == ("interrupted" if stopped else "succeeded")
+    found = [int(line) for line in pids.read_text().split()]
+    assert len(found) >= 2
+    assert [pid for pid in found if alive(pid)] == []

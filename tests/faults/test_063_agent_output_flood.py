@@ -1,0 +1,74 @@
+"""63: 1 GB of output, one line of 50 MB, invalid UTF-8, NULs: flat memory, a mark where output is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.steps.rig import Rig
+
+MOST_MEMORY_KIB = 90 * 1024
+
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig.at(tmp_path) as made:
+        made.make_remote()
+        yield made
+
+
+def _sample(child: subprocess.Popen[str], peaks: list[int]) -> None:
+    """The peak of the step itself, again and again until it ends: the last value is near the whole's peak."""
+    while child.poll() is None:
+        try:
+            status = Path(f"/proc/{child.pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
+            peaks.append(int(found[1]))
+        time.sleep(0.01)  # between two samples
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "yes a line of output that says nothing | head -c 1000000000",
+        "head -c 50000000 /dev/zero | tr '\\\\0' x; echo",
+        "head -c 20000000 /dev/urandom",
+        "head -c 50000000 /dev/zero",
+    ],
+    ids=["1 GB of lines", "a line of 50 MB", "noise", "NULs"],
+)
+def test_memory_stays_flat_and_the_end_is_kept(rig: Rig, flood: str) -> None:
+    script = rig.root / "flood.sh"
+    script.write_text(f"{flood.replace(chr(92) * 2, chr(92))}\necho\necho the end\n")
+    rig.prepare(command=f"sh {script}")
+    rig.steps("clone")
+    child = rig.start("agent")
+    assert child.stdout is not None
+    peaks: list[int] = []
+    sampler = threading.Thread(target=_sample, args=(child, peaks))
+    sampler.start()
+    for _ in child.stdout:
+        pass
+    child.wait(60)
+    sampler.join()
+    assert child.returncode == 0
+    assert 0 < max(peaks) < MOST_MEMORY_KIB
+    agent = rig.result("agent").facts["agent"]
+    assert agent["truncated"]
+    assert agent["output_bytes"] >= 20_000_000
+    lines = [json.loads(line) for line in rig.folder.store.get("agent/transcript.jsonl").body.splitlines()]
+    assert any("cut" in line or line.get("left_out", 0) > 0 for line in lines)
+    assert any(line.get("text") == "the end" for line in lines)
+    assert sum(len(json.dumps(line)) for line in lines) < 40_000_000

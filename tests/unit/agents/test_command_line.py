@@ -1,0 +1,69 @@
+"""Command lines without a shell, and agents by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stepherd.agents.command_line import split_command
+from stepherd.agents.contract import AgentContext, Evidence
+from stepherd.agents.registry import agent_names, get_agent
+from stepherd.errors import UsageError
+
+
+def test_words_are_split_as_a_shell_does_and_nothing_is_expanded() -> None:
+    assert split_command("sh -c 'echo \"$HOME\"; x' $X *", "--command") == (
+        "sh",
+        "-c",
+        'echo "$HOME"; x',
+        "$X",
+        "*",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  ", "''", "sh 'x", "a\0b", "x\\"])
+def test_what_is_no_command_line_is_refused_with_the_flag(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--verify cannot be split"):
+        split_command(text, "--verify")
+
+
+@pytest.mark.parametrize("name", agent_names())
+def test_every_agent_keeps_the_contract(name: str, tmp_path: Path) -> None:
+    agent = get_agent(name)
+    command = "true" if name == "command" else None
+    agent.check(command)
+    launch = agent.plan(AgentContext("run_1", tmp_path, tmp_path, command))
+    assert agent.name == name
+    assert launch.argv
+    assert agent.judge(Evidence("exited", 0, 1.0)).status == "succeeded"
+    assert agent.judge(Evidence("exited", 1, 1.0)).status == "failed"
+    assert agent.judge(Evidence("interrupted", 0, 1.0)).status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        (Evidence("exited", 3, 1.0, ("a", "b", "c", "boom")), "exit code 3. Its last words: b | c | boom"),
+        (Evidence("exited", 137, 1.0), "want of memory"),
+        (Evidence("not_started", 127, 0.0, ("x: No such file",)), "exit code 127"),
+        (Evidence("not_started", 126, 0.0), "chmod +x"),
+        (Evidence("deadline", 0, 60.0, limit_seconds=60), "stopped at its time limit of 60 s"),
+        (Evidence("silence", 143, 60.0, limit_seconds=30), "printed nothing for 30 s"),
+    ],
+)
+def test_a_failure_says_what_happened_and_what_to_do(evidence: Evidence, words: str) -> None:
+    outcome = get_agent("command").judge(evidence)
+    assert outcome.status == "failed"
+    assert outcome.error is not None
+    assert words in str(outcome.error)
+    assert outcome.error.remedy
+
+
+def test_exit_code_zero_after_a_limit_is_no_success() -> None:
+    assert get_agent("command").judge(Evidence("deadline", 0, 60.0, limit_seconds=60)).status == "failed"
+
+
+def test_an_unknown_agent_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="The agents are apply, command"):
+        get_agent("nobody")

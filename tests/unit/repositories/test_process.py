@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from stepherd.repositories.process import (
+    Finished,
+    OutputTooLong,
+    TimeExpired,
+    absolute_path,
+    run_bounded,
+)
+
+
+def run(script: str, folder: Path, *, seconds: float = 20, limit: int = 1 << 20) -> Finished:
+    with Path(os.devnull).open("rb") as nothing:
+        return run_bounded(
+            ["sh", "-c", script],
+            environment={"PATH": os.environ["PATH"]},
+            folder=folder,
+            stdin=nothing,
+            seconds=seconds,
+            output_limit=limit,
+        )
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def gone_soon(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while lives(pid):
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def test_output_and_exit_code_are_returned(tmp_path: Path) -> None:
+    assert run("echo out; echo err >&2; exit 3", tmp_path) == Finished(3, b"out\n", b"err\n")
+
+
+def test_a_process_in_its_own_session_cannot_read_a_terminal(tmp_path: Path) -> None:
+    session = int(run("cut -d' ' -f6 /proc/self/stat", tmp_path).out) if Path("/proc").exists() else -1
+    assert session != os.getsid(0)
+
+
+def test_time_up_kills_the_whole_group(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(TimeExpired) as caught:
+        run(f"sleep 60 & echo $! > {tmp_path}/pid; echo waiting >&2; wait", tmp_path, seconds=0.5)
+    assert time.monotonic() - started < 5
+    assert caught.value.err == b"waiting\n"
+    assert gone_soon(int((tmp_path / "pid").read_text()))
+
+
+def test_a_group_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
+    with pytest.raises(TimeExpired):
+        run(f"trap '' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 60; done", tmp_path, seconds=0.3)
+    assert gone_soon(int((tmp_path / "pid").read_text()))
+
+
+def test_a_child_left_behind_with_open_pipes_does_not_hold_up_and_does_not_survive(
+    tmp_path: Path,
+) -> None:
+    started = time.monotonic()
+    finished = run(f"sleep 60 & echo $! > {tmp_path}/pid; echo done", tmp_path)
+    assert finished == Finished(0, b"done\n", b"")
+    assert time.monotonic() - started < 5
+    assert gone_soon(int((tmp_path / "pid").read_text()))
+
+
+def test_endless_output_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(OutputTooLong):
+        run("yes", tmp_path, limit=100_000)
+    assert len(run("yes err | head -c 1000000 >&2", tmp_path).err) == 1 << 16
+
+
+def test_closed_pipes_do_not_end_the_wait(tmp_path: Path) -> None:
+    finished = run(f"exec >&- 2>&-; sleep 0.3; touch {tmp_path}/late; exit 4", tmp_path)
+    assert finished.code == 4
+    assert (tmp_path / "late").exists()
+
+
+def test_path_loses_its_relative_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", ".::/usr/bin:bin:/bin")
+    assert absolute_path() == "/usr/bin:/bin"
+    monkeypatch.setenv("PATH", ".")
+    assert absolute_path() == os.defpath
