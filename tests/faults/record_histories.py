@@ -13,9 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.journal import Journal
 from tests.engine_bench import Bench
 from tests.faults.crash_engine import ALL_KINDS, Asking, Doing, Effects, Job, answer_all
+
+from stepherd.engine.journal import Journal
 
 TABLES = ("meta", "machines", "executions", "events", "attempts")
 

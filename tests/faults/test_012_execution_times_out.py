@@ -1,4 +1,6 @@
-"""Fault 12: the whole execution times out. Expected: TIMED_OUT, the container stopped, everything waiting cancelled.
+"""Fault 12: the whole execution times out.
+
+Expected: TIMED_OUT, the container stopped, everything waiting cancelled.
 
 The time runs on the engine's clock; that real processes are gone is proven in
 tests/integration/engine/test_ecs_processes.py.

@@ -1,6 +1,7 @@
 """Fault 13: journals that earlier engines wrote, cut off after each of their commits.
 
-Expected: the present engine takes each of them up and ends it with the same result. The recordings are made by
+Expected: the present engine takes each of them up and ends it with the same result. The recordings are made
+by
 record_histories.py and kept; a change of the engine that cannot read them fails here.
 """
 
@@ -13,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import Bench
+from tests.faults.crash_engine import OUTPUT, Asking, Doing, Effects, Job, answer_all
 
 from stepherd.engine.journal import Journal
 from stepherd.engine.loading import problems_of
-from tests.engine_bench import Bench
-from tests.faults.crash_engine import OUTPUT, Asking, Doing, Effects, Job, answer_all
 
 HISTORIES = Path(__file__).with_name("histories")
 RECORDED: list[dict[str, list[Any]]] = json.loads((HISTORIES / "all_kinds.json").read_text())

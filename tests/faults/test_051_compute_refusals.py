@@ -6,14 +6,15 @@ The state under test is the pipeline's own RunAgent, with its own Retry and Catc
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import Bench, Finished, Scripted, fails, play
 
 from stepherd.engine.integrations.contract import TaskCall
-from tests.engine_bench import Bench, Finished, Scripted, fails, play
 
 PIPELINE = json.loads((Path(__file__).parents[2] / "statemachines/pipeline.asl.json").read_text())
 RESOURCE = {"reason": "RESOURCE:MEMORY", "arn": "arn:aws:ecs:r:0:container-instance/c"}
@@ -25,7 +26,11 @@ def _run_agent() -> dict[str, Any]:
         "TimeoutSeconds": 86_400,
         "Arguments": {"TaskDefinition": "agent"},
     }
-    return {"RunAgent": {**state, "Next": "Done"}, "Done": {"Type": "Pass"}, "KeepPartialWork": {"Type": "Fail", "Error": "{% $failure.error %}", "Cause": "{% $failure.cause %}"}}  # fmt: skip
+    return {
+        "RunAgent": {**state, "Next": "Done"},
+        "Done": {"Type": "Pass"},
+        "KeepPartialWork": {"Type": "Fail", "Error": "{% $failure.error %}", "Cause": "{% $failure.cause %}"},
+    }
 
 
 def _ran(home: Path, *answers: Any, waits: list[Any] | None = None) -> tuple[Finished, Scripted]:
@@ -44,7 +49,10 @@ def test_51_failures_without_tasks_are_retried_then_told(tmp_path: Path, reason:
     assert reason in done.description["cause"]
 
 
-@pytest.mark.parametrize("error", ["ECS.AmazonECSException", "ECS.ThrottlingException", "ECS.ServerException", "ECS.SdkClientException"])  # fmt: skip
+@pytest.mark.parametrize(
+    "error",
+    ["ECS.AmazonECSException", "ECS.ThrottlingException", "ECS.ServerException", "ECS.SdkClientException"],
+)
 @pytest.mark.parametrize("times", [1, 5])
 def test_52_and_53_what_passes_is_retried_with_growing_jittered_pauses(
     tmp_path: Path, error: str, times: int
@@ -56,7 +64,7 @@ def test_52_and_53_what_passes_is_retried_with_growing_jittered_pauses(
     assert done.status == "SUCCEEDED"
     assert len(fake.calls) == times + 1
     stamps = [e["timestamp"] for e in done.events if e["type"] == "TaskScheduled"]
-    for number, (earlier, later) in enumerate(zip(stamps, stamps[1:], strict=False)):
+    for number, (earlier, later) in enumerate(itertools.pairwise(stamps)):
         assert 0 <= later - earlier <= min(5 * 2**number, 120) + 0.001
 
 

@@ -1,6 +1,7 @@
 """Fault 61 for the engine's journal: the disk is full, or the file is not what it should be.
 
-Expected: the journal is named and kept byte for byte; what was committed is taken up when there is room again.
+Expected: the journal is named and kept byte for byte; what was committed is taken up when there is room
+again.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import Bench, Scripted, hangs, task
 
 from stepherd.engine.journal import Journal
 from stepherd.errors import DataError, StorageError
-from tests.engine_bench import Bench, Scripted, hangs, task
 
 PASS = {"A": {"Type": "Pass"}}
 

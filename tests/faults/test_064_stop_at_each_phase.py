@@ -1,4 +1,7 @@
-"""Fault 64: a stop at each phase of a run. Expected: ABORTED, the job gone, nothing after the end, no resurrection."""
+"""Fault 64: a stop at each phase of a run.
+
+Expected: ABORTED, the job gone, nothing after the end, no resurrection.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.engine_bench import ECS, SQS_TOKEN, Bench, Scripted, branches, each, fails, hangs, task
 
 PHASES: dict[str, tuple[dict[str, Any], str]] = {
@@ -15,11 +17,14 @@ PHASES: dict[str, tuple[dict[str, Any], str]] = {
     "submitting": ({"T": task()}, "TaskStarted"),
     "working": ({"T": task(ECS)}, "TaskSubmitted"),
     "asking": ({"T": task(SQS_TOKEN, TimeoutSeconds=600)}, "TaskSubmitted"),
-    "pausing": ({"T": task("arn:aws:states:::sns:publish", Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 60}])}, "TaskFailed"),
+    "pausing": (
+        {"T": task("arn:aws:states:::sns:publish", Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 60}])},
+        "TaskFailed",
+    ),
     "parallel": ({"P": branches({"T": task(ECS)}, {"W": {"Type": "Wait", "Seconds": 60}})}, "TaskSubmitted"),
     "map": ({"M": each({"T": task(ECS)}, Items=[1, 2])}, "TaskSubmitted"),
     "with a limit": ({"T": task(ECS, TimeoutSeconds=600, HeartbeatSeconds=60)}, "TaskSubmitted"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("phase", PHASES)

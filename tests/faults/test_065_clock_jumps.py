@@ -1,4 +1,7 @@
-"""Fault 65: the wall clock jumps an hour forth or back. Expected: times of states are as long as they were meant."""
+"""Fault 65: the wall clock jumps an hour forth or back.
+
+Expected: times of states are as long as they were meant.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import SQS_TOKEN, Bench, Scripted, task
 
 from stepherd.engine.clock import SystemClock, TurnableClock
-from tests.engine_bench import SQS_TOKEN, Bench, Scripted, task
 
 
 class JumpingClock(TurnableClock):

@@ -68,7 +68,12 @@ def test_the_engine_knows_nothing_of_what_it_runs() -> None:
 def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
     for path in SOURCES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        top = {n.split(".")[0] for node in tree.body for n in _imports(ast.Module([node], [])) if isinstance(node, ast.Import | ast.ImportFrom)}  # fmt: skip
+        top = {
+            n.split(".")[0]
+            for node in tree.body
+            for n in _imports(ast.Module([node], []))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
         if _part(path) in ("engine", "repositories", "runs", "agents", "errors"):
             assert not top & {"boto3", "botocore", "rich"}, _where(path)
 

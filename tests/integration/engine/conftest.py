@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import ECS, LAMBDA, SQS_TOKEN, Finished, machine_of
 
 from stepherd.engine.local import LocalEngine
-from tests.engine_bench import ECS, LAMBDA, SQS_TOKEN, Finished, machine_of
 
 FUNCTION = """
 import json, os, sys, time
@@ -38,8 +38,9 @@ def handle(event, context):
         return {"names": sorted(os.environ), "from": os.environ.get("FROM_TEMPLATE"), "pid": os.getpid()}
     if do == "call back":
         import boto3
-        client = boto3.client("stepfunctions", endpoint_url=os.environ["AWS_ENDPOINT_URL_SFN"], region_name="us-east-1",
-                              aws_access_key_id="x", aws_secret_access_key="y")
+        url = os.environ["AWS_ENDPOINT_URL_SFN"]
+        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
+        client = boto3.client("stepfunctions", endpoint_url=url, region_name="us-east-1", **keys)
         client.send_task_success(taskToken=event["token"], output=json.dumps("called back"))
         return None
 """
@@ -69,7 +70,10 @@ Resources:
     Properties:
       Family: job
       ContainerDefinitions:
-        - {Name: main, Image: none, Command: [/bin/sh, -c, "exit $CODE"], Environment: [{Name: CODE, Value: "0"}]}
+        - Name: main
+          Image: none
+          Command: [/bin/sh, -c, "exit $CODE"]
+          Environment: [{Name: CODE, Value: "0"}]
   Machine:
     Type: AWS::Serverless::StateMachine
     Properties:

@@ -7,7 +7,6 @@ import sqlite3
 from typing import Any
 
 import pytest
-
 from tests.engine_bench import ECS, LAMBDA, task
 from tests.integration.engine.conftest import Site
 
@@ -55,9 +54,15 @@ def test_a_function_that_raises_gives_its_type_and_the_whole_report_as_compact_j
         ("sleep", "do", "Sandbox.Timedout", "Task timed out after 2.00 seconds"),
         ("unprintable", "do", "Runtime.MarshalError", "not JSON serializable"),
         ("echo", "missing", "Runtime.ImportModuleError", "nowhere"),
-        ("echo", "nope", "Lambda.ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nope (Service: Lambda; Status Code: 404"),
+        (
+            "echo",
+            "nope",
+            "Lambda.ResourceNotFoundException",
+            "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nope (Service: Lambda; "
+            "Status Code: 404",
+        ),
     ],
-)  # fmt: skip
+)
 def test_functions_that_break_fail_with_lambdas_errors(
     site: Site, do: str, function: str, error: str, words: str
 ) -> None:
@@ -69,7 +74,13 @@ def test_functions_that_break_fail_with_lambdas_errors(
 
 
 def test_a_broken_worker_is_replaced(site: Site) -> None:
-    retried = site.run({"T": {**_invoke("exit"), "Catch": [{"ErrorEquals": ["Lambda.Unknown"], "Next": "U"}]}, "U": _invoke("echo", value=5)}, name="replaced")  # fmt: skip
+    retried = site.run(
+        {
+            "T": {**_invoke("exit"), "Catch": [{"ErrorEquals": ["Lambda.Unknown"], "Next": "U"}]},
+            "U": _invoke("echo", value=5),
+        },
+        name="replaced",
+    )
 
     assert retried.output["Payload"] == 5
 
@@ -107,14 +118,19 @@ def test_a_function_answers_a_task_token_through_the_endpoint(site: Site) -> Non
 
 def test_sns_delivers_to_the_subscribed_function_the_text_for_its_protocol(site: Site) -> None:
     message = {"default": "for people", "lambda": "for machines"}
-    arguments = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:news", "Subject": "s", "Message": message, "MessageStructure": "json"}  # fmt: skip
+    arguments = {
+        "TopicArn": "arn:aws:sns:us-east-1:000000000000:news",
+        "Subject": "s",
+        "Message": message,
+        "MessageStructure": "json",
+    }
 
     done = site.run({"T": {**task("arn:aws:states:::sns:publish"), "Arguments": arguments}}, name="sns")
 
     assert set(done.output) == {"MessageId", "SdkHttpMetadata", "SdkResponseMetadata"}
     assert json.loads(done.details("TaskScheduled")["parameters"])["Message"] == message
     for _ in range(20_000):
-        if site.heard.exists():
+        if site.heard.exists() and site.heard.read_text():
             break
         site.do(lambda: None)
     assert site.heard.read_text() == "for machines\n"
@@ -162,7 +178,10 @@ def test_sqs_names_a_missing_parameter(site: Site, missing: str) -> None:
     )
 
     assert done.description["error"] == "SQS.AmazonSQSException"
-    assert f"The request must contain the parameter {missing}. (Service: AmazonSQS; Status Code: 400; Error Code: MissingParameter; Request ID: " in done.description["cause"]  # fmt: skip
+    assert (
+        f"The request must contain the parameter {missing}. (Service: AmazonSQS; Status Code: 400; "
+        "Error Code: MissingParameter; Request ID: " in done.description["cause"]
+    )
     assert done.description["cause"].endswith("; Proxy: null)")
 
 
@@ -170,7 +189,10 @@ def test_sqs_names_a_missing_parameter(site: Site, missing: str) -> None:
 
 
 def _nested(pattern: str, machine: str, text: str = '{"n":1}') -> dict[str, Any]:
-    return {**task(f"arn:aws:states:::states:startExecution{pattern}"), "Arguments": {"StateMachineArn": PREFIX + machine, "Input": text}}  # fmt: skip
+    return {
+        **task(f"arn:aws:states:::states:startExecution{pattern}"),
+        "Arguments": {"StateMachineArn": PREFIX + machine, "Input": text},
+    }
 
 
 @pytest.mark.parametrize(("pattern", "as_text"), [(".sync", True), (".sync:2", False)])
@@ -182,7 +204,12 @@ def test_a_nested_execution_that_is_waited_for_gives_its_envelope(
 
     done = site.run({"T": _nested(pattern, child)}, name=f"parent{len(pattern)}")
 
-    assert set(json.loads(done.details("TaskSubmitted")["output"])) == {"ExecutionArn", "SdkHttpMetadata", "SdkResponseMetadata", "StartDate"}  # fmt: skip
+    assert set(json.loads(done.details("TaskSubmitted")["output"])) == {
+        "ExecutionArn",
+        "SdkHttpMetadata",
+        "SdkResponseMetadata",
+        "StartDate",
+    }
     envelope = done.output
     assert list(envelope) == [
         *(

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import ECS, Bench, Finished, branches, task
 
 from stepherd.engine.clock import SystemClock
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.processes import MARKER, LocalProcess, family
-from tests.engine_bench import ECS, Bench, Finished, branches, task
 
 BASE = "arn:aws:ecs:us-east-1:000000000000"
 
@@ -140,10 +140,19 @@ def test_plain_run_task_does_not_wait_and_a_later_failure_does_not_matter(tmp_pa
     ("arguments", "error"),
     [
         ({"TaskDefinition": "nope"}, "ECS.ClientException"),
-        ({"TaskDefinition": "job", "Overrides": {"ContainerOverrides": [{"Name": "x"}]}}, "ECS.InvalidParameterException"),
-        ({"TaskDefinition": "job", "Overrides": {"ContainerOverrides": [{"Name": "main", "Command": ["x" * 8200]}]}}, "ECS.InvalidParameterException"),
+        (
+            {"TaskDefinition": "job", "Overrides": {"ContainerOverrides": [{"Name": "x"}]}},
+            "ECS.InvalidParameterException",
+        ),
+        (
+            {
+                "TaskDefinition": "job",
+                "Overrides": {"ContainerOverrides": [{"Name": "main", "Command": ["x" * 8200]}]},
+            },
+            "ECS.InvalidParameterException",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_requests_fail_as_ecs_says(tmp_path: Path, arguments: dict[str, Any], error: str) -> None:
     done = ran(tmp_path, shell("exit 0"), state={**job(), "Arguments": arguments})
 

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from stepherd.engine.lock import HomeLock, find_engine
 from tests.engine_bench import SQS_TOKEN, machine_of, task
 from tests.integration.engine.conftest import Site
 
+from stepherd.engine.lock import HomeLock, find_engine
+
 ROLE = "arn:aws:iam::000000000000:role/R"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/jobs"
-ASK = {**task(SQS_TOKEN, TimeoutSeconds=600), "Arguments": {"QueueUrl": QUEUE, "MessageBody": "{% $states.context.Task.Token %}"}}  # fmt: skip
+ASK = {
+    **task(SQS_TOKEN, TimeoutSeconds=600),
+    "Arguments": {"QueueUrl": QUEUE, "MessageBody": "{% $states.context.Task.Token %}"},
+}
 
 
 def _events(client: Any, arn: str, **more: Any) -> list[dict[str, Any]]:
@@ -64,7 +67,7 @@ def test_boto3_creates_starts_describes_pages_answers_stops_and_redrives(site: S
     assert [e["id"] for e in _events(client, arn, reverseOrder=True)] == list(range(7, 0, -1))
 
     client.redrive_execution(executionArn=arn)
-    again = [t for t in [_redriven_token(client, arn)] if t][0]
+    again = _redriven_token(client, arn)
     assert again != token
     with pytest.raises(client.exceptions.TaskTimedOut):
         client.send_task_success(taskToken=token, output="1")
@@ -152,7 +155,8 @@ def _post(site: Site, path: str = "/", body: bytes = b"{}", **headers: str) -> t
 
 
 def _signed(key: str) -> str:
-    return f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/states/aws4_request, SignedHeaders=host, Signature=0"
+    scope = f"{key}/20260101/us-east-1/states/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
 
 def test_the_key_opens_by_path_and_by_signature(site: Site) -> None:
@@ -162,7 +166,17 @@ def test_the_key_opens_by_path_and_by_signature(site: Site) -> None:
     assert _post(site, Authorization=_signed(key))[0] == 200
 
 
-@pytest.mark.parametrize("make", [lambda k: "", lambda k: "wrong", lambda k: k[:-1], lambda k: k + "x", lambda k: k.swapcase(), lambda k: "x" * 10_000])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda k: "",
+        lambda k: "wrong",
+        lambda k: k[:-1],
+        lambda k: k + "x",
+        lambda k: k.swapcase(),
+        lambda k: "x" * 10_000,
+    ],
+)
 def test_no_key_or_a_wrong_one_is_refused(site: Site, make: Any) -> None:
     wrong = make(site.local.access_key)
 
