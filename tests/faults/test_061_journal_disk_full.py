@@ -37,7 +37,17 @@ LONG: dict[str, Any] = {
 }
 
 
-def test_a_full_disk_stops_the_engine_in_words_and_nothing_is_lost(tmp_path: Path) -> None:
+ONLY_PASSING: dict[str, Any] = {
+    "A": {"Type": "Wait", "Seconds": 5, "Next": "B"},
+    "B": {"Type": "Pass", "Output": "{% $pad('', 100000, 'x') %}", "Next": "C"},
+    "C": {"Type": "Wait", "Seconds": 5},
+}
+
+
+@pytest.mark.parametrize("states", [LONG, ONLY_PASSING], ids=["before a task", "at the end of a turn"])
+def test_a_full_disk_stops_the_engine_in_words_and_nothing_is_lost(
+    tmp_path: Path, states: dict[str, Any]
+) -> None:
     path = tmp_path / "journal.sqlite3"
 
     async def fill() -> None:
@@ -45,7 +55,7 @@ def test_a_full_disk_stops_the_engine_in_words_and_nothing_is_lost(tmp_path: Pat
         fake = Scripted({"x": 1})
         bench = Bench(tmp_path, {"lambda": fake}, journal=journal, automatic=False)
         async with bench:
-            arn = bench.start(LONG)
+            arn = bench.start(states)
             await bench.clock.advance(1)
             journal.fill()
             await bench.clock.advance(4)
@@ -64,7 +74,7 @@ def test_a_full_disk_stops_the_engine_in_words_and_nothing_is_lost(tmp_path: Pat
             done = await bench.finish(arn)
             done.check_whole()
             assert done.status == "SUCCEEDED"
-            assert len(fake.calls) == 1
+            assert len(fake.calls) == (1 if states is LONG else 0)
 
     asyncio.run(fill())
     asyncio.run(go_on())
