@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from stepherd.errors import DataError
-from stepherd.runs.folder import run_folder
+from stepherd.runs.folder import WORKSPACE, run_folder
 from stepherd.runs.request import InvalidRequest
 from stepherd.runs.result import Failure, Result
 from stepherd.services import open_store
@@ -97,10 +97,12 @@ def test_report_run_writes_the_report_and_returns_its_outline(
 ) -> None:
     given = event(tmp_path)
     handlers["prepare_run"](given, Context())
+    folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
+    folder.store.put(WORKSPACE, b"packed")
     outline = handlers["report_run"]({"run_id": given["run_id"], "started": START}, Context())
     assert outline["status"] == "succeeded"
-    folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
     assert folder.read_report() is not None
+    assert not folder.store.exists(WORKSPACE)
     assert outline["report"] == folder.address_of("report.json")
 
 

@@ -64,7 +64,7 @@ class SnsIntegration(_Sender):
             task = asyncio.ensure_future(_deliver(subscriber, event))
             self._deliveries.add(task)
             task.add_done_callback(self._deliveries.discard)
-        return with_metadata({"MessageId": identity})
+        return with_metadata({"MessageId": identity}, "sns")
 
     def _by_protocol(self, message: str, structure: Any) -> dict[str, str]:
         if structure != "json":
@@ -138,7 +138,7 @@ class SqsIntegration(_Sender):
 
         identity = await _locally("SQS", send)
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        return with_metadata({"MD5OfMessageBody": digest, "MessageId": identity})
+        return with_metadata({"MD5OfMessageBody": digest, "MessageId": identity}, "sqs")
 
 
 async def _locally(prefix: str, act: Callable[[], str]) -> str:
@@ -171,7 +171,7 @@ def _by_boto3(service: str, operation: str, parameters: Mapping[str, Any], prefi
     except (BotoCoreError, StepherdError) as error:
         raise TaskError(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
     answer.pop("ResponseMetadata", None)
-    return with_metadata(answer)
+    return with_metadata(answer, service)
 
 
 def _region(parameters: Mapping[str, Any]) -> str | None:

@@ -39,7 +39,8 @@ class StatesIntegration:
             )
         if child is None:
             child = self._start(call, machine_arn, name, arn)
-        return with_metadata({"ExecutionArn": child.arn, "StartDate": _milliseconds(child.started)})
+        answer = {"ExecutionArn": child.arn, "StartDate": _milliseconds(child.started)}
+        return with_metadata(answer, "states")
 
     def _start(self, call: TaskCall, machine_arn: str, name: str, arn: str) -> Execution:
         machine = self._engine.journal.machine(machine_arn)
