@@ -172,6 +172,8 @@ class Finished:
 
     def check_whole(self) -> None:
         """Ids without gaps, every pointer backwards, exactly one end event, and it is the last."""
+        assert self.types[0] == "ExecutionStarted"
+        assert self.types.count("ExecutionStarted") == 1
         assert [e["id"] for e in self.events] == list(range(1, len(self.events) + 1))
         assert all(e["previousEventId"] < e["id"] for e in self.events)
         ends = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")

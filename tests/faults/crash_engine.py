@@ -16,13 +16,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.engine_bench import ECS, SQS_TOKEN, Bench, branches, each, task
+
 from stepherd.engine.api_errors import ApiError
 from stepherd.engine.integrations.contract import Integration, TaskCall
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal import Journal
 from stepherd.engine.records import Attempt, Execution
-from tests.engine_bench import ECS, SQS_TOKEN, Bench, branches, each, task
 
 ANY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]
 
@@ -33,17 +34,28 @@ def _task(resource: str, arguments: Any, **fields: Any) -> dict[str, Any]:
 
 LAMBDA = "arn:aws:states:::lambda:invoke"
 ALL_KINDS: dict[str, Any] = {
-    "Begin": {"Type": "Pass", "Assign": {"n": "{% $states.input.n %}", "run": "{% $uuid() %}"}, "Next": "Pause"},
+    "Begin": {
+        "Type": "Pass",
+        "Assign": {"n": "{% $states.input.n %}", "run": "{% $uuid() %}"},
+        "Next": "Pause",
+    },
     "Pause": {"Type": "Wait", "Seconds": 60, "Next": "Flaky"},
-    "Flaky": _task(LAMBDA, {"do": "flaky"}, Retry=ANY, TimeoutSeconds=50, Output="{% $states.result.did %}", Next="Check"),
+    "Flaky": _task(
+        LAMBDA, {"do": "flaky"}, Retry=ANY, TimeoutSeconds=50, Output="{% $states.result.did %}", Next="Check"
+    ),
     "Check": {
         "Type": "Choice",
-        "Choices": [{"Condition": "{% $states.input = 'flaky' and $n = 3 %}", "Next": "Both", "Assign": {"ok": True}}],
+        "Choices": [
+            {"Condition": "{% $states.input = 'flaky' and $n = 3 %}", "Next": "Both", "Assign": {"ok": True}}
+        ],
         "Default": "Wrong",
     },
     "Wrong": {"Type": "Fail", "Error": "Wrong"},
     "Both": branches(
-        {"Left": _task(LAMBDA, {"do": "left"}, Next="LeftEnd"), "LeftEnd": {"Type": "Pass", "Output": "{% $n + 1 %}"}},
+        {
+            "Left": _task(LAMBDA, {"do": "left"}, Next="LeftEnd"),
+            "LeftEnd": {"Type": "Pass", "Output": "{% $n + 1 %}"},
+        },
         {"Right": {"Type": "Wait", "Seconds": 5, "Output": "right"}},
         Next="Job",
     ),
@@ -63,17 +75,25 @@ ALL_KINDS: dict[str, Any] = {
     "Ask": _task(SQS_TOKEN, {"t": "{% $states.context.Task.Token %}"}, HeartbeatSeconds=90_000, Next="Child"),
     "Child": _task(
         "arn:aws:states:::states:startExecution.sync:2",
-        {"StateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:Child", "Input": {"n": "{% $n %}"}},
+        {
+            "StateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:Child",
+            "Input": {"n": "{% $n %}"},
+        },
         Output="{% {'answer': $states.input, 'child': $states.result.Output, 'n': $n, 'ok': $ok} %}",
         Next="End",
     ),
     "End": {"Type": "Succeed"},
-}  # fmt: skip
+}
 OUTPUT = {"answer": "yes", "child": {"n": 3}, "n": 3, "ok": True}
 ONE_JOB: dict[str, Any] = {
     "Before": {"Type": "Pass", "Next": "Job"},
-    "Job": _task(ECS, {"TaskDefinition": "job"}, TimeoutSeconds=60, Output="{% $states.result.Containers[0].ExitCode %}"),
-}  # fmt: skip
+    "Job": _task(
+        ECS,
+        {"TaskDefinition": "job"},
+        TimeoutSeconds=60,
+        Output="{% $states.result.Containers[0].ExitCode %}",
+    ),
+}
 
 
 class KillingJournal(Journal):

@@ -1,4 +1,7 @@
-"""Fault 4: a name of 81 characters, with a space, a colon or an emoji. Expected: refused before anything starts."""
+"""Fault 4: a name of 81 characters, with a space, a colon or an emoji.
+
+Expected: refused before anything starts.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.engine_bench import Bench
 
 from stepherd.engine.api_errors import ApiError
-from tests.engine_bench import Bench
 
 
 @pytest.mark.parametrize("name", ["a" * 81, "a b", "a:b", "run😀", "", "a\nb"])

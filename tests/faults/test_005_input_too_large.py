@@ -1,4 +1,7 @@
-"""Fault 5: an input of 262,145 bytes of UTF-8, with characters of several bytes. Expected: refused; 262,144 pass."""
+"""Fault 5: an input of 262,145 bytes of UTF-8, with characters of several bytes.
+
+Expected: refused; 262,144 pass.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.engine_bench import Bench
 
 from stepherd.engine.api_errors import ApiError
-from tests.engine_bench import Bench
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
-"""Fault 6: a state gives more than 256 KiB. Expected: DataLimitExceeded, caught or FAILED, and nothing stuck."""
+"""Fault 6: a state gives more than 256 KiB.
+
+Expected: DataLimitExceeded, caught or FAILED, and nothing stuck.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-
 from tests.engine_bench import Scripted, branches, each, play, task
 
 BIG = "{% $pad('', 200000, 'x') %}"

@@ -1,4 +1,7 @@
-"""Fault 8: a machine that loops for ever. Expected: it ends at 25,000 events, in words, and others go on meanwhile."""
+"""Fault 8: a machine that loops for ever.
+
+Expected: it ends at 25,000 events, in words, and others go on meanwhile.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.engine_bench import Finished
 from tests.faults.crash_engine import OUTPUT, Effects
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import LAMBDA, Bench, Scripted, branches, each, fails, task
 
 from stepherd.engine.integrations.contract import TaskCall
-from tests.engine_bench import LAMBDA, Bench, Scripted, branches, each, fails, task
 
 
 def _do(what: str, **fields: Any) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Fault 11: a redrive while it runs, after success, or after 14 days. Expected: a clear refusal, nothing changed."""
+"""Fault 11: a redrive while it runs, after success, or after 14 days.
+
+Expected: a clear refusal, nothing changed.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import Bench
 
 from stepherd.engine.api_errors import ApiError
-from tests.engine_bench import Bench
 
 FAIL = {"F": {"Type": "Fail"}}
 DAYS_14 = 14 * 86_400

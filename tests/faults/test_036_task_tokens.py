@@ -1,4 +1,5 @@
-"""Faults 36 to 41: task tokens that are never answered, answered twice, late, forged, or whose answer gets lost."""
+"""Faults 36 to 41: task tokens that are never answered, answered twice, late, forged, or whose answer gets
+lost."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import SQS_TOKEN, Bench, Finished, Scripted, task
 
 from stepherd.engine.api_errors import ApiError
-from tests.engine_bench import SQS_TOKEN, Bench, Finished, Scripted, task
 
 TIMES = {"TimeoutSeconds": 100, "HeartbeatSeconds": 40}
 CATCH = [
@@ -168,7 +169,11 @@ def test_40_an_answer_whose_reply_was_lost_is_kept_and_the_repeat_says_so(tmp_pa
 
 
 def test_41_a_missed_heartbeat_is_told_from_a_timeout_after_a_restart_too(tmp_path: Path) -> None:
-    state = task(SQS_TOKEN, HeartbeatSeconds=40, Retry=[{"ErrorEquals": ["States.HeartbeatTimeout"], "MaxAttempts": 1, "IntervalSeconds": 500}])  # fmt: skip
+    state = task(
+        SQS_TOKEN,
+        HeartbeatSeconds=40,
+        Retry=[{"ErrorEquals": ["States.HeartbeatTimeout"], "MaxAttempts": 1, "IntervalSeconds": 500}],
+    )
 
     async def first() -> str:
         async with Bench(tmp_path, {"sqs": Scripted({})}, automatic=False) as bench:

@@ -275,7 +275,7 @@ class Engine:
 
     def _reap_aborted(self, execution: Execution) -> None:
         """Stop what a branch left that was aborted just before its engine died."""
-        opened = self.journal.open_attempts(execution.number)
+        opened = [a for a in self.journal.open_attempts(execution.number) if STOPPING not in a.handle]
         if opened:
             for attempt in aborted_attempts(self.journal.events(execution.number), opened):
                 self._reap(attempt)

@@ -169,10 +169,11 @@ class Journal:
         """Insert a new execution at once, and give it its number. Buffered rows are committed with it."""
         self.flush()
         marks = ",".join("?" * 17)
-        cursor = self._connection.execute(
-            f"INSERT INTO executions ({_EXECUTION_COLUMNS}) VALUES ({marks})",  # noqa: S608
-            (*_execution_row(execution), None),
-        )
+        sql = f"INSERT INTO executions ({_EXECUTION_COLUMNS}) VALUES ({marks})"  # noqa: S608
+        try:
+            cursor = self._connection.execute(sql, (*_execution_row(execution), None))
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
         execution.number = int(cursor.lastrowid or 0)
 
     def save_execution(self, execution: Execution) -> None:
@@ -207,7 +208,10 @@ class Journal:
 
     def _rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         self.flush()
-        return self._connection.execute(sql, tuple(parameters)).fetchall()
+        try:
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
 
     def meta(self, key: str, make: Callable[[], str]) -> str:
         """A value kept for ever, made when first asked for."""

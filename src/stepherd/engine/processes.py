@@ -28,8 +28,10 @@ MARKER = "STEPHERD_TASK"
 """The environment variable that tells a task's processes from all others."""
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
-( . /dev/stdin; [ "$STEPHERD_READY" ] || kill -9 $$; unset STEPHERD_READY; exec "$@" </dev/null 2>&1 )
+( . /dev/stdin; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; : >"${0%exit}ready"
+  exec "$@" </dev/null 2>&1 )
 code=$?
+[ -e "${0%exit}ready" ] || kill -9 $$
 echo "$code" >"$0.new" && mv "$0.new" "$0"
 exit "$code"
 """
@@ -73,7 +75,8 @@ class LocalProcess:
         kill_family(self._leader(), self.name)  # What a wrapper that vanished may have left.
         for name in ("home", "tmp", "work"):
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self.folder / "exit").unlink(missing_ok=True)
+        for name in ("exit", "ready"):
+            (self.folder / name).unlink(missing_ok=True)
         private = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
         read_end, write_end = os.pipe()
         with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
@@ -84,7 +87,7 @@ class LocalProcess:
                 os.close(read_end)
         with os.fdopen(write_end, "w", encoding="utf-8") as pipe:
             pipe.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in {**environment, **private}.items())
-            # A process whose engine died before this line kills itself, to be started again.
+            # A wrapper whose engine died before this line runs nothing and leaves no exit code.
             pipe.write("STEPHERD_READY=1\n")
 
     def _spawn(self, argv: Sequence[str], environment_end: int, lock: int, log: int) -> None:

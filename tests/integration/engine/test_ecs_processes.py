@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine_bench import ECS, Bench, Finished, branches, task
 
 from stepherd.engine.clock import SystemClock
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.processes import MARKER, LocalProcess, family
-from tests.engine_bench import ECS, Bench, Finished, branches, task
 
 BASE = "arn:aws:ecs:us-east-1:000000000000"
 
@@ -140,10 +141,19 @@ def test_plain_run_task_does_not_wait_and_a_later_failure_does_not_matter(tmp_pa
     ("arguments", "error"),
     [
         ({"TaskDefinition": "nope"}, "ECS.ClientException"),
-        ({"TaskDefinition": "job", "Overrides": {"ContainerOverrides": [{"Name": "x"}]}}, "ECS.InvalidParameterException"),
-        ({"TaskDefinition": "job", "Overrides": {"ContainerOverrides": [{"Name": "main", "Command": ["x" * 8200]}]}}, "ECS.InvalidParameterException"),
+        (
+            {"TaskDefinition": "job", "Overrides": {"ContainerOverrides": [{"Name": "x"}]}},
+            "ECS.InvalidParameterException",
+        ),
+        (
+            {
+                "TaskDefinition": "job",
+                "Overrides": {"ContainerOverrides": [{"Name": "main", "Command": ["x" * 8200]}]},
+            },
+            "ECS.InvalidParameterException",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_requests_fail_as_ecs_says(tmp_path: Path, arguments: dict[str, Any], error: str) -> None:
     done = ran(tmp_path, shell("exit 0"), state={**job(), "Arguments": arguments})
 
@@ -396,16 +406,22 @@ def test_a_task_whose_execution_was_stopped_by_a_dying_engine_is_reaped_by_the_n
     assert left_over(tmp_path) == []
 
 
-def test_a_process_whose_engine_died_before_it_was_ready_kills_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "written", [b"", b"export A=1\n", b"export A='half a val", b"export A=1\nSTEPHERD_REA"]
+)
+def test_a_wrapper_whose_engine_died_before_it_was_ready_runs_nothing(tmp_path: Path, written: bytes) -> None:
     process = LocalProcess(tmp_path / "t", "t.main")
     for name in ("home", "tmp", "work"):
         (tmp_path / "t" / name).mkdir(parents=True)
     read_end, write_end = os.pipe()
+    os.write(write_end, written)
     os.close(write_end)
     with (tmp_path / "t/lock").open("wb") as lock, process.log.open("ab") as out:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         process._spawn(["/bin/sh", "-c", f"touch {tmp_path}/ran"], read_end, lock.fileno(), out.fileno())
     os.close(read_end)
 
     assert asyncio.run(process.ended()) == 137
+    assert not process.alive()
     assert not (tmp_path / "ran").exists()
-    assert process.exit_code() is None
+    assert process.exit_code() is None, "so that the next engine starts it again"

@@ -47,7 +47,8 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
         {"Type": "Wait", "Timestamp": "{% '2016-03-14 01:59:00Z' %}"},
         "Timestamp",
         "",
-        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: 2016-03-14 01:59:00Z",
+        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: "
+        "2016-03-14 01:59:00Z",
     ),
     (
         "error",

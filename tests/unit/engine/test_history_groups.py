@@ -61,7 +61,8 @@ def test_a_failed_task_in_a_branch_caught_outside(tmp_path: Path) -> None:
     assert done.chain == (
         "2<-0 ParallelStateEntered, 3<-2 ParallelStateStarted, 4<-3 TaskStateEntered, 5<-4 TaskScheduled, "
         "6<-5 TaskStarted, 7<-6 TaskSubmitted, 8<-7 TaskFailed, 9<-8 TaskStateAborted, "
-        "10<-8 ParallelStateFailed, 11<-10 ParallelStateExited, 12<-11 PassStateEntered, 13<-12 PassStateExited, "
+        "10<-8 ParallelStateFailed, 11<-10 ParallelStateExited, 12<-11 PassStateEntered, 13<-12 "
+        "PassStateExited, "
         "14<-13 ExecutionSucceeded"
     )
     assert done.output == {"Error": "States.TaskFailed", "Cause": "c"}
@@ -71,7 +72,8 @@ def test_a_branch_that_reaches_fail(tmp_path: Path) -> None:
     done = play(tmp_path, {"P": branches({"F": {"Type": "Fail", "Error": "E", "Cause": "c"}})})
 
     assert done.chain == (
-        "2<-0 ParallelStateEntered, 3<-2 ParallelStateStarted, 4<-3 FailStateEntered, 5<-4 ParallelStateFailed, "
+        "2<-0 ParallelStateEntered, 3<-2 ParallelStateStarted, 4<-3 FailStateEntered, 5<-4 "
+        "ParallelStateFailed, "
         "6<-5 ExecutionFailed"
     )
     assert done.details("ExecutionFailed") == {"error": "E", "cause": "c"}
@@ -81,7 +83,8 @@ def test_a_parallel_is_retried_from_the_failing_event_without_a_failed_event_bet
     done = play(tmp_path, {"P": branches({"F": {"Type": "Fail", "Error": "E"}}, Retry=ONCE)})
 
     assert done.chain == (
-        "2<-0 ParallelStateEntered, 3<-2 ParallelStateStarted, 4<-3 FailStateEntered, 5<-4 ParallelStateStarted, "
+        "2<-0 ParallelStateEntered, 3<-2 ParallelStateStarted, 4<-3 FailStateEntered, 5<-4 "
+        "ParallelStateStarted, "
         "6<-5 FailStateEntered, 7<-6 ParallelStateFailed, 8<-7 ExecutionFailed"
     )
 
@@ -93,7 +96,8 @@ def test_a_retried_parallel_with_a_task_aborts_before_it_starts_again(tmp_path: 
 
     assert done.chain.startswith(
         "2<-0 ParallelStateEntered, 3<-2 ParallelStateStarted, 4<-3 TaskStateEntered, 5<-4 TaskScheduled, "
-        "6<-5 TaskStarted, 7<-6 TaskFailed, 8<-7 TaskStateAborted, 9<-7 ParallelStateStarted, 10<-9 TaskStateEntered"
+        "6<-5 TaskStarted, 7<-6 TaskFailed, 8<-7 TaskStateAborted, 9<-7 ParallelStateStarted, 10<-9 "
+        "TaskStateEntered"
     )
 
 
@@ -120,9 +124,11 @@ def test_a_map_of_three_one_at_a_time(tmp_path: Path) -> None:
     assert done.chain == (
         "2<-0 MapStateEntered, 3<-2 MapStateStarted, "
         "4<-3 MapIterationStarted, 5<-4 PassStateEntered, 6<-5 PassStateExited, 7<-6 MapIterationSucceeded, "
-        "8<-6 MapIterationStarted, 9<-8 PassStateEntered, 10<-9 PassStateExited, 11<-10 MapIterationSucceeded, "
+        "8<-6 MapIterationStarted, 9<-8 PassStateEntered, 10<-9 PassStateExited, 11<-10 "
+        "MapIterationSucceeded, "
         "12<-10 MapIterationStarted, 13<-12 PassStateEntered, 14<-13 PassStateExited, "
-        "15<-14 MapIterationSucceeded, 16<-15 MapStateSucceeded, 17<-15 MapStateExited, 18<-17 ExecutionSucceeded"
+        "15<-14 MapIterationSucceeded, 16<-15 MapStateSucceeded, 17<-15 MapStateExited, 18<-17 "
+        "ExecutionSucceeded"
     )
     assert done.details("MapStateStarted") == {"length": 3}
     assert [done.details("MapIterationStarted", n) for n in range(3)] == [

@@ -584,13 +584,19 @@ def test_execution_stopped_while_items_are_being_submitted_writes_nothing_after_
     tmp_path: Path,
 ) -> None:
     async def run() -> Finished:
-        gate: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        fake = Scripted(lambda call: asyncio.shield(gate))
+        gates: list[asyncio.Future[Any]] = []
+
+        def gate(_: TaskCall) -> Awaitable[Any]:
+            gates.append(asyncio.get_running_loop().create_future())
+            return gates[-1]
+
+        fake = Scripted(gate)
         states = {"M": each({"T": {**task(), "Next": "P"}, "P": {"Type": "Pass"}}, Items=[1, 2, 3])}
         async with Bench(tmp_path, {"lambda": fake}) as bench:
             arn = bench.start(states)
             await bench.until(lambda: len(fake.calls) == 3)
-            gate.set_result({"x": 1})  # All three are woken in the very turn in which the stop comes.
+            for opened in gates:
+                opened.set_result({"x": 1})  # All are woken in the very turn in which the stop comes.
             bench.call("StopExecution", executionArn=arn)
             return await bench.finish(arn)
 

@@ -21,49 +21,118 @@ def _problems(states: Any, **fields: Any) -> list[str]:
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("unknown type", {"A": {"Type": "Stop"}}, "'Stop' is not a state type at /States/A/Type"),
-    ("JSONPath", {"A": {"Type": "Pass", "QueryLanguage": "JSONPath"}}, "can not be 'JSONPath' if set to 'JSONata'"),
+    (
+        "JSONPath",
+        {"A": {"Type": "Pass", "QueryLanguage": "JSONPath"}},
+        "can not be 'JSONPath' if set to 'JSONata'",
+    ),
     ("Parameters", {"A": task(Parameters={})}, "Field 'Parameters' is not supported"),
     ("ResultPath", {"A": {"Type": "Pass", "ResultPath": "$"}}, "Field 'ResultPath' is not supported"),
     ("InputPath", {"A": {"Type": "Succeed", "InputPath": "$"}}, "Field 'InputPath' is not supported"),
     ("next and end", {"A": {"Type": "Pass", "Next": "A", "End": True}}, "Exactly one of 'Next' and 'End'"),
-    ("missing target", {"A": {"Type": "Pass", "Next": "B"}}, "MISSING_TRANSITION_TARGET: Missing 'Next' target: B"),
-    ("choice next", {"A": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "A"}], "Next": "A"}}, "'Next'"),
+    (
+        "missing target",
+        {"A": {"Type": "Pass", "Next": "B"}},
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: B",
+    ),
+    (
+        "choice next",
+        {"A": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "A"}], "Next": "A"}},
+        "'Next'",
+    ),
     ("choice target", {"A": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "Q"}]}}, "target: Q"),
     ("choice empty", {"A": {"Type": "Choice", "Choices": []}}, "at least one rule"),
-    ("condition text", {"A": {"Type": "Choice", "Choices": [{"Condition": "yes", "Next": "A"}]}}, "'Condition'"),
+    (
+        "condition text",
+        {"A": {"Type": "Choice", "Choices": [{"Condition": "yes", "Next": "A"}]}},
+        "'Condition'",
+    ),
     ("variable rule", {"A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "Next": "A"}]}}, "'Variable'"),
     ("catch target", {"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "Q"}])}, "target: Q"),
-    ("catch result path", {"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "A", "ResultPath": "$"}])}, "ResultPath"),
+    (
+        "catch result path",
+        {"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "A", "ResultPath": "$"}])},
+        "ResultPath",
+    ),
     ("no errors", {"A": task(Retry=[{"ErrorEquals": []}])}, "'ErrorEquals' must be an array"),
-    ("ALL with others", {"A": task(Retry=[{"ErrorEquals": ["States.ALL", "E"]}])}, "'States.ALL' must stand alone"),
-    ("ALL not last", {"A": task(Retry=[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}])}, "last element"),
+    (
+        "ALL with others",
+        {"A": task(Retry=[{"ErrorEquals": ["States.ALL", "E"]}])},
+        "'States.ALL' must stand alone",
+    ),
+    (
+        "ALL not last",
+        {"A": task(Retry=[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}])},
+        "last element",
+    ),
     ("interval", {"A": task(Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 0}])}, "IntervalSeconds"),
     ("rate", {"A": task(Retry=[{"ErrorEquals": ["E"], "BackoffRate": 0.5}])}, "BackoffRate"),
     ("attempts", {"A": task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": -1}])}, "MaxAttempts"),
     ("cap", {"A": task(Retry=[{"ErrorEquals": ["E"], "MaxDelaySeconds": 31_622_401}])}, "MaxDelaySeconds"),
     ("jitter", {"A": task(Retry=[{"ErrorEquals": ["E"], "JitterStrategy": "HALF"}])}, "FULL or NONE"),
-    ("retry in JSONata", {"A": task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": "{% 1 %}"}])}, "MaxAttempts"),
+    (
+        "retry in JSONata",
+        {"A": task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": "{% 1 %}"}])},
+        "MaxAttempts",
+    ),
     ("retry on pass", {"A": {"Type": "Pass", "Retry": []}}, "Field 'Retry'"),
     ("heartbeat", {"A": task(TimeoutSeconds=5, HeartbeatSeconds=5)}, "must be smaller than TimeoutSeconds"),
     ("timeout 0", {"A": task(TimeoutSeconds=0)}, "TimeoutSeconds"),
-    ("resource", {"A": task("arn:aws:states:::dynamodb:putItem")}, "'arn:aws:states:::dynamodb:putItem' is not supported"),
+    (
+        "resource",
+        {"A": task("arn:aws:states:::dynamodb:putItem")},
+        "'arn:aws:states:::dynamodb:putItem' is not supported",
+    ),
     ("sdk", {"A": task("arn:aws:states:::aws-sdk:s3:getObject")}, "is not supported"),
     ("typo", {"A": task("arn:aws:states:::ecs:runTusk.sync")}, "is not supported"),
     ("sync sns", {"A": task("arn:aws:states:::sns:publish.sync")}, "is not supported"),
     ("activity", {"A": task("arn:aws:states:us-east-1:1:activity:a")}, "is not supported"),
-    ("both waits", {"A": {"Type": "Wait", "Seconds": 1, "Timestamp": "2016-03-14T01:59:00Z"}}, "Exactly one of 'Seconds'"),
+    (
+        "both waits",
+        {"A": {"Type": "Wait", "Seconds": 1, "Timestamp": "2016-03-14T01:59:00Z"}},
+        "Exactly one of 'Seconds'",
+    ),
     ("no wait", {"A": {"Type": "Wait"}}, "Exactly one of 'Seconds' and 'Timestamp'"),
     ("SecondsPath", {"A": {"Type": "Wait", "SecondsPath": "$.a"}}, "'SecondsPath'"),
-    ("timestamp", {"A": {"Type": "Wait", "Timestamp": "2016-03-14 01:59:00Z"}}, "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/A/Timestamp"),
-    ("distributed", {"A": {**each(N), "ItemProcessor": {**each(N)["ItemProcessor"], "ProcessorConfig": {"Mode": "DISTRIBUTED"}}}}, "Only an INLINE Map"),
+    (
+        "timestamp",
+        {"A": {"Type": "Wait", "Timestamp": "2016-03-14 01:59:00Z"}},
+        "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/A/Timestamp",
+    ),
+    (
+        "distributed",
+        {
+            "A": {
+                **each(N),
+                "ItemProcessor": {**each(N)["ItemProcessor"], "ProcessorConfig": {"Mode": "DISTRIBUTED"}},
+            }
+        },
+        "Only an INLINE Map",
+    ),
     ("item reader", {"A": each(N, ItemReader={})}, "'ItemReader'"),
     ("batcher", {"A": each(N, ItemBatcher={})}, "'ItemBatcher'"),
     ("ItemsPath", {"A": each(N, ItemsPath="$")}, "'ItemsPath'"),
     ("no branches", {"A": {"Type": "Parallel", "Branches": []}}, "at least one branch"),
-    ("result early", {"A": task(Arguments={"a": "{% $states.result %}"})}, "'$states.result' is not available"),
-    ("result in pass", {"A": {"Type": "Pass", "Output": "{% $states.result %}"}}, "'$states.result' is not available"),
-    ("error output", {"A": task(Output="{% $states.errorOutput %}")}, "'$states.errorOutput' is not available"),
-    ("result in catch", {"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "A", "Output": "{% $states.result.a %}"}])}, "'$states.result'"),
+    (
+        "result early",
+        {"A": task(Arguments={"a": "{% $states.result %}"})},
+        "'$states.result' is not available",
+    ),
+    (
+        "result in pass",
+        {"A": {"Type": "Pass", "Output": "{% $states.result %}"}},
+        "'$states.result' is not available",
+    ),
+    (
+        "error output",
+        {"A": task(Output="{% $states.errorOutput %}")},
+        "'$states.errorOutput' is not available",
+    ),
+    (
+        "result in catch",
+        {"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "A", "Output": "{% $states.result.a %}"}])},
+        "'$states.result'",
+    ),
     ("states", {"A": {"Type": "Pass", "Assign": {"states": 1}}}, "'states' is not a variable name"),
     ("path name", {"A": {"Type": "Pass", "Assign": {"x.y": 1}}}, "'x.y' is not a variable name"),
     ("long name", {"A": {"Type": "Pass", "Assign": {"x" * 81: 1}}}, "is not a variable name"),
@@ -75,9 +144,20 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("unreadable", {"A": {"Type": "Pass", "Output": "{% ( %}"}}, "could not be read"),
     ("document", {"A": {"Type": "Pass", "Output": "{% $$.x %}"}}, "'$$' is not allowed"),
     ("long state name", {"A" * 81: {"Type": "Pass"}}, "1 to 80 characters"),
-    ("name twice", {"A": branches({"B": {"Type": "Pass"}}, {"B": {"Type": "Pass"}})}, "'B' is used more than once"),
-    ("outer variable", {"O": {"Type": "Pass", "Assign": {"v": 1}, "Next": "M"}, "M": each({"I": {"Type": "Pass", "Assign": {"v": 2}}}, Items=[])}, "The variable 'v' is assigned in an outer scope"),
-]  # fmt: skip
+    (
+        "name twice",
+        {"A": branches({"B": {"Type": "Pass"}}, {"B": {"Type": "Pass"}})},
+        "'B' is used more than once",
+    ),
+    (
+        "outer variable",
+        {
+            "O": {"Type": "Pass", "Assign": {"v": 1}, "Next": "M"},
+            "M": each({"I": {"Type": "Pass", "Assign": {"v": 2}}}, Items=[]),
+        },
+        "The variable 'v' is assigned in an outer scope",
+    ),
+]
 
 
 @pytest.mark.parametrize(("states", "words"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
@@ -92,14 +172,23 @@ def test_what_the_engine_would_not_do_is_refused_with_field_and_state(states: An
         ("[]", "must be an object"),
         ("{}", "'StartAt' is required"),
         ('{"StartAt":"A","States":{}}', "at least one state"),
-        ('{"StartAt":"A","QueryLanguage":"JSONata","States":{"B":{"Type":"Succeed"}}}', "Missing 'StartAt' target: A"),
+        (
+            '{"StartAt":"A","QueryLanguage":"JSONata","States":{"B":{"Type":"Succeed"}}}',
+            "Missing 'StartAt' target: A",
+        ),
         ('{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}', "set 'QueryLanguage' to 'JSONata'"),
-        ('{"StartAt":"A","QueryLanguage":"SQL","States":{"A":{"Type":"Succeed"}}}', "'SQL' is not a query language"),
+        (
+            '{"StartAt":"A","QueryLanguage":"SQL","States":{"A":{"Type":"Succeed"}}}',
+            "'SQL' is not a query language",
+        ),
         ('{"StartAt":"A","QueryLanguage":"JSONata","States":{"A":5}}', "must be an object at /States/A"),
-        ('{"StartAt":"A","QueryLanguage":"JSONata","Foo":1,"States":{"A":{"Type":"Succeed"}}}', "Field 'Foo'"),
+        (
+            '{"StartAt":"A","QueryLanguage":"JSONata","Foo":1,"States":{"A":{"Type":"Succeed"}}}',
+            "Field 'Foo'",
+        ),
         ("[" * 100_000, "INVALID_JSON_DESCRIPTION"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_definition_is_refused(text: str, words: str) -> None:
     assert words in str(InvalidDefinition(problems_of(text)))
 

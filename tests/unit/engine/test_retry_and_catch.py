@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def _pauses(tmp_path: Path, retry: list[dict[str, Any]], *answers: Any) -> tuple
     fake = Scripted(*answers)
     done = play(tmp_path, {"T": task(Retry=retry, Catch=catch), **N}, integrations={"lambda": fake})
     stamps = [e["timestamp"] for e in done.events if e["type"] == "TaskScheduled"]
-    return [round(b - a, 3) for a, b in zip(stamps, stamps[1:], strict=False)], done
+    return [round(b - a, 3) for a, b in itertools.pairwise(stamps)], done
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A frame runs one ``States`` object: a machine's body, a branch, an item. A visit is a stay in a state."""
+"""A frame runs one ``States`` object: a body, a branch, an iteration. A visit is one stay in a state."""
 
 from __future__ import annotations
 

@@ -242,7 +242,9 @@ class _Attempt:
         self, call: TaskCall, integration: Integration, callback: asyncio.Future[Any]
     ) -> Any:
         """A job ends by itself, or by SendTaskSuccess with its token [recorded]."""
-        with self._run.clock.held():
+        # A nested execution lives by the same clock: holding it would hold the child too.
+        held = contextlib.nullcontext() if self._service == "states" else self._run.clock.held()
+        with held:
             async with _owned(integration.wait(call)) as job:
                 await asyncio.wait({job, callback}, return_when=asyncio.FIRST_COMPLETED)
                 if job.done():
