@@ -1,4 +1,4 @@
-"""What must hold after every run, whatever happened to it (faults.md): asked of the system, not of Stepherd."""
+"""What must hold after every run, whatever happened to it: asked of the system, not of Stepherd."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEADLINE_SECONDS = 20.0
 
 
 def one_terminal_status(place: Place, run_id: str, status: str) -> None:
-    """The journal says ``status``, and since the last redrive exactly one event ends the execution, the last."""
+    """The journal says ``status``; after the last redrive one event ends the execution, the last."""
     with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
         rows = journal.execute("SELECT number, status FROM executions WHERE name=?", (run_id,)).fetchall()
         assert [row[1] for row in rows] == [status], rows
@@ -114,7 +114,7 @@ def end_all(root: Path) -> None:
 
 
 def no_canary(place: Place, *canaries: str) -> None:
-    """No canary in any file of the home, in what was printed, in the temporary folder, or in git's objects."""
+    """No canary in any file of the home or the temporary folder, in what was printed, or in git's objects."""
     for canary in canaries:
         sign = canary.encode()
         assert not [text for text in place.said if canary in text]

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import stepherd.engine.core
@@ -45,7 +46,7 @@ class KillingJournal(Journal):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _log(self, said: str) -> None:
-        with open(os.environ["KILL_LOG"], "a", encoding="utf-8") as log:
+        with Path(os.environ["KILL_LOG"]).open("a", encoding="utf-8") as log:
             log.write(f"{said}\n")
 
 
@@ -55,5 +56,5 @@ def _said(row: tuple[Any, ...]) -> str:
 
 
 if __name__ == "__main__":
-    stepherd.engine.core.Journal = KillingJournal  # type: ignore[misc]
+    stepherd.engine.core.__dict__["Journal"] = KillingJournal
     main()

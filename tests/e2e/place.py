@@ -1,4 +1,4 @@
-"""Where a pipeline is tried: a home, a remote, the command line as a process, and what must hold afterwards."""
+"""Where a pipeline is tried: a home, a remote, and the command line as a process."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Place:
         module: str = "stepherd.cli",
         cwd: Path | None = None,
         before_exec: Callable[[], None] | None = None,
-        **environment: str,
+        **environment: Any,
     ) -> subprocess.Popen[bytes]:
         """Start ``stepherd *argv``; ``environment`` comes on top of the place's own."""
         child = subprocess.Popen(
@@ -138,13 +138,13 @@ class Place:
         return done
 
     def cli(
-        self, *argv: str, module: str = "stepherd.cli", cwd: Path | None = None, **environment: str
+        self, *argv: str, module: str = "stepherd.cli", cwd: Path | None = None, **environment: Any
     ) -> Done:
         """Run ``stepherd *argv`` to its end."""
         return self.end_of(self.start(*argv, module=module, cwd=cwd, **environment))
 
     def run_words(self, command: str | None, *more: str, name: str = "run_1") -> list[str]:
-        """The words of ``stepherd run`` on the remote with the agent ``command``, unless ``more`` says other."""
+        """The words of ``stepherd run`` on the remote, with the agent ``command`` unless it is None."""
         words = ["run", "--json", "--name", name]
         if "--repo" not in more:
             words += ["--repo", str(self.origin.bare)]
@@ -154,7 +154,7 @@ class Place:
             words += ["--command", command]
         return [*words, *more]
 
-    def run(self, command: str | None, *more: str, name: str = "run_1", **environment: str) -> Done:
+    def run(self, command: str | None, *more: str, name: str = "run_1", **environment: Any) -> Done:
         """``stepherd run`` to its end."""
         return self.cli(*self.run_words(command, *more, name=name), **environment)
 
@@ -181,7 +181,7 @@ class Place:
 
 
 def new_commits(origin: Origin, before: Mapping[str, str]) -> dict[str, list[str]]:
-    """The branches that are new or moved since ``before``, each with the subjects of its commits above main."""
+    """The branches that are new since ``before``, each with the subjects of its commits above main."""
     now = origin.refs()
     assert {ref: now.get(ref) for ref in before} == dict(before), "a ref that was there has moved"
     return {

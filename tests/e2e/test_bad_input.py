@@ -1,4 +1,4 @@
-"""Input that cannot be run: one clear line with the next step, an exit code of sysexits, nothing begun or lost."""
+"""Input that cannot be run: one clear line with the next step, a code of sysexits, nothing begun or lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stepherd(
 
 
 def _check_refusal(done: Done, code: int, *words: str) -> None:
-    """One line on standard error that says what, why and the next step; with --json the same as one object."""
+    """One line on standard error says what, why and the next step; with --json one object says the same."""
     assert done.code == code, done.err
     assert 64 <= done.code <= 78
     assert done.err.count("\n") == 1, done.err
@@ -62,7 +62,7 @@ def _check_nothing_began(place: Place) -> None:
     assert not (place.home / "store").exists()
     assert not (place.home / "tasks").exists()
     assert not (place.root / "tripped").exists()
-    assert [path for path in place.home.glob("*")] == []
+    assert list(place.home.glob("*")) == []
 
 
 def _words(place: Place, **changes: str | None) -> list[str]:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.aftermath import (
@@ -60,7 +61,11 @@ def _place(folder: Path, origin: Origin, name: str) -> AbstractContextManager[Pl
 
 def _start_killing(place: Place, run_id: str, number: int, when: str) -> int:
     command = place.script(f"echo begun >> {place.root}/count; echo new > new.txt")
-    point = {"KILL_AT": str(number), "KILL_WHEN": when, "KILL_LOG": str(place.root / "commits")}
+    point: dict[str, Any] = {
+        "KILL_AT": str(number),
+        "KILL_WHEN": when,
+        "KILL_LOG": str(place.root / "commits"),
+    }
     return place.cli(*place.run_words(command, name=run_id), module=KILLER, **point).code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,5 +163,5 @@ def test_a_run_that_succeeded_or_runs_is_not_redriven(place: Place) -> None:
     assert refused.code == 64
     assert refused.err.count("\n") == 1
     assert "stepherd status run_1" in refused.err
-    assert os.path.exists(place.home / "store/runs/run_1/report.json")
+    assert (place.home / "store/runs/run_1/report.json").exists()
     assert place.lines("count") == ["begun"]

@@ -1,4 +1,4 @@
-"""59, 64: an agent that fails, runs out of time, is terminated or stopped: its work is kept, the run says so."""
+"""59, 64: an agent that fails, runs out of time, is terminated or stopped: its work is kept, and told of."""
 
 from __future__ import annotations
 
@@ -97,14 +97,16 @@ def test_a_push_of_partial_work_that_fails_hides_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize("state", ["CloneRepository", "RunAgent", "CommitAndPush"])
 def test_a_run_that_is_stopped_in_any_phase_ends_and_can_be_redriven(place: Place, state: str) -> None:
-    # GIVEN a run that stands still in that state: git asks the server's side, where a hook or git itself waits
+    # GIVEN a run that stands still in that state: its git, its agent, or a hook of the server waits
     before, gate = place.origin.refs(), Gate(place)
     quick = place.script("echo new > new.txt", "quick.sh")
-    environment = {}
+    environment: dict[str, str] = {}
     if state == "CloneRepository":
         wrapper = place.root / "bin/git"
         wrapper.parent.mkdir()
-        wrapper.write_text(f"#!/bin/sh\necho here > {place.root}/gate.here\nexec sleep 300\n")
+        # What git started has left its group, as a credential helper's daemon does.
+        stray = f"setsid sh -c 'echo here > {place.root}/gate.here; exec sleep 300'"
+        wrapper.write_text(f"#!/bin/sh\n{stray} &\nexec sleep 300\n")
         wrapper.chmod(0o755)
         environment["PATH"] = f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"
     elif state == "CommitAndPush":

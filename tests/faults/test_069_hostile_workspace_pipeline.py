@@ -1,4 +1,4 @@
-"""69, 70: an agent plants all that git might run or follow; the pipeline runs none of it and goes astray nowhere."""
+"""69, 70: an agent plants all that git might run or follow; the pipeline runs and follows none of it."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.aftermath import no_canary
@@ -92,7 +93,7 @@ def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place,
     )
     grab += f" > {place.root}/grabbed"
     command = place.script(f"env > env.txt\n{grab}\necho new > new.txt")
-    secrets = {
+    secrets: dict[str, Any] = {
         "MY_TOKEN": TOKEN,
         "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1",
         "AWS_SECRET_ACCESS_KEY": "canary-aws-key",

@@ -17,6 +17,8 @@ __all__ = ["Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bou
 _CHUNK: Final = 1 << 16
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
+_MARKER: Final = "STEPHERD_TASK"
+"""By it an engine finds and ends what a task left, such as a program that a signal came too early for."""
 
 
 class TimeExpired(Exception):
@@ -85,7 +87,7 @@ def run_bounded(
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=dict(environment),
+        env={**environment, **({_MARKER: os.environ[_MARKER]} if _MARKER in os.environ else {})},
         cwd=folder,
         start_new_session=True,
     )
