@@ -141,3 +141,17 @@ def test_tasks_that_died_with_the_engine_are_started_again(ground: Ground) -> No
     submitted = [n for n, said in enumerate(ground.commits, 1) if "TaskSubmitted" in said]
     assert len(submitted) == 3
     _all_well(ground, submitted, "after", machine=True)
+
+
+def test_work_that_was_done_is_not_done_again_when_its_end_was_lost(ground: Ground) -> None:
+    # GIVEN an engine that died while its agent's task ran on, and a task whose exit code nobody could note
+    at_agent = [n for n, said in enumerate(ground.commits, 1) if "TaskSubmitted" in said][1]
+    with _place(ground.folder, ground.origin, "lost") as place:
+        assert _start_killing(place, "lost", at_agent, "after") == -signal.SIGKILL
+        no_process_left(place.root)
+        (noted,) = place.home.glob("tasks/*/agent/exit")
+        noted.unlink()
+        # WHEN the run is resumed
+        _resume(place, "lost")
+        # THEN the task is started again, finds its own result, and the agent is not paid for twice
+        _check(place, ground.origin, "lost", most_runs=1)

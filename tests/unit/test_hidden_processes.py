@@ -1,0 +1,36 @@
+"""X1: whoever may hold a secret in its environment cannot be read by an agent of the same user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+
+HOLDERS = {
+    "an engine": "from pathlib import Path; from stepherd.cli.engines import new_engine; "
+    "new_engine(Path('home').absolute())",
+    "a git step": "import types; from stepherd.steps.credentials import git_credentials; "
+    "git_credentials(types.SimpleNamespace(git_credentials='none'))",
+    "a function": "import stepherd.telemetry",
+}
+_SHOW = "; import ctypes; print('readable', ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+
+
+@pytest.mark.parametrize("who", HOLDERS)
+def test_its_environment_is_hidden(tmp_path: Path, who: str) -> None:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    code = HOLDERS[who] + _SHOW
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "readable 0"
