@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ class _Worker:
             "TZ": ":UTC",
         }
         return subprocess.Popen(
-            ["python", "-m", "awslambdaric", function.handler],
+            [sys.executable, "-m", "awslambdaric", function.handler],
             cwd=function.code,
             env={**environment, **function.environment, **own},
             stdin=subprocess.DEVNULL,

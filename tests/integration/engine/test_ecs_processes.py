@@ -109,9 +109,9 @@ def test_the_exit_code_of_the_essential_container_reaches_the_cause(tmp_path: Pa
 
 def test_only_an_essential_container_decides_and_its_end_ends_the_others(tmp_path: Path) -> None:
     side = shell("exit 7", "side", essential=False)
-    longer = shell("exec sleep 600", "longer", essential=False, stop_timeout=5)
+    longer = shell(f"touch {tmp_path}/up; exec sleep 600", "longer", essential=False, stop_timeout=5)
 
-    done = ran(tmp_path, shell("exit 0"), side, longer)
+    done = ran(tmp_path, shell(f"while [ ! -e {tmp_path}/up ]; do sleep 0.02; done"), side, longer)
 
     assert done.status == "SUCCEEDED"
     codes = {c["Name"]: c["ExitCode"] for c in done.output["Containers"]}
