@@ -15,13 +15,11 @@ from stepherd.engine.integrations.contract import Integration
 from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
 from stepherd.engine.journal import Journal
 from stepherd.engine.loading import load
+from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.engine.records import Attempt, Execution, Machine
 from stepherd.errors import StepherdError
 
 __all__ = ["ACCOUNT", "REGION", "Engine"]
-
-REGION = "us-east-1"
-ACCOUNT = "000000000000"
 
 
 class Engine:
