@@ -75,6 +75,9 @@ class Engine:
         for task in runs:
             task.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
+        if leave_tasks:
+            for stopping in self._background:
+                stopping.cancel()  # The next engine finishes it: the attempt is still open in the journal.
         await self.quiet()
         self.journal.on_dirty = None
         if self.failure is None:

@@ -45,6 +45,7 @@ class HomeLock:
             self._file.close()
             self._file = None
             return False
+        (self._home / "engine.json").unlink(missing_ok=True)  # Of an engine that was killed.
         return True
 
     def publish(self, address: EngineAddress) -> None:
