@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepherd.cli.background import BackgroundEngine
 from stepherd.cli.client import Call, EngineGone, execution_arn
-from stepherd.cli.engines import attach_or_acquire
+from stepherd.cli.engines import attach_or_acquire, gone
 from stepherd.cli.following import follow, wait_for
 from stepherd.cli.happenings import Happening, Happenings
 from stepherd.cli.outcome import describe, finish
@@ -85,7 +85,7 @@ class _Carrier:
         view.say("Ctrl-C leaves it running.")
         happening = await follow(source, self._run_id, view, self._progress, self._happenings)
         if happening is Happening.TERMINATED:
-            self._stop(source.call)
+            self._stop(source.call, happening)
             self._progress.feed(await source.news(self._run_id, self._progress.last_event))
         self._close_view()
         code = self._code(source.call, happening)
@@ -146,13 +146,13 @@ class _Carrier:
     async def _stopped(self, engine: LocalEngine, call: Call, view: View, why: Happening) -> Happening:
         """Stop the run and wait for its processes; another Ctrl-C leaves that to the background."""
         self._happenings.forget_keys()
-        self._stop(call)
+        self._stop(call, why)
         view.say("Stopping what it started. Ctrl-C leaves that to the background.")
         source = OwnSource(engine)
         view.update(
             self._progress, self._progress.feed(await source.news(self._run_id, self._progress.last_event))
         )
-        quiet = asyncio.ensure_future(engine.engine.quiet())
+        quiet = asyncio.ensure_future(gone(engine, self._run_id))
         if await wait_for(quiet, view, self._happenings):
             return Happening.INTERRUPTED if why is Happening.STOP else why
         quiet.cancel()
@@ -176,8 +176,9 @@ class _Carrier:
         self._view = make_view(self._output)
         return self._view
 
-    def _stop(self, call: Call) -> None:
-        reason = {"error": "Stopped", "cause": "interrupted"}
+    def _stop(self, call: Call, why: Happening) -> None:
+        cause = "by SIGTERM" if why is Happening.TERMINATED else "at the terminal"
+        reason = {"error": "Stopped", "cause": cause}
         call("StopExecution", {"executionArn": execution_arn(self._run_id), **reason})
 
     def _close_view(self) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepherd.cli.client import Call, local_call, remote_call
+from stepherd.cli.client import Call, execution_arn, local_call, remote_call
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["PATIENCE_SECONDS", "attach_or_acquire", "find_or_wait", "new_engine", "reading"]
+__all__ = ["PATIENCE_SECONDS", "attach_or_acquire", "find_or_wait", "gone", "new_engine", "reading"]
 
 PATIENCE_SECONDS = 10.0
 """How long an engine may take from having the home to answering, and from ending to being replaced."""
@@ -97,6 +97,12 @@ def _from_journal(home: Path) -> Iterator[Call]:
         yield local_call(Api(engine))
     finally:
         engine.journal.close()
+
+
+async def gone(engine: LocalEngine, run_id: str) -> None:
+    """Wait until a run that was stopped on our engine has ended, and its processes with it."""
+    await engine.engine.ended(execution_arn(run_id))
+    await engine.engine.quiet()
 
 
 def _silent(home: Path) -> StepherdError:

@@ -19,6 +19,7 @@ from stepherd.errors import NotFoundError
 
 __all__ = ["command", "list_runs"]
 
+_LIMIT = 20
 _STATUSES = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 _COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
 
@@ -30,7 +31,7 @@ _COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
     "--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only runs with this status."
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most."
+    "--limit", type=click.IntRange(1, 1000), default=_LIMIT, show_default=True, help="How many at most."
 )
 def command(output: Output, status: str | None, limit: int) -> int:
     """List runs, newest first."""
@@ -45,8 +46,8 @@ def command(output: Output, status: str | None, limit: int) -> int:
     if not runs:
         which = f"No run is {status.upper()}" if status else "No runs yet"
         output.note(f"{which} in {output.home}. Start one: stepherd run --help")
-    elif more:
-        output.note(f"There are more: {output.command('list', '--limit', str(limit * 5))}")
+    elif more and limit == _LIMIT:
+        output.note(f"There are more: {output.command('list', '--limit', str(_LIMIT * 10))}")
     return 0
 
 

@@ -14,7 +14,7 @@ __all__ = ["command"]
 
 _EXAMPLES = (
     "stepherd run --repo . --instructions task.md --command \"sh -c 'make format'\"",
-    "stepherd run --repo git@example.com:me/app.git --instructions task/ --agent apply",
+    "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
     "stepherd run --repo . --instructions task.md --command ./agent.sh --push none",
 )
 

@@ -25,12 +25,12 @@ class Screen:
         self._coloured = coloured(sys.stderr)
 
     def size(self) -> tuple[int, int]:
-        """Columns and lines of the terminal."""
+        """Columns and lines to draw in: of lines 24 at most, so that what was there before stays in sight."""
         try:
             columns, lines = os.get_terminal_size(2)
         except OSError:
             columns, lines = 80, 24
-        return max(20, columns or 80), max(4, lines or 24)
+        return max(20, columns or 80), max(5, min(lines or 24, 24))
 
     def draw(self, picture: Sequence[Sequence[Part]]) -> None:
         """Show a picture in place of the last one; lines that are too long are cut."""
@@ -39,10 +39,6 @@ class Screen:
         shown = "".join(f"{self._painted(line)}\x1b[K\n" for line in lines)
         self._write(f"{self._back(columns)}{shown}\x1b[J")
         self._drawn = [sum(width(text) for text, _ in line) for line in lines]
-
-    def close(self) -> None:
-        """Leave the last picture where it is."""
-        self._drawn = []
 
     def _back(self, columns: int) -> str:
         """To the first line of the last picture, which a narrower terminal may have folded."""

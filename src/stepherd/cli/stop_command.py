@@ -8,7 +8,7 @@ import click
 
 from stepherd.cli.background import BackgroundEngine
 from stepherd.cli.client import Call, EngineGone, execution_arn
-from stepherd.cli.engines import attach_or_acquire, reading
+from stepherd.cli.engines import attach_or_acquire, gone, reading
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.cli.outcome import describe
@@ -57,7 +57,7 @@ async def _stop(output: Output, run_id: str, request: dict[str, str]) -> None:
             continue
         found.open()
         OwnSource(found).call("StopExecution", request)
-        await found.engine.quiet()
+        await gone(found, run_id)
         # Opening an engine resumes what else is unfinished: that goes on.
         successor = BackgroundEngine(output.home) if found.engine.running() else None
         await found.close(leave_tasks=successor is not None)

@@ -81,7 +81,7 @@ def row_parts(row: StateRow, progress: Progress, now: float, column: int) -> lis
 def picture(progress: Progress, now: float, size: tuple[int, int], words: str) -> list[list[Part]]:
     """The whole live view: as many states as fit, the last ones, and a line of words with the run's clock."""
     columns, lines = size
-    room = max(1, min(lines, 24) - 4)
+    room = max(1, lines - 4)
     rows = progress.rows[-room:]
     column = min(max((len(row.name) for row in rows), default=0), max(8, columns - 30))
     shown = [row_parts(row, progress, now, column) for row in rows]
@@ -134,18 +134,21 @@ class _LiveView:
         self._progress = Progress()
         self._words = ""
         self._screen = Screen()
+        self._open = True
 
     def update(self, progress: Progress, changed: list[StateRow]) -> None:  # noqa: ARG002
         self._progress = progress
         self.tick()
 
     def tick(self) -> None:
-        self._screen.draw(picture(self._progress, time.time(), self._screen.size(), self._words))
+        if self._open:
+            self._screen.draw(picture(self._progress, time.time(), self._screen.size(), self._words))
 
     def say(self, words: str) -> None:
         self._words = words
         self.tick()
 
     def close(self) -> None:
-        self.say("")
-        self._screen.close()
+        if self._open:
+            self.say("")
+            self._open = False
