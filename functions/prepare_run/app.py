@@ -6,17 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-# Loaded with the function, when Lambda gives it most of a processor, and not in its first call.
-import jsonschema as _jsonschema  # noqa: F401
-
-from stepherd.runs.prepare import prepare_run
-from stepherd.services import open_store
 from stepherd.telemetry import logger, metrics, observed
 
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, request}. Returns the machine's facts; raises what ``prepare_run`` does."""
+    from stepherd.runs.prepare import prepare_run
+    from stepherd.services import open_store
+
     metrics.add_metric(name="RunsRequested", unit="Count", value=1)
     facts = prepare_run(event["run_id"], event["request"], open_store(os.environ["STORE_URI"]))
     logger.info("The run is prepared", agent=facts["agent"], push=facts["push"])
