@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -61,6 +60,8 @@ def local_call(api: Api) -> Call:
 
 def remote_call(address: EngineAddress) -> Call:
     """Calls the endpoint of a live engine. Raises EngineGone when it has ended."""
+    import http.client
+
     place = urlsplit(address.endpoint)
 
     def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
