@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,14 +13,12 @@ _KEPT = frozenset({"STEPHERD_REQUIRE_ALL", "AWS_CA_BUNDLE"})
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of whoever runs the tests reaches them."""
     for name in list(os.environ):
         if name.startswith(_REMOVED) and name not in _KEPT:
             monkeypatch.delenv(name)
-    home = tmp_path / "home-of-user"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home-of-user")))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
 

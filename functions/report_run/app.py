@@ -19,5 +19,6 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     metrics.add_metric(name="RunsSucceeded", unit="Count", value=1)
     folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
     report = write_report(folder, event["run_id"], started=event["started"])
+    folder.forget_workspace()
     logger.info(report.summary, branch=report.branch, commit=report.commit)
     return report.outline(folder)

@@ -35,7 +35,8 @@ def observed(handler: Handler) -> Handler:
 
 def _has_tracing() -> bool:
     off = os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true"}
-    return not off and "LAMBDA_TASK_ROOT" in os.environ and find_spec("aws_xray_sdk") is not None
+    # Lambda names its X-Ray daemon; where there is none, segments would only be complained about.
+    return not off and "AWS_XRAY_DAEMON_ADDRESS" in os.environ and find_spec("aws_xray_sdk") is not None
 
 
 def _traced(handler: Handler) -> Handler:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.steps.rig import Rig
+from tests.processes import gone_soon
 
 HIDER = """
 import os, signal, sys, time
@@ -34,14 +34,6 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     with Rig.at(tmp_path) as made:
         made.make_remote()
         yield made
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs PR_SET_CHILD_SUBREAPER")
@@ -78,4 +70,4 @@ def test_nothing_of_a_deaf_tree_is_left(rig: Rig, stopped: bool) -> None:
     assert rig.result("agent").status == ("interrupted" if stopped else "succeeded")
     found = [int(line) for line in pids.read_text().split()]
     assert len(found) >= 2
-    assert [pid for pid in found if alive(pid)] == []
+    assert [pid for pid in found if not gone_soon(pid)] == []

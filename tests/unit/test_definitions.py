@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,13 +117,9 @@ def test_containers_that_a_machine_overrides_are_in_the_task_definitions(
         assert overridden == [container["Name"] for container in containers], name
 
 
-def test_asl_validator_accepts_every_machine(machine: Path) -> None:
+def test_asl_validator_accepts_every_machine(machine: Path, require: Callable[[str], str]) -> None:
     found = ROOT / ".tools/node_modules/.bin/asl-validator"
-    program = str(found) if found.exists() else shutil.which("asl-validator")
-    if program is None:
-        if os.environ.get("STEPHERD_REQUIRE_ALL") == "1":
-            pytest.fail("asl-validator is not installed in .tools")
-        pytest.skip("asl-validator is not installed")
+    program = str(found) if found.exists() else require("asl-validator")
     done = subprocess.run([program, "--json-path", str(machine)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -12,4 +12,5 @@ def next_high_tide(last: datetime) -> datetime:
 
 
 if __name__ == "__main__":
-    print(next_high_tide(datetime.fromisoformat(sys.argv[1])).isoformat(timespec="minutes"))
+    tide = next_high_tide(datetime.fromisoformat(sys.argv[1]))
+    sys.stdout.write(f"{tide:%d %B, %H:%M}\n")

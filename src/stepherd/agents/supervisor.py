@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -130,7 +131,9 @@ def supervise(
         child = _start(launch, environment, folder, account)
     except OSError as error:
         transcript.note(stream=name, text=f"{launch.argv[0]}: {error.strerror}")
-        code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        # A folder of PATH that may not be searched gives "permission denied" for what is not there at all.
+        there = shutil.which(launch.argv[0], os.F_OK, path=environment.get("PATH")) is not None
+        code = _NOT_EXECUTABLE if there and not isinstance(error, FileNotFoundError) else _NOT_FOUND
         return Evidence("not_started", code, 0.0, (f"{launch.argv[0]}: {error.strerror}",))
     watch = _Watch(child, before, limits, stop)
     try:

@@ -16,11 +16,11 @@ from stepherd.engine.core import Engine
 from stepherd.engine.history import MAX_EVENTS, wire_event
 from stepherd.engine.loading import InvalidDefinition, problems_of
 from stepherd.engine.records import FINAL, REDRIVABLE, Execution, Machine
-from stepherd.engine.values import MAX_BYTES, parse
+from stepherd.engine.values import MAX_BYTES, is_unicode, parse
 
 __all__ = ["Api", "check_name"]
 
-_FORBIDDEN = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff\U00010000-\U0010ffff]")
 _REDRIVE_DAYS = 14
 _YEAR = 365 * 86_400
 _CLIENT_TOKEN_SECONDS = 900
@@ -39,6 +39,19 @@ def _need(request: Request, member: str) -> str:
     value = request.get(member)
     if not isinstance(value, str):
         raise invalid_member(member, value, "not be null")
+    if not is_unicode(value):
+        raise invalid_member(member, repr(value)[:64], "be a string of Unicode characters")
+    return value
+
+
+def _optional(request: Request, member: str, limit: int) -> str | None:
+    value = request.get(member)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not is_unicode(value):
+        raise invalid_member(member, repr(value)[:64], "be a string of Unicode characters")
+    if len(value) > limit:
+        raise invalid_member(member, f"{value[:64]}…", f"have length less than or equal to {limit}")
     return value
 
 
@@ -141,7 +154,7 @@ class Api:
     def list_state_machines(self, request: Request) -> dict[str, Any]:
         """All machines, a page at a time."""
         machines = self._engine.journal.machines()
-        start = int(self._pages.start(request, "machines") or 0)
+        start = int(self._pages.start(request, "machines", self._engine.clock.time()) or 0)
         size = self._pages.size(request)
         page = machines[start : start + size]
         answer: dict[str, Any] = {
@@ -182,22 +195,21 @@ class Api:
     def start_execution(self, request: Request) -> dict[str, Any]:
         """Start an execution; the same name and input again, while it runs, gives the same one."""
         machine = self._machine(request)
-        name = request.get("name")
-        name = str(uuid.uuid4()) if name is None else str(name)
+        name = _need(request, "name") if request.get("name") is not None else str(uuid.uuid4())
         problem = check_name(name)
         if problem:
             raise ApiError("InvalidName", f"Invalid Name: '{name}': {problem}")
-        text = str(request.get("input", "{}"))
+        text = _need(request, "input") if request.get("input") is not None else "{}"
         self._check_input(text)
         existing = self._engine.journal.execution(self._engine.execution_arn(machine.arn, name))
         if existing and not (existing.running and existing.input == text):
             raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{existing.arn}'")
-        trace = request.get("traceHeader")
+        trace = _optional(request, "traceHeader", 256)
         execution = existing or self._engine.start(machine, name, text, trace_header=trace)
         return {"executionArn": execution.arn, "startDate": execution.started}
 
     def _check_input(self, text: str) -> None:
-        if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        if len(text.encode()) > MAX_BYTES:
             raise invalid_member("input", f"{text[:64]}…", f"have length less than or equal to {MAX_BYTES}")
         try:
             parse(text)
@@ -258,8 +270,10 @@ class Api:
         if status is not None and status not in FINAL | {"RUNNING", "PENDING_REDRIVE"}:
             allowed = "[PENDING_REDRIVE, TIMED_OUT, SUCCEEDED, FAILED, ABORTED, RUNNING]"
             raise invalid_member("statusFilter", status, f"satisfy enum value set: {allowed}")
+        if request.get("redriveFilter") is not None or request.get("mapRunArn") is not None:
+            raise ApiError("ValidationException", "There are no Map runs: only an inline Map is supported")
         size, scope = self._pages.size(request), f"executions {machine.arn} {status}"
-        before = self._pages.start(request, scope)
+        before = self._pages.start(request, scope, self._engine.clock.time())
         found = self._engine.journal.executions(machine.arn, status, before, size + 1)
         answer: dict[str, Any] = {"executions": [_listed(e) for e in found[:size]]}
         if len(found) > size:
@@ -271,7 +285,7 @@ class Api:
         e = self._execution(request)
         size, reverse = self._pages.size(request), bool(request.get("reverseOrder", False))
         scope = f"history {e.arn} {reverse}"
-        after = self._pages.start(request, scope, now=self._engine.clock.time()) or 0
+        after = self._pages.start(request, scope, self._engine.clock.time()) or 0
         events = self._engine.journal.events(e.number, after=after, limit=size + 1, reverse=reverse)
         data = bool(request.get("includeExecutionData", True))
         answer: dict[str, Any] = {"events": [wire_event(event, data=data) for event in events[:size]]}
@@ -282,12 +296,7 @@ class Api:
     def stop_execution(self, request: Request) -> dict[str, Any]:
         """Abort an execution; stopping one that has ended changes nothing and gives its stop date."""
         e = self._execution(request)
-        error, cause = request.get("error"), request.get("cause")
-        for member, value, limit in (("error", error, 256), ("cause", cause, 32_768)):
-            if value is not None and len(str(value)) > limit:
-                raise invalid_member(
-                    member, f"{str(value)[:64]}…", f"have length less than or equal to {limit}"
-                )
+        error, cause = _optional(request, "error", 256), _optional(request, "cause", 32_768)
         return {"stopDate": self._engine.stop(e, error, cause)}
 
     def redrive_execution(self, request: Request) -> dict[str, Any]:
@@ -322,7 +331,8 @@ class Api:
 
     def send_task_failure(self, request: Request) -> dict[str, Any]:
         """End a task that waits for its token, with an error."""
-        return self._answer(request, {"error": request.get("error"), "cause": request.get("cause")})
+        answer = {"error": _optional(request, "error", 256), "cause": _optional(request, "cause", 32_768)}
+        return self._answer(request, answer)
 
     def send_task_heartbeat(self, request: Request) -> dict[str, Any]:
         """Tell that a task is still worked on."""

@@ -26,7 +26,7 @@ class Pages:
     def size(self, request: Mapping[str, Any]) -> int:
         """``maxResults``: 0 or absent means 100, more than 1000 is refused."""
         value = request.get("maxResults") or 0
-        if not isinstance(value, int) or not 0 <= value <= 1000:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 1000:
             raise invalid_member("maxResults", value, "have value less than or equal to 1000")
         return value or 100
 
@@ -35,7 +35,7 @@ class Pages:
         body = json.dumps([position, int(now)]).encode()
         return base64.urlsafe_b64encode(self._mac(scope, body) + body).decode()
 
-    def start(self, request: Mapping[str, Any], scope: str, now: float | None = None) -> int | None:
+    def start(self, request: Mapping[str, Any], scope: str, now: float) -> int | None:
         """The position that a request's token names; None without one."""
         token = request.get("nextToken")
         if token is None:
@@ -47,7 +47,7 @@ class Pages:
             position, made = json.loads(body) if genuine else (None, 0)
         except (ValueError, UnicodeEncodeError, binascii.Error):
             position, made = None, 0
-        if position is None or (now is not None and now - made > _LIFE_SECONDS):
+        if position is None or now - made > _LIFE_SECONDS:
             raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
         return int(position)
 

@@ -102,7 +102,7 @@ class Tokens:
     def heartbeat(self, token: str) -> None:
         """Reset the heartbeat clock of a task; nothing is written to the history."""
         attempt = self._open(token)
-        attempt.heartbeat = self._clock.time()
+        attempt.heartbeat, attempt.beat = self._clock.time(), self._clock.monotonic()
         self._journal.save_attempt(attempt)
         self._journal.flush()
 

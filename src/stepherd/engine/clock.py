@@ -19,6 +19,9 @@ class Clock(Protocol):
     def time(self) -> float:
         """Wall time in seconds since the epoch."""
 
+    def monotonic(self) -> float:
+        """Seconds that never jump, to measure deadlines by."""
+
     def timer(self, seconds: float) -> asyncio.Future[None]:
         """A future that is done after so many seconds; cancel it to forget it."""
 
@@ -33,6 +36,10 @@ class SystemClock:
     def time(self) -> float:
         """Wall time in seconds since the epoch."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """The system's monotonic clock."""
+        return time.monotonic()
 
     def timer(self, seconds: float) -> asyncio.Future[None]:
         """A future that is done after so many seconds of monotonic time."""
@@ -66,6 +73,10 @@ class TurnableClock:
         """The time the clock shows, in seconds since the epoch."""
         return self.now
 
+    def monotonic(self) -> float:
+        """The same: this clock only jumps when it is turned."""
+        return self.now
+
     def timer(self, seconds: float) -> asyncio.Future[None]:
         """A future that is done when the clock has been turned so far."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -85,6 +96,7 @@ class TurnableClock:
 
     async def advance(self, seconds: float) -> None:
         """Turn the clock, firing each timer at its own time and letting what waited for it run."""
+        await settle()
         end = self.now + seconds
         while self._timers and self._timers[0][0] <= end:
             self._fire()

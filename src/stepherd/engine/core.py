@@ -10,13 +10,14 @@ from pathlib import Path
 from stepherd.engine.callbacks import Tokens
 from stepherd.engine.clock import Clock, SystemClock
 from stepherd.engine.definition import StateMachine
-from stepherd.engine.history import Recorder, input_details
+from stepherd.engine.history import Recorder
 from stepherd.engine.integrations.contract import Integration
+from stepherd.engine.interpreter.restore import aborted_attempts
 from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
 from stepherd.engine.journal import Journal
 from stepherd.engine.loading import load
 from stepherd.engine.place import ACCOUNT, REGION
-from stepherd.engine.records import Attempt, Execution, Machine
+from stepherd.engine.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
 from stepherd.errors import StepherdError
 
 __all__ = ["ACCOUNT", "REGION", "Engine"]
@@ -51,6 +52,8 @@ class Engine:
         self._changed: set[asyncio.Future[None]] = set()
         self._machines: dict[str, StateMachine] = {}
         self._leaving = False
+        self.closing = False
+        """Whether executions are being left, for another engine to resume."""
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -62,6 +65,7 @@ class Engine:
             self._reap(attempt)
         running = self.journal.executions(None, "RUNNING", None, -1)
         for execution in reversed(running):
+            self._reap_aborted(execution)
             self._launch(execution, taken_over=True)
         return [execution.arn for execution in running]
 
@@ -70,9 +74,10 @@ class Engine:
 
         ``leave_tasks`` leaves their processes alive for it to adopt; otherwise they are stopped first.
         """
-        self._leaving = leave_tasks
+        self._leaving, self.closing = leave_tasks, True
         runs = [task for _, task in self._runs.values()]
-        for task in runs:
+        for run, task in self._runs.values():
+            run.recorder.sealed = True
             task.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
         if leave_tasks:
@@ -82,6 +87,8 @@ class Engine:
         self.journal.on_dirty = None
         if self.failure is None:
             self.journal.close()
+        else:
+            self.journal.abandon()
 
     async def quiet(self) -> None:
         """Wait until everything that was told to stop has stopped."""
@@ -112,7 +119,8 @@ class Engine:
         """The journal cannot be written: stop acting, keep what is committed."""
         if self.failure is None:
             self.failure = error
-            for _, task in self._runs.values():
+            for run, task in self._runs.values():
+                run.recorder.sealed = True
                 task.cancel()
 
     # -- executions --------------------------------------------------------------------------------
@@ -149,15 +157,16 @@ class Engine:
         )
         self.journal.add_execution(execution)
         run = self._launch(execution, taken_over=False)
-        run.recorder.emit("ExecutionStarted", {**input_details(text), "roleArn": machine.role_arn}, 0, "")
+        run.begin()
         self.journal.flush()
         return execution
 
     def stop(self, execution: Execution, error: str | None, cause: str | None) -> float:
         """Abort a running execution and stop its tasks; the stop date in seconds since the epoch."""
-        if not execution.running:
+        entry = self._runs.get(execution.arn)
+        if not execution.running or entry is None:
             return execution.stopped or 0.0
-        run, task = self._runs[execution.arn]
+        run, task = entry
         run.end("ABORTED", "ExecutionAborted", 0, error=error, cause=cause)
         self.journal.flush()
         task.cancel()
@@ -221,7 +230,9 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not stay RUNNING
             self._fault(run, error)
         finally:
-            del self._runs[run.execution.arn]
+            entry = self._runs.get(run.execution.arn)
+            if entry and entry[0] is run:  # A redrive may have put another in its place.
+                del self._runs[run.execution.arn]
 
     def _fault(self, run: ExecutionRun, error: Exception) -> None:
         """A fault of the engine itself ends the execution in words instead of leaving it RUNNING for ever."""
@@ -239,17 +250,33 @@ class Engine:
             self._spawn_stop(integration, attempt)
 
     def _spawn_stop(self, integration: Integration, attempt: Attempt) -> None:
+        if "service" in attempt.handle and not self.closing:
+            # Committed with whatever ended the task: should this engine die, the next one stops the job.
+            attempt.handle[STOPPING] = True
+            self.journal.save_attempt(attempt)
         task = asyncio.ensure_future(self._stop_attempt(integration, attempt))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     async def _stop_attempt(self, integration: Integration, attempt: Attempt) -> None:
+        for_good = not self.closing or STOPPING in attempt.handle
         await integration.stop(attempt)
-        if self.journal.on_dirty:
+        attempt.handle.pop(STOPPING, None)
+        if for_good:
             attempt.closed = True
+        else:
+            attempt.handle[INTERRUPTED] = True
+        if self.failure is None and self.journal.on_dirty:
             self.journal.save_attempt(attempt)
 
     def _reap(self, attempt: Attempt) -> None:
         service = attempt.handle.get("service")
         if service in self.integrations:
             self._spawn_stop(self.integrations[service], attempt)
+
+    def _reap_aborted(self, execution: Execution) -> None:
+        """Stop what a branch left that was aborted just before its engine died."""
+        opened = [a for a in self.journal.open_attempts(execution.number) if STOPPING not in a.handle]
+        if opened:
+            for attempt in aborted_attempts(self.journal.events(execution.number), opened):
+                self._reap(attempt)

@@ -14,6 +14,7 @@ __all__ = [
     "ChoiceRule",
     "ChoiceState",
     "FailState",
+    "GuardedState",
     "MapState",
     "ParallelState",
     "PassState",

@@ -96,13 +96,13 @@ class Fields:
                 if member not in allowed and member in ("result", "errorOutput"):
                     self.wrong(f"'$states.{member}' is not available in this field", name)
 
-    def count(self, name: str, low: int, high: int) -> Template | None:
+    def count(self, name: str, low: int, high: int, *, whole: bool = True) -> Template | None:
         """A field that takes a whole number or an expression that gives one."""
         value = self.take(name)
         if value is None:
             return None
         if not is_expression(value):
-            self.number(name, low, high)
+            self.number(name, low, high, whole=whole)
         return self.template(name)
 
     def words(self, name: str) -> Template | None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ __all__ = ["Function", "FunctionPool"]
 
 _WORKERS = 4
 """Invocations of one function that run at the same time; more wait their turn."""
+_INIT_SECONDS = 30
+"""A laptop that is busy loads code slower than Lambda, which allows 10 seconds."""
 _PREFIX = "/2018-06-01/runtime"
 
 
@@ -54,6 +57,7 @@ class _Worker:
         self.function = function
         self._events: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
+        self._taken: asyncio.Future[None] | None = None
         self._init_error: str | None = None
         self._ready = asyncio.Event()
         self._ended: asyncio.Future[int] | None = None
@@ -89,7 +93,7 @@ class _Worker:
             "TZ": ":UTC",
         }
         return subprocess.Popen(
-            ["python", "-m", "awslambdaric", function.handler],
+            [sys.executable, "-m", "awslambdaric", function.handler],
             cwd=function.code,
             env={**environment, **function.environment, **own},
             stdin=subprocess.DEVNULL,
@@ -102,8 +106,12 @@ class _Worker:
         """The function's answer as JSON text; raises TaskError as Lambda's integration does."""
         request, ended = str(uuid.uuid4()), self.serve()
         self._answer = asyncio.get_running_loop().create_future()
+        self._taken = asyncio.get_running_loop().create_future()
         self._events.put_nowait((request, payload))
         ends: set[asyncio.Future[Any]] = {self._answer, ended}
+        # The function's time begins when its code has been loaded, for which Lambda has a limit of its own.
+        begins = {*ends, self._taken}
+        await asyncio.wait(begins, timeout=_INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait(ends, timeout=self.function.timeout, return_when=asyncio.FIRST_COMPLETED)
         if not self._answer.done():
             raise self._no_answer(request, ended)
@@ -165,6 +173,8 @@ class _Worker:
     async def _next(self, send: Any) -> None:
         self._ready.set()
         event = await self._events.get()
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)
         if event is None:
             await _respond(send, 410, b"", [])
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from stepherd.engine.clock import Clock
@@ -9,11 +10,13 @@ from stepherd.engine.journal import Journal
 from stepherd.engine.records import Event
 from stepherd.engine.values import Document, compact
 
-__all__ = ["MAX_EVENTS", "RETRIED", "HistoryFull", "Recorder", "details_key", "wire_event"]
+__all__ = ["ITEMS", "MAX_EVENTS", "RETRIED", "HistoryFull", "Recorder", "details_key", "wire_event"]
 
 MAX_EVENTS = 25_000
 RETRIED = "retried"
 """A key that only the journal sees: which failure a Parallel or Map was started again after."""
+ITEMS = "items"
+"""Another one: the items of a Map whose ``Items`` is an expression, which might not give the same again."""
 _NOT_TRUNCATED = {"truncated": False}
 _WITHOUT_DETAILS = frozenset(
     {
@@ -36,11 +39,18 @@ class Recorder:
         self._clock = clock
         self._execution = execution
         self.last = last
+        self.sealed = False
+        """Set when the execution has ended or the engine leaves it: nothing may follow in its history."""
 
     def emit(
         self, kind: str, details: dict[str, Any] | None, previous: int, frame: str, *, final: bool = False
     ) -> int:
-        """Append an event and return its id. Raises HistoryFull where only the end would fit."""
+        """Append an event and return its id. Raises HistoryFull where only the end would fit.
+
+        A branch that was woken in the same turn in which its execution ended is cancelled here.
+        """
+        if self.sealed:
+            raise asyncio.CancelledError
         if self.last >= MAX_EVENTS - 1 and not final:
             raise HistoryFull
         self.last += 1
@@ -100,7 +110,8 @@ def wire_event(event: Event, *, data: bool = True) -> dict[str, Any]:
     if event.type in _WITHOUT_DETAILS:
         return wire
     details = event.facts
-    details.pop(RETRIED, None)
+    if event.type == "MapStateStarted":
+        details = {"length": details["length"]}
     if not data:
         hidden = ("input", "inputDetails", "output", "outputDetails", "parameters", "assignedVariables")
         details = {key: value for key, value in details.items() if key not in hidden}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.records import Attempt, Event, Execution, Machine
+from stepherd.engine.records import STOPPING, Attempt, Event, Execution, Machine
 from stepherd.errors import DataError, StorageError
 
 __all__ = ["Journal"]
@@ -169,10 +169,11 @@ class Journal:
         """Insert a new execution at once, and give it its number. Buffered rows are committed with it."""
         self.flush()
         marks = ",".join("?" * 17)
-        cursor = self._connection.execute(
-            f"INSERT INTO executions ({_EXECUTION_COLUMNS}) VALUES ({marks})",  # noqa: S608
-            (*_execution_row(execution), None),
-        )
+        sql = f"INSERT INTO executions ({_EXECUTION_COLUMNS}) VALUES ({marks})"  # noqa: S608
+        try:
+            cursor = self._connection.execute(sql, (*_execution_row(execution), None))
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
         execution.number = int(cursor.lastrowid or 0)
 
     def save_execution(self, execution: Execution) -> None:
@@ -207,7 +208,10 @@ class Journal:
 
     def _rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         self.flush()
-        return self._connection.execute(sql, tuple(parameters)).fetchall()
+        try:
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
 
     def meta(self, key: str, make: Callable[[], str]) -> str:
         """A value kept for ever, made when first asked for."""
@@ -269,9 +273,13 @@ class Journal:
         return next(self._attempts("execution=? AND event_id=?", (execution, event_id)), None)
 
     def orphans(self) -> list[Attempt]:
-        """Attempts still open whose execution has ended: what they started may still run."""
+        """Attempts whose execution has ended, or whose stop was not finished: their jobs may still run."""
         ended = "closed=0 AND execution IN (SELECT number FROM executions WHERE status<>'RUNNING')"
-        return list(self._attempts(ended, ()))
+        return list(self._attempts(f"{ended} OR handle LIKE ?", (f'%"{STOPPING}"%',)))
+
+    def open_attempts(self, execution: int) -> list[Attempt]:
+        """Attempts of an execution that have not ended."""
+        return list(self._attempts("closed=0 AND execution=?", (execution,)))
 
     def _attempts(self, where: str, parameters: tuple[Any, ...]) -> Iterator[Attempt]:
         columns = "execution, event_id, token, waits, handle, answer, heartbeat, closed"
@@ -281,6 +289,12 @@ class Journal:
             yield Attempt(
                 number, event, token, bool(waits), json.loads(handle), said, heartbeat, bool(closed)
             )
+
+    def abandon(self) -> None:
+        """Close the file without what is buffered: it could not be written."""
+        self._events.clear()
+        self._changes.clear()
+        self._connection.close()
 
     def close(self) -> None:
         """Commit what is buffered and close the file."""

@@ -291,7 +291,8 @@ def _parallel(name: str, fields: Fields) -> State:
 
 
 def _map(name: str, fields: Fields) -> State:
-    processor = fields.inside(fields.take("ItemProcessor"), "ItemProcessor")
+    named = "Iterator" if fields.has("Iterator") else "ItemProcessor"  # Iterator is the older name.
+    processor = fields.inside(fields.take(named), named)
     config = processor.inside(processor.take("ProcessorConfig", {}), "ProcessorConfig")
     if (config.text("Mode") or "INLINE") != "INLINE":
         config.wrong("Only an INLINE Map is supported: a DISTRIBUTED one needs AWS", "Mode")
@@ -305,9 +306,9 @@ def _map(name: str, fields: Fields) -> State:
         processor=body,
         items=fields.template("Items"),
         item_selector=fields.template("ItemSelector"),
-        max_concurrency=fields.count("MaxConcurrency", 0, 1000),
+        max_concurrency=fields.count("MaxConcurrency", 0, _MAX_SECONDS),
         tolerated_count=fields.count("ToleratedFailureCount", 0, 10_000_000),
-        tolerated_percentage=fields.count("ToleratedFailurePercentage", 0, 100),
+        tolerated_percentage=fields.count("ToleratedFailurePercentage", 0, 100, whole=False),
         **_guarded(fields),
     )
 

@@ -1,8 +1,9 @@
 """A task's containers as processes that outlive the engine and can be found again.
 
-Each container has a folder: ``lock`` (held by the process tree through an inherited descriptor, so that any
-engine can tell whether it lives), ``exit`` (its code, written by rename), ``pid``, ``log``, ``home``, ``tmp``
-and ``work``. Its environment reaches it through a pipe, so no other process shows it.
+Each container has a folder: ``lock`` (held by the wrapper as its standard error, so that any engine can tell
+whether it lives; what the command leaves behind does not hold it), ``exit`` (its code, written by rename),
+``pid``, ``log``, ``home``, ``tmp`` and ``work``. Its environment reaches it through a pipe, so no other
+process shows it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["MARKER", "LocalProcess", "family", "interpreter_path"]
+__all__ = ["MARKER", "LocalProcess", "family", "interpreter_path", "kill_family"]
 
+_PROC = Path("/proc/self/stat")
 MARKER = "STEPHERD_TASK"
 """The environment variable that tells a task's processes from all others."""
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
-( . /dev/stdin; [ "$STEPHERD_READY" ] || kill -9 $$; unset STEPHERD_READY; exec "$@" </dev/null )
+( . /dev/stdin; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; : >"${0%exit}ready"
+  exec "$@" </dev/null 2>&1 )
 code=$?
+[ -e "${0%exit}ready" ] || kill -9 $$
 echo "$code" >"$0.new" && mv "$0.new" "$0"
 exit "$code"
 """
@@ -44,7 +48,6 @@ class LocalProcess:
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
         self.name = name
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
@@ -52,10 +55,10 @@ class LocalProcess:
         return self.folder / "log"
 
     def alive(self) -> bool:
-        """Whether something of it still runs."""
+        """Whether it still runs."""
         with contextlib.suppress(FileNotFoundError), (self.folder / "lock").open("rb") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
         return False
@@ -69,9 +72,11 @@ class LocalProcess:
     def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it, detached from this process's terminal and group. Raises OSError when it cannot be."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kill_family(self._leader(), self.name)  # What a wrapper that vanished may have left.
         for name in ("home", "tmp", "work"):
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self.folder / "exit").unlink(missing_ok=True)
+        for name in ("exit", "ready"):
+            (self.folder / name).unlink(missing_ok=True)
         private = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
         read_end, write_end = os.pipe()
         with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
@@ -82,42 +87,40 @@ class LocalProcess:
                 os.close(read_end)
         with os.fdopen(write_end, "w", encoding="utf-8") as pipe:
             pipe.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in {**environment, **private}.items())
-            # A process whose engine died before this line kills itself, to be started again.
+            # A wrapper whose engine died before this line runs nothing and leaves no exit code.
             pipe.write("STEPHERD_READY=1\n")
 
     def _spawn(self, argv: Sequence[str], environment_end: int, lock: int, log: int) -> None:
         command = ["/bin/sh", "-c", _WRAPPER, str(self.folder / "exit"), *argv]
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=self.folder / "work",
             env={"PATH": interpreter_path(), MARKER: self.name},
             stdin=environment_end,
             stdout=log,
-            stderr=log,
+            stderr=lock,
             start_new_session=True,
-            pass_fds=[lock],
         )
+        # Whoever waits for the task watches the lock; this only sees to it that no zombie stays.
+        threading.Thread(target=process.wait, daemon=True, name=f"reap {process.pid}").start()
 
     async def ended(self) -> int:
         """Wait for the end; the exit code, 137 when it was killed before it could leave one."""
         await _lock_released(self.folder / "lock")
-        if self._process:
-            await asyncio.to_thread(self._process.wait)
         code = self.exit_code()
         return 137 if code is None else code
 
     async def stop(self, grace: float) -> None:
-        """TERM to the process group, then, when the grace time is over, KILL to all that belongs to it."""
-        if not self.alive():
-            return
-        self._signal_group(signal.SIGTERM)
-        waiter = asyncio.ensure_future(self.ended())
-        done, _ = await asyncio.wait({waiter}, timeout=grace)
-        while not done:
-            for pid in family(self._leader(), self.name):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            done, _ = await asyncio.wait({waiter}, timeout=0.2)
+        """TERM to the process group, KILL when the grace time is over, and KILL to all that is left then."""
+        if self.alive():
+            self._signal_group(signal.SIGTERM)
+            waiter = asyncio.ensure_future(self.ended())
+            done, _ = await asyncio.wait({waiter}, timeout=grace)
+            while not done:
+                kill_family(self._leader(), self.name)
+                done, _ = await asyncio.wait({waiter}, timeout=0.2)
+        while kill_family(self._leader(), self.name):
+            await asyncio.sleep(0.02)  # A killed process is gone when the system has seen to it.
 
     def _leader(self) -> int | None:
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -143,7 +146,7 @@ async def _lock_released(path: Path) -> None:
 
     def wait() -> None:
         with path.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_SH)
         with contextlib.suppress(RuntimeError):  # The loop has been closed: nobody waits any more.
             loop.call_soon_threadsafe(_finish, done)
 
@@ -156,17 +159,29 @@ def _finish(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def kill_family(leader: int | None, name: str) -> list[int]:
+    """KILL every process of a task, and give their ids; empty when none was there."""
+    found = family(leader, name)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    return found
+
+
 def family(leader: int | None, name: str) -> list[int]:
-    """The process ids of a task: all below its leader, and all that bear its marker."""
-    parents = _parents()
-    found = {leader} if leader in parents else set()
+    """The process ids of a task: those that bear its marker, and all below them.
+
+    The leader's id alone proves nothing where the system shows markers: it may be another process's by now.
+    """
+    rows = _processes()
+    found = {pid for pid in rows if _has_marker(pid, name)}
+    if leader in rows and not _PROC.exists():
+        found.add(leader)
     while True:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
+        more = {pid for pid, parent in rows.items() if parent in found} - found
         if not more:
-            break
+            return sorted(found)
         found |= more
-    marked = {pid for pid in parents if _has_marker(pid, name)}
-    return sorted(found | marked)
 
 
 def _has_marker(pid: int, name: str) -> bool:
@@ -176,22 +191,23 @@ def _has_marker(pid: int, name: str) -> bool:
         return False
 
 
-def _parents() -> dict[int, int]:
-    """Every process and its parent."""
-    proc = Path("/proc")
-    if (proc / "self/stat").exists():
-        return dict(_parent_from_proc(proc))
+def _processes() -> dict[int, int]:
+    """Every process that has not ended, and its parent."""
+    if _PROC.exists():
+        return dict(_rows_of_proc())
     listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
     ).stdout
-    return {int(pid): int(parent) for pid, parent in (line.split() for line in listing.splitlines())}
+    rows = (line.split() for line in listing.splitlines())
+    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
 
 
-def _parent_from_proc(proc: Path) -> list[tuple[int, int]]:
+def _rows_of_proc() -> list[tuple[int, int]]:
     rows = []
-    for entry in proc.iterdir():
+    for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                stat = (entry / "stat").read_text()
-                rows.append((int(entry.name), int(stat.rpartition(")")[2].split()[1])))
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if state not in "ZX":
+                    rows.append((int(entry.name), int(parent)))
     return rows

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Attempt", "Event", "Execution", "Machine"]
+__all__ = ["Attempt", "Event", "Execution", "Machine", "with_next"]
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+STOPPING = "stopping"
+"""A key of an attempt's handle while its job is being stopped: a new engine goes on with that."""
+INTERRUPTED = "interrupted"
+"""A key of an attempt's handle whose job the engine stopped because it left: to be started again."""
 REDRIVABLE = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
@@ -80,6 +85,11 @@ class Event:
         return "Exited" if self.type.endswith("StateExited") else ""
 
 
+def with_next(events: list[Event]) -> Iterator[tuple[Event, Event | None]]:
+    """Each event and the one after it; None after the last."""
+    return zip(events, [*events[1:], None], strict=False)
+
+
 @dataclass(slots=True)
 class Attempt:
     """One attempt of a Task that is under way, with what a new engine needs to take it over."""
@@ -94,4 +104,7 @@ class Attempt:
     answer: dict[str, Any] | None = None
     """What SendTaskSuccess or SendTaskFailure said: {output} or {error, cause}."""
     heartbeat: float | None = None
+    """Wall time of the last sign of life."""
     closed: bool = False
+    beat: float = 0.0
+    """The same on this engine's monotonic clock; not kept."""

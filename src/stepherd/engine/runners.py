@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -30,7 +31,9 @@ class ProcessRunner:
         argv: Sequence[str],
         environment: Mapping[str, str],
     ) -> str | None:
-        """Start the command as a process of this machine."""
+        """Start the command as a process of this machine; ``python`` is the interpreter that runs here."""
+        if argv and argv[0] in ("python", "python3"):
+            argv = [sys.executable, *argv[1:]]
         if not argv or shutil.which(argv[0], path=interpreter_path()) is None:
             program = argv[0] if argv else "command"
             return f"CannotStartContainerError: {program}: executable file not found in $PATH"

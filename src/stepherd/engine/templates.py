@@ -122,6 +122,6 @@ def _compile_text(text: str, location: str) -> Template:
             return Computed(Expression(text[2:-2], location))
         except ExpressionSyntaxError as error:
             raise ExpressionSyntaxError(f"{error} at {location}") from error
-    if text.startswith("{%") or text.endswith("%}"):
+    if text.startswith("{%") != text.endswith("%}") and ("{%" in text) != ("%}" in text):
         raise ExpressionSyntaxError(f"an expression begins with '{{%' and ends with '%}}' at {location}")
     return Literal(text)

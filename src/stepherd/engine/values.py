@@ -11,13 +11,29 @@ import json
 from json.encoder import JSONEncoder
 from typing import Any
 
-__all__ = ["MAX_BYTES", "Document", "compact", "parse"]
+__all__ = ["MAX_BYTES", "Document", "compact", "is_unicode", "parse"]
 
 MAX_BYTES = 262_144
 """Largest input, output or result, in bytes of UTF-8."""
 
 _UNSET: Any = object()
-compact = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode_ascii = JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def compact(value: Any) -> str:
+    """A value as compact JSON text. Lone surrogates, which no file can hold, stay escaped."""
+    text = _encode(value)
+    return text if text.isascii() or is_unicode(text) else _encode_ascii(value)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it holds no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(text: str) -> float | int:

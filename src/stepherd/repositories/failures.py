@@ -35,34 +35,30 @@ class PushRejected(DataError):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    pattern: re.Pattern[str]
+    pattern: str
     error: type[StepherdError]
     reason: str
     remedy: str
-
-
-def _rule(pattern: str, error: type[StepherdError], reason: str, remedy: str) -> _Rule:
-    return _Rule(re.compile(pattern, re.IGNORECASE), error, reason, remedy)
 
 
 _CREDENTIALS: Final = "Check the token or key in the git credentials secret, its scopes and its expiry date."
 # The first rule that matches decides, so the narrow ones come first. The words are those of git 2.39 to
 # 2.51, of libcurl and OpenSSH, and of the large forges.
 _RULES: Final = (
-    _rule(
+    _Rule(
         r"returned error: 30\d|unable to update url base from redirection",
         RepositoryMoved,
         "the server says that the repository is at another address, and redirects are not followed",
         "Open the address in a browser and give the one that it ends at.",
     ),
-    _rule(
+    _Rule(
         r"returned error: 403|permission to .* denied|write access to repository not granted|"
         r"not allowed to (push|upload)|insufficient permission|HTTP 403",
         CredentialsError,
         "the credentials do not give the right to do that",
         _CREDENTIALS,
     ),
-    _rule(
+    _Rule(
         r"authentication failed|could not read (username|password)|returned error: 401|invalid username or"
         r"|permission denied \(|too many authentication failures|HTTP Basic: Access denied"
         r"|load key .*(invalid|error)|terminal prompts disabled",
@@ -70,44 +66,44 @@ _RULES: Final = (
         "the server did not accept the credentials, or there are none",
         _CREDENTIALS,
     ),
-    _rule(
+    _Rule(
         r"host key verification failed|host identification has changed",
         CredentialsError,
         "the server's SSH host key is not the known one",
         "Compare the key with the one that the server's owner publishes, then put it into known_hosts.",
     ),
-    _rule(
+    _Rule(
         r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref",
         CommitNotServed,
         "the server does not have or does not hand out that commit or ref",
         "Check the base: it must be a branch, a tag or a full commit id that the repository has.",
     ),
-    _rule(
+    _Rule(
         r"\[remote rejected\]|pre-receive hook declined|protected branch|denyCurrentBranch|\bGH0\d\d\b",
         PushRejected,
         "the server refused the branch",
         "Give another --branch, or ask the repository's owner for an exception. The work is kept in the run.",
     ),
-    _rule(
+    _Rule(
         r"returned error: 404|repository .*not found|does not appear to be a git repository"
         r"|project you were looking for could not be found|does not exist|no such file or directory",
         NotFoundError,
         "there is no such repository, or the credentials may not see it",
         "Check the address, and that the git credentials may read the repository.",
     ),
-    _rule(
+    _Rule(
         r"dubious ownership",
         ConfigurationError,
         "the folder belongs to another user",
         "Run Stepherd as its owner, or trust it: git config --global --add safe.directory PATH",
     ),
-    _rule(
+    _Rule(
         r"no space left|disk quota|read-only file system|unable to write (file|new index|loose)|cannot mkdir",
         StorageError,
         "the disk refused to write",
         "Free some space, or point STEPHERD_HOME at another disk.",
     ),
-    _rule(
+    _Rule(
         r"could not resolve|couldn't connect|connection (refused|reset|closed)|timed out|no route to"
         r"|network is unreachable|returned error: (5\d\d|429|408)|early EOF|hung up|RPC failed|SSL|TLS|gnutls"
         r"|certificate|unexpected disconnect|too slow|Empty reply|transfer closed|failed to connect",
@@ -115,13 +111,13 @@ _RULES: Final = (
         "the server cannot be reached or broke off",
         "Check the address and the network, then try again: stepherd redrive RUN",
     ),
-    _rule(
+    _Rule(
         r"fsck error|invalid index-pack|index-pack failed|bad object|object corrupt|unresolved deltas",
         DataError,
         "the repository holds objects that git's own check refuses",
         "Run git fsck on the repository, and repair what it names.",
     ),
-    _rule(
+    _Rule(
         r"transport '.*' not allowed",
         DataError,
         "the server sends git on to a protocol that is not allowed",
@@ -138,7 +134,7 @@ def explain(doing: str, place: str, said: str, secrets: tuple[str, ...] = ()) ->
     """
     words = server_words(said, secrets)
     for rule in _RULES:
-        if rule.pattern.search(said):
+        if re.search(rule.pattern, said, re.IGNORECASE):
             message = f"{doing} of {place} failed: {rule.reason}." + (f" Git said: {words}" if words else "")
             return rule.error(message, remedy=rule.remedy)
     return InternalError(
@@ -152,6 +148,8 @@ def server_words(said: str, secrets: tuple[str, ...] = (), *, limit: int = 600) 
     lines = [clean_line(redact(line, secrets)) for line in re.split(r"[\r\n]+", said)]
     noise = re.compile(
         r"(remote: )?((Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Total)\b.*|=*)"
+        r"|hint:.*|Warning: Permanently added .*|Please make sure you have the correct access rights"
+        r"|and the repository exists\."
     )
-    told = [line for line in lines if line and not noise.fullmatch(line) and not line.startswith("hint:")]
+    told = [line for line in lines if line and not noise.fullmatch(line)]
     return clean_line("; ".join(told[-8:]), limit=limit)

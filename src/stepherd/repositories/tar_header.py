@@ -61,7 +61,7 @@ def decode_header(block: bytes) -> Entry | None:
         return None
     try:
         stated = int(block[148:156].strip(b" \0") or b"0", 8)
-        if stated != sum(block) - sum(block[148:156]) + 256:
+        if stated != sum(block[:148]) + sum(block[156:]) + 8 * 0x20:
             raise ValueError("checksum")
         kind = _KINDS.get(block[156:157], "other")
         name = block[:100].split(b"\0", 1)[0]

@@ -132,6 +132,13 @@ class _Source:
             size -= len(piece)
             yield piece
 
+    def skip(self, size: int) -> None:
+        """Pass over ``size`` bytes."""
+        if size <= len(self._chunk):
+            self._chunk = self._chunk[size:]
+        else:
+            self.take(size)
+
     def end(self) -> None:
         """Read what is left: zeros, and the frame's checksum."""
         while True:
@@ -261,14 +268,14 @@ class _Writer:
             raise _refused(entry.name, "it is there twice") from None
         try:
             for piece in source.pieces(entry.size):
-                written = 0
+                written = os.write(handle, piece)
                 while written < len(piece):
                     written += os.write(handle, piece[written:])
             os.fchmod(handle, (entry.mode & 0o777) | 0o600)
             os.utime(handle, (entry.mtime, entry.mtime))
         finally:
             os.close(handle)
-        source.take(padding(entry.size))
+        source.skip(padding(entry.size))
 
     def _make_folder(self, name: bytes) -> None:
         if name in self._folders:

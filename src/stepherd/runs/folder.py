@@ -91,6 +91,10 @@ class RunFolder:
         self.store.put(REPORT_PAGE, page.encode())
         self._write_json(REPORT, fields)
 
+    def forget_workspace(self) -> None:
+        """Remove the packed clone, by far the largest object: a run that succeeded never needs it again."""
+        self.store.delete(WORKSPACE)
+
     def _read_json(self, key: str) -> dict[str, Any] | None:
         try:
             body = self.store.get(key).body

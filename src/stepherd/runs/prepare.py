@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepherd.errors import CannotCreateError, StepherdError, TemporaryError
@@ -72,8 +72,6 @@ def check_whole_request(
     asked: then paths and file:// are refused. Raises InvalidRequest and UsageError for fields,
     InstructionsNotFound, InvalidFrontMatter and DataError for instructions.
     """
-    from stepherd.agents.command_line import split_command
-    from stepherd.agents.registry import get_agent
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.refs import check_branch, check_ref, run_branch
     from stepherd.runs.front_matter import split_front_matter
@@ -82,22 +80,10 @@ def check_whole_request(
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
     head, text = split_front_matter(instructions.text())
-    fields = check_request({**head, **explicit})
+    fields = check_request(_merged(head, explicit))
     if "repo" not in fields:
         raise InvalidRequest(
             "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."
-        )
-    agent = fields.get("agent") or ("command" if "command" in fields else None)
-    if agent is None:
-        raise InvalidRequest(
-            "No agent is named.", remedy="Give --agent NAME, or --command for a command of your own."
-        )
-    get_agent(agent).check(fields.get("command"))
-    if "verify" in fields:
-        split_command(fields["verify"], "--verify")
-    elif fields.get("verify_required"):
-        raise InvalidRequest(
-            "verify_required is set without a verify command.", remedy="Give --verify COMMAND."
         )
     request = Request(
         run_id=run_id,
@@ -105,7 +91,7 @@ def check_whole_request(
         repo=parse_repository(fields["repo"], allow_local=allow_local).url,
         base=check_ref(fields["base"]) if "base" in fields else None,
         branch=check_branch(fields["branch"]) if "branch" in fields else run_branch(run_id),
-        agent=agent,
+        agent=_checked_agent(fields),
         command=fields.get("command"),
         message=fields.get("message") or f"{title_of(text) or 'Carry out the instructions'}\n",
         timeout_seconds=fields.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
@@ -115,6 +101,32 @@ def check_whole_request(
         git_credentials=fields.get("git_credentials"),
     )
     return request, instructions
+
+
+def _merged(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given wins; an agent or command that was given also over the other half in front matter."""
+    chosen = {"agent", "command"} if explicit.keys() & {"agent", "command"} else set()
+    return {**{name: value for name, value in head.items() if name not in chosen}, **explicit}
+
+
+def _checked_agent(fields: Mapping[str, Any]) -> str:
+    """The agent's name; the command lines are good ones."""
+    from stepherd.agents.command_line import split_command
+    from stepherd.agents.registry import get_agent
+
+    name = fields.get("agent") or ("command" if "command" in fields else None)
+    if name is None:
+        raise InvalidRequest(
+            "No agent is named.", remedy="Give --agent NAME, or --command for a command of your own."
+        )
+    get_agent(name).check(fields.get("command"))
+    if "verify" in fields:
+        split_command(fields["verify"], "--verify")
+    elif fields.get("verify_required"):
+        raise InvalidRequest(
+            "verify_required is set without a verify command.", remedy="Give --verify COMMAND."
+        )
+    return str(name)
 
 
 def _is_local(folder: RunFolder) -> bool:

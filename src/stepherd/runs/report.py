@@ -201,9 +201,10 @@ def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict
 
 
 def _notes(results: Mapping[str, Result], failure: Mapping[str, Any] | None) -> list[str]:
-    """What else went wrong on the way of a failed run: a push of partial work that failed, too."""
+    """What a reader would wonder about, and what else went wrong: a push of partial work that failed, too."""
     failed = _STEPS.get(str(failure.get("state")), "") if failure else ""
-    return [
+    remarks = [str(result.facts["note"]) for result in results.values() if "note" in result.facts]
+    return remarks + [
         f"{_STATES[step]}: {result.error.message} {result.error.remedy}".strip()
         for step, result in results.items()
         if step != failed and result.error is not None

@@ -42,9 +42,11 @@ def work(step: StepContext) -> Done:
         cloned.facts["base_ref"],
         pushed.branch,
     )
+    before = step.folder.read_result("push")
     return Done(
         {
             **about,
+            **_note(before, pushed, agent),
             "branch": pushed.branch,
             "commit": pushed.commit,
             "partial": not agent.succeeded,
@@ -66,6 +68,15 @@ def commit_message(message: str, agent: Result) -> str:
     subject, _, rest = message.strip().partition("\n")
     why = agent.error.message if agent.error is not None else f"it {agent.status}"
     return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
+
+
+def _note(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, str]:
+    same = before is not None and before.facts.get("commit") == pushed.commit
+    if before is None or not (same and before.facts.get("partial") and agent.succeeded):
+        return {}
+    return {
+        "note": "The finished work is the same as the partial work, so its commit stays, with its message."
+    }
 
 
 def _push(step: StepContext, bundle: Path, cloned: Result, agent: Result) -> PushFacts:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from stepherd.errors import DataError
-from stepherd.runs.folder import run_folder
+from stepherd.runs.folder import WORKSPACE, run_folder
 from stepherd.runs.request import InvalidRequest
 from stepherd.runs.result import Failure, Result
 from stepherd.services import open_store
@@ -97,10 +97,12 @@ def test_report_run_writes_the_report_and_returns_its_outline(
 ) -> None:
     given = event(tmp_path)
     handlers["prepare_run"](given, Context())
+    folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
+    folder.store.put(WORKSPACE, b"packed")
     outline = handlers["report_run"]({"run_id": given["run_id"], "started": START}, Context())
     assert outline["status"] == "succeeded"
-    folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
     assert folder.read_report() is not None
+    assert not folder.store.exists(WORKSPACE)
     assert outline["report"] == folder.address_of("report.json")
 
 
@@ -134,7 +136,8 @@ def test_every_log_line_is_json_and_has_the_run_id_and_there_are_no_others(tmp_p
     given = event(tmp_path)
     code = (
         "import json, sys, types; import app; "
-        "context = types.SimpleNamespace(**json.loads(sys.argv[2])); app.handler(json.loads(sys.argv[1]), context)"
+        "context = types.SimpleNamespace(**json.loads(sys.argv[2])); "
+        "app.handler(json.loads(sys.argv[1]), context)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(given), json.dumps(asdict(Context()))],

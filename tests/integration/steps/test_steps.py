@@ -7,6 +7,8 @@ import json
 import pytest
 from tests.integration.steps.rig import ROOT, Rig, git
 
+from stepherd.runs.report import build_report
+
 MAKE_FILE = "sh -c 'echo new > new.txt'"
 
 
@@ -88,7 +90,7 @@ def test_a_failure_of_the_same_attempt_is_returned_and_of_another_tried_again(ri
 
 def test_a_redriven_agent_s_work_is_pushed_on_top_of_its_partial_work(rig: Rig) -> None:
     base = rig.make_remote()
-    rig.prepare("# Add it\n", command=f"sh -c 'echo work > new.txt; test -e {rig.root}/luck'")
+    rig.prepare("# Add it\n", command=f"sh -c 'date +%N > new.txt; test -e {rig.root}/luck'")
     rig.steps("clone")
     rig.step("agent")
     rig.steps("push")
@@ -100,6 +102,21 @@ def test_a_redriven_agent_s_work_is_pushed_on_top_of_its_partial_work(rig: Rig) 
     assert rig.branches()["stepherd/run_1"] == facts["commit"]
     assert git(rig.remote, "merge-base", partial, facts["commit"]) == partial
     assert base in git(rig.remote, "rev-list", facts["commit"]).splitlines()
+
+
+def test_finished_work_that_equals_the_partial_work_keeps_its_commit_and_says_so(rig: Rig) -> None:
+    rig.make_remote()
+    rig.prepare(command=f"sh -c 'echo work > new.txt; test -e {rig.root}/luck'")
+    rig.steps("clone")
+    rig.step("agent")
+    rig.steps("push")
+    partial = rig.branches()["stepherd/run_1"]
+    (rig.root / "luck").touch()
+    rig.steps("agent", "push", STEPHERD_ATTEMPT="1.0")
+    assert rig.branches()["stepherd/run_1"] == partial
+    report = build_report(rig.folder, rig.run_id)
+    assert not report.partial
+    assert "its commit stays" in report.notes[0]
 
 
 def test_a_passing_verify_command_is_recorded_and_its_litter_is_not_pushed(rig: Rig) -> None:
@@ -242,4 +259,4 @@ def test_the_apply_agent_runs_the_bundled_example(rig: Rig) -> None:
     rig.steps("clone", "agent", "push", "persist")
     assert rig.result("agent").facts["verify"]["status"] == "passed"
     assert rig.show("stepherd/run_1", "%s") == "Tell the tides of a whole day"
-    assert rig.result("agent").facts["totals"] == {"files": 4, "added": 39, "deleted": 2}
+    assert rig.result("agent").facts["totals"] == {"files": 4, "added": 40, "deleted": 3}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.processes import gone_soon
 
 from stepherd.agents.contract import Evidence, Launch
 from stepherd.agents.output import Transcript
@@ -55,14 +56,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     yield made
     made.transcript.close()
     made.stop.close()
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 126, 127, 139, 143])
@@ -145,7 +138,7 @@ def test_what_it_left_in_the_background_is_ended_with_it(bench: Bench) -> None:
     evidence = bench.run("sh", "-c", "sleep 300 & echo $!; sleep 300 & echo $!")
     assert evidence.ending == "exited"
     assert evidence.seconds < 10, "a grandchild that holds the pipe must not be waited for"
-    assert all(gone(int(line)) for line in evidence.last_lines)
+    assert all(gone_soon(int(line)) for line in evidence.last_lines)
 
 
 def test_a_whole_tree_that_ignores_signals_is_killed(bench: Bench) -> None:
@@ -154,7 +147,7 @@ def test_a_whole_tree_that_ignores_signals_is_killed(bench: Bench) -> None:
     tree = f"trap '' INT TERM; sh {deaf} & sh {deaf}; wait"
     evidence = bench.run("sh", "-c", tree, limits=Limits(1.0, None, 0.3, 0.3))
     assert evidence.exit_code == 137
-    assert all(gone(int(line)) for line in evidence.last_lines)
+    assert all(gone_soon(int(line)) for line in evidence.last_lines)
 
 
 def test_no_zombie_is_left(bench: Bench) -> None:
@@ -171,4 +164,4 @@ def test_an_error_of_the_supervisor_leaves_no_process(bench: Bench) -> None:
     bench.transcript.show = explode
     with pytest.raises(RuntimeError, match="disk full"):
         bench.run("sh", "-c", "echo $$; exec sleep 300")
-    assert gone(int(bench.shown[0]))
+    assert gone_soon(int(bench.shown[0]))

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.processes import gone_soon
 
 from stepherd.repositories.process import (
     Finished,
@@ -25,23 +26,6 @@ def run(script: str, folder: Path, *, seconds: float = 20, limit: int = 1 << 20)
             seconds=seconds,
             output_limit=limit,
         )
-
-
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-def gone_soon(pid: int) -> bool:
-    deadline = time.monotonic() + 5
-    while lives(pid):
-        if time.monotonic() > deadline:
-            return False
-    return True
 
 
 def test_output_and_exit_code_are_returned(tmp_path: Path) -> None:

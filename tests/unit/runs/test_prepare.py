@@ -64,6 +64,24 @@ def test_what_was_given_wins_over_front_matter_and_that_over_defaults(store: Sto
     assert (request.timeout_seconds, request.push, request.message) == (60, "none", "Do\n")
 
 
+@pytest.mark.parametrize(
+    ("head", "given", "agent", "command"),
+    [
+        ("agent: apply", {"command": "make"}, "command", "make"),
+        ("command: make", {"agent": "apply", "command": None}, "apply", None),
+        ("agent: command\ncommand: make", {"command": "true"}, "command", "true"),
+        ("command: make", {"command": None}, "command", "make"),
+    ],
+)
+def test_a_given_agent_or_command_replaces_both_of_front_matter(
+    store: Store, asked: Path, head: str, given: dict[str, Any], agent: str, command: str | None
+) -> None:
+    asked.write_text(f"---\n{head}\n---\n# Do\n")
+    prepare_run("run_1", whole(asked, **given), store)
+    request = run_folder(store, "run_1").read_request()
+    assert (request.agent, request.command) == (agent, command)
+
+
 def test_front_matter_alone_can_name_everything(store: Store, asked: Path) -> None:
     asked.write_text(f"---\nrepo: {REPO}\nagent: apply\nmessage: Say it\n---\n# Do\n")
     prepare_run("run_1", {"instructions": str(asked)}, store)

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
+
+from stepherd.engine.values import compact
 
 __all__ = ["service_failure", "with_metadata"]
 
+_KEPT_ALIVE = {"connection": "keep-alive"}
+_HEADERS: dict[str, tuple[str, dict[str, str]]] = {
+    "ecs": ("application/x-amz-json-1.1", {}),
+    "lambda": ("application/json", {"Connection": "keep-alive", "x-amzn-Remapped-Content-Length": "0"}),
+    "sns": ("text/xml", {}),
+    "sqs": ("application/x-amz-json-1.0", _KEPT_ALIVE),
+    "states": ("application/x-amz-json-1.0", _KEPT_ALIVE),
+}
+"""Each service's content type and the headers that only it sends [recorded]."""
 
-def with_metadata(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer with ``SdkHttpMetadata`` and ``SdkResponseMetadata``, keys in alphabetical order."""
+
+def with_metadata(
+    answer: dict[str, Any], service: str, *, length: int | None = None, extra: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """An answer with ``SdkHttpMetadata`` and ``SdkResponseMetadata``, keys in alphabetical order.
+
+    ``length`` is the body's in bytes where it is not the answer itself.
+    """
     request = str(uuid.uuid4())
-    headers = {"x-amzn-RequestId": request, "Content-Type": "application/json"}
+    content_type, own = _HEADERS[service]
+    headers = {
+        **own,
+        **(extra or {}),
+        "Content-Length": str(len(compact(answer).encode()) if length is None else length),
+        "Content-Type": content_type,
+        "Date": format_datetime(datetime.now(UTC), usegmt=True),
+        "x-amzn-RequestId": request,
+    }
     metadata = {
         "SdkHttpMetadata": {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},

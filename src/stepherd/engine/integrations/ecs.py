@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -13,9 +12,10 @@ from typing import Any
 
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.integrations.ecs_shapes import describe_task
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import LocalProcess
-from stepherd.engine.records import Attempt
+from stepherd.engine.records import INTERRUPTED, Attempt
 from stepherd.engine.runners import ProcessRunner, Runner
 from stepherd.engine.values import compact
 
@@ -71,23 +71,24 @@ class EcsIntegration:
         """Start the task, or find the one that this attempt started before; RunTask's answer."""
         definition = self._definition(call.parameters)
         self._check_overrides(call.parameters, definition)
-        if "task" not in call.attempt.handle:
-            call.attempt.handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
-            call.attempt.handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
-            call.save()
+        self._begin(call, definition)
         reason = self._start_all(call, definition)
         if reason:
             call.attempt.handle["failed_to_start"] = reason
             call.save()
-        described = self._describe(call, definition, "PROVISIONING", {})
-        return with_metadata({"Failures": [], "Tasks": [described]})
+        described = describe_task(definition, call.parameters, call.attempt.handle, {}, stopped=False)
+        return with_metadata({"Failures": [], "Tasks": [described]}, "ecs")
 
     async def wait(self, call: TaskCall) -> Any:
         """Wait until an essential container ended, then stop the others; the described task."""
         definition = self._definition(call.parameters)
+        self._begin(call, definition)
         reason = call.attempt.handle.get("failed_to_start") or self._start_all(call, definition)
         if reason:
-            raise self._failed(self._describe(call, definition, "STOPPED", {}, reason))
+            handle = call.attempt.handle
+            raise self._failed(
+                describe_task(definition, call.parameters, handle, {}, stopped=True, reason=reason)
+            )
         processes = self._processes(call.attempt, definition)
         waits = [asyncio.ensure_future(process.ended()) for process, c in processes if c.essential]
         try:
@@ -97,7 +98,7 @@ class EcsIntegration:
                 waiting.cancel()
         await asyncio.gather(*(process.stop(c.stop_timeout) for process, c in processes))
         codes = {c.name: await process.ended() for process, c in processes}
-        described = self._describe(call, definition, "STOPPED", codes)
+        described = describe_task(definition, call.parameters, call.attempt.handle, codes, stopped=True)
         for process, _ in processes:
             process.clean()
         if any(codes[c.name] for c in definition.containers if c.essential):
@@ -116,6 +117,14 @@ class EcsIntegration:
             process.clean()
 
     # -- starting ----------------------------------------------------------------------------------
+
+    def _begin(self, call: TaskCall, definition: TaskDefinition) -> None:
+        """Give the attempt its task; a new one if an engine stopped the old one because it left."""
+        handle = call.attempt.handle
+        if "task" not in handle or handle.pop(INTERRUPTED, False):
+            handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
+            handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
+            call.save()
 
     def _definition(self, parameters: Any) -> TaskDefinition:
         named = str(parameters.get("TaskDefinition", "")) if isinstance(parameters, dict) else ""
@@ -157,7 +166,7 @@ class EcsIntegration:
         return self._folder / str(attempt.handle["task"])
 
     def _process(self, attempt: Attempt, container: str) -> LocalProcess:
-        return LocalProcess(self._task_folder(attempt) / container, str(attempt.handle["task"]))
+        return LocalProcess(self._task_folder(attempt) / container, f"{attempt.handle['task']}.{container}")
 
     def _processes(
         self, attempt: Attempt, definition: TaskDefinition
@@ -168,57 +177,6 @@ class EcsIntegration:
 
     def _failed(self, described: dict[str, Any]) -> TaskError:
         return TaskError("States.TaskFailed", compact(described))
-
-    def _describe(
-        self,
-        call: TaskCall,
-        definition: TaskDefinition,
-        status: str,
-        codes: dict[str, int],
-        reason: str | None = None,
-    ) -> dict[str, Any]:
-        """A task in PascalCase, as DescribeTasks and the history show it [recorded]."""
-        attempt = call.attempt
-        base = definition.arn.split(":task-definition/")[0]
-        cluster = str(call.parameters.get("Cluster") or "default")
-        cluster_arn = cluster if cluster.startswith("arn:") else f"{base}:cluster/{cluster}"
-        task_arn = f"{base}:task/{cluster_arn.rsplit('/', 1)[-1]}/{attempt.handle['task']}"
-        containers = [_container(c, task_arn, status, codes.get(c.name)) for c in definition.containers]
-        task: dict[str, Any] = {"Attachments": [], "ClusterArn": cluster_arn, "Containers": containers}
-        task |= {
-            "Cpu": definition.cpu,
-            "Memory": definition.memory,
-            "CreatedAt": round(attempt.handle["created"] * 1000),
-        }
-        task |= {"DesiredStatus": "STOPPED" if status == "STOPPED" else "RUNNING", "LastStatus": status}
-        task |= {"Group": f"family:{definition.family}", "Overrides": call.parameters.get("Overrides", {})}
-        task |= {
-            "StartedBy": call.parameters.get("StartedBy", "AWS Step Functions"),
-            "Tags": [],
-            "Version": 1,
-        }
-        task |= {"TaskArn": task_arn, "TaskDefinitionArn": definition.arn}
-        task["LaunchType"] = call.parameters.get("LaunchType", "FARGATE")
-        if status == "STOPPED":
-            task["StoppedAt"] = round(time.time() * 1000)
-            task["StopCode"] = "TaskFailedToStart" if reason else "EssentialContainerExited"
-            task["StoppedReason"] = reason or "Essential container in task exited"
-        return dict(sorted(task.items()))
-
-
-def _container(container: Container, task_arn: str, status: str, code: int | None) -> dict[str, Any]:
-    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{task_arn}/{container.name}")
-    arn = re.sub(r":task/", ":container/", task_arn) + f"/{identity}"
-    described: dict[str, Any] = {
-        "ContainerArn": arn,
-        "Image": container.image,
-        "LastStatus": status,
-        "Name": container.name,
-    }
-    described |= {"NetworkInterfaces": [], "TaskArn": task_arn, "Cpu": "0", "ManagedAgents": []}
-    if code is not None:
-        described["ExitCode"] = code
-    return dict(sorted(described.items()))
 
 
 def _overrides(parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -40,7 +41,7 @@ class LambdaIntegration:
                 "Lambda.InvalidParameterValueException", "Only the invocation type RequestResponse is served"
             )
         text = await self._pool.invoke(function, compact(payload))
-        return _value(text) if direct else _envelope(_value(text))
+        return _value(text) if direct else _envelope(text)
 
     async def wait(self, call: TaskCall) -> Any:
         """Lambda has no job to wait for."""
@@ -57,10 +58,8 @@ def _value(text: str) -> Any:
         raise TaskError("Lambda.Unknown", f"The function's answer is not JSON: {error}") from error
 
 
-def _envelope(payload: Any) -> dict[str, Any]:
-    answer = with_metadata({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200})
-    headers = answer["SdkHttpMetadata"]["HttpHeaders"]
-    extra = {"X-Amz-Executed-Version": "$LATEST", "X-Amzn-Trace-Id": f"root=1-{uuid.uuid4().hex[:8]}"}
-    headers.update(extra)
-    answer["SdkHttpMetadata"]["AllHttpHeaders"].update({name: [value] for name, value in extra.items()})
-    return answer
+def _envelope(text: str) -> dict[str, Any]:
+    answer = {"ExecutedVersion": "$LATEST", "Payload": _value(text), "StatusCode": 200}
+    trace = f"root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+    extra = {"X-Amz-Executed-Version": "$LATEST", "X-Amzn-Trace-Id": trace}
+    return with_metadata(answer, "lambda", length=len(text.encode()), extra=extra)

@@ -58,13 +58,13 @@ class SnsIntegration(_Sender):
         subject = str(parameters.get("Subject", ""))
         identity = str(uuid.uuid4())
         shown = texts.get("email", texts.get("default", ""))
-        await asyncio.to_thread(open_notices(self._notices).publish, subject, shown)
+        await _locally("SNS", lambda: open_notices(self._notices).publish(subject, shown, None))
         event = _sns_event(topic, identity, subject, texts.get("lambda", texts.get("default", "")))
         for subscriber in self._topics[topic]:
             task = asyncio.ensure_future(_deliver(subscriber, event))
             self._deliveries.add(task)
             task.add_done_callback(self._deliveries.discard)
-        return with_metadata({"MessageId": identity})
+        return with_metadata({"MessageId": identity}, "sns")
 
     def _by_protocol(self, message: str, structure: Any) -> dict[str, str]:
         if structure != "json":
@@ -132,10 +132,21 @@ class SqsIntegration(_Sender):
             return await asyncio.to_thread(_by_boto3, "sqs", "send_message", parameters, "SQS")
         body = _text(parameters["MessageBody"])
         group, once = parameters.get("MessageGroupId"), parameters.get("MessageDeduplicationId")
-        queue = open_queue(self._queues[url])
-        identity = await asyncio.to_thread(queue.send, body, group=group, deduplication_id=once)
+
+        def send() -> str:
+            return open_queue(self._queues[url]).send(body, group=group, deduplication_id=once)
+
+        identity = await _locally("SQS", send)
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        return with_metadata({"MD5OfMessageBody": digest, "MessageId": identity})
+        return with_metadata({"MD5OfMessageBody": digest, "MessageId": identity}, "sqs")
+
+
+async def _locally(prefix: str, act: Callable[[], str]) -> str:
+    """Do something with a local file; what the disk refuses is the task's failure, not the engine's."""
+    try:
+        return await asyncio.to_thread(act)
+    except StepherdError as error:
+        raise TaskError(f"{prefix}.SdkClientException", str(error)) from error
 
 
 def _by_boto3(service: str, operation: str, parameters: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -160,7 +171,7 @@ def _by_boto3(service: str, operation: str, parameters: Mapping[str, Any], prefi
     except (BotoCoreError, StepherdError) as error:
         raise TaskError(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
     answer.pop("ResponseMetadata", None)
-    return with_metadata(answer)
+    return with_metadata(answer, service)
 
 
 def _region(parameters: Mapping[str, Any]) -> str | None:

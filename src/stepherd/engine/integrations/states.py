@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from stepherd.engine.integrations.answers import service_failure, with_metadata
@@ -38,7 +39,8 @@ class StatesIntegration:
             )
         if child is None:
             child = self._start(call, machine_arn, name, arn)
-        return with_metadata({"ExecutionArn": child.arn, "StartDate": _milliseconds(child.started)})
+        answer = {"ExecutionArn": child.arn, "StartDate": _milliseconds(child.started)}
+        return with_metadata(answer, "states")
 
     def _start(self, call: TaskCall, machine_arn: str, name: str, arn: str) -> Execution:
         machine = self._engine.journal.machine(machine_arn)
@@ -56,6 +58,8 @@ class StatesIntegration:
     async def wait(self, call: TaskCall) -> Any:
         """Wait for the child's end; its envelope, or ``States.TaskFailed`` with the envelope as cause."""
         child = await self._engine.ended(call.attempt.handle["child"])
+        if child.running:  # The engine leaves it, and this one with it.
+            await asyncio.get_running_loop().create_future()
         as_json = call.resource.pattern == "sync:2"
         envelope = describe(child, as_json=as_json)
         if child.status != "SUCCEEDED":
@@ -64,6 +68,8 @@ class StatesIntegration:
 
     async def stop(self, attempt: Attempt) -> None:
         """Stop a child that was waited for; one that was only started goes on."""
+        if self._engine.closing:
+            return
         child = self._engine.journal.execution(attempt.handle.get("child", ""))
         if child is not None and attempt.waits:
             self._engine.stop(child, None, None)

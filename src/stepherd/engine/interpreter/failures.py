@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from stepherd.engine.records import Event
+
 __all__ = ["StateFailed", "TaskError"]
 
 
@@ -34,6 +36,12 @@ class StateFailed(Exception):
         self.event_id = event_id
         self.at = at
         self.missed_heartbeat = missed_heartbeat
+
+    @classmethod
+    def recorded(cls, event: Event) -> StateFailed:
+        """The failure that a history event tells of."""
+        facts = event.facts
+        return cls(facts.get("error"), facts.get("cause"), event.id, at=event.timestamp)
 
     @property
     def fatal(self) -> bool:

@@ -136,13 +136,13 @@ class Visit:
         except EvaluationError as error:
             raise self.evaluation_failed(error) from error
 
-    def evaluation_failed(self, error: EvaluationError) -> StateFailed:
-        """Write EvaluationFailed; the failure to raise."""
+    def evaluation_failed(self, error: EvaluationError, frame: Frame | None = None) -> StateFailed:
+        """Write EvaluationFailed, in the state's own frame unless told another; the failure to raise."""
         cause = self.prefixed(error.cause)
         details = {"error": "States.QueryEvaluationError", "cause": cause}
         if error.location is not None:
             details["location"] = error.location
-        number = self.frame.emit("EvaluationFailed", {**details, "state": self.state.name})
+        number = (frame or self.frame).emit("EvaluationFailed", {**details, "state": self.state.name})
         return StateFailed("States.QueryEvaluationError", cause, number, at=self.run.clock.time())
 
     def prefixed(self, words: str) -> str:
@@ -153,6 +153,17 @@ class Visit:
     def runtime_failure(self, words: str) -> StateFailed:
         """A States.Runtime failure, which ends the execution."""
         return StateFailed("States.Runtime", self.prefixed(words), self.frame.head)
+
+    def output_too_large(self, event_id: int, at: float) -> StateFailed:
+        """The failure of a state whose output is over the limit; no event of its own says so."""
+        return StateFailed("States.DataLimitExceeded", too_large(self.state.name), event_id, at=at)
+
+    def failed_before(self) -> StateFailed | None:
+        """The evaluation failure of a Pass, Wait, Choice or Fail that an engine before this one wrote."""
+        for event in self.prior:
+            if event.type == "EvaluationFailed" and event.id > self.redriven_at:
+                return StateFailed.recorded(event)
+        return None
 
     def finish(self, default: Document, *, result: Any = None, with_result: bool = False) -> Transition:
         """Evaluate the state's own Assign and Output, write the Exited event, go on."""
@@ -178,7 +189,7 @@ class Visit:
     def leave(self, document: Document, assigned: dict[str, Any], target: str | None) -> Transition:
         """Write the Exited event and let the assignments take effect."""
         if document.too_large:
-            raise StateFailed("States.DataLimitExceeded", too_large(self.state.name), self.frame.head)
+            raise self.output_too_large(self.frame.head, self.run.clock.time())
         self.frame.emit(f"{self.state.type}StateExited", exited(self.state.name, document, assigned))
         for name, value in assigned.items():
             self.frame.variables[name] = bind(value)

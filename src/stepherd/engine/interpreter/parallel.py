@@ -8,12 +8,12 @@ from typing import Any
 
 from stepherd.engine.definition import MapState, ParallelState
 from stepherd.engine.expressions import EvaluationError
-from stepherd.engine.history import RETRIED
+from stepherd.engine.history import ITEMS, RETRIED
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit
 from stepherd.engine.interpreter.retry import guarded
-from stepherd.engine.records import Event
-from stepherd.engine.templates import Template
+from stepherd.engine.records import Event, with_next
+from stepherd.engine.templates import Literal, Template
 from stepherd.engine.values import Document
 
 __all__ = ["run_map", "run_parallel"]
@@ -42,13 +42,21 @@ async def run_map(visit: Visit, state: MapState) -> Transition:
 
 
 def _earlier(visit: Visit, kind: str) -> list[StateFailed]:
-    """Failures that an engine before this one retried: the new Started event remembers each."""
-    failures = []
-    for event in _since_redrive(visit, f"{kind}StateStarted"):
+    """Failures of this state that an engine before this one saw, as far as the state's own events tell.
+
+    A failed child tells of itself when it is restored; the Started event after it remembers it.
+    """
+    failures: dict[int, StateFailed] = {}
+    prior = [event for event in visit.prior if event.id > visit.redriven_at]
+    for event, following in with_next(prior):
+        if event.type == "EvaluationFailed":
+            failures[event.id] = StateFailed.recorded(event)
+        elif event.type == f"{kind}StateSucceeded" and getattr(following, "type", "") != "EvaluationFailed":
+            failures[event.previous] = visit.output_too_large(event.previous, event.timestamp)
         was = event.facts.get(RETRIED)
         if was:
-            failures.append(StateFailed(was["error"], was["cause"], was["event"], at=event.timestamp))
-    return failures
+            failures[was["event"]] = StateFailed(was["error"], was["cause"], was["event"])
+    return [failures[number] for number in sorted(failures)]
 
 
 def _give_up(visit: Visit, kind: str) -> Callable[[StateFailed], None]:
@@ -66,6 +74,12 @@ def _since_redrive(visit: Visit, kind: str) -> list[Event]:
     return [event for event in visit.prior if event.type == kind and event.id > visit.redriven_at]
 
 
+async def _for_ever() -> Document:
+    """The rest of a child that was aborted: its group only waits for the one that failed."""
+    never: asyncio.Future[Document] = asyncio.get_running_loop().create_future()
+    return await never
+
+
 class _Group:
     """What Parallel and Map share: children, the first failure, the aborted siblings."""
 
@@ -77,23 +91,29 @@ class _Group:
         self._running: dict[asyncio.Task[Document], tuple[int, Frame]] = {}
         self._outputs: dict[int, Document] = {}
 
+    def _take_opened(self) -> Event | None:
+        """The Started event of an attempt that an engine before this one left open."""
+        prior, self._visit.prior = self._visit.prior, []
+        opened = [event for event in prior if event.type == f"{self.kind}StateStarted"]
+        ends = ("EvaluationFailed", f"{self.kind}StateSucceeded")
+        if not opened or any(e.type in ends and e.id > opened[-1].id for e in prior):
+            return None
+        self._frame.head = opened[-1].id
+        return opened[-1]
+
     def _started(self, details: dict[str, Any] | None) -> int:
-        """The Started event of this attempt: the one that a dead engine left open, else a new one."""
-        kind = f"{self.kind}StateStarted"
-        opened = [event for event in self._visit.prior if event.type == kind]
-        self._visit.prior = []
-        if opened:
-            self._frame.head = opened[-1].id
-            return opened[-1].id
+        """Write the Started event of a new attempt; it remembers the failure that it follows."""
         failed = self._visit.failed
         if failed is not None:
             self._frame.head = failed.event_id
             was = {"error": failed.error, "cause": failed.cause, "event": failed.event_id}
             details = {**(details or {}), RETRIED: was}
-        return self._frame.emit(kind, details)
+        return self._frame.emit(f"{self.kind}StateStarted", details)
 
     def _spawn(self, index: int, child: Frame, document: Document) -> None:
-        task = asyncio.ensure_future(self._run_child(index, child, document))
+        stopped = self._visit.run.was_stopped(child.path, self._visit.redriven_at)
+        work = _for_ever() if stopped else self._run_child(index, child, document)
+        task = asyncio.ensure_future(work)
         self._running[task] = (index, child)
 
     async def _run_child(self, index: int, child: Frame, document: Document) -> Document:  # noqa: ARG002
@@ -118,11 +138,15 @@ class _Group:
         failure, task = min(failures, key=lambda pair: pair[0].event_id)  # type: ignore[union-attr]
         assert isinstance(failure, StateFailed)
         first = self._running.pop(task)
-        if not failure.fatal and not self._visit.run.was_aborted(first[1].path, self._visit.redriven_at):
-            others = [where for task, where in self._running.items() if not task.done()]
+        others = [where for task, where in self._running.items() if not task.done() or task.exception()]
+        if not failure.fatal and not self._written_before([first, *others]):
             self._write_aborts(failure, first, sorted(others, key=lambda item: item[0]))
         await self._cancel()
         raise failure
+
+    def _written_before(self, children: list[tuple[int, Frame]]) -> bool:
+        """Whether an engine before this one wrote the aborts that follow this failure."""
+        return any(self._visit.run.was_aborted(c.path, self._visit.redriven_at) for _, c in children)
 
     async def _cancel(self) -> None:
         tasks = list(self._running)
@@ -172,7 +196,8 @@ class _Branches(_Group):
     async def _run(self) -> Transition:
         arguments = self._state.arguments
         document = self._visit.document if arguments is None else Document(self._visit.evaluate(arguments))
-        started = self._started(None)
+        opened = self._take_opened()
+        started = opened.id if opened else self._started(None)
         last = started
         for index, branch in enumerate(self._state.branches):
             self._spawn(index, self._frame.inner(started, index, branch, started), document)
@@ -194,19 +219,23 @@ class _Iterations(_Group):
         return await self._cleanly(self._run())
 
     async def _run(self) -> Transition:
-        items = self._items()
-        limit = self._count(self._state.max_concurrency) or INLINE_LIMIT
-        self._check_tolerance()
-        started = self._started({"length": len(items)})
-        waiting = list(enumerate(items))[::-1]
-        head = started
+        opened = self._take_opened()
+        limit = min(self._count(self._state.max_concurrency) or INLINE_LIMIT, INLINE_LIMIT)
+        items: list[Any] = opened.facts[ITEMS] if opened and ITEMS in opened.facts else self._items()
+        outside = self._frame.head
+        started = opened.id if opened else self._started(self._facts(items))
+        self._check_tolerance(outside)
+        waiting, free = list(enumerate(items))[::-1], [started] * limit
         while waiting or self._running:
-            while waiting and len(self._running) < min(limit, INLINE_LIMIT):
+            while waiting and free:
                 index, item = waiting.pop()
-                self._start(started, index, item, head)
-            for _, child in await self._collect():
-                head = child.head
+                self._start(started, index, item, free.pop(0))
+            free += [child.head for _, child in await self._collect()]
         return self._succeed(max([started, *self._ends.values()]), len(items))
+
+    def _facts(self, items: list[Any]) -> dict[str, Any]:
+        kept = {} if self._state.items is None or isinstance(self._state.items, Literal) else {ITEMS: items}
+        return {"length": len(items), **kept}
 
     def _items(self) -> list[Any]:
         template = self._state.items
@@ -229,14 +258,19 @@ class _Iterations(_Group):
             raise self._visit.evaluation_failed(template.wrong_type("non-negative integer", value))
         return value
 
-    def _check_tolerance(self) -> None:
-        """Accepted on an inline Map, where one failed item still fails the state [recorded]."""
+    def _check_tolerance(self, outside: int) -> None:
+        """Accepted on an inline Map, where one failed item still fails the state [recorded].
+
+        Looked at after the Started event [recorded], yet a failure points at what came before it.
+        """
+        started, self._frame.head = self._frame.head, outside
         self._count(self._state.tolerated_count)
         template = self._state.tolerated_percentage
         if template is not None:
             value = self._visit.evaluate(template)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
                 raise self._visit.evaluation_failed(template.wrong_type("percentage from 0 to 100", value))
+        self._frame.head = started
 
     def _start(self, started: int, index: int, item: Any, head: int) -> None:
         child = self._frame.inner(started, index, self._state.processor, head)
@@ -246,7 +280,9 @@ class _Iterations(_Group):
     async def _run_child(self, index: int, child: Frame, document: Document) -> Document:
         events = self._visit.run.prior_events(child.path)
         ended = next((event.id for event in events if event.type == "MapIterationSucceeded"), None)
-        if not events:
+        if events:
+            child.head = events[0].id
+        else:
             child.emit("MapIterationStarted", self._which(index))
         output = await self._visit.run.run_frame(child, self._input(child, document), self._visit.redriven_at)
         self._ends[index] = ended or child.emit("MapIterationSucceeded", self._which(index), advance=False)
@@ -256,11 +292,13 @@ class _Iterations(_Group):
         selector = self._state.item_selector
         if selector is None or self._visit.run.prior_states(child.path):
             return document
-        head, self._frame.head = self._frame.head, child.head
+        for event in self._visit.run.prior_events(child.path):
+            if event.type == "EvaluationFailed" and event.id > self._visit.redriven_at:
+                raise StateFailed.recorded(event)
         try:
-            return Document(self._visit.evaluate(selector, self._visit.bindings(item=child.item)))
-        finally:
-            self._frame.head = head
+            return Document(selector.evaluate(self._visit.bindings(item=child.item)))
+        except EvaluationError as error:
+            raise self._visit.evaluation_failed(error, child) from error
 
     def _which(self, index: int) -> dict[str, Any]:
         return {"name": self._state.name, "index": index}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepherd.engine.interpreter.frame import Frame, Visit, assigned_in
-from stepherd.engine.records import Event
+from stepherd.engine.records import Attempt, Event
 from stepherd.engine.values import Document
 
-__all__ = ["Position", "restore"]
+__all__ = ["Position", "aborted_attempts", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +64,19 @@ def _visit(frame: Frame, entered: Event, inside: list[Event], redriven_at: int) 
     visit.redriven_at = redriven_at
     frame.visit = visit
     return visit
+
+
+def aborted_attempts(events: list[Event], opened: list[Attempt]) -> list[Attempt]:
+    """Those attempts whose branch or item, or one around it, was aborted after they had begun."""
+    frames = {event.id: event.frame for event in events}
+    last_abort: dict[str, int] = {}
+    for event in events:
+        if event.type.endswith("Aborted") and event.frame:
+            last_abort[event.frame] = event.id
+
+    def aborted(attempt: Attempt) -> bool:
+        parts = frames.get(attempt.event_id, "").split("/")
+        around = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+        return any(last_abort.get(path, 0) > attempt.event_id for path in around)
+
+    return [attempt for attempt in opened if aborted(attempt)]

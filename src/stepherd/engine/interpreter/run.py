@@ -13,6 +13,7 @@ from stepherd.engine.clock import Clock
 from stepherd.engine.definition import (
     ChoiceState,
     FailState,
+    GuardedState,
     MapState,
     ParallelState,
     Resource,
@@ -20,7 +21,7 @@ from stepherd.engine.definition import (
     TaskState,
     WaitState,
 )
-from stepherd.engine.history import HistoryFull, Recorder, failure_details, output_details
+from stepherd.engine.history import HistoryFull, Recorder, failure_details, input_details, output_details
 from stepherd.engine.integrations.contract import Integration
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit, iso_time
@@ -82,13 +83,21 @@ class ExecutionRun:
             "StateMachine": {"Id": e.machine_arn, "Name": e.machine_arn.rsplit(":", 1)[-1]},
         }
 
+    def begin(self) -> None:
+        """Write the first event."""
+        e = self.execution
+        self.recorder.emit("ExecutionStarted", {**input_details(e.input), "roleArn": e.role_arn}, 0, "")
+
     def take_over(self, events: list[Event]) -> None:
         """Go on from the events that an engine before this one committed."""
+        if not events:
+            self.begin()  # It died between the execution's row and its first event.
+            return
         frames: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             frames[event.frame].append(event)
         self._prior = dict(frames)
-        self.recorder.last = events[-1].id if events else 0
+        self.recorder.last = events[-1].id
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -149,6 +158,7 @@ class ExecutionRun:
         e.status, e.output, e.stopped = status, output, round(self.clock.time(), 3)
         e.error, e.cause = (None, None) if status == "TIMED_OUT" else (error, cause)
         self.journal.save_execution(e)
+        self.recorder.sealed = True
 
     # -- frames ------------------------------------------------------------------------------------
 
@@ -158,6 +168,9 @@ class ExecutionRun:
         if position.output is not None:
             return position.output
         visit = position.visit or frame.enter(frame.body.start_at, document)
+        before = None if isinstance(visit.state, GuardedState) else visit.failed_before()
+        if before is not None:
+            raise before
         steps = 0
         while True:
             outcome = self._handle(visit)
@@ -204,6 +217,13 @@ class ExecutionRun:
         """Whether the end of a failed or aborted child was written already."""
         ends = ("Aborted", "IterationFailed")
         return any(e.type.endswith(ends) and e.id > redriven_at for e in self.prior_events(path))
+
+    def was_stopped(self, path: str, redriven_at: int) -> bool:
+        """Whether a child was aborted because another one failed, and not by a failure of its own."""
+        events = self.prior_events(path)
+        own = {event.id for event in events}
+        aborts = (e for e in events if e.type.endswith("Aborted") and e.id > redriven_at)
+        return any(event.previous not in own for event in aborts)
 
     # -- what states need --------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ def run_fail(visit: Visit, state: FailState) -> Transition:
     """Fail: always raises StateFailed."""
     error = None if state.error is None else _string(visit, state.error)
     cause = None if state.cause is None else _string(visit, state.cause)
-    raise StateFailed(error, cause, visit.entered, at=visit.run.clock.time())
+    raise StateFailed(error, cause, visit.entered, at=visit.at)
 
 
 def _string(visit: Visit, template: Template) -> str:

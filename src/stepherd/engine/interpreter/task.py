@@ -14,11 +14,14 @@ from stepherd.engine.integrations.contract import Integration, TaskCall
 from stepherd.engine.interpreter.failures import StateFailed, TaskError
 from stepherd.engine.interpreter.frame import Transition, Visit, too_large
 from stepherd.engine.interpreter.retry import guarded
-from stepherd.engine.records import Attempt, Event
-from stepherd.engine.templates import Literal, Template
-from stepherd.engine.values import Document, compact
+from stepherd.engine.records import Attempt, Event, with_next
+from stepherd.engine.templates import Computed, Literal, Template
+from stepherd.engine.values import Document, compact, parse
 
 __all__ = ["run_task"]
+
+_GRAIN = 0.001
+"""Seconds that a timer may fire early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,22 @@ async def run_task(visit: Visit, state: TaskState) -> Transition:
     return await guarded(visit, state, attempt, failures)
 
 
+_ENDS = frozenset(
+    {"TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut", "EvaluationFailed"}
+)
+_GOOD_ENDS = frozenset({"TaskSucceeded", "LambdaFunctionSucceeded"})
+
+
 def _failures(visit: Visit, prior: list[Event]) -> list[StateFailed]:
+    """The failures that the committed events of this visit tell of."""
     failures = []
-    for event in prior:
-        if event.type in (
-            "TaskFailed",
-            "TaskTimedOut",
-            "LambdaFunctionFailed",
-            "LambdaFunctionTimedOut",
-            "EvaluationFailed",
-        ):
-            facts = event.facts
-            failure = StateFailed(facts.get("error"), facts.get("cause"), event.id, at=event.timestamp)
+    for event, following in with_next(prior):
+        if event.type in _ENDS:
+            failure = StateFailed.recorded(event)
             failure.missed_heartbeat = event.type == "TaskTimedOut" and _missed(visit, prior, event)
             failures.append(failure)
+        elif event.type in _GOOD_ENDS and getattr(following, "type", "") not in _ENDS:
+            failures.append(visit.output_too_large(event.id, event.timestamp))
     return failures
 
 
@@ -91,7 +96,7 @@ class _Attempt:
         else:
             attempt = self._taken_over(scheduled)
             self._visit.token = attempt.token if waits else None
-            limits, parameters = self._limits(), self._parameters()
+            limits, parameters = self._limits_of(scheduled), self._parameters_of(scheduled)
         call = TaskCall(
             self._run.execution.arn,
             self._state.name,
@@ -100,14 +105,31 @@ class _Attempt:
             attempt,
             lambda: self._save(attempt),
         )
-        began = scheduled.timestamp if scheduled else self._run.clock.time()
+        clock = self._run.clock
+        # Deadlines are measured on the monotonic clock: a jump of the wall clock must not end a task.
+        began = clock.monotonic() - (max(0.0, clock.time() - scheduled.timestamp) if scheduled else 0.0)
+        attempt.beat = clock.monotonic() - max(0.0, clock.time() - (attempt.heartbeat or clock.time()))
         return self._succeed(attempt, await self._outcome(call, limits, began))
 
     # -- beginning ---------------------------------------------------------------------------------
 
     def _parameters(self) -> Any:
         template = self._state.arguments
-        return self._visit.document.value if template is None else self._visit.evaluate(template)
+        value = self._visit.document.value if template is None else self._visit.evaluate(template)
+        if not self._is_function and not isinstance(value, dict):
+            if isinstance(template, Computed):
+                raise self._visit.evaluation_failed(template.wrong_type("object", value))
+            words = f"The parameters of a service call must be an object but were: {compact(value)}"
+            raise self._visit.runtime_failure(words)
+        return value
+
+    def _parameters_of(self, scheduled: Event) -> Any:
+        """What an engine before this one sent: an expression need not give the same twice."""
+        return parse(scheduled.facts["input" if self._is_function else "parameters"])
+
+    def _limits_of(self, scheduled: Event) -> Limits:
+        facts = scheduled.facts
+        return Limits(facts.get("timeoutInSeconds"), facts.get("heartbeatInSeconds"))
 
     def _limits(self) -> Limits:
         return Limits(self._seconds(self._state.timeout), self._seconds(self._state.heartbeat))
@@ -186,12 +208,12 @@ class _Attempt:
         async with _owned(work) as task:
             while True:
                 due = self._due(call.attempt, limits, began)
-                timer = self._run.clock.timer(due - self._run.clock.time())
+                timer = self._run.clock.timer(due - self._run.clock.monotonic())
                 await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
                 timer.cancel()
                 if task.done():
                     return task.result()
-                if self._due(call.attempt, limits, began) <= self._run.clock.time():
+                if self._due(call.attempt, limits, began) <= self._run.clock.monotonic() + _GRAIN:
                     break
         self._run.stop_later(integration, call.attempt)
         raise self._timed_out(call.attempt, limits, began)
@@ -199,7 +221,7 @@ class _Attempt:
     def _due(self, attempt: Attempt, limits: Limits, began: float) -> float:
         ends = [began + limits.timeout] if limits.timeout is not None else []
         if limits.heartbeat is not None:
-            ends.append(max(began, attempt.heartbeat or began) + limits.heartbeat)
+            ends.append(max(began, attempt.beat) + limits.heartbeat)
         return min(ends)
 
     async def _work(self, call: TaskCall, integration: Integration) -> Any:
@@ -220,7 +242,9 @@ class _Attempt:
         self, call: TaskCall, integration: Integration, callback: asyncio.Future[Any]
     ) -> Any:
         """A job ends by itself, or by SendTaskSuccess with its token [recorded]."""
-        with self._run.clock.held():
+        # A nested execution lives by the same clock: holding it would hold the child too.
+        held = contextlib.nullcontext() if self._service == "states" else self._run.clock.held()
+        with held:
             async with _owned(integration.wait(call)) as job:
                 await asyncio.wait({job, callback}, return_when=asyncio.FIRST_COMPLETED)
                 if job.done():
@@ -246,11 +270,11 @@ class _Attempt:
         return StateFailed(error, cause, number, at=self._run.clock.time())
 
     def _timed_out(self, attempt: Attempt, limits: Limits, began: float) -> StateFailed:
-        now = self._run.clock.time()
-        missed = limits.timeout is None or began + limits.timeout > now
+        missed = limits.timeout is None or began + limits.timeout > self._run.clock.monotonic() + _GRAIN
         attempt.handle["missed_heartbeat"] = missed
         self._close(attempt)
         number = self._visit.frame.emit(self._kind("TimedOut"), {**self._pair(), "error": "States.Timeout"})
+        now = self._run.clock.time()
         return StateFailed("States.Timeout", None, number, at=now, missed_heartbeat=missed)
 
     def _close(self, attempt: Attempt) -> None:

@@ -1,0 +1,27 @@
+"""Runs all benchmarks, prints a table and writes latest.json; exits with 1 when an aim is missed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from memory import flat_memory
+from report import show, write
+
+
+def main() -> int:
+    """Run the benchmarks; memory goes first, as its measure is the peak of the process."""
+    results = [flat_memory()]
+
+    from decoding import decoding_speed
+    from importing import import_time
+    from latency import first_event
+
+    results += [decoding_speed(1024), decoding_speed(64 * 1024), first_event(), import_time()]
+    print(show(results))
+    write(results, Path(__file__).parent / "latest.json")
+    return 0 if all(result.met for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Typed client for the Amazon Q Developer streaming API, async and blocking.
+
+async with QStreamingClient(token_provider=from_cli_database()) as client:
+    answer = await collect(client.generate_assistant_response("What is S3?"))
+"""
+
+from __future__ import annotations
+
+from . import models
+from ._answer import Answer, AnswerAssembler, collect, collect_sync
+from ._client import EventStream, QStreamingClient
+from ._client_sync import EventStreamSync, QStreamingClientSync
+from ._conversation import Conversation
+from ._endpoints import ENDPOINTS
+from ._eventstream import EventStreamDecoder, Message, encode_message
+from ._exceptions import (
+    AccessDeniedError,
+    ConfigurationError,
+    ConflictError,
+    ContextTooLongError,
+    ConversationError,
+    DryRunError,
+    EventStreamError,
+    ExpiredTokenError,
+    InternalServiceError,
+    InvalidRequestError,
+    ModelUnavailableError,
+    MonthlyLimitError,
+    ProtocolError,
+    QError,
+    QuotaExceededError,
+    RequestTimeoutError,
+    ResourceNotFoundError,
+    ServiceError,
+    StepherdUnavailableError,
+    StreamBrokenError,
+    ThrottledError,
+    TokenError,
+    TransportError,
+    TruncatedToolUseError,
+)
+from ._headers import HeaderValue, Int8, Int16, Int32, Timestamp
+from ._history import check_state
+from ._login import CliDatabaseTokenProvider, default_database, from_cli_database, from_stepherd
+from ._requests import question
+from ._retry import RetryPolicy
+from ._settings import ClientOptions, WireForm
+from ._tokens import AccessToken, AsyncTokenProvider, StaticTokenProvider, TokenKind, TokenProvider
+from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
+from ._version import __version__
+from .models import EVENT_TYPES, Event, UnknownEvent
+
+__all__ = [
+    "AccessDeniedError",
+    "AccessToken",
+    "Answer",
+    "AnswerAssembler",
+    "AsyncTokenProvider",
+    "CliDatabaseTokenProvider",
+    "ClientOptions",
+    "ConfigurationError",
+    "ConflictError",
+    "ContextTooLongError",
+    "Conversation",
+    "ConversationError",
+    "DryRunError",
+    "ENDPOINTS",
+    "EVENT_TYPES",
+    "Event",
+    "EventStream",
+    "EventStreamDecoder",
+    "EventStreamError",
+    "EventStreamSync",
+    "ExpiredTokenError",
+    "HeaderValue",
+    "Int16",
+    "Int32",
+    "Int8",
+    "InternalServiceError",
+    "InvalidRequestError",
+    "Message",
+    "ModelUnavailableError",
+    "MonthlyLimitError",
+    "ProtocolError",
+    "QError",
+    "QStreamingClient",
+    "QStreamingClientSync",
+    "QuotaExceededError",
+    "RequestTimeoutError",
+    "ResourceNotFoundError",
+    "RetryPolicy",
+    "ServiceError",
+    "StaticTokenProvider",
+    "StepherdUnavailableError",
+    "StreamBrokenError",
+    "ThrottledError",
+    "Timestamp",
+    "TokenError",
+    "TokenKind",
+    "TokenProvider",
+    "ToolCall",
+    "ToolProblem",
+    "ToolUseAssembler",
+    "TransportError",
+    "TruncatedToolUseError",
+    "UnknownEvent",
+    "WireForm",
+    "__version__",
+    "check_state",
+    "collect",
+    "collect_sync",
+    "default_database",
+    "encode_message",
+    "from_cli_database",
+    "from_stepherd",
+    "models",
+    "question",
+]

@@ -1,0 +1,173 @@
+"""The blocking client: the async one with another transport."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+
+from . import _operations as operations
+from . import _requests as requests
+from ._exchange import StreamFacts, call_exchange, stream_exchange
+from ._retry import Pace
+from ._settings import ClientOptions, Settings
+from ._transport import Pump
+from ._transport_sync import SyncTransport
+from .models import ConversationState, Event, Origin, Shape
+
+if TYPE_CHECKING:
+    from ._account_calls import Call
+    from .models import (
+        GetUsageLimitsResponse,
+        ListAvailableModelsResponse,
+        ListAvailableProfilesResponse,
+        ModelProvider,
+        ResourceType,
+    )
+
+__all__ = ["EventStreamSync", "QStreamingClientSync"]
+
+_S = TypeVar("_S", bound=Shape)
+
+
+class EventStreamSync(Generator[Event, None, None]):
+    """The events of an answer as they come: a generator that is also a context manager.
+
+    Nothing is sent before the first event is asked for. Leave it with ``with`` or ``close()`` when you stop
+    before the end: that closes the connection.
+    """
+
+    def __init__(self, events: Generator[Event, None, None], facts: StreamFacts) -> None:
+        self._events = events
+        self._facts = facts
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the service gave the request; None before the first event."""
+        return self._facts.request_id
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The id of the conversation, as soon as the service said it."""
+        return self._facts.conversation_id
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def send(self, value: None) -> Event:
+        """Return the next event."""
+        return self._events.send(value)
+
+    def throw(self, *error: Any) -> Event:
+        """Raise an error where the stream stands; the connection is closed."""
+        return self._events.throw(*error)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class QStreamingClientSync:
+    """The blocking client of the Amazon Q streaming API; takes the keyword arguments of ClientOptions.
+
+    Use it as a context manager, or call ``close``. One client may be used by many threads; it keeps
+    connections open between calls. Every call raises a QError, see docs/errors.md.
+    """
+
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        self._settings = Settings.from_options(options)
+        self._pace = Pace(self._settings.retry)
+        self._transport = SyncTransport(self._settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections; streams that are still read raise StreamBrokenError."""
+        self._transport.close()
+
+    def generate_assistant_response(
+        self, conversation: ConversationState | str, *, agent_mode: str | None = None
+    ) -> EventStreamSync:
+        """Ask for an answer with GenerateAssistantResponse; return its events.
+
+        ``conversation`` is a whole state, or the text of a single question.
+        """
+        request = requests.generate_request(conversation, agent_mode=agent_mode)
+        return self._stream(operations.GENERATE_ASSISTANT_RESPONSE, request)
+
+    def send_message(
+        self,
+        conversation: ConversationState | str,
+        *,
+        dry_run: bool | None = None,
+        source: Origin | str | None = None,
+    ) -> EventStreamSync:
+        """Ask for an answer with SendMessage; return its events. A dry run asks no model."""
+        request = requests.message_request(conversation, dry_run=dry_run, source=source)
+        return self._stream(operations.SEND_MESSAGE, request)
+
+    def list_available_models(
+        self,
+        *,
+        origin: Origin | str = Origin.CLI,
+        model_provider: ModelProvider | str | None = None,
+        max_results: int | None = None,
+        next_token: str | None = None,
+    ) -> ListAvailableModelsResponse:
+        """Return a page of the models that can be asked, and the default one."""
+        from ._account_calls import models_call
+
+        call = models_call(
+            origin=origin, model_provider=model_provider, max_results=max_results, next_token=next_token
+        )
+        return self._call(call)
+
+    def list_available_profiles(
+        self, *, max_results: int | None = None, next_token: str | None = None
+    ) -> ListAvailableProfilesResponse:
+        """Return a page of the profiles of the user."""
+        from ._account_calls import profiles_call
+
+        call = profiles_call(max_results=max_results, next_token=next_token)
+        return self._call(call)
+
+    def get_usage_limits(
+        self,
+        *,
+        origin: Origin | str | None = None,
+        resource_type: ResourceType | str | None = None,
+        is_email_required: bool | None = None,
+    ) -> GetUsageLimitsResponse:
+        """Return the allowances of the subscription and what is used of them."""
+        from ._account_calls import usage_call
+
+        call = usage_call(origin=origin, resource_type=resource_type, is_email_required=is_email_required)
+        return self._call(call)
+
+    def _stream(self, operation: operations.Operation, request: Shape) -> EventStreamSync:
+        facts = StreamFacts()
+        exchange = stream_exchange(operation, request, self._settings, self._pace, facts)
+        return EventStreamSync(self._transport.events(Pump(exchange)), facts)
+
+    def _call(self, call: Call[_S]) -> _S:
+        return self._transport.call(
+            call_exchange(call.operation, call.request, call.answer, self._settings, self._pace)
+        )

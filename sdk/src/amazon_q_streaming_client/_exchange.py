@@ -1,0 +1,317 @@
+"""One call of the service, from the token to the last event, without any input or output of its own.
+
+An exchange is a generator of steps. Whoever drives it carries out each step and sends the result in, or
+throws the error in. The async and the sync client differ in nothing but that driver.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, TypeVar
+
+from pydantic import ValidationError
+
+from ._eventstream import EventStreamDecoder, Message
+from ._exceptions import (
+    EventStreamError,
+    ExpiredTokenError,
+    ProtocolError,
+    QError,
+    StreamBrokenError,
+    TransportError,
+)
+from ._failures import failure_from_body, printable, to_error
+from ._messages import INITIAL_RESPONSE, prepare, read_event, read_failure
+from ._operations import EVENT_STREAM, Operation, WireRequest, build_request, with_profile
+from ._retry import Pace
+from ._settings import Settings
+from ._tokens import AccessToken, StaticTokenProvider
+from .models import Event, MessageMetadataEvent, Shape
+
+__all__ = [
+    "Close",
+    "Deliver",
+    "GetToken",
+    "Receive",
+    "ResponseHead",
+    "Send",
+    "Step",
+    "StreamFacts",
+    "Wait",
+    "call_exchange",
+    "stream_exchange",
+]
+
+_MAX_ERROR_BODY: Final = 64 * 1024
+_MAX_JSON_BODY: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class GetToken:
+    """Get a token. ``refused`` is the one that the service did not accept. Result: AccessToken."""
+
+    refused: AccessToken | None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request and read the head of the response. Result: ResponseHead."""
+
+    request: WireRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Read what has come of the body, decompressed. Result: bytes, or None at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the response, read or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait for some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Hand an event to the caller."""
+
+    event: Event
+
+
+Step: TypeAlias = GetToken | Send | Receive | Close | Wait | Deliver
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """Status and headers (names in lower case) of a response."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the service gave the request."""
+        return self.headers.get("x-amzn-requestid")
+
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(slots=True)
+class StreamFacts:
+    """What is known of a stream beside its events; filled in as it goes."""
+
+    request_id: str | None = None
+    conversation_id: str | None = None
+    delivered: int = 0
+
+
+_T = TypeVar("_T")
+_S = TypeVar("_S", bound=Shape)
+Steps: TypeAlias = Generator[Step, Any, _T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call with all of its tries."""
+
+    operation: Operation
+    request: Shape
+    settings: Settings
+    pace: Pace
+    facts: StreamFacts
+    invocation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def run(self, read: Callable[[ResponseHead], Steps[_T]]) -> Steps[_T]:
+        """Send and ``read`` until it succeeds, an event was delivered, or trying again cannot help."""
+        if entry_delay := self.pace.entry_delay():
+            yield Wait(entry_delay)
+        token: AccessToken = yield GetToken(None)
+        refreshed = False
+        attempt = 1
+        while True:
+            try:
+                head = yield from self._send(token, attempt)
+                return (yield from read(head))
+            except QError as error:
+                yield Close()
+                if self.facts.delivered:
+                    raise self._broken(error) from error
+                if isinstance(error, ExpiredTokenError) and not refreshed:
+                    token, refreshed = (yield from self._another_token(token, error)), True
+                    continue
+                delay = self.pace.retry_delay(attempt, error)
+                if delay is None:
+                    raise
+                attempt += 1
+                yield Wait(delay)
+
+    def _send(self, token: AccessToken, attempt: int) -> Steps[ResponseHead]:
+        request = build_request(
+            self.operation,
+            self.request,
+            self.settings,
+            token,
+            invocation_id=self.invocation_id,
+            attempt=attempt,
+        )
+        head: ResponseHead = yield Send(request)
+        self.facts.request_id = head.request_id
+        if head.status != 200:
+            yield from _raise_for_status(head)
+        return head
+
+    def _another_token(self, refused: AccessToken, error: ExpiredTokenError) -> Steps[AccessToken]:
+        if isinstance(self.settings.provider, StaticTokenProvider):
+            raise error
+        token: AccessToken = yield GetToken(refused)
+        if token.value == refused.value:
+            raise error
+        return token
+
+    def _broken(self, error: QError) -> QError:
+        """An error after the first event: a lost connection means that the answer is not complete."""
+        if not isinstance(error, TransportError):
+            return error
+        return StreamBrokenError(
+            f"the stream broke after {self.facts.delivered} events: {error.message}",
+            request_id=self.facts.request_id,
+        )
+
+    def read_events(self, head: ResponseHead) -> Steps[None]:
+        """Deliver the events of an open response."""
+        self.facts.conversation_id = head.headers.get("x-amzn-codewhisperer-conversation-id")
+        if head.content_type != EVENT_STREAM:
+            yield from _raise_for_content(head)
+        decoder = EventStreamDecoder()
+        while (chunk := (yield Receive())) is not None:
+            for message in decoder.feed(chunk):
+                event = self._event(message)
+                if event is not None:
+                    self._count()
+                    yield Deliver(event)
+        yield Close()
+        self._check_end(decoder)
+
+    def _event(self, message: Message) -> Event | None:
+        failure = read_failure(message, self.facts.request_id)
+        if failure is not None:
+            raise failure
+        if message.headers.get(":event-type") == INITIAL_RESPONSE:
+            self._note_conversation(MessageMetadataEvent.from_wire(message.payload or b"{}"))
+            return None
+        event = read_event(message)
+        if isinstance(event, MessageMetadataEvent):
+            self._note_conversation(event)
+        return event
+
+    def _note_conversation(self, event: MessageMetadataEvent) -> None:
+        self.facts.conversation_id = event.conversation_id or self.facts.conversation_id
+
+    def _count(self) -> None:
+        self.facts.delivered += 1
+        if self.facts.delivered == 1:
+            self.pace.succeeded()
+
+    def _check_end(self, decoder: EventStreamDecoder) -> None:
+        try:
+            decoder.finish()
+        except EventStreamError as error:
+            raise TransportError(error.message, request_id=self.facts.request_id) from None
+        if not self.facts.delivered:
+            raise TransportError("the stream ended without an event", request_id=self.facts.request_id)
+
+
+def stream_exchange(
+    operation: Operation, request: Shape, settings: Settings, pace: Pace, facts: StreamFacts
+) -> Steps[None]:
+    """Ask ``operation`` and deliver the events of the answer."""
+    prepare()
+    call = _Call(operation, with_profile(request, settings), settings, pace, facts)
+    return call.run(call.read_events)
+
+
+def call_exchange(
+    operation: Operation, request: Shape, answer: type[_S], settings: Settings, pace: Pace
+) -> Steps[_S]:
+    """Ask ``operation`` and return its answer, read as ``answer``."""
+
+    def read(head: ResponseHead) -> Steps[_S]:
+        body = yield from _read_body(head, _MAX_JSON_BODY, cut=False)
+        try:
+            document = answer.from_wire(body)
+        except ValidationError as error:
+            raise _unreadable(head, body, f"{error.error_count()} faults") from None
+        pace.succeeded()
+        return document
+
+    call = _Call(operation, with_profile(request, settings), settings, pace, StreamFacts())
+    return call.run(read)
+
+
+def _read_body(head: ResponseHead, limit: int, *, cut: bool) -> Steps[bytes]:
+    """Read the whole body and close; past ``limit`` cut it or raise ProtocolError."""
+    body = bytearray()
+    while (chunk := (yield Receive())) is not None:
+        body += chunk
+        if len(body) > limit:
+            if not cut:
+                raise ProtocolError(f"the answer is longer than {limit} bytes", request_id=head.request_id)
+            break
+    yield Close()
+    return bytes(body[:limit])
+
+
+def _raise_for_status(head: ResponseHead) -> Steps[None]:
+    body = yield from _read_body(head, _MAX_ERROR_BODY, cut=True)
+    if 200 < head.status < 400:
+        place = printable(head.headers.get("location", "").encode())
+        raise ProtocolError(
+            f"the service answered HTTP {head.status}{f' to {place}' if place else ''}, not followed",
+            remedy="Check the endpoint; a token is never sent on to another address.",
+            request_id=head.request_id,
+        )
+    code = head.headers.get("x-amzn-errortype", "")
+    raise to_error(
+        failure_from_body(
+            body,
+            code=code,
+            status=head.status,
+            request_id=head.request_id,
+            retry_after=_seconds(head.headers.get("retry-after")),
+        )
+    )
+
+
+def _raise_for_content(head: ResponseHead) -> Steps[None]:
+    """A 200 that is no event stream: an error of the service in JSON, or something else that answered."""
+    body = yield from _read_body(head, _MAX_ERROR_BODY, cut=True)
+    failure = failure_from_body(
+        body, code=head.headers.get("x-amzn-errortype", ""), request_id=head.request_id
+    )
+    if failure.code:
+        raise to_error(failure)
+    raise _unreadable(head, body, "not an event stream")
+
+
+def _unreadable(head: ResponseHead, body: bytes, why: str) -> ProtocolError:
+    kind = printable(head.content_type.encode()) or "no content type"
+    return ProtocolError(
+        f"the answer cannot be read ({kind}: {why}): {printable(body)}",
+        remedy="Check the endpoint, and whether a proxy answered in its place.",
+        request_id=head.request_id,
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None

@@ -1,0 +1,68 @@
+"""The token of the command line: from the environment, or from ``stepherd export-token``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import datetime
+from typing import Final
+
+from ._exceptions import TokenError
+from ._failures import printable
+from ._tokens import AccessToken, StaticTokenProvider, TokenProvider
+
+__all__ = ["ExportTokenProvider", "TOKEN_VARIABLE", "command_line_provider"]
+
+TOKEN_VARIABLE: Final = "AMAZON_Q_ACCESS_TOKEN"  # noqa: S105  a name, not a token
+_COMMAND: Final = "stepherd"
+_SECONDS: Final = 60.0
+_REMEDY: Final = f"Set {TOKEN_VARIABLE}, or install Stepherd and log in with 'q login'."
+
+
+def command_line_provider() -> TokenProvider:
+    """Return the provider for the command line; raise TokenError when there is neither source."""
+    value = os.environ.get(TOKEN_VARIABLE)
+    if value:
+        return StaticTokenProvider(AccessToken(value.strip()))
+    program = shutil.which(_COMMAND)
+    if program is None:
+        raise TokenError(f"{TOKEN_VARIABLE} is not set and there is no '{_COMMAND}' on PATH", remedy=_REMEDY)
+    return ExportTokenProvider(program)
+
+
+class ExportTokenProvider:
+    """Runs ``stepherd export-token``, which refreshes the token if needed and prints it as JSON."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def get_token(self, *, refresh: bool = False) -> AccessToken:  # noqa: ARG002  the name is the protocol's
+        """Return the token that the command prints; raise TokenError when it fails or prints none."""
+        try:
+            run = subprocess.run(
+                [self._program, "export-token"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise TokenError(f"'{_COMMAND} export-token' did not run: {error}", remedy=_REMEDY) from None
+        if run.returncode != 0:
+            said = printable(run.stderr, 400)
+            raise TokenError(f"'{_COMMAND} export-token' failed ({run.returncode}): {said}", remedy=_REMEDY)
+        return _read(run.stdout)
+
+
+def _read(output: bytes) -> AccessToken:
+    try:
+        document = json.loads(output)
+        ends = document.get("expiresAt")
+        return AccessToken(document["accessToken"], datetime.fromisoformat(ends) if ends else None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # The output may hold a token, so it is not quoted.
+        raise TokenError(
+            f"'{_COMMAND} export-token' printed no JSON with accessToken", remedy=_REMEDY
+        ) from None

@@ -1,0 +1,156 @@
+"""Puts tool uses together from the pieces in which the service sends them.
+
+The service sends the input of a tool as fragments of JSON text and marks the last piece with ``stop``.
+Endpoints have been seen to send growing snapshots (of the text, or as objects), to repeat the complete JSON,
+and to end the stream without ``stop``: that is truncation, and such an input must not be run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from .models import ToolUse, ToolUseEvent
+
+__all__ = ["ToolCall", "ToolProblem", "ToolUseAssembler"]
+
+
+class ToolProblem(StrEnum):
+    """Why the input of a tool use cannot be used."""
+
+    TRUNCATED = "truncated"
+    INVALID_JSON = "invalid JSON"
+    NOT_AN_OBJECT = "not a JSON object"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool use, put together. Run it only when ``problem`` is None; otherwise ``input`` is empty.
+
+    ``raw`` is the text of the input as it came, to be shown to the model with the problem.
+    """
+
+    tool_use_id: str
+    name: str
+    input: dict[str, Any]
+    raw: str = ""
+    problem: ToolProblem | None = None
+
+    def to_tool_use(self) -> ToolUse:
+        """Return it as it goes into the history."""
+        return ToolUse(tool_use_id=self.tool_use_id, name=self.name, input=self.input)
+
+
+@dataclass(slots=True)
+class _Pieces:
+    name: str
+    texts: list[str] = field(default_factory=list)
+    snapshot: dict[str, Any] | None = None
+    call: ToolCall | None = None
+
+
+class ToolUseAssembler:
+    """Takes the tool use events of one answer, in any interleaving, and gives the tool uses in order."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[str, _Pieces] = {}
+
+    def add(self, event: ToolUseEvent) -> ToolCall | None:
+        """Take a piece; return the tool use that it completes. Pieces after that are ignored as repeats."""
+        pieces = self._pieces.setdefault(event.tool_use_id, _Pieces(event.name))
+        if pieces.call is not None:
+            return None
+        if isinstance(event.input, dict):
+            pieces.snapshot = _merge(pieces.snapshot or {}, event.input)
+        elif event.input:
+            pieces.texts.append(event.input)
+        if event.stop:
+            pieces.call = _complete(event.tool_use_id, pieces)
+        return pieces.call
+
+    def finish(self) -> list[ToolCall]:
+        """Say that the stream has ended; return all tool uses, those without a stop mark as truncated."""
+        return [
+            pieces.call or ToolCall(tool_use_id, pieces.name, {}, _raw(pieces), problem=ToolProblem.TRUNCATED)
+            for tool_use_id, pieces in self._pieces.items()
+        ]
+
+
+def _complete(tool_use_id: str, pieces: _Pieces) -> ToolCall:
+    raw = _raw(pieces)
+    if pieces.snapshot is not None:
+        return ToolCall(tool_use_id, pieces.name, pieces.snapshot, raw)
+    if not pieces.texts:
+        return ToolCall(tool_use_id, pieces.name, {})
+    document, problem = _read(pieces.texts)
+    return ToolCall(tool_use_id, pieces.name, document, raw, problem)
+
+
+def _raw(pieces: _Pieces) -> str:
+    return json.dumps(pieces.snapshot) if pieces.snapshot is not None else "".join(pieces.texts)
+
+
+def _read(texts: Sequence[str]) -> tuple[dict[str, Any], ToolProblem | None]:
+    """Read fragments as one document; failing that, as snapshots or as repeats of a complete one."""
+    whole = "".join(texts)
+    if not whole.strip():
+        return {}, None
+    document = _parse(whole)
+    if document is _BROKEN:
+        document = _last_snapshot(texts)
+    if document is _BROKEN:
+        document = _repeated(whole)
+    if document is _BROKEN:
+        return {}, ToolProblem.INVALID_JSON
+    if not isinstance(document, dict):
+        return {}, ToolProblem.NOT_AN_OBJECT
+    return document, None
+
+
+_BROKEN = object()
+
+
+def _parse(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _BROKEN
+
+
+def _last_snapshot(texts: Sequence[str]) -> object:
+    """Each text holds the one before it, or the last repeats what the others make up together."""
+    last = texts[-1]
+    growing = all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    if growing or isinstance(_parse("".join(texts[:-1])), dict):
+        return _parse(last)
+    return _BROKEN
+
+
+def _repeated(whole: str) -> object:
+    """The text is one document several times over; documents that differ are not guessed at."""
+    decoder, at, found = json.JSONDecoder(), 0, []
+    while at < len(whole):
+        try:
+            document, at = decoder.raw_decode(whole, at)
+        except (ValueError, RecursionError):
+            return _BROKEN
+        found.append(document)
+        while at < len(whole) and whole[at].isspace():
+            at += 1
+    return found[0] if all(document == found[0] for document in found) else _BROKEN
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Objects come as growing snapshots or as parts: later values win, objects within objects are merged."""
+    merged = dict(old)
+    for key, value in new.items():
+        before = merged.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = _merge(before, value)
+        else:
+            merged[key] = value
+    return merged

@@ -1,0 +1,126 @@
+"""Carries out the steps of an exchange with httpx, blocking."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from ._exceptions import ConfigurationError, QError
+from ._exchange import Close, Deliver, GetToken, Receive, ResponseHead, Send, Step, Steps, Wait
+from ._operations import WireRequest
+from ._settings import Settings
+from ._tokens import AccessToken, TokenCache
+from ._transport import CLOSED, Pump, client_options, head_of, provider_failure, translate
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .models import Event
+
+__all__ = ["SyncTransport"]
+
+_T = TypeVar("_T")
+
+
+class SyncTransport:
+    """The connections and the token of one blocking client."""
+
+    def __init__(self, settings: Settings) -> None:
+        import httpx
+
+        self._client = httpx.Client(**client_options(settings))
+        if inspect.iscoroutinefunction(settings.provider.get_token):
+            self._client.close()
+            raise ConfigurationError("the blocking client cannot use an AsyncTokenProvider")
+        self._provider = settings.provider
+        self._tokens = TokenCache()
+        self._token_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def call(self, exchange: Steps[_T]) -> _T:
+        """Run an exchange that delivers nothing and return its result."""
+        pump = Pump(exchange)
+        for _ in self.events(pump):
+            pass
+        return pump.result
+
+    def events(self, pump: Pump[_T]) -> Generator[Event, None, None]:
+        """Run an exchange and yield what it delivers; the response is closed in every case."""
+        import httpx
+
+        response = _Response(self._client)
+        try:
+            while (step := pump.step()) is not None:
+                if isinstance(step, Deliver):
+                    yield step.event
+                    pump.give(None)
+                    continue
+                try:
+                    pump.give(self._perform(step, response))
+                except httpx.HTTPError as error:
+                    pump.fail(translate(error))
+                except QError as error:
+                    pump.fail(error)
+        finally:
+            response.close()
+
+    def _perform(self, step: Step, response: _Response) -> object:
+        match step:
+            case Receive():
+                return response.receive()
+            case Send(request):
+                return response.send(request)
+            case GetToken(refused):
+                return self._token(refused)
+            case Wait(seconds):
+                time.sleep(seconds)
+            case Close() | Deliver():
+                response.close()
+        return None
+
+    def _token(self, refused: AccessToken | None) -> AccessToken:
+        with self._token_lock:
+            token = self._tokens.current(refused)
+            if token is None:
+                token = self._tokens.store(self._ask(refresh=refused is not None))
+            return token
+
+    def _ask(self, *, refresh: bool) -> object:
+        try:
+            return self._provider.get_token(refresh=refresh)
+        except Exception as error:
+            raise provider_failure(error) from error
+
+
+class _Response:
+    """The response that is open at the moment, if one is."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._open: httpx.Response | None = None
+        self._chunks: Iterator[bytes] | None = None
+
+    def send(self, request: WireRequest) -> ResponseHead:
+        if self._client.is_closed:
+            raise ConfigurationError(CLOSED)
+        message = self._client.build_request(
+            request.method, request.url, headers=dict(request.headers), content=request.body
+        )
+        self._open = self._client.send(message, stream=True)
+        self._chunks = self._open.iter_bytes()
+        return head_of(self._open)
+
+    def receive(self) -> bytes | None:
+        assert self._chunks is not None
+        return next(self._chunks, None)
+
+    def close(self) -> None:
+        response, self._open = self._open, None
+        if response is not None:
+            response.close()

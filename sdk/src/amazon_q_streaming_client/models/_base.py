@@ -1,0 +1,190 @@
+"""What all shapes share: wire names, unknown fields, unions, open enums, blobs, timestamps and lengths."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeAlias, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "FROM_SERVICE",
+    "Blob",
+    "Document",
+    "Moment",
+    "Number",
+    "OneOf",
+    "Open",
+    "Shape",
+    "at_most",
+    "chars",
+]
+
+FROM_SERVICE: Final = "from the service"
+"""Validation context of what the service sent: its lengths are its own business and are not checked."""
+
+_E = TypeVar("_E", bound=StrEnum)
+
+Open = Annotated[_E | str, Field(union_mode="left_to_right")]
+"""An enum that the service may extend: a value that is not known yet stays a plain string."""
+
+Number: TypeAlias = int | float
+"""A number that the service may send with or without a fraction; it is kept as it came."""
+
+if TYPE_CHECKING:
+    Document: TypeAlias = Any
+else:
+    Document = JsonValue
+
+
+class Shape(BaseModel):
+    """A structure of the service: snake_case in Python, the wire names as aliases, immutable.
+
+    Fields that the service added since are kept and sent back. A declared field that is None is left out on
+    the wire, as the service makes no difference between null and absent.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        extra="allow",
+        frozen=True,
+        defer_build=True,
+    )
+
+    @model_serializer(mode="wrap")
+    def _leave_out_none(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        extra = self.model_extra or {}
+        return {key: value for key, value in handler(self).items() if value is not None or key in extra}
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object that the service expects."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @classmethod
+    def from_wire(cls, data: bytes | str) -> Self:
+        """Read JSON that the service sent; raise pydantic.ValidationError when it does not fit the shape."""
+        return cls.model_validate_json(data, context=FROM_SERVICE)
+
+
+class OneOf(Shape):
+    """A union of the service: exactly one member is set. A member that is not known yet counts as one."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        names = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        names += [name for name, value in (self.model_extra or {}).items() if value is not None]
+        if len(names) != 1:
+            found = ", ".join(names) or "none"
+            raise ValueError(f"exactly one member of {type(self).__name__} must be set, found: {found}")
+        return self
+
+    @property
+    def member(self) -> str:
+        """The name of the member that is set (the wire name where it is not known yet)."""
+        known = (name for name in type(self).model_fields if getattr(self, name) is not None)
+        extra = (name for name, value in (self.model_extra or {}).items() if value is not None)
+        return next(known, None) or next(extra)
+
+
+def _blob_from_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"not base64: {error}") from None
+
+
+def _blob_to_text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+Blob = Annotated[
+    bytes,
+    BeforeValidator(_blob_from_text),
+    PlainSerializer(_blob_to_text, return_type=str, when_used="json"),
+]
+"""Bytes in Python, base64 text on the wire. A str is taken as base64."""
+
+
+def _moment_from_number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, OSError, ValueError):
+        raise ValueError(f"the timestamp {value} is outside of the calendar") from None
+
+
+def _moment_to_number(value: datetime) -> int | float:
+    seconds = value.timestamp()
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment_from_number),
+    PlainSerializer(_moment_to_number, return_type=int | float, when_used="json"),
+]
+"""An aware datetime in Python, seconds since 1970 on the wire."""
+
+
+def chars(minimum: int = 0, maximum: int | None = None, *, pattern: str | None = None) -> AfterValidator:
+    """Limit a text to ``minimum`` to ``maximum`` characters and a pattern, in requests only."""
+    compiled = re.compile(pattern) if pattern else None
+
+    def check(value: str, info: ValidationInfo) -> str:
+        if info.context != FROM_SERVICE:
+            _check_size(len(value), minimum, maximum, "characters")
+            if compiled is not None and not compiled.fullmatch(value):
+                raise ValueError(f"the service allows only {compiled.pattern}")
+        return value
+
+    return AfterValidator(check)
+
+
+_S = TypeVar("_S", bound="list[Any] | bytes")
+
+
+def at_most(maximum: int, what: str = "items") -> AfterValidator:
+    """Limit a list or blob to ``maximum`` items or bytes, in requests only."""
+
+    def check(value: _S, info: ValidationInfo) -> _S:
+        if info.context != FROM_SERVICE:
+            _check_size(len(value), 0, maximum, what)
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_size(size: int, minimum: int, maximum: int | None, what: str) -> None:
+    if size < minimum:
+        raise ValueError(f"the service wants at least {minimum} {what}")
+    if maximum is not None and size > maximum:
+        raise ValueError(f"the service allows at most {maximum} {what}, not {size}")
+
+
+def wire_names(shape: type[Shape]) -> Mapping[str, str]:
+    """Return the field names of ``shape`` by their wire names."""
+    return {field.serialization_alias or name: name for name, field in shape.model_fields.items()}

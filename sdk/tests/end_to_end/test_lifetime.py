@@ -1,0 +1,181 @@
+"""Connections and tasks do not outlive their use."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from contextlib import aclosing
+
+import pytest
+
+from amazon_q_streaming_client import (
+    ConfigurationError,
+    QStreamingClient,
+    QStreamingClientSync,
+    StreamBrokenError,
+    collect,
+    collect_sync,
+)
+from frames import event, text
+from loopback import Loopback, Reply, Request
+
+STREAMS = 10_000
+CONCURRENT = 4
+
+
+async def endless(_: Request, reply: Reply) -> None:
+    await reply.head()
+    while True:
+        await reply.data(text("more "))
+        await asyncio.sleep(0.001)
+
+
+async def use(client: QStreamingClient, number: int) -> None:
+    """Most streams end by themselves, some are left early, some are cancelled."""
+    stream = client.generate_assistant_response("q")
+    if number % 20 == 1:
+        async with stream:
+            await anext(stream)
+    elif number % 20 == 2:
+        task = asyncio.create_task(collect(stream))
+        await asyncio.sleep(0.001 * (number % 3))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    else:
+        assert (await collect(stream)).text == "ab"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(110)
+def test_ten_thousand_streams_leave_no_connection_and_no_task() -> None:
+    """GIVEN streams that end, that are left early and that are cancelled, THEN nothing stays open."""
+    body = text("a") + event("meteringEvent", {"usage": 1}) + text("b")
+
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.stream(body)
+
+    async def worker(client: QStreamingClient, numbers: range) -> None:
+        for number in numbers:
+            await use(client, number)
+
+    async def run() -> None:
+        async with Loopback(handler=handler).here() as server:
+            before = asyncio.all_tasks()
+            async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+                shares = [range(start, STREAMS, CONCURRENT) for start in range(CONCURRENT)]
+                await asyncio.gather(*(worker(client, share) for share in shares))
+                assert open_connections(client) <= CONCURRENT
+            await server.idle()
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == before
+            assert len(server.requests) >= STREAMS * 9 // 10
+            assert server.failures == []
+
+    asyncio.run(run())
+    gc.collect()
+
+
+def open_connections(client: QStreamingClient) -> int:
+    pool = client._transport._client._transport._pool  # type: ignore[attr-defined]
+    return len(pool.connections)
+
+
+def test_cancelling_the_reader_closes_the_connection(server: Loopback) -> None:
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            task = asyncio.create_task(collect(client.generate_assistant_response("q")))
+            while not server.connections:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert open_connections(client) == 0
+            await asyncio.to_thread(server.wait_idle)
+
+    server.handler = endless
+    asyncio.run(run())
+
+
+def test_leaving_a_stream_early_closes_the_connection(server: Loopback) -> None:
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            async with client.generate_assistant_response("q") as stream:
+                await anext(stream)
+            assert open_connections(client) == 0, "closed on leaving, not some time later"
+            await asyncio.to_thread(server.wait_idle)
+            async with aclosing(client.generate_assistant_response("q")) as other:
+                await other.asend(None)
+            await asyncio.to_thread(server.wait_idle)
+            with pytest.raises(KeyError):
+                await client.generate_assistant_response("q").athrow(KeyError("x"))
+
+    server.handler = endless
+    asyncio.run(run())
+    with QStreamingClientSync(access_token="tok", endpoint=server.url) as client:
+        with client.generate_assistant_response("q") as stream:
+            next(stream)
+        server.wait_idle()
+        with client.generate_assistant_response("q") as again:
+            again.send(None)
+            with pytest.raises(KeyError):
+                again.throw(KeyError("x"))
+        server.wait_idle()
+
+
+def test_a_stream_that_is_dropped_is_closed_by_the_event_loop(server: Loopback) -> None:
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            async for _ in client.generate_assistant_response("q"):
+                break
+            gc.collect()
+            await asyncio.sleep(0.01)
+            await asyncio.to_thread(server.wait_idle)
+
+    server.handler = endless
+    asyncio.run(run())
+
+
+def test_closing_the_client_breaks_the_streams_that_are_still_read(server: Loopback) -> None:
+    async def run() -> None:
+        client = QStreamingClient(access_token="tok", endpoint=server.url)
+        stream = client.generate_assistant_response("q")
+        await anext(stream)
+        await client.aclose()
+        with pytest.raises(StreamBrokenError):
+            async for _ in stream:
+                pass
+        with pytest.raises(ConfigurationError, match="closed"):
+            await collect(client.generate_assistant_response("q"))
+
+    server.handler = endless
+    asyncio.run(run())
+    server.wait_idle()
+
+
+def test_a_closed_blocking_client_says_so(server: Loopback) -> None:
+    client = QStreamingClientSync(access_token="tok", endpoint=server.url)
+    client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        collect_sync(client.generate_assistant_response("q"))
+
+
+def test_many_threads_share_a_blocking_client(server: Loopback) -> None:
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.stream(text("x"))
+
+    server.handler = handler
+    answers: list[str] = []
+    with QStreamingClientSync(access_token="tok", endpoint=server.url) as client:
+
+        def read() -> None:
+            answers.extend(collect_sync(client.generate_assistant_response("q")).text for _ in range(20))
+
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answers == ["x"] * 160
+    server.wait_idle()

@@ -1,0 +1,388 @@
+"""Retries and tokens, against the loopback server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from amazon_q_streaming_client import (
+    AccessToken,
+    ConfigurationError,
+    ExpiredTokenError,
+    MonthlyLimitError,
+    ProtocolError,
+    QStreamingClient,
+    QStreamingClientSync,
+    RetryPolicy,
+    StreamBrokenError,
+    ThrottledError,
+    TokenError,
+    TokenKind,
+    TransportError,
+    WireForm,
+    collect,
+    collect_sync,
+)
+from frames import exception, text
+from loopback import Loopback, Reply, Request
+
+QUICK = RetryPolicy(attempts=3, base_delay=0.001, max_delay=0.01)
+EXPIRED = {
+    "__type": "AccessDeniedException",
+    "message": "The bearer token included in the request is invalid.",
+}
+ARN = "arn:aws:codewhisperer:eu-central-1:123456789012:profile/P"
+
+Script = Callable[[Request, Reply], Awaitable[None]]
+
+
+class Provider:
+    """Hands out token-1, then another one at each refresh."""
+
+    def __init__(self, *, lifetime: float = 3600, fresh: bool = True) -> None:
+        self.asked: list[bool] = []
+        self.lifetime = lifetime
+        self.fresh = fresh
+
+    def get_token(self, *, refresh: bool = False) -> AccessToken:
+        self.asked.append(refresh)
+        number = 1 + (sum(self.asked) if self.fresh else 0)
+        return AccessToken(f"token-{number}", datetime.now(UTC) + timedelta(seconds=self.lifetime))
+
+
+def scripted(*scripts: Script) -> Script:
+    """Answer the first request with the first script, and so on; the last one again and again."""
+    left = list(scripts)
+
+    async def handler(request: Request, reply: Reply) -> None:
+        script = left.pop(0) if len(left) > 1 else left[0]
+        await script(request, reply)
+
+    return handler
+
+
+def fails(document: dict[str, Any], status: int, **headers: str) -> Script:
+    async def script(_: Request, reply: Reply) -> None:
+        await reply.document(document, status, **headers)
+
+    return script
+
+
+async def good(_: Request, reply: Reply) -> None:
+    await reply.stream(text("ok"))
+
+
+async def in_stream(_: Request, reply: Reply) -> None:
+    await reply.stream(exception("throttlingException", {"message": "first message"}))
+
+
+async def cut(_: Request, reply: Reply) -> None:
+    await reply.cut()
+
+
+async def cut_first_message(_: Request, reply: Reply) -> None:
+    await reply.head()
+    await reply.data(text("ok")[:30])
+    await reply.cut()
+
+
+def ask(server: Loopback, **options: Any) -> str:
+    given = {"access_token": "tok", "retry": QUICK, "endpoint": server.url, **options}
+    if "token_provider" in options:
+        del given["access_token"]
+    with QStreamingClientSync(**given) as client:
+        return collect_sync(client.generate_assistant_response("q")).text
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        fails({"__type": "ThrottlingException"}, 429),
+        fails({"__type": "InternalServerException"}, 500),
+        fails({}, 503, retry_after="0"),
+        in_stream,
+        cut,
+        cut_first_message,
+    ],
+    ids=["throttled", "internal", "unavailable", "exception first in stream", "cut", "cut in first message"],
+)
+def test_a_failure_before_the_first_event_is_retried(server: Loopback, failure: Script) -> None:
+    server.handler = scripted(failure, failure, good)
+    assert ask(server) == "ok"
+    heads = [request.headers for request in server.requests]
+    assert [head["amz-sdk-request"] for head in heads] == [f"attempt={n}; max=3" for n in (1, 2, 3)]
+    assert len({head["amz-sdk-invocation-id"] for head in heads}) == 1
+
+
+def test_the_async_client_retries_in_the_same_way(server: Loopback) -> None:
+    async def run() -> str:
+        async with QStreamingClient(access_token="tok", endpoint=server.url, retry=QUICK) as client:
+            return (await collect(client.generate_assistant_response("q"))).text
+
+    server.handler = scripted(fails({}, 429), cut, good)
+    assert asyncio.run(run()) == "ok"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("ending", ["cut", "throttled"])
+def test_nothing_is_retried_once_an_event_was_delivered(server: Loopback, ending: str) -> None:
+    """The caller would see the start of the answer twice."""
+
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.head()
+        await reply.data(text("once"))
+        if ending == "throttled":
+            await reply.data(exception("throttlingException", {"message": "m"}))
+        else:
+            await reply.cut()
+
+    server.handler = handler
+    with pytest.raises(StreamBrokenError if ending == "cut" else ThrottledError):
+        ask(server)
+    assert len(server.requests) == 1
+
+
+def test_the_last_failure_is_raised_after_three_tries(server: Loopback) -> None:
+    server.handler = fails({"__type": "ThrottlingException", "message": "busy"}, 429)
+    with pytest.raises(ThrottledError, match="busy"):
+        ask(server)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("retry_after", ["120", "soon"])
+def test_a_wait_that_is_too_long_is_left_to_the_caller(server: Loopback, retry_after: str) -> None:
+    server.handler = fails({"__type": "ThrottlingException"}, 429, retry_after=retry_after)
+    with pytest.raises(ThrottledError) as caught:
+        ask(server)
+    assert caught.value.retry_after == (120 if retry_after == "120" else None)
+    assert len(server.requests) == (1 if retry_after == "120" else 3)
+
+
+def test_a_monthly_limit_is_never_retried(server: Loopback) -> None:
+    server.handler = fails({"__type": "ThrottlingException", "reason": "MONTHLY_REQUEST_COUNT"}, 429)
+    with pytest.raises(MonthlyLimitError):
+        ask(server)
+    assert len(server.requests) == 1
+
+
+def test_a_throttled_client_waits_before_its_next_call(server: Loopback) -> None:
+    """The wait is bounded here by the policy; that there is one is shown by the pace itself."""
+    server.handler = scripted(fails({}, 429), good)
+    with QStreamingClientSync(access_token="tok", endpoint=server.url, retry=QUICK) as client:
+        assert collect_sync(client.generate_assistant_response("q")).text == "ok"
+        client._pace._pressure = 2
+        client._pace._throttled_at = client._pace._clock()
+        assert collect_sync(client.generate_assistant_response("q")).text == "ok"
+
+
+def test_an_expired_token_is_refreshed_once_and_kept(server: Loopback) -> None:
+    async def handler(request: Request, reply: Reply) -> None:
+        if request.headers["authorization"] == "Bearer token-2":
+            await good(request, reply)
+        else:
+            await reply.document(EXPIRED, 403)
+
+    server.handler = handler
+    provider = Provider()
+    with QStreamingClientSync(token_provider=provider, endpoint=server.url) as client:
+        for _ in range(2):
+            assert collect_sync(client.generate_assistant_response("q")).text == "ok"
+    assert provider.asked == [False, True]
+
+
+def test_a_token_that_stays_refused_is_not_refreshed_twice(server: Loopback) -> None:
+    server.handler = fails(EXPIRED, 403)
+    provider = Provider()
+    with pytest.raises(ExpiredTokenError):
+        ask(server, token_provider=provider)
+    assert provider.asked == [False, True]
+    assert len(server.requests) == 2
+
+
+def test_a_refresh_that_gives_the_same_token_ends_the_call(server: Loopback) -> None:
+    server.handler = fails(EXPIRED, 403)
+    provider = Provider(fresh=False)
+    with pytest.raises(ExpiredTokenError):
+        ask(server, token_provider=provider)
+    assert len(server.requests) == 1
+
+
+def test_a_token_that_was_handed_over_is_not_refreshed(server: Loopback) -> None:
+    server.handler = fails(EXPIRED, 401)
+    with pytest.raises(ExpiredTokenError):
+        ask(server)
+    assert len(server.requests) == 1
+
+
+def test_a_token_about_to_end_is_asked_for_again(server: Loopback) -> None:
+    server.handler = good
+    provider = Provider(lifetime=30)
+    with QStreamingClientSync(token_provider=provider, endpoint=server.url) as client:
+        for _ in range(3):
+            collect_sync(client.generate_assistant_response("q"))
+    assert provider.asked == [False, False, False]
+
+
+def test_many_calls_at_a_time_refresh_one_token_once(server: Loopback) -> None:
+    async def handler(request: Request, reply: Reply) -> None:
+        if request.headers["authorization"] == "Bearer token-2":
+            await good(request, reply)
+        else:
+            await reply.document(EXPIRED, 403)
+
+    async def run(provider: Any) -> None:
+        async with QStreamingClient(token_provider=provider, endpoint=server.url) as client:
+            await asyncio.gather(*(collect(client.generate_assistant_response("q")) for _ in range(10)))
+
+    server.handler = handler
+    blocking, later = Provider(), AsyncProvider()
+    asyncio.run(run(blocking))
+    asyncio.run(run(later))
+    assert blocking.asked == later.inner.asked == [False, True]
+
+
+class AsyncProvider:
+    def __init__(self) -> None:
+        self.inner = Provider()
+
+    async def get_token(self, *, refresh: bool = False) -> AccessToken:
+        return self.inner.get_token(refresh=refresh)
+
+
+class AwaitableProvider:
+    """Returns an awaitable from a plain method, as a partial or a decorated coroutine does."""
+
+    def get_token(self, *, refresh: bool = False) -> Awaitable[AccessToken]:
+        return AsyncProvider().get_token(refresh=refresh)
+
+
+def test_a_provider_may_return_an_awaitable(server: Loopback) -> None:
+    async def run() -> str:
+        async with QStreamingClient(token_provider=AwaitableProvider(), endpoint=server.url) as client:
+            return (await collect(client.generate_assistant_response("q"))).text
+
+    server.handler = good
+    assert asyncio.run(run()) == "ok"
+
+
+def test_the_blocking_client_refuses_an_async_provider() -> None:
+    with pytest.raises(ConfigurationError, match="AsyncTokenProvider"):
+        QStreamingClientSync(token_provider=AsyncProvider())
+
+
+class FailingProvider:
+    def __init__(self, outcome: object) -> None:
+        self.outcome = outcome
+
+    def get_token(self, *, refresh: bool = False) -> AccessToken:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("outcome", [OSError("disk"), TokenError("mine"), "a string", None])
+def test_a_provider_that_fails_is_a_token_error(server: Loopback, outcome: object) -> None:
+    async def run() -> None:
+        async with QStreamingClient(token_provider=FailingProvider(outcome), endpoint=server.url) as client:
+            await collect(client.generate_assistant_response("q"))
+
+    with pytest.raises(TokenError):
+        ask(server, token_provider=FailingProvider(outcome))
+    with pytest.raises(TokenError):
+        asyncio.run(run())
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("form", list(WireForm))
+def test_the_headers_are_those_of_the_service(server: Loopback, form: WireForm) -> None:
+    server.handler = good
+    options: dict[str, Any] = {"api_key": "ksk_1", "endpoint": server.url, "wire_form": form}
+    with QStreamingClientSync(**options, opt_out=True, profile_arn=ARN, user_agent="mine/1") as client:
+        collect_sync(client.generate_assistant_response("q", agent_mode="vibe"))
+        collect_sync(client.send_message("q", dry_run=True, source="CLI"))
+    first, second = server.requests
+    assert first.headers["authorization"] == "Bearer ksk_1"
+    assert first.headers["tokentype"] == "API_KEY"
+    assert first.headers["x-amzn-codewhisperer-optout"] == "true"
+    assert first.headers["x-amzn-kiro-agent-mode"] == "vibe"
+    assert first.headers["user-agent"].startswith("mine/1 amazon-q-streaming-client/")
+    assert first.members["profileArn"] == second.members["profileArn"] == ARN
+    assert ("agentMode" in first.members) is (form is WireForm.AWS_JSON)
+    assert (second.members["dryRun"], second.members["source"]) == (True, "CLI")
+    if form is WireForm.AWS_JSON:
+        assert (first.target, first.headers["content-type"]) == ("/", "application/x-amz-json-1.0")
+        assert first.headers["x-amz-target"].startswith("AmazonCodeWhispererStreamingService.")
+    else:
+        assert first.target == "/generateAssistantResponse"
+        assert first.headers["content-type"] == "application/json"
+
+
+def test_a_bearer_token_is_sent_without_a_token_type_and_without_opt_out(server: Loopback) -> None:
+    server.handler = good
+    ask(server)
+    headers = server.requests[0].headers
+    assert "tokentype" not in headers
+    assert headers["x-amzn-codewhisperer-optout"] == "false"
+
+
+def test_token_kinds_are_two() -> None:
+    assert [kind.value for kind in TokenKind] == ["BEARER", "API_KEY"]
+
+
+async def strange_type(_: Request, reply: Reply) -> None:
+    from amazon_q_streaming_client import encode_message
+
+    await reply.stream(encode_message({":message-type": "novelty"}, b"x"))
+
+
+async def no_type(_: Request, reply: Reply) -> None:
+    from amazon_q_streaming_client import encode_message
+
+    await reply.stream(encode_message({":message-type": "event", ":event-type": 7}, b"x"))
+
+
+async def bare_error(_: Request, reply: Reply) -> None:
+    from amazon_q_streaming_client import encode_message
+
+    await reply.stream(encode_message({":message-type": "error", ":error-code": "Throttling"}))
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [(strange_type, ProtocolError), (no_type, ProtocolError), (bare_error, ThrottledError)],
+)
+def test_messages_of_no_known_kind_are_protocol_errors(
+    server: Loopback, script: Script, expected: type[Exception]
+) -> None:
+    server.handler = script
+    with pytest.raises(expected):
+        ask(server, retry=RetryPolicy(attempts=1))
+
+
+def test_a_request_that_http_cannot_carry_is_a_configuration_error(server: Loopback) -> None:
+    server.handler = good
+    with (
+        QStreamingClientSync(access_token="tok", endpoint=server.url) as client,
+        pytest.raises(ConfigurationError, match="cannot be sent"),
+    ):
+        collect_sync(client.generate_assistant_response("q", agent_mode="a\nb"))
+
+
+def test_an_interrupted_answer_of_a_plain_call_is_retried(server: Loopback) -> None:
+    async def usage(_: Request, reply: Reply) -> None:
+        await reply.document({"daysUntilReset": 1})
+
+    server.handler = scripted(cut, usage)
+    with QStreamingClientSync(access_token="tok", endpoint=server.url, retry=QUICK) as client:
+        assert client.get_usage_limits().days_until_reset == 1
+    with Loopback() as gone:
+        url = gone.url
+    with (
+        QStreamingClientSync(access_token="tok", endpoint=url, retry=QUICK) as client,
+        pytest.raises(TransportError),
+    ):
+        client.get_usage_limits()

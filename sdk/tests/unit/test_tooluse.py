@@ -1,0 +1,113 @@
+"""Tool uses are put together from whatever pieces the service sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amazon_q_streaming_client import ToolCall, ToolProblem, ToolUseAssembler
+from amazon_q_streaming_client.models import ToolUseEvent
+
+WANTED = {"path": "/tmp", "deep": {"a": {"a": 1}}}
+TEXT = json.dumps(WANTED)
+
+
+def use(piece: Any = None, *, stop: bool | None = None, tool_use_id: str = "t") -> ToolUseEvent:
+    return ToolUseEvent(tool_use_id=tool_use_id, name="run", input=piece, stop=stop)
+
+
+def assemble(*pieces: Any) -> ToolCall:
+    assembler = ToolUseAssembler()
+    for piece in pieces:
+        assert assembler.add(use(piece)) is None
+    call = assembler.add(use(stop=True))
+    assert call is not None
+    assert assembler.finish() == [call]
+    return call
+
+
+@given(st.lists(st.integers(0, len(TEXT)), max_size=8).map(sorted))
+def test_fragments_are_joined_wherever_they_are_cut(cuts: list[int]) -> None:
+    pieces = [TEXT[a:b] for a, b in zip([0, *cuts], [*cuts, len(TEXT)], strict=True)]
+    call = assemble(*pieces)
+    assert (call.input, call.raw, call.problem) == (WANTED, TEXT, None)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [TEXT[:5], TEXT[:9], TEXT],
+        [TEXT, TEXT],
+        [TEXT[:7], TEXT[7:], TEXT],
+        [TEXT, TEXT[:7], TEXT[7:]],
+        [TEXT + "\n", TEXT, TEXT],
+        [{"path": "/tmp"}, {"path": "/tmp", "deep": {"a": {}}}, WANTED],
+        [{"path": "/tmp"}, {"deep": {"a": {"a": 1}}}],
+        [{"path": "/t"}, WANTED],
+        [TEXT[:5], WANTED],
+    ],
+    ids=[
+        "growing text",
+        "repeated whole",
+        "whole after fragments",
+        "fragments after whole",
+        "repeats with space",
+        "growing objects",
+        "parts of an object",
+        "growing value",
+        "text and then object",
+    ],
+)
+def test_snapshots_and_repeats_give_the_same_input(pieces: list[Any]) -> None:
+    call = assemble(*pieces)
+    assert (call.input, call.problem) == (WANTED, None)
+
+
+@pytest.mark.parametrize("pieces", [[], [""], [None], ["  "]])
+def test_no_input_is_an_empty_object(pieces: list[Any]) -> None:
+    assert assemble(*pieces).input == {}
+    assert assemble(*pieces).problem is None
+
+
+@pytest.mark.parametrize(
+    ("pieces", "problem"),
+    [
+        (['{"a": '], ToolProblem.INVALID_JSON),
+        (['{"cmd": ', "{}"], ToolProblem.INVALID_JSON),
+        (['{"a": 1}', '{"a": 2} x'], ToolProblem.INVALID_JSON),
+        (['{"a": 1}{"a": 2}'], ToolProblem.INVALID_JSON),
+        (["[" * 100_000], ToolProblem.INVALID_JSON),
+        (["[1]"], ToolProblem.NOT_AN_OBJECT),
+        (['"text"'], ToolProblem.NOT_AN_OBJECT),
+    ],
+)
+def test_input_that_is_no_object_is_told_and_never_guessed(pieces: list[Any], problem: ToolProblem) -> None:
+    call = assemble(*pieces)
+    assert (call.input, call.problem) == ({}, problem)
+    assert call.raw == "".join(pieces)
+
+
+def test_a_missing_stop_is_truncation_even_of_complete_json() -> None:
+    assembler = ToolUseAssembler()
+    assembler.add(use(TEXT))
+    assembler.add(use({"a": 1}, tool_use_id="object"))
+    text, snapshot = assembler.finish()
+    assert (text.problem, text.input, text.raw) == (ToolProblem.TRUNCATED, {}, TEXT)
+    assert (snapshot.problem, snapshot.raw) == (ToolProblem.TRUNCATED, '{"a": 1}')
+
+
+def test_interleaved_tool_uses_stay_apart_and_in_order() -> None:
+    assembler = ToolUseAssembler()
+    for letter in '{"k": 1}':
+        assembler.add(use(letter, tool_use_id="b"))
+        assembler.add(use(letter.replace("1", "2"), tool_use_id="a"))
+    assembler.add(use(stop=True, tool_use_id="a"))
+    assembler.add(use(stop=True, tool_use_id="b"))
+    assert assembler.add(use('{"k": 1}', stop=True, tool_use_id="b")) is None
+    first, second = assembler.finish()
+    assert (first.tool_use_id, first.input, second.input) == ("b", {"k": 1}, {"k": 2})
+    assert first.to_tool_use().to_wire() == {"toolUseId": "b", "name": "run", "input": {"k": 1}}
