@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stepherd.engine.lock import EngineAddress
-from stepherd.errors import InternalError, NotFoundError, StorageError, TemporaryError
+from stepherd.engine.place import ACCOUNT, REGION
+from stepherd.errors import InternalError, NotFoundError, StepherdError, StorageError, TemporaryError
 
-__all__ = ["PIPELINE", "ApiFault", "Call", "execution_arn", "machine_arn", "remote_call"]
+if TYPE_CHECKING:
+    from stepherd.engine.api import Api
+
+__all__ = ["ApiFault", "Call", "EngineGone", "execution_arn", "local_call", "machine_arn", "remote_call"]
 
 Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """An operation's name and request → its answer."""
 
-PIPELINE = "stepherd-pipeline"
-_PLACE = "us-east-1:000000000000"
+_PIPELINE = "stepherd-pipeline"
+_PLACE = f"arn:aws:states:{REGION}:{ACCOUNT}"
 
 
 class ApiFault(InternalError):
     """An error answer of the API that the command did not expect."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}", remedy="")
+        super().__init__(f"{code}: {message}")
         self.code = code
 
 
-def machine_arn(name: str = PIPELINE) -> str:
-    """The ARN of a state machine of the embedded engine."""
-    return f"arn:aws:states:{_PLACE}:stateMachine:{name}"
+class EngineGone(TemporaryError):
+    """The engine that was talked to has ended; its home may have another one by now."""
+
+
+def machine_arn() -> str:
+    """The ARN of the pipeline on the embedded engine."""
+    return f"{_PLACE}:stateMachine:{_PIPELINE}"
 
 
 def execution_arn(run_id: str) -> str:
     """The ARN of a run's execution."""
-    return f"arn:aws:states:{_PLACE}:execution:{PIPELINE}:{run_id}"
+    return f"{_PLACE}:execution:{_PIPELINE}:{run_id}"
+
+
+def local_call(api: Api) -> Call:
+    """Calls the API of an engine in this process."""
+    from stepherd.engine.api_errors import ApiError
+
+    def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return api.call(operation, request)
+        except ApiError as error:
+            raise _fault(error.code, error.message) from error
+
+    return call
 
 
 def remote_call(address: EngineAddress) -> Call:
-    """Calls the endpoint of a live engine. Raises TemporaryError when it does not answer any more."""
+    """Calls the endpoint of a live engine. Raises EngineGone when it has ended."""
+    import http.client
+
     place = urlsplit(address.endpoint)
 
     def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,30 +75,31 @@ def remote_call(address: EngineAddress) -> Call:
             response = connection.getresponse()
             answer: dict[str, Any] = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            words = f"The engine of process {address.pid} does not answer: {error or type(error).__name__}."
-            raise TemporaryError(words, remedy="Go on with what it left: stepherd resume") from error
+            raise _unanswered(address, error) from error
         finally:
             connection.close()
         if response.status != 200:
-            raise _fault(answer)
+            code = str(answer.get("__type", "")).rpartition("#")[2]
+            raise _fault(code, str(answer.get("message", "")))
         return answer
 
     return call
 
 
-def _fault(answer: Mapping[str, Any]) -> Exception:
-    code = str(answer.get("__type", "")).rpartition("#")[2]
-    message = str(answer.get("message", ""))
+def _unanswered(address: EngineAddress, error: Exception) -> StepherdError:
+    words = f"The engine of process {address.pid} does not answer: {error or type(error).__name__}."
+    if isinstance(error, TimeoutError):
+        return TemporaryError(words, remedy="Try again; if it hangs, end it and go on with: stepherd resume")
+    return EngineGone(words, remedy="Go on with what it left: stepherd resume")
+
+
+def _fault(code: str, message: str) -> StepherdError:
     if code == "ExecutionDoesNotExist":
-        return no_such_run(message)
+        run_id = message.rstrip("'").rpartition(":")[2]
+        words = f"There is no run '{run_id}' in this home."
+        return NotFoundError(words, remedy="See the runs there are: stepherd list")
+    if code == "ServiceUnavailable":
+        return EngineGone("The engine is ending.", remedy="Try again.")
     if code == "InternalServerException":
         return StorageError(message)
     return ApiFault(code, message)
-
-
-def no_such_run(words: str) -> NotFoundError:
-    """The error for a run id that is not known, from the API's words or the id itself."""
-    run_id = words.rstrip("'").rpartition(":")[2]
-    return NotFoundError(
-        f"There is no run '{run_id}' in this home.", remedy="See the runs there are: stepherd list"
-    )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.cli.engines import new_engine
-from stepherd.cli.options import home_option, home_path
+from stepherd.cli.engines import attach_or_acquire, new_engine
+from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.engine.lock import EngineAddress
+from stepherd.engine.place import REGION
 from stepherd.errors import CannotCreateError
 
 if TYPE_CHECKING:
@@ -23,44 +24,74 @@ __all__ = ["command"]
 _IDLE_SECONDS = 3.0
 
 
-@click.command("engine", short_help="Serve the embedded Step Functions on loopback.")
+@declared(
+    "engine",
+    examples=('eval "$(stepherd engine --keep --port 8083 | head -2)"  # then: aws stepfunctions …',),
+)
 @click.option("--keep", is_flag=True, help="Stay when nothing runs; the default is to end after a moment.")
-@click.option("--port", type=int, default=0, help="Port on 127.0.0.1. Default: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."
+)
 @click.option(
     "--access-key", metavar="KEY", help="Access key id that callers sign with. Default: a random one."
 )
-@click.option("--ready-fd", type=int, hidden=True)
-@home_option
-def command(home: Path | None, keep: bool, port: int, access_key: str | None, ready_fd: int | None) -> int:
+@click.option("--go-fd", type=int, hidden=True, help="Take the home when this pipe is closed.")
+@click.option("--ready-fd", type=int, hidden=True, help="Close this pipe when the engine answers.")
+def command(
+    output: Output, keep: bool, port: int, access_key: str | None, go_fd: int | None, ready_fd: int | None
+) -> int:
     """Serve the embedded Step Functions for boto3 and the AWS CLI.
 
     Continues every run that a dead engine left. Prints the endpoint and its access key as shell exports.
     """
-    place, output = home_path(home), Output()
-    engine = new_engine(place, access_key, port)
-    if not engine.acquire():
-        words = f"An engine runs on {place} already."
-        raise CannotCreateError(words, remedy=f"Its endpoint is in {place / 'engine.json'}.")
+    engine = _engine(output, access_key, port)
+    if go_fd is not None:
+        with os.fdopen(go_fd) as go:
+            go.read()
     asyncio.run(_serve(engine, output, keep=keep, ready_fd=ready_fd))
-    if engine.engine.failure:
-        raise engine.engine.failure
     return 0
 
 
+def _engine(output: Output, access_key: str | None, port: int) -> LocalEngine:
+    try:
+        return new_engine(output.home, access_key, port)
+    except OSError as error:
+        words = f"The port {port} on 127.0.0.1 cannot be used: {error.strerror}."
+        raise CannotCreateError(words, remedy="Choose another --port, or leave it out.") from error
+
+
 async def _serve(engine: LocalEngine, output: Output, *, keep: bool, ready_fd: int | None) -> None:
-    loop = asyncio.get_running_loop()
+    found = await attach_or_acquire(output.home, engine)
+    if isinstance(found, EngineAddress):
+        if ready_fd is not None:
+            return  # In the background: whoever was quicker carries the runs.
+        words = f"An engine runs on {output.home} already, in process {found.pid}."
+        raise CannotCreateError(words, remedy=f"Its endpoint is in {output.home / 'engine.json'}.")
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     engine.open()
-    if ready_fd is not None:
+    if ready_fd is None:
+        _announce(engine, output)
+    else:
         os.close(ready_fd)
+    await _until_idle(engine, ended, keep=keep)
+    left = len(engine.engine.running())
+    await engine.close()
+    if engine.engine.failure:
+        raise engine.engine.failure
+    if left:
+        output.note(f"{left} unfinished. Go on with: {output.command('resume')}")
+
+
+def _announce(engine: LocalEngine, output: Output) -> None:
+    if output.as_json:
+        output.json({"endpoint": engine.endpoint, "access_key_id": engine.access_key, "region": REGION})
+        return
     output.data(f"export AWS_ENDPOINT_URL_SFN={engine.endpoint}")
     output.data(
-        f"export AWS_ACCESS_KEY_ID={engine.access_key} AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1"
+        f"export AWS_ACCESS_KEY_ID={engine.access_key} AWS_SECRET_ACCESS_KEY=local AWS_REGION={REGION}"
     )
-    await _until_idle(engine, ended, keep=keep)
-    await engine.close()
 
 
 async def _until_idle(engine: LocalEngine, ended: asyncio.Event, *, keep: bool) -> None:

@@ -1,43 +1,27 @@
-"""Finding the engine of a home, opening one here, or starting one in the background."""
+"""The engine of a home: found, or opened here; and the journal that a past one left."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stepherd.cli.client import ApiFault, Call, no_such_run, remote_call
+from stepherd.cli.client import Call, execution_arn, local_call, remote_call
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
-from stepherd.errors import NotFoundError, TemporaryError
+from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
 if TYPE_CHECKING:
-    from stepherd.engine.api import Api
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["attach_or_acquire", "background_engine", "local_call", "new_engine", "reading"]
+__all__ = ["PATIENCE_SECONDS", "attach_or_acquire", "find_or_wait", "gone", "new_engine", "reading"]
 
-_PATIENCE_SECONDS = 10.0
-
-
-def local_call(api: Api) -> Call:
-    """Calls the API of an engine in this process."""
-
-    def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        from stepherd.engine.api_errors import ApiError
-
-        try:
-            return api.call(operation, request)
-        except ApiError as error:
-            if error.code == "ExecutionDoesNotExist":
-                raise no_such_run(error.message) from error
-            raise ApiFault(error.code, error.message) from error
-
-    return call
+PATIENCE_SECONDS = 10.0
+"""How long an engine may take from having the home to answering, and from ending to being replaced."""
+_LOOK_AGAIN_SECONDS = 0.02
 
 
 def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> LocalEngine:
@@ -57,19 +41,34 @@ def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> Loca
     return LocalEngine(home, template, parameters, access_key=access_key, port=port)
 
 
-def attach_or_acquire(home: Path) -> EngineAddress | LocalEngine:
-    """The live engine's address, or one of our own that has the home. Waits while one begins or ends."""
-    engine = new_engine(home)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+async def attach_or_acquire(home: Path, engine: LocalEngine | None = None) -> EngineAddress | LocalEngine:
+    """The live engine's address, or an engine of our own that has the home: ``engine`` if it is given.
+
+    Waits while another begins or ends; between taking the lock and listening it cannot be asked.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        if engine.acquire():
-            return engine
         address = find_engine(home)
         if address:
+            if engine:
+                engine.release()
             return address
+        engine = engine or new_engine(home)
+        if engine.acquire():
+            return engine
         if time.monotonic() > deadline:
-            raise TemporaryError(f"Another engine holds {home} and does not answer.", remedy="Try again.")
-        time.sleep(0.02)  # Between taking the lock and listening an engine cannot be waited for.
+            raise _silent(home)
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def find_or_wait(home: Path, seconds: float) -> EngineAddress | None:
+    """The live engine's address; None when none comes within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        address = find_engine(home)
+        if address or time.monotonic() > deadline:
+            return address
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 @contextlib.contextmanager
@@ -77,7 +76,7 @@ def reading(home: Path) -> Iterator[Call]:
     """Calls for commands that only look: at the live engine, or at the journal that a past one left."""
     if not (home / "journal.sqlite3").exists():
         raise NotFoundError(f"There are no runs in {home} yet.", remedy="Start one: stepherd run --help")
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     lock = HomeLock(home)
     while not lock.acquire():
         address = find_engine(home)
@@ -85,8 +84,8 @@ def reading(home: Path) -> Iterator[Call]:
             yield remote_call(address)
             return
         if time.monotonic() > deadline:
-            raise TemporaryError(f"Another engine holds {home} and does not answer.", remedy="Try again.")
-        time.sleep(0.02)
+            raise _silent(home)
+        time.sleep(_LOOK_AGAIN_SECONDS)
     try:
         yield from _from_journal(home)
     finally:
@@ -104,38 +103,11 @@ def _from_journal(home: Path) -> Iterator[Call]:
         engine.journal.close()
 
 
-def background_engine(home: Path) -> EngineAddress:
-    """Start an engine that goes on without this terminal and ends by itself when nothing runs."""
-    logs = home / "logs"
-    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    read_end, write_end = os.pipe()
-    command = [
-        sys.executable,
-        "-m",
-        "stepherd.cli",
-        "engine",
-        "--home",
-        str(home),
-        "--ready-fd",
-        str(write_end),
-    ]
-    with (logs / "engine.log").open("ab") as log:
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=[write_end],
-        )
-    os.close(write_end)
-    with os.fdopen(read_end) as ready:
-        ready.read()  # Ends when the engine listens, or when it died.
-    address = find_engine(home)
-    if address is None:
-        last = (logs / "engine.log").read_text(errors="replace").strip().splitlines()[-1:]
-        why = last[0].removeprefix("stepherd: ") if last else "it said nothing"
-        raise TemporaryError(
-            f"The background engine did not start: {why}", remedy=f"See {logs / 'engine.log'}."
-        )
-    return address
+async def gone(engine: LocalEngine, run_id: str) -> None:
+    """Wait until a run that was stopped on our engine has ended, and its processes with it."""
+    await engine.engine.ended(execution_arn(run_id))
+    await engine.engine.quiet()
+
+
+def _silent(home: Path) -> StepherdError:
+    return TemporaryError(f"Another engine holds {home} and does not answer.", remedy="Try again.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,42 +11,55 @@ from typing import Any
 import click
 
 from stepherd.cli.client import machine_arn
+from stepherd.cli.durations import seconds_text
 from stepherd.cli.engines import reading
-from stepherd.cli.options import home_option, home_path, json_option
-from stepherd.cli.output import Output, seconds_text
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
 from stepherd.errors import NotFoundError
 
-__all__ = ["command"]
+__all__ = ["command", "list_runs"]
 
+_LIMIT = 20
 _STATUSES = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+_COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
 
 
-@click.command("list", short_help="List runs, newest first.")
+@declared(
+    "list", examples=("stepherd list --status failed", "stepherd list --json | jq -r '.runs[0].run_id'")
+)
 @click.option(
     "--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only runs with this status."
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most."
+    "--limit", type=click.IntRange(1, 1000), default=_LIMIT, show_default=True, help="How many at most."
 )
-@json_option
-@home_option
-def command(home: Path | None, as_json: bool, status: str | None, limit: int) -> int:
+def command(output: Output, status: str | None, limit: int) -> int:
     """List runs, newest first."""
-    output, runs = Output(as_json=as_json), _runs(home_path(home), status, limit)
-    if as_json:
-        output.json({"runs": runs})
+    runs = list_runs(output.home, status, limit + 1)
+    shown, more = runs[:limit], len(runs) > limit
+    if output.as_json:
+        output.json({"runs": shown})
         return 0
-    for run in runs:
-        began = datetime.fromtimestamp(run["started"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        took = seconds_text(run["stopped"] - run["started"]) if run["stopped"] else ""
-        output.data(f"{run['run_id']:<28}  {run['status']:<9}  {began}  {took}".rstrip())
+    column = max((len(run["run_id"]) for run in shown), default=0)
+    for run in shown:
+        output.data(_line(run, column), fg=_COLOURS.get(run["status"], "red"))
     if not runs:
-        output.note("No runs yet. Start one: stepherd run --help")
+        which = f"No run is {status.upper()}" if status else "No runs yet"
+        output.note(f"{which} in {output.home}. Start one: stepherd run --help")
+    elif more and limit == _LIMIT:
+        output.note(f"There are more: {output.command('list', '--limit', str(_LIMIT * 10))}")
     return 0
 
 
-def _runs(home: Path, status: str | None, limit: int) -> list[dict[str, Any]]:
-    request: dict[str, Any] = {"stateMachineArn": machine_arn(), "maxResults": limit}
+def _line(run: Mapping[str, Any], column: int) -> str:
+    began = datetime.fromtimestamp(run["started"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    took = seconds_text((run["stopped"] or time.time()) - run["started"])
+    return f"{run['run_id']:<{column}}  {run['status']:<9}  {began}  {took:>12}"
+
+
+def list_runs(home: Path, status: str | None, limit: int) -> list[dict[str, Any]]:
+    """The runs of a home, newest first; none where there is no home yet."""
+    request: dict[str, Any] = {"stateMachineArn": machine_arn(), "maxResults": min(limit, 1000)}
     if status:
         request["statusFilter"] = status.upper()
     try:

@@ -2,40 +2,86 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+import json
+import time
+from collections.abc import Iterable
 
 import click
 
-from stepherd.cli.client import execution_arn
-from stepherd.cli.options import home_option, home_path, json_option, run_argument
+from stepherd.cli.client import Call, execution_arn
+from stepherd.cli.engines import reading
+from stepherd.cli.options import command as declared
+from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
+from stepherd.cli.sources import new_events
+from stepherd.cli.task_logs import Line, TaskLogs
+from stepherd.cli.terminal_text import clean
+from stepherd.errors import UsageError
 
 __all__ = ["command"]
 
+_POLL_SECONDS = 0.3
 
-@click.command("logs", short_help="Show what a run's tasks wrote.")
+
+@declared("logs", examples=("stepherd logs RUN --tail 500", "stepherd logs RUN --state RunAgent -f"))
 @run_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
 @click.option(
-    "--tail", type=click.IntRange(0), default=100, show_default=True, help="How many of the last lines."
+    "--tail",
+    type=click.IntRange(0, 100_000),
+    default=100,
+    show_default=True,
+    help="How many of the last lines.",
 )
 @click.option("--state", metavar="NAME", help="Only this state, as in RunAgent.")
-@json_option
-@home_option
-def command(home: Path | None, as_json: bool, run_id: str, follow: bool, tail: int, state: str | None) -> int:
-    """Show what a run's tasks wrote: the last 100 lines, and with -f everything until the run ends."""
-    from stepherd.cli.task_logs import LogReader, show_lines
+def command(output: Output, run_id: str, follow: bool, tail: int, state: str | None) -> int:
+    """Show what a run's tasks wrote: the last 100 lines, and with -f what follows until the run ends.
 
-    output, place = Output(as_json=as_json), home_path(home)
-    reader = LogReader(place, run_id, state)
-    from stepherd.cli.engines import reading
-    from stepherd.cli.sources import CallSource
-
-    with reading(place) as call:
-        call("DescribeExecution", {"executionArn": execution_arn(run_id)})
-        asyncio.run(reader.learn(CallSource(call)))
-    show_lines(output, reader.read()[-tail:] if tail else [])
+    With --json it is one object; with --json -f it is one object a line.
+    """
+    logs = TaskLogs(output.home, state)
+    with reading(output.home) as call:
+        running = _learn(call, run_id, logs)
+    if state and state not in logs.states and not running:
+        raise UsageError(
+            f"{run_id} has no logs of a state '{state}'.",
+            remedy=f"There are {', '.join(logs.states) or 'none'}.",
+        )
+    lines = logs.last(tail, final=not running)
+    if output.as_json and not follow:
+        output.json({"run_id": run_id, "lines": [_fields(line) for line in lines]})
+        return 0
+    if not lines:
+        output.note("Nothing was written yet." if running else "Nothing was written.")
+    _show(output, logs, lines)
     if follow:
-        asyncio.run(reader.follow(output))
+        _follow(output, run_id, logs, running=running)
     return 0
+
+
+def _learn(call: Call, run_id: str, logs: TaskLogs) -> bool:
+    """Take what is new in the history; whether the run still goes on."""
+    described = call("DescribeExecution", {"executionArn": execution_arn(run_id)})
+    logs.learn(new_events(call, run_id, logs.last_event))
+    return bool(described["status"] == "RUNNING")
+
+
+def _follow(output: Output, run_id: str, logs: TaskLogs, *, running: bool) -> None:
+    while running:
+        time.sleep(_POLL_SECONDS)  # Files do not tell when they grow.
+        with reading(output.home) as call:
+            running = _learn(call, run_id, logs)
+        _show(output, logs, logs.new(final=not running))
+
+
+def _show(output: Output, logs: TaskLogs, lines: Iterable[Line]) -> None:
+    column = max((len(name) for name in logs.states), default=0)
+    for line in lines:
+        if output.as_json:
+            output.data(json.dumps(_fields(line), ensure_ascii=False))
+        else:
+            output.data(f"{line.state:<{column}}  {line.text}")
+
+
+def _fields(line: Line) -> dict[str, str]:
+    return {"state": line.state, "message": clean(line.text)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
 from stepherd import __version__
 from stepherd.cli.output import show_error
-from stepherd.errors import InternalError, StepherdError
+from stepherd.errors import StepherdError, UsageError
 
 __all__ = ["main"]
 
@@ -31,6 +32,13 @@ _GROUPS = (
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Engine", ("engine",)),
 )
+_EPILOG = """\b
+Start with:
+  stepherd run --repo PATH_OR_URL --instructions FILE --command CMD
+\b
+Completion of commands, options and runs, for bash (or zsh, fish):
+  eval "$(_STEPHERD_COMPLETE=bash_source stepherd)"
+"""
 
 
 class _Lazy(click.Group):
@@ -43,7 +51,15 @@ class _Lazy(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"stepherd.cli.{name}_command").command
+        command.short_help = COMMANDS[name]
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise _unknown(args[0])
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, names in _GROUPS:
@@ -51,40 +67,54 @@ class _Lazy(click.Group):
                 formatter.write_dl([(name, COMMANDS[name]) for name in names])
 
 
+def _unknown(name: str) -> UsageError:
+    close = get_close_matches(name, COMMANDS, n=1)
+    remedy = f"Did you mean: stepherd {close[0]}" if close else "See: stepherd --help"
+    return UsageError(f"There is no command '{name}'.", remedy=remedy)
+
+
 @click.group(
     cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with: stepherd run --repo PATH_OR_URL --instructions FILE --agent NAME",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+    invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="stepherd")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Runs headless coding agents from written instructions to a pushed branch."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
     """The program: never a traceback for what a person can mend."""
+    _write_what_the_terminal_can_show()
     try:
-        code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+        code = cli.main(prog_name="stepherd", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         code = 130
     except click.UsageError as error:
-        code = show_error(_from_click(error))
+        code = _show(_from_click(error))
     except StepherdError as error:
-        code = show_error(error)
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 0
+        code = _show(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _from_click(error: click.UsageError) -> StepherdError:
-    from stepherd.errors import UsageError
+def _show(error: StepherdError) -> int:
+    # No command could be built, so that --json was asked for stands on the command line alone.
+    return show_error(error, error.remedy, as_json="--json" in sys.argv[1:])
 
+
+def _from_click(error: click.UsageError) -> UsageError:
     command = error.ctx.command_path if error.ctx else "stepherd"
     message = error.format_message()
-    return UsageError(message if message.endswith(".") else f"{message}.", remedy=f"See: {command} --help")
+    return UsageError(
+        message if message.endswith((".", "?")) else f"{message}.", remedy=f"See: {command} --help"
+    )
 
 
-def internal(message: str) -> InternalError:
-    """A fault of Stepherd itself, with where to say so."""
-    return InternalError(message, remedy="Please report it, with the output of: stepherd --version")
+def _write_what_the_terminal_can_show() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,29 +1,75 @@
-"""Options that several commands share."""
+"""How a command is declared, and the options that all of them have."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["home_option", "home_path", "json_option", "run_argument"]
+from stepherd.cli.output import Output, default_home
+from stepherd.errors import StepherdError, UsageError
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+__all__ = ["command", "home_path", "run_argument"]
 
-home_option: Decorator = click.option(
-    "--home",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="STEPHERD_HOME",
-    help="Where everything lives. Default: STEPHERD_HOME, else ~/.stepherd.",
-)
-json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-run_argument: Decorator = click.argument("run_id", metavar="RUN")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Body = Callable[..., int]
 
 
-def home_path(given: Path | None) -> Path:
-    """The home as an absolute path; nothing is written outside it."""
-    return Path(os.path.abspath((given or Path("~/.stepherd")).expanduser()))  # noqa: PTH100 - links stay
+def command(name: str, *, examples: tuple[str, ...] = ()) -> Callable[[Body], click.Command]:
+    """Declare a command. Its body gets an Output, then its own options by name, and gives the exit code.
+
+    Every command has --home and --json. An error that the body raises is shown with its next command.
+    """
+
+    def declare(body: Body) -> click.Command:
+        @functools.wraps(body)
+        def invoke(home: str | None, as_json: bool, **given: Any) -> int:
+            output = Output(home_path(home), as_json=as_json)
+            try:
+                return body(output, **given)
+            except StepherdError as error:
+                return output.error(error)
+
+        epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None
+        declared = click.command(name, epilog=epilog)(invoke)
+        declared.params += [_json_option(), _home_option()]
+        return declared
+
+    return declare
+
+
+def _home_option() -> click.Option:
+    words = "Where everything lives. Default: STEPHERD_HOME, else ~/.stepherd."
+    return click.Option(["--home"], metavar="DIR", help=words)
+
+
+def _json_option() -> click.Option:
+    return click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object.")
+
+
+def run_argument(decorated: Decorated) -> Decorated:
+    """The argument RUN; completes to the runs of the home."""
+    return click.argument("run_id", metavar="RUN", shell_complete=_complete_run)(decorated)
+
+
+def home_path(given: str | None) -> Path:
+    """The home as an absolute path; nothing is written outside it. Raises UsageError for an empty name."""
+    if given is None:
+        return default_home()
+    if not given or "\0" in given:
+        raise UsageError("--home names no folder.", remedy="Give a path, or leave it out.")
+    return Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100 - links stay
+
+
+def _complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
+    from stepherd.cli.list_command import list_runs
+
+    try:
+        runs = list_runs(home_path(context.params.get("home")), None, 100)
+    except StepherdError:
+        return []
+    return [run["run_id"] for run in runs if run["run_id"].startswith(incomplete)]

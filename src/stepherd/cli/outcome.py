@@ -1,4 +1,4 @@
-"""How a run ended, in words, as JSON, and as an exit code."""
+"""How a run ended, as JSON, in words, and as an exit code."""
 
 from __future__ import annotations
 
@@ -7,114 +7,82 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stepherd.cli.output import Output, clean, seconds_text, style
+from stepherd.cli.client import Call, EngineGone, execution_arn
+from stepherd.cli.engines import reading
+from stepherd.cli.outcome_text import outcome_lines
+from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
 from stepherd.errors import StepherdError
-from stepherd.runs.folder import REPORT, REPORT_PAGE, open_run_folder
+from stepherd.runs.folder import REPORT, RunFolder, open_run_folder
 
-__all__ = ["EXIT_CODES", "outcome_fields", "read_report", "run_folder_of", "show_outcome"]
+__all__ = ["describe", "finish", "own_run_folder"]
 
-EXIT_CODES = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, "ABORTED": 2}
-_STATUS_COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
-
-
-def run_folder_of(home: Path, run_id: str) -> str:
-    """The reference of a run's folder."""
-    return f"{(home / 'store' / 'runs' / run_id).as_uri()}"
+_EXIT_CODES = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, "ABORTED": 2}
 
 
-def read_report(home: Path, run_id: str) -> dict[str, Any]:
-    """A run's report.json; empty where there is none."""
+def own_run_folder(home: Path, run_id: str) -> RunFolder:
+    """A run's folder in the store of a home."""
+    return open_run_folder((home / "store" / "runs" / run_id).as_uri())
+
+
+def finish(output: Output, call: Call, run_id: str, progress: Progress) -> int:
+    """Show how a run ended; the exit code."""
     try:
-        return open_run_folder(run_folder_of(home, run_id)).read_report() or {}
-    except StepherdError:
-        return {}
+        fields = describe(output, call, run_id, progress)
+    except EngineGone:  # It ended with the run.
+        with reading(output.home) as journal:
+            fields = describe(output, journal, run_id, progress)
+    if output.as_json:
+        output.json(fields)
+    else:
+        for text, how in outcome_lines(output, fields):
+            output.note(text, **how)
+        if output.is_read and fields["status"] == "SUCCEEDED":
+            output.data(str(fields["branch"] or run_id))
+    return _EXIT_CODES[fields["status"]]
 
 
-def outcome_fields(
-    home: Path, run_id: str, described: Mapping[str, Any], progress: Progress
-) -> dict[str, Any]:
+def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dict[str, Any]:
     """What ``--json`` prints for a run: stable names, null where there is nothing."""
-    report = read_report(home, run_id) if described["status"] != "RUNNING" else {}
-    error = report.get("error") or _error_without_report(run_id, described)
-    folder = home / "store" / "runs" / run_id
+    described = call("DescribeExecution", {"executionArn": execution_arn(run_id)})
+    status, running = described["status"], described["status"] == "RUNNING"
+    report = {} if running else _read_report(output.home, run_id)
+    # A run that was stopped or timed out wrote no report; one that lies there is of before a redrive.
+    error = (report.get("error") if status == "FAILED" else None) or _error_without_report(run_id, described)
     known = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary")
     now = time.time()
     return {
         "run_id": run_id,
-        "status": described["status"],
+        "status": status,
         **{name: report.get(name) for name in known},
         "files_changed": report.get("files_changed", []),
-        "report": str(folder / REPORT) if report else None,
-        "states": [row.to_json(now) for row in progress.rows],
-        "seconds": round((progress.ended or now) - progress.started, 3),
+        "report": str(output.home / "store" / "runs" / run_id / REPORT) if report else None,
+        "states": [row.to_json(now, running=running) for row in progress.rows],
+        "seconds": round(progress.seconds(now), 3),
         "redrives": described.get("redriveCount", 0),
-        "error": error if described["status"] not in ("SUCCEEDED", "RUNNING") else None,
+        "error": None if status in ("SUCCEEDED", "RUNNING") else _with_home(output, error),
     }
 
 
-def _error_without_report(run_id: str, described: Mapping[str, Any]) -> dict[str, Any] | None:
+def _with_home(output: Output, error: Mapping[str, Any]) -> dict[str, Any]:
+    advised = {name: output.advice(str(error[name])) for name in ("remedy", "next") if error.get(name)}
+    return {**error, **advised}
+
+
+def _read_report(home: Path, run_id: str) -> dict[str, Any]:
+    try:
+        return own_run_folder(home, run_id).read_report() or {}
+    except StepherdError:
+        return {}
+
+
+def _error_without_report(run_id: str, described: Mapping[str, Any]) -> dict[str, Any]:
     """The error of a run that ended before its report could be written: stopped, or timed out."""
-    status = described["status"]
-    if status in ("SUCCEEDED", "RUNNING"):
-        return None
-    words = {"ABORTED": "The run was stopped.", "TIMED_OUT": "The run reached its time limit."}
-    message = words.get(status) or str(described.get("cause") or described.get("error") or "The run failed.")
-    given = described.get("cause") if status == "ABORTED" else None
-    message = f"The run was stopped: {given}" if given else message
+    status, cause = described["status"], described.get("cause")
+    words = {
+        "ABORTED": f"The run was stopped: {cause}" if cause else "The run was stopped.",
+        "TIMED_OUT": "The run reached its time limit.",
+    }
+    message = words.get(status) or str(cause or described.get("error") or "The run failed.")
     category = str(described.get("error") or status.lower())
     return {"category": category, "message": message, "remedy": "", "next": f"stepherd redrive {run_id}"}
-
-
-def show_outcome(output: Output, home: Path, fields: Mapping[str, Any]) -> None:
-    """The end of a run for a person: what there is now, and what to do next."""
-    status = str(fields["status"])
-    took = seconds_text(float(fields["seconds"]))
-    colour = _STATUS_COLOURS.get(status, "red")
-    head = style(status.replace("_", " "), fg=colour, bold=True)
-    output.styled(f"\n{head}  {clean(str(fields['run_id']))}  {took}")
-    rows = [
-        ("summary", fields.get("summary")),
-        ("branch", fields.get("branch")),
-        ("commit", fields.get("commit")),
-    ]
-    rows += [("compare", fields.get("compare")), ("files", _files(fields))]
-    rows += [
-        (
-            "report",
-            home / "store" / "runs" / str(fields["run_id"]) / REPORT_PAGE if fields["report"] else None,
-        )
-    ]
-    for name, value in rows:
-        if value:
-            output.note(f"  {name:<8} {value}")
-    _show_error(output, fields)
-    for command in _next_commands(fields):
-        output.note(f"  next     {command}")
-
-
-def _files(fields: Mapping[str, Any]) -> str:
-    changed = fields.get("files_changed") or []
-    shown = [f"{item['path']} +{item.get('added') or 0} -{item.get('deleted') or 0}" for item in changed[:6]]
-    more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
-    return ", ".join(shown) + more
-
-
-def _show_error(output: Output, fields: Mapping[str, Any]) -> None:
-    error = fields.get("error")
-    if not error:
-        return
-    where = f"in {error['state']}: " if error.get("state") else ""
-    output.styled(f"  {style('error', fg='red')}    {clean(where + str(error['message']))}")
-    if error.get("remedy"):
-        output.note(f"  remedy   {error['remedy']}")
-
-
-def _next_commands(fields: Mapping[str, Any]) -> list[str]:
-    run_id, error = fields["run_id"], fields.get("error")
-    if error:
-        commands = [str(error.get("next") or f"stepherd redrive {run_id}"), f"stepherd logs {run_id}"]
-        return list(dict.fromkeys(commands))
-    if fields["status"] == "RUNNING":
-        return [f"stepherd watch {run_id}", f"stepherd stop {run_id}"]
-    return [f"stepherd pull {run_id}"] if fields.get("bundle") and not fields.get("branch") else []

@@ -5,88 +5,115 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
 
 import click
 
+from stepherd.cli.terminal_text import clean, one_line
 from stepherd.errors import StepherdError
 
-__all__ = ["Output", "clean", "is_json_wanted", "seconds_text", "show_error"]
+__all__ = ["Output", "default_home", "show_error"]
 
-_CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
-_BIDI = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_OWN_COMMAND = re.compile(r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull)\b")
 
 
-def clean(text: str) -> str:
-    """Text made harmless for a terminal: no escape sequences, control characters or direction marks."""
-    return _BIDI.sub("", _CONTROL.sub("", text.replace("\r\n", "\n")))
-
-
-def is_json_wanted() -> bool:
-    """Whether ``--json`` stands on the command line; asked where no command could be built."""
-    return "--json" in sys.argv[1:]
-
-
-def show_error(error: StepherdError) -> int:
-    """Say what happened, why, and the next command; the exit code."""
-    if is_json_wanted():
-        fields = {"category": error.category, "message": error.message, "remedy": error.remedy}
-        print(json.dumps({"error": {**fields, "retryable": error.retryable}}))  # noqa: T201
-    words = clean(str(error)).replace("\n", " ")
-    click.echo(f"{style('stepherd:', fg='red', bold=True)} {words}", err=True)
-    return error.exit_code
-
-
-def style(text: str, **how: Any) -> str:
-    """Colour for a terminal; NO_COLOR and CLICOLOR=0 turn it off, CLICOLOR_FORCE on."""
-    forced = os.environ.get("CLICOLOR_FORCE", "0") != "0"
-    plain = "NO_COLOR" in os.environ or os.environ.get("CLICOLOR") == "0"
-    return click.style(text, **how) if (sys.stderr.isatty() and not plain) or forced else text
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration for reading: ``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+def default_home() -> Path:
+    """The home where none is named: STEPHERD_HOME, else ``~/.stepherd``."""
+    return Path(os.environ.get("STEPHERD_HOME") or Path("~/.stepherd").expanduser()).absolute()
 
 
 class Output:
-    """Where a command writes. Commands never print by themselves."""
+    """Where a command writes. Commands never print by themselves.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    ``home`` is the home that the command works on: commands that are suggested name it where it is not
+    the one that they would take by themselves.
+    """
+
+    def __init__(self, home: Path, *, as_json: bool = False) -> None:
+        self.home = home
         self.as_json = as_json
+        self._option = "" if home == default_home() else f" --home {shlex.quote(str(home))}"
 
     @property
     def live(self) -> bool:
         """Whether a live view can be drawn on standard error."""
-        return (sys.stderr.isatty() or "STEPHERD_FORCE_TTY" in os.environ) and not self.as_json
+        dumb = os.environ.get("TERM") == "dumb"
+        return ((sys.stderr.isatty() and not dumb) or "STEPHERD_FORCE_TTY" in os.environ) and not self.as_json
 
     @property
     def can_ask(self) -> bool:
         """Whether there is a person to ask."""
         return sys.stdin.isatty() and sys.stderr.isatty() and "PROMPT_DISABLED" not in os.environ
 
-    def data(self, text: str) -> None:
+    @property
+    def is_read(self) -> bool:
+        """Whether standard output goes to a program or file, not to the terminal that shows the rest."""
+        return not sys.stdout.isatty()
+
+    def command(self, *words: str) -> str:
+        """A command line of Stepherd's own, to be suggested."""
+        return self.advice(f"stepherd {shlex.join(words)}")
+
+    def advice(self, text: str) -> str:
+        """``text`` with this home in the commands that it suggests."""
+        return _OWN_COMMAND.sub(lambda found: found[0] + self._option, text)
+
+    def data(self, text: str, **how: Any) -> None:
         """A line of what was asked for."""
-        click.echo(clean(text))
+        _write(sys.stdout, _styled(sys.stdout, clean(text), how))
 
     def json(self, value: Any) -> None:
         """One JSON value, the whole answer of a command with ``--json``."""
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        _write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=False))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, **how: Any) -> None:
         """A line about what is going on."""
-        click.echo(clean(text), err=True)
+        _write(sys.stderr, _styled(sys.stderr, clean(text), how))
 
-    def styled(self, text: str) -> None:
-        """A line about what is going on that holds colours of our own making."""
-        click.echo(text, err=True)
+    def error(self, error: StepherdError) -> int:
+        """Say what happened, why, and the next command; the exit code."""
+        return show_error(error, self.advice(error.remedy), as_json=self.as_json)
+
+
+def show_error(error: StepherdError, remedy: str, *, as_json: bool) -> int:
+    """Show an error in one line, as JSON too where that was asked for; its exit code."""
+    if as_json:
+        fields = {"category": error.category, "message": error.message, "remedy": remedy}
+        _write(
+            sys.stdout, json.dumps({"error": {**fields, "retryable": error.retryable}}, ensure_ascii=False)
+        )
+    head = _styled(sys.stderr, "stepherd:", {"fg": "red", "bold": True})
+    _write(sys.stderr, f"{head} {one_line(f'{error.message} {remedy}')}")
+    return error.exit_code
+
+
+def coloured(stream: IO[str]) -> bool:
+    """Whether a stream takes colours: NO_COLOR and CLICOLOR=0 say no, CLICOLOR_FORCE says yes."""
+    if os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    plain = "NO_COLOR" in os.environ or os.environ.get("CLICOLOR") == "0" or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
+
+
+def _styled(stream: IO[str], text: str, how: Mapping[str, Any]) -> str:
+    return click.style(text, **how) if how and coloured(stream) else text
+
+
+def _write(stream: IO[str], text: str) -> None:
+    """Write a line; who does not listen any more, a closed pipe or terminal, must not end a run."""
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except (OSError, ValueError):
+        silence(stream)
+
+
+def silence(stream: IO[str]) -> None:
+    """Let whatever else is written to a stream go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, {sys.stdout: 1, sys.stderr: 2}.get(stream, nowhere))
+    os.close(nowhere)

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepherd.cli.groups import Groups
+
 __all__ = ["Progress", "StateRow"]
 
 _SHOWN = frozenset({"Task", "Wait"})
-_ENDS = {"TaskFailed": "FAILED", "TaskTimedOut": "TIMED_OUT"}
-_GIVEN_UP = ("ParallelStateFailed", "MapStateFailed")
+_FAILURES = {
+    "TaskFailed": "FAILED", "TaskTimedOut": "TIMED_OUT", "TaskStartFailed": "FAILED",
+    "TaskSubmitFailed": "FAILED", "LambdaFunctionFailed": "FAILED", "LambdaFunctionTimedOut": "TIMED_OUT",
+}  # fmt: skip
 _FINAL = {
     "ExecutionSucceeded": "SUCCEEDED",
     "ExecutionFailed": "FAILED",
@@ -28,96 +32,133 @@ class StateRow:
     status: str = "RUNNING"
     ended: float | None = None
     attempts: int = 0
+    error: str | None = None
+    exited: bool = False
+    group: int = 0
+    interrupted: bool = False
+    """Whether the end of the execution cut it off: a redrive goes on with it."""
 
     def seconds(self, now: float) -> float:
         """How long it has taken so far, or took."""
         return max(0.0, (self.ended or now) - self.entered)
 
-    def to_json(self, now: float) -> dict[str, Any]:
-        """As ``--json`` shows it."""
+    def to_json(self, now: float, *, running: bool) -> dict[str, Any]:
+        """As ``--json`` shows it. An attempt that failed and will be repeated leaves its state RUNNING."""
+        status = (
+            "RUNNING" if running and not self.exited and self.status in _FAILURES.values() else self.status
+        )
         return {
-            "name": self.name, "status": self.status, "seconds": round(self.seconds(now), 3),
+            "name": self.name, "status": status, "seconds": round(self.seconds(now), 3),
             "attempts": max(1, self.attempts),
         }  # fmt: skip
 
 
 class Progress:
-    """What a history says so far. Feed it wire events in order."""
+    """What a history says so far. Feed it wire events in order; events it had before are passed over."""
 
     def __init__(self) -> None:
         self.rows: list[StateRow] = []
         self.last_event = 0
         self.status = "RUNNING"
         self.started = 0.0
+        """When the execution started, moved forward by the time it lay still before a redrive."""
         self.ended: float | None = None
         self._row_of: dict[int, StateRow] = {}
+        self._groups = Groups()
+
+    def seconds(self, now: float) -> float:
+        """How long the run has taken so far, or took; without the time before a redrive."""
+        return max(0.0, (self.ended or now) - (self.started or now))
 
     def feed(self, events: Iterable[Mapping[str, Any]]) -> list[StateRow]:
         """Take events; the rows that changed, in order."""
         changed: list[StateRow] = []
         for event in events:
-            row = self._take(event)
-            if row is not None and row not in changed:
-                changed.append(row)
+            if int(event["id"]) > self.last_event:
+                changed += [row for row in self._take(event) if row not in changed]
         return changed
 
-    def _take(self, event: Mapping[str, Any]) -> StateRow | None:
+    def _take(self, event: Mapping[str, Any]) -> list[StateRow]:
         kind, number, at = str(event["type"]), int(event["id"]), float(event["timestamp"])
         self.last_event = number
+        given_up = self._groups.take(number, int(event["previousEventId"]), kind)
         if kind in _FINAL:
-            self._end(_FINAL[kind], at)
-            return None
+            return self._end(_FINAL[kind], at)
         if kind == "ExecutionStarted":
             self.started = at
-        if kind == "ExecutionRedriven":
-            self.status, self.ended = "RUNNING", None
-        if kind.endswith("StateEntered"):
+        elif kind == "ExecutionRedriven":
+            self._redriven(at)
+        elif kind.endswith("StateEntered"):
             return self._enter(kind, number, at, event)
-        if kind in _GIVEN_UP:
-            self._abort_running(at)
-            return None
-        row = self._row_of.get(int(event["previousEventId"]))
-        if row is None:
-            return self._again(kind, number, at)
-        self._row_of[number] = row
-        return self._change(row, kind, at)
+        elif given_up is not None:
+            return self._abort(at, within=given_up)
+        else:
+            return self._follow(kind, number, at, event)
+        return []
 
-    def _enter(self, kind: str, number: int, at: float, event: Mapping[str, Any]) -> StateRow | None:
+    def _enter(self, kind: str, number: int, at: float, event: Mapping[str, Any]) -> list[StateRow]:
         if kind.removesuffix("StateEntered") not in _SHOWN:
-            return None
-        row = StateRow(str(event["stateEnteredEventDetails"]["name"]), at)
+            return []
+        group = self._groups.of(number)
+        row = StateRow(str(event["stateEnteredEventDetails"]["name"]), at, group=group)
         self.rows.append(row)
         self._row_of[number] = row
-        return row
+        return [row]
 
-    def _change(self, row: StateRow, kind: str, at: float) -> StateRow | None:
-        if kind in ("TaskScheduled", "LambdaFunctionScheduled"):
-            row.attempts += 1
-            row.status, row.ended = "RUNNING", None
-        elif kind in _ENDS:
-            row.status, row.ended = _ENDS[kind], at
-        elif kind.endswith("StateExited") and row.status == "RUNNING":
-            row.status, row.ended = "SUCCEEDED", at
-        else:
-            return None
-        return row
-
-    def _again(self, kind: str, number: int, at: float) -> StateRow | None:
-        """A redrive schedules a state again whose chain begins at ExecutionRedriven."""
-        if kind != "TaskScheduled":
-            return None
-        unfinished = [row for row in self.rows if row.status not in ("RUNNING", "SUCCEEDED")]
-        if not unfinished:
-            return None
-        row = unfinished[-1]
+    def _follow(self, kind: str, number: int, at: float, event: Mapping[str, Any]) -> list[StateRow]:
+        row = self._row_of.get(int(event["previousEventId"])) or self._again(kind)
+        if row is None or kind.endswith("Aborted"):
+            return []
         self._row_of[number] = row
-        return self._change(row, kind, at)
+        return [row] if _change(row, kind, at, event) else []
 
-    def _abort_running(self, at: float) -> None:
+    def _again(self, kind: str) -> StateRow | None:
+        """A redrive schedules a state anew whose chain begins at ExecutionRedriven."""
+        if not kind.endswith("Scheduled"):
+            return None
+        return next((row for row in reversed(self.rows) if not row.exited), None)
+
+    def _redriven(self, at: float) -> None:
+        still = at - (self.ended or at)
+        self.status, self.ended = "RUNNING", None
+        self.started += still
         for row in self.rows:
-            if row.status == "RUNNING":
-                row.status, row.ended = "ABORTED", at
+            if row.ended is not None and not row.exited:
+                row.entered += at - row.ended
+                row.ended = at
+            if row.interrupted:
+                row.status, row.ended, row.interrupted = "RUNNING", None, False
 
-    def _end(self, status: str, at: float) -> None:
+    def _end(self, status: str, at: float) -> list[StateRow]:
         self.status, self.ended = status, at
-        self._abort_running(at)
+        cut_off = self._abort(at)
+        for row in cut_off:
+            row.interrupted = True
+        return cut_off
+
+    def _abort(self, at: float, within: int = 0) -> list[StateRow]:
+        """End what still runs, in one group of branches or everywhere."""
+        running = [
+            row for row in self.rows if row.status == "RUNNING" and self._groups.inside(row.group, within)
+        ]
+        for row in running:
+            row.status, row.ended = "ABORTED", at
+        return running
+
+
+def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bool:
+    """Take an event of a row's own chain; whether it changed what is shown."""
+    if kind in ("TaskScheduled", "LambdaFunctionScheduled"):
+        row.attempts += 1
+        row.status, row.ended, row.error = "RUNNING", None, None
+    elif kind in _FAILURES:
+        row.status, row.ended = _FAILURES[kind], at
+        details: Mapping[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
+        row.error = details.get("error")
+    elif kind.endswith("StateExited"):
+        row.exited = True
+        if row.status in ("RUNNING", "ABORTED"):
+            row.status, row.ended = "SUCCEEDED", at
+    else:
+        return False
+    return True

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.cli.options import home_option, home_path, json_option, run_argument
+from stepherd.cli.options import command as declared
+from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
 from stepherd.errors import NotFoundError, UsageError
+from stepherd.runs.ids import check_run_id
 
 if TYPE_CHECKING:
     from stepherd.repositories.push import PushFacts
@@ -21,45 +23,43 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("pull", short_help="Bring a run's changes into the current clone as a branch.")
+@declared(
+    "pull", examples=("cd my-clone && stepherd pull RUN", "stepherd pull RUN --into my-clone --branch try-1")
+)
 @run_argument
 @click.option("--branch", metavar="NAME", help="Branch to make. Default: the run's own.")
 @click.option(
     "--into", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="The clone. Default: here."
 )
-@json_option
-@home_option
-def command(home: Path | None, as_json: bool, run_id: str, branch: str | None, into: Path) -> int:
+def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
     """Bring a run's changes into the current clone as a branch.
 
     The commit is made from the run's bundle; nothing is checked out and no hook runs. A second pull of
     the same run finds the branch as it is.
     """
-    from stepherd.cli.outcome import run_folder_of
-    from stepherd.runs.folder import open_run_folder
-    from stepherd.runs.ids import check_run_id
+    from stepherd.cli.outcome import own_run_folder
 
-    output = Output(as_json=as_json)
-    folder = open_run_folder(run_folder_of(home_path(home), check_run_id(run_id)))
+    folder = own_run_folder(output.home, check_run_id(run_id))
     agent = folder.read_result("agent")
     if agent is None:
         words = f"There is no work of a run '{run_id}' in this home."
         raise NotFoundError(words, remedy="See the runs there are: stepherd list")
+    fields = {"run_id": run_id, "branch": None, "commit": None, "created": False}
     if not agent.facts.get("bundle"):
         output.note(f"{run_id} changed nothing: there is nothing to pull.")
-        return 0
-    facts = _pull(folder, agent, into, branch)
-    fields = {"run_id": run_id, "branch": facts.branch, "commit": facts.commit, "created": facts.created}
-    if as_json:
-        output.json(fields)
     else:
+        facts = _pull(output.home, folder, agent, into, branch)
+        fields |= {"branch": facts.branch, "commit": facts.commit, "created": facts.created}
         output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
         output.note(f"  look     git log -p {facts.branch}\n  take     git switch {facts.branch}")
-        output.data(facts.branch)
+    if output.as_json:
+        output.json(fields)
+    elif output.is_read and fields["branch"]:
+        output.data(str(fields["branch"]))
     return 0
 
 
-def _pull(folder: RunFolder, agent: Result, into: Path, branch: str | None) -> PushFacts:
+def _pull(home: Path, folder: RunFolder, agent: Result, into: Path, branch: str | None) -> PushFacts:
     """Deliver the bundle to the clone as it would be delivered to a remote."""
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
@@ -68,7 +68,7 @@ def _pull(folder: RunFolder, agent: Result, into: Path, branch: str | None) -> P
 
     request, cloned = folder.read_request(), folder.read_result("clone")
     assert cloned is not None, "an agent only works on a clone"
-    with tempfile.TemporaryDirectory(prefix="stepherd-pull-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="pull-", dir=home) as temporary:
         scratch = Path(temporary)
         bundle = scratch / "changes.bundle"
         folder.store.download(str(agent.facts["bundle"]), bundle)

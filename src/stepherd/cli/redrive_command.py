@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import uuid
 
-import click
-
-from stepherd.cli.client import ApiFault, execution_arn
-from stepherd.cli.options import home_option, home_path, json_option, run_argument
+from stepherd.cli.carry import carry
+from stepherd.cli.client import ApiFault, Call, execution_arn
+from stepherd.cli.engines import reading
+from stepherd.cli.options import command as declared
+from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
-from stepherd.errors import UsageError
+from stepherd.cli.progress import Progress
+from stepherd.cli.sources import new_events
+from stepherd.errors import StepherdError, UsageError
 
 __all__ = ["command"]
 
 
-@click.command("redrive", short_help="Run again what a failed run left undone.")
+@declared("redrive", examples=("stepherd redrive RUN",))
 @run_argument
-@json_option
-@home_option
-def command(home: Path | None, as_json: bool, run_id: str) -> int:
-    """Run again what a failed, stopped or timed out run left undone; what succeeded is not run again."""
-    from stepherd.cli.drive import drive
-    from stepherd.cli.engines import reading
-    from stepherd.cli.sources import Source
+def command(output: Output, run_id: str) -> int:
+    """Run again what a failed, stopped or timed out run left undone, and follow it to its end.
 
-    output, place = Output(as_json=as_json), home_path(home)
-    with reading(place) as call:
+    What succeeded is not run again: an agent's work is never paid for twice.
+    """
+    progress = Progress()
+    with reading(output.home) as call:
         described = call("DescribeExecution", {"executionArn": execution_arn(run_id)})
-    reason = described.get("redriveStatusReason")
-    if reason:
-        raise UsageError(f"{run_id} cannot be redriven: {reason}", remedy=f"See: stepherd status {run_id}")
+        progress.feed(new_events(call, run_id, 0))
+    if described.get("redriveStatusReason"):
+        raise _refused(run_id, described["redriveStatusReason"])
+    token = uuid.uuid4().hex
 
-    async def begin(source: Source) -> str:
+    def begin(call: Call) -> str:
         try:
-            await source.call("RedriveExecution", {"executionArn": execution_arn(run_id)})
+            call("RedriveExecution", {"executionArn": execution_arn(run_id), "clientToken": token})
         except ApiFault as error:
-            raise UsageError(f"{run_id} cannot be redriven: {error.message}") from error
+            raise _refused(run_id, error.message) from error
         return run_id
 
-    return drive(place, output, begin)
+    # What is known already is no news: only what follows the redrive is shown as such.
+    return carry(output, begin, progress=progress)
+
+
+def _refused(run_id: str, reason: str) -> StepherdError:
+    return UsageError(
+        f"{run_id} cannot be redriven: {reason.rstrip('.')}.", remedy=f"See: stepherd status {run_id}"
+    )

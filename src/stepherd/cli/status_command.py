@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+import time
 
-import click
-
-from stepherd.cli.options import home_option, home_path, json_option, run_argument
-from stepherd.cli.output import Output, seconds_text
+from stepherd.cli.engines import reading
+from stepherd.cli.options import command as declared
+from stepherd.cli.options import run_argument
+from stepherd.cli.outcome import describe
+from stepherd.cli.outcome_text import outcome_lines
+from stepherd.cli.output import Output
+from stepherd.cli.progress import Progress
+from stepherd.cli.sources import new_events
+from stepherd.cli.views import picture
 
 __all__ = ["command"]
 
 
-@click.command("status", short_help="Show a run: its states, its branch, its error.")
+@declared("status", examples=("stepherd status RUN", "stepherd status RUN --json | jq -r .branch"))
 @run_argument
-@json_option
-@home_option
-def command(home: Path | None, as_json: bool, run_id: str) -> int:
+def command(output: Output, run_id: str) -> int:
     """Show a run: its states, its branch, its error. The exit code is 0 however the run ended."""
-    from stepherd.cli.drive import snapshot
-    from stepherd.cli.engines import reading
-    from stepherd.cli.outcome import show_outcome
-    from stepherd.cli.sources import CallSource
-
-    output, place = Output(as_json=as_json), home_path(home)
-    with reading(place) as call:
-        fields = asyncio.run(snapshot(CallSource(call), place, run_id))
-    if as_json:
+    progress = Progress()
+    with reading(output.home) as call:
+        progress.feed(new_events(call, run_id, 0))
+        fields = describe(output, call, run_id, progress)
+    if output.as_json:
         output.json(fields)
         return 0
-    for state in fields["states"]:
-        tries = f"  {state['attempts']} tries" if state["attempts"] > 1 else ""
-        output.data(f"{state['name']:<24} {state['status']:<10} {seconds_text(state['seconds']):>9}{tries}")
-    show_outcome(output, place, fields)
+    output.data(f"Run {run_id}", bold=True)
+    for line in picture(progress, time.time(), (1000, 1000), ""):
+        output.data("".join(text for text, _ in line))
+    for text, how in outcome_lines(output, fields):
+        output.data(text, **how)
     return 0

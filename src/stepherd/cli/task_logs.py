@@ -1,22 +1,18 @@
-"""The logs of a run's tasks, merged by state, read as they grow."""
+"""The logs of a run's tasks: found by its history, read as they grow, in bounded memory."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepherd.cli.client import execution_arn
-from stepherd.cli.engines import reading
-from stepherd.cli.output import Output, clean
-from stepherd.cli.sources import CallSource, Source, new_events
-
-__all__ = ["Line", "LogReader", "show_lines"]
+__all__ = ["Line", "TaskLogs"]
 
 _LONGEST_LINE = 8_000
-_READ_AT_ONCE = 4 * 1024 * 1024
+_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,85 +25,102 @@ class Line:
 
 @dataclass(slots=True)
 class _File:
+    """A log file and how far it was read. Of a line without an end only the beginning is kept."""
+
     state: str
     path: Path
     offset: int = 0
     rest: bytes = b""
+    cut: bool = False
+
+    def lines(self, *, final: bool) -> Iterator[str]:
+        """The whole lines that are new; with ``final`` the last one, too, although it has no end."""
+        for block in self._blocks():
+            *whole, rest = block.split(b"\n")
+            for line in whole:
+                yield self._line(line)
+            self._keep(rest)
+        if final and self.rest:
+            yield self._line(b"")
+
+    def skip_to_last(self, size: int) -> None:
+        """Pass over all but the last ``size`` bytes, and the line that they begin in."""
+        try:
+            self.offset = max(0, self.path.stat().st_size - size)
+        except FileNotFoundError:
+            return
+        if self.offset:
+            for block in self._blocks():
+                end = block.find(b"\n")
+                if end >= 0:
+                    self.offset -= len(block) - end - 1
+                    return
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self.offset)
+                while block := stream.read(_BLOCK):
+                    self.offset += len(block)
+                    yield block
+        except FileNotFoundError:
+            return
+
+    def _keep(self, rest: bytes) -> None:
+        room = _LONGEST_LINE - len(self.rest)
+        self.cut = self.cut or len(rest) > room
+        self.rest += rest[:room]
+
+    def _line(self, end: bytes) -> str:
+        self._keep(end)
+        text = self.rest.decode("utf-8", "replace") + (" … (cut)" if self.cut else "")
+        self.rest, self.cut = b"", False
+        return text
 
 
 @dataclass(slots=True)
-class LogReader:
-    """Finds the log files of a run by its history, and reads each on from where it stopped."""
+class TaskLogs:
+    """The logs of a run's tasks in ``home``; of one state alone where ``only`` names it."""
 
     home: Path
-    run_id: str
     only: str | None = None
-    status: str = "RUNNING"
+    last_event: int = 0
+    states: dict[str, None] = field(default_factory=dict)
+    """The states that have logs, in order."""
     _files: dict[Path, _File] = field(default_factory=dict)
-    _last: int = 0
-    _states: dict[int, str] = field(default_factory=dict)
+    _state_of: dict[int, str] = field(default_factory=dict)
 
-    async def learn(self, source: Source) -> None:
-        """Take new events: which tasks there are, and whether the run has ended."""
-        described = await source.call("DescribeExecution", {"executionArn": execution_arn(self.run_id)})
-        for event in await new_events(source, self.run_id, self._last):
-            self._take(event)
-        self.status = described["status"]
+    def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Take new events of the history: which tasks there are."""
+        for event in events:
+            number = self.last_event = int(event["id"])
+            entered = event.get("stateEnteredEventDetails")
+            state = entered["name"] if entered else self._state_of.get(event["previousEventId"], "")
+            self._state_of[number] = state
+            submitted = event.get("taskSubmittedEventDetails")
+            if submitted and submitted["resourceType"] == "ecs":
+                self._add(state, json.loads(submitted["output"])["Tasks"])
 
-    def _take(self, event: dict[str, Any]) -> None:
-        number = self._last = int(event["id"])
-        entered = event.get("stateEnteredEventDetails")
-        state = entered["name"] if entered else self._states.get(event["previousEventId"], "")
-        self._states[number] = state
-        submitted = event.get("taskSubmittedEventDetails")
-        if submitted and submitted["resourceType"] == "ecs" and self.only in (None, state):
-            for task in json.loads(submitted["output"])["Tasks"]:
-                self._add(state, task)
+    def _add(self, state: str, tasks: list[Mapping[str, Any]]) -> None:
+        self.states[state] = None
+        for task in tasks:
+            folder = self.home / "tasks" / task["TaskArn"].rsplit("/", 1)[-1]
+            for path in (folder / container["Name"] / "log" for container in task["Containers"]):
+                if self.only in (None, state):
+                    self._files.setdefault(path, _File(state, path))
 
-    def _add(self, state: str, task: dict[str, Any]) -> None:
-        folder = self.home / "tasks" / task["TaskArn"].rsplit("/", 1)[-1]
-        for container in task["Containers"]:
-            path = folder / container["Name"] / "log"
-            self._files.setdefault(path, _File(state, path))
+    def folders(self) -> list[Path]:
+        """The folders of the tasks' containers."""
+        return [path.parent for path in self._files]
 
-    def read(self) -> list[Line]:
-        """New lines since the last call, file by file in the order of the tasks."""
-        lines: list[Line] = []
+    def last(self, count: int, *, final: bool) -> list[Line]:
+        """The last lines, in the order of the tasks; what came before is passed over."""
         for file in self._files.values():
-            lines += [Line(file.state, text) for text in _new_lines(file, final=self.status != "RUNNING")]
-        return lines
+            file.skip_to_last((count + 1) * _LONGEST_LINE)
+        return list(deque(self.new(final=final), maxlen=count))
 
-    async def follow(self, output: Output) -> None:
-        """Show new lines until the run has ended."""
-        while True:
-            ended = self.status != "RUNNING"
-            show_lines(output, self.read())
-            if ended:
-                return
-            await asyncio.sleep(0.3)
-            with reading(self.home) as call:
-                await self.learn(CallSource(call))
-
-
-def _new_lines(file: _File, *, final: bool) -> list[str]:
-    try:
-        with file.path.open("rb") as stream:
-            stream.seek(file.offset)
-            data = stream.read(_READ_AT_ONCE)
-    except FileNotFoundError:
-        return []
-    file.offset += len(data)
-    *whole, file.rest = (file.rest + data).split(b"\n")
-    if final and file.rest:
-        whole, file.rest = [*whole, file.rest], b""
-    return [line[:_LONGEST_LINE].decode("utf-8", "replace") for line in whole]
-
-
-def show_lines(output: Output, lines: list[Line]) -> None:
-    """Print lines with their state in front, or one JSON object a line."""
-    for line in lines:
-        text = clean(line.text)
-        if output.as_json:
-            output.data(json.dumps({"state": line.state, "message": text}, ensure_ascii=False))
-        else:
-            output.data(f"{line.state:<16} {text}")
+    def new(self, *, final: bool) -> Iterator[Line]:
+        """Lines since the last call; with ``final`` those without an end, too."""
+        for file in self._files.values():
+            for text in file.lines(final=final):
+                yield Line(file.state, text)

@@ -2,37 +2,77 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
 
-import click
-
-from stepherd.cli.client import execution_arn
-from stepherd.cli.options import home_option, home_path, json_option, run_argument
+from stepherd.cli.carry import INTERRUPTED, left_running
+from stepherd.cli.client import Call, EngineGone, execution_arn
+from stepherd.cli.engines import PATIENCE_SECONDS, find_or_wait, reading
+from stepherd.cli.following import follow
+from stepherd.cli.happenings import Happening, Happenings
+from stepherd.cli.options import command as declared
+from stepherd.cli.options import run_argument
+from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
-from stepherd.errors import TemporaryError
+from stepherd.cli.progress import Progress
+from stepherd.cli.sources import RemoteSource, new_events
+from stepherd.cli.views import View, make_view
+from stepherd.errors import StepherdError, TemporaryError
 
 __all__ = ["command"]
 
+_SOON_SECONDS = 1.0
+"""How long an engine that is on its way may take before a run counts as abandoned."""
 
-@click.command("watch", short_help="Follow a run until it ends.")
+
+@declared("watch", examples=("stepherd watch RUN", "stepherd watch RUN && echo it has succeeded"))
 @run_argument
-@json_option
-@home_option
-def command(home: Path | None, as_json: bool, run_id: str) -> int:
+def command(output: Output, run_id: str) -> int:
     """Follow a run until it ends; the exit code is the run's. Ctrl-C only stops watching."""
-    from stepherd.cli.drive import drive
-    from stepherd.cli.engines import reading
-    from stepherd.cli.sources import Source
-    from stepherd.engine.lock import find_engine
-
-    output, place = Output(as_json=as_json), home_path(home)
-    with reading(place) as call:
+    with reading(output.home) as call:
         status = call("DescribeExecution", {"executionArn": execution_arn(run_id)})["status"]
-    if status == "RUNNING" and find_engine(place) is None:
-        words = f"{run_id} is not finished, and no engine runs on {place}."
-        raise TemporaryError(words, remedy=f"Go on with it: stepherd resume {run_id}")
+    output.note(f"Run {run_id}", bold=True)
+    progress, view = Progress(), make_view(output)
+    try:
+        happening = Happening.ENDED
+        if status == "RUNNING":
+            happening = asyncio.run(_watch(output, run_id, progress, view))
+        with reading(output.home) as call:
+            view.update(progress, progress.feed(new_events(call, run_id, progress.last_event)))
+            view.close()
+            return _end(output, call, run_id, progress, happening)
+    finally:
+        view.close()
 
-    async def begin(source: Source) -> str:  # noqa: ARG001 - it has begun
-        return run_id
 
-    return drive(place, output, begin)
+def _end(output: Output, call: Call, run_id: str, progress: Progress, happening: Happening) -> int:
+    if happening is Happening.ENDED:
+        return finish(output, call, run_id, progress)
+    if output.as_json:
+        output.json(describe(output, call, run_id, progress))
+    left_running(output, run_id)
+    return INTERRUPTED[happening]
+
+
+async def _watch(output: Output, run_id: str, progress: Progress, view: View) -> Happening:
+    """Follow on whichever engine has the home: when one ends before the run, the next one goes on with it."""
+    happenings = Happenings()
+    patience = _SOON_SECONDS
+    with happenings.listening():
+        while True:
+            address = await find_or_wait(output.home, patience)
+            if address is None:
+                raise _abandoned(output, run_id)
+            view.say("Ctrl-C stops watching, not the run.")
+            try:
+                return await follow(RemoteSource(address), run_id, view, progress, happenings)
+            except EngineGone:
+                patience = PATIENCE_SECONDS
+                with reading(output.home) as call:
+                    view.update(progress, progress.feed(new_events(call, run_id, progress.last_event)))
+                if progress.status != "RUNNING":
+                    return Happening.ENDED
+
+
+def _abandoned(output: Output, run_id: str) -> StepherdError:
+    words = f"{run_id} is not finished, and no engine runs on {output.home}."
+    return TemporaryError(words, remedy=f"Go on with it: stepherd resume {run_id}")

@@ -60,6 +60,8 @@ class Api:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.closed = False
+        """Set when the engine is about to close: what it answered then, nobody would carry out."""
         self._pages = Pages(engine.journal.meta("page_key", lambda: secrets.token_hex(32)))
         self.operations: dict[str, Callable[[Request], dict[str, Any]]] = {
             "CreateStateMachine": self.create_state_machine,
@@ -84,6 +86,8 @@ class Api:
         """Run an operation. Raises ApiError, and the StepherdError that made the engine give up."""
         if self._engine.failure:
             raise self._engine.failure
+        if self.closed:
+            raise ApiError("ServiceUnavailable", "The engine is closing.")
         handler = self.operations.get(operation)
         if handler is None:
             raise ApiError("UnknownOperationException", f"The engine does not serve {operation}.")

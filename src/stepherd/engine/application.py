@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.core import ACCOUNT, REGION
 from stepherd.engine.functions import Function
 from stepherd.engine.integrations.ecs import Container, TaskDefinition
 from stepherd.engine.intrinsics import Resolver, read_template
+from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.errors import ConfigurationError
 
 __all__ = ["Application", "MachineSource", "load_application"]

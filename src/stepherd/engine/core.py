@@ -16,13 +16,11 @@ from stepherd.engine.interpreter.restore import aborted_attempts
 from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
 from stepherd.engine.journal import Journal
 from stepherd.engine.loading import load
+from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.engine.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
 from stepherd.errors import StepherdError
 
 __all__ = ["ACCOUNT", "REGION", "Engine"]
-
-REGION = "us-east-1"
-ACCOUNT = "000000000000"
 
 
 class Engine:
@@ -82,6 +80,9 @@ class Engine:
             run.recorder.sealed = True
             task.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
+        if leave_tasks:
+            for stopping in self._background:
+                stopping.cancel()  # The next engine finishes it: the attempt is still open in the journal.
         await self.quiet()
         self.journal.on_dirty = None
         if self.failure is None:

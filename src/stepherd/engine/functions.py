@@ -48,7 +48,10 @@ class Function:
 
 
 class _Worker:
-    """One process, its Runtime API, and the invocation it works on."""
+    """One process, its Runtime API, and the invocation it works on.
+
+    The process begins at once; what it asks is answered from ``serve`` on, which needs the event loop.
+    """
 
     def __init__(self, function: Function, environment: Mapping[str, str], log: IO[bytes]) -> None:
         self.function = function
@@ -56,10 +59,25 @@ class _Worker:
         self._answer: asyncio.Future[tuple[str, str]] | None = None
         self._taken: asyncio.Future[None] | None = None
         self._init_error: str | None = None
-        self._server = LoopbackServer(self._application)
-        self._server.start()
+        self._ready = asyncio.Event()
+        self._ended: asyncio.Future[int] | None = None
+        self._server = LoopbackServer()
+        self._server.listen()
         self._process = self._spawn(environment, log)
-        self._ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+
+    def serve(self) -> asyncio.Future[int]:
+        """Answer the process's requests, from the first call on; its exit code, once it ends."""
+        if self._ended is None:
+            self._server.start(self._application)
+            self._ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+        return self._ended
+
+    async def begun(self) -> None:
+        """Wait until the process has loaded its code, or ended."""
+        ready = asyncio.ensure_future(self._ready.wait())
+        ends: set[asyncio.Future[Any]] = {ready, self.serve()}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
 
     def _spawn(self, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         function = self.function
@@ -86,29 +104,27 @@ class _Worker:
 
     async def invoke(self, payload: str) -> str:
         """The function's answer as JSON text; raises TaskError as Lambda's integration does."""
-        request = str(uuid.uuid4())
+        request, ended = str(uuid.uuid4()), self.serve()
         self._answer = asyncio.get_running_loop().create_future()
         self._taken = asyncio.get_running_loop().create_future()
         self._events.put_nowait((request, payload))
-        ends: set[asyncio.Future[Any]] = {self._answer, self._ended}
+        ends: set[asyncio.Future[Any]] = {self._answer, ended}
         # The function's time begins when its code has been loaded, for which Lambda has a limit of its own.
         begins = {*ends, self._taken}
         await asyncio.wait(begins, timeout=_INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait(ends, timeout=self.function.timeout, return_when=asyncio.FIRST_COMPLETED)
         if not self._answer.done():
-            raise self._no_answer(request)
+            raise self._no_answer(request, ended)
         kind, body = self._answer.result()
         if kind == "error":
             raise _raised(body)
         return body
 
-    def _no_answer(self, request: str) -> TaskError:
+    def _no_answer(self, request: str, ended: asyncio.Future[int]) -> TaskError:
         if self._init_error is not None:
             return _raised(self._init_error)
-        if self._ended.done():
-            words = (
-                f"RequestId: {request} Error: Runtime exited with error: exit status {self._ended.result()}"
-            )
+        if ended.done():
+            words = f"RequestId: {request} Error: Runtime exited with error: exit status {ended.result()}"
             payload = compact({"errorMessage": words, "errorType": "Runtime.ExitError"})
             reason = "The cause could not be determined because Lambda did not return an error type. "
             return TaskError("Lambda.Unknown", f"{reason}Returned payload: {payload}")
@@ -120,15 +136,23 @@ class _Worker:
     @property
     def usable(self) -> bool:
         """Whether it can take another invocation."""
-        return not self._ended.done() and (self._answer is None or self._answer.done())
+        alive = self._process.returncode is None and not (self._ended and self._ended.done())
+        return alive and (self._answer is None or self._answer.done())
 
     async def close(self) -> None:
         """Kill the process and what it started."""
         self._events.put_nowait(None)
+        ended = self.serve()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        await self._ended
+        await ended
         await self._server.stop()
+
+    def kill(self) -> None:
+        """Kill the process and what it started, where there is no event loop to wait in."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     # -- the Runtime API ---------------------------------------------------------------------------
 
@@ -147,6 +171,7 @@ class _Worker:
             await _respond(send, 202, b'{"status":"OK"}', [])
 
     async def _next(self, send: Any) -> None:
+        self._ready.set()
         event = await self._events.get()
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
@@ -200,11 +225,24 @@ class FunctionPool:
         """A function by its name, its ARN, or its ARN with a qualifier."""
         return self._functions.get(name) or self._functions.get(name.rsplit(":", 1)[0])
 
-    def warm(self) -> None:
-        """Start a worker of every function before it is asked for: processes take their time to begin."""
-        for function in {each.name: each for each in self._functions.values()}.values():
-            if not self._idle.get(function.name):
-                self._idle.setdefault(function.name, []).append(self._start(function))
+    def warm_first(self) -> None:
+        """Start a worker of the template's first function: it needs no event loop yet."""
+        for function in self._distinct()[:1]:
+            self._idle[function.name] = [self._start(function)]
+
+    async def warm(self) -> None:
+        """Start a worker of every function before it is asked for, one after the other.
+
+        All at once would take the processor from the one that is needed first.
+        """
+        for function in self._distinct():
+            if function.name not in self._idle:
+                self._idle[function.name] = [self._start(function)]
+            for worker in self._idle[function.name][:1]:
+                await worker.begun()
+
+    def _distinct(self) -> list[Function]:
+        return list({each.name: each for each in self._functions.values()}.values())
 
     def _start(self, function: Function) -> _Worker:
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -228,6 +266,11 @@ class FunctionPool:
                 else:
                     self._all.discard(worker)
                     await worker.close()
+
+    def kill(self) -> None:
+        """End all workers, where there is no event loop."""
+        for worker in self._all:
+            worker.kill()
 
     async def close(self) -> None:
         """End all workers."""

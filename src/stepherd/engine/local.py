@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stepherd.engine.api import Api
 from stepherd.engine.application import Application, load_application
-from stepherd.engine.clock import Clock
-from stepherd.engine.core import REGION, Engine
-from stepherd.engine.endpoint import endpoint_application
 from stepherd.engine.functions import FunctionPool
 from stepherd.engine.http import LoopbackServer
-from stepherd.engine.integrations.contract import Integration
-from stepherd.engine.integrations.ecs import EcsIntegration
-from stepherd.engine.integrations.lambda_ import LambdaIntegration
-from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
-from stepherd.engine.integrations.states import StatesIntegration
 from stepherd.engine.lock import EngineAddress, HomeLock
-from stepherd.engine.runners import Runner
+from stepherd.engine.place import REGION
+
+if TYPE_CHECKING:
+    from stepherd.engine.clock import Clock
+    from stepherd.engine.integrations.contract import Integration
+    from stepherd.engine.runners import Runner
 
 __all__ = ["LocalEngine", "base_environment"]
 
@@ -73,29 +71,42 @@ class LocalEngine:
         self._clock = clock
         self._runner = runner
         self._environment = dict(base_environment() if environment is None else environment)
-        self._port = port
+        self._server = LoopbackServer(port)
+        self.endpoint = f"http://{self._server.address}"
+        secret_url = f"{self.endpoint}/{self.access_key}/"
+        functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
+        self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
+        self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
 
     def acquire(self) -> bool:
         """Take the home; False when another live engine has it."""
         return self._lock.acquire()
 
+    def release(self) -> None:
+        """Give up a home that was acquired and not opened, and what was warmed up."""
+        self.pool.kill()
+        self._lock.release()
+
+    def warm_up(self) -> None:
+        """Start the process that every run needs first. The home need not have been acquired."""
+        self.pool.warm_first()
+
     def open(self) -> None:
         """Begin work; the home must have been acquired. Raises DataError for a corrupt journal."""
+        from stepherd.engine.api import Api
+        from stepherd.engine.core import Engine
+        from stepherd.engine.endpoint import endpoint_application
+
         try:
             self.engine = Engine(self.home, clock=self._clock)
         except BaseException:
-            self._lock.release()
+            self.release()
             raise
         self.api = Api(self.engine)
-        self._server = LoopbackServer(endpoint_application(self.api, self.access_key), self._port)
-        self._server.start()
-        self.endpoint = f"http://{self._server.address}"
+        self._server.start(endpoint_application(self.api, self.access_key))
         self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
-        secret_url = f"{self.endpoint}/{self.access_key}/"
-        functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
-        self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
-        self.pool.warm()
+        self._warming = asyncio.ensure_future(self.pool.warm())
         self._put_machines(self.application)
         self.resumed = self.engine.open(self._integrations())
 
@@ -106,6 +117,11 @@ class LocalEngine:
                 self.engine.put_machine(source.name, source.definition, source.role_arn)
 
     def _integrations(self) -> dict[str, Integration]:
+        from stepherd.engine.integrations.ecs import EcsIntegration
+        from stepherd.engine.integrations.lambda_ import LambdaIntegration
+        from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
+        from stepherd.engine.integrations.states import StatesIntegration
+
         application = self.application
         subscribers = {
             topic: [self._subscriber(n) for n in names] for topic, names in application.topics.items()
@@ -128,7 +144,10 @@ class LocalEngine:
 
     async def close(self, *, leave_tasks: bool = False) -> None:
         """End work and give the home up; see Engine.close."""
+        self.api.closed = True
         try:
+            if self._warming:
+                self._warming.cancel()
             await self.engine.close(leave_tasks=leave_tasks)
             await self.pool.close()
             await self._server.stop()

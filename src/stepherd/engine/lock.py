@@ -45,6 +45,7 @@ class HomeLock:
             self._file.close()
             self._file = None
             return False
+        (self._home / "engine.json").unlink(missing_ok=True)  # Of an engine that was killed.
         return True
 
     def publish(self, address: EngineAddress) -> None:
@@ -57,9 +58,9 @@ class HomeLock:
         new.replace(path)
 
     def release(self) -> None:
-        """Give the home up."""
-        (self._home / "engine.json").unlink(missing_ok=True)
+        """Give the home up, if it was taken."""
         if self._file:
+            (self._home / "engine.json").unlink(missing_ok=True)
             self._file.close()
             self._file = None
 

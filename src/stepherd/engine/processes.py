@@ -18,12 +18,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 __all__ = ["MARKER", "LocalProcess", "family", "interpreter_path", "kill_family"]
 
 _PROC = Path("/proc/self/stat")
+_BEGINNING_SECONDS = 5.0
 MARKER = "STEPHERD_TASK"
 """The environment variable that tells a task's processes from all others."""
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
@@ -101,6 +103,8 @@ class LocalProcess:
             stderr=lock,
             start_new_session=True,
         )
+        # The process writes it, too, for an engine that dies here; a stop may come before it does.
+        (self.folder / "pid").write_text(f"{process.pid}\n")
         # Whoever waits for the task watches the lock; this only sees to it that no zombie stays.
         threading.Thread(target=process.wait, daemon=True, name=f"reap {process.pid}").start()
 
@@ -113,14 +117,24 @@ class LocalProcess:
     async def stop(self, grace: float) -> None:
         """TERM to the process group, KILL when the grace time is over, and KILL to all that is left then."""
         if self.alive():
-            self._signal_group(signal.SIGTERM)
             waiter = asyncio.ensure_future(self.ended())
-            done, _ = await asyncio.wait({waiter}, timeout=grace)
+            begins = self._has_just_begun()
+            self._signal_group(signal.SIGTERM)
+            done, _ = await asyncio.wait({waiter}, timeout=min(1.0, grace) if begins else grace)
+            if begins and not done:
+                # The wrapper may have taken the first one for itself, before there was a command.
+                self._signal_group(signal.SIGTERM)
+                done, _ = await asyncio.wait({waiter}, timeout=grace)
             while not done:
                 kill_family(self._leader(), self.name)
                 done, _ = await asyncio.wait({waiter}, timeout=0.2)
         while kill_family(self._leader(), self.name):
             await asyncio.sleep(0.02)  # A killed process is gone when the system has seen to it.
+
+    def _has_just_begun(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return time.time() - (self.folder / "pid").stat().st_mtime < _BEGINNING_SECONDS
+        return True
 
     def _leader(self) -> int | None:
         with contextlib.suppress(FileNotFoundError, ValueError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from stepherd.engine.definition import Resource
-from stepherd.engine.records import Attempt
+if TYPE_CHECKING:
+    from stepherd.engine.definition import Resource
+    from stepherd.engine.records import Attempt
 
 __all__ = ["Integration", "TaskCall"]
 

@@ -1,0 +1,187 @@
+"""Carrying a run to its end: on another's engine or on one of our own, and never leaving it orphaned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stepherd.cli.background import BackgroundEngine
+from stepherd.cli.client import Call, EngineGone, execution_arn
+from stepherd.cli.engines import attach_or_acquire, gone
+from stepherd.cli.following import follow, wait_for
+from stepherd.cli.happenings import Happening, Happenings
+from stepherd.cli.outcome import describe, finish
+from stepherd.cli.output import Output
+from stepherd.cli.progress import Progress
+from stepherd.cli.sources import OwnSource, RemoteSource
+from stepherd.cli.views import View, make_view
+from stepherd.engine.lock import EngineAddress
+
+if TYPE_CHECKING:
+    from stepherd.engine.local import LocalEngine
+
+__all__ = ["INTERRUPTED", "Begin", "carry", "left_running"]
+
+Begin = Callable[[Call], str]
+"""Starts, redrives or picks a run on an engine, and gives its id. Called again when that engine ended."""
+
+INTERRUPTED = {
+    Happening.INTERRUPTED: 130,
+    Happening.CONTINUE: 130,
+    Happening.TERMINATED: 143,
+    Happening.HUNG_UP: 129,
+}
+"""Exit codes of commands that did not see the run's end: 128 and the signal, as a shell has it."""
+_QUESTION = "[s]top the run, [c]ontinue it in the background, or [w]atch on?"
+
+
+def carry(
+    output: Output, begin: Begin, *, engine: LocalEngine | None = None, progress: Progress | None = None
+) -> int:
+    """Begin a run on the home's engine, show it to its end, and give the exit code.
+
+    ``engine`` is one of our own that was warmed up; ``progress`` what is known of the run already.
+    """
+    return asyncio.run(_Carrier(output, begin, progress or Progress()).carry(engine))
+
+
+def left_running(output: Output, run_id: str) -> None:
+    """Say that a run goes on without us, and how to follow and stop it."""
+    output.note(f"{run_id} goes on in the background.")
+    output.note(f"  follow   {output.command('watch', run_id)}")
+    output.note(f"  stop     {output.command('stop', run_id)}")
+
+
+class _Carrier:
+    def __init__(self, output: Output, begin: Begin, progress: Progress) -> None:
+        self._output = output
+        self._begin = begin
+        self._progress = progress
+        self._happenings = Happenings()
+        self._run_id = ""
+        self._view: View | None = None
+        self._asking = False
+
+    async def carry(self, engine: LocalEngine | None) -> int:
+        with self._happenings.listening():
+            while True:
+                found = await attach_or_acquire(self._output.home, engine)
+                engine = None
+                try:
+                    if isinstance(found, EngineAddress):
+                        return await self._on_another(found)
+                    return await self._on_our_own(found)
+                except EngineGone:
+                    continue  # It has ended or is about to: another one has the home, or we do.
+                finally:
+                    self._close_view()
+
+    # -- on the engine of another process ------------------------------------------------------------
+
+    async def _on_another(self, address: EngineAddress) -> int:
+        source = RemoteSource(address)
+        view = self._start(source.call)
+        view.say("Ctrl-C leaves it running.")
+        happening = await follow(source, self._run_id, view, self._progress, self._happenings)
+        if happening is Happening.TERMINATED:
+            self._stop(source.call, happening)
+            self._progress.feed(await source.news(self._run_id, self._progress.last_event))
+        self._close_view()
+        code = self._code(source.call, happening)
+        if self._progress.status == "RUNNING":
+            left_running(self._output, self._run_id)
+        return code
+
+    # -- on the engine of this process ---------------------------------------------------------------
+
+    async def _on_our_own(self, engine: LocalEngine) -> int:
+        engine.open()
+        go_on = False
+        try:
+            source = OwnSource(engine)
+            view = self._start(source.call)
+            view.say("Ctrl-C asks whether to stop it.")
+            happening = await self._until_decided(source, view)
+            if happening in (Happening.STOP, Happening.TERMINATED):
+                happening = await self._stopped(engine, source.call, view, happening)
+            self._close_view()
+            code = self._code(source.call, happening)
+            go_on = happening is Happening.CONTINUE
+        finally:
+            await self._close(engine, go_on=go_on)
+        if self._progress.status == "RUNNING":
+            left_running(self._output, self._run_id)
+        return code
+
+    def _code(self, call: Call, happening: Happening) -> int:
+        if self._progress.status != "RUNNING":
+            code = finish(self._output, call, self._run_id, self._progress)
+            return INTERRUPTED.get(happening, code)
+        if self._output.as_json:
+            self._output.json(describe(self._output, call, self._run_id, self._progress))
+        return INTERRUPTED[happening]
+
+    async def _until_decided(self, source: OwnSource, view: View) -> Happening:
+        """Follow until the run has ended, or somebody said what is to become of it."""
+        while True:
+            happening = await follow(source, self._run_id, view, self._progress, self._happenings)
+            if happening is Happening.WATCH:
+                self._ask(view, False)
+            elif happening is not Happening.INTERRUPTED:
+                return happening
+            elif self._asking or not self._output.can_ask:
+                return Happening.STOP
+            else:
+                self._ask(view, True)
+
+    def _ask(self, view: View, wanted: bool) -> None:
+        self._asking = wanted
+        if wanted:
+            self._happenings.ask_for_keys()
+        else:
+            self._happenings.forget_keys()
+        view.say(_QUESTION if wanted else "Ctrl-C asks whether to stop it.")
+
+    async def _stopped(self, engine: LocalEngine, call: Call, view: View, why: Happening) -> Happening:
+        """Stop the run and wait for its processes; another Ctrl-C leaves that to the background."""
+        self._happenings.forget_keys()
+        self._stop(call, why)
+        view.say("Stopping what it started. Ctrl-C leaves that to the background.")
+        source = OwnSource(engine)
+        view.update(
+            self._progress, self._progress.feed(await source.news(self._run_id, self._progress.last_event))
+        )
+        quiet = asyncio.ensure_future(gone(engine, self._run_id))
+        if await wait_for(quiet, view, self._happenings):
+            return Happening.INTERRUPTED if why is Happening.STOP else why
+        quiet.cancel()
+        return Happening.CONTINUE
+
+    async def _close(self, engine: LocalEngine, *, go_on: bool) -> None:
+        """Close our engine; what still runs goes on in a background engine that has been loaded meanwhile."""
+        go_on = (go_on or bool(engine.engine.running())) and engine.engine.failure is None
+        successor = BackgroundEngine(self._output.home) if go_on else None
+        await engine.close(leave_tasks=go_on)
+        if successor:
+            successor.take_over()
+
+    # -- both ------------------------------------------------------------------------------------------
+
+    def _start(self, call: Call) -> View:
+        new = not self._run_id
+        self._run_id = self._begin(call)
+        if new:
+            self._output.note(f"Run {self._run_id}", bold=True)
+        self._view = make_view(self._output)
+        return self._view
+
+    def _stop(self, call: Call, why: Happening) -> None:
+        cause = "by SIGTERM" if why is Happening.TERMINATED else "at the terminal"
+        reason = {"error": "Stopped", "cause": cause}
+        call("StopExecution", {"executionArn": execution_arn(self._run_id), **reason})
+
+    def _close_view(self) -> None:
+        if self._view:
+            self._view.close()
+            self._view = None

@@ -1,0 +1,78 @@
+"""How a run ended, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stepherd.cli.durations import seconds_text
+from stepherd.cli.output import Output
+from stepherd.cli.terminal_text import one_line
+from stepherd.runs.folder import REPORT_PAGE
+
+__all__ = ["outcome_lines"]
+
+Line = tuple[str, dict[str, Any]]
+"""A line and its style."""
+_COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
+_SHOWN_FILES = 6
+
+
+def outcome_lines(output: Output, fields: Mapping[str, Any]) -> Iterator[Line]:
+    """What there is now, what went wrong, and what to do next."""
+    status = str(fields["status"])
+    error = fields.get("error") or {}
+    where = f" in {error['state']}" if error.get("state") else ""
+    head = f"{status.replace('_', ' ')}{where} after {seconds_text(float(fields['seconds']))}"
+    yield head, {"fg": _COLOURS.get(status, "red"), "bold": True}
+    for name, value in _facts(output, fields, error):
+        if value:
+            yield f"  {name:<8} {one_line(str(value))}", {}
+    label = "next"
+    for command in _next_commands(output, fields, error):
+        yield f"  {label:<8} {command}", {}
+        label = ""
+
+
+def _facts(
+    output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]
+) -> Iterator[tuple[str, object]]:
+    yield "error", error.get("message")
+    remedy = str(error.get("remedy") or "")
+    # A remedy that only names a command comes under "next".
+    yield "remedy", "" if re.search(r"stepherd (logs|redrive)", remedy) else remedy
+    if not error and not fields.get("branch"):
+        yield "result", output.advice(str(fields.get("summary") or ""))
+    yield "branch", fields.get("branch")
+    yield "commit", fields.get("commit")
+    yield "compare", fields.get("compare")
+    yield "verify", _verify(fields.get("verify"))
+    yield "files", _files(fields.get("files_changed") or [])
+    yield "report", fields.get("report") and Path(str(fields["report"])).with_name(REPORT_PAGE)
+
+
+def _verify(verify: object) -> str:
+    if not isinstance(verify, Mapping) or "exit_code" not in verify:
+        return ""
+    code = verify["exit_code"]
+    return "passed" if code == 0 else f"failed with exit code {code}"
+
+
+def _files(changed: list[Mapping[str, Any]]) -> str:
+    names = [f"{item['path']} +{item.get('added') or 0} -{item.get('deleted') or 0}" for item in changed]
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
+    run_id = str(fields["run_id"])
+    if error:
+        first = str(error.get("next") or output.command("redrive", run_id))
+        return list(dict.fromkeys([output.command("logs", run_id), first]))
+    if fields["status"] == "RUNNING":
+        return [output.command("watch", run_id), output.command("stop", run_id)]
+    if fields.get("bundle") and not fields.get("branch"):
+        return [output.command("pull", run_id)]
+    return []

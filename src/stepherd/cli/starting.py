@@ -1,0 +1,129 @@
+"""Starting a run: the request checked before anything begins, while what begins later is loaded already."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
+from stepherd.cli.output import Output
+from stepherd.engine.lock import find_engine
+from stepherd.errors import CannotCreateError
+
+if TYPE_CHECKING:
+    from stepherd.engine.local import LocalEngine
+    from stepherd.runs.request import Request
+
+__all__ = ["start", "start_detached"]
+
+_NEEDED_LATER = ("stepherd.engine.api", "stepherd.engine.endpoint", "stepherd.engine.http_serving")
+
+
+def start(output: Output, run_id: str, request: dict[str, Any]) -> int:
+    """Check a request, run it, show it to its end; the exit code.
+
+    A repository that cannot be reached, or a base that is not there, is found before anything starts.
+    While git asks for them the engine is loaded and the first function's process begins: the run starts
+    as soon as the answer is good, and nothing is left of either when it is not.
+    """
+    checked = _check(run_id, request)
+    engine = _warmed_up(output.home)
+    try:
+        _probe(output.home, checked)
+        from stepherd.cli.carry import carry
+    except BaseException:
+        if engine:
+            engine.release()
+        raise
+    return carry(output, _Start(run_id, request), engine=engine)
+
+
+def start_detached(output: Output, run_id: str, request: dict[str, Any]) -> int:
+    """Check a request and start it on an engine that goes on in the background."""
+    from stepherd.cli.background import background_engine
+    from stepherd.cli.carry import left_running
+    from stepherd.cli.outcome import describe
+    from stepherd.cli.progress import Progress
+    from stepherd.cli.sources import new_events
+
+    _probe(output.home, _check(run_id, request))
+    begin = _Start(run_id, request)
+    while True:
+        call = remote_call(find_engine(output.home) or background_engine(output.home))
+        try:
+            begin(call)
+            break
+        except EngineGone:
+            continue  # It was about to end: another one has the home by now, or will.
+    left_running(output, run_id)
+    if output.as_json:
+        progress = Progress()
+        progress.feed(new_events(call, run_id, 0))
+        output.json(describe(output, call, run_id, progress))
+    else:
+        output.data(run_id)
+    return 0
+
+
+def _check(run_id: str, request: dict[str, Any]) -> Request:
+    from stepherd.runs.prepare import check_whole_request
+
+    return check_whole_request(run_id, request)[0]
+
+
+def _warmed_up(home: Path) -> LocalEngine | None:
+    """An engine of our own, with the first function's process begun, unless another one serves the home."""
+    if find_engine(home):
+        return None
+    from stepherd.cli.engines import new_engine
+
+    engine = new_engine(home)
+    engine.warm_up()
+    threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_LATER], daemon=True).start()
+    return engine
+
+
+def _probe(home: Path, request: Request) -> None:
+    """Ask the repository for the base: what cannot be cloned is refused before anything starts."""
+    from stepherd.repositories.address import parse_repository
+    from stepherd.repositories.credentials import GitCredentials
+    from stepherd.repositories.probe import probe
+    from stepherd.services import read_secret
+
+    credentials = GitCredentials.from_secret(read_secret(request.git_credentials or ""))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
+        probe(parse_repository(request.repo), credentials, Path(scratch), request.base)
+
+
+class _Start:
+    """StartExecution for one run. Asked again, after an engine ended, it finds the run that it started."""
+
+    def __init__(self, run_id: str, request: dict[str, Any]) -> None:
+        self._run_id = run_id
+        self._request = {"stateMachineArn": machine_arn(), "name": run_id, "input": json.dumps(request)}
+        self._asked = False
+
+    def __call__(self, call: Call) -> str:
+        again, self._asked = self._asked, True
+        try:
+            call("StartExecution", self._request)
+        except ApiFault as error:
+            if error.code != "ExecutionAlreadyExists":
+                raise
+            if not (again and self._is_ours(call)):
+                raise self._taken() from error
+        return self._run_id
+
+    def _is_ours(self, call: Call) -> bool:
+        described = call("DescribeExecution", {"executionArn": execution_arn(self._run_id)})
+        return bool(described["input"] == self._request["input"])
+
+    def _taken(self) -> CannotCreateError:
+        words = f"The run '{self._run_id}' exists already, and it was another request or has ended."
+        remedy = f"Look at it with 'stepherd status {self._run_id}', or choose another --name."
+        return CannotCreateError(words, remedy=remedy)
