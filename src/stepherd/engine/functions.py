@@ -153,6 +153,7 @@ class _Worker:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._server.give_up()
 
     # -- the Runtime API ---------------------------------------------------------------------------
 

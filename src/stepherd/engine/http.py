@@ -42,6 +42,10 @@ class LoopbackServer:
         self._server = Server(application)
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
 
+    def give_up(self) -> None:
+        """Give the port back, where no event loop has served it."""
+        self._socket.close()
+
     async def stop(self) -> None:
         """Close all connections."""
         if self._server and self._task:

@@ -86,6 +86,7 @@ class LocalEngine:
     def release(self) -> None:
         """Give up a home that was acquired and not opened, and what was warmed up."""
         self.pool.kill()
+        self._server.give_up()
         self._lock.release()
 
     def warm_up(self) -> None:
