@@ -24,10 +24,7 @@ __all__ = ["command"]
 _IDLE_SECONDS = 3.0
 
 
-@declared(
-    "engine",
-    examples=('eval "$(stepherd engine --keep --port 8083 | head -2)"  # then: aws stepfunctions …',),
-)
+@declared("engine", examples=("stepherd engine --keep --port 8083",))
 @click.option("--keep", is_flag=True, help="Stay when nothing runs; the default is to end after a moment.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."

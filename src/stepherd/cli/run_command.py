@@ -16,7 +16,7 @@ __all__ = ["command"]
 _EXAMPLES = (
     "stepherd run --repo . --instructions task.md --command \"sh -c 'make format'\"",
     "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
-    "stepherd run --repo . --instructions task.md --command ./agent.sh --push none",
+    "stepherd run --repo . --instructions task.md --command ./agent --push none",
 )
 
 

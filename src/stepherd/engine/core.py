@@ -209,6 +209,9 @@ class Engine:
             run.take_over(self.journal.events(execution.number))
         task = asyncio.ensure_future(self._drive(run))
         self._runs[execution.arn] = (run, task)
+        task.add_done_callback(
+            lambda _: self._forget(run)
+        )  # Stopped before it began, it says nothing itself.
         return run
 
     def _machine(self, definition: str) -> StateMachine:
@@ -230,9 +233,12 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not stay RUNNING
             self._fault(run, error)
         finally:
-            entry = self._runs.get(run.execution.arn)
-            if entry and entry[0] is run:  # A redrive may have put another in its place.
-                del self._runs[run.execution.arn]
+            self._forget(run)
+
+    def _forget(self, run: ExecutionRun) -> None:
+        entry = self._runs.get(run.execution.arn)
+        if entry and entry[0] is run:  # A redrive may have put another in its place.
+            del self._runs[run.execution.arn]
 
     def _fault(self, run: ExecutionRun, error: Exception) -> None:
         """A fault of the engine itself ends the execution in words instead of leaving it RUNNING for ever."""

@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+import stepherd
+
 COMMAND = [sys.executable, "-m", "stepherd.cli"]
 
 
@@ -28,12 +30,14 @@ class Place:
     """A home, a repository and instructions below ``tmp_path``, and the command that works on them."""
 
     def __init__(self, tmp_path: Path) -> None:
+        self._started: list[subprocess.Popen[str]] = []
         self.path = tmp_path
         self.home = tmp_path / "home"
         self.origin = tmp_path / "origin.git"
         self.instructions = tmp_path / "instructions.md"
         self.instructions.write_text("# Write a file\n")
-        self.environment = {**os.environ, "STEPHERD_HOME": str(self.home), "TERM": "xterm", "COLUMNS": ""}
+        self.environment = {**os.environ, "STEPHERD_HOME": str(self.home), "TERM": "xterm"}
+        self.environment["PYTHONPATH"] = str(Path(stepherd.__file__).parents[1])
         for name in ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
             self.environment.pop(name, None)
         self._repository()
@@ -56,10 +60,23 @@ class Place:
 
     def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
         """The command in the background, its streams in pipes."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*COMMAND, *words], env=self.environment, cwd=self.path, text=True, stdin=subprocess.DEVNULL,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
         )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def clean_up(self) -> None:
+        """Leave no process and no open stream behind."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for process in self._started:
+            process.wait(10)
+            for stream in (process.stdout, process.stderr):
+                if stream:
+                    stream.close()
 
     def stepherd(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command, to its end."""
@@ -94,9 +111,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     try:
         found.until(lambda: not found.processes(), "no process is left", 15)
     finally:
-        for pid in found.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        found.clean_up()
 
 
 class Terminal:
