@@ -8,6 +8,7 @@ that had finished may have run again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -77,7 +78,9 @@ def _crash_and_resume(ground: Ground, number: int, when: str, *, machine: bool =
             code = _start_killing(place, run_id, number, when)
             assert code == -signal.SIGKILL, f"it ended with {code}"
             for pid in processes_of(place.root) if machine else ():
-                os.kill(pid, signal.SIGKILL)
+                # One that ended by itself meanwhile is as dead as the others.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             _resume(place, run_id)
             _check(place, ground.origin, run_id, most_runs=2 if machine else 1)
     except AssertionError as error:
