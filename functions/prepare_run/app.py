@@ -6,15 +6,18 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stepherd.runs.prepare import prepare_run
+from stepherd.runs.request import request_validator
+from stepherd.services import open_store
 from stepherd.telemetry import logger, metrics, observed
+
+# Every invocation needs it: loaded at init, which a warm worker has behind it when it is asked.
+request_validator()
 
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, request}. Returns the machine's facts; raises what ``prepare_run`` does."""
-    from stepherd.runs.prepare import prepare_run
-    from stepherd.services import open_store
-
     metrics.add_metric(name="RunsRequested", unit="Count", value=1)
     facts = prepare_run(event["run_id"], event["request"], open_store(os.environ["STORE_URI"]))
     logger.info("The run is prepared", agent=facts["agent"], push=facts["push"])

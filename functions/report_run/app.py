@@ -6,16 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stepherd.runs.folder import run_folder
+from stepherd.runs.report import write_report
+from stepherd.services import open_store
 from stepherd.telemetry import logger, metrics, observed
 
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, started}. Returns the execution's output: the outcome without the long lists."""
-    from stepherd.runs.folder import run_folder
-    from stepherd.runs.report import write_report
-    from stepherd.services import open_store
-
     metrics.add_metric(name="RunsSucceeded", unit="Count", value=1)
     folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
     report = write_report(folder, event["run_id"], started=event["started"])

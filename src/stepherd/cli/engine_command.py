@@ -87,7 +87,8 @@ def _announce(engine: LocalEngine, output: Output) -> None:
         return
     output.data(f"export AWS_ENDPOINT_URL_SFN={engine.endpoint}")
     output.data(
-        f"export AWS_ACCESS_KEY_ID={engine.access_key} AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={REGION}"
+        f"export AWS_ACCESS_KEY_ID={engine.access_key} AWS_SECRET_ACCESS_KEY=local "
+        f"AWS_DEFAULT_REGION={REGION}"
     )
 
 

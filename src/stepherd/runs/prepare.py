@@ -7,14 +7,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from stepherd.agents.command_line import split_command
+from stepherd.agents.registry import get_agent
 from stepherd.errors import CannotCreateError, StepherdError, TemporaryError
+from stepherd.repositories.address import parse_repository
+from stepherd.repositories.refs import check_branch, check_ref, run_branch
 from stepherd.runs.folder import RunFolder, run_folder
+from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import check_run_id
+from stepherd.runs.instructions import Instructions, find_instructions, title_of
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
 
 if TYPE_CHECKING:
-    from stepherd.runs.instructions import Instructions
     from stepherd.services.store import Store
 
 __all__ = ["check_whole_request", "prepare_run"]
@@ -72,10 +77,6 @@ def check_whole_request(
     asked: then paths and file:// are refused. Raises InvalidRequest and UsageError for fields,
     InstructionsNotFound, InvalidFrontMatter and DataError for instructions.
     """
-    from stepherd.repositories.address import parse_repository
-    from stepherd.repositories.refs import check_branch, check_ref, run_branch
-    from stepherd.runs.front_matter import split_front_matter
-    from stepherd.runs.instructions import find_instructions, title_of
 
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
@@ -111,8 +112,6 @@ def _merged(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, A
 
 def _checked_agent(fields: Mapping[str, Any]) -> str:
     """The agent's name; the command lines are good ones."""
-    from stepherd.agents.command_line import split_command
-    from stepherd.agents.registry import get_agent
 
     name = fields.get("agent") or ("command" if "command" in fields else None)
     if name is None:
@@ -135,7 +134,6 @@ def _is_local(folder: RunFolder) -> bool:
 
 
 def _machine_facts(request: Request, folder: RunFolder) -> dict[str, Any]:
-    from stepherd.agents.registry import get_agent
 
     return {
         "run_id": request.run_id,

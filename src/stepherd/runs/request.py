@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.errors import DataError, UsageError
@@ -11,9 +12,17 @@ from stepherd.errors import DataError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["DEFAULT_TIMEOUT_SECONDS", "InvalidRequest", "Request", "check_request", "request_schema"]
+__all__ = [
+    "DEFAULT_TIMEOUT_SECONDS",
+    "InvalidRequest",
+    "Request",
+    "check_request",
+    "request_schema",
+    "request_validator",
+]
 
 DEFAULT_TIMEOUT_SECONDS: Final = 3600
 _GRACE_SECONDS: Final = 900
@@ -82,11 +91,17 @@ def request_schema() -> dict[str, Any]:
     return schema
 
 
-def check_request(given: object) -> dict[str, Any]:
-    """``given`` when it follows the schema. Raises InvalidRequest naming the first field that does not."""
+@cache
+def request_validator() -> Draft202012Validator:
+    """The validator of that schema, made once; asking for it loads jsonschema."""
     from jsonschema import Draft202012Validator
 
-    errors = sorted(Draft202012Validator(request_schema()).iter_errors(given), key=_order)
+    return Draft202012Validator(request_schema())
+
+
+def check_request(given: object) -> dict[str, Any]:
+    """``given`` when it follows the schema. Raises InvalidRequest naming the first field that does not."""
+    errors = sorted(request_validator().iter_errors(given), key=_order)
     if errors:
         raise _refusal(errors[0])
     assert isinstance(given, dict)

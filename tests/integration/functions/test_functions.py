@@ -182,4 +182,5 @@ def test_a_handler_is_short_and_its_cold_start_quick_and_light(name: str) -> Non
         for _ in range(3)
     ]
     assert min(float(run[0]) for run in runs) < 0.3, "150 ms on an idle machine"
-    assert runs[0][1] == ""
+    # What every invocation needs is loaded at init, and nothing else that is heavy.
+    assert runs[0][1] == ("jsonschema" if name == "prepare_run" else "")
