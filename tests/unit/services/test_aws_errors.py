@@ -97,7 +97,8 @@ def test_botocores_own_errors_have_their_place(error: Exception, kind: type[Step
 def test_no_class_of_botocore_is_left_out() -> None:
     for _, kind in inspect.getmembers(boto, inspect.isclass):
         if issubclass(kind, BotoCoreError):
-            bare = type(kind.__name__, (kind,), {"__init__": Exception.__init__})  # each wants other arguments
+            # each class wants other arguments; none of them matters here
+            bare = type(kind.__name__, (kind,), {"__init__": Exception.__init__})
             translated = aws_error(bare("said by botocore"), "s3://bucket/key")
             assert isinstance(translated, StepherdError)
             assert "s3://bucket/key" in translated.message
