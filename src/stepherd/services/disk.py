@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from stepherd.errors import CredentialsError, StepherdError, StorageError
 from stepherd.services.keys import RESERVED
 
-__all__ = ["CHUNK", "disk_error", "new_name", "replacement", "write_all"]
+__all__ = ["CHUNK", "disk_error", "folder_lock", "locked", "new_name", "replacement", "write_all"]
 
 CHUNK = 1 << 20
 """How many bytes are moved at a time."""
@@ -54,6 +55,27 @@ def write_all(file: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+@contextmanager
+def locked(folder: int) -> Iterator[None]:
+    """Hold the lock of an open folder, waiting for it; a holder that dies lets go. Raises OSError."""
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:  # not left to close(): a forked child may hold a copy of the descriptor
+        fcntl.flock(folder, fcntl.LOCK_UN)
+
+
+@contextmanager
+def folder_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of the folder ``path``. Raises OSError."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with locked(folder):
+            yield
+    finally:
+        os.close(folder)
 
 
 @contextmanager

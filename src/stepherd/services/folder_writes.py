@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from stepherd.services import folder_etags
-from stepherd.services.disk import new_name, write_all
+from stepherd.services.disk import locked, new_name, write_all
 from stepherd.services.folder_tree import open_file
 from stepherd.services.store import PreconditionFailed
 
@@ -44,7 +43,7 @@ def write_file(folder: int, name: str, chunks: Iterable[bytes], condition: Condi
     unfinished = new_name()
     try:
         etag = _write_unfinished(folder, unfinished, chunks)
-        with _lock(folder):
+        with locked(folder):
             condition.check(folder, name)
             os.rename(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
@@ -57,7 +56,7 @@ def write_file(folder: int, name: str, chunks: Iterable[bytes], condition: Condi
 
 def remove_file(folder: int, name: str) -> None:
     """Remove the file ``name``, durably; nothing happens when there is none. Raises OSError."""
-    with _lock(folder), suppress(FileNotFoundError, IsADirectoryError):
+    with locked(folder), suppress(FileNotFoundError, IsADirectoryError):
         os.unlink(name, dir_fd=folder)
         os.fsync(folder)
 
@@ -74,15 +73,6 @@ def _write_unfinished(folder: int, name: str, chunks: Iterable[bytes]) -> str:
     finally:
         os.close(file)
     return digest.hexdigest()
-
-
-@contextmanager
-def _lock(folder: int) -> Iterator[None]:
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:  # not left to close(): a forked child may hold a copy of the descriptor
-        fcntl.flock(folder, fcntl.LOCK_UN)
 
 
 def _current_etag(folder: int, name: str) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stepherd.errors import UsageError
 from stepherd.services import queue_rows
-from stepherd.services.disk import disk_error
+from stepherd.services.disk import disk_error, folder_lock
 from stepherd.services.queues import Message, check_body, check_receive, check_visibility
 from stepherd.services.sqlite_errors import sqlite_error
 
@@ -79,13 +79,15 @@ class SqliteQueue:
     def _prepare(self) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # two that switch a new file to WAL at once get in each other's way without waiting
+            with folder_lock(self.path.parent):
+                _make_private(self.path)
+                with self._connection() as database:
+                    database.execute("PRAGMA journal_mode=WAL")
+                    with _immediately(database):
+                        queue_rows.create(database)
         except OSError as error:
             raise disk_error(error, "Opening the queue", self.path) from error
-        with self._connection() as database:
-            database.execute("PRAGMA journal_mode=WAL")
-            with _immediately(database):
-                queue_rows.create(database)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -122,6 +124,12 @@ def _await_change(database: sqlite3.Connection, seen: int, due: float, deadline:
         time.sleep(min(pause, until - now))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
     return time.monotonic() < deadline
+
+
+def _make_private(path: Path) -> None:
+    """Make the file where there is none; opening and closing one would drop SQLite's own locks."""
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -164,6 +164,41 @@ def test_several_processes_share_a_queue_and_each_message_is_handled_once(
     assert {attempts for _, _, attempts in lines} == {"1"}
 
 
+SEND_AT_ONCE = """
+import sys
+from stepherd.services import queues_sqlite, open_queue
+print(flush=True)
+sys.stdin.read()
+open_queue(sys.argv[1]).send("x")
+"""
+
+
+def test_several_processes_make_a_queue_at_once(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    references = [f"sqlite://{tmp_path}/{number % 3}.db#input" for number in range(12)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SEND_AT_ONCE, reference],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for reference in references
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "\n"
+    for process in processes:  # closing their standard input starts them all
+        assert process.stdin
+        process.stdin.close()
+        process.stdin = None
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    assert [len(open_queue(reference).receive(max_messages=10)) for reference in references[:3]] == [4] * 3
+
+
 @pytest.mark.parametrize("content", [b"this is no database " * 100, b"SQLite format 3\0" + b"\xff" * 4_000])
 def test_a_damaged_file_is_named_and_left_as_it_is(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "queues.db"
