@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 
 import pytest
 
+# A shell that starts the tests in the background lets them ignore SIGINT, and all that they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _REMOVED = ("GIT_", "AWS_", "STEPHERD_", "POWERTOOLS_", "SAM_")
 _KEPT = frozenset({"STEPHERD_REQUIRE_ALL", "AWS_CA_BUNDLE"})
 

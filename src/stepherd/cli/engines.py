@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stepherd.cli.client import Call, execution_arn, local_call, remote_call
+from stepherd.cli.client import Call, EngineGone, execution_arn, local_call, remote_call
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
@@ -73,34 +73,56 @@ async def find_or_wait(home: Path, seconds: float) -> EngineAddress | None:
 
 @contextlib.contextmanager
 def reading(home: Path) -> Iterator[Call]:
-    """Calls for commands that only look: at the live engine, or at the journal that a past one left."""
+    """Calls for commands that only look: at the live engine, or at the journal that a past one left.
+
+    An engine that ends between two calls is not noticed: the next call goes to what there is then.
+    """
     if not (home / "journal.sqlite3").exists():
         raise NotFoundError(f"There are no runs in {home} yet.", remedy="Start one: stepherd run --help")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    lock = HomeLock(home)
-    while not lock.acquire():
-        address = find_engine(home)
-        if address:
-            yield remote_call(address)
-            return
-        if time.monotonic() > deadline:
-            raise _silent(home)
-        time.sleep(_LOOK_AGAIN_SECONDS)
-    try:
-        yield from _from_journal(home)
-    finally:
-        lock.release()
+    with contextlib.ExitStack() as until_read:
+        yield _Reader(home, until_read).call
 
 
-def _from_journal(home: Path) -> Iterator[Call]:
-    from stepherd.engine.api import Api
-    from stepherd.engine.core import Engine
+class _Reader:
+    """Finds something to read from when first asked, and again when what it found has gone."""
 
-    engine = Engine(home)
-    try:
-        yield local_call(Api(engine))
-    finally:
-        engine.journal.close()
+    def __init__(self, home: Path, until_read: contextlib.ExitStack) -> None:
+        self._home = home
+        self._until_read = until_read
+        self._call: Call | None = None
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """An operation's answer."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            self._call = self._call or self._find(deadline)
+            try:
+                return self._call(operation, request)
+            except EngineGone:
+                if time.monotonic() > deadline:
+                    raise
+                self._call = None
+                time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def _find(self, deadline: float) -> Call:
+        lock = HomeLock(self._home)
+        while not lock.acquire():
+            address = find_engine(self._home)
+            if address:
+                return remote_call(address)
+            if time.monotonic() > deadline:
+                raise _silent(self._home)
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        self._until_read.callback(lock.release)
+        return self._journal()
+
+    def _journal(self) -> Call:
+        from stepherd.engine.api import Api
+        from stepherd.engine.core import Engine
+
+        engine = Engine(self._home)
+        self._until_read.callback(engine.journal.close)
+        return local_call(Api(engine))
 
 
 async def gone(engine: LocalEngine, run_id: str) -> None:
