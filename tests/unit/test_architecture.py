@@ -15,8 +15,9 @@ MAY_IMPORT = {
     "services": {"errors"},
     "engine": {"errors", "services"},
     "repositories": {"errors", "services"},
-    "agents": {"errors", "services", "repositories", "runs"},
-    "runs": {"errors", "services", "repositories", "agents"},
+    "logins": {"errors", "services", "runs"},
+    "agents": {"errors", "services", "repositories", "runs", "logins"},
+    "runs": {"errors", "services", "repositories", "agents", "logins"},
 }
 """What each part of the package may know of the others; cli, steps and functions may know all."""
 DOMAIN = {"runs", "agents", "repositories", "logins", "steps", "cli", "cloud", "functions"}

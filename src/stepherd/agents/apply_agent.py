@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import stepherd
-from stepherd.agents.contract import AgentContext, Evidence, Launch, Outcome
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome
 from stepherd.agents.judgement import judge_by_ending
 from stepherd.errors import UsageError
 
 __all__ = ["ApplyAgent"]
 
 
-class ApplyAgent:
+class ApplyAgent(BasicAgent):
     """Runs ``python -m stepherd.agents.apply`` as a process like any other agent's."""
 
     name: ClassVar[str] = "apply"
-    needs_login: ClassVar[bool] = False
-    binaries: ClassVar[tuple[str, ...]] = ()
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from stepherd.errors import StepherdError
 
-__all__ = ["Agent", "AgentContext", "AgentFailed", "Ending", "Evidence", "Launch", "Outcome"]
+if TYPE_CHECKING:
+    from stepherd.runs.events import Event
 
-Ending = Literal["exited", "deadline", "silence", "interrupted", "not_started"]
+__all__ = [
+    "Agent",
+    "AgentContext",
+    "AgentFailed",
+    "BasicAgent",
+    "Ending",
+    "Evidence",
+    "Launch",
+    "Outcome",
+    "PlainReader",
+    "Reader",
+    "Stream",
+]
+
+Ending = Literal["exited", "deadline", "silence", "turns", "cost", "interrupted", "lingered", "not_started"]
+"""``exited``: by itself; ``lingered``: it had said that it was done, and was ended after a grace time;
+``turns`` and ``cost``: it was ended at that limit; ``interrupted``: it was asked to stop from outside."""
+Stream = Literal["out", "err"]
 
 
 class AgentFailed(StepherdError):
@@ -31,6 +49,19 @@ class AgentContext:
     """A folder with instructions.md."""
     command: str | None = None
     """The request's command line."""
+    home: Path | None = None
+    """Its HOME, empty but for what ``prepare`` put there; the login database of an agent with a login is in
+    its place below it before ``plan`` is called."""
+    model: str | None = None
+    """The request's model."""
+    max_turns: int | None = None
+    max_cost_usd: float | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Of its ``secret_names``, those that the request's credentials hold. For its environment alone."""
+    session: str = ""
+    """A UUID made from the run id: the same when a run is redriven."""
+    resume: bool = False
+    """Whether an earlier attempt of this run left a session behind, and ``home`` holds it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +70,8 @@ class Launch:
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes | None = None
+    """What it reads; then the end of the file, unless its reader takes notices. None: nothing at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +85,63 @@ class Evidence:
     last_lines: tuple[str, ...] = ()
     """The end of what it printed, without control characters."""
     limit_seconds: float | None = None
-    """The limit that was reached, when one was."""
+    """The limit in seconds that was reached, when one was."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the agent's reader has to say for the judgement and for the report."""
+
+
+class Reader(Protocol):
+    """Turns what an agent prints into events, as it comes, and keeps what its judgement needs."""
+
+    def feed(self, stream: Stream, line: str) -> Sequence[Event]:
+        """The events of one line, without its end. A line that means nothing is an Output."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether the agent has said that it is done: it then has a grace time to end by itself."""
+        ...
+
+    @property
+    def turns(self) -> int:
+        """Turns so far; 0 when it does not report them."""
+        ...
+
+    @property
+    def cost_usd(self) -> float:
+        """Cost so far in US dollars; 0.0 when it does not report it."""
+        ...
+
+    def notice(self, text: str) -> bytes | None:
+        """What to write to the agent's stdin so that it takes ``text`` as a word from its user; None when
+        this agent cannot be told anything while it works."""
+        ...
+
+    def facts(self) -> Mapping[str, Any]:
+        """For Evidence.facts, once it has ended."""
+        ...
+
+
+class PlainReader:
+    """For agents whose output has no form: every line is output."""
+
+    done = False
+    turns = 0
+    cost_usd = 0.0
+
+    def feed(self, stream: Stream, line: str) -> Sequence[Event]:
+        """The line."""
+        from stepherd.runs.events import Output
+
+        return (Output(stream, line),)
+
+    def notice(self, text: str) -> bytes | None:  # noqa: ARG002
+        """Nothing can be told."""
+        return None
+
+    def facts(self) -> Mapping[str, Any]:
+        """None."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +156,53 @@ class Agent(Protocol):
     """One kind of agent. A module of its own; the registry makes one without arguments."""
 
     name: ClassVar[str]
-    needs_login: ClassVar[bool]
-    """Whether the pipeline runs the login machine first."""
+    login: ClassVar[str | None]
+    """The kind of login database that it works with, a name of ``logins.kinds``; None: it has no login."""
+    secret_names: ClassVar[tuple[str, ...]]
+    """Environment variables by which it takes credentials; of the request's secret it gets these alone."""
     binaries: ClassVar[tuple[str, ...]]
     """Programs that must be on PATH where the agent runs."""
 
+    def needs_login(self, *, has_secret: bool) -> bool:
+        """Whether the pipeline runs the login machine first; ``has_secret``: the request has credentials."""
+        ...
+
     def check(self, command: str | None) -> None:
         """Whether this agent can work on such a request. Raises UsageError; asked before anything starts."""
+        ...
+
+    def prepare(self, context: AgentContext) -> None:
+        """Write what it wants to find in its home: settings, most often. Called before ``plan``, before the
+        folders are given to the agent's own user. Raises CredentialsError when it could only hang."""
         ...
 
     def plan(self, context: AgentContext) -> Launch:
         """How to start it."""
         ...
 
+    def reader(self) -> Reader:
+        """A new reader of its output, for one start."""
+        ...
+
     def judge(self, evidence: Evidence) -> Outcome:
         """Whether it did its work: from evidence, because exit codes lie."""
         ...
+
+
+class BasicAgent:
+    """What an agent is that says nothing else: without login, credentials, preparation or form."""
+
+    login: ClassVar[str | None] = None
+    secret_names: ClassVar[tuple[str, ...]] = ()
+    binaries: ClassVar[tuple[str, ...]] = ()
+
+    def needs_login(self, *, has_secret: bool) -> bool:
+        """When it has a login, and the request names no credentials that stand in for it."""
+        return self.login is not None and not has_secret
+
+    def prepare(self, context: AgentContext) -> None:
+        """Nothing."""
+
+    def reader(self) -> Reader:
+        """Lines are output."""
+        return PlainReader()

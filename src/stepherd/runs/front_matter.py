@@ -25,6 +25,10 @@ _FIELDS: Final = {
     "push": "push",
     "verify": "verify",
     "verify_required": "verify_required",
+    "model": "model",
+    "max_turns": "max_turns",
+    "max_cost_usd": "max_cost_usd",
+    "silence": "silence_seconds",
 }
 _REMEDY: Final = f"Its keys are {', '.join(_FIELDS)}, one to a line, between two lines of '---'."
 

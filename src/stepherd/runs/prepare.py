@@ -77,7 +77,6 @@ def check_whole_request(
     asked: then paths and file:// are refused. Raises InvalidRequest and UsageError for fields,
     InstructionsNotFound, InvalidFrontMatter and DataError for instructions.
     """
-
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
     head, text = split_front_matter(instructions.text())
@@ -100,6 +99,11 @@ def check_whole_request(
         verify=fields.get("verify"),
         verify_required=fields.get("verify_required", False),
         git_credentials=fields.get("git_credentials"),
+        agent_credentials=fields.get("agent_credentials"),
+        model=fields.get("model"),
+        max_turns=fields.get("max_turns"),
+        max_cost_usd=fields.get("max_cost_usd"),
+        silence_seconds=fields.get("silence_seconds"),
     )
     return request, instructions
 
@@ -112,7 +116,6 @@ def _merged(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, A
 
 def _checked_agent(fields: Mapping[str, Any]) -> str:
     """The agent's name; the command lines are good ones."""
-
     name = fields.get("agent") or ("command" if "command" in fields else None)
     if name is None:
         raise InvalidRequest(
@@ -134,12 +137,12 @@ def _is_local(folder: RunFolder) -> bool:
 
 
 def _machine_facts(request: Request, folder: RunFolder) -> dict[str, Any]:
-
+    has_secret = (request.agent_credentials or "none") != "none"
     return {
         "run_id": request.run_id,
         "folder": folder.reference,
         "agent": request.agent,
-        "login": {"needed": get_agent(request.agent).needs_login},
+        "login": {"needed": get_agent(request.agent).needs_login(has_secret=has_secret)},
         "push": request.push,
         "git_credentials": request.git_credentials or "",
         "timeout_seconds": request.timeout_seconds,

@@ -54,6 +54,13 @@ class Request:
     verify_required: bool
     git_credentials: str | None
     """A reference for ``services.read_secret``; None: what the step's environment says."""
+    agent_credentials: str | None = None
+    """A reference, too: API keys and the like, for the agent's environment; None: as above."""
+    model: str | None = None
+    max_turns: int | None = None
+    max_cost_usd: float | None = None
+    silence_seconds: int | None = None
+    """How long the agent may print nothing; None: half an hour, in which it has no child that works."""
 
     @property
     def verify_seconds(self) -> int:
@@ -148,6 +155,7 @@ def _reason(error: ValidationError) -> str:
     reasons = {
         "type": f"it must be {_TYPES.get(str(limit), str(limit))}, not {_kind(error.instance)}",
         "enum": f"'{_shown(error.instance)}' is not one of {', '.join(_words(limit))}",
+        "exclusiveMinimum": f"{_shown(error.instance)} is not more than {limit}",
         "minimum": f"{_shown(error.instance)} is less than {limit}",
         "maximum": f"{_shown(error.instance)} is more than {limit}",
         "minLength": "it is empty",
@@ -178,7 +186,12 @@ def _kind(value: object) -> str:
     return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")
 
 
-_TYPES: Final = {"string": "text", "integer": "a whole number", "boolean": "true or false"}
+_TYPES: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
 _REMEDIES: Final = {
     "instructions": "Give the instructions with --instructions PATH or s3://bucket/key.",
     "repo": "Give the repository with --repo URL or PATH.",
@@ -192,4 +205,9 @@ _REMEDIES: Final = {
     "verify": "Give the command line with --verify 'PROGRAM ARGUMENTS'.",
     "verify_required": "Give true or false.",
     "git_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
+    "agent_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
+    "model": "Give the model's name with --model NAME.",
+    "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
+    "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
+    "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
 }

@@ -14,7 +14,7 @@ __all__ = ["holds", "work"]
 def work(step: StepContext) -> Done:
     """Nothing for an agent without a login; ConfigurationError for one whose login could not be kept."""
     agent = get_agent(step.request.agent)
-    if agent.needs_login:
+    if agent.login is not None:
         raise ConfigurationError(
             f"The login of the agent '{agent.name}' cannot be kept by this version.",
             remedy="Update Stepherd where the task runs.",

@@ -1,0 +1,1 @@
+"""The logins of agents: databases that a person's approval fills, and that runs share one at a time."""

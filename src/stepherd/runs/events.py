@@ -1,0 +1,152 @@
+"""What happens in a run, in one vocabulary: the lines of events.jsonl, whichever agent they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, TypeAlias
+
+__all__ = [
+    "Event",
+    "FileChanged",
+    "Finished",
+    "Limit",
+    "LoginEvent",
+    "Message",
+    "Output",
+    "Retry",
+    "Started",
+    "ToolUse",
+    "Usage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event without its time, which whoever records it adds."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its type and what is known; what is None is left out."""
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"type": self.kind, **{name: value for name, value in known.items() if value is not None}}
+
+
+@dataclass(frozen=True, slots=True)
+class Started(_Event):
+    """A process began to work: the agent, or the verify command."""
+
+    kind: ClassVar[str] = "started"
+    name: str
+    argv: tuple[str, ...] | None = None
+    limit_seconds: float | None = None
+    version: str | None = None
+    model: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message(_Event):
+    """Something that the agent said, or thought aloud."""
+
+    kind: ClassVar[str] = "message"
+    text: str
+    thought: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse(_Event):
+    """A tool that the agent used: once when it begins, and once more with how it went, under the same id."""
+
+    kind: ClassVar[str] = "tool_use"
+    tool: str
+    id: str | None = None
+    input: str | None = None
+    """In one line, shortened."""
+    status: Literal["started", "succeeded", "failed", "denied"] = "started"
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanged(_Event):
+    """A file of the workspace that is part of the agent's changes."""
+
+    kind: ClassVar[str] = "file_changed"
+    path: str
+    status: str | None = None
+    added: int | None = None
+    deleted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage(_Event):
+    """What the agent has used so far, in all. Money in US dollars, as the agent itself reckons it."""
+
+    kind: ClassVar[str] = "usage"
+    turns: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cost_usd: float | None = None
+    credits: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(_Event):
+    """A limit came near (``reached`` false) or was reached."""
+
+    kind: ClassVar[str] = "limit"
+    name: Literal["time", "silence", "turns", "cost", "output"]
+    limit: float
+    reached: bool
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(_Event):
+    """Something is tried again: a call of the model, most often."""
+
+    kind: ClassVar[str] = "retry"
+    reason: str
+    attempt: int | None = None
+    most: int | None = None
+    wait_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginEvent(_Event):
+    """A login was found good, is waited for, was asked of a person, or was refused."""
+
+    kind: ClassVar[str] = "login"
+    agent: str
+    status: Literal["valid", "refreshed", "held", "asked", "approved", "declined", "expired", "persisted"]
+    text: str
+    """For a person: who holds it, until when it is good, where to approve it. Never a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(_Event):
+    """A process ended, and how that is judged."""
+
+    kind: ClassVar[str] = "finished"
+    name: str
+    outcome: Literal["succeeded", "failed", "interrupted"]
+    ending: str | None = None
+    exit_code: int | None = None
+    seconds: float | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output(_Event):
+    """A line that nobody understood, kept as it was printed."""
+
+    kind: ClassVar[str] = "output"
+    stream: str
+    text: str
+
+
+Event: TypeAlias = (
+    Started | Message | ToolUse | FileChanged | Usage | Limit | Retry | LoginEvent | Finished | Output
+)
