@@ -25,11 +25,11 @@ class LoginKind:
     client_name: str
     """What the CLI registers itself as with the identity provider."""
     scopes: tuple[str, ...]
-    token_key: str
+    row: str
     """The row of auth_kv that holds the token."""
-    registration_key: str
+    registration_row: str
     """The row of auth_kv that holds the client registration."""
-    other_token_keys: tuple[str, ...] = ()
+    other_rows: tuple[str, ...] = ()
     """Rows that hold tokens of other ways to log in, which we carry along and cannot refresh."""
 
 
@@ -42,8 +42,8 @@ _KINDS: Final = {
             folder="amazon-q",
             client_name="Amazon Q Developer for command line",
             scopes=_SCOPES,
-            token_key="codewhisperer:odic:token",
-            registration_key="codewhisperer:odic:device-registration",
+            row="codewhisperer:odic:token",
+            registration_row="codewhisperer:odic:device-registration",
         ),
         LoginKind(
             name="kiro",
@@ -51,9 +51,9 @@ _KINDS: Final = {
             folder="kiro-cli",
             client_name="Kiro CLI",
             scopes=_SCOPES,
-            token_key="kirocli:odic:token",
-            registration_key="kirocli:odic:device-registration",
-            other_token_keys=("kirocli:social:token", "kirocli:external-idp:token"),
+            row="kirocli:odic:token",
+            registration_row="kirocli:odic:device-registration",
+            other_rows=("kirocli:social:token", "kirocli:external-idp:token"),
         ),
     )
 }
