@@ -23,6 +23,7 @@ from typing import IO, Any
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import interpreter_path
+from stepherd.engine.references import referred
 from stepherd.engine.values import compact, parse
 
 __all__ = ["Function", "FunctionPool"]
@@ -95,7 +96,7 @@ class _Worker:
         return subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", function.handler],
             cwd=function.code,
-            env={**environment, **function.environment, **own},
+            env={**environment, **referred(function.environment, os.environ), **function.environment, **own},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
