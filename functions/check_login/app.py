@@ -11,7 +11,7 @@ from stepherd.telemetry import logger, metrics, observed
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """``event``: {wanted, waits_for}. Returns {status: valid|held|needed, …}; raises what check_login does."""
+    """``event``: {wanted, waits_for}. Returns {status: valid|held|needed, …}."""
     answer: dict[str, Any] = _check({**event, "run_id": event["wanted"].get("run_id") or ""}, context)
     return answer
 
@@ -29,7 +29,12 @@ def _check(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     settings = login_settings(wanted, login_secret(os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", "")))
     place = open_place(wanted.kind, wanted.reference or None, open_store(os.environ["STORE_URI"]))
     answer = check_login(
-        wanted, settings, place, open_executions(), waits_for=event.get("waits_for", ""), now=datetime.now(UTC)
+        wanted,
+        settings,
+        place,
+        open_executions(),
+        waits_for=event.get("waits_for", ""),
+        now=datetime.now(UTC),
     )
     metrics.add_metric(name=f"Login{answer['status'].title()}", unit="Count", value=1)
     logger.info("The login is checked", status=answer["status"], agent=wanted.kind.name)

@@ -1,4 +1,4 @@
-"""CompleteLogin, subscribed to the login topic: waits for the person, stores the login, answers the machine."""
+"""CompleteLogin, subscribed to the login topic: waits for the person, stores the login, answers."""
 
 from __future__ import annotations
 

@@ -44,9 +44,8 @@ def start_login(
         if found is not None and found.attempt.usable(now + _WORTH_SENDING):
             return _asked(wanted, found, warning, now)
         try:
-            stored = write_attempt(
-                place, name, _new_attempt(wanted, settings, place, found, now), found and found.etag
-            )
+            new = _new_attempt(wanted, settings, place, found, now)
+            stored = write_attempt(place, name, new, None if found is None else found.etag)
         except (PreconditionFailed, WriteConflict):
             continue  # The same state, run twice at once: the other's code is as good.
         facts = _asked(wanted, stored, warning, now)
@@ -105,7 +104,8 @@ def _asked(wanted: Wanted, stored: StoredAttempt, warning: str, now: datetime) -
     return {
         "attempt": stored.id,
         "code": attempt.code,
-        "subject": f"Approve a login of {wanted.kind.title}" + (f" for {wanted.run_id}" * bool(wanted.run_id)),
+        "subject": f"Approve a login of {wanted.kind.title}"
+        + (f" for {wanted.run_id}" * bool(wanted.run_id)),
         "text": "\n".join([*lines, *([f"Warning: {warning}"] if warning else [])]),
         "agent": wanted.kind.name,
         "user_code": code,

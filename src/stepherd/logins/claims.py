@@ -48,9 +48,7 @@ class Claim:
     owner: str
 
     @classmethod
-    def take(
-        cls, place: LoginPlace, name: str, code: int, token: str, now: datetime
-    ) -> Claim | NotClaimed:
+    def take(cls, place: LoginPlace, name: str, code: int, token: str, now: datetime) -> Claim | NotClaimed:
         """Claim an attempt's code unless somebody has it, it was superseded, or all is over.
 
         ``token`` is the task token, which is alive.
@@ -109,7 +107,9 @@ class Claim:
     def _is_ours(self, attempt: Attempt, changes: dict[str, object]) -> bool:
         if attempt.code != self.attempt.code:
             return False
-        return all(getattr(attempt, name) == value for name, value in {"claim": self.owner, **changes}.items())
+        return all(
+            getattr(attempt, name) == value for name, value in {"claim": self.owner, **changes}.items()
+        )
 
     def _write(self, **changes: object) -> None:
         self.stored = self.stored.changed(self.place, **changes)
@@ -140,7 +140,7 @@ def _machine() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, as Linux counts; empty when there is none, or when it is no more than a zombie."""
+    """When a process began, as Linux counts; empty when there is none, or only a zombie."""
     with suppress(OSError, IndexError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]

@@ -20,7 +20,7 @@ _DEFAULT_SECRET: Final = "amazon-q-headless/amazon-q-credentials"  # noqa: S105 
 
 @dataclass(frozen=True, slots=True)
 class LoginSettings:
-    """The identity provider, its region, and the profile to choose there (name or ARN; empty: the only one)."""
+    """The identity provider, its region, and the profile to choose there (empty: the only one)."""
 
     start_url: str
     region: str

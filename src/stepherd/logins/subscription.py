@@ -21,7 +21,7 @@ def profile_for(login: Login, wanted: str) -> Profile | None:
     kept = login.profile
     if kept is not None and wanted in {"", kept.name, kept.arn}:
         return kept
-    return choose_profile(list_profiles(login.token.access_token), wanted or None)
+    return choose_profile(list_profiles(login.token), wanted or None)
 
 
 def with_profile(place: LoginPlace, stored: StoredLogin, wanted: str) -> StoredLogin:

@@ -41,7 +41,7 @@ class Wanted:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Wanted:
-        """From the machine's variable ``wanted``. Raises UsageError naming the field that is not acceptable."""
+        """From the machine's variable ``wanted``. Raises UsageError naming what is not acceptable."""
         texts = {name: fields.get(name) or "" for name in _TEXTS}
         wrong = [name for name, value in texts.items() if not isinstance(value, str) or len(value) > 2048]
         if texts["license"] not in {"", "free", "pro"}:

@@ -138,9 +138,7 @@ def _is_local(folder: RunFolder) -> bool:
     return folder.reference.startswith("file://")
 
 
-def _machine_facts(
-    request: Request, folder: RunFolder, store: Store, login_database: str
-) -> dict[str, Any]:
+def _machine_facts(request: Request, folder: RunFolder, store: Store, login_database: str) -> dict[str, Any]:
     return {
         "run_id": request.run_id,
         "folder": folder.reference,
