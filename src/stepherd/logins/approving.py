@@ -26,7 +26,7 @@ from stepherd.logins.wanted import Wanted
 
 __all__ = ["Answers", "Notice", "complete_login"]
 
-_BEAT_SECONDS: Final = 20.0
+_BEAT_SECONDS: Final = 10.0
 _SLOW_DOWN_SECONDS: Final = 5
 _MOST_PAUSE_SECONDS: Final = 60.0
 _TIME_TO_ANSWER: Final = 60.0
