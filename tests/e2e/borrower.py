@@ -1,4 +1,4 @@
-"""An agent with the login of Amazon Q and a command line: for tests, so that what a CLI does can be chosen."""
+"""An agent with the login of Amazon Q and a command line, so that tests choose what its CLI does."""
 
 from __future__ import annotations
 
