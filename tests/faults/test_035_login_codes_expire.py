@@ -5,13 +5,20 @@ has an end of its own, too, however the codes behave.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.logins_machine.conftest import rig as rig
 from tests.integration.logins_machine.rig import FastPace, Rig
 
 from stepherd.logins.asking import LoginNotApproved
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made
+
 
 MACHINE = Path(__file__).parents[2] / "statemachines/login.asl.json"
 

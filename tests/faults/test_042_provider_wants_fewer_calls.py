@@ -4,8 +4,17 @@ Expected: the interval is kept, five seconds more after each slow_down, also by 
 the wait with "You declined".
 """
 
-from tests.integration.logins_machine.conftest import rig as rig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from tests.integration.logins_machine.rig import FastPace, Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made
 
 
 def test_slow_down_makes_every_later_pause_five_seconds_longer(rig: Rig) -> None:

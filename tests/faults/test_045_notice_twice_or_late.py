@@ -8,13 +8,21 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from tests.integration.logins_machine.conftest import rig as rig
+import pytest
 from tests.integration.logins_machine.rig import FastPace, Rig
 
 from stepherd.logins import claims
 from stepherd.logins.claims import Claim, NotClaimed
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made
 
 
 def test_a_second_delivery_does_not_poll(rig: Rig) -> None:

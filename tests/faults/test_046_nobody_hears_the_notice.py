@@ -5,16 +5,23 @@ answer of StartLogin, whatever becomes of the notice.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import moto
 import pytest
-from tests.integration.logins_machine.conftest import rig as rig
 from tests.integration.logins_machine.rig import Rig
 
 from stepherd.logins.subscribers import warning_about
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made
+
 
 MACHINE = Path(__file__).parents[2] / "statemachines/login.asl.json"
 

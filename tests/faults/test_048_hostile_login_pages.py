@@ -4,12 +4,19 @@ Expected: nothing is sent or kept; and what is sent never holds the device code 
 """
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.integration.logins_machine.conftest import rig as rig
 from tests.integration.logins_machine.rig import Rig
 
 from stepherd.logins.hosts import ForeignAddress
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.mark.parametrize("host", ["https://evil.example", "http://device.sso.us-east-1.amazonaws.com"])

@@ -5,14 +5,21 @@ a code out again, ends with a login that works.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.faults.test_079_kill_during_store_write import killed
-from tests.integration.logins_machine.conftest import rig as rig
-from tests.integration.logins_machine.rig import FastPace, Machine, Rig
+from tests.integration.logins_machine.rig import Machine, Rig
 
 from stepherd.logins.login import Login
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made
 
 
 def _recovered(rig: Rig) -> Login:
@@ -43,8 +50,7 @@ def test_a_killed_function_leaves_the_old_or_the_new_login(
         rig.machine = Machine()
         asked = rig.start(rig.wanted(force=True))
         rig.provider.approve()
-        work: Callable[[], object] = lambda asked=asked: rig.complete(asked, FastPace())  # type: ignore[misc]
-        was_killed = killed(work, nth, moment)
+        was_killed = killed(partial(rig.complete, asked), nth, moment)
         found = rig.stored()
         is_old = found == old
         assert is_old or rig.provider.knows(found.token.access_token)  # type: ignore[union-attr]

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.identity_provider import IdentityProvider
 from tests.integration.logins_machine.rig import Rig
 
 
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    """A store without a login, and a provider that this process's boto3 talks to."""
-    with IdentityProvider() as provider:
-        for name, value in provider.environment.items():
-            monkeypatch.setenv(name, value)
-        yield Rig(tmp_path / "store", provider)
+    """A store without a login."""
+    with Rig.at(tmp_path, monkeypatch) as made:
+        yield made

@@ -1,14 +1,16 @@
-"""The login machine's functions without a machine: a store, the provider's stand-in, and who hears answers."""
+"""The login machine's functions without a machine: a store, the provider's stand-in, who hears answers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.approving import Notice, complete_login
@@ -19,7 +21,7 @@ from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login
 from stepherd.logins.pace import Pace
 from stepherd.logins.place import LoginPlace, open_place
-from stepherd.logins.settings import login_settings
+from stepherd.logins.settings import LoginSettings, login_settings
 from stepherd.logins.wanted import Wanted
 from stepherd.services import open_store
 
@@ -95,6 +97,15 @@ class Rig:
     provider: IdentityProvider
     machine: Machine = field(default_factory=Machine)
 
+    @classmethod
+    @contextmanager
+    def at(cls, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+        """A store without a login below ``folder``, and a provider that this process's boto3 talks to."""
+        with IdentityProvider() as provider:
+            for name, value in provider.environment.items():
+                monkeypatch.setenv(name, value)
+            yield cls(folder / "store", provider)
+
     @property
     def place(self) -> LoginPlace:
         return open_place(Q, None, open_store(str(self.folder)))
@@ -110,17 +121,29 @@ class Rig:
         }
         return Wanted.from_json(fields)
 
+    def _settings(self, wanted: Wanted, secret: Mapping[str, str] | None) -> LoginSettings:
+        if secret is None:
+            return login_settings(wanted, "")
+        path = self.folder.parent / "secret.json"
+        path.write_text(json.dumps(secret))
+        return login_settings(wanted, f"file:{path}")
+
     def check(self, wanted: Wanted | None = None, secret: Mapping[str, str] | None = None) -> dict[str, Any]:
         wanted = wanted or self.wanted()
-        settings = login_settings(wanted, secret or {})
+        settings = self._settings(wanted, secret)
         return check_login(wanted, settings, self.place, self.machine, now=datetime.now(UTC))
 
     def start(
-        self, wanted: Wanted | None = None, secret: Mapping[str, str] | None = None, *, later: float = 0, **more: Any
+        self,
+        wanted: Wanted | None = None,
+        secret: Mapping[str, str] | None = None,
+        *,
+        later: float = 0,
+        **more: Any,
     ) -> dict[str, Any]:
         wanted = wanted or self.wanted()
         now = datetime.now(UTC) + timedelta(seconds=later)
-        return start_login(wanted, login_settings(wanted, secret or {}), self.place, now=now, **more)
+        return start_login(wanted, self._settings(wanted, secret), self.place, now=now, **more)
 
     def complete(self, asked: Mapping[str, Any], pace: Pace | None = None, *, token: str = "t1") -> str:
         notice = Notice(token, asked["attempt"], asked["code"], self.wanted())
