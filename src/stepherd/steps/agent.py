@@ -12,6 +12,7 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
+from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
@@ -53,7 +54,7 @@ def work(step: StepContext) -> Done:
     credentials = read_agent_credentials(agent, step.request)
     place = Place.build(step.scratch, step.folder)
     of_login = place_login_database(agent, place)
-    redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()))
+    redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
     stop = StopRequest()
     with step.termination.handed_to(stop):
         attempt = Attempt.begin(step, place, stop, agent_account(), redactor)
