@@ -16,6 +16,8 @@ from tests.processes import gone_soon
 from stepherd.agents.contract import Evidence, Launch
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
+from stepherd.runs.events import Event, Output
+from stepherd.services.redaction import Redactor
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 
@@ -26,10 +28,13 @@ class Bench:
         self.shown: list[str] = []
         self.heard = threading.Event()
         self.stop = StopRequest()
-        self.transcript = Transcript.create(folder / "transcript.jsonl", self._show)
+        self.transcript = Transcript.create(folder / "transcript.jsonl", Redactor())
+        self.events: list[Event] = []
 
-    def _show(self, line: str) -> None:
-        self.shown.append(line)
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, Output):
+            self.shown.append(event.text)
         self.heard.set()
 
     def run(self, *argv: str, limits: Limits | None = None) -> Evidence:
@@ -41,6 +46,7 @@ class Bench:
             limits=limits or Limits(30, 20, 0.3, 0.3),
             transcript=self.transcript,
             stop=self.stop,
+            tell=self.tell,
         )
 
     def python(self, code: str, limits: Limits | None = None) -> Evidence:
@@ -157,11 +163,12 @@ def test_no_zombie_is_left(bench: Bench) -> None:
 
 
 def test_an_error_of_the_supervisor_leaves_no_process(bench: Bench) -> None:
-    def explode(line: str) -> None:
-        bench.shown.append(line)
+    def explode(event: Event) -> None:
+        assert isinstance(event, Output)
+        bench.shown.append(event.text)
         raise RuntimeError("disk full")
 
-    bench.transcript.show = explode
+    bench.tell = explode  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="disk full"):
         bench.run("sh", "-c", "echo $$; exec sleep 300")
     assert gone_soon(int(bench.shown[0]))
