@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from typing import IO, Any
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import interpreter_path
+from stepherd.engine.references import referred
 from stepherd.engine.values import compact, parse
 
 __all__ = ["Function", "FunctionPool"]
@@ -95,7 +96,7 @@ class _Worker:
         return subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", function.handler],
             cwd=function.code,
-            env={**environment, **function.environment, **own},
+            env={**environment, **referred(function.environment, os.environ), **function.environment, **own},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -231,12 +232,12 @@ class FunctionPool:
         for function in self._distinct()[:1]:
             self._idle[function.name] = [self._start(function)]
 
-    async def warm(self) -> None:
-        """Start a worker of every function before it is asked for, one after the other.
+    async def warm(self, names: Collection[str]) -> None:
+        """Start a worker of each of these functions before it is asked for, one after the other.
 
         All at once would take the processor from the one that is needed first.
         """
-        for function in self._distinct():
+        for function in (each for each in self._distinct() if each.name in names):
             if function.name not in self._idle:
                 self._idle[function.name] = [self._start(function)]
             for worker in self._idle[function.name][:1]:

@@ -68,7 +68,7 @@ def test_prepare_run_answers_with_what_the_machine_reads(
     for name in ("folder", "push", "agent_task_seconds", "run_id", "agent"):
         assert f"$run.{name}" in machine
         assert name in facts
-    assert facts["login"] == {"needed": False}
+    assert facts["login"] == {"needed": False, "kind": "", "database": ""}
 
 
 def test_prepare_run_raises_an_error_whose_name_the_machine_does_not_retry(
