@@ -17,6 +17,9 @@ from stepherd.services.store import ObjectNotFound
 __all__ = ["check_all_events", "check_events", "event_schema", "recorded_events"]
 
 
+_OUTPUT = {"at", "source", "type", "stream", "text"}
+
+
 @cache
 def event_schema() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(files("stepherd.runs").joinpath("events.schema.json").read_text())
@@ -41,8 +44,12 @@ def check_all_events(home: Path) -> None:
 
 
 def check_events(events: Iterable[dict[str, Any]]) -> None:
-    """Fail at the first event that does not follow the schema."""
+    """Fail at the first event that does not follow the schema. Of lines of output, all alike, a hundred do."""
+    outputs = 0
     validator = Draft202012Validator(event_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
     for event in events:
+        outputs += event.get("type") == "output"
+        if outputs > 100 and event.get("type") == "output" and set(event) == _OUTPUT:
+            continue
         error = next(validator.iter_errors(event), None)
         assert error is None, f"{event}: {error.message if error else ''}"
