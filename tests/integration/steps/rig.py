@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.event_schema import check_events, recorded_events
 
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
@@ -47,6 +48,7 @@ class Rig:
                 if child.poll() is None:
                     child.kill()
                 child.communicate()
+            check_events(made.events())
 
     @property
     def remote(self) -> Path:
@@ -123,4 +125,4 @@ class Rig:
         return git(self.remote, "log", "-1", f"--format={form}", rev)
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.folder.store.get("events.jsonl").body.splitlines()]
+        return recorded_events(self.folder)
