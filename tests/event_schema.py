@@ -44,7 +44,7 @@ def check_all_events(home: Path) -> None:
 
 
 def check_events(events: Iterable[dict[str, Any]]) -> None:
-    """Fail at the first event that does not follow the schema. Of lines of output, all alike, a hundred do."""
+    """Fail at the first event that does not follow the schema. Of lines of output a hundred are looked at."""
     outputs = 0
     validator = Draft202012Validator(event_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
     for event in events:

@@ -34,6 +34,8 @@ class Rig:
 
     root: Path
     run_id: str = "run_1"
+    module: str = "stepherd.steps"
+    """What is run as the step."""
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @classmethod
@@ -83,7 +85,7 @@ class Rig:
             "PATH": os.environ["PATH"],
             "HOME": str(self.root / "home"),
             "TMPDIR": str(self.root / "tmp"),
-            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
             "STEPHERD_RUN_FOLDER": self.folder.reference,
             "STEPHERD_ATTEMPT": "0.0",
             **more,
@@ -91,7 +93,7 @@ class Rig:
 
     def start(self, step: str, **environment: str) -> subprocess.Popen[str]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "stepherd.steps", step],
+            [sys.executable, "-m", self.module, step],
             env=self.environment(**environment),
             cwd=self.root,
             stdout=subprocess.PIPE,
