@@ -11,8 +11,9 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, Literal
 
 __all__ = ["Call", "Reply", "ScriptedModel", "drop", "fail", "hang", "say", "use"]
@@ -40,6 +41,8 @@ class Reply:
     output_tokens: int = 20
     times: int = 1
     """How often it is given before the next one."""
+    final: bool = False
+    """Whether an error says that trying again is of no use."""
 
 
 def say(text: str, *, output_tokens: int = 20) -> Reply:
@@ -54,9 +57,9 @@ def use(tool: str, *, text: str = "", output_tokens: int = 20, **given: Any) -> 
     return Reply("blocks", (*said, call), output_tokens=output_tokens)
 
 
-def fail(status: int, message: str = "the script says so", *, times: int = 1) -> Reply:
-    """An HTTP error with a body as the service writes it."""
-    return Reply("error", status=status, message=message, times=times)
+def fail(status: int, message: str = "the script says so", *, times: int = 1, final: bool = False) -> Reply:
+    """An HTTP error with a body as the service writes it. ``final``: the last one lets nobody try again."""
+    return Reply("error", status=status, message=message, times=times, final=final)
 
 
 def hang() -> Reply:
@@ -95,10 +98,8 @@ class ScriptedModel:
     script: Sequence[Reply]
     calls: list[Call] = field(default_factory=list)
     url: str = ""
-    hanging: threading.Event = field(default_factory=threading.Event)
-    """Set once a request hangs."""
     _closed: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _called: threading.Condition = field(default_factory=threading.Condition)
 
     @classmethod
     @contextmanager
@@ -124,18 +125,23 @@ class ScriptedModel:
 
     def next(self, call: Call) -> Reply:
         """The reply to a call, in the order of the script."""
-        with self._lock:
+        with self._called:
             self.calls.append(call)
             number = len(self.calls)
+            self._called.notify_all()
         for reply in self.script:
             number -= reply.times
             if number <= 0:
-                return reply
+                return reply if number == 0 else replace(reply, final=False)
         return say("That is all.")
+
+    def await_call(self, number: int) -> None:
+        """Wait until so many calls have come, at most half a minute."""
+        with self._called:
+            assert self._called.wait_for(lambda: len(self.calls) >= number, timeout=30)
 
     def wait_until_closed(self) -> None:
         """For an answer that never comes."""
-        self.hanging.set()
         self._closed.wait()
 
 
@@ -156,6 +162,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(404, b"{}", "application/json")
 
+    def handle(self) -> None:
+        with suppress(OSError):  # Who is killed does not say goodbye.
+            super().handle()
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))) or b"{}")
         call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
@@ -171,7 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.scripted.wait_until_closed()
             self.close_connection = True
         elif reply.kind == "error":
-            self._answer(reply.status, _error_body(reply), "application/json")
+            headers = {"x-should-retry": "false"} if reply.final else {}
+            self._answer(reply.status, _error_body(reply), "application/json", headers)
         else:
             events = list(_events(reply, call, len(self.scripted.calls)))
             self.send_response(200)
@@ -182,8 +193,12 @@ class _Handler(BaseHTTPRequestHandler):
             for event in events[:1] if reply.kind == "drop" else events:
                 self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
 
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
+    def _answer(
+        self, status: int, body: bytes, kind: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

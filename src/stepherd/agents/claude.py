@@ -125,9 +125,9 @@ class ClaudeAgent(BasicAgent):
 
 def _judge(name: str, evidence: Evidence) -> Outcome:
     result, code = evidence.facts.get("result"), evidence.exit_code
+    if evidence.facts.get("refused_key") and not (isinstance(result, dict) and not result["is_error"]):
+        return login_failure(name, "was refused by the API at every try (401).", remedy=_REMEDY)
     if not isinstance(result, dict):
-        if evidence.facts.get("refused_key"):
-            return login_failure(name, "was refused by the API at every try (401).", remedy=_REMEDY)
         return failure(name, f"ended without a result (exit code {code}).{last_words(evidence)}")
     failed = _judge_result(name, result)
     if failed is not None:

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from typing import ClassVar, Final
 
 from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
@@ -35,14 +34,14 @@ from stepherd.agents.kiro_reader import KiroReader
 from stepherd.agents.prompt import prompt_of
 from stepherd.agents.q import SIGNS, judge_terminal, login_folder, require_login, write_settings
 from stepherd.agents.terminal_reader import Sign
-from stepherd.errors import ConfigurationError
+from stepherd.agents.versions import version_of
+from stepherd.errors import ConfigurationError, StepherdError
 
 __all__ = ["KiroAgent"]
 
 _SIGNS: Final = (*SIGNS, Sign.of("login", r"authentication failed"))
 _STREAMS_FROM: Final = (2, 24)
-_VERSION: Final = re.compile(r"\b(\d+)\.(\d+)(?:\.\d+)?")
-_VERSION_SECONDS: Final = 10.0
+_VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 _KEY_REMEDY: Final = (
     "Give a key that is good with --agent-credentials env:KIRO_API_KEY, then: stepherd redrive RUN"
@@ -130,19 +129,10 @@ def _streams(context: AgentContext) -> bool:
 
 
 def _version(context: AgentContext) -> tuple[int, int]:
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(context.home)}
+    assert context.home is not None
     try:
-        done = subprocess.run(
-            ["kiro-cli", "--version"],
-            env=environment,
-            cwd=context.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_VERSION_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        said = version_of("kiro-cli", os.environ.get("PATH", os.defpath), context.home)
+    except StepherdError:
         return (0, 0)
-    found = _VERSION.search(done.stdout.decode("utf-8", "replace"))
+    found = _VERSION.match(said or "")
     return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -129,8 +129,19 @@ def login_folder(name: str, home: Path) -> Path:
 
 
 def require_login(name: str, home: Path) -> None:
-    """Raises CredentialsError when no login database was put below ``home``."""
-    if not (login_folder(name, home) / "data.sqlite3").exists():
+    """Raises CredentialsError when no database below ``home`` holds a login."""
+    from stepherd.logins.checks import checked_copy, text_of
+    from stepherd.logins.database import login_rows
+    from stepherd.logins.kinds import login_kind
+
+    kind = login_kind(name)
+    path = login_folder(name, home) / "data.sqlite3"
+    found = False
+    if path.exists():
+        with checked_copy(path) as db:
+            rows = [text_of(db, "auth_kv", row) for row in kind.other_rows]
+            found = login_rows(db, kind).token is not None or any(row not in {None, "null"} for row in rows)
+    if not found:
         raise CredentialsError(
             f"The agent '{name}' has no login.", remedy=f"Log in with: stepherd login --agent {name}"
         )

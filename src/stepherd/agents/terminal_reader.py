@@ -69,15 +69,19 @@ class TerminalReader(BasicReader):
         return {"answered": self._answered, "failure": failure, "credits": self._credits}
 
     def _look_for_signs(self, stream: Stream, part: str) -> None:
+        """What follows a sign further in belongs to it: most often the reason, which may be worse a sign."""
+        more = stream == "err" and part.startswith("  ") and 0 < len(self._reason) < _REASON_LINES
+        if more:
+            self._reason.append(part)
         for sign in self._signs:
             # What a person is asked comes first of all: later the agent may well quote such words.
             looked_at = not self._answered if sign.kind == "asked" else stream == "err"
-            if looked_at and sign.pattern.search(part):
-                if self._kind is None or _RANKS.index(sign.kind) > _RANKS.index(self._kind):
-                    self._kind, self._reason = sign.kind, [part]
-                return
-        if stream == "err" and part.startswith("  ") and 0 < len(self._reason) < _REASON_LINES:
-            self._reason.append(part)
+            if looked_at and sign.pattern.search(part) and self._is_worse(sign.kind):
+                self._kind = sign.kind
+                self._reason = self._reason if more else [part]
+
+    def _is_worse(self, kind: str) -> bool:
+        return self._kind is None or _RANKS.index(kind) > _RANKS.index(self._kind)
 
     def _said(self, part: str) -> Sequence[Event]:
         from stepherd.runs.events import Message, ToolUse
