@@ -4,6 +4,7 @@ Expected: the address is refused where it comes in, so that no notice can have i
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.identity_provider import IdentityProvider
@@ -35,16 +36,17 @@ def test_a_page_of_somebody_else_is_never_shown(host: str, monkeypatch: pytest.M
             start_authorization(registration, provider.start_url, now=datetime.now(UTC))
 
 
-def test_the_page_with_the_code_in_it_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("field", ["verificationUri", "verificationUriComplete"])
+def test_either_page_is_checked(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with IdentityProvider() as provider:
         for name, value in provider.environment.items():
             monkeypatch.setenv(name, value)
-        good = provider._StartDeviceAuthorization
+        good = IdentityProvider._StartDeviceAuthorization
 
-        def poisoned(body: dict[str, object], request: object) -> object:
-            return {**good(body, request), "verificationUriComplete": "https://evil.example/?c=1"}  # type: ignore[dict-item]
+        def poisoned(self: IdentityProvider, body: Any, request: Any) -> Any:
+            return {**good(self, body, request), field: "https://evil.example/?c=1"}  # type: ignore[dict-item]
 
-        monkeypatch.setattr(IdentityProvider, "_StartDeviceAuthorization", lambda _, b, r: poisoned(b, r))
+        monkeypatch.setattr(IdentityProvider, "_StartDeviceAuthorization", poisoned)
         registration = register(login_kind("q"), "us-east-1")
         with pytest.raises(ForeignAddress, match="evil"):
             start_authorization(registration, provider.start_url, now=datetime.now(UTC))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -15,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from tests.login_files import Q, a_login, query, stored
 from tests.login_writers import TURNS, at_once, save, save_or_talk, take
 
+from stepherd.logins.database import with_login
 from stepherd.logins.lease import Holder, lease_holder, take_lease
 from stepherd.logins.login import Login
 from stepherd.logins.place import LoginPlace, open_place
@@ -128,6 +130,25 @@ def test_after_a_lost_race_what_is_there_now_is_merged(
     assert saved.login == {"ours": ours, "theirs": other}[stays]
     assert place.load() == saved
     assert len(racing.written) == (2 if stays == "ours" else 1)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_writer_who_comes_between_reading_and_writing_is_not_written_over(
+    there: bool, place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's object lands just before our put, which is why that has a condition."""
+    first = place.save(a_login(), None) if there else None
+    theirs, put = with_login(None, a_login("theirs", ends=3 * HOUR), "new"), type(place.folder).put
+
+    def race(store: Any, key: str, body: bytes, **conditions: Any) -> str:
+        monkeypatch.setattr(type(place.folder), "put", put)
+        put(store, key, theirs)
+        return put(store, key, body, **conditions)
+
+    monkeypatch.setattr(type(place.folder), "put", race)
+    saved = place.save(a_login("ours", ends=2 * HOUR), first and first.etag)
+    assert saved.login == a_login("theirs", ends=3 * HOUR)
+    assert place.load() == saved
 
 
 def test_rows_that_the_cli_writes_at_the_same_time_stay(tmp_path: Path) -> None:

@@ -145,9 +145,22 @@ def _back_up(source: Path, copy: sqlite3.Connection) -> None:
     uri = f"{source.absolute().as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as origin:
+            _hold_whole(origin, source)
             origin.backup(copy, pages=_PAGES_AT_ONCE, progress=_limits(origin, source), sleep=0.05)
     except FAULTS as error:
         raise database_error(error, source) from error
+
+
+def _hold_whole(origin: sqlite3.Connection, source: Path) -> None:
+    """Begin to read, which rolls a journal back, and refuse a file that ends inside a page.
+
+    SQLite reads zeros for what is missing of the last page, and may find nothing wrong with them.
+    """
+    origin.execute("PRAGMA trusted_schema=OFF")
+    origin.execute("BEGIN")
+    origin.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if (_size(source) or 0) % origin.execute("PRAGMA page_size").fetchone()[0]:
+        raise DamagedDatabase(f"{os.fspath(source)!r} is not a whole SQLite database.", remedy=_REMEDY)
 
 
 def _is_whole(body: bytes) -> bool:
