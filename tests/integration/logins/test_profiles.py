@@ -84,6 +84,15 @@ def test_what_goes_wrong_is_told_apart(
     assert token.access_token not in f"{caught.value!r}{caught.value}"
 
 
+def test_a_token_is_not_taken_along_to_where_an_answer_points(
+    provider: IdentityProvider, token: Token
+) -> None:
+    provider.script(OPERATION, "redirect")
+    with pytest.raises(CredentialsError):
+        list_profiles(token)
+    assert [call.operation for call in provider.calls] == [OPERATION]
+
+
 @pytest.mark.parametrize("bad", [{}, {"arn": "a"}, {"arn": "a", "profileName": "\x1b[31m"}, "text", None])
 def test_a_list_that_makes_no_sense_is_refused(bad: object, provider: IdentityProvider, token: Token) -> None:
     provider.profiles = [bad]  # type: ignore[list-item]
