@@ -62,7 +62,7 @@ def test_memory_stays_flat_and_the_end_is_kept(rig: Rig, flood: str) -> None:
         "yes a line of output that says nothing | head -c 50000000",
         'yes \'{"type": "message", "text": "one\\ntwo \\u001b[31m"}\' | head -c 20000000',
         "head -c 50000000 /dev/zero | tr '\\0' x; echo",
-        "head -c 20000000 /dev/urandom",
+        "head -c 5000000 /dev/urandom",
         "yes nearly-cAn4ry-012345678 | tr -d '\\n' | head -c 20000000",
     ],
     ids=["lines", "messages", "a line of 50 MB", "noise", "nearly a secret"],
@@ -96,7 +96,7 @@ def _flood(rig: Rig, flood: str, agent: str, **environment: str) -> None:
     assert 0 < max(peaks) < MOST_MEMORY_KIB
     agent = rig.result("agent").facts["agent"]
     assert agent["truncated"]
-    assert agent["output_bytes"] >= 20_000_000
+    assert agent["output_bytes"] >= 5_000_000
     lines = [json.loads(line) for line in rig.folder.store.get("agent/transcript.jsonl").body.splitlines()]
     assert any("cut" in line or line.get("left_out", 0) > 0 for line in lines)
     assert any(line.get("text") == "the end" for line in lines)

@@ -27,6 +27,7 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one recorder. Beyond it only what matters for the run's outcome is recorded."""
 _MOST_IMPORTANT_BYTES: Final = 1024 * 1024  # more, for what matters
 _IMPORTANT: Final = frozenset({"started", "finished", "limit", "login", "file_changed"})
+_OURS: Final = frozenset({"type", "stream", "status", "outcome"})  # words of ours, not of an agent
 _LAST_EVENTS: Final = 40
 _LONGEST_TEXT: Final = 16 * 1024
 _FIRST_WRITE_SECONDS: Final = 1.0
@@ -166,7 +167,8 @@ def _read(store: Store) -> StoredObject | None:
 
 
 def _fields(source: str, fields: Mapping[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
-    return {"at": now(), "source": source, **{name: _cleaned(value, clean) for name, value in fields.items()}}
+    cleaned = {name: value if name in _OURS else _cleaned(value, clean) for name, value in fields.items()}
+    return {"at": now(), "source": source, **cleaned}
 
 
 def _inert(text: str) -> str:
