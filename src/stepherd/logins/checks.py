@@ -17,7 +17,7 @@ from typing import Final
 
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.schema import REQUIRED
-from stepherd.logins.snapshots import database_error, deadline, opened, snapshot
+from stepherd.logins.snapshots import FAULTS, database_error, deadline, opened, snapshot
 
 __all__ = ["checked_bytes", "checked_copy", "text_of"]
 
@@ -50,7 +50,7 @@ def _checked(db: sqlite3.Connection, place: str) -> Iterator[None]:
         _restrict(db)
         _check_content(db, place)
         yield
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise database_error(error, place) from error
 
 

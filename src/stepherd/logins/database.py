@@ -27,6 +27,7 @@ from stepherd.logins.rows import (
 from stepherd.logins.schema import create_tables
 from stepherd.logins.snapshots import (
     BUSY_SECONDS,
+    FAULTS,
     copy_database,
     database_error,
     deadline,
@@ -190,7 +191,7 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
                     db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise database_error(error, path) from error
 
 

@@ -23,6 +23,7 @@ from stepherd.services.sqlite_errors import sqlite_error
 
 __all__ = [
     "BUSY_SECONDS",
+    "FAULTS",
     "MOST_BYTES",
     "check_outside",
     "copy_database",
@@ -117,10 +118,14 @@ def check_outside(path: Path) -> None:
         )
 
 
-def database_error(error: sqlite3.Error, place: str | Path) -> StepherdError:
+FAULTS: Final = (sqlite3.Error, UnicodeError)
+"""What the sqlite3 module raises: the second when SQLite's message quotes a name that is not UTF-8."""
+
+
+def database_error(error: Exception, place: str | Path) -> StepherdError:
     """The error of the tree for what SQLite says of ``place``: the disk's fault, or the file's."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in _ENVIRONMENT:
+    if isinstance(error, sqlite3.Error) and code in _ENVIRONMENT:
         return sqlite_error(error, place)
     return DamagedDatabase(
         f"The login database {os.fspath(place)!r} is damaged ({type(error).__name__}, code {code}).",
@@ -141,7 +146,7 @@ def _back_up(source: Path, copy: sqlite3.Connection) -> None:
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as origin:
             origin.backup(copy, pages=_PAGES_AT_ONCE, progress=_limits(origin, source), sleep=0.05)
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise database_error(error, source) from error
 
 

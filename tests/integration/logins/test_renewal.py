@@ -101,6 +101,17 @@ def test_who_loses_the_race_for_a_refresh_token_uses_what_the_winner_stored(
     assert len(provider.calls) == 2
 
 
+def test_a_winner_who_has_not_stored_yet_is_waited_for(
+    provider: IdentityProvider, place: LoginPlace, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our refresh token is used up, and the new login comes while we look for it."""
+    saved = place.save(provider.login(kind, seconds=0), None)
+    monkeypatch.setattr(renewal, "_GRACE_SECONDS", 60)
+    winner = refresh(saved.login, now=now())
+    monkeypatch.setattr(renewal.time, "sleep", lambda _: place.save(winner, saved.etag))
+    assert ensure_fresh(place, now()).login == winner
+
+
 def test_a_provider_whose_tokens_have_ended_at_once_is_not_asked_without_end(
     provider: IdentityProvider, place: LoginPlace, kind: LoginKind
 ) -> None:
