@@ -57,7 +57,7 @@ class Recorder:
         self._show = show
         self._size = 0
         self._left_out = 0
-        self._last: deque[dict[str, Any]] = deque(maxlen=_LAST_EVENTS)
+        self._last: deque[tuple[str, Event]] = deque(maxlen=_LAST_EVENTS)
         self._unwritten: list[bytes] = []
         self._known: StoredObject | None = None
         self._lock = threading.Lock()
@@ -67,11 +67,14 @@ class Recorder:
 
     def add(self, source: str, event: Event) -> None:
         """Record an event, redacted, without control characters, long texts cut."""
+        important = event.kind in _IMPORTANT
+        if self._left_out and not important:
+            self._leave_out(source, event)
+            return
         fields = _fields(source, event.to_json(), self._clean)
         line = _line(fields)
-        important = event.kind in _IMPORTANT
         if self._size + len(line) > MOST_BYTES + (_MOST_IMPORTANT_BYTES if important else 0):
-            self._leave_out(source, fields)
+            self._leave_out(source, event)
             return
         self._record(fields, line)
 
@@ -81,8 +84,8 @@ class Recorder:
             return
         left_out = float(self._left_out - len(self._last))
         self._record(self._fullness(source, left_out))
-        for fields in self._last:
-            self._record(fields)
+        for name, event in self._last:
+            self._record(_fields(name, event.to_json(), self._clean))
         self._left_out = 0
         self._last.clear()
 
@@ -93,14 +96,15 @@ class Recorder:
         self._write()
 
     def _clean(self, text: str) -> str:
-        # Masked at both ends: what is cut off or taken out may part a secret, or hide one.
-        return self._mask(_inert(self._mask(text)))
+        inert = _inert(text)
+        # What was cut off or taken out may have parted a secret, or hidden one: then it is masked twice.
+        return self._mask(text) if inert is text else self._mask(_inert(self._mask(text)))
 
-    def _leave_out(self, source: str, fields: dict[str, Any]) -> None:
+    def _leave_out(self, source: str, event: Event) -> None:
         if not self._left_out:
             self._record(self._fullness(source, None))
         self._left_out += 1
-        self._last.append(fields)
+        self._last.append((source, event))
 
     def _fullness(self, source: str, left_out: float | None) -> dict[str, Any]:
         event = Limit("output", limit=float(MOST_BYTES), reached=True, value=left_out)
@@ -167,6 +171,8 @@ def _fields(source: str, fields: Mapping[str, Any], clean: Callable[[str], str])
 
 def _inert(text: str) -> str:
     over = len(text) - _LONGEST_TEXT
+    if over <= 0 and text.isascii() and text.isprintable():
+        return text
     kept = text[:_LONGEST_TEXT]
     kept = kept if kept.isascii() and kept.isprintable() else plain(kept)
     return kept if over <= 0 else f"{kept} … [{over:,} characters left out]"
