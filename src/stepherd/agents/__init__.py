@@ -4,6 +4,14 @@
     registry      agents by name
     command       any command line
     apply         writes files and applies patches that the instructions hold; needs no model
+    claude, q, kiro, codex, opencode
+                  CLIs with a model behind them; each begins with the table of how its outcomes are judged
+    …_reader, json_lines
+                  what such a CLI prints, as events and as evidence
+    judgement     what ends every agent alike
+    prompt        what a model is told
+    credentials   what stands in for a person's login
+    inventory     what is installed, logged in, missing (``stepherd agents``)
     patches       unified diffs, read and applied
     command_line  a command line as words, without a shell
     environment   the environment of an agent, from an allowlist
