@@ -19,6 +19,8 @@ request_validator()
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, request}. Returns the machine's facts; raises what ``prepare_run`` does."""
     metrics.add_metric(name="RunsRequested", unit="Count", value=1)
-    facts = prepare_run(event["run_id"], event["request"], open_store(os.environ["STORE_URI"]))
+    store = open_store(os.environ["STORE_URI"])
+    database = os.environ.get("Q_DATABASE_S3_URI", "")
+    facts = prepare_run(event["run_id"], event["request"], store, login_database=database)
     logger.info("The run is prepared", agent=facts["agent"], push=facts["push"])
     return facts

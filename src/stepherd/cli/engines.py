@@ -17,8 +17,24 @@ from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["PATIENCE_SECONDS", "attach_or_acquire", "find_or_wait", "gone", "new_engine", "reading"]
+__all__ = [
+    "PATIENCE_SECONDS",
+    "attach_or_acquire",
+    "find_or_wait",
+    "gone",
+    "new_engine",
+    "parameters_of",
+    "reading",
+]
 
+_FROM_ENVIRONMENT = {
+    "GitCredentialsSecretId": "GIT_CREDENTIALS_SECRET_ID",
+    "AgentCredentialsSecretId": "AGENT_CREDENTIALS_SECRET_ID",
+    "AmazonQCredentialsSecretId": "AMAZON_Q_CREDENTIALS_SECRET_ID",
+    "LoginDatabaseUri": "Q_DATABASE_S3_URI",
+}
+"""Parameters that the environment may name; empty where it does not: no secret, and AWS Builder ID."""
+_OF_LOGINS = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LOGIN", "AWS_Q_ENDPOINT_URL")
 PATIENCE_SECONDS = 10.0
 """How long an engine may take from having the home to answering, and from ending to being replaced."""
 _LOOK_AGAIN_SECONDS = 0.02
@@ -28,17 +44,25 @@ def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> Loca
     """An engine of this application on a home; not yet acquired, not yet open."""
     from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
-    from stepherd.engine.local import LocalEngine
+    from stepherd.engine.local import LocalEngine, base_environment
 
     # Agents run as this user, and this environment may hold the secret of env:NAME.
     hide_this_process()
 
-    parameters = {
-        "StoreUri": (home / "store").as_uri(),
-        "GitCredentialsSecretId": os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""),
-    }
     template = application_root() / "template.yaml"
-    return LocalEngine(home, template, parameters, access_key=access_key, port=port)
+    environment = base_environment(_OF_LOGINS)
+    return LocalEngine(
+        home, template, parameters_of(home), access_key=access_key, environment=environment, port=port
+    )
+
+
+def parameters_of(home: Path) -> dict[str, str]:
+    """What a laptop does differently from a stack, as values of the template's own parameters."""
+    return {
+        "StoreUri": (home / "store").as_uri(),
+        "LoginSubscribers": "UNCHECKED",
+        **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
+    }
 
 
 async def attach_or_acquire(home: Path, engine: LocalEngine | None = None) -> EngineAddress | LocalEngine:

@@ -25,11 +25,13 @@ COMMANDS = {
     "redrive": "Run again what a failed run left undone.",
     "resume": "Go on with what a dead engine left.",
     "pull": "Bring a run's changes into the current clone as a branch.",
+    "agents": "List the agents: installed, logged in, what is missing.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
+    ("Agents", ("agents",)),
     ("Engine", ("engine",)),
 )
 _EPILOG = """\b

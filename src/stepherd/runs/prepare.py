@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["check_whole_request", "prepare_run"]
 
 
-def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
+def prepare_run(run_id: str, given: object, store: Store, *, login_database: str = "") -> dict[str, Any]:
     """Check ``given``, freeze its instructions in ``store`` and return what the state machine needs to know.
 
+    ``login_database`` is where the login of Amazon Q is kept; empty: in ``store``, as that of other agents.
     A second call with the same request returns what the first one did, whatever became of the
     instructions since. Raises the errors of ``check_whole_request``; CannotCreateError when the run id
     belongs to another request; TemporaryError for what may pass. A failure is kept for the report.
@@ -40,7 +41,7 @@ def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
             raise CannotCreateError(
                 f"The run id '{run_id}' is taken by another request.", remedy="Choose another --name."
             )
-        return _machine_facts(folder.read_request(), folder)
+        return _machine_facts(folder.read_request(), folder, store, login_database)
     started = now()
 
     def finish(error: StepherdError | None) -> None:
@@ -49,12 +50,13 @@ def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
         facts = {"request_digest": digest}
         folder.write_result(Result("prepare", "", runs, status, started, now(), failure, facts))  # type: ignore[arg-type]
 
-    return _prepare(run_id, given, folder, finish)
+    request = _prepare(run_id, given, folder, finish)
+    return _machine_facts(request, folder, store, login_database)
 
 
 def _prepare(
     run_id: str, given: object, folder: RunFolder, finish: Callable[[StepherdError | None], None]
-) -> dict[str, Any]:
+) -> Request:
     try:
         request, instructions = check_whole_request(run_id, given, allow_local=_is_local(folder))
         instructions.freeze(folder.instructions())
@@ -65,7 +67,7 @@ def _prepare(
             raise TemporaryError(error.message, remedy=error.remedy) from None
         raise
     finish(None)
-    return _machine_facts(request, folder)
+    return request
 
 
 def check_whole_request(
@@ -136,15 +138,29 @@ def _is_local(folder: RunFolder) -> bool:
     return folder.reference.startswith("file://")
 
 
-def _machine_facts(request: Request, folder: RunFolder) -> dict[str, Any]:
-    has_secret = (request.agent_credentials or "none") != "none"
+def _machine_facts(request: Request, folder: RunFolder, store: Store, login_database: str) -> dict[str, Any]:
     return {
         "run_id": request.run_id,
         "folder": folder.reference,
         "agent": request.agent,
-        "login": {"needed": get_agent(request.agent).needs_login(has_secret=has_secret)},
+        "login": _login_facts(request, store, login_database),
         "push": request.push,
         "git_credentials": request.git_credentials or "",
+        "agent_credentials": request.agent_credentials or "",
         "timeout_seconds": request.timeout_seconds,
         "agent_task_seconds": request.agent_task_seconds,
     }
+
+
+def _login_facts(request: Request, store: Store, login_database: str) -> dict[str, Any]:
+    """Whether the login machine comes first, which kind of login it is, and where its database is."""
+    agent = get_agent(request.agent)
+    has_secret = (request.agent_credentials or "none") != "none"
+    if agent.login is None or not agent.needs_login(has_secret=has_secret):
+        return {"needed": False, "kind": "", "database": ""}
+    from stepherd.logins.kinds import login_kind
+    from stepherd.logins.place import open_place
+
+    reference = login_database if agent.login == "q" else ""
+    place = open_place(login_kind(agent.login), reference or None, store)
+    return {"needed": True, "kind": agent.login, "database": place.reference}
