@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from stepherd.logins.rows import (
     token_fields,
 )
 from stepherd.logins.schema import create_tables
-from stepherd.logins.snapshots import copy_database, database_error, deadline
+from stepherd.logins.snapshots import BUSY_SECONDS, copy_database, database_error, deadline, to_disk
 from stepherd.services.disk import disk_error, new_name
 
 __all__ = [
@@ -104,25 +104,28 @@ def _create(path: Path, login: Login, before: Before | None) -> None:
         with _transaction(unfinished) as db:
             create_tables(db)
             _put_rows(db, login)
-        _give_name(unfinished, path)
-    except FileExistsError:
-        _update(path, login, before)
+        is_first = _give_name(unfinished, path)
+        to_disk(path.parent)
     except OSError as error:
         raise disk_error(error, "Writing", path) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
+    if not is_first:
+        _update(path, login, before)
 
 
-def _give_name(unfinished: Path, path: Path) -> None:
-    """Put the file in its place unless another one is there by now. Raises FileExistsError."""
+def _give_name(unfinished: Path, path: Path) -> bool:
+    """Put the file in its place unless another one is there by now; whether it is in place."""
     try:
         os.link(unfinished, path)
     except FileExistsError:
-        raise
+        return False
     except OSError:  # a file system without links
         if path.exists():
-            raise FileExistsError(path) from None
+            return False
         unfinished.rename(path)
+    return True
 
 
 def _update(path: Path, login: Login, before: Before | None) -> None:
@@ -141,7 +144,7 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
     """A write transaction, begun at once so that nothing changes between what is read and written in it."""
     try:
         uri = f"{path.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(uri, uri=True, timeout=5, isolation_level=None)) as db:
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as db:
             db.text_factory = bytes
             db.set_progress_handler(deadline(), 10_000)
             db.execute("PRAGMA trusted_schema=OFF")

@@ -12,7 +12,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +21,20 @@ from stepherd.logins.failures import DamagedDatabase
 from stepherd.services.disk import disk_error, new_name
 from stepherd.services.sqlite_errors import sqlite_error
 
-__all__ = ["MOST_BYTES", "check_outside", "copy_database", "database_error", "deadline", "snapshot"]
+__all__ = [
+    "BUSY_SECONDS",
+    "MOST_BYTES",
+    "check_outside",
+    "copy_database",
+    "database_error",
+    "deadline",
+    "snapshot",
+]
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 """The largest file that is looked at; a login takes kilobytes, the CLI's conversations megabytes."""
+BUSY_SECONDS: Final = 5.0
+"""How long a lock of another process is waited for, as in the CLI."""
 _SECONDS: Final = 30.0
 _PAGES_AT_ONCE: Final = 2_000
 _MAGIC: Final = b"SQLite format 3\0"
@@ -48,13 +58,14 @@ def copy_database(source: Path, destination: Path) -> None:
     try:
         destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _back_up(source, unfinished)
-        _to_disk(unfinished)
+        to_disk(unfinished)
         unfinished.rename(destination)
-        _to_disk(destination.parent)
+        to_disk(destination.parent)
     except OSError as error:
         raise disk_error(error, "Writing", destination) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 @contextmanager
@@ -109,7 +120,9 @@ def _back_up(source: Path, copy: Path) -> None:
         # Read-write, so that a journal which a killed writer left is rolled back; SQLite goes without the
         # right to write where there is none.
         with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True, timeout=5)) as origin,
+            closing(
+                sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
+            ) as origin,
             closing(sqlite3.connect(copy)) as target,
         ):
             target.execute("PRAGMA synchronous=OFF")
@@ -167,7 +180,8 @@ def _ends(path: Path, expected: bytes) -> bool:
         raise disk_error(error, "Reading", path) from error
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Have the disk hold what was written to a file, or the names in a folder. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)

@@ -18,7 +18,7 @@ from stepherd.services.aws_errors import aws_error
 __all__ = ["new_client"]
 
 
-def new_client(service: str, *, region: str | None = None, attempts: int = 5, read_seconds: int = 60) -> Any:
+def new_client(service: str, *, region: str | None = None, attempts: int = 6, read_seconds: int = 60) -> Any:
     """A client for ``service``; a call that is throttled or breaks is made up to ``attempts`` times.
 
     ``read_seconds`` is how long it waits for each part of an answer. Each client has a session of its own,
@@ -26,7 +26,7 @@ def new_client(service: str, *, region: str | None = None, attempts: int = 5, re
     settings are wrong.
     """
     config = Config(
-        retries={"mode": "standard", "max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=10,
         read_timeout=read_seconds,
         user_agent_extra="stepherd",

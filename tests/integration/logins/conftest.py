@@ -1,0 +1,49 @@
+"""An identity provider on loopback, S3 as moto serves it, and the places a login can be at."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+from tests.identity_provider import IdentityProvider
+
+from stepherd.logins.kinds import LoginKind, login_kind
+from stepherd.logins.place import LoginPlace, open_place
+
+
+@pytest.fixture
+def kind() -> LoginKind:
+    return login_kind("q")
+
+
+@pytest.fixture
+def aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No AWS account and no region of the machine's own: logins need neither."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+
+
+@pytest.fixture
+def provider(aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityProvider]:
+    with IdentityProvider() as provider:
+        for name, value in provider.environment.items():
+            monkeypatch.setenv(name, value)
+        yield provider
+
+
+@pytest.fixture
+def bucket(aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="bucket")
+        yield "bucket"
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, kind: LoginKind) -> LoginPlace:
+    if request.param == "s3":
+        return open_place(kind, f"s3://{request.getfixturevalue('bucket')}/logins/q/data.sqlite3")
+    return open_place(kind, str(tmp_path / "logins/q/data.sqlite3"))
