@@ -77,8 +77,73 @@ def test_ten_thousand_streams_leave_no_connection_and_no_task() -> None:
 
 
 def open_connections(client: QStreamingClient) -> int:
-    pool = client._transport._client._transport._pool  # type: ignore[attr-defined]
-    return len(pool.connections)
+    return len(connection_states(client))
+
+
+def connection_states(client: QStreamingClient) -> list[str]:
+    """What httpx's pools say of their connections, as in 'HTTP/1.1, IDLE, Request Count: 1'."""
+    pools = client._transport._pools
+    return [
+        connection.info()
+        for pool in (pools.current, *pools._retired)
+        for connection in pool.client._transport._pool.connections  # type: ignore[attr-defined]
+    ]
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["new connection", "kept connection"])
+def test_a_call_cancelled_at_any_moment_leaves_no_connection_in_use(warm: bool) -> None:
+    """GIVEN a call that is cancelled after the nth turn of the event loop, for every n until it is done,
+    THEN each connection that is left is idle, and the next call works."""
+    body = text("a") + text("b")
+
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.stream(body)
+
+    async def cancelled_after(turns: int, url: str) -> bool:
+        async with QStreamingClient(access_token="tok", endpoint=url) as client:
+            if warm:
+                await collect(client.generate_assistant_response("q"))
+            task = asyncio.create_task(collect(client.generate_assistant_response("q")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            ended = task.done()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert [state for state in connection_states(client) if "IDLE" not in state] == [], turns
+            assert (await collect(client.generate_assistant_response("q"))).text == "ab"
+            return ended
+
+    async def run() -> None:
+        async with Loopback(handler=handler).here() as server:
+            turns = 0
+            while not await cancelled_after(turns, server.url):
+                turns += 1
+            assert turns > 5
+
+    asyncio.run(run())
+
+
+def test_a_pool_that_gets_no_more_requests_serves_its_last_stream_to_the_end(server: Loopback) -> None:
+    """GIVEN a stream that goes on while another call is cancelled before its answer, THEN it goes on, and
+    its connections are closed with it."""
+
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            async with client.generate_assistant_response("first") as stream:
+                await anext(stream)
+                first = client._transport._pools.current
+                task = asyncio.create_task(collect(client.generate_assistant_response("second")))
+                while first.responses < 2:
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                assert client._transport._pools.current is not first
+                await anext(stream)
+                assert not first.client.is_closed
+            assert first.client.is_closed
+
+    server.handler = endless
+    asyncio.run(run())
 
 
 def test_cancelling_the_reader_closes_the_connection(server: Loopback) -> None:

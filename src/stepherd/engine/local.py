@@ -19,6 +19,7 @@ from stepherd.engine.place import REGION
 if TYPE_CHECKING:
     from stepherd.engine.clock import Clock
     from stepherd.engine.integrations.contract import Integration
+    from stepherd.engine.integrations.ecs import EcsIntegration
     from stepherd.engine.runners import Runner
 
 __all__ = ["LocalEngine", "base_environment"]
@@ -77,6 +78,7 @@ class LocalEngine:
         functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
         self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
         self._deliveries = Deliveries(self.home / "deliveries", self._deliver)
+        self._ecs: EcsIntegration | None = None
         self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
 
@@ -87,12 +89,23 @@ class LocalEngine:
     def release(self) -> None:
         """Give up a home that was acquired and not opened, and what was warmed up."""
         self.pool.kill()
+        if self._ecs:
+            self._ecs.close()
         self._server.give_up()
         self._lock.release()
 
     def warm_up(self) -> None:
-        """Start the process that every run needs first. The home need not have been acquired."""
+        """Start the processes that every run needs first. The home need not have been acquired."""
         self.pool.warm_first()
+        self._containers().stand_by()
+
+    def _containers(self) -> EcsIntegration:
+        from stepherd.engine.integrations.ecs import EcsIntegration
+
+        if self._ecs is None:
+            folder = self.home / "tasks"
+            self._ecs = EcsIntegration(self.application.tasks, folder, self._environment, self._runner)
+        return self._ecs
 
     def open(self) -> None:
         """Begin work; the home must have been acquired. Raises DataError for a corrupt journal."""
@@ -125,7 +138,6 @@ class LocalEngine:
                 self.engine.put_machine(source.name, source.definition, source.role_arn)
 
     def _integrations(self) -> dict[str, Integration]:
-        from stepherd.engine.integrations.ecs import EcsIntegration
         from stepherd.engine.integrations.lambda_ import LambdaIntegration
         from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
         from stepherd.engine.integrations.states import StatesIntegration
@@ -134,10 +146,11 @@ class LocalEngine:
         queue_file = self.home / "queues.sqlite3"
         queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
         notices = f"console:{self.home / 'notices.jsonl'}"
-        ecs = EcsIntegration(application.tasks, self.home / "tasks", self._environment, self._runner)
+        containers = self._containers()
+        containers.tidy()
         return {
             "lambda": LambdaIntegration(self.pool),
-            "ecs": ecs,
+            "ecs": containers,
             "sns": SnsIntegration(application.topics, notices, self._deliveries),
             "sqs": SqsIntegration(queues),
             "states": StatesIntegration(self.engine),
@@ -156,6 +169,7 @@ class LocalEngine:
                 self._warming.cancel()
             await self._deliveries.close()
             await self.engine.close(leave_tasks=leave_tasks)
+            self._containers().close()
             await self.pool.close()
             await self._server.stop()
         finally:

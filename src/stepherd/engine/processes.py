@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import shlex
 import shutil
@@ -30,13 +31,16 @@ MARKER = "STEPHERD_TASK"
 """The environment variable that tells a task's processes from all others."""
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
-( . /dev/stdin; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; : >"${0%exit}ready"
-  exec "$@" </dev/null 2>&1 )
+( @COMMAND@ )
 code=$?
 [ -e "${0%exit}ready" ] || kill -9 $$
 echo "$code" >"$0.new" && mv "$0.new" "$0"
 exit "$code"
 """
+_AT_ONCE = """. /dev/stdin; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; : >"${0%exit}ready"
+  exec "$@" </dev/null 2>&1"""
+# The command reads its environment itself, later, and says that it has all of it.
+_STANDING_BY = 'exec "$@" 2>&1'
 
 
 def interpreter_path() -> str:
@@ -73,31 +77,65 @@ class LocalProcess:
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it, detached from this process's terminal and group. Raises OSError when it cannot be."""
+        pipe = self._begin(_AT_ONCE, argv)
+        with os.fdopen(pipe, "w", encoding="utf-8") as lines:
+            lines.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in self._with_own(environment).items())
+            # A wrapper whose engine died before this line runs nothing and leaves no exit code.
+            lines.write("STEPHERD_READY=1\n")
+
+    def stand_by(self, argv: Sequence[str], inherited: Mapping[str, str]) -> int:
+        """Start a program that waits on its standard input to be told what to do; the pipe to it.
+
+        ``argv`` gets the path of the file ``ready`` as its last word, which it makes when it was told.
+        Closing the pipe ends it. ``inherited`` must hold nothing private. Raises OSError.
+        """
+        return self._begin(_STANDING_BY, [*argv, str(self.folder / "ready")], inherited)
+
+    def hand_over(self, pipe: int, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Tell a program that stands by what to do. Raises OSError when it is gone."""
+        order = {"arguments": list(arguments), "environment": self._with_own(environment)}
+        with os.fdopen(pipe, "wb") as stream:
+            stream.write(json.dumps(order).encode() + b"\n")
+
+    def _with_own(self, environment: Mapping[str, str]) -> dict[str, str]:
+        own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
+        return {**environment, **own, MARKER: self.name}
+
+    def _begin(self, what: str, argv: Sequence[str], inherited: Mapping[str, str] | None = None) -> int:
+        """Start the wrapper; the pipe that is its standard input."""
+        if self.folder.exists():
+            kill_family(self.leader(), self.name)  # What a wrapper that vanished may have left.
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        kill_family(self._leader(), self.name)  # What a wrapper that vanished may have left.
         for name in ("home", "tmp", "work"):
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("exit", "ready"):
             (self.folder / name).unlink(missing_ok=True)
-        private = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
         read_end, write_end = os.pipe()
-        with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                self._spawn(argv, read_end, lock.fileno(), log.fileno())
-            finally:
-                os.close(read_end)
-        with os.fdopen(write_end, "w", encoding="utf-8") as pipe:
-            pipe.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in {**environment, **private}.items())
-            # A wrapper whose engine died before this line runs nothing and leaves no exit code.
-            pipe.write("STEPHERD_READY=1\n")
+        try:
+            with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                command = [
+                    "/bin/sh",
+                    "-c",
+                    _WRAPPER.replace("@COMMAND@", what),
+                    str(self.folder / "exit"),
+                    *argv,
+                ]
+                self._spawn(command, inherited or {}, read_end, lock.fileno(), log.fileno())
+        except BaseException:
+            os.close(write_end)
+            raise
+        finally:
+            os.close(read_end)
+        return write_end
 
-    def _spawn(self, argv: Sequence[str], environment_end: int, lock: int, log: int) -> None:
-        command = ["/bin/sh", "-c", _WRAPPER, str(self.folder / "exit"), *argv]
+    def _spawn(
+        self, command: list[str], inherited: Mapping[str, str], environment_end: int, lock: int, log: int
+    ) -> None:
         process = subprocess.Popen(
             command,
             cwd=self.folder / "work",
-            env={"PATH": interpreter_path(), MARKER: self.name},
+            env={**inherited, "PATH": interpreter_path(), MARKER: self.name},
             stdin=environment_end,
             stdout=log,
             stderr=lock,
@@ -126,9 +164,9 @@ class LocalProcess:
                 self._signal_group(signal.SIGTERM)
                 done, _ = await asyncio.wait({waiter}, timeout=grace)
             while not done:
-                kill_family(self._leader(), self.name)
+                kill_family(self.leader(), self.name)
                 done, _ = await asyncio.wait({waiter}, timeout=0.2)
-        while kill_family(self._leader(), self.name):
+        while kill_family(self.leader(), self.name):
             await asyncio.sleep(0.02)  # A killed process is gone when the system has seen to it.
 
     def _has_just_begun(self) -> bool:
@@ -136,13 +174,14 @@ class LocalProcess:
             return time.time() - (self.folder / "pid").stat().st_mtime < _BEGINNING_SECONDS
         return True
 
-    def _leader(self) -> int | None:
+    def leader(self) -> int | None:
+        """The process id that leads its group; None before there is one."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             return int((self.folder / "pid").read_text())
         return None
 
     def _signal_group(self, number: signal.Signals) -> None:
-        leader = self._leader()
+        leader = self.leader()
         if leader:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(leader, number)

@@ -15,3 +15,14 @@
 A step knows nothing but its run folder (STEPHERD_RUN_FOLDER) and the attempt it belongs to
 (STEPHERD_ATTEMPT). It writes its files first and its result last, so it can be run again at any time.
 """
+
+from importlib import import_module
+
+__all__ = ["preload"]
+
+
+def preload(words: list[str]) -> None:
+    """Load what a step needs that has not been named for certain: git's steps, or the agent's."""
+    names = ["agent"] if words == ["agent"] else ["clone", "push"]
+    for name in ("execution", *names):
+        import_module(f"stepherd.steps.{name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ from tests.engine_bench import ECS, Bench, Finished, branches, task
 
 from stepherd.engine.clock import SystemClock
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
-from stepherd.engine.processes import MARKER, LocalProcess, family
+from stepherd.engine.processes import _AT_ONCE, MARKER, LocalProcess, family
 
 BASE = "arn:aws:ecs:us-east-1:000000000000"
 
@@ -411,15 +410,9 @@ def test_a_task_whose_execution_was_stopped_by_a_dying_engine_is_reaped_by_the_n
 )
 def test_a_wrapper_whose_engine_died_before_it_was_ready_runs_nothing(tmp_path: Path, written: bytes) -> None:
     process = LocalProcess(tmp_path / "t", "t.main")
-    for name in ("home", "tmp", "work"):
-        (tmp_path / "t" / name).mkdir(parents=True)
-    read_end, write_end = os.pipe()
-    os.write(write_end, written)
-    os.close(write_end)
-    with (tmp_path / "t/lock").open("wb") as lock, process.log.open("ab") as out:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        process._spawn(["/bin/sh", "-c", f"touch {tmp_path}/ran"], read_end, lock.fileno(), out.fileno())
-    os.close(read_end)
+    pipe = process._begin(_AT_ONCE, ["/bin/sh", "-c", f"touch {tmp_path}/ran"])
+    os.write(pipe, written)
+    os.close(pipe)
 
     assert asyncio.run(process.ended()) == 137
     assert not process.alive()

@@ -19,6 +19,7 @@ from stepherd.engine.processes import LocalProcess
 from stepherd.engine.records import INTERRUPTED, Attempt
 from stepherd.engine.references import referred
 from stepherd.engine.runners import ProcessRunner, Runner
+from stepherd.engine.standbys import Standbys
 from stepherd.engine.values import compact
 
 __all__ = ["Container", "EcsIntegration", "TaskDefinition"]
@@ -69,6 +70,19 @@ class EcsIntegration:
         self._environment = environment
         self._own = own
         self._runner = runner or ProcessRunner()
+        self._standbys = Standbys([] if runner else definitions, folder, environment)
+
+    def stand_by(self) -> None:
+        """Start processes for tasks that are likely to come, so that those begin sooner."""
+        self._standbys.begin()
+
+    def tidy(self) -> None:
+        """Remove what stood by for an engine that was killed."""
+        self._standbys.tidy()
+
+    def close(self) -> None:
+        """End the processes that no task has taken."""
+        self._standbys.close()
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -127,9 +141,14 @@ class EcsIntegration:
         """Give the attempt its task; a new one if an engine stopped the old one because it left."""
         handle = call.attempt.handle
         if "task" not in handle or handle.pop(INTERRUPTED, False):
-            handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
+            task = self._standing_by(call, definition) or uuid.uuid4().hex
+            handle.update({"service": "ecs", "task": task, "created": time.time()})
             handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
             call.save()
+
+    def _standing_by(self, call: TaskCall, definition: TaskDefinition) -> str | None:
+        argv, _ = self._command(call, definition.containers[0])
+        return self._standbys.take(definition.arn, argv)
 
     def _definition(self, parameters: Any) -> TaskDefinition:
         named = str(parameters.get("TaskDefinition", "")) if isinstance(parameters, dict) else ""
@@ -153,9 +172,11 @@ class EcsIntegration:
     def _start_all(self, call: TaskCall, definition: TaskDefinition) -> str | None:
         """Start every container that was not, or whose process vanished without an exit code."""
         for process, container in self._processes(call.attempt, definition):
+            argv, environment = self._command(call, container)
+            if self._standbys.start(process, argv, environment):
+                continue
             if process.alive() or process.exit_code() is not None:
                 continue
-            argv, environment = self._command(call, container)
             reason = self._runner.start(process, container.image, argv, environment)
             if reason:
                 return reason
