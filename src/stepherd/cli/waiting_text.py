@@ -1,0 +1,36 @@
+"""What a run waits for, in words: beside its state, below it, and as a line."""
+
+from __future__ import annotations
+
+from stepherd.cli.screen import Part, Whole
+from stepherd.cli.terminal_text import one_line
+from stepherd.cli.waiting import Waiting
+
+__all__ = ["waiting_line", "waiting_parts", "waiting_remark"]
+
+
+def waiting_remark(waiting: Waiting, now: float) -> str:
+    """Beside the state: who has to act, and how long there is."""
+    if waiting.kind != "person":
+        return "waiting for its turn"
+    return ", ".join(filter(None, ("waiting for you", waiting.remaining(now))))
+
+
+def waiting_parts(waiting: Waiting) -> list[list[Part]]:
+    """The lines below the state: the address and the code, or who holds the login."""
+    if waiting.kind != "person":
+        return [Whole([("      ", None), (one_line(waiting.text), "yellow")])]
+    return [
+        Whole([("      open  ", "dim"), (one_line(waiting.url), "bold")]),
+        Whole([("      code  ", "dim"), (one_line(waiting.user_code), "bold")]),
+    ]
+
+
+def waiting_line(waiting: Waiting, now: float) -> str:
+    """All of it in one line, for a log."""
+    if waiting.kind != "person":
+        return one_line(waiting.text)
+    again = "" if waiting.code == 1 else f" (code {waiting.code}; the one before has ended)"
+    left = waiting.remaining(now)
+    asked = f"waiting for you: open {waiting.url}, code {waiting.user_code}{again}"
+    return one_line(f"{asked}, {left}" if left else asked)
