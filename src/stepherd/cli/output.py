@@ -18,7 +18,9 @@ from stepherd.errors import StepherdError
 
 __all__ = ["Output", "default_home", "show_error"]
 
-_OWN_COMMAND = re.compile(r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull)\b")
+_OWN_COMMAND = re.compile(
+    r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token|login(?: status)?)\b"
+)
 
 
 def default_home() -> Path:

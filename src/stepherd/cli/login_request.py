@@ -1,0 +1,82 @@
+"""What ``stepherd login`` asks the login machine for, checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from stepherd.cli.login_places import database_reference
+from stepherd.cli.output import Output
+from stepherd.errors import UsageError
+
+__all__ = ["login_request"]
+
+_REGION: Final = re.compile(r"[a-z]{2,6}(?:-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+
+
+def login_request(output: Output, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of the login machine. Asks for a company's address where a person is there to answer.
+
+    Raises UsageError for what does not fit together or is malformed, ForeignAddress for an identity provider
+    that is not one.
+    """
+    fields = {name: value for name, value in given.items() if value}
+    _check_combination(fields)
+    reference = database_reference(fields["agent"], fields.pop("database", None))
+    if reference:
+        fields["reference"] = reference
+    secret = _secret()
+    if fields.get("license") == "pro" and not fields.get("identity_provider") and not secret.get("sso_url"):
+        _ask_for_provider(output, fields)
+    _check_settings(fields, secret)
+    return fields
+
+
+def _check_combination(fields: Mapping[str, Any]) -> None:
+    if fields.get("license") == "free":
+        for name in ("identity_provider", "region", "profile"):
+            if fields.get(name):
+                option = name.replace("_", "-")
+                raise UsageError(
+                    f"--{option} does not go with --license free, which is AWS Builder ID.",
+                    remedy=f"Leave out --{option}, or give --license pro.",
+                )
+    region = fields.get("region")
+    if region and not _REGION.fullmatch(region):
+        raise UsageError(f"{region!r} is not a region of AWS.", remedy="Name one such as us-east-1.")
+
+
+def _secret() -> Mapping[str, str]:
+    from stepherd.logins.settings import login_secret
+
+    return login_secret(os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
+
+
+def _ask_for_provider(output: Output, fields: dict[str, Any]) -> None:
+    """As the CLIs do: a pro license is a company's, whose address only its people know."""
+    if not output.can_ask or output.as_json:
+        return  # What follows says that it is missing, and how it is given.
+    prompt = "Start URL of your company (https://….awsapps.com/start)"
+    fields["identity_provider"] = click.prompt(prompt, err=True).strip()
+    if not fields.get("region"):
+        fields["region"] = click.prompt("Region", default="us-east-1", err=True).strip()
+    _check_combination(fields)
+
+
+def _check_settings(fields: Mapping[str, Any], secret: Mapping[str, str]) -> None:
+    """Let the machine's own rules judge, so that they are the same here."""
+    from stepherd.logins.settings import login_settings
+    from stepherd.logins.wanted import Wanted
+
+    wanted = Wanted.from_json({**fields, "execution": "", "holder": ""})
+    settings = login_settings(wanted, secret)
+    wasted = [name for name in ("region", "profile") if fields.get(name)]
+    if wasted and not settings.is_identity_center:
+        raise UsageError(
+            f"--{wasted[0]} is for IAM Identity Center, and AWS Builder ID was asked for.",
+            remedy="Give --identity-provider https://….awsapps.com/start as well, or leave it out.",
+        )
