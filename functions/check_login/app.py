@@ -10,32 +10,18 @@ from typing import Any
 from stepherd.telemetry import logger, metrics, observed
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """``event``: {wanted, waits_for}. Returns {status: valid|held|needed, …}."""
-    answer: dict[str, Any] = _check({**event, "run_id": event["wanted"].get("run_id") or ""}, context)
-    return answer
-
-
 @observed
-def _check(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """``event``: {run_id, wanted, waits_for}. Returns {status: valid|held|needed, …}."""
     from stepherd.logins.checking import check_login
-    from stepherd.logins.place import open_place
-    from stepherd.logins.settings import login_secret, login_settings
+    from stepherd.logins.settings import login_settings
     from stepherd.logins.wanted import Wanted
-    from stepherd.services import open_store
     from stepherd.services.executions import open_executions
 
     wanted = Wanted.from_json(event["wanted"])
-    settings = login_settings(wanted, login_secret(os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", "")))
-    place = open_place(wanted.kind, wanted.reference or None, open_store(os.environ["STORE_URI"]))
-    answer = check_login(
-        wanted,
-        settings,
-        place,
-        open_executions(),
-        waits_for=event.get("waits_for", ""),
-        now=datetime.now(UTC),
-    )
+    settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
+    place, now, before = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
+    answer = check_login(wanted, settings, place, open_executions(), waits_for=before, now=now)
     metrics.add_metric(name=f"Login{answer['status'].title()}", unit="Count", value=1)
     logger.info("The login is checked", status=answer["status"], agent=wanted.kind.name)
     return answer

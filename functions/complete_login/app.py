@@ -13,26 +13,18 @@ from stepherd.telemetry import logger, metrics, observed
 def handler(event: Mapping[str, Any], context: object) -> None:
     """``event``: what SNS sends; its message is for this function alone and holds the task token."""
     for record in event["Records"]:
-        message = json.loads(record["Sns"]["Message"])
-        _complete({**message, "run_id": message["wanted"].get("run_id") or ""}, context)
+        _complete(json.loads(record["Sns"]["Message"]), context)
 
 
 @observed
 def _complete(message: Mapping[str, Any], context: Any) -> None:
     from stepherd.logins.approving import Notice, complete_login
     from stepherd.logins.pace import Pace
-    from stepherd.logins.place import open_place
-    from stepherd.services import open_store
-    from stepherd.services.executions import InvalidTaskToken, open_executions
+    from stepherd.services.executions import open_executions
 
     notice = Notice.from_json(message)
-    wanted = notice.wanted
-    place = open_place(wanted.kind, wanted.reference or None, open_store(os.environ["STORE_URI"]))
+    place = notice.wanted.place(os.environ["STORE_URI"])
     pace = Pace(lambda: context.get_remaining_time_in_millis() / 1000)
-    try:
-        outcome = complete_login(notice, place, open_executions(), pace)
-    except InvalidTaskToken as error:
-        logger.error("A notice with a forged token", reason=error.message)
-        return
+    outcome = complete_login(notice, place, open_executions(), pace)
     metrics.add_metric(name="LoginsCompleted", unit="Count", value=int(outcome == "approved"))
-    logger.info("A notice was worked on", outcome=outcome, agent=wanted.kind.name)
+    logger.info("A notice was worked on", outcome=outcome, agent=notice.wanted.kind.name)

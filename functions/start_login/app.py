@@ -10,28 +10,20 @@ from typing import Any
 from stepherd.telemetry import logger, metrics, observed
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """``event``: {wanted}. Returns what people are told, and the attempt's name; no secret."""
-    answer: dict[str, Any] = _start({**event, "run_id": event["wanted"].get("run_id") or ""}, context)
-    return answer
-
-
 @observed
-def _start(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """``event``: {run_id, wanted}. Returns what people are told, and the attempt's name; no secret."""
     from stepherd.logins.asking import start_login
-    from stepherd.logins.place import open_place
-    from stepherd.logins.settings import login_secret, login_settings
+    from stepherd.logins.settings import login_settings
     from stepherd.logins.subscribers import warning_about
     from stepherd.logins.wanted import Wanted
-    from stepherd.services import open_store
 
     wanted = Wanted.from_json(event["wanted"])
-    settings = login_settings(wanted, login_secret(os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", "")))
-    place = open_place(wanted.kind, wanted.reference or None, open_store(os.environ["STORE_URI"]))
-    checked = os.environ.get("LOGIN_SUBSCRIBERS") == "CHECKED"
-    warning = warning_about(os.environ["LOGIN_SNS_TOPIC"]) if checked else ""
-    answer = start_login(wanted, settings, place, warning=warning, now=datetime.now(UTC))
+    settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
+    is_checked = os.environ.get("LOGIN_SUBSCRIBERS") == "CHECKED"
+    warning = warning_about(os.environ["LOGIN_SNS_TOPIC"]) if is_checked else ""
+    place, now = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC)
+    answer = start_login(wanted, settings, place, warning=warning, now=now)
     metrics.add_metric(name="LoginsAsked", unit="Count", value=1)
-    log = logger.warning if warning else logger.info
-    log("A login was asked for", agent=wanted.kind.name, code=answer["code"], warning=warning)
+    logger.info("A login was asked for", agent=wanted.kind.name, code=answer["code"], warning=warning)
     return answer

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Collection, Mapping
@@ -70,7 +71,7 @@ class _Worker:
         """Answer the process's requests, from the first call on; its exit code, once it ends."""
         if self._ended is None:
             self._server.start(self._application)
-            self._ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+            self._ended = _end_of(self._process)
         return self._ended
 
     async def begun(self) -> None:
@@ -195,6 +196,28 @@ class _Worker:
             self._init_error = body
         elif self._answer is not None and not self._answer.done():
             self._answer.set_result(("error" if path.endswith("/error") else "response", body))
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> asyncio.Future[int]:
+    """The exit code of a process, once it ends.
+
+    By a thread of its own: the loop's few are for short work, which workers that live as long as the engine
+    would hold up for ever.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def settle(code: int) -> None:
+        if not ended.done():
+            ended.set_result(code)
+
+    def wait() -> None:
+        code = process.wait()
+        with contextlib.suppress(RuntimeError):  # The loop was closed before the process was waited for.
+            loop.call_soon_threadsafe(settle, code)
+
+    threading.Thread(target=wait, name=f"end of {process.pid}", daemon=True).start()
+    return ended
 
 
 async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

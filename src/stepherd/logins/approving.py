@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from stepherd.errors import ProtocolError, StepherdError, TemporaryError, UnavailableError
+from stepherd.errors import DataError, ProtocolError, StepherdError, TemporaryError, UnavailableError
 from stepherd.logins.attempts import Attempt
 from stepherd.logins.checking import valid_facts
 from stepherd.logins.claims import Claim, ClaimLost, NotClaimed
@@ -26,7 +26,7 @@ from stepherd.logins.wanted import Wanted
 
 __all__ = ["Answers", "Notice", "complete_login"]
 
-_BEAT_SECONDS: Final = 20.0
+_BEAT_SECONDS: Final = 10.0
 _SLOW_DOWN_SECONDS: Final = 5
 _MOST_PAUSE_SECONDS: Final = 60.0
 _TIME_TO_ANSWER: Final = 60.0
@@ -70,10 +70,13 @@ def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: Pa
     """Poll until there is an answer, and give it to the machine; what came of it, in a word for the log.
 
     A notice that came twice, late, or for a code that was superseded ends without a poll (faults.md 37, 38,
-    45). Raises InvalidTaskToken before anything is done for a token that is none (39).
+    45), and so does one whose token is none (39): trying it again would not help.
     """
-    if not answers.beat(notice.task_token):
-        return "nobody waits for it any more"
+    try:
+        if not answers.beat(notice.task_token):
+            return "nobody waits for it any more"
+    except DataError as error:
+        return f"not accepted: {error.message}"
     claim = Claim.take(place, notice.attempt, notice.code, notice.task_token, pace.now())
     worker = _Completion(notice, place, answers, pace)
     if isinstance(claim, NotClaimed):

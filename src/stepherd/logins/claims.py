@@ -11,7 +11,7 @@ import hashlib
 import os
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -83,8 +83,15 @@ class Claim:
         self._write_or_lose(interval=pause, claimed_until=_until(self.attempt, now))
 
     def end(self, status: str) -> None:
-        """Write how it ended; nobody claims it again. Raises ClaimLost."""
-        self._write_or_lose(status=status, claim="", claimed_until=0.0)
+        """Write how it ended; nobody claims it again. Raises ClaimLost.
+
+        What served to ask is not needed any more, but for the client that the next code is asked with.
+        """
+        attempt = self.attempt
+        changes: dict[str, object] = {"device": replace(attempt.device, device_code="")}
+        if status != "expired":
+            changes["registration"] = replace(attempt.registration, client_secret="")
+        self._write_or_lose(status=status, claim="", claimed_until=0.0, **changes)
 
     def release(self) -> None:
         """Let another take it. Raises ClaimLost."""

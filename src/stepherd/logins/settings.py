@@ -13,7 +13,7 @@ from stepherd.logins.wanted import Wanted
 from stepherd.services import read_secret
 from stepherd.services.secrets import SecretNotFound
 
-__all__ = ["LoginSettings", "login_secret", "login_settings"]
+__all__ = ["LoginSettings", "login_settings"]
 
 _DEFAULT_SECRET: Final = "amazon-q-headless/amazon-q-credentials"  # noqa: S105 - its name
 
@@ -32,25 +32,14 @@ class LoginSettings:
         return self.start_url != DEFAULT_START_URL
 
 
-def login_secret(reference: str) -> Mapping[str, str]:
-    """The secret with ``sso_url``, ``region``, ``license`` and ``profile``; empty when there is none.
-
-    The secret of the default name need not exist; another one that is missing raises SecretNotFound.
-    """
-    try:
-        return read_secret(reference) or {}
-    except SecretNotFound:
-        if reference != _DEFAULT_SECRET:
-            raise
-        return {}
-
-
-def login_settings(wanted: Wanted, secret: Mapping[str, str]) -> LoginSettings:
+def login_settings(wanted: Wanted, reference: str) -> LoginSettings:
     """What was asked for counts, then the secret, then AWS Builder ID.
 
-    Raises UsageError for a ``pro`` license without an identity provider, ForeignAddress for one that is not
-    an access portal of AWS.
+    ``reference`` is of the secret, JSON with ``sso_url``, ``region``, ``license`` and ``profile``; that of the
+    default name need not exist. Raises SecretNotFound for another that is missing, UsageError for a ``pro``
+    license without an identity provider, ForeignAddress for one that is not an access portal of AWS.
     """
+    secret = _secret(reference)
     profile = wanted.profile or secret.get("profile", "")
     region = wanted.region or secret.get("region", "") or DEFAULT_REGION
     named = wanted.identity_provider or secret.get("sso_url", "")
@@ -63,3 +52,12 @@ def login_settings(wanted: Wanted, secret: Mapping[str, str]) -> LoginSettings:
             remedy="Give it with --identity-provider https://….awsapps.com/start, and --region.",
         )
     return LoginSettings(check_identity_provider(named), region, profile)
+
+
+def _secret(reference: str) -> Mapping[str, str]:
+    try:
+        return read_secret(reference) or {}
+    except SecretNotFound:
+        if reference != _DEFAULT_SECRET:
+            raise
+        return {}

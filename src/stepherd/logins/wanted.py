@@ -9,6 +9,8 @@ from typing import Any, Final
 from stepherd.errors import UsageError
 from stepherd.logins.failures import login_command
 from stepherd.logins.kinds import LoginKind, login_kind
+from stepherd.logins.place import LoginPlace, open_place
+from stepherd.services import open_store
 
 __all__ = ["Wanted"]
 
@@ -58,6 +60,10 @@ class Wanted:
             force=bool(fields.get("force")),
             **texts,
         )
+
+    def place(self, store: str) -> LoginPlace:
+        """Where its database is, with ``store`` for one without a reference."""
+        return open_place(self.kind, self.reference or None, open_store(store))
 
     @property
     def name(self) -> str:

@@ -34,6 +34,8 @@ def failure_of(error: str, cause: str) -> Failure:
     fields = _json_object(text)
     if "errorMessage" in fields:
         return Failure("function", one_paragraph(str(fields["errorMessage"]), 1000), "")
+    if "ExecutionArn" in fields:
+        return _execution_failure(fields)
     if "Containers" in fields:
         return _task_failure(fields)
     if name in {"AmazonECS.Unknown", "ECS.AmazonECSException"}:
@@ -51,6 +53,17 @@ def _unwrapped(error: str, cause: str) -> tuple[str, str]:
         if error.endswith("Failed") and not error.startswith("States.") and colon
         else (error, cause)
     )
+
+
+def _execution_failure(execution: Mapping[str, Any]) -> Failure:
+    """Of a nested execution: what it ended with, in its own words."""
+    status = str(execution.get("Status", "FAILED"))
+    if status == "FAILED":
+        why = execution.get("Cause") or execution.get("Error") or "no reason given"
+        return Failure("execution", one_paragraph(str(why), 1000))
+    if status == "TIMED_OUT":
+        return Failure("timeout", "The nested execution took longer than it may.", _REDRIVE, True)
+    return Failure("execution", f"The nested execution was {status.lower()}.", _REDRIVE, True)
 
 
 def _task_failure(task: Mapping[str, Any]) -> Failure:
