@@ -12,10 +12,15 @@ import click
 from stepherd.cli.login_places import database_reference
 from stepherd.cli.output import Output
 from stepherd.errors import UsageError
+from stepherd.logins.hosts import ForeignAddress
 
 __all__ = ["login_request"]
 
 _REGION: Final = re.compile(r"[a-z]{2,6}(?:-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+
+
+class _Wasted(UsageError):
+    """An option that would have no effect."""
 
 
 def login_request(output: Output, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,10 +34,15 @@ def login_request(output: Output, given: Mapping[str, Any]) -> dict[str, Any]:
     reference = database_reference(fields["agent"], fields.pop("database", None))
     if reference:
         fields["reference"] = reference
-    secret = _secret()
-    if fields.get("license") == "pro" and not fields.get("identity_provider") and not secret.get("sso_url"):
-        _ask_for_provider(output, fields)
-    _check_settings(fields, secret)
+    try:
+        _check_settings(fields)
+    except (ForeignAddress, _Wasted):
+        raise
+    except UsageError:
+        if fields.get("identity_provider") or not output.can_ask or output.as_json:
+            raise
+        _ask_for_provider(fields)
+        _check_settings(fields)
     return fields
 
 
@@ -50,16 +60,8 @@ def _check_combination(fields: Mapping[str, Any]) -> None:
         raise UsageError(f"{region!r} is not a region of AWS.", remedy="Name one such as us-east-1.")
 
 
-def _secret() -> Mapping[str, str]:
-    from stepherd.logins.settings import login_secret
-
-    return login_secret(os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
-
-
-def _ask_for_provider(output: Output, fields: dict[str, Any]) -> None:
+def _ask_for_provider(fields: dict[str, Any]) -> None:
     """As the CLIs do: a pro license is a company's, whose address only its people know."""
-    if not output.can_ask or output.as_json:
-        return  # What follows says that it is missing, and how it is given.
     prompt = "Start URL of your company (https://….awsapps.com/start)"
     fields["identity_provider"] = click.prompt(prompt, err=True).strip()
     if not fields.get("region"):
@@ -67,16 +69,16 @@ def _ask_for_provider(output: Output, fields: dict[str, Any]) -> None:
     _check_combination(fields)
 
 
-def _check_settings(fields: Mapping[str, Any], secret: Mapping[str, str]) -> None:
+def _check_settings(fields: Mapping[str, Any]) -> None:
     """Let the machine's own rules judge, so that they are the same here."""
     from stepherd.logins.settings import login_settings
     from stepherd.logins.wanted import Wanted
 
     wanted = Wanted.from_json({**fields, "execution": "", "holder": ""})
-    settings = login_settings(wanted, secret)
+    settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     wasted = [name for name in ("region", "profile") if fields.get(name)]
     if wasted and not settings.is_identity_center:
-        raise UsageError(
+        raise _Wasted(
             f"--{wasted[0]} is for IAM Identity Center, and AWS Builder ID was asked for.",
             remedy="Give --identity-provider https://….awsapps.com/start as well, or leave it out.",
         )

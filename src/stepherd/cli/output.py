@@ -19,7 +19,8 @@ from stepherd.errors import StepherdError
 __all__ = ["Output", "default_home", "show_error"]
 
 _OWN_COMMAND = re.compile(
-    r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token|login(?: status)?)\b"
+    r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token"
+    r"|login(?: status)?)\b"
 )
 
 
