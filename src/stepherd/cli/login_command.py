@@ -85,7 +85,7 @@ def command(output: Output, *, no_browser: bool, **given: Any) -> int:
     session = LoginSession(output, request, make_login_view(output, kind.title, opens))
     happening = session.carry()
     if happening is not Happening.ENDED:
-        output.note("The login was cancelled. Nobody was logged in.", fg="yellow")
+        output.note("The login was cancelled; what is stored is as it was before.", fg="yellow")
         return _CODES[happening]
     if session.progress.status != "SUCCEEDED":
         raise login_error(session.progress, output)

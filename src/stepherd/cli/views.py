@@ -61,10 +61,10 @@ def _shown_status(row: StateRow, progress: Progress) -> str:
     return row.status
 
 
-def _remark(row: StateRow, status: str, now: float) -> str:
+def _remark(row: StateRow, status: str) -> str:
     words = [_WORDS[status]] if status in _WORDS else []
     if row.waiting:
-        words.append(waiting_remark(row.waiting, now))
+        words.append(waiting_remark(row.waiting))
     if row.attempts > 1:
         words.append(f"try {row.attempts}" if status == "RUNNING" else f"{row.attempts} tries")
     return ", ".join(words)
@@ -81,7 +81,7 @@ def row_parts(row: StateRow, progress: Progress, now: float, column: int) -> lis
     name = cut(clean(row.name), column)
     took = seconds_text(row.seconds(now))
     parts: list[Part] = [(f"  {_mark(status)} ", _COLOURS[status]), (f"{name:<{column}}  {took:>12}", None)]
-    remark = _remark(row, status, now)
+    remark = _remark(row, status)
     colour = "yellow" if row.waiting else _COLOURS[status]
     return [*parts, (f"  {remark}", colour)] if remark else parts
 
@@ -92,7 +92,7 @@ def picture(progress: Progress, now: float, size: tuple[int, int], words: str) -
     rows = progress.rows[-max(1, lines - 4) :]
     column = min(max((len(row.name) for row in rows), default=0), max(8, columns - 30))
     blocks = [
-        [row_parts(row, progress, now, column), *(waiting_parts(row.waiting) if row.waiting else ())]
+        [row_parts(row, progress, now, column), *(waiting_parts(row.waiting, now) if row.waiting else ())]
         for row in rows
     ]
     fitting = _fitting(blocks, columns, max(1, lines - 4))

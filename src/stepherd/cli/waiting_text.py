@@ -9,20 +9,25 @@ from stepherd.cli.waiting import Waiting
 __all__ = ["waiting_line", "waiting_parts", "waiting_remark"]
 
 
-def waiting_remark(waiting: Waiting, now: float) -> str:
-    """Beside the state: who has to act, and how long there is."""
-    if waiting.kind != "person":
-        return "waiting for its turn"
-    return ", ".join(filter(None, ("waiting for you", waiting.remaining(now))))
+def waiting_remark(waiting: Waiting) -> str:
+    """Beside the state: who has to act."""
+    return "waiting for you" if waiting.kind == "person" else "waiting for its turn"
 
 
-def waiting_parts(waiting: Waiting) -> list[list[Part]]:
-    """The lines below the state: the address and the code, or who holds the login."""
+def waiting_parts(waiting: Waiting, now: float) -> list[list[Part]]:
+    """The lines below the state: the address, the code and how long it is good, or who holds the login."""
     if waiting.kind != "person":
         return [Whole([("      ", None), (one_line(waiting.text), "yellow")])]
+    left: list[Part] = [(f"  {words}", "yellow")] if (words := waiting.remaining(now)) else []
     return [
         Whole([("      open  ", "dim"), (one_line(waiting.url), "bold")]),
-        Whole([("      code  ", "dim"), (one_line(waiting.user_code), "bold")]),
+        Whole(
+            [
+                ("      code  ", "dim"),
+                (one_line(waiting.user_code), "bold"),
+                (f"  {left}" * bool(left), "yellow"),
+            ]
+        ),
     ]
 
 
