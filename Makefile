@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .tools
+# The agent that the tests run against a scripted model; its flags and exit codes change between releases.
+CLAUDE_CODE := 2.1.197
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
@@ -27,7 +29,7 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, asl-validator.
+tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, asl-validator, claude.
 
 bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
 	$(BIN)/python -m benchmarks
@@ -54,7 +56,8 @@ $(VENV)/.developing: $(VENV)/bin/python pyproject.toml
 # Each in an environment of its own: they pin what Stepherd does not.
 $(TOOLS)/.installed: Makefile
 	mkdir -p $(TOOLS)
-	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4
+	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4 @anthropic-ai/claude-code@$(CLAUDE_CODE)
+	node $(TOOLS)/node_modules/@anthropic-ai/claude-code/install.cjs # npm may not run what packages bring
 	$(PYTHON) -m venv $(TOOLS)/sam && $(TOOLS)/sam/bin/pip install --quiet 'aws-sam-cli>=1.140,<2'
 	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
 	@touch $@

@@ -78,8 +78,9 @@ class Inside:
     def stop(self, run_id: str = "run_1") -> str:
         """Stop a run and wait until everything of it has stopped; its status."""
         self._runner.run(self._call("StopExecution", {"executionArn": execution_arn(run_id)}))
+        status = self.ended(run_id)
         self._runner.run(self.engine.engine.quiet())
-        return self.ended(run_id)
+        return status
 
     async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.engine.api.call(operation, request)

@@ -28,13 +28,14 @@ COMMANDS = {
     "login": "Log in to an agent's service; status of logins.",
     "export-token": "Print the access token of a login as JSON.",
     "user": "Same as export-token: user export-token.",
+    "agents": "List the agents: installed, logged in, what is missing.",
     "doctor": "Check this machine, its home, agents and logins.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
-    ("Logins", ("login", "export-token")),
+    ("Agents", ("agents", "login", "export-token")),
     ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b

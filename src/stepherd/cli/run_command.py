@@ -16,6 +16,7 @@ __all__ = ["command"]
 _EXAMPLES = (
     "stepherd run --repo . --instructions task.md --command \"sh -c 'make format'\"",
     "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
+    "stepherd run --repo . --instructions task.md --agent claude --max-cost 2",
     "stepherd run --repo . --instructions task.md --command ./agent --push none",
 )
 
@@ -25,14 +26,18 @@ _EXAMPLES = (
 @click.option(
     "--instructions", metavar="PATH|URI", required=True, help="A file, or a folder with instructions.md."
 )
-@click.option("--agent", metavar="NAME", help="Which agent: command, apply.")
+@click.option("--agent", metavar="NAME", help="Which agent; 'stepherd agents' lists them.")
 @click.option("--command", "command_line", metavar="CMD", help="The command line of the agent 'command'.")
 @click.option(
     "--base", metavar="REF", help="Branch, tag or commit to start from. Default: the default branch."
 )
 @click.option("--branch", metavar="NAME", help="Branch to push to. Default: stepherd/<run id>.")
 @click.option("--message", metavar="TEXT", help="Commit message. Default: the instructions' title.")
+@click.option("--model", metavar="NAME", help="The agent's model, by its own name for it.")
 @click.option("--timeout", metavar="SECONDS", type=int, help="Time limit of the agent. Default: 3600.")
+@click.option("--silence", metavar="SECONDS", type=int, help="How long the agent may print nothing.")
+@click.option("--max-turns", metavar="N", type=int, help="How many turns the agent may take.")
+@click.option("--max-cost", metavar="USD", type=float, help="What the agent may cost in US dollars.")
 @click.option(
     "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
 )
@@ -40,6 +45,11 @@ _EXAMPLES = (
 @click.option("--verify-required", is_flag=True, default=None, help="A failing verify command fails the run.")
 @click.option(
     "--git-credentials", metavar="REF", help="Secret with the git token or key: an id, env:NAME or file:PATH."
+)
+@click.option(
+    "--agent-credentials",
+    metavar="REF",
+    help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
 )
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
 @click.option("--detach", is_flag=True, help="Run in the background; print the run id and return.")
@@ -57,17 +67,31 @@ def command(output: Output, detach: bool, name: str | None, **given: Any) -> int
     return start_detached(output, run_id, request) if detach else start(output, run_id, request)
 
 
-def _request(command_line: str | None, timeout: int | None, **given: Any) -> dict[str, Any]:
-    fields = {**given, "command": command_line, "timeout_seconds": timeout}
-    request = {name: value for name, value in fields.items() if value is not None}
+_FIELDS = {
+    "command_line": "command",
+    "timeout": "timeout_seconds",
+    "silence": "silence_seconds",
+    "max_cost": "max_cost_usd",
+}
+"""Of the flags that are called otherwise than their field."""
+_SECRETS = {
+    "git_credentials": "GIT_CREDENTIALS_SECRET_ID",
+    "agent_credentials": "AGENT_CREDENTIALS_SECRET_ID",
+}
+"""The field that names a secret, and the variable that names it where the field is left out."""
+
+
+def _request(**given: Any) -> dict[str, Any]:
+    request = {_FIELDS.get(name, name): value for name, value in given.items() if value is not None}
     if request["instructions"] and "://" not in request["instructions"]:
         request["instructions"] = _absolute(request["instructions"])
     if "repo" in request and _is_there(request["repo"]):
         request["repo"] = _absolute(request["repo"])
-    credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
-    if credentials:
-        # With the request, because the engine that carries it may have been started elsewhere.
-        request["git_credentials"] = _absolute_secret(credentials)
+    for field, variable in _SECRETS.items():
+        credentials = request.get(field, os.environ.get(variable, ""))
+        if credentials:
+            # With the request, because the engine that carries it may have been started elsewhere.
+            request[field] = _absolute_secret(credentials)
     return request
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
 from stepherd.engine.lock import find_engine
@@ -31,6 +32,7 @@ def start(output: Output, run_id: str, request: dict[str, Any]) -> int:
     as soon as the answer is good, and nothing is left of either when it is not.
     """
     checked = _check(run_id, request)
+    request = with_agent_credentials(checked, request)
     engine = _warmed_up(output.home)
     try:
         _probe(output.home, checked)
@@ -50,7 +52,9 @@ def start_detached(output: Output, run_id: str, request: dict[str, Any]) -> int:
     from stepherd.cli.progress import Progress
     from stepherd.cli.sources import new_events
 
-    _probe(output.home, _check(run_id, request))
+    checked = _check(run_id, request)
+    request = with_agent_credentials(checked, request)
+    _probe(output.home, checked)
     begin = _Start(run_id, request)
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))

@@ -7,7 +7,12 @@ from typing import Any, Final
 
 __all__ = ["readable"]
 
-_UNITS: Final = {"time": "s", "silence": "s", "turns": "turns", "cost": "USD", "output": "bytes"}
+_LIMITS: Final = {
+    "time": "{:,g} s",
+    "silence": "{:,g} s without output",
+    "turns": "{:,g} turns",
+    "cost": "{:,g} USD",
+}
 
 
 def readable(event: Mapping[str, Any]) -> list[str]:
@@ -35,7 +40,8 @@ def _tool(event: Mapping[str, Any]) -> list[str]:
     if status == "succeeded":
         return []
     said = event.get("output")
-    return [_one_line(f"! {tool} {'was denied' if status == 'denied' else 'failed'}: {said or ''}", 300)]
+    how = "was denied" if status == "denied" else "failed"
+    return [_one_line(f"! {tool} {how}: {said}" if said else f"! {tool} {how}", 300)]
 
 
 def _started(event: Mapping[str, Any]) -> list[str]:
@@ -52,15 +58,17 @@ def _retry(event: Mapping[str, Any]) -> list[str]:
 
 
 def _limit(event: Mapping[str, Any]) -> list[str]:
-    name, limit, value = event["name"], event["limit"], event.get("value")
-    unit = _UNITS[name]
+    name, limit, value = str(event["name"]), event["limit"], event.get("value")
+    if name == "output" and value is None:
+        return ["! This is too much output to keep: what follows is left out, up to its end."]
     if name == "output":
-        if value is None:
-            return ["! There is too much output to keep: what follows is left out, up to its end."]
-        return [f"! {value:,.0f} lines of output were left out."]
-    if event["reached"]:
-        return [f"! The limit of {limit:,g} {unit} ({name}) is reached."]
-    return [f"! {value or 0:,.6g} of {limit:,g} {unit} ({name}) are used."]
+        return [f"! {value:,.0f} events were left out."]
+    what = _LIMITS[name].format(limit)
+    return [
+        f"! The limit of {what} is reached."
+        if event["reached"]
+        else f"! {value or 0:,.6g} of {what} are used."
+    ]
 
 
 def _login(event: Mapping[str, Any]) -> list[str]:

@@ -56,8 +56,9 @@ class _Event:
 
     def to_json(self) -> dict[str, Any]:
         """Its type and what is known; what is None is left out."""
-        known = {name: getattr(self, name) for name in self._names}
-        return {"type": self.kind, **{name: value for name, value in known.items() if value is not None}}
+        known = ((name, getattr(self, name)) for name in self._names)
+        listed = {name: list(value) if isinstance(value, tuple) else value for name, value in known}
+        return {"type": self.kind, **{name: value for name, value in listed.items() if value is not None}}
 
 
 class Started(_Event):

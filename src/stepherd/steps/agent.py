@@ -12,6 +12,7 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
+from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
@@ -21,6 +22,7 @@ from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_credentials import AgentCredentials, own_secrets, read_agent_credentials
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
+from stepherd.steps.agent_session import agent_root, keep_session, restore_session
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.termination import Interrupted
@@ -51,14 +53,29 @@ def work(step: StepContext) -> Done:
     hide_this_process()
     adopt_orphans()
     credentials = read_agent_credentials(agent, step.request)
-    place = Place.build(step.scratch, step.folder)
+    with agent_root(step, agent) as root:
+        return _attempt(step, agent, credentials, Place.build(root, step.folder), _base_of(cloned))
+
+
+def holds(_before: Result, _folder: RunFolder) -> bool:
+    """Always: an agent's work is never paid for twice."""
+    return True
+
+
+def _base_of(cloned: Result) -> str:
+    return str(cloned.facts["base_commit"])
+
+
+def _attempt(
+    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, base_commit: str
+) -> Done:
     of_login = place_login_database(agent, place)
-    redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()))
+    redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
     stop = StopRequest()
     with step.termination.handed_to(stop):
         attempt = Attempt.begin(step, place, stop, agent_account(), redactor)
         try:
-            return _masked(_run(attempt, agent, credentials, str(cloned.facts["base_commit"])), redactor)
+            return _masked(_run(attempt, agent, credentials, base_commit), redactor)
         except StepherdError as error:
             _mask(error, redactor)
             attempt.tell("agent", Finished("agent", "failed", text=error.message))
@@ -67,32 +84,33 @@ def work(step: StepContext) -> Done:
             attempt.close()
 
 
-def holds(_before: Result, _folder: RunFolder) -> bool:
-    """Always: an agent's work is never paid for twice."""
-    return True
-
-
 def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_commit: str) -> Done:
     request = attempt.step.request
-    launch = _launch(attempt, agent, credentials)
+    resume = restore_session(attempt.step, agent, attempt.place, base_commit)
+    launch = _launch(attempt, agent, credentials, resume=resume)
     limits = _limits(request)
     attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
+    attempt.show_usage()
     # Before the verify command: what tests leave behind is not the agent's work.
     kept = keep_changes(attempt.step, attempt.place, base_commit)
     evidence = attempt.with_changes(evidence, kept)
     _tell_files(attempt, kept.facts)
     outcome = _judgement(agent, evidence)
     _tell_end(attempt, evidence, outcome)
-    note = keep_login_database(attempt.step, agent, attempt.place)
+    notes = [keep_login_database(attempt.step, agent, attempt.place)]
     error = _error_of(outcome) or kept.error
-    facts = {"agent": attempt.facts_of(evidence), **kept.facts, **({"note": note} if note else {})}
+    facts = {"agent": attempt.facts_of(evidence), **kept.facts}
     if error is None and request.verify is not None:
         facts["verify"], error = _verify(attempt, request.verify)
-    return Done(facts, error)
+    if error is not None:
+        # A redriven agent goes on from here.
+        notes.append(keep_session(attempt.step, agent, attempt.place))
+    note = " ".join(note for note in notes if note)
+    return Done({**facts, "note": note} if note else facts, error)
 
 
-def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials) -> Launch:
+def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials, *, resume: bool) -> Launch:
     """What the agent plans, once it has prepared its home, which is then its own account's."""
     request, place = attempt.step.request, attempt.place
     context = AgentContext(
@@ -106,6 +124,7 @@ def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials) -> La
         max_cost_usd=request.max_cost_usd,
         secrets=credentials.variables,
         session=_session_of(request.run_id) if agent.session_paths else "",
+        resume=resume,
     )
     agent.prepare(context)
     launch = agent.plan(context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,6 +92,13 @@ class Attempt:
         self.recorder.catch_up(name)
         return evidence
 
+    def show_usage(self) -> None:
+        """What it used in all, in the log: with every event of usage it would be most of it."""
+        if self.usage:
+            from stepherd.runs.report_page import usage_text
+
+            _write([f"# Used {usage_text(self.usage)}"])
+
     def with_changes(self, evidence: Evidence, kept: Done) -> Evidence:
         """The evidence with what is known of the changes."""
         if kept.error is not None and not kept.facts.get("bundle"):
@@ -124,6 +131,10 @@ class Attempt:
 
 
 def _show(event: Mapping[str, Any]) -> None:
-    for line in readable(event):
+    _write(readable(event))
+
+
+def _write(lines: Iterable[str]) -> None:
+    for line in lines:
         sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -72,9 +72,12 @@ class Place:
 
     def give(self, account: Account | None) -> None:
         """Give the agent's folders to its account, if it has one: nothing is written into them afterwards."""
+        folders = (self.workspace, self.instructions, self.home, self.temporary)
+        for folder in folders:
+            folder.chmod(0o700)
         if account is not None:
             self.root.chmod(0o711)
-            account.give((self.workspace, self.instructions, self.home, self.temporary))
+            account.give(folders)
 
 
 def _fetch_instructions(folder: RunFolder, destination: Path) -> None:

@@ -17,7 +17,7 @@ from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.contract import Done, Step, StepContext
 from stepherd.steps.termination import Interrupted, Terminated, Termination
 
-__all__ = ["main", "run_step"]
+__all__ = ["main", "run_step", "say"]
 
 _STEPS: Final = ("clone", "agent", "push", "persist")
 _FAILED: Final = 1
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
         return Interrupted.exit_code
     except StepherdError as error:
         # Before there is a folder to write to, or when it refuses to be written.
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     return _exit_code(result)
 
@@ -58,7 +58,7 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
     if before is not None:
         same = bool(attempt) and before.attempt == attempt
         if (before.succeeded and step.holds(before, folder)) or (not before.succeeded and same):
-            _say(f"{name}: {before.status} before, at {before.finished}")
+            say(f"{name}: {before.status} before, at {before.finished}")
             return before
     started = now()
     done, status = _perform(step, folder, termination)
@@ -67,7 +67,7 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
     with termination.held_off():
         folder.write_result(result)
-    _say(f"{name}: {status}" + (f". {failure.message} {failure.remedy}" if failure else ""))
+    say(f"{name}: {status}" + (f". {failure.message} {failure.remedy}" if failure else ""))
     return result
 
 
@@ -110,6 +110,7 @@ def _exit_code(result: Result) -> int:
     return codes.get(result.error.category, _FAILED)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line on stderr, for who reads the step's log."""
     sys.stderr.write(f"stepherd: {one_paragraph(text, 3000)}\n")
     sys.stderr.flush()
