@@ -103,7 +103,8 @@ def _aws(_: Path) -> Iterator[Finding]:
         return
     session = Session()
     try:
-        region, credentials = session.get_config_variable("region"), session.get_credentials()
+        region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
+        credentials = session.get_credentials()
     except BotoCoreError as error:
         yield Finding(
             "aws", "problem", f"The configuration of AWS cannot be used: {error}", "aws configure list"

@@ -23,11 +23,10 @@ PROBLEM = 78
 def command(output: Output) -> int:
     """Check this machine, the home, agents and logins; each thing that is amiss comes with its remedy.
 
-    Nothing is changed, and no service is asked. Exit code: 0, or 78 when there is a problem; warnings do not
-    count.
+    Nothing is changed. Exit code: 0, or 78 when there is a problem; warnings do not count.
     """
     findings = examine(all_checks(), output.home)
-    counted = Counter(finding.status for finding in findings)
+    counted: Counter[str] = Counter(finding.status for finding in findings)
     code = PROBLEM if counted["problem"] else 0
     if output.as_json:
         output.json({"ok": code == 0, "findings": [finding.to_json() for finding in findings]})
