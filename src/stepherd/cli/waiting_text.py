@@ -25,7 +25,7 @@ def waiting_parts(waiting: Waiting, now: float) -> list[list[Part]]:
             [
                 ("      code  ", "dim"),
                 (one_line(waiting.user_code), "bold"),
-                (f"  {left}" * bool(left), "yellow"),
+                *left,
             ]
         ),
     ]
