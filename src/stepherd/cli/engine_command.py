@@ -51,7 +51,7 @@ def command(
 
 def _engine(output: Output, access_key: str | None, port: int) -> LocalEngine:
     try:
-        return new_engine(output.home, access_key, port)
+        return new_engine(output.home, access_key, port, shows_notices=True)
     except OSError as error:
         words = f"The port {port} on 127.0.0.1 cannot be used: {error.strerror}."
         raise CannotCreateError(words, remedy="Choose another --port, or leave it out.") from error

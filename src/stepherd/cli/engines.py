@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepherd.cli.client import Call, EngineGone, execution_arn, local_call, remote_call
+from stepherd.cli.client import Call, EngineGone, local_call, remote_call
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
@@ -40,8 +40,13 @@ PATIENCE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02
 
 
-def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> LocalEngine:
-    """An engine of this application on a home; not yet acquired, not yet open."""
+def new_engine(
+    home: Path, access_key: str | None = None, port: int = 0, *, shows_notices: bool = False
+) -> LocalEngine:
+    """An engine of this application on a home; not yet acquired, not yet open.
+
+    Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
+    """
     from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine, base_environment
@@ -52,7 +57,13 @@ def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> Loca
     template = application_root() / "template.yaml"
     environment = base_environment(_OF_LOGINS)
     return LocalEngine(
-        home, template, parameters_of(home), access_key=access_key, environment=environment, port=port
+        home,
+        template,
+        parameters_of(home),
+        access_key=access_key,
+        environment=environment,
+        port=port,
+        shows_notices=shows_notices,
     )
 
 
@@ -149,9 +160,9 @@ class _Reader:
         return local_call(Api(engine))
 
 
-async def gone(engine: LocalEngine, run_id: str) -> None:
-    """Wait until a run that was stopped on our engine has ended, and its processes with it."""
-    await engine.engine.ended(execution_arn(run_id))
+async def gone(engine: LocalEngine, arn: str) -> None:
+    """Wait until an execution that was stopped on our engine has ended, and its processes with it."""
+    await engine.engine.ended(arn)
     await engine.engine.quiet()
 
 

@@ -13,7 +13,7 @@ from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
 from stepherd.engine.lock import find_engine
-from stepherd.errors import CannotCreateError
+from stepherd.errors import CannotCreateError, StorageError
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
@@ -85,10 +85,20 @@ def _warmed_up(home: Path) -> LocalEngine | None:
         return None
     from stepherd.cli.engines import new_engine
 
+    _make_private(home)
     engine = new_engine(home)
     engine.warm_up()
     threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_LATER], daemon=True).start()
     return engine
+
+
+def _make_private(home: Path) -> None:
+    """Nobody else on this machine may look in; what is made in it later would make it for everybody."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        words = f"The home {home} cannot be used: {error.strerror}."
+        raise StorageError(words, remedy="Choose another with --home or STEPHERD_HOME.") from error
 
 
 def _probe(home: Path, request: Request) -> None:
@@ -99,7 +109,7 @@ def _probe(home: Path, request: Request) -> None:
     from stepherd.services import read_secret
 
     credentials = GitCredentials.from_secret(read_secret(request.git_credentials or ""))
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_private(home)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
         probe(parse_repository(request.repo), credentials, Path(scratch), request.base)
 

@@ -64,6 +64,7 @@ class LocalEngine:
         access_key: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
+        shows_notices: bool = True,
     ) -> None:
         self.home = home
         self.application = load_application(template, parameters)
@@ -71,6 +72,7 @@ class LocalEngine:
         self._lock = HomeLock(home)
         self._clock = clock
         self._runner = runner
+        self._notices = f"{'console' if shows_notices else 'record'}:{home / 'notices.jsonl'}"
         self._environment = dict(base_environment() if environment is None else environment)
         self._server = LoopbackServer(port)
         self.endpoint = f"http://{self._server.address}"
@@ -145,13 +147,12 @@ class LocalEngine:
         application = self.application
         queue_file = self.home / "queues.sqlite3"
         queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
-        notices = f"console:{self.home / 'notices.jsonl'}"
         containers = self._containers()
         containers.tidy()
         return {
             "lambda": LambdaIntegration(self.pool),
             "ecs": containers,
-            "sns": SnsIntegration(application.topics, notices, self._deliveries),
+            "sns": SnsIntegration(application.topics, self._notices, self._deliveries),
             "sqs": SqsIntegration(queues),
             "states": StatesIntegration(self.engine),
         }

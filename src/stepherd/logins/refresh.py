@@ -15,7 +15,7 @@ from stepherd.logins.failures import LoginNeeded, login_command
 from stepherd.logins.login import Login, Registration, Token
 from stepherd.logins.oidc import OidcError, call, login_needed
 
-__all__ = ["refresh"]
+__all__ = ["check_refreshable", "refresh"]
 
 
 def refresh(login: Login, *, now: datetime) -> Login:
@@ -24,7 +24,7 @@ def refresh(login: Login, *, now: datetime) -> Login:
     Raises LoginNeeded when only a person can help, before any call where that is known before; TemporaryError
     when the same call can succeed later; OidcError and ProtocolError for anything else.
     """
-    token, registration = _refreshable(login, now)
+    token, registration = check_refreshable(login, now)
     request = {
         "clientId": registration.client_id,
         "clientSecret": registration.client_secret,
@@ -55,8 +55,11 @@ def _judged(error: OidcError, login: Login) -> Exception:
     return error
 
 
-def _refreshable(login: Login, now: datetime) -> tuple[Token, Registration]:
-    """The token and its client, when the CLI's own rules let them be used (facts: builder_id.rs)."""
+def check_refreshable(login: Login, now: datetime) -> tuple[Token, Registration]:
+    """The token and its client, when the CLI's own rules let them be used (facts: builder_id.rs).
+
+    Raises LoginNeeded, without asking anybody.
+    """
     token, registration = login.token, login.registration
     if token is None:
         raise _needed(login, "nobody is logged in")

@@ -75,9 +75,9 @@ def read_secret(reference: str) -> dict[str, str] | None:
 def open_notices(reference: str) -> Notices:
     """Open the channel by which people are told things: an SNS topic ARN, or ``console:[PATH]``.
 
-    Raises UsageError for any other form.
+    ``record:PATH`` keeps notices in the file and does not show them. Raises UsageError for any other form.
     """
-    if reference.startswith("console:"):
+    if reference.startswith(("console:", "record:")):
         from stepherd.services.notices_console import ConsoleNotices
 
         return ConsoleNotices.open(reference)
