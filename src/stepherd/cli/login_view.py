@@ -54,7 +54,7 @@ def login_picture(title: str, waiting: Waiting | None, now: float, *, opened: bo
         [(f"  1  {how}", None)],
         Whole([("     ", None), (one_line(waiting.url), "cyan")]),
         [],
-        [("  2  Check that the page shows this code, and approve it", None)],
+        [("  2  If it shows this code, approve it", None)],
         *_boxed(one_line(waiting.user_code)),
         [(f"  {left}. " if left else "  ", "yellow"), ("Ctrl-C cancels.", "dim")],
     ]

@@ -163,7 +163,7 @@ def test_the_picture_shows_address_code_and_countdown_apart() -> None:
         "  1  Open",
         "     https://view.awsapps.com/x",
         "",
-        "  2  Check that the page shows this code, and approve it",
+        "  2  If it shows this code, approve it",
         "     ╭───────────────╮",
         "     │   ABCD-EFGH   │",
         "     ╰───────────────╯",
