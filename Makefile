@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 # The agent that the tests run against a scripted model; its flags and exit codes change between releases.
 CLAUDE_CODE := 2.1.197
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
@@ -29,7 +29,7 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, asl-validator, claude.
+tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, checkov, asl-validator, claude.
 
 bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
 	$(BIN)/python -m benchmarks
@@ -60,4 +60,5 @@ $(TOOLS)/.installed: Makefile
 	node $(TOOLS)/node_modules/@anthropic-ai/claude-code/install.cjs # npm may not run what packages bring
 	$(PYTHON) -m venv $(TOOLS)/sam && $(TOOLS)/sam/bin/pip install --quiet 'aws-sam-cli>=1.140,<2'
 	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
+	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/pip install --quiet 'checkov>=3.2,<4'
 	@touch $@

@@ -11,8 +11,8 @@ good once. What goes wrong is scripted::
         provider.approve()
 
 Scripted answers: ``pending slow_down expired denied invalid_grant invalid_client unauthorized_client 500 503
-throttled garbage drop`` (closes the connection), ``lost`` (does the work, then closes the connection) and
-``hang`` (answers when the provider is closed). ``work`` behaves as if nothing was scripted.
+throttled garbage drop`` (closes the connection), ``lost`` (does the work, then closes the connection),
+``hang`` (until the provider is closed) and ``redirect``. ``work`` behaves as if nothing was scripted.
 """
 
 from __future__ import annotations
@@ -115,6 +115,9 @@ class IdentityProvider:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                provider._serve(self)
+
+            def do_GET(self) -> None:
                 provider._serve(self)
 
             def log_message(self, *_: object) -> None:
@@ -237,6 +240,9 @@ class IdentityProvider:
             return
         if answer == "garbage":
             _send(request, 200, b"<html>not what you expect", {})
+            return
+        if answer == "redirect":
+            _send(request, 302, b"", {"Location": f"{self.url}/elsewhere"})
             return
         if answer in {"work", "lost"}:
             work: Callable[[dict[str, Any], BaseHTTPRequestHandler], dict[str, Any] | str]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.aftermath import entered_states, one_terminal_status
+from tests.e2e.aftermath import entered_states, one_terminal_status, processes_of
 from tests.e2e.gate import Gate
+from tests.e2e.inside import Inside
 from tests.e2e.lender import Lender, holders_of, login_executions, states_of, wait_until
 from tests.e2e.place import ROOT
 
@@ -205,3 +208,94 @@ path = Path.home() / ".local/share/amazon-q/data.sqlite3"
 login = read_login(path, login_kind("q"))
 write_login(path, refresh(login, now=datetime.now(UTC) + timedelta(seconds=5)))
 """
+
+
+def test_no_secret_is_in_any_process_log_history_event_or_notice(lender: Lender) -> None:
+    """The canaries: every token, device code and client secret that the provider gave or got."""
+    gate = Gate(lender.place)
+    words = lender.place.run_words(gate.command, "--agent", "borrower", "--detach")
+    lender.place.cli(*words).ok()
+    lender.await_polls()
+    shown = _shown_by_processes(lender)
+    lender.approve()
+    gate.await_agent()
+    shown += _shown_by_processes(lender)
+    gate.open()
+    lender.place.cli("watch", "run_1").ok()
+    for command in (["logs", "run_1"], ["history", "run_1"], ["status", "run_1", "--json"]):
+        lender.place.cli(*command).ok()
+    secrets = lender.secrets()
+    assert len(secrets) >= 4
+    assert len(shown) > 10_000
+    assert not [secret for secret in secrets if secret.encode() in shown]
+    assert not [secret for secret in secrets if secret in "".join(lender.place.said)]
+    assert holders_of(lender.place.home, secrets) == ["store/logins/q/data.sqlite3"]
+    assert holders_of(lender.place.root / "tmp", secrets) == []
+
+
+def _shown_by_processes(lender: Lender) -> bytes:
+    """The command line and environment of every process of the place."""
+    pids = processes_of(lender.place.root)
+    assert len(pids) > 3
+    return b"".join(
+        Path(f"/proc/{pid}/{name}").read_bytes() for pid in pids for name in ("cmdline", "environ")
+    )
+
+
+def test_a_notice_that_cannot_be_sent_is_sent_again_and_told_meanwhile(lender: Lender) -> None:
+    """faults.md 44."""
+    broken = lender.place.home / "notices.jsonl"
+    broken.mkdir(parents=True)
+    with lender.inside() as inside:
+        inside.start("run_1", **lender.request())
+        inside.meanwhile(lambda: wait_until(lambda: lender.statuses() == ["asked"], "event"))
+        (event,) = lender.events()
+        (code,) = lender.provider.user_codes()
+        assert f"{lender.provider.url}/device?user_code={code}" in event["text"]
+        while not _failures(inside):
+            inside.meanwhile(lambda: time.sleep(0.02))
+        assert set(_failures(inside)) == {"SNS.SdkClientException"}
+        broken.rmdir()
+        assert lender.provider.user_codes() == [code]
+        inside.meanwhile(lender.approve)
+        assert inside.ended("run_1") == "SUCCEEDED"
+
+
+def _failures(inside: Inside) -> list[str]:
+    journal = inside.engine.engine.journal
+    numbers = [execution.number for execution in login_executions(inside)]
+    return [e.facts["error"] for n in numbers for e in journal.events(n) if e.type == "TaskFailed"]
+
+
+def test_a_company_login_ends_with_the_names_of_its_profiles_and_goes_on_with_one(lender: Lender) -> None:
+    lender.provider.profiles = [
+        {"arn": "arn:1", "profileName": "payments"},
+        {"arn": "arn:2", "profileName": "search"},
+    ]
+    secret = lender.place.root / "login.json"
+    fields = {"sso_url": lender.provider.start_url, "region": "eu-west-1"}
+    secret.write_text(json.dumps(fields))
+    with lender.inside() as inside:
+        _use_secret(inside, f"file:{secret}")
+        inside.start("run_1", **lender.request())
+        inside.meanwhile(lender.approve)
+        assert inside.ended("run_1") == "FAILED"
+        report = lender.place.folder().read_report()
+        assert report is not None
+        assert "payments" in report["error"]["message"]
+        assert "search" in report["error"]["message"]
+        # WHEN the profile is named, THEN nobody is asked again
+        secret.write_text(json.dumps({**fields, "profile": "search"}))
+        assert inside.rerun("run_1") == "SUCCEEDED"
+    assert len(lender.notices()) == 1
+    profile = lender.stored().profile
+    assert profile is not None
+    assert profile.name == "search"
+
+
+def _use_secret(inside: Inside, reference: str) -> None:
+    """As AMAZON_Q_CREDENTIALS_SECRET_ID in the environment of the engine does."""
+    for function in inside.engine.application.functions:
+        if "AMAZON_Q_CREDENTIALS_SECRET_ID" in function.environment:
+            assert isinstance(function.environment, dict)
+            function.environment["AMAZON_Q_CREDENTIALS_SECRET_ID"] = reference

@@ -164,7 +164,9 @@ class Transcript:
 
     def _write(self, record: dict[str, Any]) -> None:
         at = round(time.monotonic() - self.started, 3)
-        self.file.write(json.dumps({"at": at, **record}, ensure_ascii=False) + "\n")
+        # Escaped when it holds a control character: a terminal that shows the file takes C1 ones, too.
+        inert = str(record.get("text", "")).isprintable()
+        self.file.write(json.dumps({"at": at, **record}, ensure_ascii=not inert) + "\n")
 
 
 def _size(record: dict[str, Any]) -> int:

@@ -131,7 +131,6 @@ def login_folder(name: str, home: Path) -> Path:
 def require_login(name: str, home: Path) -> None:
     """Raises CredentialsError when no database below ``home`` holds a login."""
     from stepherd.logins.checks import checked_copy, text_of
-    from stepherd.logins.database import login_rows
     from stepherd.logins.kinds import login_kind
 
     kind = login_kind(name)
@@ -139,8 +138,9 @@ def require_login(name: str, home: Path) -> None:
     found = False
     if path.exists():
         with checked_copy(path) as db:
-            rows = [text_of(db, "auth_kv", row) for row in kind.other_rows]
-            found = login_rows(db, kind).token is not None or any(row not in {None, "null"} for row in rows)
+            found = any(
+                text_of(db, "auth_kv", row) not in {None, "null"} for row in (kind.row, *kind.other_rows)
+            )
     if not found:
         raise CredentialsError(
             f"The agent '{name}' has no login.", remedy=f"Log in with: stepherd login --agent {name}"

@@ -74,11 +74,6 @@ _FIELDS = {
     "max_cost": "max_cost_usd",
 }
 """Of the flags that are called otherwise than their field."""
-_SECRETS = {
-    "git_credentials": "GIT_CREDENTIALS_SECRET_ID",
-    "agent_credentials": "AGENT_CREDENTIALS_SECRET_ID",
-}
-"""The field that names a secret, and the variable that names it where the field is left out."""
 
 
 def _request(**given: Any) -> dict[str, Any]:
@@ -87,11 +82,12 @@ def _request(**given: Any) -> dict[str, Any]:
         request["instructions"] = _absolute(request["instructions"])
     if "repo" in request and _is_there(request["repo"]):
         request["repo"] = _absolute(request["repo"])
-    for field, variable in _SECRETS.items():
-        credentials = request.get(field, os.environ.get(variable, ""))
-        if credentials:
-            # With the request, because the engine that carries it may have been started elsewhere.
-            request[field] = _absolute_secret(credentials)
+    credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
+    if credentials:
+        # With the request, because the engine that carries it may have been started elsewhere.
+        request["git_credentials"] = credentials
+    for field in {"git_credentials", "agent_credentials"} & request.keys():
+        request[field] = _absolute_secret(request[field])
     return request
 
 

@@ -1,6 +1,6 @@
 """Whole-file checks of a login database, before anything in it is trusted (faults.md, 81).
 
-All is done on a private copy (snapshots.py), which is opened so that its schema can do nothing: functions in
+All is done on a copy in memory (snapshots.py), which is used so that its schema can do nothing: functions in
 views and indexes are off (``trusted_schema``), nothing is written (``query_only``), values are limited in
 length and all work in time. A file without content passes SQLite's own integrity check (facts: X8), so
 header, size and tables are looked at, too.
@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.schema import REQUIRED
-from stepherd.logins.snapshots import database_error, deadline, snapshot
+from stepherd.logins.snapshots import FAULTS, database_error, deadline, opened, snapshot
 
-__all__ = ["checked_copy", "text_of"]
+__all__ = ["checked_bytes", "checked_copy", "text_of"]
 
 _MOST_VALUE_BYTES: Final = 1_048_576
 _STEPS: Final = 10_000
@@ -28,19 +28,30 @@ _REMEDY: Final = "It was left as it is. Log in again, or put a good copy in its 
 
 @contextmanager
 def checked_copy(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a private copy of ``path`` that passed all checks; texts come as bytes.
+    """A connection to a copy of the file ``path`` that passed all checks; texts come as bytes.
 
     Raises NotFoundError, DamagedDatabase (also for what SQLite finds inside the block), TemporaryError when
     the file stays locked, and StorageError.
     """
-    with snapshot(path) as copy:
-        try:
-            with closing(sqlite3.connect(copy)) as db:
-                _restrict(db)
-                _check_content(db, path)
-                yield db
-        except sqlite3.Error as error:
-            raise database_error(error, path) from error
+    with snapshot(path) as db, _checked(db, os.fspath(path)):
+        yield db
+
+
+@contextmanager
+def checked_bytes(body: bytes, place: str) -> Iterator[sqlite3.Connection]:
+    """The same for the content of a file, which came from ``place``. Raises DamagedDatabase."""
+    with opened(body, place) as db, _checked(db, place):
+        yield db
+
+
+@contextmanager
+def _checked(db: sqlite3.Connection, place: str) -> Iterator[None]:
+    try:
+        _restrict(db)
+        _check_content(db, place)
+        yield
+    except FAULTS as error:
+        raise database_error(error, place) from error
 
 
 def text_of(db: sqlite3.Connection, table: str, key: str) -> str | None:
@@ -65,8 +76,7 @@ def _restrict(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA {pragma}")
 
 
-def _check_content(db: sqlite3.Connection, path: Path) -> None:
-    place = os.fspath(path)
+def _check_content(db: sqlite3.Connection, place: str) -> None:
     if db.execute("PRAGMA integrity_check(1)").fetchall() != [(b"ok",)]:
         raise DamagedDatabase(f"The login database {place!r} is damaged.", remedy=_REMEDY)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE_BYTES)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepherd.errors import NotFoundError
-from stepherd.logins.checks import checked_copy, text_of
+from stepherd.logins.checks import checked_bytes, checked_copy, text_of
 from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL, LoginKind, login_kind, login_kinds
 from stepherd.logins.login import Login, Profile, Registration, Token
 from stepherd.logins.rows import (
@@ -25,7 +25,16 @@ from stepherd.logins.rows import (
     token_fields,
 )
 from stepherd.logins.schema import create_tables
-from stepherd.logins.snapshots import BUSY_SECONDS, copy_database, database_error, deadline, to_disk
+from stepherd.logins.snapshots import (
+    BUSY_SECONDS,
+    FAULTS,
+    copy_database,
+    database_error,
+    deadline,
+    to_bytes,
+    to_disk,
+    write_file,
+)
 from stepherd.services.disk import disk_error, new_name
 
 __all__ = [
@@ -35,8 +44,9 @@ __all__ = [
     "Token",
     "check_database",
     "copy_database",
-    "login_rows",
+    "login_in",
     "read_login",
+    "with_login",
     "write_login",
 ]
 
@@ -51,7 +61,7 @@ def check_database(path: Path) -> None:
     """
     with checked_copy(path) as db:
         for name in login_kinds():
-            login_rows(db, login_kind(name))
+            _login_rows(db, login_kind(name))
 
 
 def read_login(path: Path, kind: LoginKind) -> Login:
@@ -61,7 +71,27 @@ def read_login(path: Path, kind: LoginKind) -> Login:
     CredentialsError when it cannot be opened.
     """
     with checked_copy(path) as db:
-        return login_rows(db, kind)
+        return _login_rows(db, kind)
+
+
+def login_in(body: bytes, kind: LoginKind, place: str) -> Login:
+    """What the database that ``body`` is says; ``place`` is where it came from. Raises DamagedDatabase."""
+    with checked_bytes(body, place) as db:
+        return _login_rows(db, kind)
+
+
+def with_login(body: bytes | None, login: Login, place: str) -> bytes:
+    """The database ``body`` with the rows of ``login`` in it; a new one with all tables for None.
+
+    Rows are treated as by ``write_login``. Raises DamagedDatabase.
+    """
+    if body is None:
+        return _new_file(login)
+    with checked_bytes(body, place) as db:
+        db.execute("PRAGMA query_only=OFF")
+        with db:
+            _put_rows(db, login)
+        return to_bytes(db)
 
 
 def write_login(path: Path, login: Login, *, before: Before | None = None) -> None:
@@ -82,7 +112,7 @@ def write_login(path: Path, login: Login, *, before: Before | None = None) -> No
     _update(path, login, before)
 
 
-def login_rows(db: sqlite3.Connection, kind: LoginKind) -> Login:
+def _login_rows(db: sqlite3.Connection, kind: LoginKind) -> Login:
     """The login in an open database. Raises DamagedDatabase, sqlite3.Error."""
     token = row_object(text_of(db, "auth_kv", kind.row), kind.row)
     registration = row_object(text_of(db, "auth_kv", kind.registration_row), kind.registration_row)
@@ -98,12 +128,8 @@ def login_rows(db: sqlite3.Connection, kind: LoginKind) -> Login:
 def _create(path: Path, login: Login, before: Before | None) -> None:
     """Make the file beside its place and give it its name when it is whole."""
     unfinished = path.parent / new_name()
+    write_file(unfinished, _new_file(login))
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        with _transaction(unfinished) as db:
-            create_tables(db)
-            _put_rows(db, login)
         is_first = _give_name(unfinished, path)
         to_disk(path.parent)
     except OSError as error:
@@ -113,6 +139,15 @@ def _create(path: Path, login: Login, before: Before | None) -> None:
             unfinished.unlink()
     if not is_first:
         _update(path, login, before)
+
+
+def _new_file(login: Login) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as db, db:
+        db.text_factory = bytes
+        create_tables(db)
+        _put_rows(db, login)
+        db.commit()
+        return to_bytes(db)
 
 
 def _give_name(unfinished: Path, path: Path) -> bool:
@@ -135,7 +170,7 @@ def _update(path: Path, login: Login, before: Before | None) -> None:
         raise disk_error(error, "Changing the mode of", path) from error
     with _transaction(path) as db:
         if before is not None:
-            before(login_rows(db, login.kind))
+            before(_login_rows(db, login.kind))
         _put_rows(db, login)
 
 
@@ -156,7 +191,7 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
                     db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise database_error(error, path) from error
 
 

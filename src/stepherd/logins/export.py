@@ -75,7 +75,7 @@ class LoginTokenProvider:
         """
         client = _client()
         try:
-            stored = ensure_fresh(self._place(), datetime.now(UTC), refused=self._given if refresh else None)
+            stored = self._stored(refresh)
         except StepherdError as error:
             raise client.TokenError(error.message, remedy=error.remedy) from error
         given = exported(stored.login)

@@ -9,7 +9,7 @@ person being asked again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -59,8 +59,8 @@ def _keep(place: LoginPlace, left: Login, now: datetime) -> Kept:
     if fault := _fault(left, Login(place.kind) if stored is None else stored.login, now):
         return Kept("rejected", fault)
     if stored is not None and is_newer(left, stored.login):
-        saved = place.save(left, None)
-        if saved.login.token == left.token:
+        saved = place.save(replace(left, registration=stored.login.registration), None)
+        if _access_token(saved.login) == _access_token(left):
             return Kept("kept", "the agent renewed the login")
     elif stored is not None and left.token == stored.login.token and left.expired(now):
         return Kept("in_memory", "the agent did not write down what it renewed; the stored login stays")
@@ -85,3 +85,7 @@ def _fault(left: Login, stored: Login, now: datetime) -> str | None:
 
 def _client(registration: Registration | None) -> tuple[str, str] | None:
     return None if registration is None else (registration.client_id, registration.client_secret)
+
+
+def _access_token(login: Login) -> str | None:
+    return None if login.token is None else login.token.access_token

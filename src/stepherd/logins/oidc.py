@@ -24,6 +24,7 @@ __all__ = ["OidcError", "call", "field_of", "login_needed", "seconds_of"]
 _ATTEMPTS: Final = 2
 _READ_SECONDS: Final = 20
 _REGION: Final = re.compile(r"[a-z]{2,6}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+_PLAIN: Final = re.compile(r"[!-~]{1,16384}")
 _CODES: Final = {
     "authorization_pending": "AuthorizationPending",
     "slow_down": "SlowDown",
@@ -83,9 +84,9 @@ def login_needed(code: str) -> bool:
 
 
 def field_of(answer: Mapping[str, Any], name: str) -> str:
-    """The text ``name`` of an answer. Raises ProtocolError."""
+    """The text ``name`` of an answer, in which no token, code or address has spaces. Raises ProtocolError."""
     value = answer.get(name)
-    if not isinstance(value, str) or not value or not value.isprintable():
+    if not isinstance(value, str) or not _PLAIN.fullmatch(value):
         raise ProtocolError(
             f"The identity provider's answer has no usable {name}.", remedy="Try again, or log in again."
         )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Final
 
 from stepherd.errors import TemporaryError
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded, login_command
+from stepherd.logins.oidc import OidcError
 from stepherd.logins.place import LoginPlace, StoredLogin
 from stepherd.logins.refresh import refresh
 
 __all__ = ["ensure_fresh"]
 
 _TRIES: Final = 3
+_GRACE_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.2
 
 
 def ensure_fresh(place: LoginPlace, now: datetime, *, refused: str | None = None) -> StoredLogin:
@@ -28,8 +32,8 @@ def ensure_fresh(place: LoginPlace, now: datetime, *, refused: str | None = None
             return stored
         try:
             renewed = refresh(stored.login, now=now)
-        except LoginNeeded:
-            if _load(place).etag == stored.etag:
+        except LoginNeeded as error:
+            if not isinstance(error.__cause__, OidcError) or not _is_replaced(place, stored.etag):
                 raise
             continue  # another process renewed it, and used up the refresh token that we had
         saved = place.save(renewed, stored.etag)
@@ -38,6 +42,16 @@ def ensure_fresh(place: LoginPlace, now: datetime, *, refused: str | None = None
     raise TemporaryError(
         f"The login in {place.reference} does not stay renewed.", remedy="Check this machine's clock."
     )
+
+
+def _is_replaced(place: LoginPlace, etag: str) -> bool:
+    """Whether another process stores a login within the grace that it needs after using up our token."""
+    end = time.monotonic() + _GRACE_SECONDS
+    while _load(place).etag == etag:
+        if time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE_SECONDS)
+    return True
 
 
 def _is_used_up(stored: StoredLogin, now: datetime, refused: str | None) -> bool:

@@ -35,7 +35,7 @@ class LoginSettings:
 def login_settings(wanted: Wanted, reference: str) -> LoginSettings:
     """What was asked for counts, then the secret, then AWS Builder ID.
 
-    ``reference`` is of the secret, JSON with ``sso_url``, ``region``, ``license`` and ``profile``; that of the
+    ``reference`` is of a secret with ``sso_url``, ``region``, ``license`` and ``profile``; that of the
     default name need not exist. Raises SecretNotFound for another that is missing, UsageError for a ``pro``
     license without an identity provider, ForeignAddress for one that is not an access portal of AWS.
     """

@@ -27,6 +27,7 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 """Of one recorder. Beyond it only what matters for the run's outcome is recorded."""
 _MOST_IMPORTANT_BYTES: Final = 1024 * 1024  # more, for what matters
 _IMPORTANT: Final = frozenset({"started", "finished", "limit", "login", "file_changed"})
+_OURS: Final = frozenset({"type", "stream", "status", "outcome"})  # words of ours, not of an agent
 _LAST_EVENTS: Final = 40
 _LONGEST_TEXT: Final = 16 * 1024
 _FIRST_WRITE_SECONDS: Final = 1.0
@@ -57,7 +58,7 @@ class Recorder:
         self._show = show
         self._size = 0
         self._left_out = 0
-        self._last: deque[dict[str, Any]] = deque(maxlen=_LAST_EVENTS)
+        self._last: deque[tuple[str, Event]] = deque(maxlen=_LAST_EVENTS)
         self._unwritten: list[bytes] = []
         self._known: StoredObject | None = None
         self._lock = threading.Lock()
@@ -67,11 +68,14 @@ class Recorder:
 
     def add(self, source: str, event: Event) -> None:
         """Record an event, redacted, without control characters, long texts cut."""
+        important = event.kind in _IMPORTANT
+        if self._left_out and not important:
+            self._leave_out(source, event)
+            return
         fields = _fields(source, event.to_json(), self._clean)
         line = _line(fields)
-        important = event.kind in _IMPORTANT
         if self._size + len(line) > MOST_BYTES + (_MOST_IMPORTANT_BYTES if important else 0):
-            self._leave_out(source, fields)
+            self._leave_out(source, event)
             return
         self._record(fields, line)
 
@@ -81,8 +85,8 @@ class Recorder:
             return
         left_out = float(self._left_out - len(self._last))
         self._record(self._fullness(source, left_out))
-        for fields in self._last:
-            self._record(fields)
+        for name, event in self._last:
+            self._record(_fields(name, event.to_json(), self._clean))
         self._left_out = 0
         self._last.clear()
 
@@ -93,14 +97,15 @@ class Recorder:
         self._write()
 
     def _clean(self, text: str) -> str:
-        # Masked at both ends: what is cut off or taken out may part a secret, or hide one.
-        return self._mask(_inert(self._mask(text)))
+        inert = _inert(text)
+        # What was cut off or taken out may have parted a secret, or hidden one: then it is masked twice.
+        return self._mask(text) if inert is text else self._mask(_inert(self._mask(text)))
 
-    def _leave_out(self, source: str, fields: dict[str, Any]) -> None:
+    def _leave_out(self, source: str, event: Event) -> None:
         if not self._left_out:
             self._record(self._fullness(source, None))
         self._left_out += 1
-        self._last.append(fields)
+        self._last.append((source, event))
 
     def _fullness(self, source: str, left_out: float | None) -> dict[str, Any]:
         event = Limit("output", limit=float(MOST_BYTES), reached=True, value=left_out)
@@ -162,11 +167,14 @@ def _read(store: Store) -> StoredObject | None:
 
 
 def _fields(source: str, fields: Mapping[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
-    return {"at": now(), "source": source, **{name: _cleaned(value, clean) for name, value in fields.items()}}
+    cleaned = {name: value if name in _OURS else _cleaned(value, clean) for name, value in fields.items()}
+    return {"at": now(), "source": source, **cleaned}
 
 
 def _inert(text: str) -> str:
     over = len(text) - _LONGEST_TEXT
+    if over <= 0 and text.isascii() and text.isprintable():
+        return text
     kept = text[:_LONGEST_TEXT]
     kept = kept if kept.isascii() and kept.isprintable() else plain(kept)
     return kept if over <= 0 else f"{kept} … [{over:,} characters left out]"

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.services.secret_forms import SHORTEST_SECRET, forms_of, parts_of, worth_masking
-from stepherd.services.unseen import View, Wide, views
+if TYPE_CHECKING:
+    from stepherd.services.unseen import View
 
 __all__ = ["MASK", "RedactedStream", "Redactor", "Shape"]
 
@@ -24,11 +24,12 @@ MASK: Final = "***"
 Shape = tuple[bytes, bytes]
 """A well-known kind of token: text that it always has, and its pattern."""
 
+_SHORTEST_SECRET: Final = 6
 _SHORTEST_START: Final = 4  # of a form at the end of a piece, to wait for the rest
 _CONTEXT: Final = 1024
 _MOST_HELD: Final = 64 * 1024
 _LONGEST_TOKEN: Final = 512
-_TOKEN_AT_END: Final = re.compile(rb"[A-Za-z0-9_./+=-]{1,512}\Z")
+_TOKEN_AT_END: Final = rb"[A-Za-z0-9_./+=-]{1,512}\Z"
 _KEY_BEGINS: Final = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]"
 _KEY: Final = _KEY_BEGINS + rb"{32,16384}(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?"
 _KEY_AT_END: Final = _KEY_BEGINS + rb"{0,16384}-{0,5}[A-Z0-9 ]{0,40}\Z"
@@ -41,7 +42,7 @@ class _Sight:
     def __init__(self, view: View, forms: Iterable[bytes]) -> None:
         self.view = view
         seen = {view.seen(form) for form in forms}
-        self.needles = sorted((form for form in seen if len(form) >= SHORTEST_SECRET), key=len, reverse=True)
+        self.needles = sorted((form for form in seen if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._starts = {needle[:_SHORTEST_START] for needle in self.needles}
         self._patterns: dict[bytes, re.Pattern[bytes]] = {}
 
@@ -80,14 +81,22 @@ class _Sight:
         return self._patterns[needle]
 
 
+def _sights(secrets: Iterable[str]) -> tuple[_Sight, ...]:
+    """The narrow one and the wide one; none when no secret is worth it. Loaded where there are secrets."""
+    from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
+    from stepherd.services.unseen import views
+
+    parts = {part for secret in secrets if worth_masking(secret) for part in parts_of(secret)}
+    forms = {form for part in parts if worth_masking(part) for form in forms_of(part)}
+    return tuple(_Sight(view, forms) for view in views()) if forms else ()
+
+
 class Redactor:
     """Masks known secrets, and tokens of known ``shapes``. Secrets that are not ``worth_masking`` are not."""
 
     def __init__(self, secrets: Iterable[str] = (), shapes: Sequence[Shape] = ()) -> None:
-        parts = {part for secret in secrets if worth_masking(secret) for part in parts_of(secret)}
-        forms = {form for part in parts if worth_masking(part) for form in forms_of(part)}
-        self._wide = Wide()
-        self._sights = tuple(_Sight(view, forms) for view in views()) if forms else ()
+        known = tuple(secrets)
+        self._sights = _sights(known) if known else ()
         # Of a private key its first line is known; what it must not show are the others.
         others = tuple(shape for shape in shapes if shape[0] != _KEY_MARK)
         self._shapes = (*others, (_KEY_MARK, _KEY)) if shapes else ()
@@ -96,6 +105,8 @@ class Redactor:
 
     def mask(self, text: str) -> str:
         """``text`` with MASK in place of what is secret."""
+        if len(text) < _SHORTEST_SECRET:
+            return text
         data = text.encode("utf-8", "surrogatepass")
         spans = self.spans(data)
         return _rebuilt(data, spans, 0).decode("utf-8", "surrogatepass") if spans else text
@@ -131,8 +142,10 @@ class Redactor:
         """Up to where ``data`` can be let out before more of it comes."""
         if not self._sights and not self._shapes:
             return len(data)
-        end = self._wide.unfinished(data)
-        end = min([end, *(sight.start_at_end(data[:end]) for sight in self._sights)])
+        end = len(data)
+        if self._sights:
+            end = self._sights[-1].view.unfinished(data)
+            end = min([end, *(sight.start_at_end(data[:end]) for sight in self._sights)])
         if self._shapes:
             end = min(end, _open_shape(data))
         return end
@@ -179,7 +192,7 @@ class RedactedStream:
 
 def _open_shape(data: bytes) -> int:
     """Where the token begins that ``data`` ends in, or the private key."""
-    token = _TOKEN_AT_END.search(data, max(0, len(data) - _LONGEST_TOKEN))
+    token = re.compile(_TOKEN_AT_END).search(data, max(0, len(data) - _LONGEST_TOKEN))
     end = len(data) if token is None else token.start()
     begin = data.rfind(b"-----BEGIN ")
     if begin >= 0 and re.compile(_KEY_AT_END).match(data, begin):

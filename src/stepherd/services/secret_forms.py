@@ -22,7 +22,13 @@ _COMMON: Final = frozenset(
 _ORDINARY: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d|\d{1,7}|\d{4}-\d\d-\d\d|[a-z]{1,7}|/[\w./-]{1,40}")
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _SAFE_SETS: Final = (b"", b"/", b"!*'()", b"!*'();,/?:@&=+$#")
-_QUOTES: Final = (("&quot;", "&#x27;"), ("&quot;", "&#39;"), ("&quot;", "&apos;"), ("&#34;", "&#39;"))
+_QUOTES: Final = (
+    ("&quot;", "'"),
+    ("&quot;", "&#x27;"),
+    ("&quot;", "&#39;"),
+    ("&quot;", "&apos;"),
+    ("&#34;", "&#39;"),
+)
 
 
 def worth_masking(secret: str) -> bool:

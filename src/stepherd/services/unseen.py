@@ -32,9 +32,9 @@ _HIDDEN: Final = b"|".join(
         rb"\xf3\xa0[\x80\x81][\x80-\xbf]",
     )
 )
-_HINT: Final = re.compile(rb"[\x1b\\\xc2\xd8\xe2\xef\xf3]")
+_HINT: Final = rb"[\x1b\\\xc2\xd8\xe2\xef\xf3]"
 # At the end of a piece, what the next piece may turn into something hidden.
-_UNFINISHED: Final = re.compile(
+_UNFINISHED: Final = (
     rb"(?:(?:\x1b|\xc2\x9b|" + _ESCAPED + b")"
     rb"(?:\[?[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\n]{0,512}\x1b?)"
     rb"|" + _BACKSLASHES + rb"(?:u0{0,2}|u001|x1?|03?)?"
@@ -49,17 +49,22 @@ class View:
 
     separator: bytes
     """A pattern of what it leaves out, in one piece: it never gives any of it back."""
-    hidden: re.Pattern[bytes]
+    hidden: bytes
+    """A pattern of it, for a search. Patterns are compiled when they are needed; ``re`` remembers them."""
 
     def seen(self, data: bytes) -> bytes:
         """``data`` without what is not seen."""
         raise NotImplementedError
 
+    def unfinished(self, data: bytes) -> int:
+        """Where in ``data`` something begins that may go on behind its end; its length when there is none."""
+        return len(data)
+
     def positions(self, data: bytes) -> list[int]:
         """Where in ``data`` each seen byte stands."""
         found: list[int] = []
         start = 0
-        for hidden in self.hidden.finditer(data):
+        for hidden in re.compile(self.hidden).finditer(data):
             found.extend(range(start, hidden.start()))
             start = hidden.end()
         found.extend(range(start, len(data)))
@@ -70,7 +75,7 @@ class Narrow(View):
     """Without white space and controls."""
 
     separator = rb"[\x00-\x20\x7f]*+"
-    hidden = re.compile(rb"[\x00-\x20\x7f]+")
+    hidden = rb"[\x00-\x20\x7f]+"
 
     def seen(self, data: bytes) -> bytes:
         """``data`` without white space and controls."""
@@ -81,21 +86,20 @@ class Wide(View):
     """Also without escape sequences and invisible characters, and without those that JSON escaped."""
 
     separator = rb"(?:[\x00-\x1a\x1c-\x20\x7f]|" + _HIDDEN + rb"|\x1b)*+"
-    hidden = re.compile(_HIDDEN + rb"|[\x00-\x20\x7f]+")
-    _sequences = re.compile(_HIDDEN)
+    hidden = _HIDDEN + rb"|[\x00-\x20\x7f]+"
 
     def seen(self, data: bytes) -> bytes:
         """``data`` as it is read."""
-        if _HINT.search(data):
-            data = self._sequences.sub(b"", data)
+        if re.search(_HINT, data):
+            data = re.sub(_HIDDEN, b"", data)
         return data.translate(None, _WHITE)
 
     def unfinished(self, data: bytes) -> int:
-        """Where in ``data`` something begins that may go on behind its end; its length when there is none."""
+        """Where an escape sequence or a character begins that ``data`` cuts off."""
         end = len(data)
         for _ in range(_MOST_UNFINISHED):
             # The end of one can look like the beginning of another: ESC \\ ends a string.
-            found = _UNFINISHED.search(data, max(0, end - _LONGEST_UNFINISHED), end)
+            found = re.compile(_UNFINISHED).search(data, max(0, end - _LONGEST_UNFINISHED), end)
             if found is None:
                 break
             end = found.start()

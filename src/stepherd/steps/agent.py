@@ -105,7 +105,8 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
         facts["verify"], error = _verify(attempt, request.verify)
     if error is not None:
         # A redriven agent goes on from here.
-        notes.append(keep_session(attempt.step, agent, attempt.place))
+        redactor = attempt.transcript.redactor
+        notes.append(keep_session(attempt.step, agent, attempt.place, redactor))
     note = " ".join(note for note in notes if note)
     return Done({**facts, "note": note} if note else facts, error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,8 +14,19 @@ from stepherd.runs.request import Request
 __all__ = ["AgentCredentials", "own_secrets", "read_agent_credentials"]
 
 # What our own environment calls a secret. A reference, such as …_SECRET_ID, is none.
-_SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEY")
-_REFERENCE: Final = re.compile(r"(_ID|_ARN|_URI|_URL|_FILE|_PATH|_NAME|_FOLDER|_DIR|_CREDENTIALS)$")
+_SECRET: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "_KEY")
+_REFERENCE: Final = (
+    "_ID",
+    "_ARN",
+    "_URI",
+    "_URL",
+    "_FILE",
+    "_PATH",
+    "_NAME",
+    "_FOLDER",
+    "_DIR",
+    "_CREDENTIALS",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ def own_secrets() -> Iterator[str]:
     """What this process's environment holds of secrets, by their names. They never reach an agent; should it
     find them all the same, they are masked."""
     for name, value in os.environ.items():
-        if _SECRET.search(name) and not _REFERENCE.search(name):
+        if any(word in name for word in _SECRET) and not name.endswith(_REFERENCE):
             yield value
 
 

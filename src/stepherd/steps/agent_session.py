@@ -22,6 +22,7 @@ from stepherd.services.store import ObjectNotFound
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
+    from stepherd.services.redaction import Redactor
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
@@ -75,8 +76,11 @@ def restore_session(step: StepContext, agent: Agent, place: Place, base_commit: 
     return True
 
 
-def keep_session(step: StepContext, agent: Agent, place: Place) -> str | None:
-    """Pack the agent's session into the run folder. Returns why it is not kept, when it is not."""
+def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redactor) -> str | None:
+    """Pack the agent's session into the run folder, without the secrets that the agent printed or read.
+
+    Returns why it is not kept, when it is not.
+    """
     if not agent.session_paths:
         return None
     from stepherd.repositories.workspace import pack
@@ -94,6 +98,7 @@ def keep_session(step: StepContext, agent: Agent, place: Place) -> str | None:
     try:
         if _is_too_much(staging):
             return f"The agent's session is not kept: it is larger than {MOST_BYTES >> 20} MiB."
+        _mask(staging, redactor)
         pack(staging, archive)
     except (StepherdError, OSError) as error:
         return f"The agent's session is not kept: {error}"
@@ -110,6 +115,18 @@ def _unpack(archive: Path, agent: Agent, place: Place) -> None:
         if (session / path).exists():
             (place.home / path).parent.mkdir(parents=True, exist_ok=True)
             (session / path).rename(place.home / path)
+
+
+def _mask(folder: Path, redactor: Redactor) -> None:
+    """A session is text: what its tools printed, with whatever the agent let them print."""
+    for where, _, names in os.walk(folder):
+        for path in (Path(where, name) for name in names):
+            if path.is_symlink() or not path.is_file():
+                continue  # Packed as the link that it is, or not at all.
+            before, stream = path.read_bytes(), redactor.stream()
+            after = stream.feed(before) + stream.flush()
+            if after != before:
+                path.write_bytes(after)
 
 
 def _is_too_much(folder: Path) -> bool:

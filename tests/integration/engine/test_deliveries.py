@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stepherd.engine.deliveries import Deliveries
+from stepherd.engine.functions import Function, FunctionPool
 from stepherd.engine.interpreter.failures import TaskError
 
 Invoke = Callable[[str, str], Awaitable[None]]
@@ -106,3 +108,42 @@ def test_a_file_that_is_no_message_is_passed_over(tmp_path: Path, text: str) -> 
 
     asyncio.run(scenario())
     assert _left(tmp_path) == []
+
+
+def test_workers_that_wait_use_up_none_of_the_loops_threads(tmp_path: Path) -> None:
+    """Fails when the end of each worker's process is waited for in one of them."""
+    (tmp_path / "app.py").write_text("def handle(event, context):\n    return event\n")
+    count = min(32, (os.cpu_count() or 1) + 4) + 1
+    functions = [Function(f"f{n}", tmp_path, "app.handle", timeout=30) for n in range(count)]
+
+    async def scenario() -> None:
+        environment = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        pool = FunctionPool(functions, environment, tmp_path / "logs")
+        try:
+            await asyncio.gather(*(pool.invoke(function, "1") for function in functions))
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: 5), 10) == 5
+        finally:
+            await pool.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_function_gets_the_variable_that_its_own_environment_refers_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ITS_SECRET", "its own")
+    monkeypatch.setenv("OTHER_SECRET", "of somebody else")
+    text = "import os\ndef handle(event, context):\n"
+    (tmp_path / "app.py").write_text(
+        f"{text}    return [os.environ.get(n) for n in ('ITS_SECRET', 'OTHER_SECRET')]\n"
+    )
+    function = Function("f", tmp_path, "app.handle", {"WHERE": "env:ITS_SECRET"}, timeout=30)
+
+    async def scenario() -> str:
+        pool = FunctionPool([function], {}, tmp_path / "logs")
+        try:
+            return await pool.invoke(function, "1")
+        finally:
+            await pool.close()
+
+    assert json.loads(asyncio.run(scenario())) == ["its own", None]

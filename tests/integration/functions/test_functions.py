@@ -22,7 +22,7 @@ from stepherd.services import open_store
 
 ROOT = Path(__file__).parents[3]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-NAMES = ("prepare_run", "report_run", "report_failure")
+NAMES = ("prepare_run", "report_run", "report_failure", "check_login", "start_login", "complete_login")
 START = "2026-11-21T10:00:00.000Z"
 
 

@@ -32,6 +32,12 @@ def provider(aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Id
         yield provider
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_renews(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other process is about to store what it renewed, so nothing is waited for."""
+    monkeypatch.setattr("stepherd.logins.renewal._GRACE_SECONDS", 0)
+
+
 @pytest.fixture
 def bucket(aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

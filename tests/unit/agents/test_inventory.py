@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.processes import gone_soon
 
 from stepherd.agents import versions
 from stepherd.agents.inventory import AgentState, take_inventory
@@ -43,7 +44,10 @@ def test_on_a_bare_machine_every_agent_says_what_it_lacks(tmp_path: Path) -> Non
     assert not any(states[name].installed for name in ("claude", "codex", "kiro", "opencode", "q"))
 
 
-def test_versions_are_asked_for_in_a_home_of_their_own(tmp_path: Path) -> None:
+def test_versions_are_asked_for_in_a_home_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     _program(tmp_path / "bin", "claude", 'touch "$HOME/was-here"; echo "2.1.197 (Claude Code)"')
     _program(tmp_path / "bin", "codex", "echo codex-cli 0.169.0")
     states = _states(tmp_path, HOME=str(tmp_path), ANTHROPIC_API_KEY="canary-key")
@@ -58,12 +62,14 @@ def test_one_that_hangs_or_fails_delays_nobody_for_long(
 ) -> None:
     monkeypatch.setattr(versions, "_SECONDS", 0.3)
     for name in ("claude", "codex"):
-        _program(tmp_path / "bin", name, "sleep 60 & sleep 60")
+        _program(tmp_path / "bin", name, f"sleep 60 & echo $! > {tmp_path}/{name}.pid; wait")
     _program(tmp_path / "bin", "opencode", "exit 3")
     began = time.monotonic()
     states = _states(tmp_path)
     assert time.monotonic() - began < 5
     assert "did not say its version" in states["claude"].missing[0].what
+    for name in ("claude", "codex"):
+        assert gone_soon(int((tmp_path / f"{name}.pid").read_text())), "its children are gone, too"
     assert "exit code 3" in states["opencode"].missing[0].what
 
 

@@ -327,10 +327,10 @@ def test_who_reads_nothing_of_a_large_prompt_can_end_and_speak(bench: Bench, cod
     assert (evidence.ending, evidence.exit_code) == ("exited", 0)
 
 
-def test_who_never_reads_is_still_watched(bench: Bench) -> None:
-    evidence = bench.python(
-        "import time; time.sleep(60)", Limits(0.8, None, 0.3, 0.3), stdin=b"z" * 3_000_000
-    )
+@pytest.mark.parametrize("read", ["", "import os; os.read(0, 5000); "], ids=["nothing", "a little"])
+def test_who_does_not_read_on_is_still_watched(bench: Bench, read: str) -> None:
+    code = f"{read}import time; time.sleep(20)"
+    evidence = bench.python(code, Limits(0.8, None, 0.3, 0.3), stdin=b"z" * 3_000_000)
     assert evidence.ending == "deadline"
     assert evidence.seconds < 5
 
