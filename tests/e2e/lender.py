@@ -25,7 +25,7 @@ from stepherd.services import open_store
 __all__ = ["Lender"]
 
 Q = login_kind("q")
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass
