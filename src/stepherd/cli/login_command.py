@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepherd.cli.happenings import Happening
 from stepherd.cli.options import group as declared
 from stepherd.cli.output import Output
 from stepherd.errors import (
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "login_error"]
 
-_CODES: Final = {Happening.INTERRUPTED: 130, Happening.TERMINATED: 143, Happening.HUNG_UP: 129}
 _ERRORS: Final[dict[str, type[StepherdError]]] = {
     "LoginDeclined": CredentialsError,
     "LoginNotApproved": CredentialsError,
@@ -75,7 +73,7 @@ def command(output: Output, *, no_browser: bool, **given: Any) -> int:
     """
     from stepherd.cli.browser import can_open, open_page
     from stepherd.cli.login_request import login_request
-    from stepherd.cli.login_session import LoginSession
+    from stepherd.cli.login_session import EXIT_CODES, LoginSession
     from stepherd.cli.login_view import make_login_view
     from stepherd.logins.kinds import login_kind
 
@@ -83,10 +81,10 @@ def command(output: Output, *, no_browser: bool, **given: Any) -> int:
     request = login_request(output, given)
     opens = open_page if can_open() and not no_browser else lambda _url: False
     session = LoginSession(output, request, make_login_view(output, kind.title, opens))
-    happening = session.carry()
-    if happening is not Happening.ENDED:
+    code = EXIT_CODES.get(session.carry())
+    if code is not None:
         output.note("The login was cancelled; what is stored is as it was before.", fg="yellow")
-        return _CODES[happening]
+        return code
     if session.progress.status != "SUCCEEDED":
         raise login_error(session.progress, output)
     return _logged_in(output, kind.name, kind.title, request.get("reference"), session)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.cli.background import hand_on
 from stepherd.cli.client import LOGIN, ApiFault, Call, EngineGone, execution_arn, machine_arn
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from stepherd.cli.output import Output
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["LoginSession", "new_login_name"]
+__all__ = ["EXIT_CODES", "LoginSession", "new_login_name"]
+
+EXIT_CODES: Final = {Happening.INTERRUPTED: 130, Happening.TERMINATED: 143, Happening.HUNG_UP: 129}
+"""Of a login that was cancelled because of what happened."""
 
 
 def new_login_name(now: datetime | None = None, token: str | None = None) -> str:

@@ -47,6 +47,7 @@ def login_picture(title: str, waiting: Waiting | None, now: float, *, opened: bo
     if waiting.kind != "person":
         return [Whole([(one_line(waiting.text), "yellow")]), [("Ctrl-C stops waiting.", "dim")]]
     left = waiting.remaining(now)
+    new = "A new code. " if waiting.code > 1 else ""
     how = "In your browser, or open" if opened else "Open"
     return [
         [(f"Log in to {title}", "bold")],
@@ -54,9 +55,9 @@ def login_picture(title: str, waiting: Waiting | None, now: float, *, opened: bo
         [(f"  1  {how}", None)],
         Whole([("     ", None), (one_line(waiting.url), "cyan")]),
         [],
-        [("  2  Check that the page shows this code, and approve it", None)],
+        [("  2  If it shows this code, approve it", None)],
         *_boxed(one_line(waiting.user_code)),
-        [(f"  {left}. " if left else "  ", "yellow"), ("Ctrl-C cancels.", "dim")],
+        [(f"  {new}{left}. " if left else f"  {new}", "yellow"), ("Ctrl-C cancels.", "dim")],
     ]
 
 

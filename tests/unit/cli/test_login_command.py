@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,13 +164,14 @@ def test_the_picture_shows_address_code_and_countdown_apart() -> None:
         "  1  Open",
         "     https://view.awsapps.com/x",
         "",
-        "  2  Check that the page shows this code, and approve it",
+        "  2  If it shows this code, approve it",
         "     ╭───────────────╮",
         "     │   ABCD-EFGH   │",
         "     ╰───────────────╯",
         "  9:41 left. Ctrl-C cancels.",
     ]
     assert text_of(waiting, opened=True)[2] == "  1  In your browser, or open"
+    assert text_of(replace(waiting, code=2))[-1] == "  A new code. 9:41 left. Ctrl-C cancels."
     assert text_of(None) == ["Checking the login of Amazon Q Developer …"]
     held = Waiting("holder", text="Waiting for the login held by run run_7.")
     assert text_of(held) == ["Waiting for the login held by run run_7.", "Ctrl-C stops waiting."]
