@@ -31,6 +31,7 @@ def _take(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.services.executions import open_executions
     from stepherd.services.uploads import open_uploads
 
+    metrics.add_metric(name="Uploads", unit="Count", value=1)
     machine, dropped = os.environ["PIPELINE_ARN"], event["dropped"]
     defaults = {"repo": os.environ.get("DEFAULT_REPO"), "agent": os.environ.get("DEFAULT_AGENT")}
     inbox = Inbox(

@@ -24,6 +24,7 @@ def _stop(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.services.executions import open_executions
     from stepherd.services.tasks import open_tasks
 
+    metrics.add_metric(name="RunsEnded", unit="Count", value=1)
     ended = event["ended"]
     left = stop_left_over(ended, open_tasks(os.environ["CLUSTER_ARN"]), open_executions())
     if ended.status != "SUCCEEDED" and not left.redriven:
