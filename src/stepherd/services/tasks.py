@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -33,7 +33,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """The tasks of one cluster. A call that is throttled is made up to eight times, with growing pauses."""
+    """The tasks of one cluster. A call that is throttled is made again, with growing pauses."""
 
     client: Any
     cluster: str
@@ -67,6 +67,7 @@ def _task(fields: Mapping[str, Any]) -> Task:
     overrides = fields.get("overrides", {}).get("containerOverrides", [])
     return Task(
         fields["taskArn"],
-        fields["createdAt"],
+        # An emulator may leave it out: such a task passes for a new one, which a run that goes on keeps.
+        fields.get("createdAt") or datetime.max.replace(tzinfo=UTC),
         tuple({pair["name"]: pair["value"] for pair in item.get("environment", [])} for item in overrides),
     )

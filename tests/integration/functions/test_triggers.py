@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
+import boto3
 import pytest
-from tests.inbox_bench import BUCKET, HEAD, InboxBench, notification, sample
+from tests.inbox_bench import BUCKET, HEAD, Context, InboxBench, load_handler, notification, sample
+
+from stepherd.runs.reply import reply_running
+from stepherd.services import open_store
 
 REPO = "https://github.com/owner/name.git"
 
@@ -98,3 +103,71 @@ def test_uploads_to_another_bucket_start_nothing(bench: InboxBench) -> None:
     event["detail"]["bucket"]["name"] = f"{BUCKET}-other"
     bench.deliver(event, sample("instructions_dropped"))
     assert bench.runs() == {}
+
+
+CLUSTER = "arn:aws:ecs:eu-west-1:123456789012:cluster/stepherd"
+
+
+@pytest.fixture
+def cluster(bench: InboxBench, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A cluster of moto with a task of two runs each; gives the client."""
+    ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
+    ecs.create_cluster(clusterName="stepherd")
+    ecs.register_task_definition(
+        family="git", containerDefinitions=[{"name": "git", "image": "i", "memory": 512, "essential": True}]
+    )
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    for run in ("run_1", "run_2"):
+        overrides = {
+            "containerOverrides": [
+                {
+                    "name": "git",
+                    "environment": [
+                        {"name": "STEPHERD_RUN_FOLDER", "value": f"s3://{BUCKET}/runs/{run}"},
+                    ],
+                }
+            ]
+        }
+        ecs.run_task(
+            cluster="stepherd",
+            taskDefinition="git",
+            launchType="FARGATE",
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet]}},
+            overrides=overrides,
+        )
+    monkeypatch.setenv("CLUSTER_ARN", CLUSTER)
+    return ecs
+
+
+def _end(bench: InboxBench, run_id: str, status: str, given: dict[str, str]) -> dict[str, Any]:
+    event = sample("stop_left_over")
+    arn = bench.machine.replace(":stateMachine:", ":execution:") + f":{run_id}"
+    event["detail"].update(executionArn=arn, name=run_id, status=status, input=json.dumps(given))
+    return event
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
+def test_the_end_of_a_run_stops_its_tasks_and_corrects_what_its_status_says(
+    bench: InboxBench, cluster: Any, status: str
+) -> None:
+    given = {"instructions": "s3://b/k", "repo": REPO, "command": "true", "reply_to": "inbox/a"}
+    reply_running(open_store(f"s3://{BUCKET}"), "run_1", given)
+    stop = load_handler("stop_left_over")
+    for _ in range(2):
+        stop(_end(bench, "run_1", status, given), Context())
+    stopped = cluster.list_tasks(cluster="stepherd", desiredStatus="STOPPED")["taskArns"]
+    running = cluster.list_tasks(cluster="stepherd", desiredStatus="RUNNING")["taskArns"]
+    assert (len(stopped), len(running)) == (1, 1)
+    (gone,) = cluster.describe_tasks(cluster="stepherd", tasks=stopped)["tasks"]
+    assert gone["overrides"]["containerOverrides"][0]["environment"][0]["value"].endswith("/run_1")
+    told = json.loads(bench.text("inbox/a/status.json"))["status"]
+    # A run that succeeds has said so itself.
+    assert told == ("RUNNING" if status == "SUCCEEDED" else status)
+
+
+def test_what_a_run_has_said_of_its_own_end_stands(bench: InboxBench, cluster: Any) -> None:
+    bench.put("inbox/a/status.json", json.dumps({"run_id": "run_1", "status": "FAILED", "summary": "why"}))
+    load_handler("stop_left_over")(_end(bench, "run_1", "FAILED", {"reply_to": "inbox/a"}), Context())
+    assert json.loads(bench.text("inbox/a/status.json"))["summary"] == "why"
+    load_handler("stop_left_over")(_end(bench, "run_1", "ABORTED", {"reply_to": "runs/run_2"}), Context())
+    assert bench.keys("runs/") == []
