@@ -160,6 +160,7 @@ def _reason(error: ValidationError) -> str:
         "maximum": f"{_shown(error.instance)} is more than {limit}",
         "minLength": "it is empty",
         "maxLength": f"it is longer than {limit} characters",
+        "pattern": "it is no folder below inbox/",
     }
     return reasons[str(error.validator)]
 
@@ -210,4 +211,5 @@ _REMEDIES: Final = {
     "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
+    "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }
