@@ -25,11 +25,13 @@ COMMANDS = {
     "redrive": "Run again what a failed run left undone.",
     "resume": "Go on with what a dead engine left.",
     "pull": "Bring a run's changes into the current clone as a branch.",
+    "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
+    ("HTTP API", ("keys",)),
     ("Engine", ("engine",)),
 )
 _EPILOG = """\b

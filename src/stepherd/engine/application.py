@@ -45,6 +45,15 @@ class Application:
     queues: list[str] = field(default_factory=list)
     """Queue URLs."""
 
+    def called(self) -> list[Function]:
+        """The functions that a state machine or a topic calls; others serve triggers that only AWS has."""
+        heard = {name for names in self.topics.values() for name in names}
+        return [
+            function
+            for function in self.functions
+            if function.name in heard or any(f'"{function.arn}"' in m.definition for m in self.machines)
+        ]
+
 
 def load_application(template: Path, parameters: Mapping[str, str]) -> Application:
     """Read a template and the definitions it names. Raises ConfigurationError naming file and resource."""

@@ -231,12 +231,12 @@ class FunctionPool:
         for function in self._distinct()[:1]:
             self._idle[function.name] = [self._start(function)]
 
-    async def warm(self) -> None:
-        """Start a worker of every function before it is asked for, one after the other.
+    async def warm(self, functions: list[Function]) -> None:
+        """Start a worker of each of ``functions`` before it is asked for, one after the other.
 
         All at once would take the processor from the one that is needed first.
         """
-        for function in self._distinct():
+        for function in functions:
             if function.name not in self._idle:
                 self._idle[function.name] = [self._start(function)]
             for worker in self._idle[function.name][:1]:

@@ -120,7 +120,7 @@ class LocalEngine:
         self.api = Api(self.engine)
         self._server.start(endpoint_application(self.api, self.access_key))
         self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
-        self._warming = asyncio.ensure_future(self.pool.warm())
+        self._warming = asyncio.ensure_future(self.pool.warm(self.application.called()))
         self._put_machines(self.application)
         self.resumed = self.engine.open(self._integrations())
 
