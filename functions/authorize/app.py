@@ -22,7 +22,7 @@ def _ring() -> KeyRing:
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: API Gateway's, payload format 2.0. Returns a simple response."""
     answer = authorize(event, _ring())
-    if not answer["isAuthorized"]:
-        metrics.add_metric(name="KeysRefused", unit="Count", value=1)
+    name = "KeysAccepted" if answer["isAuthorized"] else "KeysRefused"
+    metrics.add_metric(name=name, unit="Count", value=1)
     logger.info("Judged a key", allowed=answer["isAuthorized"], key_id=answer["context"].get("key_id"))
     return answer

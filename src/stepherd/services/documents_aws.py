@@ -42,7 +42,7 @@ class AwsDocument:
         """Read the current version. Raises SecretNotFound, CredentialsError, TemporaryError."""
         try:
             with translated(f"secret {self.reference}"):
-                value = self.client.get_secret_value(SecretId=self.reference)
+                value = self.client.get_secret_value(SecretId=self.reference, VersionStage=_CURRENT)
         except NotFoundError as error:
             raise SecretNotFound(
                 f"Secrets Manager has no secret {self.reference!r} in this account and region.",
