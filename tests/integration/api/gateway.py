@@ -1,7 +1,7 @@
 """API Gateway as far as the functions see it: the authorizer first, then the function, by real-shaped events.
 
-Every answer is held against the OpenAPI document, whichever test asked for it. What a caller gets without a good
-key is API Gateway's own answer: 401 without the header, 403 for a refusal.
+Every answer is held against the OpenAPI document, whichever test asked for it. What a caller gets without a
+good key is API Gateway's own answer: 401 without the header, 403 for a refusal.
 """
 
 from __future__ import annotations
