@@ -33,7 +33,7 @@ def observed(handler: Handler) -> Handler:
 
     def with_run_id(event: Mapping[str, Any], context: Any) -> Any:
         run_id = event.get("run_id") or (event.get("pathParameters") or {}).get("run_id")
-        if run_id:
+        if run_id and not str(run_id).startswith("sk_"):  # a key that was put into the path by mistake
             logger.append_keys(run_id=run_id)
         return handler(event, context)
 

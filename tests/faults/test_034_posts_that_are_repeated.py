@@ -1,4 +1,4 @@
-"""Fault 34: a POST that is sent again with its Idempotency-Key is the same run; with another body it is refused."""
+"""Fault 34: a POST sent again with its Idempotency-Key is the same run; with another body it is refused."""
 
 from __future__ import annotations
 

@@ -14,11 +14,13 @@ from moto import mock_aws
 from tests.integration.api.gateway import PIPELINE, Gateway, Reply
 from tests.integration.api.machine import Machine
 
+from stepherd.api.executions import Executions
 from stepherd.api.key_ring import KeyRing
+from stepherd.api.service import Service
 from stepherd.services import open_document, open_store
 from stepherd.services.store import Store
 
-__all__ = ["Api", "api", "machine", "on_s3"]
+__all__ = ["Api", "api", "executions", "machine", "on_s3"]
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Api:
 
     gateway: Gateway
     machine: Machine
+    service: Service
     store: Store
     ring: KeyRing
     instructions: str
@@ -69,39 +72,47 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     opened.close()
 
 
-def _environment(machine: Machine, monkeypatch: pytest.MonkeyPatch, secret: str, store: str) -> None:
-    for name, value in {
+@pytest.fixture(scope="module")
+def executions(machine: Machine) -> Executions:
+    """One client for a module's tests: making one takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _settings(machine).items():
+            patch.setenv(name, value)
+        return Executions.open(PIPELINE)
+
+
+def _settings(machine: Machine) -> dict[str, str]:
+    return {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL_SFN": machine.address,
-        "PIPELINE_ARN": PIPELINE,
-        "STORE_URI": store,
-        "API_KEYS_SECRET_ID": secret,
-    }.items():
-        monkeypatch.setenv(name, value)
+    }
 
 
 @pytest.fixture
-def api(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
+def api(machine: Machine, executions: Executions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
     """With the store in a folder and the keys in a file."""
     told = tmp_path / "instructions.md"
     told.write_text("# Do it\n")
-    store, secret = (tmp_path / "store").as_uri(), f"file:{tmp_path / 'keys.json'}"
-    _environment(machine, monkeypatch, secret, store)
-    return Api(Gateway(), machine, open_store(store), KeyRing(open_document(secret)), str(told))
+    store, secret = open_store(str(tmp_path / "store")), f"file:{tmp_path / 'keys.json'}"
+    monkeypatch.setenv("API_KEYS_SECRET_ID", secret)
+    service = Service(store, executions)
+    return Api(Gateway(service), machine, service, store, KeyRing(open_document(secret)), str(told))
 
 
 @pytest.fixture
 def on_s3(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """With the store on S3 and the keys in Secrets Manager."""
-    _environment(machine, monkeypatch, "stack-keys", "s3://bucket")
-    monkeypatch.setenv("TASK_LOG_GROUP", "tasks")
+    ours = {"PIPELINE_ARN": PIPELINE, "STORE_URI": "s3://bucket", "TASK_LOG_GROUP": "tasks"}
+    for name, value in {**_settings(machine), **ours, "API_KEYS_SECRET_ID": "stack-keys"}.items():
+        monkeypatch.setenv(name, value)
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="bucket")
         boto3.client("secretsmanager").create_secret(Name="stack-keys", SecretString='{"keys": []}')
         boto3.client("logs").create_log_group(logGroupName="tasks")
-        store = open_store("s3://bucket")
-        store.put("inbox/instructions.md", b"# Do it\n")
+        service = Service.open()
+        service.store.put("inbox/instructions.md", b"# Do it\n")
         ring = KeyRing(open_document("stack-keys"))
-        yield Api(Gateway(), machine, store, ring, "s3://bucket/inbox/instructions.md")
+        told = "s3://bucket/inbox/instructions.md"
+        yield Api(Gateway(service), machine, service, service.store, ring, told)

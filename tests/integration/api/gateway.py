@@ -77,10 +77,14 @@ def load(name: str) -> ModuleType:
 class Gateway:
     """The HTTP API: routes of template.yaml, authorizer and function."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: object = None) -> None:
+        """``service``: what the function works on, where it need not be opened as the environment says."""
         self.answered: set[tuple[str, int]] = set()
-        self.api: Callable[[dict[str, Any], Any], Any] = load("api").handler
-        self.authorizer: Callable[[dict[str, Any], Any], Any] = load("authorize").handler
+        api, authorize = load("api"), load("authorize")
+        if service is not None:
+            api._service = lambda: service
+        self.api: Callable[[dict[str, Any], Any], Any] = api.handler
+        self.authorizer: Callable[[dict[str, Any], Any], Any] = authorize.handler
 
     def call(
         self,

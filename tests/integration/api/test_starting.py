@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.integration.api.fixtures import Api
-from tests.integration.api.gateway import sample
+from tests.integration.api.gateway import Gateway, sample
 from tests.integration.repositories.origin import Origin
 
 from stepherd.api.routes import respond
-from stepherd.api.service import Service
 from stepherd.services.store import ObjectNotFound
 
 
@@ -86,7 +85,7 @@ def test_many_calls_at_once_with_one_key_are_one_run(place: str, request: pytest
     api: Api = request.getfixturevalue(place)
     before = len(api.machine.runs())
     body = {"instructions": "# Do\n", "run": {"repo": "https://github.com/o/n", "command": "true"}}
-    event, service = {**sample("post_executions"), "body": json.dumps(body)}, Service.open()
+    event, service = {**sample("post_executions"), "body": json.dumps(body)}, api.service
     with ThreadPoolExecutor(6) as pool:
         calls = [pool.submit(respond, event, lambda: service) for _ in range(6)]
         ids = {str(call.result().answer.body["run_id"]) for call in calls}
@@ -173,7 +172,7 @@ def test_a_store_that_is_gone_is_the_service_s_fault_and_not_told_in_detail(
 ) -> None:
     key = on_s3.key()
     monkeypatch.setenv("STORE_URI", "s3://gone-for-good")
-    reply = on_s3.call("POST", "/executions", key, body=on_s3.run(), idempotency_key="k")
+    reply = Gateway().call("POST", "/executions", key, body=on_s3.run(), idempotency_key="k")
     body = reply.ok(500)
     assert "gone-for-good" not in reply.text
     assert body["instance"].startswith("urn:stepherd:request:")
