@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -14,7 +16,9 @@ from stepherd.api import logs
 from stepherd.api.callers import Caller
 from stepherd.api.calls import Call
 from stepherd.api.executions import Execution
+from stepherd.api.problems import InvalidCall
 from stepherd.api.service import Service
+from stepherd.api.task_streams import TaskStreams
 from stepherd.runs.folder import EVENTS, run_folder
 from stepherd.services import open_store
 
@@ -100,22 +104,21 @@ def test_a_cursor_far_beyond_the_end_finds_nothing(api: Api) -> None:
     assert (body["events"], body["finished"]) == ([], True)
 
 
-class Streams:
-    """CloudWatch Logs whose pages are scripted: lists of lines by stream; an empty list is an empty page."""
+class Client:
+    """CloudWatch Logs with scripted pages: lists of lines by stream; an empty list is an empty page."""
 
     def __init__(self, pages: dict[str, list[list[str]]]) -> None:
         self.pages = pages
-        self.asked: list[tuple[str, str | None]] = []
+        self.asked = 0
 
-    def page(
-        self, stream: str, token: str | None, most: int
-    ) -> tuple[list[dict[str, str]], str | None, bool]:
-        self.asked.append((stream, token))
-        number = int(token or 0)
-        pages = self.pages.get(stream, [])
+    def get_log_events(self, *, logStreamName: str, nextToken: str = "0", **_: Any) -> dict[str, Any]:
+        self.asked += 1
+        number, pages = int(nextToken), self.pages[logStreamName]
         if number >= len(pages):
-            return [], token or None, True
-        return [{"at": OLD, "text": text} for text in pages[number]], str(number + 1), False
+            return {"events": [], "nextForwardToken": nextToken}
+        stamp = int(datetime.fromisoformat(OLD).timestamp() * 1000)
+        events = [{"timestamp": stamp, "message": text} for text in pages[number]]
+        return {"events": events, "nextForwardToken": str(number + 1)}
 
 
 class Runs:
@@ -128,8 +131,6 @@ class Runs:
         return Execution(run_id, "SUCCEEDED" if self.stopped else "RUNNING", OLD, self.stopped, 0)
 
     def history(self, run_id: str) -> Iterator[dict[str, Any]]:
-        from datetime import datetime
-
         at = datetime.fromisoformat(OLD)
         for number in range(self.tasks):
             base = number * 10
@@ -166,7 +167,7 @@ def read_pages(service: Service, limit: int) -> list[Any]:
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_empty_pages_of_cloudwatch_are_not_the_end_of_a_stream(tmp_path: Any, limit: int) -> None:
     scripted = {"git/git/t0": [["a"], [], [], ["b"]], "git/git/t1": [[], ["c"]]}
-    service = Service(open_store(str(tmp_path)), Runs(2, OLD), Streams(scripted))  # type: ignore[arg-type]
+    service = Service(open_store(str(tmp_path)), Runs(2, OLD), TaskStreams(Client(scripted), "g"))  # type: ignore[arg-type]
     found = [entry for page in read_pages(service, limit) for entry in page]
     assert [(entry["source"], entry["text"]) for entry in found] == [
         *(("State0", "a"), ("State0", "b"), ("State1", "c"))
@@ -174,23 +175,17 @@ def test_empty_pages_of_cloudwatch_are_not_the_end_of_a_stream(tmp_path: Any, li
 
 
 def test_a_run_of_many_tasks_is_read_to_its_end_with_few_calls_for_each_page(tmp_path: Any) -> None:
-    streams = Streams({f"git/git/t{number}": [[str(number)]] for number in range(40)})
-    service = Service(open_store(str(tmp_path)), Runs(40, OLD), streams)  # type: ignore[arg-type]
+    client = Client({f"git/git/t{number}": [[str(number)]] for number in range(40)})
+    service = Service(open_store(str(tmp_path)), Runs(40, OLD), TaskStreams(client, "g"))  # type: ignore[arg-type]
     pages = read_pages(service, 1000)
     assert [entry["text"] for page in pages for entry in page] == [str(number) for number in range(40)]
-    assert len(streams.asked) <= 12 * len(pages)
+    assert client.asked <= 12 * len(pages) <= 12 * 40
 
 
 def test_cloudwatch_s_own_streams_are_read_and_a_stranger_s_token_is_refused(on_s3: Api) -> None:
-    from stepherd.api.problems import InvalidCall
-    from stepherd.api.task_streams import TaskStreams
-
     client = boto3.client("logs")
     for name in ("git/git/a", "git/git/b"):
         client.create_log_stream(logGroupName="tasks", logStreamName=name)
-    now = 1_795_256_100_000
-    import time
-
     now = int(time.time() * 1000)
     told = [{"timestamp": now + number, "message": str(number)} for number in range(5)]
     client.put_log_events(logGroupName="tasks", logStreamName="git/git/a", logEvents=told)

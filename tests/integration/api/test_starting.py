@@ -133,6 +133,8 @@ REFUSED = [
 
 def test_what_a_run_in_the_cloud_cannot_have_is_refused_naming_the_field(on_s3: Api) -> None:
     before, key = on_s3.machine.runs(), on_s3.key()
+    for place in ("runs/run_1/report.md", "logins/ada.json", "inboxes/x", "instructions.md"):
+        on_s3.store.put(place, b"Somebody else's.\n")  # all of it text, and there to be read
     named = []
     for field, value in REFUSED:
         reply = on_s3.call("POST", "/executions", key, body=on_s3.run(**{field: value}))
