@@ -73,12 +73,11 @@ def test_two_runs_at_once_share_one_login_in_turns(lender: Lender) -> None:
         inside.meanwhile(gate.await_agent)
         inside.start("run_2", **lender.request())
         inside.meanwhile(lambda: wait_until(lambda: "held" in lender.statuses("run_2"), "waiting run"))
-        second = login_executions(inside)[1]
-        assert "WaitForHolder" in states_of(inside, second)
         assert lender.events("run_2")[0]["text"] == "Waiting for the login held by run run_1."
         inside.meanwhile(gate.open)
         assert inside.ended("run_1") == "SUCCEEDED"
         assert inside.ended("run_2") == "SUCCEEDED"
+        assert "WaitForHolder" in states_of(inside, login_executions(inside)[1])
     assert lender.statuses("run_1") == ["refreshed"]
     assert lender.statuses("run_2") == ["held", "valid"]
     assert len(lender.provider.calls_of("CreateToken", "refresh")) == 1

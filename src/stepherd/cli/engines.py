@@ -72,6 +72,7 @@ def parameters_of(home: Path) -> dict[str, str]:
     return {
         "StoreUri": (home / "store").as_uri(),
         "LoginSubscribers": "UNCHECKED",
+        "DefaultAgent": "",
         **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
     }
 

@@ -30,12 +30,14 @@ COMMANDS = {
     "user": "Same as export-token: user export-token.",
     "agents": "List the agents: installed, logged in, what is missing.",
     "doctor": "Check this machine, its home, agents and logins.",
+    "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Agents", ("agents", "login", "export-token")),
+    ("HTTP API", ("keys",)),
     ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b

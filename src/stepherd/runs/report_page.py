@@ -11,10 +11,15 @@ from stepherd.services.plain_text import one_paragraph
 if TYPE_CHECKING:
     from stepherd.runs.report import Report
 
-__all__ = ["render_report", "usage_text"]
+__all__ = ["escaped", "render_report", "usage_text"]
 
 _MOST_FILES: Final = 200
 _MARKDOWN: Final = re.compile(r"([\\`*{}\[\]<>#|~!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+
+
+def escaped(text: str) -> str:
+    """Text of others as one paragraph of Markdown in which nothing is a mark."""
+    return _text(text)
 
 
 def render_report(report: Report, address: str) -> str:

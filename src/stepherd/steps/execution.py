@@ -15,6 +15,7 @@ from stepherd.runs.folder import RunFolder, open_run_folder
 from stepherd.runs.result import Failure, Result, Status, now
 from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.contract import Done, Step, StepContext
+from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
 from stepherd.steps.termination import Interrupted, Terminated, Termination
 
 __all__ = ["main", "run_step", "say"]
@@ -61,7 +62,7 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
             say(f"{name}: {before.status} before, at {before.finished}")
             return before
     started = now()
-    done, status = _perform(step, folder, termination)
+    done, status = _perform(name, step, folder, termination)
     failure = None if done.error is None else Failure.of(done.error)
     runs = 1 if before is None else before.runs + 1
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
@@ -71,14 +72,14 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
     return result
 
 
-def _perform(step: Step, folder: RunFolder, termination: Termination) -> tuple[Done, Status]:
+def _perform(name: str, step: Step, folder: RunFolder, termination: Termination) -> tuple[Done, Status]:
     try:
         with tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch:
-            done = step.work(StepContext(folder, folder.read_request(), Path(scratch), termination))
+            request = folder.read_request()
+            with deadline(seconds_of(name, request), termination):
+                done = step.work(StepContext(folder, request, Path(scratch), termination))
     except Terminated:
-        done = Done(
-            error=Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
-        )
+        done = Done(error=_ending(termination))
     except StepherdError as error:
         done = Done(error=error)
     except OSError as error:
@@ -95,6 +96,13 @@ def _perform(step: Step, folder: RunFolder, termination: Termination) -> tuple[D
     return done, "interrupted" if done.error.category == Interrupted.category else "failed"
 
 
+def _ending(termination: Termination) -> StepherdError:
+    if termination.expired:
+        words = "The step took longer than it may and ended itself."
+        return DeadlinePassed(words, remedy="Continue with: stepherd redrive RUN")
+    return Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
+
+
 def _storage_error(error: OSError) -> StorageError:
     where = f": {error.filename}" if error.filename else ""
     return StorageError(
@@ -105,7 +113,11 @@ def _storage_error(error: OSError) -> StorageError:
 def _exit_code(result: Result) -> int:
     if result.error is None:
         return 0
-    kinds: list[type[StepherdError]] = [Interrupted, *(getattr(errors, name) for name in errors.__all__)]
+    kinds: list[type[StepherdError]] = [
+        Interrupted,
+        DeadlinePassed,
+        *(getattr(errors, name) for name in errors.__all__),
+    ]
     codes: dict[str, int] = {kind.category: kind.exit_code for kind in kinds}
     return codes.get(result.error.category, _FAILED)
 

@@ -1,7 +1,9 @@
 """An identity provider on loopback, S3 as moto serves it, and the places a login can be at."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -38,14 +40,21 @@ def nobody_else_renews(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepherd.logins.renewal._GRACE_SECONDS", 0)
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    """A client of S3 as moto serves it; one for all tests of a module, because making it takes long."""
+    with mock_aws():
+        yield boto3.client("s3", region_name="us-east-1")
+
+
 @pytest.fixture
-def bucket(aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(s3: Any, aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        yield "bucket"
+    name = f"bucket-{os.urandom(6).hex()}"
+    s3.create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture(params=["file", "s3"])

@@ -136,16 +136,16 @@ def test_references_say_what_serves_them(tmp_path: Path, bucket: str, kind: Logi
     ):
         same = open_place(kind, reference)
         assert (same.reference, same.load()) == (default.reference, default.load())
-    on_s3 = open_place(kind, "s3://bucket/logins/q/")
-    assert (on_s3.reference, on_s3.lease_key) == ("s3://bucket/logins/q/data.sqlite3", "lease.json")
+    on_s3 = open_place(kind, f"s3://{bucket}/logins/q/")
+    assert (on_s3.reference, on_s3.lease_key) == (f"s3://{bucket}/logins/q/data.sqlite3", "lease.json")
     assert isinstance(on_s3.database, ObjectDatabase)
-    named = open_place(kind, "s3://bucket/mine.sqlite3")
+    named = open_place(kind, f"s3://{bucket}/mine.sqlite3")
     assert (named.lease_key, named.attempt_key("a")) == (
         "mine.sqlite3.lease.json",
         "mine.sqlite3.attempts/a.json",
     )
-    assert open_place(kind, None, open_store("s3://bucket/home")).reference == (
-        "s3://bucket/home/logins/q/data.sqlite3"
+    assert open_place(kind, None, open_store(f"s3://{bucket}/home")).reference == (
+        f"s3://{bucket}/home/logins/q/data.sqlite3"
     )
 
 
@@ -160,7 +160,7 @@ def test_a_reference_that_names_no_database_is_refused(
 def test_an_object_that_is_too_large_is_refused_without_fetching_it(
     bucket: str, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = open_place(kind, "s3://bucket/data.sqlite3")
+    place = open_place(kind, f"s3://{bucket}/data.sqlite3")
     place.save(a_login(), None)
     monkeypatch.setattr("stepherd.logins.place_object.MOST_BYTES", 1_000)
     with monkeypatch.context() as patched:
