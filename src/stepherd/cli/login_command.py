@@ -47,7 +47,7 @@ _ERRORS: Final[dict[str, type[StepherdError]]] = {
     examples=(
         "stepherd login",
         "stepherd login --agent kiro --no-browser",
-        "stepherd login --identity-provider https://example.awsapps.com/start --region eu-west-1",
+        "stepherd login --identity-provider https://example.awsapps.com/start",
         "stepherd login status",
     ),
 )
