@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from tests.inbox_bench import BUCKET, HEAD, Context, InboxBench, load_handler, notification, sample
+from tests.inbox_bench import BUCKET, HEAD, ROOT, Context, InboxBench, load_handler, notification, sample
 
 from stepherd.runs.reply import reply_running
 from stepherd.services import open_store
@@ -171,3 +174,26 @@ def test_what_a_run_has_said_of_its_own_end_stands(bench: InboxBench, cluster: A
     assert json.loads(bench.text("inbox/a/status.json"))["summary"] == "why"
     load_handler("stop_left_over")(_end(bench, "run_1", "ABORTED", {"reply_to": "runs/run_2"}), Context())
     assert bench.keys("runs/") == []
+
+
+@pytest.mark.parametrize("name", ["instructions_dropped", "stop_left_over"])
+def test_a_trigger_s_function_starts_light(name: str) -> None:
+    """What every event needs, and nothing that only instructions need."""
+    code = (
+        "import sys, time; began = time.process_time(); import app; print(time.process_time() - began); "
+        "print(*sorted({n.partition('.')[0] for n in sys.modules} & "
+        "{'boto3', 'jsonschema', 'yaml', 'zstandard'}))"
+    )
+    paths = f"{ROOT / 'src'}:{ROOT / 'functions' / name}"
+    runs = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": paths},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.splitlines()
+        for _ in range(3)
+    ]
+    assert min(float(run[0]) for run in runs) < 0.4
+    assert runs[0][1] == ""
