@@ -18,7 +18,7 @@ demo: $(VENV)/.installed ## Run an agent on the bundled example, from instructio
 	@sh examples/demo.sh "$(CURDIR)/$(BIN)/stepherd"
 
 test: check ## Everything that CI proves: checks, then all tests.
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: $(VENV)/.developing ## Formatting, lint and types.
 	$(BIN)/ruff format --check .

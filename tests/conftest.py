@@ -8,7 +8,11 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("stepherd", deadline=None)
+settings.load_profile("stepherd")
 # A shell that starts the tests in the background lets them ignore SIGINT, and all that they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 _REMOVED = ("GIT_", "AWS_", "STEPHERD_", "POWERTOOLS_", "SAM_")
