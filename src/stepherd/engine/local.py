@@ -18,9 +18,10 @@ from stepherd.engine.place import REGION
 
 if TYPE_CHECKING:
     from stepherd.engine.clock import Clock
+    from stepherd.engine.container_runner import Needs
     from stepherd.engine.integrations.contract import Integration
     from stepherd.engine.integrations.ecs import EcsIntegration
-    from stepherd.engine.runners import Runner
+    from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = ["LocalEngine", "base_environment"]
 
@@ -60,7 +61,8 @@ class LocalEngine:
         parameters: Mapping[str, str],
         *,
         clock: Clock | None = None,
-        runner: Runner | None = None,
+        runner: RunnerChoice | None = None,
+        needs: Needs | None = None,
         access_key: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
@@ -71,6 +73,7 @@ class LocalEngine:
         self._lock = HomeLock(home)
         self._clock = clock
         self._runner = runner
+        self._needs = needs
         self._environment = dict(base_environment() if environment is None else environment)
         self._server = LoopbackServer(port)
         self.endpoint = f"http://{self._server.address}"
@@ -93,17 +96,23 @@ class LocalEngine:
         self._server.give_up()
         self._lock.release()
 
-    def warm_up(self) -> None:
-        """Start the processes that every run needs first. The home need not have been acquired."""
+    def warm_up(self, *, tasks: bool = True) -> None:
+        """Start the processes that every run needs first. The home need not have been acquired.
+
+        ``tasks`` is false where tasks are to run in containers.
+        """
         self.pool.warm_first()
-        self._containers().stand_by()
+        if tasks:
+            self._containers().stand_by()
 
     def _containers(self) -> EcsIntegration:
         from stepherd.engine.integrations.ecs import EcsIntegration
+        from stepherd.engine.runner_choice import Runners
 
         if self._ecs is None:
-            folder = self.home / "tasks"
-            self._ecs = EcsIntegration(self.application.tasks, folder, self._environment, self._runner)
+            runners = Runners(self.home, self._runner, needs=self._needs)
+            folder, definitions = self.home / "tasks", self.application.tasks
+            self._ecs = EcsIntegration(definitions, folder, self._environment, runners=runners)
         return self._ecs
 
     def open(self) -> None:
