@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepherd.cli.client import Call, EngineGone, execution_arn, local_call, remote_call
+from stepherd.cli.runner_options import repository_mounts
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
+    from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = ["PATIENCE_SECONDS", "attach_or_acquire", "find_or_wait", "gone", "new_engine", "reading"]
 
@@ -24,8 +26,13 @@ PATIENCE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02
 
 
-def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> LocalEngine:
-    """An engine of this application on a home; not yet acquired, not yet open."""
+def new_engine(
+    home: Path, access_key: str | None = None, port: int = 0, runner: RunnerChoice | None = None
+) -> LocalEngine:
+    """An engine of this application on a home; not yet acquired, not yet open.
+
+    ``runner`` is for executions that nobody chose one for.
+    """
     from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine
@@ -38,7 +45,15 @@ def new_engine(home: Path, access_key: str | None = None, port: int = 0) -> Loca
         "GitCredentialsSecretId": os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""),
     }
     template = application_root() / "template.yaml"
-    return LocalEngine(home, template, parameters, access_key=access_key, port=port)
+    return LocalEngine(
+        home,
+        template,
+        parameters,
+        runner=runner,
+        needs=repository_mounts,
+        access_key=access_key,
+        port=port,
+    )
 
 
 async def attach_or_acquire(home: Path, engine: LocalEngine | None = None) -> EngineAddress | LocalEngine:

@@ -30,6 +30,9 @@ _PASSED_ON = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     *("AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "STEPHERD_ALLOW_LOOPBACK_REMOTES"),
+    # How a container or a pod is told of its role.
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
 )
 
 
@@ -40,6 +43,9 @@ def base_environment(extra: tuple[str, ...] = ()) -> dict[str, str]:
     """
     names = [*_PASSED_ON, *extra, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL_"))]
     passed = {name: os.environ[name] for name in names if name in os.environ}
+    if "STEPHERD_TASK_TMPDIR" in os.environ:
+        # Where tasks run as root, the agent's user must be able to reach its workspace.
+        passed["TMPDIR"] = os.environ["STEPHERD_TASK_TMPDIR"]
     home = os.environ.get("HOME")
     if home:
         passed["STEPHERD_USER_HOME"] = home

@@ -13,7 +13,7 @@ from stepherd.engine.runners import ProcessRunner, Runner
 if TYPE_CHECKING:
     from stepherd.engine.container_runner import Needs
 
-__all__ = ["CONTAINER_RUNNERS", "RunnerChoice", "Runners", "read_choice", "write_choice"]
+__all__ = ["AS_PROCESSES", "CONTAINER_RUNNERS", "RunnerChoice", "Runners", "read_choice", "write_choice"]
 
 CONTAINER_RUNNERS = ("podman", "docker")
 
@@ -25,6 +25,9 @@ class RunnerChoice:
     runner: str = "process"
     image: str = ""
     """Instead of the image of the task definition; empty: that one."""
+
+
+AS_PROCESSES = RunnerChoice()
 
 
 def write_choice(home: Path, execution: str, choice: RunnerChoice) -> None:
@@ -61,7 +64,7 @@ class Runners:
     ) -> None:
         """``default`` is for executions that nobody chose for. A ``runner`` that is given serves all."""
         self._home = home
-        self._default = default or RunnerChoice()
+        self._default = default or AS_PROCESSES
         self._needs = needs
         self._runner = runner
         self._made: dict[RunnerChoice, Runner] = {}
@@ -75,14 +78,14 @@ class Runners:
         """The choice for an execution; from now on it is noted."""
         execution = execution_arn.rpartition(":")[2]
         found = read_choice(self._home, execution)
-        if found is None and self._default != RunnerChoice():
+        if found is None and self._default != AS_PROCESSES:
             write_choice(self._home, execution, self._default)
         return found or self._default
 
     def of(self, handle: Mapping[str, object]) -> Runner:
         """The runner of an attempt, by what ``noted`` left in its handle."""
         words = handle.get("runner") or {}
-        return self._make(RunnerChoice(**words) if isinstance(words, dict) else RunnerChoice())
+        return self._make(RunnerChoice(**words) if isinstance(words, dict) else AS_PROCESSES)
 
     def noted(self, choice: RunnerChoice) -> dict[str, str]:
         """A choice as a handle keeps it."""
