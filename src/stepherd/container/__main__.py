@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
-_NOTHING_TO_DO = """stepherd: This container was given nothing to do. Give it a command, such as 'stepherd --help', or set
-PROCESS_REQUIREMENTS=true, REPO_URL and INSTRUCTIONS_S3_URI to run a request to its end.
+_NOTHING_TO_DO = """stepherd: There is nothing to do. Give the container a command, such as 'stepherd --help',
+or set PROCESS_REQUIREMENTS=true, REPO_URL and INSTRUCTIONS_S3_URI to run a request to its end.
 """
 _USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 64, 126, 127
 

@@ -20,6 +20,7 @@ _REQUIRED: Final = {
     "INSTRUCTIONS_S3_URI": "where the instructions are, s3://bucket/key or a folder",
 }
 _MESSAGE: Final = "Implement requirements using Amazon Q Developer"
+_BRANCH: Final = "feature/q-implementation-"
 _AGENT: Final = "q"
 _TEXTS: Final = {
     "AGENT": "agent",
@@ -46,8 +47,7 @@ def request_of(environment: Mapping[str, str], now: datetime | None = None) -> d
     request: dict[str, Any] = {
         "repo": environment["REPO_URL"].strip(),
         "instructions": environment["INSTRUCTIONS_S3_URI"].strip(),
-        "branch": environment.get("BRANCH_NAME", "").strip()
-        or f"feature/q-implementation-{moment:%Y%m%d%H%M%S}",
+        "branch": environment.get("BRANCH_NAME", "").strip() or f"{_BRANCH}{moment:%Y%m%d%H%M%S}",
         "message": environment.get("COMMIT_MESSAGE", "").strip() or _MESSAGE,
         "git_credentials": _credentials(environment),
     }

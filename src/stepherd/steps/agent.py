@@ -131,6 +131,7 @@ def _run(session: _Session, agent: Agent, base_commit: str) -> Done:
         request.run_id, session.place.workspace, session.place.instructions, request.command
     )
     evidence = session.supervise("agent", agent.plan(context), request.timeout_seconds)
+    session.place.take(session.account)
     outcome = agent.judge(evidence)
     # Before the verify command: what tests leave behind is not the agent's work.
     kept = keep_changes(session.step, session.place, base_commit)
@@ -154,7 +155,9 @@ def _verify(session: _Session, command: str) -> tuple[Mapping[str, Any], Stepher
     request = session.step.request
     session.transcript.lines.clear()
     launch = Launch(split_command(command, "--verify"))
+    session.place.give(session.account)
     evidence = session.supervise("verify", launch, request.verify_seconds)
+    session.place.take(session.account)
     return verify_facts(command, evidence), judge_verify(command, evidence, required=request.verify_required)
 
 

@@ -68,10 +68,23 @@ class Place:
         archive.unlink()
         copy_private(place.workspace / ".git", place.private_git)
         _fetch_instructions(folder, place.instructions)
-        if account is not None:
-            root.chmod(0o711)
-            account.give((place.workspace, place.instructions, place.home, place.temporary))
+        place.give(account)
         return place
+
+    def give(self, account: Account | None) -> None:
+        """Give the agent's folders to its account, if it has one."""
+        if account is not None:
+            self.root.chmod(0o711)
+            account.give(self._of_agent)
+
+    def take(self, account: Account | None) -> None:
+        """Take them back when no process of the agent is left: to be read by a root that may not read all."""
+        if account is not None:
+            account.take(self._of_agent)
+
+    @property
+    def _of_agent(self) -> tuple[Path, ...]:
+        return (self.workspace, self.instructions, self.home, self.temporary)
 
 
 def _fetch_instructions(folder: RunFolder, destination: Path) -> None:
