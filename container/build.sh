@@ -24,7 +24,8 @@ secret() { # secret ID FILE: passes a file to the build that never becomes part 
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/stepherd/__init__.py)
 revision=$(git rev-parse HEAD 2>/dev/null || true)
 chosen=$(builder)
-set -- build "$@"
+# buildah alone keeps nothing of one target for the next unless it is told to.
+case $chosen in buildah) set -- build --layers "$@" ;; *) set -- build "$@" ;; esac
 [ -z "${BASE_IMAGE:-}" ] || set -- "$@" --build-arg "BASE_IMAGE=$BASE_IMAGE"
 for option in $(secret pip.conf "${PIP_CONF:-}") $(secret apt.conf "${APT_CONF:-}") \
   $(secret npmrc "${NPMRC:-}") $(secret ca.crt "${CA_CERT:-}"); do

@@ -31,7 +31,7 @@ _FOLLOW = """trap : TERM INT HUP
   : >"${0%exit}ready"
   "$1" logs --follow "$2" 2>&1 </dev/null | tail -c "+$3"
   exit "$("$1" wait "$2" </dev/null)" """
-_ABSENT, _REFUSED = 137, 125
+_KILLED, _REFUSED = 137, 125
 _PATIENCE_SECONDS = 10.0
 
 
@@ -68,11 +68,16 @@ class ContainerProcess(LocalProcess):
         """Nothing: the container is to go on, and what watches it with it."""
 
     async def ended(self) -> int:
-        """Wait for the end; the exit code, also of a container whose wrapper was killed."""
+        """Wait for the end; the exit code, also of a container whose wrapper or client was killed."""
         while True:
             code = await super().ended()
-            if self.exit_code() is not None or not await self.follow():
+            if code != _KILLED or not await self._goes_on() or not await self.follow():
                 return code
+
+    async def _goes_on(self) -> bool:
+        """Whether the container runs, or has ended without anybody who noted how."""
+        state = await self._client.state_of(self.container)
+        return state.get("status") == "running" or (bool(state) and self.exit_code() is None)
 
     async def why_not_started(self) -> str | None:
         """What podman or docker said when it could not start the container."""
@@ -85,21 +90,23 @@ class ContainerProcess(LocalProcess):
 
     async def why_ended(self) -> str | None:
         """ECS's words for a container that had too little memory."""
+        if self.exit_code() != _KILLED:
+            return None
         state = await self._client.state_of(self.container)
-        if state.get("oom") == "true":
-            return "OutOfMemoryError: Container killed due to memory usage"
-        return None
+        killed = state.get("oom") == "true"
+        return "OutOfMemoryError: Container killed due to memory usage" if killed else None
 
     async def stop(self, grace: float) -> None:
-        """TERM to the container's first process, KILL when the grace time is over; then nothing is left."""
-        if self.alive() or await self._client.state_of(self.container):
+        """TERM to the container's first process, KILL when the grace time is over; ``clean`` removes it."""
+        if self.alive() or self.exit_code() is None:
             seconds = str(max(0, round(grace)))
-            await self._client.ask("stop", "--time", seconds, self.container, seconds=grace + 30)
-            await asyncio.wait({asyncio.ensure_future(super().ended())}, timeout=_PATIENCE_SECONDS)
-        await self.clean_container()
+            asked = await self._client.ask("stop", "--time", seconds, self.container, seconds=grace + 30)
+            if asked.code == 0:
+                await asyncio.wait({asyncio.ensure_future(super().ended())}, timeout=_PATIENCE_SECONDS)
+        if self.alive():
+            await self.clean_container()
         while kill_family(self.leader(), self.name):
             await asyncio.sleep(0.02)  # A killed process is gone when the system has seen to it.
-        await self.clean_container()  # One that a client had asked for just before it was killed.
 
     async def clean_container(self) -> None:
         """Remove the container and its volume, whatever state it is in."""

@@ -77,11 +77,7 @@ class ContainerRunner:
             *("--label", f"stepherd.task={process.name}", "--log-driver", driver),
             *("--read-only", "--volume", "/tmp", "--workdir", "/", "--security-opt", "no-new-privileges"),  # noqa: S108
             *("--security-opt", "label=disable", "--pull", "never", "--user", self._user(spec)),
-            *(
-                "--cap-drop",
-                "ALL",
-                *(word for name in sorted(spec.capabilities) for word in ("--cap-add", name)),
-            ),
+            *("--cap-drop", "ALL", *(f"--cap-add={name}" for name in sorted(spec.capabilities))),
         ]
         if spec.memory:
             options += ["--memory", f"{spec.memory}m"]
