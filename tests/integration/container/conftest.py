@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.place import Place
-from tests.integration.repositories.origin import git
+from tests.e2e.place import Done, Place
 
 ROOT = Path(__file__).parents[3]
-EXAMPLE = ROOT / "examples/hello"
 _BASE = "debian:trixie-slim"
 _CONTAINERS_CONF = """[containers]
 netns = "none"
@@ -35,11 +38,20 @@ class Images:
     git: str = "localhost/stepherd/git:test"
     agent: str = "localhost/stepherd/agent:test"
 
-    def podman(self, *words: str, check: bool = True, seconds: float = 90) -> subprocess.CompletedProcess[str]:
+    def podman(
+        self, *words: str, check: bool = True, seconds: float = 90
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            ["podman", *words], env=self.environment, capture_output=True, text=True, timeout=seconds, check=False
+            ["podman", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
-        assert not check or done.returncode == 0, f"podman {words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, (
+            f"podman {words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return done
 
     def inspect(self, container: str) -> dict[str, Any]:
@@ -52,13 +64,20 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def images(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Images:
+def images(require: Callable[[str], str]) -> Images:
     """Both targets, built from this checkout; what did not change since the last build is taken from it."""
     for program in ("buildah", "podman", "runc", "mmdebstrap"):
         require(program)
     if os.geteuid() != 0:
         pytest.skip("building an image without a Docker engine needs root here")
-    folder = tmp_path_factory.mktemp("containers")
+    return _built()
+
+
+@cache
+def _built() -> Images:
+    """Built once, also for tests in other folders that ask for the same fixture."""
+    folder = Path(tempfile.mkdtemp(prefix="containers-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "containers.conf").write_text(_CONTAINERS_CONF)
     environment = {
         **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))},
@@ -78,7 +97,9 @@ def images(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFacto
 
 
 def _build(environment: dict[str, str]) -> Iterator[list[str]]:
-    found = subprocess.run(["buildah", "inspect", "--type", "image", _BASE], env=environment, capture_output=True)
+    found = subprocess.run(
+        ["buildah", "inspect", "--type", "image", _BASE], env=environment, capture_output=True
+    )
     if found.returncode != 0:
         yield ["container/base-image.sh", _BASE]
     yield ["container/build.sh", "--pull-never"]
@@ -91,19 +112,29 @@ class Site:
     place: Place
     images: Images
 
-    @property
-    def remote(self) -> Path:
-        return self.place.root / "origin.git"
+    def run(self, command: str, *more: str, name: str = "run_1") -> Done:
+        """``stepherd run --runner podman`` to its end."""
+        return self.place.run(command, *self.options, *more, name=name)
 
-    def run_words(self, script: str, *more: str) -> list[str]:
-        """``stepherd run`` with an agent that is a shell script."""
-        instructions = self.place.root / "instructions.md"
-        instructions.write_text("# Write a file\n")
-        program = json.dumps(script)
-        return [
-            "run", "--runner", "podman", "--image", self.images.agent, "--repo", str(self.remote),
-            "--instructions", str(instructions), "--command", f"sh -c {program}", *more,
-        ]  # fmt: skip
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Both tasks in the agent's image: it has all that git's has."""
+        return ("--runner", "podman", "--image", self.images.agent)
+
+    def container_of(self, name: str, seconds: float = 60) -> str:
+        """The running container of that name in a task's definition, as soon as there is one."""
+        deadline = time.monotonic() + seconds
+        while not (found := [n for n in self.images.containers("status=running") if n.endswith(f".{name}")]):
+            assert time.monotonic() < deadline, "no such container came"
+            time.sleep(0.1)  # Nothing tells when podman has one more.
+        return found[0]
+
+    def said(self, words: str, seconds: float = 60) -> None:
+        """Wait until a task has written ``words``."""
+        deadline = time.monotonic() + seconds
+        while not any(words in log.read_text() for log in self.place.home.glob("tasks/*/*/log")):
+            assert time.monotonic() < deadline, f"nobody said {words!r}"
+            time.sleep(0.05)  # Files do not tell when they grow.
 
 
 @pytest.fixture
@@ -113,12 +144,6 @@ def site(images: Images, tmp_path: Path) -> Iterator[Site]:
         place.environment.update(
             {name: images.environment[name] for name in ("CONTAINERS_CONF",)} | {"PATH": _path(place)}
         )
-        work = tmp_path / "work"
-        git(tmp_path, "init", "-q", "-b", "main", str(work))
-        (work / "README.md").write_text("Hello.\n")
-        git(work, "add", "-A")
-        git(work, "commit", "-q", "-m", "first")
-        git(tmp_path, "clone", "-q", "--bare", str(work), str(tmp_path / "origin.git"))
         made = Site(place, images)
         try:
             yield made
