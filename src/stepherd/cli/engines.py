@@ -51,6 +51,8 @@ def new_engine(
         parameters,
         runner=runner,
         needs=repository_mounts,
+        # Whom a login is asked of, where it is not the person at this terminal.
+        notices=os.environ.get("LOGIN_SNS_TOPIC", ""),
         access_key=access_key,
         port=port,
     )

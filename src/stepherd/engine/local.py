@@ -69,6 +69,7 @@ class LocalEngine:
         clock: Clock | None = None,
         runner: RunnerChoice | None = None,
         needs: Needs | None = None,
+        notices: str = "",
         access_key: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
@@ -80,6 +81,7 @@ class LocalEngine:
         self._clock = clock
         self._runner = runner
         self._needs = needs
+        self._notices = notices or f"console:{home / 'notices.jsonl'}"
         self._environment = dict(base_environment() if environment is None else environment)
         self._server = LoopbackServer(port)
         self.endpoint = f"http://{self._server.address}"
@@ -161,7 +163,7 @@ class LocalEngine:
         return {
             "lambda": LambdaIntegration(self.pool),
             "ecs": containers,
-            "sns": SnsIntegration(subscribers, f"console:{self.home / 'notices.jsonl'}"),
+            "sns": SnsIntegration(subscribers, self._notices),
             "sqs": SqsIntegration(queues),
             "states": StatesIntegration(self.engine),
         }

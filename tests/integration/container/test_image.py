@@ -131,3 +131,19 @@ def test_a_wrong_variable_is_words_and_exit_code_64(
     assert done.returncode == 64
     assert done.stderr.startswith("stepherd: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["zip", "tar.gz"])
+def test_a_vendor_s_archive_is_installed_when_its_checksum_is_right(images: Images, form: str) -> None:
+    pack = {
+        "zip": 'python3 -c \'import shutil; shutil.make_archive("a", "zip", "in")\'',
+        "tar.gz": "tar -czf a.tar.gz -C in .",
+    }[form]
+    script = f"""set -e; cd /tmp; mkdir -p in/q/bin; printf '#!/bin/sh\necho I am q\n' >in/q/bin/q; {pack}
+    install-archive.sh q '' ''
+    if install-archive.sh q file:///tmp/a.{form} {"0" * 64}; then exit 1; fi
+    if command -v q; then exit 2; fi
+    install-archive.sh q file:///tmp/a.{form} "$(sha256sum a.{form} | cut -c 1-64)"; q"""
+    done = images.podman("run", "--rm", images.agent, "sh", "-c", script)
+    assert done.stdout == "I am q\n"
+    assert "q: another SHA-256" in done.stderr
