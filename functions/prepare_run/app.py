@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepherd.runs.prepare import prepare_run
+from stepherd.runs.reply import reply_running
 from stepherd.runs.request import request_validator
 from stepherd.services import open_store
 from stepherd.telemetry import logger, metrics, observed
@@ -19,6 +20,9 @@ request_validator()
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, request}. Returns the machine's facts; raises what ``prepare_run`` does."""
     metrics.add_metric(name="RunsRequested", unit="Count", value=1)
-    facts = prepare_run(event["run_id"], event["request"], open_store(os.environ["STORE_URI"]))
+    store, run_id, request = open_store(os.environ["STORE_URI"]), event["run_id"], event["request"]
+    database, agent = os.environ.get("Q_DATABASE_S3_URI", ""), os.environ.get("DEFAULT_AGENT", "")
+    reply_running(store, run_id, request)
+    facts = prepare_run(run_id, request, store, login_database=database, default_agent=agent)
     logger.info("The run is prepared", agent=facts["agent"], push=facts["push"])
     return facts

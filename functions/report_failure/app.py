@@ -13,13 +13,16 @@ from stepherd.telemetry import logger, metrics, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, started, failure {state, error, cause}, redriven}. Raises RunFailed."""
     from stepherd.runs.folder import run_folder
+    from stepherd.runs.reply import reply_report, reply_running
     from stepherd.runs.report import RunFailed, write_report
     from stepherd.services import open_store
 
     metrics.add_metric(name="RunsRedriven" if event["redriven"] else "RunsFailed", unit="Count", value=1)
+    store = open_store(os.environ["STORE_URI"])
     if event["redriven"]:
+        reply_running(store, event["run_id"])
         return {"continue": event["failure"]["state"]}
-    folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
+    folder = run_folder(store, event["run_id"])
     report = write_report(folder, event["run_id"], started=event["started"], failure=event["failure"])
-    logger.warning(report.summary, branch=report.branch)
+    logger.warning(report.summary, branch=report.branch, reply=reply_report(store, folder, report))
     raise RunFailed(report.summary, remedy=f"Report: {folder.address_of('report.md')}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepherd.runs.folder import run_folder
+from stepherd.runs.reply import reply_report
 from stepherd.runs.report import write_report
 from stepherd.services import open_store
 from stepherd.telemetry import logger, metrics, observed
@@ -16,8 +17,10 @@ from stepherd.telemetry import logger, metrics, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, started}. Returns the execution's output: the outcome without the long lists."""
     metrics.add_metric(name="RunsSucceeded", unit="Count", value=1)
-    folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
+    store = open_store(os.environ["STORE_URI"])
+    folder = run_folder(store, event["run_id"])
     report = write_report(folder, event["run_id"], started=event["started"])
+    trouble = reply_report(store, folder, report)
     folder.forget_workspace()
-    logger.info(report.summary, branch=report.branch, commit=report.commit)
+    logger.info(report.summary, branch=report.branch, commit=report.commit, reply=trouble)
     return report.outline(folder)

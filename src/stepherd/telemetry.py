@@ -26,10 +26,15 @@ metrics = Metrics(service="stepherd", namespace="Stepherd")
 
 
 def observed(handler: Handler) -> Handler:
-    """``handler`` with the run id of its event in every log line, its metrics written, and a trace."""
+    """``handler`` with the run id of its event in every log line, its metrics written, and a trace.
+
+    A state's event has ``run_id``; a call of the HTTP API has it in its path, or is about no run yet.
+    """
 
     def with_run_id(event: Mapping[str, Any], context: Any) -> Any:
-        logger.append_keys(run_id=event["run_id"])
+        run_id = event.get("run_id") or (event.get("pathParameters") or {}).get("run_id")
+        if run_id and not str(run_id).startswith("sk_"):  # a key that was put into the path by mistake
+            logger.append_keys(run_id=run_id)
         return handler(event, context)
 
     logged: Handler = logger.inject_lambda_context(with_run_id, clear_state=True)

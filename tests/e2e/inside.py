@@ -11,6 +11,8 @@ from typing import Any
 from tests.e2e.place import ROOT, Place
 
 from stepherd.cli.client import execution_arn, machine_arn
+from stepherd.cli.engines import parameters_of
+from stepherd.engine.clock import Clock
 from stepherd.engine.local import LocalEngine
 
 _PATIENCE_SECONDS = 60
@@ -26,13 +28,13 @@ class Inside:
 
     @classmethod
     @contextmanager
-    def at(cls, place: Place, **environment: str) -> Iterator[Inside]:
+    def at(cls, place: Place, clock: Clock | None = None, **environment: str) -> Iterator[Inside]:
         """The engine of the place's home; ``environment`` is what its tasks get on top of the usual."""
         usual = {name: place.environment[name] for name in ("PYTHONPATH", "LC_ALL")}
         usual["STEPHERD_USER_HOME"] = place.environment["HOME"]
-        parameters = {"StoreUri": (place.home / "store").as_uri(), "GitCredentialsSecretId": ""}
-        template = ROOT / "template.yaml"
-        engine = LocalEngine(place.home, template, parameters, environment={**usual, **environment})
+        template, parameters = ROOT / "template.yaml", parameters_of(place.home)
+        whole = {**usual, **environment}
+        engine = LocalEngine(place.home, template, parameters, environment=whole, clock=clock)
         assert engine.acquire()
         with asyncio.Runner() as runner:
             runner.run(_opened(engine))
@@ -76,8 +78,9 @@ class Inside:
     def stop(self, run_id: str = "run_1") -> str:
         """Stop a run and wait until everything of it has stopped; its status."""
         self._runner.run(self._call("StopExecution", {"executionArn": execution_arn(run_id)}))
+        status = self.ended(run_id)
         self._runner.run(self.engine.engine.quiet())
-        return self.ended(run_id)
+        return status
 
     async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.engine.api.call(operation, request)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.aftermath import end_all, no_process_left
+from tests.event_schema import check_all_events
 from tests.integration.repositories.origin import Origin, git
 
 from stepherd.runs.folder import RunFolder, run_folder
@@ -71,6 +72,7 @@ class Place:
         place = cls(root, environment)
         try:
             yield place
+            check_all_events(place.home)
             no_process_left(root, {child.pid for child in place.started if child.poll() is None})
         finally:
             for child in place.started:

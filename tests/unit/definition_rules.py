@@ -100,14 +100,26 @@ def missing_targets(machine: Scope) -> Iterator[str]:
 
 
 def catches_that_end_well(machine: Scope) -> Iterator[str]:
-    """A Catch must lead to Fail on every way that is open without a redrive."""
+    """A Catch must lead to Fail on every way that is open without a redrive.
+
+    One that names its errors may also lead back to before the state, which then tries again: what ends well
+    then has not failed.
+    """
     for scope in scopes(machine):
         for name, state in scope["States"].items():
             for catcher in state.get("Catch", []):
+                if _tries_again(scope, name, catcher):
+                    continue
                 for reached in _reached(scope, [catcher["Next"]], after_redrive=False):
                     end = scope["States"][reached]
                     if end.get("End") or end["Type"] == "Succeed":
                         yield f"a Catch of {name} leads to {reached}, where the run succeeds"
+
+
+def _tries_again(scope: Scope, name: str, catcher: Mapping[str, Any]) -> bool:
+    named = "States.ALL" not in catcher["ErrorEquals"] and "States.TaskFailed" not in catcher["ErrorEquals"]
+    before = _reached(scope, [catcher["Next"]], after_redrive=False, without_catches=True)
+    return named and name in before
 
 
 def lambda_states_without_folder(machine: Scope, functions: Path) -> Iterator[str]:
@@ -133,6 +145,17 @@ def undefined_variables(machine: Scope) -> Iterator[str]:
                     yield f"{name} uses ${variable}, which nothing assigns"
 
 
+def most_events_of_waiting(machine: Scope) -> int:
+    """How many events the longest wait of the login machine can write: every check with all its retries.
+
+    A visit writes its entry and exit, and three events for each try of a Task (histories 2.1).
+    """
+    states_ = machine["States"]
+    rounds = int(re.findall(r"\$checks < (\d+)", json.dumps(states_["LoginState"]))[0]) + 1
+    tries = 1 + sum(retrier["MaxAttempts"] for retrier in states_["CheckLogin"]["Retry"])
+    return rounds * ((2 + 3 * tries) + 2 + 2)
+
+
 def undeclared_substitutions(text: str, declared: set[str]) -> Iterator[str]:
     used = set(re.findall(r"\$\{(\w+)\}", text))
     yield from (f"${{{name}}} is not declared in the template" for name in sorted(used - declared))
@@ -150,9 +173,9 @@ def _expressions(value: Any) -> Iterator[str]:
             yield from _expressions(inner)
 
 
-def _targets(state: State, *, after_redrive: bool) -> Iterator[str]:
+def _targets(state: State, *, after_redrive: bool, without_catches: bool = False) -> Iterator[str]:
     yield from (state[key] for key in ("Next", "Default") if key in state)
-    yield from (catcher["Next"] for catcher in state.get("Catch", []))
+    yield from (catcher["Next"] for catcher in state.get("Catch", []) if not without_catches)
     for rule in state.get("Choices", []):
         # Such a rule is shut until somebody redrives the execution, which is not an end of this run.
         condition = str(rule["Condition"])
@@ -160,12 +183,16 @@ def _targets(state: State, *, after_redrive: bool) -> Iterator[str]:
             yield rule["Next"]
 
 
-def _reached(scope: Scope, start: list[str], *, after_redrive: bool) -> set[str]:
+def _reached(
+    scope: Scope, start: list[str], *, after_redrive: bool, without_catches: bool = False
+) -> set[str]:
     reached: set[str] = set()
     waiting = list(start)
     while waiting:
         name = waiting.pop()
         if name not in reached and name in scope["States"]:
             reached.add(name)
-            waiting += _targets(scope["States"][name], after_redrive=after_redrive)
+            waiting += _targets(
+                scope["States"][name], after_redrive=after_redrive, without_catches=without_catches
+            )
     return reached

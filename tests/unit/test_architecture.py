@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "logins": {"errors", "services", "runs"},
     "agents": {"errors", "services", "repositories", "runs", "logins"},
     "runs": {"errors", "services", "repositories", "agents", "logins"},
+    "api": {"errors", "services", "runs", "agents"},
 }
 """What each part of the package may know of the others; cli, steps and functions may know all."""
 DOMAIN = {"runs", "agents", "repositories", "logins", "steps", "cli", "cloud", "functions"}

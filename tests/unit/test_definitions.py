@@ -184,6 +184,10 @@ def test_a_good_machine_passes_the_rule(rule: str) -> None:
         ("catches_that_end_well", lambda s: s["Work"]["Catch"][0].update(Next="Done")),
         ("catches_that_end_well", lambda s: s["Again"].update(Default="Done")),
         ("catches_that_end_well", lambda s: s["Again"]["Choices"][0].update(Condition="{% true %}")),
+        (
+            "catches_that_end_well",
+            lambda s: s["Work"]["Catch"][0].update(ErrorEquals=["A"], Next="Done"),
+        ),
         ("undefined_variables", lambda s: s["Done"].update(Output="{% $dome %}")),
         ("undefined_variables", lambda s: s["Work"].pop("Assign")),
     ],
@@ -192,6 +196,21 @@ def test_a_machine_that_breaks_the_rule_is_found(
     rule: str, change: Callable[[dict[str, Any]], object]
 ) -> None:
     assert list(RULES[rule](_broken(change))) != []
+
+
+def test_a_catch_of_named_errors_may_lead_back_to_try_again() -> None:
+    again = _broken(lambda s: s["Work"]["Catch"].insert(0, {"ErrorEquals": ["Expired"], "Next": "Work"}))
+    assert list(rules.catches_that_end_well(again)) == []
+    everything = _broken(lambda s: s["Work"]["Catch"][0].update(Next="Work"))
+    assert list(rules.catches_that_end_well(everything)) != []
+
+
+def test_a_day_of_waiting_for_a_login_fits_into_a_history() -> None:
+    machine = rules.load((ROOT / "statemachines" / "login.asl.json").read_text())
+    rest = 25_000 - rules.most_events_of_waiting(machine)
+    asking = 3 * len(machine["States"]) * 5
+    assert rest > asking
+    assert machine["TimeoutSeconds"] == 86_400
 
 
 def test_rules_look_into_branches() -> None:

@@ -38,3 +38,15 @@ def test_it_has_no_yaml_aliases_which_cloudformation_does_not_know() -> None:
 
     tokens = yaml.scan((ROOT / "template.yaml").read_text())
     assert [token for token in tokens if isinstance(token, (yaml.AliasToken, yaml.AnchorToken))] == []
+
+
+def test_checkov_finds_nothing_but_what_is_declined_with_a_reason(
+    require: Callable[[str], str], tmp_path: Path
+) -> None:
+    _run(require("checkov"), "-f", "template.yaml", "--config-file", ".checkov.yaml", home=tmp_path)
+
+
+def test_every_check_that_is_declined_has_its_reason() -> None:
+    lines = (ROOT / ".checkov.yaml").read_text().partition("skip-check:\n")[2].splitlines()
+    assert lines
+    assert [line for line in lines if len(line.partition("#")[2].split()) < 8] == []

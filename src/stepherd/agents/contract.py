@@ -1,4 +1,16 @@
-"""The contract of an agent: what it needs, how it is started, and how its outcome is judged."""
+"""The contract of an agent: what it needs, how it is started, and how its outcome is judged.
+
+The step ``agent`` calls an agent in this order::
+
+    check     whether it can work on such a request
+    prepare   its home, in which an earlier attempt's ``session_paths`` and its login database lie already
+    plan      its command line; the environment is the step's, then ``context.secrets``, then the launch's
+    reader    fed with every line while the process runs, and asked for notices at 80 % of a limit
+    judge     once the process has ended and its changes are recorded
+
+Whatever a reader gets, and whatever it or the judgement says, is redacted: known secrets are ``***`` in it.
+An error in a reader or a judgement fails the step as an internal error; the work is kept all the same.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +29,7 @@ __all__ = [
     "AgentContext",
     "AgentFailed",
     "BasicAgent",
+    "BasicReader",
     "Ending",
     "Evidence",
     "Launch",
@@ -57,11 +70,13 @@ class AgentContext:
     max_turns: int | None = None
     max_cost_usd: float | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Of its ``secret_names``, those that the request's credentials hold. For its environment alone."""
+    """Of its ``secret_names``, those that the request's credentials hold. The step puts them into the
+    agent's environment, and nowhere else; a launch's environment overrides them."""
     session: str = ""
     """A UUID made from the run id: the same when a run is redriven."""
     resume: bool = False
-    """Whether an earlier attempt of this run left a session behind, and ``home`` holds it again."""
+    """Whether an earlier attempt of this run left a session behind: ``home`` then holds its
+    ``session_paths`` again, ``workspace`` has the path that it had and what the agent had changed in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +103,25 @@ class Evidence:
     """The limit in seconds that was reached, when one was."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the agent's reader has to say for the judgement and for the report."""
+    changed_files: int | None = None
+    """How many files of the workspace it changed; None when that could not be told."""
+    reader_error: str | None = None
+    """What the reader stumbled over: ``facts`` are not to be trusted then, and nobody judges."""
 
 
 class Reader(Protocol):
     """Turns what an agent prints into events, as it comes, and keeps what its judgement needs."""
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether it must see every line (of the first 4 MiB each). False: none once output is too much
+        to be kept."""
+        ...
+
+    @property
+    def takes_notices(self) -> bool:
+        """Whether ``notice`` can give something: stdin then stays open until the agent is done."""
+        ...
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
         """The events of one line, without its end. A line that means nothing is an Output."""
@@ -122,12 +152,14 @@ class Reader(Protocol):
         ...
 
 
-class PlainReader:
-    """For agents whose output has no form: every line is output."""
+class BasicReader:
+    """What a reader is that says nothing else: every line is output, nothing is known of the work."""
 
-    done = False
-    turns = 0
-    cost_usd = 0.0
+    needs_all: bool = True
+    takes_notices: bool = False
+    done: bool = False
+    turns: int = 0
+    cost_usd: float = 0.0
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
         """The line."""
@@ -142,6 +174,12 @@ class PlainReader:
     def facts(self) -> Mapping[str, Any]:
         """None."""
         return {}
+
+
+class PlainReader(BasicReader):
+    """For agents whose output has no form, and is no evidence."""
+
+    needs_all = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +200,10 @@ class Agent(Protocol):
     """Environment variables by which it takes credentials; of the request's secret it gets these alone."""
     binaries: ClassVar[tuple[str, ...]]
     """Programs that must be on PATH where the agent runs."""
+    session_paths: ClassVar[tuple[str, ...]]
+    """Below its home, what it needs to resume: folders or files. After an attempt that did not succeed they
+    are kept in the run folder, up to 64 MiB, and the next attempt of the run finds them again
+    (``AgentContext.resume``). Credentials must not be below them."""
 
     def needs_login(self, *, has_secret: bool) -> bool:
         """Whether the pipeline runs the login machine first; ``has_secret``: the request has credentials."""
@@ -195,6 +237,7 @@ class BasicAgent:
     login: ClassVar[str | None] = None
     secret_names: ClassVar[tuple[str, ...]] = ()
     binaries: ClassVar[tuple[str, ...]] = ()
+    session_paths: ClassVar[tuple[str, ...]] = ()
 
     def needs_login(self, *, has_secret: bool) -> bool:
         """When it has a login, and the request names no credentials that stand in for it."""

@@ -1,10 +1,11 @@
-"""Judging an agent of which nothing is known but how its process ended."""
+"""Judging what ends every agent alike: a limit, a stop from outside, a program that is not there."""
 
 from __future__ import annotations
 
 from stepherd.agents.contract import AgentFailed, Evidence, Outcome
+from stepherd.errors import CredentialsError
 
-__all__ = ["judge_by_ending"]
+__all__ = ["failure", "judge_by_ending", "judge_stop", "last_words", "limit_error", "login_failure"]
 
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
@@ -14,36 +15,78 @@ _REMEDIES = {
     _NOT_EXECUTABLE: "Make the program executable (chmod +x), or name its interpreter.",
     _KILLED: "It was killed, most often for want of memory: give the agent task more.",
 }
+_KEPT = "Its work so far is kept."
 
 
 def judge_by_ending(evidence: Evidence, name: str) -> Outcome:
     """Succeeded when it ended by itself with exit code 0; the error of any other ending says which it was."""
+    stopped = judge_stop(evidence, name)
+    if stopped is not None:
+        return stopped
+    if evidence.ending == "exited" and evidence.exit_code == 0:
+        return Outcome("succeeded")
+    return Outcome("failed", _error_of_exit(evidence, name))
+
+
+def judge_stop(evidence: Evidence, name: str) -> Outcome | None:
+    """The judgement of an agent that was stopped, or never started; None when it ended by its own will."""
+    if evidence.ending in {"exited", "lingered"}:
+        return None
     if evidence.ending == "interrupted":
         error = AgentFailed(
             f"The agent '{name}' was interrupted after {evidence.seconds:.0f} s.",
-            remedy="Its work so far is kept. Continue with: stepherd redrive RUN",
+            remedy=f"{_KEPT} Continue with: stepherd redrive RUN",
         )
         return Outcome("interrupted", error)
-    if evidence.ending == "exited" and evidence.exit_code == 0:
-        return Outcome("succeeded")
-    return Outcome("failed", _error_of(evidence, name))
+    return Outcome("failed", _error_of_stop(evidence, name))
 
 
-def _error_of(evidence: Evidence, name: str) -> AgentFailed:
+def failure(name: str, what: str, *, remedy: str = "See what it did with: stepherd logs RUN") -> Outcome:
+    """The agent failed: ``what`` goes on from its name."""
+    return Outcome("failed", AgentFailed(f"The agent '{name}' {what}", remedy=remedy))
+
+
+def login_failure(name: str, what: str, *, remedy: str) -> Outcome:
+    """The agent could do nothing for want of a login or key that is good."""
+    return Outcome("failed", CredentialsError(f"The agent '{name}' {what}", remedy=remedy))
+
+
+def last_words(evidence: Evidence) -> str:
+    """The end of what it printed, as a sentence to append; empty when it printed nothing."""
+    return f" Its last words: {' | '.join(evidence.last_lines[-3:])}" if evidence.last_lines else ""
+
+
+def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
     limit = f"{evidence.limit_seconds or 0:g} s"
     if evidence.ending == "deadline":
         return AgentFailed(
             f"The agent '{name}' was stopped at its time limit of {limit}.",
-            remedy="Its work so far is kept. Give it more with --timeout SECONDS.",
+            remedy=f"{_KEPT} Give it more with --timeout SECONDS.",
         )
     if evidence.ending == "silence":
         return AgentFailed(
             f"The agent '{name}' was stopped because it printed nothing for {limit}.",
-            remedy="Its work so far is kept. Look for what it waited for with: stepherd logs RUN",
+            remedy=f"{_KEPT} Look for what it waited for with: stepherd logs RUN",
         )
-    said = f" Its last words: {' | '.join(evidence.last_lines[-3:])}" if evidence.last_lines else ""
+    if evidence.ending == "turns":
+        return limit_error(name, "turns")
+    if evidence.ending == "cost":
+        return limit_error(name, "cost")
+    return _error_of_exit(evidence, name)
+
+
+def limit_error(name: str, limit: str) -> AgentFailed:
+    """The error of an agent that was stopped at its limit of ``turns`` or ``cost``."""
+    words = {"turns": ("turns", "--max-turns N"), "cost": ("cost", "--max-cost USD")}[limit]
+    return AgentFailed(
+        f"The agent '{name}' was stopped at its limit of {words[0]}.",
+        remedy=f"{_KEPT} Give it more with {words[1]}.",
+    )
+
+
+def _error_of_exit(evidence: Evidence, name: str) -> AgentFailed:
     code = evidence.exit_code if evidence.exit_code is not None else _NOT_FOUND
     return AgentFailed(
-        f"The agent '{name}' ended with exit code {code}.{said}",
+        f"The agent '{name}' ended with exit code {code}.{last_words(evidence)}",
         remedy=_REMEDIES.get(code, "See what it did with: stepherd logs RUN"),
     )

@@ -1,7 +1,8 @@
-"""What an agent prints: taken line by line, bounded, kept in a transcript, shown without control characters.
+"""What a process prints: redacted, taken line by line, bounded, kept in a transcript.
 
-Whatever is printed, memory stays flat: a line keeps its first 16 KiB; after 4 MiB only the last 32 KiB of
-each stream are kept, and written behind a mark that says how much was left out.
+Whatever is printed, memory stays flat. The transcript keeps the first 16 KiB of a line and 4 MiB in all, then
+only the end, behind a mark that says how much was left out. Whoever must read on gets every line, of its
+first 4 MiB.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 from stepherd.services.plain_text import plain
+from stepherd.services.redaction import RedactedStream, Redactor
 
-__all__ = ["MOST_BYTES", "Transcript"]
+__all__ = ["MOST_BYTES", "MOST_LINE_BYTES", "Transcript"]
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_LINE_BYTES: Final = 16 * 1024
+_LONGEST_LINE: Final = 4 * 1024 * 1024  # for who must read every line
 _TAIL_BYTES: Final = 32 * 1024
 _RECORD_BYTES: Final = 64  # what a line costs beside its text
 _LAST_LINES: Final = 20
@@ -30,11 +32,16 @@ _LAST_LINE_CHARACTERS: Final = 400
 class _Stream:
     """One stream's line in progress; ``cut`` counts the bytes of it that were left out."""
 
+    redacted: RedactedStream
     pending: bytearray = field(default_factory=bytearray)
     cut: int = 0
     tail: bytes = b""
-    """The end of what came after the transcript was full."""
+    """The end of what came after the transcript was full, not yet redacted."""
     dropped: int = 0
+    last: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
+    """The last of the lines that were read on after the transcript was full, and their bytes in all."""
+    unkept: int = 0
+    every_line: bool = False
 
 
 @dataclass(slots=True)
@@ -43,8 +50,7 @@ class Transcript:
     the end of a long line is missing, or {"at", "stream", "left_out": bytes} where output is missing."""
 
     file: IO[str]
-    show: Callable[[str], None]
-    """Called with every line, made plain, as it comes."""
+    redactor: Redactor
     started: float = field(default_factory=time.monotonic)
     bytes_seen: int = 0
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
@@ -55,35 +61,39 @@ class Transcript:
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, path: Path, show: Callable[[str], None]) -> Transcript:
+    def create(cls, path: Path, redactor: Redactor) -> Transcript:
         """A transcript in a new file."""
-        return cls(path.open("w", encoding="utf-8"), show)
+        return cls(path.open("w", encoding="utf-8"), redactor)
 
-    def take(self, name: str, chunk: bytes) -> None:
-        """A piece of output as it was read."""
+    def take(self, name: str, chunk: bytes, *, every_line: bool = False) -> list[str]:
+        """Take a piece of output as it was read, and return the lines that it ends: redacted, otherwise as
+        they were printed. ``every_line``: also those that the transcript has no room for."""
         self.bytes_seen += len(chunk)
-        stream = self._streams.setdefault(name, _Stream())
-        if self._kept >= MOST_BYTES:
+        stream = self._stream(name)
+        if self._kept >= MOST_BYTES and not every_line:
             self.truncated = True
+            lines = [] if stream.dropped else self._end_line(name, stream)
             stream.dropped += len(chunk)
-            stream.tail = (stream.tail + chunk)[-_TAIL_BYTES:]
-            return
-        *whole, rest = chunk.split(b"\n")
-        for part in whole:
-            _extend(stream, part)
-            self._finish_line(name, stream)
-        _extend(stream, rest)
+            stream.tail = (stream.tail + chunk)[-_TAIL_BYTES - self.redactor.longest :]
+            return lines
+        stream.every_line = every_line
+        return self._split(name, stream, stream.redacted.feed(chunk))
 
-    def end_stream(self, name: str) -> None:
-        """No more will come of ``name``: write what is pending."""
-        stream = self._streams.pop(name, _Stream())
-        if stream.pending or stream.cut:
-            self._finish_line(name, stream)
+    def end_stream(self, name: str) -> list[str]:
+        """No more will come of ``name``: write what is pending, and return its lines."""
+        stream = self._streams.pop(name, None)
+        if stream is None:
+            return []
+        lines = self._split(name, stream, stream.redacted.flush())
+        lines += self._end_line(name, stream)
         if stream.dropped:
-            self._write({"stream": name, "left_out": max(0, stream.dropped - len(stream.tail))})
-            for part in stream.tail.split(b"\n")[-_LAST_LINES:]:
-                self._finish_line(name, _Stream(bytearray(part[-MOST_LINE_BYTES:])))
+            lines += self._end_dropped(name, stream)
+        if stream.last:
+            self._write({"stream": name, "left_out": stream.unkept - sum(map(_size, stream.last))})
+            for record in stream.last:
+                self._write(record)
         self.file.flush()
+        return lines
 
     def note(self, **fields: Any) -> None:
         """Something that the supervisor has to say, among the output."""
@@ -96,27 +106,74 @@ class Transcript:
             self.end_stream(name)
         self.file.close()
 
-    def _finish_line(self, name: str, stream: _Stream) -> None:
-        text = stream.pending.removesuffix(b"\r").decode("utf-8", "replace")
-        record: dict[str, Any] = {"stream": name, "text": text}
-        shown = text if text.isascii() and text.isprintable() else plain(text)
-        if stream.cut:
+    def _stream(self, name: str) -> _Stream:
+        if name not in self._streams:
+            self._streams[name] = _Stream(self.redactor.stream())
+        return self._streams[name]
+
+    def _split(self, name: str, stream: _Stream, data: bytes) -> list[str]:
+        most = _LONGEST_LINE if stream.every_line else MOST_LINE_BYTES
+        *whole, rest = data.split(b"\n")
+        lines = []
+        for part in whole:
+            _extend(stream, part, most)
+            lines.append(self._finish_line(name, stream))
+        _extend(stream, rest, most)
+        return lines
+
+    def _end_line(self, name: str, stream: _Stream) -> list[str]:
+        return [self._finish_line(name, stream)] if stream.pending or stream.cut else []
+
+    def _end_dropped(self, name: str, stream: _Stream) -> list[str]:
+        redacted = self.redactor.stream()
+        # What the tail begins with may be the end of a secret: as much as that is cut away after redaction.
+        tail = (redacted.feed(stream.tail) + redacted.flush())[-_TAIL_BYTES:]
+        self._write({"stream": name, "left_out": max(0, stream.dropped - len(tail))})
+        lines = []
+        for part in tail.split(b"\n")[-_LAST_LINES:]:
+            record = {"stream": name, "text": part[-MOST_LINE_BYTES:].decode("utf-8", "replace")}
+            self._write(record)
+            lines.append(self._shown(record))
+        return lines
+
+    def _finish_line(self, name: str, stream: _Stream) -> str:
+        whole = stream.pending.removesuffix(b"\r")
+        cut = stream.cut + max(0, len(whole) - MOST_LINE_BYTES)
+        record: dict[str, Any] = {"stream": name, "text": whole[:MOST_LINE_BYTES].decode("utf-8", "replace")}
+        if cut:
             self.truncated = True
-            record["cut"] = stream.cut
-            shown += f" … [{stream.cut:,} bytes left out]"
-        self._kept += len(stream.pending) + _RECORD_BYTES
+            record["cut"] = cut
         stream.pending.clear()
         stream.cut = 0
-        self._write(record)
+        if self._kept < MOST_BYTES or not stream.every_line:
+            self._kept += _size(record) + _RECORD_BYTES
+            self._write(record)
+        else:
+            self.truncated = True
+            stream.unkept += _size(record)
+            stream.last.append(record)
+        shown = self._shown(record)
+        return whole.decode("utf-8", "replace") if len(whole) > MOST_LINE_BYTES else shown
+
+    def _shown(self, record: dict[str, Any]) -> str:
+        text: str = record["text"] + (f" … [{record['cut']:,} bytes left out]" if "cut" in record else "")
+        start = text[: 2 * _LAST_LINE_CHARACTERS]
+        shown = start if start.isascii() and start.isprintable() else plain(start)
         self.lines.append(shown[:_LAST_LINE_CHARACTERS])
-        self.show(shown)
+        return text
 
     def _write(self, record: dict[str, Any]) -> None:
         at = round(time.monotonic() - self.started, 3)
-        self.file.write(json.dumps({"at": at, **record}, ensure_ascii=False) + "\n")
+        # Escaped when it holds a control character: a terminal that shows the file takes C1 ones, too.
+        inert = str(record.get("text", "")).isprintable()
+        self.file.write(json.dumps({"at": at, **record}, ensure_ascii=not inert) + "\n")
 
 
-def _extend(stream: _Stream, part: bytes) -> None:
-    room = MOST_LINE_BYTES - len(stream.pending)
+def _size(record: dict[str, Any]) -> int:
+    return len(record["text"])
+
+
+def _extend(stream: _Stream, part: bytes, most: int) -> None:
+    room = most - len(stream.pending)
     stream.pending += part[:room]
     stream.cut += max(0, len(part) - max(0, room))

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-__all__ = ["children_of_this_process", "end_tree", "signal_tree", "tree_of"]
+__all__ = ["children_of_this_process", "end_tree", "has_children", "signal_tree", "tree_of"]
 
 _ROUNDS: Final = 200
 _PAUSE_SECONDS: Final = 0.01
@@ -36,6 +36,11 @@ def tree_of(leader: int, before: frozenset[int]) -> set[int]:
         found |= more
         grew = bool(more)
     return found
+
+
+def has_children(leader: int, before: frozenset[int]) -> bool:
+    """Whether a process lives that ``leader`` or one of its descendants started. False without /proc."""
+    return any(not _is_zombie(pid) for pid in tree_of(leader, before) - {leader})
 
 
 def signal_tree(leader: int, before: frozenset[int], number: signal.Signals) -> set[int]:
@@ -72,6 +77,13 @@ def _processes() -> dict[int, tuple[int, int]]:
         if state not in {b"Z", b"X"} or parent == me:
             found[int(folder.name)] = (parent, session)
     return found
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in {b"Z", b"X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _send(pid: int, number: signal.Signals, *, group: bool = False) -> None:

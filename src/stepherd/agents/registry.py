@@ -15,7 +15,12 @@ __all__ = ["agent_names", "get_agent"]
 
 _AGENTS: Final = {
     "apply": ("stepherd.agents.apply_agent", "ApplyAgent"),
+    "claude": ("stepherd.agents.claude", "ClaudeAgent"),
+    "codex": ("stepherd.agents.codex", "CodexAgent"),
     "command": ("stepherd.agents.command", "CommandAgent"),
+    "kiro": ("stepherd.agents.kiro", "KiroAgent"),
+    "opencode": ("stepherd.agents.opencode", "OpencodeAgent"),
+    "q": ("stepherd.agents.q", "QAgent"),
 }
 
 

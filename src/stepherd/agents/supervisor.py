@@ -8,104 +8,32 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from stepherd.agents.account import Account
-from stepherd.agents.contract import Ending, Evidence, Launch
+from stepherd.agents.contract import Evidence, Launch, PlainReader, Reader, Stream
+from stepherd.agents.listening import Listener, Speech
 from stepherd.agents.output import Transcript
 from stepherd.agents.process_tree import children_of_this_process, end_tree, signal_tree
+from stepherd.agents.watch import LimitName, Limits, StopRequest, Watch
+from stepherd.runs.events import Event, Limit
 
 __all__ = ["Limits", "StopRequest", "supervise"]
 
 _CHUNK: Final = 1 << 16
-_TURN_SECONDS: Final = 0.25
 _DRAIN_SECONDS: Final = 1.0
 _NOT_FOUND: Final = 127
 _NOT_EXECUTABLE: Final = 126
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """In seconds, on the monotonic clock."""
-
-    seconds: float
-    silence_seconds: float | None = None
-    """How long it may print nothing."""
-    interrupt_grace: float = 5.0
-    """From SIGINT to SIGTERM."""
-    terminate_grace: float = 5.0
-    """From SIGTERM to SIGKILL."""
-
-
-@dataclass(slots=True)
-class StopRequest:
-    """Asks a supervised process to stop; ``ask`` may be called from a signal handler."""
-
-    asked: bool = False
-    _pipe: tuple[int, int] = field(default_factory=os.pipe)
-
-    def ask(self) -> None:
-        """Stop, soon."""
-        self.asked = True
-        os.write(self._pipe[1], b"!")
-
-    def fileno(self) -> int:
-        """Readable once asked."""
-        return self._pipe[0]
-
-    def close(self) -> None:
-        """Give the pipe back."""
-        for end in self._pipe:
-            os.close(end)
-
-
-@dataclass(slots=True)
-class _Watch:
-    """One process under way."""
-
-    child: subprocess.Popen[bytes]
-    before: frozenset[int]
-    limits: Limits
-    stop: StopRequest
-    started: float = field(default_factory=time.monotonic)
-    heard: float = field(default_factory=time.monotonic)
-    ending: Ending = "exited"
-    limit_seconds: float | None = None
-    next_signal: tuple[float, signal.Signals] | None = None
-
-    def look(self, now: float) -> None:
-        """Act on what time it is."""
-        if self.next_signal is not None:
-            self._go_on_ending(now)
-        elif self.stop.asked:
-            self._begin_ending(now, "interrupted", None)
-        elif now - self.started >= self.limits.seconds:
-            self._begin_ending(now, "deadline", self.limits.seconds)
-        elif self.limits.silence_seconds is not None and now - self.heard >= self.limits.silence_seconds:
-            self._begin_ending(now, "silence", self.limits.silence_seconds)
-
-    def wait_seconds(self, now: float) -> float:
-        """Until there can be something to look at."""
-        if self.next_signal is not None:
-            return max(0.0, min(_TURN_SECONDS, self.next_signal[0] - now))
-        return max(0.0, min(_TURN_SECONDS, self.started + self.limits.seconds - now))
-
-    def _begin_ending(self, now: float, ending: Ending, limit: float | None) -> None:
-        self.ending, self.limit_seconds = ending, limit
-        # To the group alone: a tool's helpers get it from their leader, as from a terminal.
-        _signal_group(self.child.pid, signal.SIGINT)
-        self.next_signal = (now + self.limits.interrupt_grace, signal.SIGTERM)
-
-    def _go_on_ending(self, now: float) -> None:
-        assert self.next_signal is not None
-        when, number = self.next_signal
-        if now >= when:
-            signal_tree(self.child.pid, self.before, number)
-            self.next_signal = (now + self.limits.terminate_grace, signal.SIGKILL)
+_USED: Final = {
+    "time": "{value:.0f} of {limit:.0f} seconds are used",
+    "turns": "{value:.0f} of {limit:.0f} turns are used",
+    "cost": "{value:.2f} of {limit:.2f} US dollars are used",
+}
+_WRAP_UP: Final = "Come to an end now: finish what is under way, leave the files in a good state, and stop."
 
 
 def supervise(
@@ -118,32 +46,42 @@ def supervise(
     transcript: Transcript,
     stop: StopRequest,
     account: Account | None = None,
+    reader: Reader | None = None,
+    tell: Callable[[Event], None] = lambda _event: None,
 ) -> Evidence:
     """Run ``launch`` in ``folder`` until it ends or a limit is reached; then its whole tree is gone.
 
     At a limit or when asked to stop: SIGINT, after a grace SIGTERM, after another SIGKILL. Its streams go to
-    ``transcript`` as ``name`` and ``name-errors``. ``environment`` is all that it gets. A program that
-    cannot be started is evidence too.
+    ``transcript`` as ``name`` and ``name-errors``, and line by line to ``reader``, whose events go to
+    ``tell`` with those of the limits. ``environment`` is all that it gets. A program that cannot be started
+    is evidence too.
     """
     before = children_of_this_process()
     started = time.monotonic()
     try:
         child = _start(launch, environment, folder, account)
     except OSError as error:
-        transcript.note(stream=name, text=f"{launch.argv[0]}: {error.strerror}")
-        # A folder of PATH that may not be searched gives "permission denied" for what is not there at all.
-        there = shutil.which(launch.argv[0], os.F_OK, path=environment.get("PATH")) is not None
-        code = _NOT_EXECUTABLE if there and not isinstance(error, FileNotFoundError) else _NOT_FOUND
-        return Evidence("not_started", code, 0.0, (f"{launch.argv[0]}: {error.strerror}",))
-    watch = _Watch(child, before, limits, stop)
+        return _not_started(error, launch, name, environment, transcript)
+    listener = Listener(reader or PlainReader(), tell)
+    speech = None
+    if child.stdin is not None:
+        speech = Speech(child.stdin, listener.reader.takes_notices, bytearray(launch.stdin or b""))
+    adviser = _Adviser(listener, speech)
+    watch = Watch(child, before, limits, stop, listener, adviser.near, adviser.reached)
     try:
-        _follow(watch, name, transcript)
+        _Following(watch, name, transcript, speech).to_the_end()
     finally:
         # Also when this process is itself thrown out of the loop: no agent outlives its supervisor.
         _close(watch)
-    code = child.returncode if child.returncode >= 0 else 128 - child.returncode
-    seconds = round(time.monotonic() - started, 3)
-    return Evidence(watch.ending, code, seconds, tuple(transcript.lines), watch.limit_seconds)
+    return Evidence(
+        watch.ending,
+        child.returncode if child.returncode >= 0 else 128 - child.returncode,
+        round(time.monotonic() - started, 3),
+        tuple(transcript.lines),
+        watch.limit_seconds,
+        listener.facts(),
+        reader_error=listener.error,
+    )
 
 
 def _start(
@@ -151,9 +89,10 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         launch.argv,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if launch.stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
         env={**environment, **launch.environment},
         cwd=folder,
         start_new_session=True,
@@ -163,37 +102,116 @@ def _start(
     )
 
 
-def _follow(watch: _Watch, name: str, transcript: Transcript) -> None:
-    """Read until the process has ended and its pipes are empty. What it left running may hold the pipes open
-    for ever, so their end is not waited for."""
-    child = watch.child
-    assert child.stdout is not None
-    assert child.stderr is not None
-    drained_by: float | None = None
-    with selectors.DefaultSelector() as selector, _exit_of(child) as exit_handle:
-        selector.register(child.stdout, selectors.EVENT_READ, name)
-        selector.register(child.stderr, selectors.EVENT_READ, f"{name}-errors")
-        for wake in (watch.stop.fileno(), exit_handle):
+def _not_started(
+    error: OSError, launch: Launch, name: str, environment: Mapping[str, str], transcript: Transcript
+) -> Evidence:
+    said = f"{launch.argv[0]}: {error.strerror}"
+    transcript.note(stream=name, text=said)
+    # A folder of PATH that may not be searched gives "permission denied" for what is not there at all.
+    path = launch.environment.get("PATH", environment.get("PATH"))
+    there = shutil.which(launch.argv[0], os.F_OK, path=path) is not None
+    code = _NOT_EXECUTABLE if there and not isinstance(error, FileNotFoundError) else _NOT_FOUND
+    return Evidence("not_started", code, 0.0, (said,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Adviser:
+    """Tells of limits: in events, and to the agent where it listens."""
+
+    listener: Listener
+    speech: Speech | None
+
+    def near(self, name: LimitName, limit: float, value: float) -> None:
+        self.listener.tell(Limit(name, limit=limit, reached=False, value=round(value, 3)))
+        if self.speech is None or self.speech.closed or not self.speech.keep_open:
+            return
+        said = self.listener.notice(f"{_USED[name].format(value=value, limit=limit)}. {_WRAP_UP}")
+        self.speech.pending += said or b""
+
+    def reached(self, name: LimitName, limit: float) -> None:
+        self.listener.tell(Limit(name, limit=limit, reached=True))
+
+
+@dataclass(slots=True)
+class _Following:
+    """Reading what a process says and writing what it is told, until it has ended."""
+
+    watch: Watch
+    name: str
+    transcript: Transcript
+    speech: Speech | None
+
+    def to_the_end(self) -> None:
+        """Until the process has ended and its pipes are empty. What it left running may hold the pipes open
+        for ever, so their end is not waited for."""
+        child = self.watch.child
+        drained_by: float | None = None
+        with selectors.DefaultSelector() as selector, _exit_of(child) as exit_handle:
+            self._register(selector, exit_handle)
+            while True:
+                ended = child.poll() is not None
+                now = time.monotonic()
+                if not ended:
+                    self.watch.look(now)
+                    self._speak(selector)
+                elif drained_by is None:
+                    drained_by = now + _DRAIN_SECONDS
+                ready = [key for key, _ in selector.select(0 if ended else self.watch.wait_seconds(now))]
+                if drained_by is not None and (
+                    not any(isinstance(key.data, str) for key in ready) or now >= drained_by
+                ):
+                    break
+                for key in ready:
+                    self._serve(selector, key)
+        for label in (self.name, f"{self.name}-errors"):
+            self.watch.listener.hear(self._stream_of(label), self.transcript.end_stream(label))
+
+    def _register(self, selector: selectors.BaseSelector, exit_handle: int | None) -> None:
+        child = self.watch.child
+        assert child.stdout is not None
+        assert child.stderr is not None
+        selector.register(child.stdout, selectors.EVENT_READ, self.name)
+        selector.register(child.stderr, selectors.EVENT_READ, f"{self.name}-errors")
+        for wake in (self.watch.stop.fileno(), exit_handle):
             if wake is not None:
                 selector.register(wake, selectors.EVENT_READ)
-        while True:
-            ended = child.poll() is not None
-            now = time.monotonic()
-            if not ended:
-                watch.look(now)
-            elif drained_by is None:
-                drained_by = now + _DRAIN_SECONDS
-            ready = [key for key, _ in selector.select(0 if ended else watch.wait_seconds(now))]
-            streams = [key for key in ready if key.data is not None]
-            if drained_by is not None and (not streams or now >= drained_by):
-                break
-            for key in ready:
-                if key.data is None:
-                    selector.unregister(key.fileobj)  # it has done its part: it woke us
-                else:
-                    _read(selector, key, transcript, watch)
-    for label in (name, f"{name}-errors"):
-        transcript.end_stream(label)
+        if self.speech is not None:
+            self.speech.begin()
+
+    def _speak(self, selector: selectors.BaseSelector) -> None:
+        """Listen for room in stdin while there is something for it, and at no other time."""
+        speech = self.speech
+        if speech is None or speech.closed:
+            return
+        if self.watch.listener.done or self.watch.listener.error is not None:
+            speech.keep_open = False
+        registered = speech.pipe in selector.get_map()
+        if speech.waits and not registered:
+            selector.register(speech.pipe, selectors.EVENT_WRITE, speech)
+        elif registered and not speech.waits:
+            selector.unregister(speech.pipe)
+
+    def _serve(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+        if isinstance(key.data, str):
+            self._read(selector, key)
+        elif isinstance(key.data, Speech):
+            selector.unregister(key.fileobj)
+            key.data.write()
+        else:
+            selector.unregister(key.fileobj)  # it has done its part: it woke us
+
+    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+        chunk = os.read(key.fd, _CHUNK)
+        if not chunk:
+            selector.unregister(key.fileobj)
+            return
+        self.watch.heard = time.monotonic()
+        listener = self.watch.listener
+        lines = self.transcript.take(key.data, chunk, every_line=listener.needs_all)
+        listener.hear(self._stream_of(key.data), lines)
+
+    def _stream_of(self, label: str) -> Stream:
+        return "out" if label == self.name else "err"
 
 
 @contextmanager
@@ -209,29 +227,11 @@ def _exit_of(child: subprocess.Popen[bytes]) -> Iterator[int | None]:
         os.close(handle)
 
 
-def _read(
-    selector: selectors.BaseSelector, key: selectors.SelectorKey, transcript: Transcript, watch: _Watch
-) -> None:
-    chunk = os.read(key.fd, _CHUNK)
-    if chunk:
-        watch.heard = time.monotonic()
-        transcript.take(key.data, chunk)
-    else:
-        selector.unregister(key.fileobj)
-
-
-def _close(watch: _Watch) -> None:
+def _close(watch: Watch) -> None:
     if watch.child.poll() is None:
         signal_tree(watch.child.pid, watch.before, signal.SIGKILL)
         watch.child.wait()
     end_tree(watch.child.pid, watch.before)
-    for pipe in (watch.child.stdout, watch.child.stderr):
+    for pipe in (watch.child.stdin, watch.child.stdout, watch.child.stderr):
         if pipe is not None:
             pipe.close()
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return  # it has just ended

@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepherd.engine.lock import EngineAddress, find_engine
 from stepherd.errors import TemporaryError
 
-__all__ = ["BackgroundEngine", "background_engine"]
+if TYPE_CHECKING:
+    from stepherd.engine.local import LocalEngine
+
+__all__ = ["BackgroundEngine", "background_engine", "hand_on"]
 
 
 class BackgroundEngine:
@@ -60,3 +64,15 @@ class BackgroundEngine:
 def background_engine(home: Path) -> EngineAddress:
     """Start an engine in the background and wait until it answers."""
     return BackgroundEngine(home).take_over()
+
+
+async def hand_on(engine: LocalEngine, *, go_on: bool = False) -> None:
+    """Close an engine of ours; what still runs goes on in a background engine that has been loaded meanwhile.
+
+    With ``go_on`` one takes over although nothing may be left to do.
+    """
+    go_on = (go_on or bool(engine.engine.running())) and engine.engine.failure is None
+    successor = BackgroundEngine(engine.home) if go_on else None
+    await engine.close(leave_tasks=go_on)
+    if successor:
+        successor.take_over()

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stepherd.cli.background import BackgroundEngine
+from stepherd.cli.background import hand_on
 from stepherd.cli.client import Call, EngineGone, execution_arn
 from stepherd.cli.engines import attach_or_acquire, gone
 from stepherd.cli.following import follow, wait_for
 from stepherd.cli.happenings import Happening, Happenings
+from stepherd.cli.notices import NewNotices
 from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
@@ -86,7 +87,7 @@ class _Carrier:
         happening = await follow(source, self._run_id, view, self._progress, self._happenings)
         if happening is Happening.TERMINATED:
             self._stop(source.call, happening)
-            self._progress.feed(await source.news(self._run_id, self._progress.last_event))
+            self._progress.feed(await source.news(self._arn, self._progress.last_event))
         self._close_view()
         code = self._code(source.call, happening)
         if self._progress.status == "RUNNING":
@@ -96,20 +97,21 @@ class _Carrier:
     # -- on the engine of this process ---------------------------------------------------------------
 
     async def _on_our_own(self, engine: LocalEngine) -> int:
+        notices = NewNotices(self._output.home)
         engine.open()
         go_on = False
         try:
             source = OwnSource(engine)
             view = self._start(source.call)
             view.say("Ctrl-C asks whether to stop it.")
-            happening = await self._until_decided(source, view)
+            happening = await self._until_decided(source, view, notices)
             if happening in (Happening.STOP, Happening.TERMINATED):
                 happening = await self._stopped(engine, source.call, view, happening)
             self._close_view()
             code = self._code(source.call, happening)
             go_on = happening is Happening.CONTINUE
         finally:
-            await self._close(engine, go_on=go_on)
+            await hand_on(engine, go_on=go_on)
         if self._progress.status == "RUNNING":
             left_running(self._output, self._run_id)
         return code
@@ -122,10 +124,10 @@ class _Carrier:
             self._output.json(describe(self._output, call, self._run_id, self._progress))
         return INTERRUPTED[happening]
 
-    async def _until_decided(self, source: OwnSource, view: View) -> Happening:
+    async def _until_decided(self, source: OwnSource, view: View, notices: NewNotices) -> Happening:
         """Follow until the run has ended, or somebody said what is to become of it."""
         while True:
-            happening = await follow(source, self._run_id, view, self._progress, self._happenings)
+            happening = await follow(source, self._run_id, view, self._progress, self._happenings, notices)
             if happening is Happening.WATCH:
                 self._ask(view, False)
             elif happening is not Happening.INTERRUPTED:
@@ -150,23 +152,19 @@ class _Carrier:
         view.say("Stopping what it started. Ctrl-C leaves that to the background.")
         source = OwnSource(engine)
         view.update(
-            self._progress, self._progress.feed(await source.news(self._run_id, self._progress.last_event))
+            self._progress, self._progress.feed(await source.news(self._arn, self._progress.last_event))
         )
-        quiet = asyncio.ensure_future(gone(engine, self._run_id))
+        quiet = asyncio.ensure_future(gone(engine, self._arn))
         if await wait_for(quiet, view, self._happenings):
             return Happening.INTERRUPTED if why is Happening.STOP else why
         quiet.cancel()
         return Happening.CONTINUE
 
-    async def _close(self, engine: LocalEngine, *, go_on: bool) -> None:
-        """Close our engine; what still runs goes on in a background engine that has been loaded meanwhile."""
-        go_on = (go_on or bool(engine.engine.running())) and engine.engine.failure is None
-        successor = BackgroundEngine(self._output.home) if go_on else None
-        await engine.close(leave_tasks=go_on)
-        if successor:
-            successor.take_over()
-
     # -- both ------------------------------------------------------------------------------------------
+
+    @property
+    def _arn(self) -> str:
+        return execution_arn(self._run_id)
 
     def _start(self, call: Call) -> View:
         new = not self._run_id
@@ -179,7 +177,7 @@ class _Carrier:
     def _stop(self, call: Call, why: Happening) -> None:
         cause = "by SIGTERM" if why is Happening.TERMINATED else "at the terminal"
         reason = {"error": "Stopped", "cause": cause}
-        call("StopExecution", {"executionArn": execution_arn(self._run_id), **reason})
+        call("StopExecution", {"executionArn": self._arn, **reason})
 
     def _close_view(self) -> None:
         if self._view:

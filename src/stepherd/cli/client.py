@@ -14,12 +14,23 @@ from stepherd.errors import InternalError, NotFoundError, StepherdError, Storage
 if TYPE_CHECKING:
     from stepherd.engine.api import Api
 
-__all__ = ["ApiFault", "Call", "EngineGone", "execution_arn", "local_call", "machine_arn", "remote_call"]
+__all__ = [
+    "LOGIN",
+    "PIPELINE",
+    "ApiFault",
+    "Call",
+    "EngineGone",
+    "execution_arn",
+    "local_call",
+    "machine_arn",
+    "remote_call",
+]
 
 Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """An operation's name and request → its answer."""
 
-_PIPELINE = "stepherd-pipeline"
+PIPELINE = "stepherd-pipeline"
+LOGIN = "stepherd-login"
 _PLACE = f"arn:aws:states:{REGION}:{ACCOUNT}"
 
 
@@ -35,14 +46,14 @@ class EngineGone(TemporaryError):
     """The engine that was talked to has ended; its home may have another one by now."""
 
 
-def machine_arn() -> str:
-    """The ARN of the pipeline on the embedded engine."""
-    return f"{_PLACE}:stateMachine:{_PIPELINE}"
+def machine_arn(machine: str = PIPELINE) -> str:
+    """The ARN of a state machine of this application on the embedded engine."""
+    return f"{_PLACE}:stateMachine:{machine}"
 
 
-def execution_arn(run_id: str) -> str:
-    """The ARN of a run's execution."""
-    return f"{_PLACE}:execution:{_PIPELINE}:{run_id}"
+def execution_arn(name: str, machine: str = PIPELINE) -> str:
+    """The ARN of an execution of it: of a run, by its id."""
+    return f"{_PLACE}:execution:{machine}:{name}"
 
 
 def local_call(api: Api) -> Call:

@@ -62,7 +62,7 @@ def command(
 
 def _engine(output: Output, access_key: str | None, port: int, runner: RunnerChoice) -> LocalEngine:
     try:
-        return new_engine(output.home, access_key, port, runner)
+        return new_engine(output.home, access_key, port, runner, shows_notices=True)
     except OSError as error:
         words = f"The port {port} on 127.0.0.1 cannot be used: {error.strerror}."
         raise CannotCreateError(words, remedy="Choose another --port, or leave it out.") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepherd.cli.client import Call, EngineGone, execution_arn, local_call, remote_call
+from stepherd.cli.client import Call, EngineGone, local_call, remote_call
 from stepherd.cli.runner_options import repository_mounts
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
@@ -19,43 +19,74 @@ if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runner_choice import RunnerChoice
 
-__all__ = ["PATIENCE_SECONDS", "attach_or_acquire", "find_or_wait", "gone", "new_engine", "reading"]
+__all__ = [
+    "PATIENCE_SECONDS",
+    "attach_or_acquire",
+    "find_or_wait",
+    "gone",
+    "new_engine",
+    "parameters_of",
+    "reading",
+]
 
+_FROM_ENVIRONMENT = {
+    "GitCredentialsSecretId": "GIT_CREDENTIALS_SECRET_ID",
+    "AgentCredentialsSecretId": "AGENT_CREDENTIALS_SECRET_ID",
+    "AmazonQCredentialsSecretId": "AMAZON_Q_CREDENTIALS_SECRET_ID",
+    "LoginDatabaseUri": "Q_DATABASE_S3_URI",
+}
+"""Parameters that the environment may name; empty where it does not: no secret, and AWS Builder ID."""
+_OF_LOGINS = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LOGIN", "AWS_Q_ENDPOINT_URL")
 PATIENCE_SECONDS = 10.0
 """How long an engine may take from having the home to answering, and from ending to being replaced."""
 _LOOK_AGAIN_SECONDS = 0.02
 
 
 def new_engine(
-    home: Path, access_key: str | None = None, port: int = 0, runner: RunnerChoice | None = None
+    home: Path,
+    access_key: str | None = None,
+    port: int = 0,
+    runner: RunnerChoice | None = None,
+    *,
+    shows_notices: bool = False,
 ) -> LocalEngine:
     """An engine of this application on a home; not yet acquired, not yet open.
 
+    Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
     ``runner`` is for executions that nobody chose one for.
     """
     from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
-    from stepherd.engine.local import LocalEngine
+    from stepherd.engine.local import LocalEngine, base_environment
 
     # Agents run as this user, and this environment may hold the secret of env:NAME.
     hide_this_process()
 
-    parameters = {
-        "StoreUri": (home / "store").as_uri(),
-        "GitCredentialsSecretId": os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""),
-    }
     template = application_root() / "template.yaml"
+    environment = base_environment(_OF_LOGINS)
     return LocalEngine(
         home,
         template,
-        parameters,
+        parameters_of(home),
         runner=runner,
         needs=repository_mounts,
+        access_key=access_key,
+        environment=environment,
+        port=port,
+        shows_notices=shows_notices,
         # Whom a login is asked of, where it is not the person at this terminal.
         notices=os.environ.get("LOGIN_SNS_TOPIC", ""),
-        access_key=access_key,
-        port=port,
     )
+
+
+def parameters_of(home: Path) -> dict[str, str]:
+    """What a laptop does differently from a stack, as values of the template's own parameters."""
+    return {
+        "StoreUri": (home / "store").as_uri(),
+        "LoginSubscribers": "UNCHECKED",
+        "DefaultAgent": "",
+        **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
+    }
 
 
 async def attach_or_acquire(home: Path, engine: LocalEngine | None = None) -> EngineAddress | LocalEngine:
@@ -142,9 +173,9 @@ class _Reader:
         return local_call(Api(engine))
 
 
-async def gone(engine: LocalEngine, run_id: str) -> None:
-    """Wait until a run that was stopped on our engine has ended, and its processes with it."""
-    await engine.engine.ended(execution_arn(run_id))
+async def gone(engine: LocalEngine, arn: str) -> None:
+    """Wait until an execution that was stopped on our engine has ended, and its processes with it."""
+    await engine.engine.ended(arn)
     await engine.engine.quiet()
 
 

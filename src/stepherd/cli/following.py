@@ -1,30 +1,64 @@
-"""Following one run, from whichever engine carries it."""
+"""Following one execution, from whichever engine carries it."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
+from stepherd.cli.client import execution_arn
 from stepherd.cli.happenings import Happening, Happenings
-from stepherd.cli.progress import Progress
+from stepherd.cli.notices import NewNotices
+from stepherd.cli.progress import Progress, StateRow
 from stepherd.cli.sources import Source
 from stepherd.cli.views import View
 
-__all__ = ["follow", "wait_for"]
+__all__ = ["Ticking", "follow", "until_over", "wait_for"]
 
 _TICK_SECONDS = 0.2
 
 
+class Ticking(Protocol):
+    """Something with clocks."""
+
+    def tick(self) -> None:
+        """Let the clocks run on."""
+
+
 async def follow(
-    source: Source, run_id: str, view: View, progress: Progress, happenings: Happenings
+    source: Source,
+    run_id: str,
+    view: View,
+    progress: Progress,
+    happenings: Happenings,
+    notices: NewNotices | None = None,
 ) -> Happening:
-    """Show a run until it ends or something happens; ``progress`` goes on where it stands."""
+    """Show a run until it ends or something happens; ``progress`` goes on where it stands.
+
+    ``notices`` are those of an engine that does not show them itself: what the view lacks is said.
+    """
+
+    async def refresh() -> bool:
+        said = notices.read() if notices else []
+        view.update(progress, await _learn(source, run_id, progress))
+        codes = [row.waiting.user_code for row in progress.rows if row.waiting and row.waiting.user_code]
+        for notice in said:
+            if not any(code in notice for code in codes):
+                view.announce(notice)
+        return progress.status != "RUNNING"
+
+    return await until_over(source, refresh, view, happenings)
+
+
+async def until_over(
+    source: Source, refresh: Callable[[], Awaitable[bool]], view: Ticking, happenings: Happenings
+) -> Happening:
+    """Let ``refresh`` show what is new until it says that all is over, or something happens."""
     happened = asyncio.ensure_future(happenings.next())
     clock = asyncio.ensure_future(_tick(view))
     try:
         while True:
-            view.update(progress, progress.feed(await source.news(run_id, progress.last_event)))
-            if progress.status != "RUNNING":
+            if await refresh():
                 return Happening.ENDED
             news = asyncio.ensure_future(source.changed())
             ends: set[asyncio.Future[Any]] = {news, happened}
@@ -37,7 +71,7 @@ async def follow(
         clock.cancel()
 
 
-async def wait_for(work: asyncio.Future[Any], view: View, happenings: Happenings) -> bool:
+async def wait_for(work: asyncio.Future[Any], view: Ticking, happenings: Happenings) -> bool:
     """Wait for something with the clocks running; False when something happened before."""
     happened, clock = asyncio.ensure_future(happenings.next()), asyncio.ensure_future(_tick(view))
     try:
@@ -49,7 +83,15 @@ async def wait_for(work: asyncio.Future[Any], view: View, happenings: Happenings
         clock.cancel()
 
 
-async def _tick(view: View) -> None:
+async def _learn(source: Source, run_id: str, progress: Progress) -> list[StateRow]:
+    changed = progress.feed(await source.news(execution_arn(run_id), progress.last_event))
+    for row, login in list(progress.logins()):
+        if login.feed(await source.news(login.arn, login.last_event)) and row not in changed:
+            changed.append(row)
+    return changed
+
+
+async def _tick(view: Ticking) -> None:
     while True:
         await asyncio.sleep(_TICK_SECONDS)
         view.tick()

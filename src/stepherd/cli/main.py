@@ -25,12 +25,20 @@ COMMANDS = {
     "redrive": "Run again what a failed run left undone.",
     "resume": "Go on with what a dead engine left.",
     "pull": "Bring a run's changes into the current clone as a branch.",
+    "login": "Log in to an agent's service; status of logins.",
+    "export-token": "Print the access token of a login as JSON.",
+    "user": "Same as export-token: user export-token.",
+    "agents": "List the agents: installed, logged in, what is missing.",
+    "doctor": "Check this machine, its home, agents and logins.",
+    "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
-    ("Engine", ("engine",)),
+    ("Agents", ("agents", "login", "export-token")),
+    ("HTTP API", ("keys",)),
+    ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b
 Start with:
@@ -50,7 +58,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"stepherd.cli.{name}_command").command
+        command: click.Command = import_module(f"stepherd.cli.{name.replace('-', '_')}_command").command
         command.short_help = COMMANDS[name]
         return command
 

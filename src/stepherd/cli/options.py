@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from stepherd.cli.output import Output, default_home
+from stepherd.cli.subcommands import Subcommands
 from stepherd.errors import StepherdError, UsageError
 
-__all__ = ["command", "home_path", "run_argument"]
+__all__ = ["command", "group", "home_path", "run_argument"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Body = Callable[..., int]
@@ -26,20 +27,50 @@ def command(name: str, *, examples: tuple[str, ...] = ()) -> Callable[[Body], cl
     """
 
     def declare(body: Body) -> click.Command:
-        @functools.wraps(body)
-        def invoke(home: str | None, as_json: bool, **given: Any) -> int:
-            output = Output(home_path(home), as_json=as_json)
-            try:
-                return body(output, **given)
-            except StepherdError as error:
-                return output.error(error)
-
-        epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None
-        declared = click.command(name, epilog=epilog)(invoke)
+        declared = click.command(name, epilog=_epilog(examples))(_invoked(body))
         declared.params += [_json_option(), _home_option()]
         return declared
 
     return declare
+
+
+def group(
+    name: str, *, subcommands: dict[str, tuple[str, str]], examples: tuple[str, ...] = ()
+) -> Callable[[Body], click.Group]:
+    """Declare a command that has commands of its own, and does something by itself without one of them.
+
+    ``subcommands``: name → module and short help.
+    """
+
+    def declare(body: Body) -> click.Group:
+        command = _invoked(body)
+
+        @functools.wraps(command)
+        def invoke(**given: Any) -> int:
+            return 0 if click.get_current_context().invoked_subcommand else command(**given)
+
+        how = {"epilog": _epilog(examples), "invoke_without_command": True, "modules": subcommands}
+        declared: click.Group = click.command(name, cls=Subcommands, **how)(invoke)
+        declared.params += [_json_option(), _home_option()]
+        return declared
+
+    return declare
+
+
+def _invoked(body: Body) -> Body:
+    @functools.wraps(body)
+    def invoke(home: str | None, as_json: bool, **given: Any) -> int:
+        output = Output(home_path(home), as_json=as_json)
+        try:
+            return body(output, **given)
+        except StepherdError as error:
+            return output.error(error)
+
+    return invoke
+
+
+def _epilog(examples: tuple[str, ...]) -> str | None:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None
 
 
 def _home_option() -> click.Option:

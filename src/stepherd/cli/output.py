@@ -18,7 +18,10 @@ from stepherd.errors import StepherdError
 
 __all__ = ["Output", "default_home", "show_error"]
 
-_OWN_COMMAND = re.compile(r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull)\b")
+_OWN_COMMAND = re.compile(
+    r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token"
+    r"|login(?: status)?)\b"
+)
 
 
 def default_home() -> Path:

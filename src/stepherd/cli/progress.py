@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stepherd.cli.groups import Groups
+from stepherd.cli.waiting import LoginProgress, Waiting
 
 __all__ = ["Progress", "StateRow"]
 
@@ -37,6 +39,13 @@ class StateRow:
     group: int = 0
     interrupted: bool = False
     """Whether the end of the execution cut it off: a redrive goes on with it."""
+    login: LoginProgress | None = None
+    """The execution that it started and waits for, when it is one of the login machine."""
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Who has to act before it can go on."""
+        return self.login.waiting if self.login and self.status == "RUNNING" else None
 
     def seconds(self, now: float) -> float:
         """How long it has taken so far, or took."""
@@ -50,6 +59,7 @@ class StateRow:
         return {
             "name": self.name, "status": status, "seconds": round(self.seconds(now), 3),
             "attempts": max(1, self.attempts),
+            "waiting_for": self.waiting.to_json() if running and self.waiting else None,
         }  # fmt: skip
 
 
@@ -77,6 +87,12 @@ class Progress:
             if int(event["id"]) > self.last_event:
                 changed += [row for row in self._take(event) if row not in changed]
         return changed
+
+    def logins(self) -> Iterator[tuple[StateRow, LoginProgress]]:
+        """The states that wait for a login, whose own histories tell more."""
+        for row in self.rows:
+            if row.login and row.status == "RUNNING":
+                yield row, row.login
 
     def _take(self, event: Mapping[str, Any]) -> list[StateRow]:
         kind, number, at = str(event["type"]), int(event["id"]), float(event["timestamp"])
@@ -155,6 +171,9 @@ def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bo
         row.status, row.ended = _FAILURES[kind], at
         details: Mapping[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
         row.error = details.get("error")
+    elif kind == "TaskSubmitted":
+        row.login = _login(event)
+        return False
     elif kind.endswith("StateExited"):
         row.exited = True
         if row.status in ("RUNNING", "ABORTED"):
@@ -162,3 +181,15 @@ def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bo
     else:
         return False
     return True
+
+
+def _login(event: Mapping[str, Any]) -> LoginProgress | None:
+    """The execution of the login machine that a task has started, if it has."""
+    details = event.get("taskSubmittedEventDetails") or {}
+    if details.get("resourceType") != "states":
+        return None
+    try:
+        arn = json.loads(details["output"])["ExecutionArn"]
+    except (KeyError, TypeError, ValueError):  # Left out of the history because of its size.
+        return None
+    return LoginProgress(str(arn))

@@ -17,6 +17,7 @@ __all__ = ["command"]
 _EXAMPLES = (
     "stepherd run --repo . --instructions task.md --command \"sh -c 'make format'\"",
     "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
+    "stepherd run --repo . --instructions task.md --agent claude --max-cost 2",
     "stepherd run --repo . --instructions task.md --command ./agent --push none",
 )
 
@@ -26,14 +27,18 @@ _EXAMPLES = (
 @click.option(
     "--instructions", metavar="PATH|URI", required=True, help="A file, or a folder with instructions.md."
 )
-@click.option("--agent", metavar="NAME", help="Which agent: command, apply.")
+@click.option("--agent", metavar="NAME", help="Which agent; 'stepherd agents' lists them.")
 @click.option("--command", "command_line", metavar="CMD", help="The command line of the agent 'command'.")
 @click.option(
     "--base", metavar="REF", help="Branch, tag or commit to start from. Default: the default branch."
 )
 @click.option("--branch", metavar="NAME", help="Branch to push to. Default: stepherd/<run id>.")
 @click.option("--message", metavar="TEXT", help="Commit message. Default: the instructions' title.")
+@click.option("--model", metavar="NAME", help="The agent's model, by its own name for it.")
 @click.option("--timeout", metavar="SECONDS", type=int, help="Time limit of the agent. Default: 3600.")
+@click.option("--silence", metavar="SECONDS", type=int, help="How long the agent may print nothing.")
+@click.option("--max-turns", metavar="N", type=int, help="How many turns the agent may take.")
+@click.option("--max-cost", metavar="USD", type=float, help="What the agent may cost in US dollars.")
 @click.option(
     "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
 )
@@ -41,6 +46,11 @@ _EXAMPLES = (
 @click.option("--verify-required", is_flag=True, default=None, help="A failing verify command fails the run.")
 @click.option(
     "--git-credentials", metavar="REF", help="Secret with the git token or key: an id, env:NAME or file:PATH."
+)
+@click.option(
+    "--agent-credentials",
+    metavar="REF",
+    help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
 )
 @runner_options
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
@@ -62,9 +72,17 @@ def command(
     return (start_detached if detach else start)(output, run_id, request, choice)
 
 
-def _request(command_line: str | None, timeout: int | None, **given: Any) -> dict[str, Any]:
-    fields = {**given, "command": command_line, "timeout_seconds": timeout}
-    request = {name: value for name, value in fields.items() if value is not None}
+_FIELDS = {
+    "command_line": "command",
+    "timeout": "timeout_seconds",
+    "silence": "silence_seconds",
+    "max_cost": "max_cost_usd",
+}
+"""Of the flags that are called otherwise than their field."""
+
+
+def _request(**given: Any) -> dict[str, Any]:
+    request = {_FIELDS.get(name, name): value for name, value in given.items() if value is not None}
     if request["instructions"] and "://" not in request["instructions"]:
         request["instructions"] = _absolute(request["instructions"])
     if "repo" in request and _is_there(request["repo"]):
@@ -72,7 +90,9 @@ def _request(command_line: str | None, timeout: int | None, **given: Any) -> dic
     credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
     if credentials:
         # With the request, because the engine that carries it may have been started elsewhere.
-        request["git_credentials"] = _absolute_secret(credentials)
+        request["git_credentials"] = credentials
+    for field in {"git_credentials", "agent_credentials"} & request.keys():
+        request[field] = _absolute_secret(request[field])
     return request
 
 

@@ -6,12 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stepherd.cli.client import Call, execution_arn, local_call, remote_call
+from stepherd.cli.progress import Progress, StateRow
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.lock import EngineAddress
 
-__all__ = ["OwnSource", "RemoteSource", "Source", "new_events"]
+__all__ = ["OwnSource", "RemoteSource", "Source", "events_after", "learn", "new_events"]
 
 _POLL_SECONDS = 0.25
 
@@ -21,8 +22,8 @@ class Source(Protocol):
 
     call: Call
 
-    async def news(self, run_id: str, after: int) -> list[dict[str, Any]]:
-        """The run's events with ids above ``after``."""
+    async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
+        """The execution's events with ids above ``after``."""
 
     async def changed(self) -> None:
         """Return when there may be something new, after a moment at the latest."""
@@ -35,8 +36,8 @@ class OwnSource:
         self._engine = engine
         self.call = local_call(engine.api)
 
-    async def news(self, run_id: str, after: int) -> list[dict[str, Any]]:
-        return new_events(self.call, run_id, after)
+    async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
+        return events_after(self.call, arn, after)
 
     async def changed(self) -> None:
         await self._engine.engine.changed(_POLL_SECONDS)
@@ -48,19 +49,24 @@ class RemoteSource:
     def __init__(self, address: EngineAddress) -> None:
         self.call = remote_call(address)
 
-    async def news(self, run_id: str, after: int) -> list[dict[str, Any]]:
-        return await asyncio.to_thread(new_events, self.call, run_id, after)
+    async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
+        return await asyncio.to_thread(events_after, self.call, arn, after)
 
     async def changed(self) -> None:
         await asyncio.sleep(_POLL_SECONDS)
 
 
 def new_events(call: Call, run_id: str, after: int) -> list[dict[str, Any]]:
-    """The events of a run with ids above ``after``, in order.
+    """The events of a run with ids above ``after``, in order."""
+    return events_after(call, execution_arn(run_id), after)
+
+
+def events_after(call: Call, arn: str, after: int) -> list[dict[str, Any]]:
+    """The events of an execution with ids above ``after``, in order.
 
     The history is asked for newest first, so that what is known already is not read again.
     """
-    request: dict[str, Any] = {"executionArn": execution_arn(run_id), "reverseOrder": True, "maxResults": 200}
+    request: dict[str, Any] = {"executionArn": arn, "reverseOrder": True, "maxResults": 200}
     found: list[dict[str, Any]] = []
     while True:
         answer = call("GetExecutionHistory", request)
@@ -69,3 +75,12 @@ def new_events(call: Call, run_id: str, after: int) -> list[dict[str, Any]]:
         if len(events) < len(answer["events"]) or "nextToken" not in answer:
             return found[::-1]
         request["nextToken"] = answer["nextToken"]
+
+
+def learn(call: Call, run_id: str, progress: Progress) -> list[StateRow]:
+    """Take what is new of a run, and of the logins that its states wait for; the rows that changed."""
+    changed = progress.feed(new_events(call, run_id, progress.last_event))
+    for row, login in progress.logins():
+        if login.feed(events_after(call, login.arn, login.last_event)) and row not in changed:
+            changed.append(row)
+    return changed

@@ -9,11 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
 from stepherd.engine.lock import find_engine
 from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice, read_choice, write_choice
-from stepherd.errors import CannotCreateError
+from stepherd.errors import CannotCreateError, StorageError
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
@@ -32,6 +33,7 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
     as soon as the answer is good, and nothing is left of either when it is not.
     """
     checked = _check(run_id, request)
+    request = with_agent_credentials(checked, request)
     engine = _warmed_up(output.home, tasks=runner == AS_PROCESSES)
     try:
         _probe(output.home, checked)
@@ -53,7 +55,9 @@ def start_detached(
     from stepherd.cli.progress import Progress
     from stepherd.cli.sources import new_events
 
-    _probe(output.home, _check(run_id, request))
+    checked = _check(run_id, request)
+    request = with_agent_credentials(checked, request)
+    _probe(output.home, checked)
     begin = _Start(output.home, run_id, request, runner)
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))
@@ -84,10 +88,20 @@ def _warmed_up(home: Path, *, tasks: bool) -> LocalEngine | None:
         return None
     from stepherd.cli.engines import new_engine
 
+    _make_private(home)
     engine = new_engine(home)
     engine.warm_up(tasks=tasks)
     threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_LATER], daemon=True).start()
     return engine
+
+
+def _make_private(home: Path) -> None:
+    """Nobody else on this machine may look in; what is made in it later would make it for everybody."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        words = f"The home {home} cannot be used: {error.strerror}."
+        raise StorageError(words, remedy="Choose another with --home or STEPHERD_HOME.") from error
 
 
 def _probe(home: Path, request: Request) -> None:
@@ -98,7 +112,7 @@ def _probe(home: Path, request: Request) -> None:
     from stepherd.services import read_secret
 
     credentials = GitCredentials.from_secret(read_secret(request.git_credentials or ""))
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_private(home)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
         probe(parse_repository(request.repo), credentials, Path(scratch), request.base)
 

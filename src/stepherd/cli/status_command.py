@@ -11,7 +11,7 @@ from stepherd.cli.outcome import describe
 from stepherd.cli.outcome_text import outcome_lines
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
-from stepherd.cli.sources import new_events
+from stepherd.cli.sources import learn
 from stepherd.cli.views import picture
 
 __all__ = ["command"]
@@ -23,7 +23,7 @@ def command(output: Output, run_id: str) -> int:
     """Show a run: its states, its branch, its error. The exit code is 0 however the run ended."""
     progress = Progress()
     with reading(output.home) as call:
-        progress.feed(new_events(call, run_id, 0))
+        learn(call, run_id, progress)
         fields = describe(output, call, run_id, progress)
     if output.as_json:
         output.json(fields)

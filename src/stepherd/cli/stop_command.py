@@ -58,7 +58,7 @@ async def _stop(output: Output, run_id: str, request: dict[str, str]) -> None:
         found.open()
         await asyncio.sleep(0)  # The run takes up what it had started; only so it stops that, too.
         OwnSource(found).call("StopExecution", request)
-        await gone(found, run_id)
+        await gone(found, execution_arn(run_id))
         # Opening an engine resumes what else is unfinished: that goes on.
         successor = BackgroundEngine(output.home) if found.engine.running() else None
         await found.close(leave_tasks=successor is not None)

@@ -9,8 +9,10 @@ from typing import Protocol
 from stepherd.cli.durations import seconds_text
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress, StateRow
-from stepherd.cli.screen import Part, Screen
+from stepherd.cli.screen import Part, Screen, rows_of
 from stepherd.cli.terminal_text import clean, cut
+from stepherd.cli.waiting import Waiting
+from stepherd.cli.waiting_text import waiting_line, waiting_parts, waiting_remark
 
 __all__ = ["View", "make_view", "picture", "row_parts"]
 
@@ -39,13 +41,16 @@ class View(Protocol):
     def say(self, words: str) -> None:
         """Show what the person in front of it may do, or what is waited for."""
 
+    def announce(self, words: str) -> None:
+        """Say something once that stays to be read."""
+
     def close(self) -> None:
         """Stop drawing, leaving the last picture."""
 
 
 def make_view(output: Output) -> View:
     """The view that fits where standard error goes."""
-    return _LiveView() if output.live else _LineView(output)
+    return _LiveView(output) if output.live else _LineView(output)
 
 
 def _shown_status(row: StateRow, progress: Progress) -> str:
@@ -58,6 +63,8 @@ def _shown_status(row: StateRow, progress: Progress) -> str:
 
 def _remark(row: StateRow, status: str) -> str:
     words = [_WORDS[status]] if status in _WORDS else []
+    if row.waiting:
+        words.append(waiting_remark(row.waiting))
     if row.attempts > 1:
         words.append(f"try {row.attempts}" if status == "RUNNING" else f"{row.attempts} tries")
     return ", ".join(words)
@@ -75,17 +82,22 @@ def row_parts(row: StateRow, progress: Progress, now: float, column: int) -> lis
     took = seconds_text(row.seconds(now))
     parts: list[Part] = [(f"  {_mark(status)} ", _COLOURS[status]), (f"{name:<{column}}  {took:>12}", None)]
     remark = _remark(row, status)
-    return [*parts, (f"  {remark}", _COLOURS[status])] if remark else parts
+    colour = "yellow" if row.waiting else _COLOURS[status]
+    return [*parts, (f"  {remark}", colour)] if remark else parts
 
 
 def picture(progress: Progress, now: float, size: tuple[int, int], words: str) -> list[list[Part]]:
     """The whole live view: as many states as fit, the last ones, and a line of words with the run's clock."""
     columns, lines = size
-    room = max(1, lines - 4)
-    rows = progress.rows[-room:]
+    rows = progress.rows[-max(1, lines - 4) :]
     column = min(max((len(row.name) for row in rows), default=0), max(8, columns - 30))
-    shown = [row_parts(row, progress, now, column) for row in rows]
-    left_out = len(progress.rows) - len(rows)
+    blocks = [
+        [row_parts(row, progress, now, column), *(waiting_parts(row.waiting, now) if row.waiting else ())]
+        for row in rows
+    ]
+    fitting = _fitting(blocks, columns, max(1, lines - 4))
+    left_out = len(progress.rows) - len(fitting)
+    shown = [line for block in fitting for line in block]
     if left_out:
         shown.insert(0, [(f"  … {left_out} before", "dim")])
     if words:
@@ -93,22 +105,38 @@ def picture(progress: Progress, now: float, size: tuple[int, int], words: str) -
     return shown
 
 
+def _fitting(blocks: list[list[list[Part]]], columns: int, room: int) -> list[list[list[Part]]]:
+    """The last blocks of lines, as many as there is room for; the very last one in any case."""
+    fitting: list[list[list[Part]]] = []
+    for block in reversed(blocks):
+        room -= sum(rows_of(line, columns) for line in block)
+        if room < 0 and fitting:
+            break
+        fitting.insert(0, block)
+    return fitting
+
+
 class _LineView:
-    """A line when a state begins, is tried again, or ends; no line twice."""
+    """A line when a state begins, waits, is tried again, or ends; no line twice."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._said: dict[int, tuple[str, int]] = {}
+        self._said: dict[int, tuple[str, int, Waiting | None]] = {}
 
     def update(self, progress: Progress, changed: list[StateRow]) -> None:
         for row in changed:
             status = _shown_status(row, progress)
-            what = (status, max(1, row.attempts))
-            if self._said.get(id(row)) != what:
-                self._said[id(row)] = what
+            what = (status, max(1, row.attempts), row.waiting)
+            before, self._said[id(row)] = self._said.get(id(row)), what
+            # That nobody has to act any more is no news: what comes next is.
+            if before != what and (before is None or row.waiting or before[:2] != what[:2]):
                 self._line(row, status, progress)
 
     def _line(self, row: StateRow, status: str, progress: Progress) -> None:
+        if row.waiting:
+            words = waiting_line(row.waiting, time.time())
+            self._output.note(f"{seconds_text(time.time() - progress.started):>12}  {_mark(status)} {words}")
+            return
         if status == "RUNNING":
             words = f"try {row.attempts}" if row.attempts > 1 else "started"
         else:
@@ -123,6 +151,9 @@ class _LineView:
         if words.endswith("?"):
             self._output.note(words)
 
+    def announce(self, words: str) -> None:
+        self._output.note(words)
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -130,7 +161,8 @@ class _LineView:
 class _LiveView:
     """All states with running clocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._progress = Progress()
         self._words = ""
         self._screen = Screen()
@@ -146,6 +178,11 @@ class _LiveView:
 
     def say(self, words: str) -> None:
         self._words = words
+        self.tick()
+
+    def announce(self, words: str) -> None:
+        self._screen.forget()
+        self._output.note(words)
         self.tick()
 
     def close(self) -> None:

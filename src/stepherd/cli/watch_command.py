@@ -14,7 +14,7 @@ from stepherd.cli.options import run_argument
 from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
-from stepherd.cli.sources import RemoteSource, new_events
+from stepherd.cli.sources import RemoteSource, learn
 from stepherd.cli.views import View, make_view
 from stepherd.errors import StepherdError, TemporaryError
 
@@ -37,7 +37,7 @@ def command(output: Output, run_id: str) -> int:
         if status == "RUNNING":
             happening = asyncio.run(_watch(output, run_id, progress, view))
         with reading(output.home) as call:
-            view.update(progress, progress.feed(new_events(call, run_id, progress.last_event)))
+            view.update(progress, learn(call, run_id, progress))
             view.close()
             return _end(output, call, run_id, progress, happening)
     finally:
@@ -68,7 +68,7 @@ async def _watch(output: Output, run_id: str, progress: Progress, view: View) ->
             except EngineGone:
                 patience = PATIENCE_SECONDS
                 with reading(output.home) as call:
-                    view.update(progress, progress.feed(new_events(call, run_id, progress.last_event)))
+                    view.update(progress, learn(call, run_id, progress))
                 if progress.status != "RUNNING":
                     return Happening.ENDED
 

@@ -63,7 +63,9 @@ class ContainerRunner:
         if reason:
             return reason
         await process.clean_container()
-        mounts = [*_named_in(environment), *(self._needs(argv, environment) if self._needs else ())]
+        mounts = _each_once(
+            [*_named_in(environment), *(self._needs(argv, environment) if self._needs else ())]
+        )
         try:
             process.run([*self._options(process, spec, mounts), image, *_shell(argv)], _inside(environment))
         except (OSError, ValueError) as error:
@@ -100,14 +102,27 @@ def _inside(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _named_in(environment: Mapping[str, str]) -> Iterator[Mount]:
-    """What variables refer to: a ``file:///…`` store to work in, a ``file:PATH`` secret to read."""
+    """What variables refer to: a ``file:///…`` store to work in, a ``file:PATH`` secret to read.
+
+    A reference to one object, which need not be there yet, stands for its folder: it is replaced as a whole,
+    and what locks it lies beside it.
+    """
     for value in environment.values():
         if value.startswith("file:///"):
             path = Path(unquote(urlsplit(value).path))
-            if path.exists():
-                yield Mount(path, writable=True)
+            folder = path if path.is_dir() else path.parent
+            if folder.is_dir():
+                yield Mount(folder, writable=True)
         elif (match := _PRIVATE_FILE.fullmatch(value)) and Path(match[1]).is_file():
             yield Mount(Path(match[1]))
+
+
+def _each_once(mounts: Iterable[Mount]) -> list[Mount]:
+    """One mount for a path; writable where any of them is."""
+    found: dict[Path, bool] = {}
+    for mount in mounts:
+        found[mount.path] = found.get(mount.path, False) or mount.writable
+    return [Mount(path, writable) for path, writable in found.items()]
 
 
 def _mount_option(mount: Mount) -> str:

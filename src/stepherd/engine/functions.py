@@ -13,9 +13,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,7 @@ from typing import IO, Any
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import interpreter_path
+from stepherd.engine.references import referred
 from stepherd.engine.values import compact, parse
 
 __all__ = ["Function", "FunctionPool"]
@@ -69,7 +71,7 @@ class _Worker:
         """Answer the process's requests, from the first call on; its exit code, once it ends."""
         if self._ended is None:
             self._server.start(self._application)
-            self._ended = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+            self._ended = _end_of(self._process)
         return self._ended
 
     async def begun(self) -> None:
@@ -95,7 +97,7 @@ class _Worker:
         return subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", function.handler],
             cwd=function.code,
-            env={**environment, **function.environment, **own},
+            env={**environment, **referred(function.environment, os.environ), **function.environment, **own},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -196,6 +198,28 @@ class _Worker:
             self._answer.set_result(("error" if path.endswith("/error") else "response", body))
 
 
+def _end_of(process: subprocess.Popen[bytes]) -> asyncio.Future[int]:
+    """The exit code of a process, once it ends.
+
+    By a thread of its own: the loop's few are for short work, which workers that live as long as the engine
+    would hold up for ever.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def settle(code: int) -> None:
+        if not ended.done():
+            ended.set_result(code)
+
+    def wait() -> None:
+        code = process.wait()
+        with contextlib.suppress(RuntimeError):  # The loop was closed before the process was waited for.
+            loop.call_soon_threadsafe(settle, code)
+
+    threading.Thread(target=wait, name=f"end of {process.pid}", daemon=True).start()
+    return ended
+
+
 async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
@@ -231,12 +255,12 @@ class FunctionPool:
         for function in self._distinct()[:1]:
             self._idle[function.name] = [self._start(function)]
 
-    async def warm(self) -> None:
-        """Start a worker of every function before it is asked for, one after the other.
+    async def warm(self, names: Collection[str]) -> None:
+        """Start a worker of each of these functions before it is asked for, one after the other.
 
         All at once would take the processor from the one that is needed first.
         """
-        for function in self._distinct():
+        for function in (each for each in self._distinct() if each.name in names):
             if function.name not in self._idle:
                 self._idle[function.name] = [self._start(function)]
             for worker in self._idle[function.name][:1]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepherd.engine.application import Application, load_application
+from stepherd.engine.deliveries import Deliveries
 from stepherd.engine.functions import FunctionPool
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.lock import EngineAddress, HomeLock
@@ -73,6 +73,7 @@ class LocalEngine:
         access_key: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
+        shows_notices: bool = True,
     ) -> None:
         self.home = home
         self.application = load_application(template, parameters)
@@ -81,13 +82,15 @@ class LocalEngine:
         self._clock = clock
         self._runner = runner
         self._needs = needs
-        self._notices = notices or f"console:{home / 'notices.jsonl'}"
+        shown = "console" if shows_notices else "record"
+        self._notices = notices or f"{shown}:{home / 'notices.jsonl'}"
         self._environment = dict(base_environment() if environment is None else environment)
         self._server = LoopbackServer(port)
         self.endpoint = f"http://{self._server.address}"
         secret_url = f"{self.endpoint}/{self.access_key}/"
         functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
         self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
+        self._deliveries = Deliveries(self.home / "deliveries", self._deliver)
         self._ecs: EcsIntegration | None = None
         self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
@@ -137,9 +140,15 @@ class LocalEngine:
         self.api = Api(self.engine)
         self._server.start(endpoint_application(self.api, self.access_key))
         self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
-        self._warming = asyncio.ensure_future(self.pool.warm())
+        self._warming = asyncio.ensure_future(self.pool.warm(self._needed_soon()))
         self._put_machines(self.application)
         self.resumed = self.engine.open(self._integrations())
+        self._deliveries.resume()
+
+    def _needed_soon(self) -> list[str]:
+        """The functions that the template's first state machine calls: others can wait until they are."""
+        machines, functions = self.application.machines, self.application.functions
+        return [f.name for f in functions if not machines or f.arn in machines[0].definition]
 
     def _put_machines(self, application: Application) -> None:
         for source in application.machines:
@@ -153,9 +162,6 @@ class LocalEngine:
         from stepherd.engine.integrations.states import StatesIntegration
 
         application = self.application
-        subscribers = {
-            topic: [self._subscriber(n) for n in names] for topic, names in application.topics.items()
-        }
         queue_file = self.home / "queues.sqlite3"
         queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
         containers = self._containers()
@@ -163,15 +169,15 @@ class LocalEngine:
         return {
             "lambda": LambdaIntegration(self.pool),
             "ecs": containers,
-            "sns": SnsIntegration(subscribers, self._notices),
+            "sns": SnsIntegration(application.topics, self._notices, self._deliveries),
             "sqs": SqsIntegration(queues),
             "states": StatesIntegration(self.engine),
         }
 
-    def _subscriber(self, name: str) -> Callable[[str], Awaitable[object]]:
+    async def _deliver(self, name: str, event: str) -> None:
         function = self.pool.function(name)
-        assert function is not None, "subscriptions name functions of the same template"
-        return partial(self.pool.invoke, function)
+        if function is not None:  # Else it has left the template since the message was kept.
+            await self.pool.invoke(function, event)
 
     async def close(self, *, leave_tasks: bool = False) -> None:
         """End work and give the home up; see Engine.close."""
@@ -179,6 +185,7 @@ class LocalEngine:
         try:
             if self._warming:
                 self._warming.cancel()
+            await self._deliveries.close()
             await self.engine.close(leave_tasks=leave_tasks)
             self._containers().close()
             await self.pool.close()

@@ -105,6 +105,8 @@ class Standbys:
         self._waiting.clear()
         self._taken.clear()
         self.tidy()
+        with contextlib.suppress(OSError):  # It is gone, or there have been tasks.
+            self._folder.rmdir()
 
     def _note(self, task: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

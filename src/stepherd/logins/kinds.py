@@ -1,14 +1,26 @@
-"""The kinds of logins: where an agent's CLI keeps its login, and under which names (facts: q-cli.md)."""
+"""The kinds of logins: where an agent's CLI keeps its login, and under which names (facts: q-cli.md).
+
+Everything that is a CLI's own choice stands here and nowhere else; ``STEPHERD_<KIND>_LOGIN`` replaces
+any of it (kind_overrides.py).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import sys
+from dataclasses import dataclass, fields, replace
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-from stepherd.errors import UsageError
+from stepherd.errors import ConfigurationError, UsageError
+from stepherd.logins.kind_overrides import overrides_of, variable_of
 
-__all__ = ["LoginKind", "login_kind", "login_kinds"]
+__all__ = ["DEFAULT_REGION", "DEFAULT_START_URL", "LoginKind", "login_kind", "login_kinds", "user_database"]
 
+DEFAULT_START_URL: Final = "https://view.awsapps.com/start"
+"""Of AWS Builder ID, which is free; any other start URL is a company's IAM Identity Center."""
+DEFAULT_REGION: Final = "us-east-1"
+"""Of AWS Builder ID."""
 _SCOPES: Final = tuple(f"codewhisperer:{name}" for name in ("completions", "analysis", "conversations"))
 
 
@@ -31,6 +43,8 @@ class LoginKind:
     """The row of auth_kv that holds the client registration."""
     other_rows: tuple[str, ...] = ()
     """Rows that hold tokens of other ways to log in, which we carry along and cannot refresh."""
+    profile_key: str = "api.codewhisperer.profile"
+    """The row of state that holds the chosen profile."""
 
 
 _KINDS: Final = {
@@ -57,6 +71,11 @@ _KINDS: Final = {
         ),
     )
 }
+_REPLACEABLE: Final = {
+    field.name: tuple if str(field.type).startswith("tuple") else str
+    for field in fields(LoginKind)
+    if field.name != "name"
+}
 
 
 def login_kinds() -> tuple[str, ...]:
@@ -65,9 +84,42 @@ def login_kinds() -> tuple[str, ...]:
 
 
 def login_kind(name: str) -> LoginKind:
-    """The kind of that name. Raises UsageError listing the known ones."""
+    """The kind of that name, as ``STEPHERD_<NAME>_LOGIN`` changes it.
+
+    Raises UsageError listing the known ones, and ConfigurationError when the variable is not acceptable.
+    """
     if name not in _KINDS:
         raise UsageError(
             f"There is no login of a kind {name!r}.", remedy=f"The kinds are {', '.join(_KINDS)}."
         )
-    return _KINDS[name]
+    changed = overrides_of(name, _REPLACEABLE, os.environ)
+    return _checked(replace(_KINDS[name], **changed)) if changed else _KINDS[name]
+
+
+def user_database(kind: LoginKind, home: Path | None = None) -> Path:
+    """Where the CLI of this user keeps its login: on Linux below XDG_DATA_HOME when that is absolute.
+
+    With ``home``, where a CLI that runs with that home keeps it (XDG_DATA_HOME is then not looked at).
+    """
+    return _data_folder(home) / kind.folder / "data.sqlite3"
+
+
+def _data_folder(home: Path | None) -> Path:
+    if sys.platform == "darwin":
+        return (home or Path.home()) / "Library" / "Application Support"
+    named = Path("" if home else os.environ.get("XDG_DATA_HOME", ""))
+    return named if named.is_absolute() else (home or Path.home()) / ".local" / "share"
+
+
+def _checked(kind: LoginKind) -> LoginKind:
+    variable = variable_of(kind.name)
+    parts = PurePosixPath(kind.folder).parts
+    if not parts or kind.folder.startswith("/") or ".." in parts:
+        raise ConfigurationError(
+            f"{variable}: the folder {kind.folder!r} is not one below the user's data folder.",
+            remedy="Name it relative to that, such as kiro-cli.",
+        )
+    rows = (kind.row, kind.registration_row, kind.profile_key, *kind.other_rows)
+    if not all((*rows, *kind.scopes, kind.client_name, kind.title)) or len({*rows}) != len(rows):
+        raise ConfigurationError(f"{variable} leaves a name empty, or uses one twice.")
+    return kind

@@ -29,7 +29,7 @@ from stepherd.repositories.scan import (
 )
 from stepherd.repositories.scratch import private_folder
 
-__all__ = ["Changes", "FileChange", "copy_private", "record_changes"]
+__all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
 
 _NESTED: Final = "it is a git repository inside the repository"
 _IDENTITY: Final = {
@@ -86,11 +86,12 @@ def record_changes(
         raise DataError(f"The workspace {workspace} is gone or is no folder.", remedy="Run the agent again.")
     with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
-        _borrow(git, private_git, base_commit)
+        borrow_objects(git, private_git, base_commit)
         return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle)
 
 
-def _borrow(git: Git, private_git: Path, base_commit: str) -> None:
+def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
+    """Make ``git.git_dir`` a new repository that has ``base_commit``, by the objects of ``private_git``."""
     create_repository(git, commit_id=base_commit)
     info = git.git_dir / "objects" / "info"
     info.mkdir(exist_ok=True)

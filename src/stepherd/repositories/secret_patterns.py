@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["SecretPatterns"]
+__all__ = ["SecretPatterns", "secret_shapes"]
 
 _KINDS: Final = (
     ("a private key", rb"PRIVATE KEY", rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
@@ -53,6 +53,11 @@ _KINDS: Final = (
     ("an npm token", rb"npm_", rb"(?<![A-Za-z0-9_])npm_[A-Za-z0-9]{36}(?![A-Za-z0-9_])"),
     ("a PyPI token", rb"pypi-", rb"pypi-AgE[A-Za-z0-9_-]{50,}"),
 )
+
+
+def secret_shapes() -> tuple[tuple[bytes, bytes], ...]:
+    """Of each kind a text that it always has, and its pattern: for whatever masks secrets in logs."""
+    return tuple((marker, pattern) for _, marker, pattern in _KINDS)
 
 
 class SecretPatterns:

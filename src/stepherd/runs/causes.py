@@ -25,6 +25,19 @@ _EXIT_CODES: Final = {
     126: ("its program could not be executed", "Check the image of the task."),
 }
 
+# Reasons of RunTask by their first part, as "RESOURCE:MEMORY".
+_REFUSALS: Final = {
+    "RESOURCE": (
+        ", of which there is not enough now.",
+        "Wait a while or give the task less, then: stepherd redrive RUN",
+    ),
+    "AGENT": (": the cluster cannot be reached by ECS now.", "Wait a while, then: stepherd redrive RUN"),
+    "MISSING": (
+        ": the cluster or the task definition is not there any more.",
+        "Deploy the stack again, then: stepherd redrive RUN",
+    ),
+}
+
 
 def failure_of(error: str, cause: str) -> Failure:
     """What ``error`` and ``cause`` of a catcher mean, be it of a task, a function or a timeout."""
@@ -34,11 +47,12 @@ def failure_of(error: str, cause: str) -> Failure:
     fields = _json_object(text)
     if "errorMessage" in fields:
         return Failure("function", one_paragraph(str(fields["errorMessage"]), 1000), "")
+    if "ExecutionArn" in fields:
+        return _execution_failure(fields)
     if "Containers" in fields:
         return _task_failure(fields)
     if name in {"AmazonECS.Unknown", "ECS.AmazonECSException"}:
-        said = one_paragraph(text, 400)
-        return Failure("capacity", f"No container could be started: {said}", _REDRIVE, True)
+        return _capacity_failure(text, fields)
     said = one_paragraph(str(fields.get("Cause", text)), 600)
     return Failure("machine", f"{name}: {said}" if said else name, _REDRIVE)
 
@@ -51,6 +65,30 @@ def _unwrapped(error: str, cause: str) -> tuple[str, str]:
         if error.endswith("Failed") and not error.startswith("States.") and colon
         else (error, cause)
     )
+
+
+def _capacity_failure(text: str, fields: Mapping[str, Any]) -> Failure:
+    """Of RunTask, which may answer with failures and no tasks ("API failure reasons" of the ECS guide)."""
+    failures = fields.get("Failures")
+    listed = failures if isinstance(failures, list) else []
+    reasons = [
+        str(failure["Reason"]) for failure in listed if isinstance(failure, dict) and "Reason" in failure
+    ]
+    kind = next((reason.partition(":")[0] for reason in reasons), "")
+    why, remedy = _REFUSALS.get(kind, ("", _REDRIVE))
+    said = one_paragraph(", ".join(reasons) or text, 400)
+    return Failure("capacity", f"No container could be started: {said}{why}", remedy, True)
+
+
+def _execution_failure(execution: Mapping[str, Any]) -> Failure:
+    """Of a nested execution: what it ended with, in its own words."""
+    status = str(execution.get("Status", "FAILED"))
+    if status == "FAILED":
+        why = execution.get("Cause") or execution.get("Error") or "no reason given"
+        return Failure("execution", one_paragraph(str(why), 1000))
+    if status == "TIMED_OUT":
+        return Failure("timeout", "The nested execution took longer than it may.", _REDRIVE, True)
+    return Failure("execution", f"The nested execution was {status.lower()}.", _REDRIVE, True)
 
 
 def _task_failure(task: Mapping[str, Any]) -> Failure:

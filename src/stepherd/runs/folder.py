@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUNDLE",
+    "DATABASE",
     "EVENTS",
     "INSTRUCTIONS",
     "REPORT",
     "REPORT_PAGE",
+    "SESSION",
     "STEPS",
     "TRANSCRIPT",
     "WORKSPACE",
@@ -34,6 +36,8 @@ INSTRUCTIONS: Final = "instructions"
 WORKSPACE: Final = "clone/workspace.tar.zst"
 BUNDLE: Final = "agent/changes.bundle"
 TRANSCRIPT: Final = "agent/transcript.jsonl"
+DATABASE: Final = "agent/database.sqlite3"
+SESSION: Final = "agent/session.tar.zst"
 EVENTS: Final = "events.jsonl"
 REPORT: Final = "report.json"
 REPORT_PAGE: Final = "report.md"

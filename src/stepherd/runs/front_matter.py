@@ -1,7 +1,8 @@
-"""Settings at the head of instructions.md: a YAML mapping between two lines of three dashes."""
+"""Settings of a run as YAML: the head of instructions.md between two lines of three dashes, or a file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.errors import DataError
@@ -9,12 +10,11 @@ from stepherd.errors import DataError
 if TYPE_CHECKING:
     import yaml
 
-__all__ = ["InvalidFrontMatter", "split_front_matter"]
+__all__ = ["SETTINGS", "InvalidFrontMatter", "read_settings", "split_front_matter"]
 
 _MOST_CHARACTERS: Final = 16_384
 _MARK: Final = "---"
-# The name in front matter, and the field of a request that it sets.
-_FIELDS: Final = {
+SETTINGS: Final = {
     "repo": "repo",
     "branch": "branch",
     "base": "base",
@@ -30,11 +30,28 @@ _FIELDS: Final = {
     "max_cost_usd": "max_cost_usd",
     "silence": "silence_seconds",
 }
-_REMEDY: Final = f"Its keys are {', '.join(_FIELDS)}, one to a line, between two lines of '---'."
+"""The name in front matter, and the field of a request that it sets."""
+_REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."
 
 
 class InvalidFrontMatter(DataError):
-    """The head of instructions.md cannot be read; trying again does not help."""
+    """The head of instructions.md, or a file of settings, cannot be read; trying again does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where settings stand, for messages."""
+
+    name: str
+    file: str
+    first_line: int
+    remedy: str
+
+    def refusal(self, words: str, remedy: str = "") -> InvalidFrontMatter:
+        return InvalidFrontMatter(f"The {words}.", remedy=remedy or self.remedy)
+
+
+_HEAD: Final = _Source("front matter", "front matter of instructions.md", 2, _REMEDY)
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
@@ -47,65 +64,64 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
         return {}, text
     for index, line in enumerate(lines[1:], start=1):
         if line.rstrip() == _MARK:
-            return _fields_of("".join(lines[1:index])), "".join(lines[index + 1 :])
-    raise InvalidFrontMatter(
-        "The front matter of instructions.md has no closing line of '---'.", remedy=_REMEDY
-    )
+            return _fields_of("".join(lines[1:index]), _HEAD), "".join(lines[index + 1 :])
+    raise _HEAD.refusal(f"{_HEAD.file} has no closing line of '---'")
 
 
-def _fields_of(head: str) -> dict[str, Any]:
+def read_settings(text: str, name: str) -> dict[str, Any]:
+    """The request fields that a file of settings sets, such as run.yaml: the keys of front matter.
+
+    Raises InvalidFrontMatter, naming the file and the line or key.
+    """
+    remedy = f"Its keys are {', '.join(SETTINGS)}, one to a line."
+    return _fields_of(text.removeprefix("\ufeff"), _Source(name, name, 1, remedy))
+
+
+def _fields_of(head: str, source: _Source) -> dict[str, Any]:
     if len(head) > _MOST_CHARACTERS:
-        raise InvalidFrontMatter(
-            f"The front matter of instructions.md is longer than {_MOST_CHARACTERS:,} characters.",
-            remedy=_REMEDY,
-        )
+        raise source.refusal(f"{source.file} is longer than {_MOST_CHARACTERS:,} characters")
     fields: dict[str, Any] = {}
-    for key, value in _pairs_of(head):
-        if key not in _FIELDS:
-            raise InvalidFrontMatter(f"The front matter key '{_shown(key)}' is unknown.", remedy=_REMEDY)
-        if _FIELDS[key] in fields:
-            raise InvalidFrontMatter(
-                f"The front matter key '{key}' is there twice.", remedy="Keep one of them."
-            )
-        fields[_FIELDS[key]] = value
+    for key, value in _pairs_of(head, source):
+        if key not in SETTINGS:
+            raise source.refusal(f"{source.name} key '{_shown(key)}' is unknown")
+        if SETTINGS[key] in fields:
+            raise source.refusal(f"{source.name} key '{key}' is there twice", "Keep one of them.")
+        fields[SETTINGS[key]] = value
     return fields
 
 
-def _pairs_of(head: str) -> list[tuple[str, Any]]:
+def _pairs_of(head: str, source: _Source) -> list[tuple[str, Any]]:
     """The pairs of the mapping, duplicates kept. Aliases are refused: by them a small YAML grows huge."""
     import yaml
 
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(head, Loader=yaml.SafeLoader)):
-            raise InvalidFrontMatter(
-                "The front matter of instructions.md uses an alias (*name).", remedy=_REMEDY
-            )
+            raise source.refusal(f"{source.file} uses an alias (*name)")
         node = yaml.compose(head, Loader=yaml.SafeLoader)
         if node is None:
             return []
         if not isinstance(node, yaml.MappingNode):
-            raise InvalidFrontMatter("The front matter of instructions.md is not a mapping.", remedy=_REMEDY)
-        return [(str(key.value), _value_of(value)) for key, value in node.value]
+            raise source.refusal(f"{source.file} is not a mapping")
+        return [(str(key.value), _value_of(value, source)) for key, value in node.value]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidFrontMatter(
-            f"The front matter of instructions.md is not readable YAML{_place_of(error)}.", remedy=_REMEDY
-        ) from None
+        raise source.refusal(f"{source.file} is not readable YAML{_place_of(error, source)}") from None
 
 
-def _value_of(node: yaml.Node) -> Any:
+def _value_of(node: yaml.Node, source: _Source) -> Any:
     import yaml
 
     if not isinstance(node, yaml.ScalarNode):
-        raise InvalidFrontMatter(
-            f"The front matter value in line {node.start_mark.line + 2} of instructions.md is not a scalar.",
-            remedy="Write each value on one line, in quotes when it holds ': ' or '#'.",
+        line = node.start_mark.line + source.first_line
+        raise source.refusal(
+            f"{source.name} value in line {line} of {source.file.rpartition(' ')[2]} is not a scalar",
+            "Write each value on one line, in quotes when it holds ': ' or '#'.",
         )
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
-def _place_of(error: Exception) -> str:
+def _place_of(error: Exception, source: _Source) -> str:
     mark = getattr(error, "problem_mark", None)
-    return f" (line {mark.line + 2})" if mark is not None else ""
+    return f" (line {mark.line + source.first_line})" if mark is not None else ""
 
 
 def _shown(text: str) -> str:

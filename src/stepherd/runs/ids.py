@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Final
 from stepherd.errors import UsageError
 from stepherd.services.plain_text import one_paragraph
 
-__all__ = ["check_run_id", "new_run_id"]
+__all__ = ["check_run_id", "derived_run_id", "new_run_id"]
 
 # Stricter than Step Functions, which allows 80 characters with some punctuation: an id is a folder, too.
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
@@ -20,6 +21,13 @@ def new_run_id(now: datetime | None = None, token: str | None = None) -> str:
     """An id such as ``run_20261121T101500Z_3fa9c1``: sorts by time, unique by its six random digits."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     return f"run_{moment:%Y%m%dT%H%M%SZ}_{token or secrets.token_hex(3)}"
+
+
+def derived_run_id(*parts: str) -> str:
+    """The id of the run that ``parts`` ask for, however often they do: ``run_inbox_`` and 24 hex digits."""
+    # Lengths first: no two lists of parts may read alike.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return f"run_inbox_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
 def check_run_id(text: str) -> str:

@@ -51,6 +51,11 @@ class Instructions:
             raise _refusal(self.reference, f"{MAIN} is empty")
         return text
 
+    def without(self, *names: str) -> Instructions:
+        """The same, except for files that are no instructions."""
+        kept = {name: size for name, size in self.files.items() if name not in names}
+        return Instructions(self.reference, kept, self.read)
+
     def freeze(self, store: Store) -> None:
         """Copy every file into ``store``, instructions.md last."""
         for name in sorted(self.files, key=lambda name: (name == MAIN, name)):

@@ -16,18 +16,23 @@ from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import check_run_id
 from stepherd.runs.instructions import Instructions, find_instructions, title_of
+from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
 
 if TYPE_CHECKING:
     from stepherd.services.store import Store
 
-__all__ = ["check_whole_request", "prepare_run"]
+__all__ = ["check_whole_request", "merged_settings", "prepare_run"]
 
 
-def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
+def prepare_run(
+    run_id: str, given: object, store: Store, *, login_database: str = "", default_agent: str = ""
+) -> dict[str, Any]:
     """Check ``given``, freeze its instructions in ``store`` and return what the state machine needs to know.
 
+    ``login_database`` is where the login of Amazon Q is kept; empty: in ``store``, as that of other agents.
+    ``default_agent`` works where a request names neither an agent nor a command; empty: then it is refused.
     A second call with the same request returns what the first one did, whatever became of the
     instructions since. Raises the errors of ``check_whole_request``; CannotCreateError when the run id
     belongs to another request; TemporaryError for what may pass. A failure is kept for the report.
@@ -40,23 +45,30 @@ def prepare_run(run_id: str, given: object, store: Store) -> dict[str, Any]:
             raise CannotCreateError(
                 f"The run id '{run_id}' is taken by another request.", remedy="Choose another --name."
             )
-        return _machine_facts(folder.read_request(), folder)
+        return _machine_facts(folder.read_request(), folder, store, login_database)
     started = now()
 
     def finish(error: StepherdError | None) -> None:
         status, failure = ("succeeded", None) if error is None else ("failed", Failure.of(error))
         runs = 1 if before is None else before.runs + 1
-        facts = {"request_digest": digest}
+        facts = {"request_digest": digest, PLACE: reply_place(given)}
         folder.write_result(Result("prepare", "", runs, status, started, now(), failure, facts))  # type: ignore[arg-type]
 
-    return _prepare(run_id, given, folder, finish)
+    request = _prepare(run_id, given, folder, finish, default_agent)
+    return _machine_facts(request, folder, store, login_database)
 
 
 def _prepare(
-    run_id: str, given: object, folder: RunFolder, finish: Callable[[StepherdError | None], None]
-) -> dict[str, Any]:
+    run_id: str,
+    given: object,
+    folder: RunFolder,
+    finish: Callable[[StepherdError | None], None],
+    default_agent: str,
+) -> Request:
     try:
-        request, instructions = check_whole_request(run_id, given, allow_local=_is_local(folder))
+        request, instructions = check_whole_request(
+            run_id, given, allow_local=_is_local(folder), default_agent=default_agent
+        )
         instructions.freeze(folder.instructions())
         folder.write_request(request)
     except StepherdError as error:
@@ -65,11 +77,11 @@ def _prepare(
             raise TemporaryError(error.message, remedy=error.remedy) from None
         raise
     finish(None)
-    return _machine_facts(request, folder)
+    return request
 
 
 def check_whole_request(
-    run_id: str, given: object, *, allow_local: bool = True
+    run_id: str, given: object, *, allow_local: bool = True, default_agent: str = ""
 ) -> tuple[Request, Instructions]:
     """The request with front matter and defaults filled in, and its instructions; nothing is written.
 
@@ -80,7 +92,10 @@ def check_whole_request(
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
     head, text = split_front_matter(instructions.text())
-    fields = check_request(_merged(head, explicit))
+    if PLACE in explicit:
+        # In its folder our own last answers lie beside the instructions.
+        instructions = instructions.without(*OWN_FILES)
+    fields = check_request(merged_settings(head, explicit))
     if "repo" not in fields:
         raise InvalidRequest(
             "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."
@@ -91,7 +106,7 @@ def check_whole_request(
         repo=parse_repository(fields["repo"], allow_local=allow_local).url,
         base=check_ref(fields["base"]) if "base" in fields else None,
         branch=check_branch(fields["branch"]) if "branch" in fields else run_branch(run_id),
-        agent=_checked_agent(fields),
+        agent=_checked_agent(fields, default_agent),
         command=fields.get("command"),
         message=fields.get("message") or f"{title_of(text) or 'Carry out the instructions'}\n",
         timeout_seconds=fields.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS),
@@ -108,15 +123,15 @@ def check_whole_request(
     return request, instructions
 
 
-def _merged(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
+def merged_settings(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
     """What was given wins; an agent or command that was given also over the other half in front matter."""
     chosen = {"agent", "command"} if explicit.keys() & {"agent", "command"} else set()
     return {**{name: value for name, value in head.items() if name not in chosen}, **explicit}
 
 
-def _checked_agent(fields: Mapping[str, Any]) -> str:
+def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
     """The agent's name; the command lines are good ones."""
-    name = fields.get("agent") or ("command" if "command" in fields else None)
+    name = fields.get("agent") or ("command" if "command" in fields else default or None)
     if name is None:
         raise InvalidRequest(
             "No agent is named.", remedy="Give --agent NAME, or --command for a command of your own."
@@ -136,15 +151,29 @@ def _is_local(folder: RunFolder) -> bool:
     return folder.reference.startswith("file://")
 
 
-def _machine_facts(request: Request, folder: RunFolder) -> dict[str, Any]:
-    has_secret = (request.agent_credentials or "none") != "none"
+def _machine_facts(request: Request, folder: RunFolder, store: Store, login_database: str) -> dict[str, Any]:
     return {
         "run_id": request.run_id,
         "folder": folder.reference,
         "agent": request.agent,
-        "login": {"needed": get_agent(request.agent).needs_login(has_secret=has_secret)},
+        "login": _login_facts(request, store, login_database),
         "push": request.push,
         "git_credentials": request.git_credentials or "",
+        "agent_credentials": request.agent_credentials or "",
         "timeout_seconds": request.timeout_seconds,
         "agent_task_seconds": request.agent_task_seconds,
     }
+
+
+def _login_facts(request: Request, store: Store, login_database: str) -> dict[str, Any]:
+    """Whether the login machine comes first, which kind of login it is, and where its database is."""
+    agent = get_agent(request.agent)
+    has_secret = (request.agent_credentials or "none") != "none"
+    if agent.login is None or not agent.needs_login(has_secret=has_secret):
+        return {"needed": False, "kind": "", "database": ""}
+    from stepherd.logins.kinds import login_kind
+    from stepherd.logins.place import open_place
+
+    reference = login_database if agent.login == "q" else ""
+    place = open_place(login_kind(agent.login), reference or None, store)
+    return {"needed": True, "kind": agent.login, "database": place.reference}

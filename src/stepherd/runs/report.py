@@ -68,6 +68,10 @@ class Report:
     """Whether the commit holds the work of an agent that did not finish."""
     compare: str | None = None
     agent: str | None = None
+    usage: dict[str, Any] | None = None
+    """What the agent used at its last attempt: turns, tokens, cost_usd or credits, as far as it says so."""
+    said: str | None = None
+    """The last that the agent said."""
     files_changed: list[dict[str, Any]] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     verify: dict[str, Any] | None = None
@@ -134,6 +138,8 @@ def build_report(
         partial=bool(facts.get("partial")),
         compare=facts.get("compare"),
         agent=request.agent if request else None,
+        usage=facts.get("agent", {}).get("usage"),
+        said=facts.get("agent", {}).get("said"),
         files_changed=list(facts.get("files", [])),
         totals=dict(facts.get("totals", {})),
         verify=facts.get("verify"),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.services.plain_text import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.report import Report
 
-__all__ = ["render_report"]
+__all__ = ["escaped", "render_report", "usage_text"]
 
 _MOST_FILES: Final = 200
 _MARKDOWN: Final = re.compile(r"([\\`*{}\[\]<>#|~!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+
+
+def escaped(text: str) -> str:
+    """Text of others as one paragraph of Markdown in which nothing is a mark."""
+    return _text(text)
 
 
 def render_report(report: Report, address: str) -> str:
@@ -23,6 +29,7 @@ def render_report(report: Report, address: str) -> str:
         _text(report.summary),
         *(_failure(report) if report.error else ()),
         _outcome(report),
+        *_said(report),
         *_files(report),
         *_verify(report),
         *_times(report),
@@ -30,6 +37,21 @@ def render_report(report: Report, address: str) -> str:
         _logs(report, address),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def usage_text(usage: Mapping[str, Any] | None) -> str | None:
+    """What an agent used, in words: "3 turns, 12,345 tokens in, 678 out, 0.12 USD"."""
+    if not usage:
+        return None
+    taken = [usage.get(f"{name}_tokens") for name in ("input", "cache_read", "cache_write")]
+    words = [
+        f"{usage['turns']:,} turn{'' if usage['turns'] == 1 else 's'}" if "turns" in usage else "",
+        f"{sum(count or 0 for count in taken):,} tokens in" if any(taken) else "",
+        f"{usage['output_tokens']:,} out" if usage.get("output_tokens") else "",
+        f"{usage['cost_usd']:.4g} USD" if "cost_usd" in usage else "",
+        f"{usage['credits']:g} credits" if "credits" in usage else "",
+    ]
+    return ", ".join(word for word in words if word) or None
 
 
 def _failure(report: Report) -> tuple[str, ...]:
@@ -54,10 +76,15 @@ def _outcome(report: Report) -> str:
         ("Compare", report.compare, False),
         ("Bundle", report.bundle if report.commit is None else None, True),
         ("Agent", report.agent, True),
+        ("Used", usage_text(report.usage), False),
         ("Time", f"{report.seconds:.1f} s, {report.started} to {report.finished}", False),
     ]
     shown = [f"| {name} | {_code(value) if code else _text(value)} |" for name, value, code in rows if value]
     return "\n".join(["| | |", "|---|---|", *shown])
+
+
+def _said(report: Report) -> tuple[str, ...]:
+    return ("## What the agent said last", _text(report.said)) if report.said else ()
 
 
 def _files(report: Report) -> tuple[str, ...]:

@@ -32,6 +32,11 @@ _LONGEST_VERIFY_SECONDS: Final = 1800
 class InvalidRequest(UsageError):
     """A request that cannot be run however often it is tried; the pipeline does not retry it."""
 
+    def __init__(self, message: str, *, remedy: str = "", field: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.field = field
+        """The field that is to be mended; empty when it is not one field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -124,20 +129,19 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     if not error.path:
         return _refusal_of_whole(error)
     field = str(error.path[0])
-    return InvalidRequest(
-        f"The field '{field}' is not acceptable: {_reason(error)}.", remedy=_REMEDIES[field]
-    )
+    words = f"The field '{field}' is not acceptable: {_reason(error)}."
+    return InvalidRequest(words, remedy=_REMEDIES[field], field=field)
 
 
 def _refusal_of_whole(error: ValidationError) -> InvalidRequest:
     known: dict[str, Any] = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         unknown = sorted(str(name) for name in error.instance if name not in known)[0]
-        return InvalidRequest(
-            f"The field '{_shown(unknown)}' is unknown.", remedy=_suggestion(unknown, known)
-        )
+        words, remedy = f"The field '{_shown(unknown)}' is unknown.", _suggestion(unknown, known)
+        return InvalidRequest(words, remedy=remedy, field=unknown)
     if error.validator == "required":
-        return InvalidRequest("The field 'instructions' is missing.", remedy=_REMEDIES["instructions"])
+        words, field = "The field 'instructions' is missing.", "instructions"
+        return InvalidRequest(words, remedy=_REMEDIES[field], field=field)
     return InvalidRequest(
         f"A request is a JSON object, not {_kind(error.instance)}.", remedy=_REMEDIES["instructions"]
     )
@@ -160,6 +164,7 @@ def _reason(error: ValidationError) -> str:
         "maximum": f"{_shown(error.instance)} is more than {limit}",
         "minLength": "it is empty",
         "maxLength": f"it is longer than {limit} characters",
+        "pattern": "it is no folder below inbox/",
     }
     return reasons[str(error.validator)]
 
@@ -210,4 +215,5 @@ _REMEDIES: Final = {
     "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
+    "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }

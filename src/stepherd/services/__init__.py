@@ -6,6 +6,7 @@ service      references                                      opened by
 store        ``s3://bucket/prefix``, ``file:///path``, path  :func:`open_store`
 secrets      Secrets Manager id or ARN, ``env:NAME``,        :func:`read_secret`
              ``file:PATH``, ``none``
+documents    Secrets Manager id or ARN, ``file:PATH``        :func:`open_document`
 notices      ``arn:…:sns:…``, ``console:``,                  :func:`open_notices`
              ``console:/path/of/file.jsonl``
 queues       ``https://sqs…``, ``sqlite:///path#name``       :func:`open_queue`
@@ -25,11 +26,12 @@ from stepherd.errors import ConfigurationError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stepherd.services.documents import SecretDocument
     from stepherd.services.notices import Notices
     from stepherd.services.queues import Queue
     from stepherd.services.store import Store
 
-__all__ = ["open_notices", "open_queue", "open_store", "read_secret"]
+__all__ = ["open_document", "open_notices", "open_queue", "open_store", "read_secret"]
 
 
 def open_store(reference: str) -> Store:
@@ -72,12 +74,32 @@ def read_secret(reference: str) -> dict[str, str] | None:
     return read_aws_secret(reference)
 
 
+def open_document(reference: str) -> SecretDocument:
+    """Open a secret that is written, too: a Secrets Manager id or ARN, or ``file:PATH``.
+
+    Raises UsageError for any other form, ``env:NAME`` among them.
+    """
+    if reference.startswith("file:"):
+        from stepherd.services.documents_file import FileDocument
+        from stepherd.services.secrets_local import path_of
+
+        return FileDocument(path_of(reference))
+    if reference in {"", "none"} or reference.startswith("env:"):
+        raise UsageError(
+            f"{reference!r} names no secret that can be written.",
+            remedy="Write a Secrets Manager id or ARN, or file:/path/of/secret.",
+        )
+    with _boto3_for("Secrets Manager"):
+        from stepherd.services.documents_aws import AwsDocument
+    return AwsDocument.open(reference)
+
+
 def open_notices(reference: str) -> Notices:
     """Open the channel by which people are told things: an SNS topic ARN, or ``console:[PATH]``.
 
-    Raises UsageError for any other form.
+    ``record:PATH`` keeps notices in the file and does not show them. Raises UsageError for any other form.
     """
-    if reference.startswith("console:"):
+    if reference.startswith(("console:", "record:")):
         from stepherd.services.notices_console import ConsoleNotices
 
         return ConsoleNotices.open(reference)

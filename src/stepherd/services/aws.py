@@ -18,16 +18,17 @@ from stepherd.services.aws_errors import aws_error
 __all__ = ["new_client"]
 
 
-def new_client(service: str, *, region: str | None = None) -> Any:
-    """A client for ``service``, retrying throttled and broken calls up to five times.
+def new_client(service: str, *, region: str | None = None, attempts: int = 6, read_seconds: int = 60) -> Any:
+    """A client for ``service``; a call that is throttled or breaks is made up to ``attempts`` times.
 
-    Each has a session of its own, because making clients from the shared one is not safe between
-    threads. Raises ConfigurationError when the settings are wrong.
+    ``read_seconds`` is how long it waits for each part of an answer. Each client has a session of its own,
+    because making clients from the shared one is not safe between threads. Raises ConfigurationError when the
+    settings are wrong.
     """
     config = Config(
-        retries={"mode": "standard", "max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=read_seconds,
         user_agent_extra="stepherd",
     )
     try:

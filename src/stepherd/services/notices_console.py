@@ -42,17 +42,22 @@ class ConsoleNotices:
 
     record: Path | None = None
     """The JSON Lines file that keeps them, if any; private (0600)."""
+    shown: bool = True
+    """Whether they go to stderr; who draws there reads the file instead."""
 
     @classmethod
     def open(cls, reference: str) -> ConsoleNotices:
-        """The channel of ``console:`` or ``console:/path/of/file.jsonl``. Raises UsageError."""
-        place = reference.removeprefix("console:")
-        if "\0" in place or (place and not place.startswith("/")):
+        """The channel of ``console:[/path/of/file.jsonl]`` or ``record:/path/of/file.jsonl``.
+
+        Raises UsageError.
+        """
+        form, _, place = reference.partition(":")
+        if "\0" in place or (not place.startswith("/") and (place or form == "record")):
             raise UsageError(
                 f"{reference!r} does not name a file by an absolute path.",
-                remedy="Write console: or console:/path/of/file.jsonl.",
+                remedy="Write console:, console:/path/of/file.jsonl or record:/path/of/file.jsonl.",
             )
-        return cls(Path(place) if place else None)
+        return cls(Path(place) if place else None, shown=form == "console")
 
     def publish(self, subject: str, text: str, machine: Mapping[str, object] | None = None) -> str:  # noqa: ARG002
         """Record the notice, if there is a file, then show it; return its id. See Notices.publish."""
@@ -66,7 +71,8 @@ class ConsoleNotices:
         )
         if self.record is not None:
             _append(self.record, notice)
-        _show(notice, kept=self.record is not None)
+        if self.shown:
+            _show(notice, kept=self.record is not None)
         return notice.id
 
 

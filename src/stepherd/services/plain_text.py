@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 __all__ = ["one_paragraph", "plain"]
 
@@ -13,6 +14,22 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )  # fmt: skip
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_MOST_KNOWN = 10_000
+
+
+class _Inert(dict[int, int | None]):
+    """For str.translate: looks a character up when it is met for the first time."""
+
+    def __missing__(self, code: int) -> int | None:
+        from unicodedata import category
+
+        kept = code if chr(code) in "\n\t" or category(chr(code)) not in _UNSAFE else None
+        if len(self) < _MOST_KNOWN:
+            self[code] = kept
+        return kept
+
+
+_INERT: Final = _Inert()
 
 
 def plain(text: str) -> str:
@@ -20,12 +37,7 @@ def plain(text: str) -> str:
 
     Newlines and tabs stay; other line ends become newlines.
     """
-    from unicodedata import category
-
-    unescaped = _ESCAPES.sub("", re.sub("\r\n?|[\v\f\x85\u2028\u2029]", "\n", text))
-    return "".join(
-        character for character in unescaped if character in "\n\t" or category(character) not in _UNSAFE
-    )
+    return _ESCAPES.sub("", re.sub("\r\n?|[\v\f\x85\u2028\u2029]", "\n", text)).translate(_INERT)
 
 
 def one_paragraph(text: str, most: int) -> str:

@@ -9,7 +9,7 @@ from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
 from stepherd.services.secrets import SecretNotFound, parse_secret
 
-__all__ = ["read_aws_secret"]
+__all__ = ["check_secret_id", "read_aws_secret"]
 
 _ID = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")
 _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
@@ -22,13 +22,7 @@ def read_aws_secret(reference: str) -> dict[str, str]:
 
     A reference that looks like the secret itself is refused without being shown or sent.
     """
-    if reference.startswith(_TOKENS) or not (_ID.match(reference) or _ARN.match(reference)):
-        raise UsageError(
-            "The secret reference is no reference (it is not shown, in case it is the secret).",
-            remedy=_REMEDY,
-        )
-    region = _ARN.match(reference)
-    client = new_client("secretsmanager", region=region[1] if region else None)
+    client = new_client("secretsmanager", region=check_secret_id(reference))
     try:
         with translated(f"secret {reference}"):
             value = client.get_secret_value(SecretId=reference)
@@ -41,3 +35,14 @@ def read_aws_secret(reference: str) -> dict[str, str]:
         value["SecretString"] if "SecretString" in value else value["SecretBinary"].decode(errors="replace")
     )
     return parse_secret(text, reference)
+
+
+def check_secret_id(reference: str) -> str | None:
+    """The region that an ARN names, None for a plain id. Raises UsageError when ``reference`` is neither."""
+    arn = _ARN.match(reference)
+    if reference.startswith(_TOKENS) or not (arn or _ID.match(reference)):
+        raise UsageError(
+            "The secret reference is no reference (it is not shown, in case it is the secret).",
+            remedy=_REMEDY,
+        )
+    return arn[1] if arn else None

@@ -10,19 +10,34 @@ from stepherd.errors import DataError, UsageError
 from stepherd.services.disk import disk_error
 from stepherd.services.secrets import MOST_BYTES, SecretNotFound, parse_secret
 
-__all__ = ["read_local_secret"]
+__all__ = ["path_of", "read_local_secret"]
 
 
 def read_local_secret(reference: str) -> dict[str, str]:
     """Read ``env:NAME``, ``file:PATH`` or ``file:///path``; see read_secret for shape and errors."""
-    form, _, place = reference.partition(":")
+    if reference.startswith("file:"):
+        return parse_secret(_from_file(path_of(reference)), reference)
+    return parse_secret(_from_environment(_place_of(reference)), reference)
+
+
+def path_of(reference: str) -> Path:
+    """The path that ``file:PATH`` or ``file:///path`` names. Raises UsageError when it names nothing."""
+    place = _place_of(reference)
+    if place.startswith("//"):
+        from urllib.parse import unquote
+
+        place = unquote(place.removeprefix("//").removeprefix("localhost"))
+    return Path(place).expanduser()
+
+
+def _place_of(reference: str) -> str:
+    place = reference.partition(":")[2]
     if not place or "\0" in place:
         raise UsageError(
             f"The secret reference {reference!r} names nothing.",
             remedy="Write env:NAME or file:/path/of/secret.",
         )
-    text = _from_environment(place) if form == "env" else _from_file(_path_of(place))
-    return parse_secret(text, reference)
+    return place
 
 
 def _from_environment(name: str) -> str:
@@ -32,14 +47,6 @@ def _from_environment(name: str) -> str:
             remedy=f"Set it (read -rs {name}; export {name}) and run the same command again.",
         )
     return os.environ[name]
-
-
-def _path_of(place: str) -> Path:
-    if place.startswith("//"):
-        from urllib.parse import unquote
-
-        place = unquote(place.removeprefix("//").removeprefix("localhost"))
-    return Path(place).expanduser()
 
 
 def _from_file(path: Path) -> str:

@@ -6,6 +6,8 @@
     credentials    the git credentials that a request or the environment names
     clone          the repository as an archive
     agent          the agent in its workspace, its changes as a bundle
+    agent_attempt  one attempt: its output, its events, what is known of it afterwards
+    agent_credentials, agent_login, agent_session   what an agent is given, and what it leaves behind
     agent_place    the folders that an agent gets
     changes        recording what the agent changed
     verification   the verify command after the agent

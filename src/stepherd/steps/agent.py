@@ -2,61 +2,59 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from stepherd.agents.account import adopt_orphans, agent_account, hide_this_process
 from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outcome
-from stepherd.agents.environment import agent_environment
-from stepherd.agents.output import Transcript
 from stepherd.agents.registry import get_agent
-from stepherd.agents.supervisor import Limits, StopRequest, supervise
-from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
-from stepherd.runs.folder import EVENTS, TRANSCRIPT, RunFolder
-from stepherd.runs.result import Result, now
-from stepherd.services.store import ObjectNotFound
+from stepherd.agents.watch import Limits, StopRequest
+from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
+from stepherd.repositories.secret_patterns import secret_shapes
+from stepherd.runs.events import FileChanged, Finished, Started
+from stepherd.runs.folder import RunFolder
+from stepherd.runs.request import Request
+from stepherd.runs.result import Result, Status
+from stepherd.services.redaction import Redactor
+from stepherd.steps.agent_attempt import Attempt
+from stepherd.steps.agent_credentials import AgentCredentials, own_secrets, read_agent_credentials
+from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
+from stepherd.steps.agent_session import agent_root, keep_session, restore_session
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.termination import Interrupted
 from stepherd.steps.verification import judge_verify, verify_facts
 
-if TYPE_CHECKING:
-    from stepherd.agents.account import Account
-
 __all__ = ["holds", "work"]
 
 _SILENCE_SECONDS: Final = 1800.0
+_LINGER_SECONDS: Final = 10.0
+_NOTICE_SHARE: Final = 0.8
+_MOST_FILE_EVENTS: Final = 200
 
 
 def work(step: StepContext) -> Done:
     """Run the agent and the verify command, and keep the changes.
 
-    Facts: agent {exit_code, ending, seconds, output_bytes, truncated}, verify, and those of the changes.
-    An agent that failed or was interrupted is an error with facts.
+    Facts: agent {exit_code, ending, seconds, output_bytes, truncated, usage, said, details}, verify, note,
+    and those of the changes. An agent that failed or was interrupted is an error with facts.
     """
     agent = get_agent(step.request.agent)
+    agent.check(step.request.command)
     _check_binaries(agent)
     cloned = step.folder.read_result("clone")
     if cloned is None or not cloned.succeeded:
         raise NotFoundError("There is no clone to work on.", remedy="Run the step clone first.")
-    account = agent_account()
-    place = Place.build(step.scratch, step.folder, account)
-    # From here on a process that is not ours runs: it must neither read this one nor outlive it.
+    # From here on there are secrets, and then a process that is not ours: it must neither read this one nor
+    # outlive it.
     hide_this_process()
     adopt_orphans()
-    stop = StopRequest()
-    with step.termination.handed_to(stop):
-        session = _Session.open(step, place, stop, account)
-        try:
-            return _run(session, agent, str(cloned.facts["base_commit"]))
-        finally:
-            session.close()
+    credentials = read_agent_credentials(agent, step.request)
+    with agent_root(step, agent) as root:
+        return _attempt(step, agent, credentials, Place.build(root, step.folder), _base_of(cloned))
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
@@ -64,83 +62,130 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """One agent's time in its place."""
+def _base_of(cloned: Result) -> str:
+    return str(cloned.facts["base_commit"])
 
-    step: StepContext
-    place: Place
-    stop: StopRequest
-    account: Account | None
-    transcript: Transcript
-    events: list[dict[str, Any]]
 
-    @classmethod
-    def open(cls, step: StepContext, place: Place, stop: StopRequest, account: Account | None) -> _Session:
-        """With a transcript that also goes to this step's own output."""
-        transcript = Transcript.create(place.private / "transcript.jsonl", _show)
-        return cls(step, place, stop, account, transcript, [])
-
-    def tell(self, what: str, **facts: Any) -> None:
-        """An event for events.jsonl."""
-        self.events.append({"at": now(), "event": what, **facts})
-
-    def supervise(self, name: str, launch: Launch, seconds: float) -> Evidence:
-        """Run one process in the workspace, contained."""
-        environment = agent_environment(
-            run_id=self.step.request.run_id,
-            home=self.place.home,
-            scratch=self.place.temporary,
-            instructions=self.place.instructions,
-            extra={},
-        )
-        self.tell(f"{name}.started", argv=list(launch.argv), limit_seconds=seconds)
-        silence = float(os.environ.get("STEPHERD_SILENCE_SECONDS") or _SILENCE_SECONDS)
-        evidence = supervise(
-            launch,
-            name=name,
-            environment=environment,
-            folder=self.place.workspace,
-            limits=Limits(seconds, silence),
-            transcript=self.transcript,
-            stop=self.stop,
-            account=self.account,
-        )
-        self.tell(
-            f"{name}.ended", ending=evidence.ending, exit_code=evidence.exit_code, seconds=evidence.seconds
-        )
-        return evidence
-
-    def close(self) -> None:
-        """Put the transcript and the events into the run folder."""
-        self.transcript.close()
-        store = self.step.folder.store
-        store.upload(self.place.private / "transcript.jsonl", TRANSCRIPT)
+def _attempt(
+    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, base_commit: str
+) -> Done:
+    of_login = place_login_database(agent, place)
+    redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
+    stop = StopRequest()
+    with step.termination.handed_to(stop):
+        attempt = Attempt.begin(step, place, stop, agent_account(), redactor)
         try:
-            before = store.get(EVENTS).body
-        except ObjectNotFound:
-            before = b""
-        lines = "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in self.events)
-        store.put(EVENTS, before + lines.encode("utf-8", "replace"))
-        self.stop.close()
+            return _masked(_run(attempt, agent, credentials, base_commit), redactor)
+        except StepherdError as error:
+            _mask(error, redactor)
+            attempt.tell("agent", Finished("agent", "failed", text=error.message))
+            raise
+        finally:
+            attempt.close()
 
 
-def _run(session: _Session, agent: Agent, base_commit: str) -> Done:
-    request = session.step.request
-    context = AgentContext(
-        request.run_id, session.place.workspace, session.place.instructions, request.command
-    )
-    evidence = session.supervise("agent", agent.plan(context), request.timeout_seconds)
-    session.place.take(session.account)
-    outcome = agent.judge(evidence)
+def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_commit: str) -> Done:
+    request = attempt.step.request
+    resume = restore_session(attempt.step, agent, attempt.place, base_commit)
+    launch = _launch(attempt, agent, credentials, resume=resume)
+    limits = _limits(request)
+    attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
+    evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
+    attempt.place.take(attempt.account)
+    attempt.show_usage()
     # Before the verify command: what tests leave behind is not the agent's work.
-    kept = keep_changes(session.step, session.place, base_commit)
-    session.tell("changes.kept", **kept.facts.get("totals", {}))
+    kept = keep_changes(attempt.step, attempt.place, base_commit)
+    evidence = attempt.with_changes(evidence, kept)
+    _tell_files(attempt, kept.facts)
+    outcome = _judgement(agent, evidence)
+    _tell_end(attempt, evidence, outcome)
+    notes = [keep_login_database(attempt.step, agent, attempt.place)]
     error = _error_of(outcome) or kept.error
-    facts = {"agent": _agent_facts(evidence, session.transcript), **kept.facts}
+    facts = {"agent": attempt.facts_of(evidence), **kept.facts}
     if error is None and request.verify is not None:
-        facts["verify"], error = _verify(session, request.verify)
-    return Done(facts, error)
+        facts["verify"], error = _verify(attempt, request.verify)
+    if error is not None:
+        # A redriven agent goes on from here.
+        redactor = attempt.transcript.redactor
+        notes.append(keep_session(attempt.step, agent, attempt.place, redactor))
+    note = " ".join(note for note in notes if note)
+    return Done({**facts, "note": note} if note else facts, error)
+
+
+def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials, *, resume: bool) -> Launch:
+    """What the agent plans, once it has prepared its home, which is then its own account's."""
+    request, place = attempt.step.request, attempt.place
+    context = AgentContext(
+        request.run_id,
+        place.workspace,
+        place.instructions,
+        request.command,
+        home=place.home,
+        model=request.model,
+        max_turns=request.max_turns,
+        max_cost_usd=request.max_cost_usd,
+        secrets=credentials.variables,
+        session=_session_of(request.run_id) if agent.session_paths else "",
+        resume=resume,
+    )
+    agent.prepare(context)
+    launch = agent.plan(context)
+    place.give(attempt.account)
+    return launch
+
+
+def _session_of(run_id: str) -> str:
+    from uuid import NAMESPACE_URL, uuid5
+
+    return str(uuid5(NAMESPACE_URL, f"stepherd:{run_id}"))
+
+
+def _limits(request: Request) -> Limits:
+    return Limits(
+        request.timeout_seconds,
+        request.silence_seconds or _seconds("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS),
+        children_break_silence=request.silence_seconds is None,
+        turns=request.max_turns,
+        cost_usd=request.max_cost_usd,
+        linger_seconds=_seconds("STEPHERD_LINGER_SECONDS", _LINGER_SECONDS),
+        notice_share=_NOTICE_SHARE,
+    )
+
+
+def _seconds(name: str, default: float) -> float:
+    return float(os.environ.get(name) or default)
+
+
+def _judgement(agent: Agent, evidence: Evidence) -> Outcome:
+    if evidence.reader_error is None:
+        try:
+            return agent.judge(evidence)
+        except Exception as error:  # noqa: BLE001 - the agent's work must not be lost for it
+            import traceback
+
+            traceback.print_exc()
+            reason = repr(error)
+    else:
+        reason = evidence.reader_error
+    return Outcome(
+        "failed",
+        InternalError(
+            f"What the agent '{agent.name}' said could not be judged: {reason}.", remedy="Please report it."
+        ),
+    )
+
+
+def _tell_files(attempt: Attempt, facts: Mapping[str, Any]) -> None:
+    for file in facts["files"][:_MOST_FILE_EVENTS]:
+        attempt.tell("agent", FileChanged(file["path"], file["status"], file["added"], file["deleted"]))
+
+
+def _tell_end(attempt: Attempt, evidence: Evidence, outcome: Outcome) -> None:
+    said = None if outcome.error is None else outcome.error.message
+    attempt.tell(
+        "agent",
+        Finished("agent", outcome.status, evidence.ending, evidence.exit_code, evidence.seconds, said),
+    )
 
 
 def _error_of(outcome: Outcome) -> StepherdError | None:
@@ -149,26 +194,40 @@ def _error_of(outcome: Outcome) -> StepherdError | None:
     return outcome.error
 
 
-def _verify(session: _Session, command: str) -> tuple[Mapping[str, Any], StepherdError | None]:
+def _verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], StepherdError | None]:
     from stepherd.agents.command_line import split_command
 
-    request = session.step.request
-    session.transcript.lines.clear()
+    request = attempt.step.request
+    attempt.transcript.lines.clear()
     launch = Launch(split_command(command, "--verify"))
-    session.place.give(session.account)
-    evidence = session.supervise("verify", launch, request.verify_seconds)
-    session.place.take(session.account)
-    return verify_facts(command, evidence), judge_verify(command, evidence, required=request.verify_required)
+    silence = _seconds("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS)
+    limits = Limits(request.verify_seconds, silence, children_break_silence=True)
+    attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
+    attempt.place.give(attempt.account)
+    evidence = attempt.supervise("verify", launch, limits)
+    attempt.place.take(attempt.account)
+    facts = verify_facts(command, evidence)
+    error = judge_verify(command, evidence, required=request.verify_required)
+    outcome: Status = "succeeded" if facts["status"] == "passed" else "failed"
+    if evidence.ending == "interrupted":
+        outcome = "interrupted"
+    attempt.tell("verify", Finished("verify", outcome, evidence.ending, evidence.exit_code, evidence.seconds))
+    return facts, error
 
 
-def _agent_facts(evidence: Evidence, transcript: Transcript) -> dict[str, Any]:
-    return {
-        "exit_code": evidence.exit_code,
-        "ending": evidence.ending,
-        "seconds": evidence.seconds,
-        "output_bytes": transcript.bytes_seen,
-        "truncated": transcript.truncated,
-    }
+def _shown(launch: Launch) -> tuple[str, ...]:
+    """The command line, of which some agents get their whole instructions."""
+    return tuple(word if len(word) <= 200 else f"{word[:199]}…" for word in launch.argv[:50])
+
+
+def _masked(done: Done, redactor: Redactor) -> Done:
+    if done.error is not None:
+        _mask(done.error, redactor)
+    return Done(redactor.mask_all(done.facts), done.error)
+
+
+def _mask(error: StepherdError, redactor: Redactor) -> None:
+    error.message, error.remedy = redactor.mask(error.message), redactor.mask(error.remedy)
 
 
 def _check_binaries(agent: Agent) -> None:
@@ -178,8 +237,3 @@ def _check_binaries(agent: Agent) -> None:
                 f"The agent '{agent.name}' needs the program '{binary}', which is not installed here.",
                 remedy="Install it, or choose another --agent.",
             )
-
-
-def _show(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -55,8 +55,8 @@ class Place:
         return self.private / "scratch"
 
     @classmethod
-    def build(cls, root: Path, folder: RunFolder, account: Account | None) -> Place:
-        """Fetch and lay out everything, and give the agent's folders to ``account``."""
+    def build(cls, root: Path, folder: RunFolder) -> Place:
+        """Fetch and lay out everything, still this process's own."""
         place = cls(root)
         place.private.mkdir(mode=0o700)
         for path in (place.scratch, place.home, place.temporary, place.instructions):
@@ -68,11 +68,12 @@ class Place:
         archive.unlink()
         copy_private(place.workspace / ".git", place.private_git)
         _fetch_instructions(folder, place.instructions)
-        place.give(account)
         return place
 
     def give(self, account: Account | None) -> None:
-        """Give the agent's folders to its account, if it has one."""
+        """Give the agent's folders to its account, if it has one: nothing is written into them afterwards."""
+        for folder in self._of_agent:
+            folder.chmod(0o700)
         if account is not None:
             self.root.chmod(0o711)
             account.give(self._of_agent)

@@ -15,9 +15,10 @@ from stepherd.runs.folder import RunFolder, open_run_folder
 from stepherd.runs.result import Failure, Result, Status, now
 from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.contract import Done, Step, StepContext
+from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
 from stepherd.steps.termination import Interrupted, Terminated, Termination
 
-__all__ = ["main", "run_step"]
+__all__ = ["main", "run_step", "say"]
 
 _STEPS: Final = ("clone", "agent", "push", "persist")
 _FAILED: Final = 1
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
         return Interrupted.exit_code
     except StepherdError as error:
         # Before there is a folder to write to, or when it refuses to be written.
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     return _exit_code(result)
 
@@ -58,27 +59,27 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
     if before is not None:
         same = bool(attempt) and before.attempt == attempt
         if (before.succeeded and step.holds(before, folder)) or (not before.succeeded and same):
-            _say(f"{name}: {before.status} before, at {before.finished}")
+            say(f"{name}: {before.status} before, at {before.finished}")
             return before
     started = now()
-    done, status = _perform(step, folder, termination)
+    done, status = _perform(name, step, folder, termination)
     failure = None if done.error is None else Failure.of(done.error)
     runs = 1 if before is None else before.runs + 1
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
     with termination.held_off():
         folder.write_result(result)
-    _say(f"{name}: {status}" + (f". {failure.message} {failure.remedy}" if failure else ""))
+    say(f"{name}: {status}" + (f". {failure.message} {failure.remedy}" if failure else ""))
     return result
 
 
-def _perform(step: Step, folder: RunFolder, termination: Termination) -> tuple[Done, Status]:
+def _perform(name: str, step: Step, folder: RunFolder, termination: Termination) -> tuple[Done, Status]:
     try:
         with tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch:
-            done = step.work(StepContext(folder, folder.read_request(), Path(scratch), termination))
+            request = folder.read_request()
+            with deadline(seconds_of(name, request), termination):
+                done = step.work(StepContext(folder, request, Path(scratch), termination))
     except Terminated:
-        done = Done(
-            error=Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
-        )
+        done = Done(error=_ending(termination))
     except StepherdError as error:
         done = Done(error=error)
     except OSError as error:
@@ -95,6 +96,13 @@ def _perform(step: Step, folder: RunFolder, termination: Termination) -> tuple[D
     return done, "interrupted" if done.error.category == Interrupted.category else "failed"
 
 
+def _ending(termination: Termination) -> StepherdError:
+    if termination.expired:
+        words = "The step took longer than it may and ended itself."
+        return DeadlinePassed(words, remedy="Continue with: stepherd redrive RUN")
+    return Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
+
+
 def _storage_error(error: OSError) -> StorageError:
     where = f": {error.filename}" if error.filename else ""
     return StorageError(
@@ -105,11 +113,16 @@ def _storage_error(error: OSError) -> StorageError:
 def _exit_code(result: Result) -> int:
     if result.error is None:
         return 0
-    kinds: list[type[StepherdError]] = [Interrupted, *(getattr(errors, name) for name in errors.__all__)]
+    kinds: list[type[StepherdError]] = [
+        Interrupted,
+        DeadlinePassed,
+        *(getattr(errors, name) for name in errors.__all__),
+    ]
     codes: dict[str, int] = {kind.category: kind.exit_code for kind in kinds}
     return codes.get(result.error.category, _FAILED)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line on stderr, for who reads the step's log."""
     sys.stderr.write(f"stepherd: {one_paragraph(text, 3000)}\n")
     sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -40,6 +41,14 @@ class Termination:
     def __init__(self) -> None:
         self._charge: Stoppable | None = None
         self._raised = False
+        self.expired = False
+        """Whether it was the step's own deadline that ended it."""
+
+    def expire(self) -> None:
+        """End the step from another thread, because its time is up."""
+        self.expired = True
+        # To this thread and no other: the signal breaks off what it waits for.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     def install(self) -> None:
         """Take SIGTERM and SIGINT over."""

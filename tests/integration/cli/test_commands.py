@@ -45,7 +45,8 @@ def test_every_command_prints_one_object_with_json(place: Any) -> None:
     fields = one_object(ran)
     assert set(fields) == RUN_KEYS
     assert fields["commit"] == git(place, "rev-parse", "stepherd/one")
-    assert {key for row in fields["states"] for key in row} == {"name", "status", "seconds", "attempts"}
+    of_a_state = {"name", "status", "seconds", "attempts", "waiting_for"}
+    assert {key for row in fields["states"] for key in row} == of_a_state
     assert Path(fields["report"]).is_file()
     assert one_object(place.stepherd("status", "one", "--json")) == fields
     assert [run["run_id"] for run in one_object(place.stepherd("list", "--json"))["runs"]] == ["one"]

@@ -22,7 +22,7 @@ from stepherd.services import open_store
 
 ROOT = Path(__file__).parents[3]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
-NAMES = ("prepare_run", "report_run", "report_failure")
+NAMES = ("prepare_run", "report_run", "report_failure", "check_login", "start_login", "complete_login")
 START = "2026-11-21T10:00:00.000Z"
 
 
@@ -68,7 +68,7 @@ def test_prepare_run_answers_with_what_the_machine_reads(
     for name in ("folder", "push", "agent_task_seconds", "run_id", "agent"):
         assert f"$run.{name}" in machine
         assert name in facts
-    assert facts["login"] == {"needed": False}
+    assert facts["login"] == {"needed": False, "kind": "", "database": ""}
 
 
 def test_prepare_run_raises_an_error_whose_name_the_machine_does_not_retry(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.event_schema import check_events, recorded_events
 
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
@@ -33,6 +34,8 @@ class Rig:
 
     root: Path
     run_id: str = "run_1"
+    module: str = "stepherd.steps"
+    """What is run as the step."""
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @classmethod
@@ -47,6 +50,7 @@ class Rig:
                 if child.poll() is None:
                     child.kill()
                 child.communicate()
+            check_events(made.events())
 
     @property
     def remote(self) -> Path:
@@ -81,7 +85,7 @@ class Rig:
             "PATH": os.environ["PATH"],
             "HOME": str(self.root / "home"),
             "TMPDIR": str(self.root / "tmp"),
-            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
             "STEPHERD_RUN_FOLDER": self.folder.reference,
             "STEPHERD_ATTEMPT": "0.0",
             **more,
@@ -89,7 +93,7 @@ class Rig:
 
     def start(self, step: str, **environment: str) -> subprocess.Popen[str]:
         child = subprocess.Popen(
-            [sys.executable, "-m", "stepherd.steps", step],
+            [sys.executable, "-m", self.module, step],
             env=self.environment(**environment),
             cwd=self.root,
             stdout=subprocess.PIPE,
@@ -123,4 +127,4 @@ class Rig:
         return git(self.remote, "log", "-1", f"--format={form}", rev)
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.folder.store.get("events.jsonl").body.splitlines()]
+        return recorded_events(self.folder)

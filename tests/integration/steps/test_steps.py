@@ -206,7 +206,10 @@ def test_output_events_and_result_are_in_the_run_folder(rig: Rig) -> None:
         ("agent", "hello"),
         ("agent-errors", "oops"),
     }
-    assert [event["event"] for event in rig.events()] == ["agent.started", "agent.ended", "changes.kept"]
+    events = [(event["source"], event["type"], event.get("text")) for event in rig.events()]
+    assert events[0] == ("agent", "started", None)
+    assert set(events[1:3]) == {("agent", "output", "hello"), ("agent", "output", "oops")}
+    assert events[3] == ("agent", "finished", None)
 
 
 def test_a_repository_that_is_not_there_is_said(rig: Rig) -> None:

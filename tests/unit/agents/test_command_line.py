@@ -28,8 +28,8 @@ def test_what_is_no_command_line_is_refused_with_the_flag(text: str) -> None:
         split_command(text, "--verify")
 
 
-@pytest.mark.parametrize("name", agent_names())
-def test_every_agent_keeps_the_contract(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["apply", "command"])
+def test_an_agent_without_a_model_is_judged_by_its_exit_code(name: str, tmp_path: Path) -> None:
     agent = get_agent(name)
     command = "true" if name == "command" else None
     agent.check(command)
@@ -39,6 +39,17 @@ def test_every_agent_keeps_the_contract(name: str, tmp_path: Path) -> None:
     assert agent.judge(Evidence("exited", 0, 1.0)).status == "succeeded"
     assert agent.judge(Evidence("exited", 1, 1.0)).status == "failed"
     assert agent.judge(Evidence("interrupted", 0, 1.0)).status == "interrupted"
+
+
+@pytest.mark.parametrize("name", agent_names())
+def test_whatever_an_agent_says_a_signal_of_ours_decides(name: str) -> None:
+    agent = get_agent(name)
+    assert agent.name == name
+    assert agent.judge(Evidence("interrupted", 0, 1.0)).status == "interrupted"
+    assert agent.judge(Evidence("deadline", 0, 1.0, limit_seconds=1)).status == "failed"
+    limited = agent.judge(Evidence("cost", 0, 1.0)).error
+    assert limited is not None
+    assert "--max-cost" in limited.remedy
 
 
 @pytest.mark.parametrize(
@@ -65,5 +76,5 @@ def test_exit_code_zero_after_a_limit_is_no_success() -> None:
 
 
 def test_an_unknown_agent_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="The agents are apply, command"):
+    with pytest.raises(UsageError, match="The agents are apply, claude, codex, command, kiro, opencode, q"):
         get_agent("nobody")

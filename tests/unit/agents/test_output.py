@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from stepherd.agents.output import MOST_BYTES, MOST_LINE_BYTES, Transcript
+from stepherd.services.redaction import Redactor
 
 
 class _Case:
     def __init__(self, path: Path) -> None:
-        self.shown: list[str] = []
         self.path = path / "transcript.jsonl"
-        self.transcript = Transcript.create(self.path, self.shown.append)
+        self.transcript = Transcript.create(self.path, Redactor())
 
     def records(self) -> list[dict[str, Any]]:
         self.transcript.close()
@@ -42,10 +42,10 @@ def test_lines_are_kept_with_stream_and_time(case: _Case) -> None:
     assert not case.transcript.truncated
 
 
-def test_what_is_shown_has_no_control_characters_and_the_transcript_has_them_escaped(case: _Case) -> None:
+def test_last_lines_have_no_control_characters_and_the_transcript_has_them_escaped(case: _Case) -> None:
     case.transcript.take("agent", b"\x1b]52;c;aGk=\x07\x1b[31mred\x1b[0m\0\x9b\xff\n")
     records = case.records()
-    assert case.shown == ["red\ufffd\ufffd"]
+    assert list(case.transcript.lines) == ["red\ufffd\ufffd"]
     assert "\x1b" in records[0]["text"]
     assert "\x1b" not in case.path.read_text()
 

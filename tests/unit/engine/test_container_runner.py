@@ -115,13 +115,28 @@ def test_what_the_environment_names_is_mounted_under_its_own_name(tmp_path: Path
     folder, secret = tmp_path / 'run, "one"', tmp_path / "secret"
     folder.mkdir()
     secret.write_text("x")
-    values = {"RUN": folder.as_uri(), "SECRET": f"file:{secret}", "GONE": "file:///no/such", "A": "file:rel"}
+    values = {
+        "RUN": folder.as_uri(),
+        "SECRET": f"file:{secret}",
+        "GONE": "file:///no/such/x",
+        "A": "file:rel",
+    }
+    values |= {"AGAIN": f"file:{secret}"}
     ran(tmp_path, "true", values)
     (words,) = asked(place, "run ")
     quoted = str(folder).replace('"', '""')
     assert f'--mount type=bind,"source={quoted}","target={quoted}"' in words
     assert f"--mount type=bind,source={secret},target={secret},readonly=true" in words
     assert words.count("--mount") == 2
+
+
+def test_an_object_in_a_folder_is_mounted_with_it_whether_it_is_there_or_not(
+    tmp_path: Path, place: Path
+) -> None:
+    folder = tmp_path / "logins"
+    folder.mkdir()
+    ran(tmp_path, "true", {"LOGIN": (folder / "data.sqlite3").as_uri()})
+    assert f"--mount type=bind,source={folder},target={folder} " in asked(place, "run ")[0]
 
 
 def test_a_command_may_need_more(tmp_path: Path, place: Path) -> None:

@@ -49,6 +49,31 @@ def exited(code: int) -> str:
             "No container could be started: RESOURCE:MEMORY",
         ),
         (
+            "AmazonECS.Unknown",
+            json.dumps({"Failures": [{"Reason": "RESOURCE:MEMORY", "Arn": "a"}], "Tasks": []}),
+            "capacity",
+            "RESOURCE:MEMORY, of which there is not enough now",
+        ),
+        (
+            "CloneRepositoryFailed",
+            f"AmazonECS.Unknown: {json.dumps({'Failures': [{'Reason': 'AGENT'}]})}",
+            "capacity",
+            "AGENT: the cluster cannot be reached",
+        ),
+        (
+            "AmazonECS.Unknown",
+            json.dumps({"Failures": [{"Reason": "MISSING"}]}),
+            "capacity",
+            "not there any more",
+        ),
+        (
+            "AmazonECS.Unknown",
+            json.dumps({"Failures": [], "Tasks": []}),
+            "capacity",
+            "No container could be started",
+        ),
+        ("AmazonECS.Unknown", json.dumps({"Failures": [{}, 1], "Tasks": 2}), "capacity", "No container"),
+        (
             "CloneRepositoryFailed",
             "ECS.AmazonECSException: Capacity is unavailable",
             "capacity",

@@ -47,7 +47,8 @@ def test_defaults_are_filled_in(store: Store, asked: Path) -> None:
         "run_id": "run_1",
         "folder": f"{store.reference}/runs/run_1",
         "agent": "command",
-        "login": {"needed": False},
+        "login": {"needed": False, "kind": "", "database": ""},
+        "agent_credentials": "",
         "push": "branch",
         "git_credentials": "",
         "timeout_seconds": 3600,
@@ -121,7 +122,7 @@ def test_a_failed_preparation_is_tried_anew_and_counted(store: Store, asked: Pat
     [
         ({"repo": None}, InvalidRequest, "No repository is named. Give it with --repo"),
         ({"command": None}, InvalidRequest, "No agent is named"),
-        ({"agent": "clippy"}, UsageError, "no agent 'clippy'. The agents are apply, command."),
+        ({"agent": "clippy"}, UsageError, "no agent 'clippy'. The agents are apply, claude, codex, command,"),
         ({"agent": "apply"}, UsageError, "'apply' takes no command"),
         ({"agent": "command", "command": None}, UsageError, "'command' needs a command"),
         ({"command": "sh -c 'x"}, UsageError, "--command cannot be split into words: no closing quotation"),

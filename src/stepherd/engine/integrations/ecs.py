@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from stepherd.engine.integrations.ecs_shapes import describe_task
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import LocalProcess
 from stepherd.engine.records import INTERRUPTED, Attempt
+from stepherd.engine.references import referred
 from stepherd.engine.runner_choice import RunnerChoice, Runners
 from stepherd.engine.runners import ContainerSpec, Runner
 from stepherd.engine.standbys import Standbys
@@ -27,8 +27,6 @@ __all__ = ["Container", "EcsIntegration", "TaskDefinition"]
 
 _OVERRIDE_LIMIT = 8192
 """Container overrides of one RunTask, in characters [docs]."""
-_REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-"""A secret reference to a variable of the process that runs the task: here, of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +207,7 @@ class EcsIntegration:
         argv = [str(word) for word in override.get("Command") or container.command]
         extra = {str(pair["Name"]): str(pair["Value"]) for pair in override.get("Environment", [])}
         declared = {**container.environment, **extra}
-        return argv, {**self._environment, **self._referred(declared), **declared}
-
-    def _referred(self, declared: Mapping[str, str]) -> dict[str, str]:
-        """The variables that values such as ``env:NAME`` refer to: a secret goes to who names it alone."""
-        names = [match[1] for value in declared.values() if (match := _REFERENCE.fullmatch(value))]
-        return {name: self._own[name] for name in names if name in self._own}
+        return argv, {**self._environment, **referred(declared, self._own), **declared}
 
     def _task_folder(self, attempt: Attempt) -> Path:
         return self._folder / str(attempt.handle["task"])

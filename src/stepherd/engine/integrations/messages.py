@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from stepherd.engine.deliveries import Deliveries
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.interpreter.failures import TaskError
@@ -19,8 +21,6 @@ from stepherd.errors import StepherdError
 from stepherd.services import open_notices, open_queue
 
 __all__ = ["SnsIntegration", "SqsIntegration"]
-
-Subscriber = Callable[[str], Awaitable[object]]
 
 
 def _text(value: Any) -> str:
@@ -42,10 +42,11 @@ class _Sender:
 class SnsIntegration(_Sender):
     """Topics of the template are shown as notices and delivered to their subscribed functions."""
 
-    def __init__(self, topics: Mapping[str, list[Subscriber]], notices: str) -> None:
+    def __init__(self, topics: Mapping[str, Sequence[str]], notices: str, deliveries: Deliveries) -> None:
+        """``topics``: ARN → names of the subscribed functions. ``notices``: where people are told."""
         self._topics = topics
         self._notices = notices
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._deliveries = deliveries
 
     async def submit(self, call: TaskCall) -> Any:
         """Publish: people get the text for their protocol, functions the one for theirs."""
@@ -60,11 +61,15 @@ class SnsIntegration(_Sender):
         shown = texts.get("email", texts.get("default", ""))
         await _locally("SNS", lambda: open_notices(self._notices).publish(subject, shown, None))
         event = _sns_event(topic, identity, subject, texts.get("lambda", texts.get("default", "")))
-        for subscriber in self._topics[topic]:
-            task = asyncio.ensure_future(_deliver(subscriber, event))
-            self._deliveries.add(task)
-            task.add_done_callback(self._deliveries.discard)
+        for function in self._topics[topic]:
+            name = await _locally("SNS", partial(self._keep, function, event))
+            self._deliveries.begin(name)
         return with_metadata({"MessageId": identity}, "sns")
+
+    def _keep(self, function: str, event: str) -> str:
+        name = str(uuid.uuid4())
+        self._deliveries.keep(name, function, event)
+        return name
 
     def _by_protocol(self, message: str, structure: Any) -> dict[str, str]:
         if structure != "json":
@@ -84,16 +89,6 @@ class SnsIntegration(_Sender):
 
 def _invalid_message(words: str) -> TaskError:
     return TaskError("SNS.InvalidParameterException", service_failure(words, "AmazonSNS", "InvalidParameter"))
-
-
-async def _deliver(subscriber: Subscriber, event: str) -> None:
-    """Lambda subscriptions are tried again when they fail, three times in all."""
-    for _ in range(3):
-        try:
-            await subscriber(event)
-        except TaskError:
-            continue
-        return
 
 
 def _sns_event(topic: str, identity: str, subject: str, message: str) -> str:
@@ -145,7 +140,7 @@ async def _locally(prefix: str, act: Callable[[], str]) -> str:
     """Do something with a local file; what the disk refuses is the task's failure, not the engine's."""
     try:
         return await asyncio.to_thread(act)
-    except StepherdError as error:
+    except (StepherdError, OSError) as error:
         raise TaskError(f"{prefix}.SdkClientException", str(error)) from error
 
 

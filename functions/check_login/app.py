@@ -1,0 +1,27 @@
+"""The state CheckLogin: takes the lease of a login, checks it and renews it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from stepherd.telemetry import logger, metrics, observed
+
+
+@observed
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """``event``: {run_id, wanted, waits_for}. Returns {status: valid|held|needed, …}."""
+    from stepherd.logins.checking import check_login
+    from stepherd.logins.settings import login_settings
+    from stepherd.logins.wanted import Wanted
+    from stepherd.services.executions import open_executions
+
+    wanted = Wanted.from_json(event["wanted"])
+    settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
+    place, now, before = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
+    answer = check_login(wanted, settings, place, open_executions(), waits_for=before, now=now)
+    metrics.add_metric(name=f"Login{answer['status'].title()}", unit="Count", value=1)
+    logger.info("The login is checked", status=answer["status"], agent=wanted.kind.name)
+    return answer

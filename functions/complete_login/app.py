@@ -1,0 +1,30 @@
+"""CompleteLogin, subscribed to the login topic: waits for the person, stores the login, answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from stepherd.telemetry import logger, metrics, observed
+
+
+def handler(event: Mapping[str, Any], context: object) -> None:
+    """``event``: what SNS sends; its message is for this function alone and holds the task token."""
+    for record in event["Records"]:
+        _complete(json.loads(record["Sns"]["Message"]), context)
+
+
+@observed
+def _complete(message: Mapping[str, Any], context: Any) -> None:
+    from stepherd.logins.approving import Notice, complete_login
+    from stepherd.logins.pace import Pace
+    from stepherd.services.executions import open_executions
+
+    notice = Notice.from_json(message)
+    place = notice.wanted.place(os.environ["STORE_URI"])
+    pace = Pace(lambda: context.get_remaining_time_in_millis() / 1000)
+    outcome = complete_login(notice, place, open_executions(), pace)
+    metrics.add_metric(name="LoginsCompleted", unit="Count", value=int(outcome == "approved"))
+    logger.info("A notice was worked on", outcome=outcome, agent=notice.wanted.kind.name)

@@ -1,0 +1,135 @@
+"""Which agents could work here: what is installed, what they could log in with, what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepherd.agents.credentials import credentials_in, sole_secrets
+from stepherd.agents.registry import agent_names, get_agent
+from stepherd.agents.versions import version_of
+from stepherd.errors import StepherdError
+
+if TYPE_CHECKING:
+    from stepherd.agents.contract import Agent
+    from stepherd.services.store import Store
+
+__all__ = ["AgentState", "Missing", "take_inventory"]
+
+_INSTALL: Final = {
+    "claude": "npm install -g @anthropic-ai/claude-code",
+    "codex": "npm install -g @openai/codex",
+    "opencode": "npm install -g opencode-ai",
+    "q": "see docs.aws.amazon.com/amazonq, Installing Amazon Q for command line",
+    "kiro-cli": "see kiro.dev/docs/cli/installation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that an agent needs, and how it is got."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """What is known of one agent here. Nothing is asked over the network but a login that is kept on S3."""
+
+    name: str
+    installed: bool
+    version: str | None
+    """None when it is not installed, has none, or did not say in time."""
+    access: str
+    """What it would work with: a login, a variable, nothing needed; for people."""
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a run could start."""
+        return not self.missing
+
+
+def take_inventory(store: Store | None, environment: Mapping[str, str]) -> list[AgentState]:
+    """All agents, each asked for its version at the same time, for five seconds at most.
+
+    ``store`` is where logins are kept that have no place of their own; ``environment`` is that of who would
+    start a run. Raises nothing for what is wrong with one agent: that is missing.
+    """
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda name: _state(name, store, environment), agent_names()))
+
+
+def _state(name: str, store: Store | None, environment: Mapping[str, str]) -> AgentState:
+    agent = get_agent(name)
+    missing = [
+        Missing(f"the program '{program}'", _INSTALL.get(program, f"install {program}"))
+        for program in agent.binaries
+        if shutil.which(program, path=environment.get("PATH")) is None
+    ]
+    version = None
+    if agent.binaries and not missing:
+        version, problem = _version(agent.binaries[0], environment)
+        if problem:
+            remedy = _INSTALL.get(agent.binaries[0], f"install {agent.binaries[0]} again")
+            missing.append(Missing(f"a program '{agent.binaries[0]}' that works ({problem})", remedy))
+    access, wanted = _access(agent, store, environment)
+    if wanted is not None:
+        missing.append(wanted)
+    installed = all(shutil.which(program, path=environment.get("PATH")) for program in agent.binaries)
+    return AgentState(name, installed, version, access, tuple(missing))
+
+
+def _version(program: str, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """Its version, and what is wrong with it. It gets a home of its own: it must not touch the user's."""
+    with tempfile.TemporaryDirectory(prefix="stepherd-agents-", ignore_cleanup_errors=True) as home:
+        try:
+            return version_of(program, environment.get("PATH", os.defpath), Path(home)), ""
+        except StepherdError as error:
+            return None, error.message.rstrip(".")
+
+
+def _access(agent: Agent, store: Store | None, environment: Mapping[str, str]) -> tuple[str, Missing | None]:
+    """What it would log in with, and what is missing for that."""
+    if not agent.secret_names and agent.login is None:
+        return "needs none", None
+    reference = environment.get("AGENT_CREDENTIALS_SECRET_ID") or credentials_in(agent, environment)
+    if reference:
+        return reference, None
+    if agent.login is not None:
+        return _login(agent.login, store, environment)
+    names = sole_secrets(agent)
+    advice = f"export {names[0]}=…, or stepherd run --agent-credentials REF"
+    return "no credentials", Missing(f"one of {', '.join(names)}", advice)
+
+
+def _login(name: str, store: Store | None, environment: Mapping[str, str]) -> tuple[str, Missing | None]:
+    from datetime import UTC, datetime
+
+    from stepherd.logins.kinds import login_kind
+    from stepherd.logins.place import open_place
+
+    wanted = Missing("a login", f"stepherd login --agent {name}")
+    reference = environment.get("Q_DATABASE_S3_URI") if name == "q" else None
+    if not reference and store is None:
+        return "not logged in", wanted
+    try:
+        stored = open_place(login_kind(name), reference or None, store).load()
+    except StepherdError as error:
+        return f"the login cannot be read: {error.message}", Missing("a login that can be read", error.remedy)
+    if stored is None or stored.login.token is None:
+        return "not logged in", wanted
+    login, token = stored.login, stored.login.token
+    until = token.expires_at.strftime("%Y-%m-%d %H:%M UTC")
+    if not login.expired(datetime.now(UTC)):
+        return f"{login.account} until {until}", None
+    if token.refresh_token is not None and login.registration is not None:
+        return f"{login.account}, to be renewed by the next run", None
+    return f"{login.account}, ended {until}", wanted

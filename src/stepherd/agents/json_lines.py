@@ -1,0 +1,82 @@
+"""Readers of agents that print one JSON object to a line, and looking into objects of unknown shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.agents.contract import BasicReader, Stream
+from stepherd.services.plain_text import one_paragraph
+
+if TYPE_CHECKING:
+    from stepherd.runs.events import Event
+
+__all__ = ["JsonLineReader", "count", "items", "mapping", "money", "shown_input", "text"]
+
+_INPUT_CHARACTERS: Final = 200
+# Of a tool's input, what says most about it, under the names that the CLIs have for it.
+_TELLING: Final = ("command", "file_path", "filePath", "path", "pattern", "url", "query", "description")
+
+
+class JsonLineReader(BasicReader):
+    """Gives every object to ``take``; what else is printed, and what ``take`` does not know, is output."""
+
+    def feed(self, stream: Stream, line: str) -> Sequence[Event]:
+        """The events of a line."""
+        record = _object_in(line) if stream == "out" else None
+        events = self.take(record) if record is not None else None
+        return self.take_text(stream, line) if events is None else events
+
+    def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
+        """The events of an object; None when it is not known."""
+        raise NotImplementedError
+
+    def take_text(self, stream: Stream, line: str) -> Sequence[Event]:
+        """The events of a line that is no known object."""
+        return super().feed(stream, line)
+
+
+def _object_in(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` when it is an object; else one without members."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Mapping[str, Any]]:
+    """The objects in ``value`` when it is a list; else none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """``value`` when it is text; else none."""
+    return value if isinstance(value, str) else ""
+
+
+def count(value: object) -> int:
+    """``value`` when it is a whole number that counts something; else 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def money(value: object) -> float:
+    """``value`` when it is an amount; else 0."""
+    return (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0.0
+    )
+
+
+def shown_input(given: object) -> str | None:
+    """What a tool is given, in one line; None when that says nothing."""
+    fields = mapping(given)
+    telling = next((text(fields[name]) for name in _TELLING if text(fields.get(name))), None)
+    shown = telling if telling is not None else json.dumps(given, ensure_ascii=False) if given else ""
+    return one_paragraph(shown, _INPUT_CHARACTERS) or None

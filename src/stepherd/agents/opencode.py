@@ -1,0 +1,77 @@
+"""The agent ``opencode`` without a terminal. Facts: claude-code.md; 1.18.33 was run against a scripted model.
+
+===========================================================  ===============================================
+what is seen                                                 judged
+===========================================================  ===============================================
+interrupted from outside                                     interrupted
+stopped at a limit of ours                                   failed: that limit
+an ``error`` event                                           failed, in its words; login when it says 401
+the last step finished with ``stop``, exit code 0            succeeded
+the last step finished otherwise, or there was none          failed
+exit code other than 0                                       failed
+===========================================================  ===============================================
+
+It has a limit of neither turns nor cost of its own; it reports both, and the supervisor keeps them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Final
+
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
+from stepherd.agents.credentials import no_command, require_secret
+from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
+from stepherd.agents.opencode_reader import OpencodeReader
+from stepherd.agents.prompt import prompt_of
+
+__all__ = ["OpencodeAgent"]
+
+_KEYS: Final = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
+_LOGIN: Final = re.compile(r"\b401\b|unauthorized|authentication|api.key", re.IGNORECASE)
+_REMEDY: Final = "Give a key that is good with --agent-credentials, then: stepherd redrive RUN"
+
+
+class OpencodeAgent(BasicAgent):
+    """``opencode run`` (npm: opencode-ai)."""
+
+    name: ClassVar[str] = "opencode"
+    secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL")
+    binaries: ClassVar[tuple[str, ...]] = ("opencode",)
+
+    def check(self, command: str | None) -> None:
+        """Raises UsageError when there is a command: it would be ignored."""
+        no_command(self.name, command)
+
+    def prepare(self, context: AgentContext) -> None:
+        """Nothing to write. Raises CredentialsError without a key."""
+        require_secret(self.name, context.secrets, _KEYS)
+
+    def plan(self, context: AgentContext) -> Launch:
+        """``opencode run``, with the prompt on stdin, which it reads to its end."""
+        words = ["opencode", "run", "--format=json", "--auto"]
+        if context.model is not None:
+            words.append(f"--model={context.model}")
+        environment = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}
+        return Launch(tuple(words), environment, prompt_of(context).encode())
+
+    def reader(self) -> Reader:
+        """Of its events."""
+        return OpencodeReader()
+
+    def judge(self, evidence: Evidence) -> Outcome:
+        """By the table above."""
+        stopped = judge_stop(evidence, self.name)
+        if stopped is not None:
+            return stopped
+        error, reason = evidence.facts.get("error"), evidence.facts.get("reason")
+        if error and _LOGIN.search(error):
+            return login_failure(self.name, f"could not log in: {error}", remedy=_REMEDY)
+        if error:
+            return failure(self.name, f"failed: {error}")
+        if evidence.exit_code != 0:
+            return failure(self.name, f"ended with exit code {evidence.exit_code}.{last_words(evidence)}")
+        if reason != "stop":
+            how = f"with '{reason}'" if reason else "at none"
+            return failure(self.name, f"ended before its work was done: its last step ended {how}.")
+        return Outcome("succeeded")

@@ -1,0 +1,34 @@
+"""What an agent is told: the instructions, and how it is to work where nobody can be asked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stepherd.agents.contract import AgentContext
+
+__all__ = ["prompt_of"]
+
+_BEGINNING: Final = """\
+Carry out the instructions below in the current folder, which is a clone of a git repository. Nobody can
+answer questions: where something is left open, decide, and say what you decided. Leave your work as files in
+this folder. It is committed and pushed for you: do not push, and change no git settings.
+"""
+_MORE_FILES: Final = "Files that belong to the instructions are in {folder}\n"
+_AGAIN: Final = """\
+You were interrupted in the middle of this work. Look at what the current folder holds now, which may not be
+what you remember, and carry the work on to its end. The instructions were these.
+"""
+
+
+def prompt_of(context: AgentContext, *, again: bool = False) -> str:
+    """The whole prompt. It never begins with a character that a CLI takes for a command of its own.
+
+    ``again``: the agent remembers an earlier attempt.
+    """
+    from stepherd.runs.front_matter import split_front_matter
+
+    text = (context.instructions / "instructions.md").read_text("utf-8-sig")
+    others = sorted(path for path in context.instructions.iterdir() if path.name != "instructions.md")
+    beginning = _AGAIN if again else _BEGINNING
+    more = _MORE_FILES.format(folder=context.instructions) if others else ""
+    return f"{beginning}{more}\n{split_front_matter(text)[1].strip()}\n"

@@ -1,0 +1,45 @@
+"""POST /executions/{run_id}/stop and …/redrive."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from stepherd.api.calls import Answer, Call
+from stepherd.api.idempotency import idempotency_key
+from stepherd.api.links import links_of
+from stepherd.api.ownership import check_visible
+
+if TYPE_CHECKING:
+    from stepherd.api.service import Service
+
+__all__ = ["redrive_run", "stop_run"]
+
+
+def stop_run(call: Call, service: Service) -> Answer:
+    """Stop a run and everything it started; one that has ended stays as it is. Raises NotFoundError."""
+    call.parameters()
+    check_visible(service.store, call.caller, call.run_id)
+    if service.executions.find(call.run_id).running:
+        cause = f"Stopped by {call.caller.owner} with the key {call.caller.key_id}."
+        service.executions.stop(call.run_id, cause)
+    return _accepted(call, service)
+
+
+def redrive_run(call: Call, service: Service) -> Answer:
+    """Run again what a failed run left undone, once for each Idempotency-Key.
+
+    Raises NotFoundError, and NotPossible for a run that goes on, succeeded, or is too old.
+    """
+    call.parameters()
+    key = idempotency_key(call.headers)
+    check_visible(service.store, call.caller, call.run_id)
+    token = hashlib.sha256(f"{call.caller.owner} {key}".encode()).hexdigest() if key else None
+    service.executions.redrive(call.run_id, token)
+    return _accepted(call, service)
+
+
+def _accepted(call: Call, service: Service) -> Answer:
+    links = links_of(call.run_id)
+    status = service.executions.find(call.run_id).status
+    return Answer(202, {"run_id": call.run_id, "status": status, "links": links}, {"location": links["self"]})

@@ -1,0 +1,63 @@
+"""GET /executions/{run_id}: how a run goes, or went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.api.calls import Answer, Call
+from stepherd.api.executions import Execution
+from stepherd.api.links import links_of
+from stepherd.api.ownership import check_visible
+from stepherd.api.states import states_of
+from stepherd.runs.folder import run_folder
+from stepherd.services.plain_text import one_paragraph
+
+if TYPE_CHECKING:
+    from stepherd.api.service import Service
+
+__all__ = ["describe_run"]
+
+_OF_REPORT: Final = (
+    *("summary", "agent", "repository", "base", "base_commit", "branch", "commit", "partial", "compare"),
+    *("verify", "totals"),
+)
+
+
+def describe_run(call: Call, service: Service) -> Answer:
+    """A run's status, states, and what its report says. Raises NotFoundError for another's run, too."""
+    call.parameters()
+    check_visible(service.store, call.caller, call.run_id)
+    run = service.executions.find(call.run_id)
+    states = [row.to_json() for row in states_of(service.executions.history(call.run_id))]
+    # A report that lies there while the run goes on is of before a redrive.
+    report = {} if run.running else run_folder(service.store, call.run_id).read_report() or {}
+    body = {
+        "run_id": run.run_id,
+        "status": run.status,
+        "started": run.started,
+        "stopped": run.stopped,
+        "redrives": run.redrives,
+        "states": states,
+        **{name: report.get(name) for name in _OF_REPORT},
+        "files_changed": report.get("files_changed", []),
+        "error": _error(run, report),
+        "links": links_of(run.run_id),
+    }
+    return Answer(200, body)
+
+
+def _error(run: Execution, report: Mapping[str, Any]) -> dict[str, Any] | None:
+    if run.running or run.status == "SUCCEEDED":
+        return None
+    told = report.get("error") if run.status == "FAILED" else None
+    if told:
+        names = ("state", "category", "message", "remedy", "retryable")
+        return {name: told.get(name) for name in names}
+    words = {"ABORTED": "The run was stopped.", "TIMED_OUT": "The run reached its time limit."}
+    message = one_paragraph(f"{words.get(run.status, 'The run failed.')} {run.cause}", 1000)
+    remedy = f"Go on with it: POST {links_of(run.run_id)['redrive']}"
+    return {
+        "state": None, "category": run.error or run.status.lower(), "message": message, "remedy": remedy,
+        "retryable": False,
+    }  # fmt: skip

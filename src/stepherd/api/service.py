@@ -1,0 +1,44 @@
+"""What the API works on: the store, the pipeline's executions and the logs of its tasks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stepherd.services import open_store
+
+if TYPE_CHECKING:
+    from stepherd.api.executions import Executions
+    from stepherd.api.task_streams import TaskStreams
+    from stepherd.services.store import Store
+
+__all__ = ["Service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything outside the function."""
+
+    store: Store
+    executions: Executions
+    tasks: TaskStreams | None = None
+    """None where tasks write no logs to CloudWatch."""
+
+    @classmethod
+    def open(cls) -> Service:
+        """As the environment says: STORE_URI, PIPELINE_ARN, TASK_LOG_GROUP."""
+        from stepherd.api.executions import Executions
+        from stepherd.api.task_streams import TaskStreams
+
+        group = os.environ.get("TASK_LOG_GROUP")
+        return cls(
+            open_store(os.environ["STORE_URI"]),
+            Executions.open(os.environ["PIPELINE_ARN"]),
+            TaskStreams.open(group) if group else None,
+        )
+
+    @property
+    def allow_local(self) -> bool:
+        """Whether paths mean something to the tasks: only where the store is a folder beside them."""
+        return self.store.reference.startswith("file://")

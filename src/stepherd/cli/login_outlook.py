@@ -1,0 +1,122 @@
+"""What the stored logins of a home are good for, told from what is stored: nobody is asked over a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stepherd.cli.login_places import Lease, lease_of, login_place
+from stepherd.errors import StepherdError
+
+if TYPE_CHECKING:
+    from stepherd.logins.login import Login
+
+__all__ = ["Outlook", "outlook", "outlooks"]
+
+Next = Literal["passes", "refreshes", "asks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """One kind of login: who, until when, and what the next run does about it."""
+
+    agent: str
+    title: str
+    database: str
+    """The reference of where it is kept."""
+    account: str | None = None
+    """None: nobody is logged in."""
+    profile: str | None = None
+    expires_at: datetime | None = None
+    refresh_until: datetime | None = None
+    """Until when the client may renew it; None when it cannot be renewed."""
+    why_no_refresh: str | None = None
+    lease: Lease | None = None
+    next_run: Next = "asks"
+    error: StepherdError | None = None
+    """Why the database cannot be read."""
+
+    def to_json(self, now: datetime) -> dict[str, Any]:
+        """As ``--json`` shows it: stable names, null where there is nothing."""
+        left = self.expires_at and round((self.expires_at - now).total_seconds())
+        lease, fault = self.lease, self.error
+        return {
+            "agent": self.agent,
+            "title": self.title,
+            "account": self.account,
+            "profile": self.profile,
+            "expires_at": _text(self.expires_at),
+            "seconds_left": left,
+            "database": self.database,
+            "refresh": {
+                "possible": self.refresh_until is not None,
+                "until": _text(self.refresh_until),
+                "reason": self.why_no_refresh,
+            },
+            "lease": lease
+            and {"run_id": lease.run_id, "execution": lease.execution, "running": lease.running},
+            "next_run": self.next_run,
+            "error": fault and {"category": fault.category, "message": fault.message},
+        }
+
+
+def outlooks(home: Path, agent: str | None, database: str | None) -> Iterator[Outlook]:
+    """Of one kind of login, or of all."""
+    from stepherd.logins.kinds import login_kinds
+
+    for kind in (agent,) if agent else login_kinds():
+        yield outlook(home, kind, database, datetime.now(UTC))
+
+
+def outlook(home: Path, kind: str, database: str | None, now: datetime) -> Outlook:
+    """What is stored of a kind of login, judged by the rules that the login machine itself goes by."""
+    place = login_place(home, kind, database)
+    title = place.kind.title
+    try:
+        lease = lease_of(home, place)
+        stored = place.load()
+    except StepherdError as error:
+        return Outlook(kind, title, place.reference, error=error)
+    if stored is None or stored.login.token is None:
+        return Outlook(kind, title, place.reference, lease=lease)
+    login = stored.login
+    assert login.token is not None
+    until, why_not = _renewable(login, now)
+    return Outlook(
+        kind,
+        title,
+        place.reference,
+        account=login.account,
+        profile=login.profile.name if login.profile else None,
+        expires_at=login.token.expires_at,
+        refresh_until=until,
+        why_no_refresh=why_not,
+        lease=lease,
+        next_run=_next_run(login, renewable=until is not None, now=now),
+    )
+
+
+def _next_run(login: Login, *, renewable: bool, now: datetime) -> Next:
+    if not login.expired(now):
+        return "passes"
+    return "refreshes" if renewable else "asks"
+
+
+def _renewable(login: Login, now: datetime) -> tuple[datetime | None, str | None]:
+    from stepherd.logins.failures import LoginNeeded
+    from stepherd.logins.refresh import check_refreshable
+
+    try:
+        check_refreshable(login, now)
+    except LoginNeeded as error:
+        return None, error.message
+    return (login.registration.client_secret_expires_at if login.registration else None), None
+
+
+def _text(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

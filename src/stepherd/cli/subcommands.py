@@ -1,0 +1,42 @@
+"""A command with commands of its own, loaded when they are asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from stepherd.errors import UsageError
+
+__all__ = ["Subcommands"]
+
+
+class Subcommands(click.Group):
+    """``modules`` names the module of each subcommand, ``words`` what it does in a few words."""
+
+    def __init__(self, name: str, *, modules: dict[str, tuple[str, str]], **how: Any) -> None:
+        super().__init__(name, **how)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in self._modules:
+            return None
+        module, words = self._modules[name]
+        command: click.Command = import_module(module).command
+        command.short_help = words
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self._modules and not args[0].startswith("-") and not ctx.resilient_parsing:
+            known = ", ".join(self._modules)
+            raise UsageError(
+                f"'{ctx.command_path}' takes no '{args[0]}'.",
+                remedy=f"It takes: {known}. See: {ctx.command_path} --help",
+            )
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,16 @@
+"""Variables that values such as ``env:NAME`` refer to: a secret goes to who names it, and to nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["referred"]
+
+_REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+
+
+def referred(declared: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Those variables of ``own``, the environment of the engine, that a value of ``declared`` refers to."""
+    names = [match[1] for value in declared.values() if (match := _REFERENCE.fullmatch(value))]
+    return {name: own[name] for name in names if name in own}

@@ -1,0 +1,217 @@
+"""CompleteLogin: waits with the identity provider for a person's approval, stores the login, answers.
+
+What it does is written down in this order, so that it can die anywhere: the login (old or new), the attempt's
+end, the event, the answer. Whoever comes after finds what there is and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from stepherd.errors import DataError, ProtocolError, StepherdError, TemporaryError, UnavailableError
+from stepherd.logins.attempts import Attempt
+from stepherd.logins.checking import valid_facts
+from stepherd.logins.claims import Claim, ClaimLost, NotClaimed
+from stepherd.logins.device import PollAnswer, poll
+from stepherd.logins.failures import ProfileNeeded
+from stepherd.logins.login import Login, Token
+from stepherd.logins.oidc import OidcError
+from stepherd.logins.pace import Pace
+from stepherd.logins.place import LoginPlace
+from stepherd.logins.subscription import profile_for, with_profile
+from stepherd.logins.telling import tell
+from stepherd.logins.wanted import Wanted
+
+__all__ = ["Answers", "Notice", "complete_login"]
+
+_BEAT_SECONDS: Final = 10.0
+_SLOW_DOWN_SECONDS: Final = 5
+_MOST_PAUSE_SECONDS: Final = 60.0
+_TIME_TO_ANSWER: Final = 60.0
+"""What is left of the function's time when it stops polling."""
+_TRIES: Final = 6
+
+
+class Answers(Protocol):
+    """Who takes the answers to task tokens; each method is false when the task was over before."""
+
+    def succeed(self, token: str, output: Mapping[str, object]) -> bool:
+        """The task is done."""
+        ...
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """The task has failed."""
+        ...
+
+    def beat(self, token: str) -> bool:
+        """The task goes on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The part of the notice that only CompleteLogin gets."""
+
+    task_token: str
+    attempt: str
+    code: int
+    wanted: Wanted
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Notice:
+        """From the text for the protocol ``lambda``. Raises KeyError, UsageError."""
+        wanted = Wanted.from_json(fields["wanted"])
+        return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), wanted)
+
+
+def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: Pace) -> str:
+    """Poll until there is an answer, and give it to the machine; what came of it, in a word for the log.
+
+    A notice that came twice, late, or for a code that was superseded ends without a poll (faults.md 37, 38,
+    45), and so does one whose token is none (39): trying it again would not help.
+    """
+    try:
+        if not answers.beat(notice.task_token):
+            return "nobody waits for it any more"
+    except DataError as error:
+        return f"not accepted: {error.message}"
+    claim = Claim.take(place, notice.attempt, notice.code, notice.task_token, pace.now())
+    worker = _Completion(notice, place, answers, pace)
+    if isinstance(claim, NotClaimed):
+        if claim.ended is not None:
+            worker.answer(claim.ended)
+        return claim.reason
+    try:
+        return worker.work(claim)
+    except ClaimLost:
+        return "somebody else has taken it over"
+
+
+class _Completion:
+    def __init__(self, notice: Notice, place: LoginPlace, answers: Answers, pace: Pace) -> None:
+        self._notice = notice
+        self._wanted = notice.wanted
+        self._place = place
+        self._answers = answers
+        self._pace = pace
+        self._beaten = pace.now()
+        self._broken = 0
+
+    def work(self, claim: Claim) -> str:
+        while True:
+            if not self._pace.sleep(self._pause(claim.attempt)):
+                return "nobody is left to hear of it"
+            if self._pace.remaining() < _TIME_TO_ANSWER:
+                return self._hand_over(claim)
+            if not self._beat():
+                return "nobody waits for it any more"
+            claim.renew(self._pace.now())
+            answer = self._poll(claim.attempt)
+            if isinstance(answer, Token):
+                return self._approved(claim, answer)
+            if answer is PollAnswer.SLOW_DOWN:
+                claim.renew(self._pace.now(), interval=claim.attempt.interval + _SLOW_DOWN_SECONDS)
+            elif answer is PollAnswer.DECLINED:
+                return self._end(claim, "declined")
+            elif answer is PollAnswer.EXPIRED:
+                return self._end(claim, "expired")
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    def _pause(self, attempt: Attempt) -> float:
+        """The provider's interval, longer while it is broken; never past the function's own time."""
+        pause = min(attempt.interval * 2.0**self._broken, max(_MOST_PAUSE_SECONDS, attempt.interval))
+        return max(0.0, min(pause, self._pace.remaining() - _TIME_TO_ANSWER + 1))
+
+    def _beat(self) -> bool:
+        if (self._pace.now() - self._beaten).total_seconds() < _BEAT_SECONDS:
+            return True
+        try:
+            going_on = self._answers.beat(self._notice.task_token)
+        except (TemporaryError, UnavailableError):
+            return True  # The next one may come through; a missed heartbeat leads to the same code again.
+        self._beaten = self._pace.now()
+        return going_on
+
+    def _poll(self, attempt: Attempt) -> Token | PollAnswer:
+        if self._pace.now() >= attempt.device.expires_at:
+            return PollAnswer.EXPIRED
+        try:
+            answer = poll(
+                attempt.registration, attempt.device.device_code, attempt.start_url, now=self._pace.now()
+            )
+        except (TemporaryError, ProtocolError):
+            self._broken = min(self._broken + 1, 10)
+            return PollAnswer.PENDING
+        except OidcError:
+            # The code is used up or forgotten; a new one can still be approved.
+            return PollAnswer.EXPIRED
+        self._broken = 0
+        return answer
+
+    # -- ending ------------------------------------------------------------------------------------
+
+    def _hand_over(self, claim: Claim) -> str:
+        claim.release()
+        self._fail("LoginStillPending", "The function's time is up before the code's.")
+        return "its time is up, the code's is not"
+
+    def _approved(self, claim: Claim, token: Token) -> str:
+        login = Login(self._wanted.kind, token, claim.attempt.registration)
+        try:
+            profile = profile_for(login, claim.attempt.profile)
+        except (ProfileNeeded, StepherdError):
+            profile = None  # The person has approved: keep that first, and say what is missing then.
+        self._persistently(lambda: self._save(Login(login.kind, token, login.registration, profile)))
+        return self._end(claim, "approved")
+
+    def _save(self, login: Login) -> None:
+        self._place.save(login, None, replaces=True)
+
+    def _end(self, claim: Claim, status: str) -> str:
+        claim.end(status)
+        self.answer(claim.attempt)
+        return status
+
+    def answer(self, attempt: Attempt) -> None:
+        """Tell the run and the machine how an attempt ended; good to be done twice."""
+        title = self._wanted.kind.title
+        if attempt.status == "approved":
+            self._answer_approved(attempt)
+        elif attempt.status == "declined":
+            tell(self._wanted, "declined", f"The login of {title} was declined.")
+            self._fail("LoginDeclined", f"You declined the login of {title}. {self._wanted.again}.")
+        else:
+            tell(self._wanted, "expired", f"Code {attempt.code} expired before it was used.")
+            self._fail("LoginCodeExpired", f"Code {attempt.code} expired before it was used.")
+
+    def _answer_approved(self, attempt: Attempt) -> None:
+        try:
+            facts = self._persistently(lambda: self._facts(attempt))
+        except StepherdError as error:
+            kind = type(error).__name__
+            self._fail(kind, f"You approved the login, and it is stored. {error}")
+            return
+        tell(self._wanted, "approved", f"The login of {facts['account']} was approved.")
+        self._persistently(lambda: self._answers.succeed(self._notice.task_token, facts))
+
+    def _facts(self, attempt: Attempt) -> dict[str, Any]:
+        stored = self._place.load()
+        if stored is None:
+            raise TemporaryError("The login that was approved cannot be read yet.", remedy=self._wanted.again)
+        return valid_facts(with_profile(self._place, stored, attempt.profile).login)
+
+    def _fail(self, error: str, cause: str) -> None:
+        self._persistently(lambda: self._answers.fail(self._notice.task_token, error, cause))
+
+    def _persistently(self, act: Any) -> Any:
+        """Do something again, at growing pauses, while its error is one that can pass (faults.md 40)."""
+        for attempt in range(_TRIES):
+            try:
+                return act()
+            except (TemporaryError, UnavailableError):
+                if attempt == _TRIES - 1 or not self._pace.sleep(min(0.5 * 2**attempt, 8)):
+                    raise
+        raise AssertionError("the last try returns or raises")

@@ -1,0 +1,116 @@
+"""The state StartLogin: a device authorization, and the words that ask a person to approve it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from stepherd.errors import CredentialsError
+from stepherd.logins.attempts import Attempt, StoredAttempt, attempt_id, read_attempt, write_attempt
+from stepherd.logins.device import register, start_authorization
+from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.login import Registration
+from stepherd.logins.place import LoginPlace
+from stepherd.logins.settings import LoginSettings
+from stepherd.logins.telling import tell
+from stepherd.logins.wanted import Wanted
+from stepherd.services.store import PreconditionFailed, WriteConflict
+
+__all__ = ["MOST_CODES", "LoginNotApproved", "start_login"]
+
+MOST_CODES: Final = 3
+"""How many codes one execution gives out; each is good for some ten minutes."""
+_WORTH_SENDING: Final = timedelta(seconds=30)
+"""A code that ends sooner is not sent out again."""
+
+
+class LoginNotApproved(CredentialsError):
+    """Every code expired before a person used it."""
+
+    category = "login_not_approved"
+
+
+def start_login(
+    wanted: Wanted, settings: LoginSettings, place: LoginPlace, *, warning: str = "", now: datetime
+) -> dict[str, Any]:
+    """What a person is told, and the attempt's name for CompleteLogin; no secret is in it.
+
+    A code of this execution that is still good is given again. Raises LoginNotApproved after MOST_CODES
+    codes; ForeignAddress for pages that are not the identity provider's; TemporaryError.
+    """
+    name = attempt_id(wanted.execution, wanted.redrives)
+    while True:
+        found = read_attempt(place, name)
+        if found is not None and found.attempt.usable(now + _WORTH_SENDING):
+            return _asked(wanted, found, warning, now)
+        try:
+            new = _new_attempt(wanted, settings, place, found, now)
+            stored = write_attempt(place, name, new, None if found is None else found.etag)
+        except (PreconditionFailed, WriteConflict):
+            continue  # The same state, run twice at once: the other's code is as good.
+        facts = _asked(wanted, stored, warning, now)
+        tell(wanted, "asked", facts["text"])
+        return facts
+
+
+def _new_attempt(
+    wanted: Wanted, settings: LoginSettings, place: LoginPlace, found: StoredAttempt | None, now: datetime
+) -> Attempt:
+    code = 1 if found is None else found.attempt.code + 1
+    if code > MOST_CODES:
+        raise LoginNotApproved(
+            f"Nobody approved the login of {wanted.kind.title}: {MOST_CODES} codes have expired.",
+            remedy=wanted.again,
+        )
+    registration = _registration(wanted, settings, place, found, now)
+    device = start_authorization(registration, settings.start_url, now=now)
+    return Attempt(
+        registration, device, settings.start_url, settings.profile, code=code, interval=device.interval
+    )
+
+
+def _registration(
+    wanted: Wanted, settings: LoginSettings, place: LoginPlace, found: StoredAttempt | None, now: datetime
+) -> Registration:
+    """The client of the code before, or of the login that is stored, else a new one."""
+    known = found.attempt.registration if found else _registration_of_login(place)
+    if known is not None and known.serves(wanted.kind, settings.region, now):
+        return known
+    return register(wanted.kind, settings.region)
+
+
+def _registration_of_login(place: LoginPlace) -> Registration | None:
+    try:
+        stored = place.load()
+    except DamagedDatabase:
+        return None  # The login that is asked for takes its place.
+    return None if stored is None else stored.login.registration
+
+
+def _asked(wanted: Wanted, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
+    attempt, device = stored.attempt, stored.attempt.device
+    ends = device.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    minutes = max(1, round((device.expires_at - now).total_seconds() / 60))
+    page, code = device.verification_uri_complete, device.user_code
+    lines = [
+        f"{wanted.asker} needs a login of {wanted.kind.title}.",
+        "",
+        f"Open: {page}",
+        f"Code: {code}",
+        "",
+        f"Check that the page shows this code, then approve it within {minutes} min (until {ends}).",
+        f"This is code {attempt.code} of {MOST_CODES}. If nobody of yours started this, do nothing.",
+    ]
+    return {
+        "attempt": stored.id,
+        "code": attempt.code,
+        "subject": f"Approve a login of {wanted.kind.title}"
+        + (f" for {wanted.run_id}" * bool(wanted.run_id)),
+        "text": "\n".join([*lines, *([f"Warning: {warning}"] if warning else [])]),
+        "agent": wanted.kind.name,
+        "user_code": code,
+        "verification_uri": device.verification_uri,
+        "verification_uri_complete": page,
+        "expires_at": ends,
+        **({"warning": warning} if warning else {}),
+    }

@@ -1,0 +1,116 @@
+"""A login that a person was asked to approve: private objects beside the login database.
+
+The device code lives here and nowhere else: not in histories, events, notices or logs. Each execution of the
+login machine has one attempt, whose code is issued anew when it has expired; every write is conditional.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from stepherd.errors import DataError
+from stepherd.logins.device import DeviceCode
+from stepherd.logins.login import Registration
+from stepherd.logins.place import LoginPlace
+from stepherd.services.store import ObjectNotFound
+
+__all__ = ["Attempt", "StoredAttempt", "attempt_id", "read_attempt", "write_attempt"]
+
+AttemptStatus = Literal["open", "approved", "declined", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known of asking a person, and who waits for the answer."""
+
+    registration: Registration
+    device: DeviceCode
+    start_url: str
+    profile: str = ""
+    """The profile to choose; empty: the only one."""
+    code: int = 1
+    """How many codes were issued; the last one counts."""
+    status: AttemptStatus = "open"
+    interval: int = 5
+    """Seconds between two polls, grown by every SlowDown."""
+    claim: str = field(default="", repr=False)
+    """Who polls; empty: nobody."""
+    claimed_until: float = 0.0
+    """Seconds since the epoch."""
+
+    def usable(self, now: datetime) -> bool:
+        """Whether a person can still approve its code."""
+        return self.status == "open" and now < self.device.expires_at
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored: with secrets."""
+        return {
+            **asdict(self),
+            "device": {**asdict(self.device), "expires_at": self.device.expires_at.isoformat()},
+            "registration": {
+                **asdict(self.registration),
+                "client_secret_expires_at": _text(self.registration.client_secret_expires_at),
+            },
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Attempt:
+        """Raises KeyError, TypeError and ValueError for what is none."""
+        device, registration = dict(fields["device"]), dict(fields["registration"])
+        device["expires_at"] = datetime.fromisoformat(device["expires_at"])
+        ends = registration["client_secret_expires_at"]
+        registration["client_secret_expires_at"] = ends and datetime.fromisoformat(ends)
+        registration["scopes"] = tuple(registration["scopes"] or ())
+        parts = {"device": DeviceCode(**device), "registration": Registration(**registration)}
+        return cls(**{**fields, **parts})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttempt:
+    """An attempt as it was read; a write of it fails when another was first."""
+
+    id: str
+    attempt: Attempt
+    etag: str
+
+    def changed(self, place: LoginPlace, **changes: Any) -> StoredAttempt:
+        """Write it with ``changes``. Raises PreconditionFailed, WriteConflict."""
+        return write_attempt(place, self.id, replace(self.attempt, **changes), self.etag)
+
+
+def attempt_id(execution: str, redrives: int) -> str:
+    """The name of an execution's attempt; a redrive begins another one."""
+    return hashlib.sha256(f"{execution}#{redrives}".encode()).hexdigest()[:32]
+
+
+def read_attempt(place: LoginPlace, name: str) -> StoredAttempt | None:
+    """The attempt of that name; None when there is none. Raises DataError when it is damaged."""
+    try:
+        found = place.folder.get(place.attempt_key(name))
+    except ObjectNotFound:
+        return None
+    try:
+        return StoredAttempt(name, Attempt.from_json(json.loads(found.body)), found.etag)
+    except (ValueError, TypeError, KeyError):
+        raise DataError(
+            f"The attempt {place.attempt_key(name)} is damaged.", remedy="Start again with: stepherd login"
+        ) from None
+
+
+def write_attempt(place: LoginPlace, name: str, attempt: Attempt, etag: str | None) -> StoredAttempt:
+    """Write over the attempt with this ETag, or where there is none. Raises PreconditionFailed."""
+    key, body = place.attempt_key(name), json.dumps(attempt.to_json()).encode()
+    if etag is None:
+        new = place.folder.put(key, body, if_none_match=True)
+    else:
+        new = place.folder.put(key, body, if_match=etag)
+    return StoredAttempt(name, attempt, new)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,103 @@
+"""The state CheckLogin: whose turn it is, whether the login is good, and renewing it when it is not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from stepherd.logins.attempts import attempt_id, read_attempt
+from stepherd.logins.failures import DamagedDatabase, LoginNeeded
+from stepherd.logins.lease import Holder, take_lease
+from stepherd.logins.login import Login
+from stepherd.logins.place import LoginPlace
+from stepherd.logins.renewal import ensure_fresh
+from stepherd.logins.settings import LoginSettings
+from stepherd.logins.subscription import with_profile
+from stepherd.logins.telling import tell
+from stepherd.logins.wanted import Wanted
+
+__all__ = ["Running", "check_login", "valid_facts"]
+
+
+class Running(Protocol):
+    """Who knows which executions run."""
+
+    def is_running(self, arn: str) -> bool:
+        """Whether the execution of that ARN runs."""
+        ...
+
+
+def check_login(
+    wanted: Wanted,
+    settings: LoginSettings,
+    place: LoginPlace,
+    executions: Running,
+    *,
+    waits_for: str = "",
+    now: datetime,
+) -> dict[str, Any]:
+    """``status`` valid, held or needed, and what the machine and people are told about it.
+
+    The lease comes first: what is read without it may be refreshed by another run at the same time.
+    ``waits_for`` is the holder that was found before, of which the events tell already. Raises
+    TemporaryError where the identity provider does not answer; ProfileNeeded.
+    """
+    other = take_lease(place, Holder(wanted.holder, wanted.name), executions.is_running)
+    if other is not None:
+        return _held(wanted, other, waits_for)
+    if wanted.force and not _approved(wanted, place):
+        return _needed(wanted, "A new login was asked for.")
+    try:
+        before = place.load()
+        fresh = ensure_fresh(place, now)
+    except (LoginNeeded, DamagedDatabase) as error:
+        return _needed(wanted, error.message)
+    other_place = _is_elsewhere(fresh.login, wanted, settings)
+    if other_place and not _approved(wanted, place):
+        return _needed(wanted, other_place)
+    login = with_profile(place, fresh, settings.profile).login
+    refreshed = before is None or before.login.token != fresh.login.token
+    facts = valid_facts(login)
+    until = facts["expires_at"]
+    if refreshed:
+        tell(wanted, "refreshed", f"The login of {login.account} was renewed; it is good until {until}.")
+    else:
+        tell(wanted, "valid", f"The login of {login.account} is good until {until}.")
+    return facts
+
+
+def valid_facts(login: Login) -> dict[str, Any]:
+    """What the machine's output says of a login that is good."""
+    assert login.token is not None
+    ends = login.token.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    facts = {"status": "valid", "account": login.account, "expires_at": ends}
+    return {**facts, "profile": login.profile.name} if login.profile else facts
+
+
+def _held(wanted: Wanted, holder: Holder, waits_for: str) -> dict[str, Any]:
+    by_person = holder.execution_arn.split(":")[6:7] == wanted.execution.split(":")[6:7]
+    who = f"somebody who logs in ({holder.run_id})" if by_person else f"run {holder.run_id}"
+    text = f"Waiting for the login held by {who}."
+    if holder.execution_arn != waits_for:
+        tell(wanted, "held", text)
+    remedy = wanted.again if by_person else f"See: stepherd status {holder.run_id}"
+    return {"status": "held", "holder": holder.execution_arn, "text": text, "remedy": remedy}
+
+
+def _needed(wanted: Wanted, why: str) -> dict[str, Any]:
+    return {"status": "needed", "text": why, "account": "", "agent": wanted.kind.name}
+
+
+def _approved(wanted: Wanted, place: LoginPlace) -> bool:
+    """Whether a person has approved what this very execution asked for."""
+    found = read_attempt(place, attempt_id(wanted.execution, wanted.redrives))
+    return found is not None and found.attempt.status == "approved"
+
+
+def _is_elsewhere(login: Login, wanted: Wanted, settings: LoginSettings) -> str:
+    """Why a good login is not the one that was asked for by name; empty when it is."""
+    if not (wanted.identity_provider or wanted.license) or login.token is None:
+        return ""
+    here = login.token.start_url if login.is_identity_center else None
+    there = settings.start_url if settings.is_identity_center else None
+    return "" if here == there else f"The login is of {login.account}, and another one was asked for."

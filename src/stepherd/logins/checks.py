@@ -1,0 +1,96 @@
+"""Whole-file checks of a login database, before anything in it is trusted (faults.md, 81).
+
+All is done on a copy in memory (snapshots.py), which is used so that its schema can do nothing: functions in
+views and indexes are off (``trusted_schema``), nothing is written (``query_only``), values are limited in
+length and all work in time. A file without content passes SQLite's own integrity check (facts: X8), so
+header, size and tables are looked at, too.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.schema import REQUIRED
+from stepherd.logins.snapshots import FAULTS, database_error, deadline, opened, snapshot
+
+__all__ = ["checked_bytes", "checked_copy", "text_of"]
+
+_MOST_VALUE_BYTES: Final = 1_048_576
+_STEPS: Final = 10_000
+_REMEDY: Final = "It was left as it is. Log in again, or put a good copy in its place."
+
+
+@contextmanager
+def checked_copy(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a copy of the file ``path`` that passed all checks; texts come as bytes.
+
+    Raises NotFoundError, DamagedDatabase (also for what SQLite finds inside the block), TemporaryError when
+    the file stays locked, and StorageError.
+    """
+    with snapshot(path) as db, _checked(db, os.fspath(path)):
+        yield db
+
+
+@contextmanager
+def checked_bytes(body: bytes, place: str) -> Iterator[sqlite3.Connection]:
+    """The same for the content of a file, which came from ``place``. Raises DamagedDatabase."""
+    with opened(body, place) as db, _checked(db, place):
+        yield db
+
+
+@contextmanager
+def _checked(db: sqlite3.Connection, place: str) -> Iterator[None]:
+    try:
+        _restrict(db)
+        _check_content(db, place)
+        yield
+    except FAULTS as error:
+        raise database_error(error, place) from error
+
+
+def text_of(db: sqlite3.Connection, table: str, key: str) -> str | None:
+    """The text under ``key`` in ``auth_kv`` or ``state``; None for no row and for NULL.
+
+    Raises DamagedDatabase for two rows, for what is not TEXT (the CLI cannot read it), or not UTF-8.
+    """
+    rows = db.execute(f"SELECT typeof(value), value FROM {table} WHERE key = ? LIMIT 2", (key,)).fetchall()  # noqa: S608 - one of two names
+    if not rows or rows[0][1] is None:
+        return None
+    kind, value = (part.decode(errors="replace") if isinstance(part, bytes) else part for part in rows[0])
+    if len(rows) > 1 or kind != "text" or "\ufffd" in value:
+        raise DamagedDatabase(f"The row {key!r} is there twice, or is not text.", remedy=_REMEDY)
+    return str(value)
+
+
+def _restrict(db: sqlite3.Connection) -> None:
+    db.text_factory = bytes
+    db.set_progress_handler(deadline(), _STEPS)
+    db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    for pragma in ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0"):
+        db.execute(f"PRAGMA {pragma}")
+
+
+def _check_content(db: sqlite3.Connection, place: str) -> None:
+    if db.execute("PRAGMA integrity_check(1)").fetchall() != [(b"ok",)]:
+        raise DamagedDatabase(f"The login database {place!r} is damaged.", remedy=_REMEDY)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE_BYTES)
+    for table, columns in REQUIRED.items():
+        found = db.execute(
+            "SELECT type, rootpage, sql FROM sqlite_schema WHERE name = ?", (table,)
+        ).fetchone()
+        if found is None or found[0] != b"table" or not found[1]:
+            raise DamagedDatabase(f"{place!r} is no login database: no table {table}.", remedy=_REMEDY)
+        plain = {row[1].decode() for row in db.execute(f"PRAGMA table_xinfo({table})") if not row[6]}
+        if not plain.issuperset(columns):
+            raise DamagedDatabase(f"The table {table} in {place!r} lacks columns.", remedy=_REMEDY)
+    if not db.execute("SELECT count(*) FROM migrations").fetchone()[0]:
+        raise DamagedDatabase(f"{place!r} does not say which tables it has.", remedy=_REMEDY)
+    for (owner,) in db.execute("SELECT lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger'"):
+        if owner.decode(errors="replace") in REQUIRED:
+            raise DamagedDatabase(f"{place!r} has a trigger on the login, as no CLI makes.", remedy=_REMEDY)

@@ -1,0 +1,238 @@
+"""Reading and writing the SQLite login database of the CLIs (facts: q-cli.md, section 1)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from stepherd.errors import NotFoundError
+from stepherd.logins.checks import checked_bytes, checked_copy, text_of
+from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL, LoginKind, login_kind, login_kinds
+from stepherd.logins.login import Login, Profile, Registration, Token
+from stepherd.logins.rows import (
+    parse_profile,
+    parse_registration,
+    parse_token,
+    profile_fields,
+    registration_fields,
+    row_object,
+    row_text,
+    token_fields,
+)
+from stepherd.logins.schema import create_tables
+from stepherd.logins.snapshots import (
+    BUSY_SECONDS,
+    FAULTS,
+    copy_database,
+    database_error,
+    deadline,
+    to_bytes,
+    to_disk,
+    write_file,
+)
+from stepherd.services.disk import disk_error, new_name
+
+__all__ = [
+    "Login",
+    "Profile",
+    "Registration",
+    "Token",
+    "check_database",
+    "copy_database",
+    "login_in",
+    "read_login",
+    "with_login",
+    "write_login",
+]
+
+_CUSTOMIZATION: Final = "api.selectedCustomization"
+Before = Callable[[Login], None]
+
+
+def check_database(path: Path) -> None:
+    """Refuse a file that is not a login database of any kind that can be trusted whole.
+
+    Header, size, integrity, tables, and the rows of every known kind. Raises as ``read_login``.
+    """
+    with checked_copy(path) as db:
+        for name in login_kinds():
+            _login_rows(db, login_kind(name))
+
+
+def read_login(path: Path, kind: LoginKind) -> Login:
+    """What the database at ``path`` says, read from a private copy that passed every check.
+
+    Raises NotFoundError, DamagedDatabase, TemporaryError when it stays locked, StorageError and
+    CredentialsError when it cannot be opened.
+    """
+    with checked_copy(path) as db:
+        return _login_rows(db, kind)
+
+
+def login_in(body: bytes, kind: LoginKind, place: str) -> Login:
+    """What the database that ``body`` is says; ``place`` is where it came from. Raises DamagedDatabase."""
+    with checked_bytes(body, place) as db:
+        return _login_rows(db, kind)
+
+
+def with_login(body: bytes | None, login: Login, place: str) -> bytes:
+    """The database ``body`` with the rows of ``login`` in it; a new one with all tables for None.
+
+    Rows are treated as by ``write_login``. Raises DamagedDatabase.
+    """
+    if body is None:
+        return _new_file(login)
+    with checked_bytes(body, place) as db:
+        db.execute("PRAGMA query_only=OFF")
+        with db:
+            _put_rows(db, login)
+        return to_bytes(db)
+
+
+def write_login(path: Path, login: Login, *, before: Before | None = None) -> None:
+    """Write ``login`` into the database at ``path``, for the CLI of its kind to use (0600).
+
+    A new file gets all tables; of one that exists only the rows of this login are touched, and what
+    ``login`` does not have stays: a missing refresh token or registration deletes nothing. The file is the
+    old one or the new one whenever this is interrupted. ``before`` is called with what is there, inside the
+    transaction; what it raises ends it without a trace. Raises as ``read_login``.
+    """
+    try:
+        check_database(path)
+    except NotFoundError:
+        if before is not None:
+            before(Login(login.kind))
+        _create(path, login, before)
+        return
+    _update(path, login, before)
+
+
+def _login_rows(db: sqlite3.Connection, kind: LoginKind) -> Login:
+    """The login in an open database. Raises DamagedDatabase, sqlite3.Error."""
+    token = row_object(text_of(db, "auth_kv", kind.row), kind.row)
+    registration = row_object(text_of(db, "auth_kv", kind.registration_row), kind.registration_row)
+    profile = row_object(text_of(db, "state", kind.profile_key), kind.profile_key)
+    return Login(
+        kind,
+        None if token is None else parse_token(token, kind.row),
+        None if registration is None else parse_registration(registration, kind.registration_row),
+        None if profile is None else parse_profile(profile, kind.profile_key),
+    )
+
+
+def _create(path: Path, login: Login, before: Before | None) -> None:
+    """Make the file beside its place and give it its name when it is whole."""
+    unfinished = path.parent / new_name()
+    write_file(unfinished, _new_file(login))
+    try:
+        is_first = _give_name(unfinished, path)
+        to_disk(path.parent)
+    except OSError as error:
+        raise disk_error(error, "Writing", path) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+    if not is_first:
+        _update(path, login, before)
+
+
+def _new_file(login: Login) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as db, db:
+        db.text_factory = bytes
+        create_tables(db)
+        _put_rows(db, login)
+        db.commit()
+        return to_bytes(db)
+
+
+def _give_name(unfinished: Path, path: Path) -> bool:
+    """Put the file in its place unless another one is there by now; whether it is in place."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        unfinished.rename(path)
+    return True
+
+
+def _update(path: Path, login: Login, before: Before | None) -> None:
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        raise disk_error(error, "Changing the mode of", path) from error
+    with _transaction(path) as db:
+        if before is not None:
+            before(_login_rows(db, login.kind))
+        _put_rows(db, login)
+
+
+@contextmanager
+def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
+    """A write transaction, begun at once so that nothing changes between what is read and written in it."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+            db.text_factory = bytes
+            db.set_progress_handler(deadline(), 10_000)
+            db.execute("PRAGMA trusted_schema=OFF")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+    except FAULTS as error:
+        raise database_error(error, path) from error
+
+
+def _put_rows(db: sqlite3.Connection, login: Login) -> None:
+    kind, token, registration, profile = login.kind, login.token, login.registration, login.profile
+    old = row_object(text_of(db, "auth_kv", kind.registration_row), kind.registration_row) or {}
+    same = registration is not None and old.get("client_id") == registration.client_id
+    if token is not None:
+        fields = token_fields(token)
+        if same and token.refresh_token is None:
+            del fields["refresh_token"]
+        _put(db, "auth_kv", kind.row, fields, keep=same)
+        _put_json(db, "auth.idc.start-url", token.start_url or DEFAULT_START_URL)
+        _put_json(db, "auth.idc.region", token.region or DEFAULT_REGION)
+    if registration is not None:
+        _put(db, "auth_kv", kind.registration_row, registration_fields(registration), keep=same)
+    if profile is not None:
+        _put_profile(db, kind, profile)
+    elif token is not None and not login.is_identity_center:
+        # Builder ID has no profile, and the CLI would send the one that an earlier login left.
+        db.execute("DELETE FROM state WHERE key IN (?, ?)", (kind.profile_key, _CUSTOMIZATION))
+
+
+def _put_profile(db: sqlite3.Connection, kind: LoginKind, profile: Profile) -> None:
+    before = row_object(text_of(db, "state", kind.profile_key), kind.profile_key) or {}
+    if before.get("arn") != profile.arn:  # a customization belongs to its profile
+        db.execute("DELETE FROM state WHERE key = ?", (_CUSTOMIZATION,))
+    _put(db, "state", kind.profile_key, profile_fields(profile), keep=before.get("arn") == profile.arn)
+
+
+def _put(db: sqlite3.Connection, table: str, key: str, fields: dict[str, Any], *, keep: bool) -> None:
+    """Write a row; with ``keep``, its fields that are not known here stay."""
+    before = row_object(text_of(db, table, key), key) if keep else None
+    _put_text(db, table, key, row_text(fields, before))
+
+
+def _put_json(db: sqlite3.Connection, key: str, value: str) -> None:
+    _put_text(db, "state", key, json.dumps(value))
+
+
+def _put_text(db: sqlite3.Connection, table: str, key: str, text: str) -> None:
+    # Not INSERT OR REPLACE: it needs a key that is declared as one, and makes a new row each time.
+    if db.execute(f"UPDATE {table} SET value = ? WHERE key = ?", (text, key)).rowcount == 0:  # noqa: S608
+        db.execute(f"INSERT INTO {table} (key, value) VALUES (?, ?)", (key, text))  # noqa: S608

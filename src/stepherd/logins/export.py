@@ -1,0 +1,110 @@
+"""Handing a token to other programs: as JSON, and as the token provider of the streaming client."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.errors import ConfigurationError, StepherdError
+from stepherd.logins.database import read_login
+from stepherd.logins.failures import LoginNeeded, login_command
+from stepherd.logins.kinds import LoginKind, login_kind, login_kinds
+from stepherd.logins.login import Login
+from stepherd.logins.place import LoginPlace, StoredLogin, open_place
+from stepherd.logins.renewal import ensure_fresh
+from stepherd.logins.rows import from_rfc3339, to_rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LoginTokenProvider", "exported", "kind_of", "token_provider"]
+
+
+def exported(login: Login) -> Mapping[str, str | None]:
+    """``{"accessToken", "refreshToken", "expiresAt"}``, the last as RFC 3339. Raises LoginNeeded."""
+    token = login.token
+    if token is None:
+        raise LoginNeeded(
+            f"Nobody is logged in to {login.kind.title}.", remedy=login_command(login.kind.name)
+        )
+    return {
+        "accessToken": token.access_token,
+        "refreshToken": token.refresh_token,
+        "expiresAt": to_rfc3339(token.expires_at),
+    }
+
+
+def kind_of(path: Path) -> LoginKind:
+    """The kind of the login in the database at ``path``: by its folder, else by the rows that are there.
+
+    Raises NotFoundError, DamagedDatabase, LoginNeeded when nobody is logged in in it.
+    """
+    kinds = [login_kind(name) for name in login_kinds()]
+    by_folder = sorted(kinds, key=lambda kind: kind.folder != path.absolute().parent.name)
+    for kind in by_folder:
+        if read_login(path, kind).token is not None:
+            return kind
+    raise LoginNeeded(f"Nobody is logged in in {os.fspath(path)!r}.", remedy=login_command(by_folder[0].name))
+
+
+def token_provider(path: str | os.PathLike[str], *, kind: str | None = None) -> LoginTokenProvider:
+    """What the streaming client asks for tokens (its ``TokenProvider``), for a login database.
+
+    ``path`` may also be ``s3://…`` as text; then ``kind`` (default ``q``) says whose it is. Nothing is read
+    before the first token is asked for. Raises UsageError for a kind that there is not.
+    """
+    return LoginTokenProvider(os.fspath(path), None if kind is None else login_kind(kind))
+
+
+class LoginTokenProvider:
+    """Gives the token of a login database, renewed and stored when it has ended."""
+
+    def __init__(self, reference: str, kind: LoginKind | None) -> None:
+        self._reference = reference
+        self._kind = kind
+        self._given: str | None = None
+
+    def get_token(self, *, refresh: bool = False) -> Any:
+        """A token (``amazon_q_streaming_client.AccessToken``) that is good for a minute at least.
+
+        With ``refresh`` the service refused the last one: another one is given, that another process stored
+        in the meantime or a renewed one. Raises the client's TokenError with our remedy; ConfigurationError
+        when the client is not installed.
+        """
+        client = _client()
+        try:
+            stored = self._stored(refresh)
+        except StepherdError as error:
+            raise client.TokenError(error.message, remedy=error.remedy) from error
+        given = exported(stored.login)
+        self._given = given["accessToken"]
+        return client.AccessToken(given["accessToken"], from_rfc3339(given["expiresAt"] or ""))
+
+    def _stored(self, refused: bool) -> StoredLogin:
+        place = self._place()
+        if refused and self._given is None and (found := place.load()) is not None:
+            self._given = exported(found.login)["accessToken"]
+        return ensure_fresh(place, datetime.now(UTC), refused=self._given if refused else None)
+
+    def _place(self) -> LoginPlace:
+        if self._kind is None:
+            is_path = "://" not in self._reference
+            self._kind = kind_of(Path(self._reference)) if is_path else login_kind(_DEFAULT_KIND)
+        return open_place(self._kind, self._reference)
+
+
+_DEFAULT_KIND: Final = "q"
+
+
+def _client() -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module("amazon_q_streaming_client")
+    except ImportError as error:
+        raise ConfigurationError(
+            "Tokens for the streaming client need that client, which is not installed.",
+            remedy="Install it: pip install amazon-q-streaming-client",
+        ) from error

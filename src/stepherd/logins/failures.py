@@ -1,0 +1,34 @@
+"""What can be wrong with a login, beside what services report themselves."""
+
+from __future__ import annotations
+
+from stepherd.errors import CredentialsError, DataError, UsageError
+
+__all__ = ["DamagedDatabase", "LoginNeeded", "ProfileNeeded", "login_command"]
+
+
+class LoginNeeded(CredentialsError):
+    """Only a person can help: nobody is logged in, or the login cannot be renewed any more."""
+
+    category = "login_needed"
+
+
+class DamagedDatabase(DataError):
+    """A login database is damaged, not one at all, or holds what no CLI writes; it was left as it is."""
+
+    category = "damaged_login"
+
+
+class ProfileNeeded(UsageError):
+    """A login through IAM Identity Center has several profiles, or none; ``names`` are those there are."""
+
+    category = "profile_needed"
+
+    def __init__(self, message: str, names: tuple[str, ...], *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.names = names
+
+
+def login_command(kind: str) -> str:
+    """What a person runs to log in, as the remedy of an error."""
+    return f"Log in with: stepherd login --agent {kind}"

@@ -1,0 +1,78 @@
+"""The lease of a login: one execution at a time uses it, because two that rotate its tokens end it for both.
+
+It is an object beside the database, written under conditions only. It is held while its execution runs, so
+nothing has to give it back: who finds the holder finished may take it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from stepherd.errors import TemporaryError
+from stepherd.logins.place import LoginPlace
+from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
+
+__all__ = ["Holder", "lease_holder", "take_lease"]
+
+_TRIES: Final = 16
+_MOST_CHARACTERS: Final = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The execution that uses the login."""
+
+    execution_arn: str
+    run_id: str
+    """For people: "waiting for the login held by run …"."""
+
+
+def take_lease(place: LoginPlace, holder: Holder, is_running: Callable[[str], bool]) -> Holder | None:
+    """Take the lease of the login at ``place`` for ``holder``.
+
+    None: it is ours, now or since before. Else who has it and is running, as ``is_running`` says of the
+    execution's ARN; what that raises is raised. Raises TemporaryError when others take it all the time.
+    """
+    body = json.dumps(asdict(holder)).encode()
+    for _ in range(_TRIES):
+        found = _stored(place)
+        holds = None if found is None else _parse(found.body)
+        if holds is not None and holds.execution_arn == holder.execution_arn:
+            return None
+        if holds is not None and is_running(holds.execution_arn):
+            return holds
+        etag = None if found is None else found.etag
+        try:
+            place.folder.put(place.lease_key, body, if_match=etag, if_none_match=etag is None)
+        except (PreconditionFailed, WriteConflict):
+            continue
+        return None
+    raise TemporaryError(f"The lease of {place.reference} changes hands all the time.", remedy="Try again.")
+
+
+def lease_holder(place: LoginPlace) -> Holder | None:
+    """Who took the lease last, running or not; None for nobody."""
+    found = _stored(place)
+    return None if found is None else _parse(found.body)
+
+
+def _stored(place: LoginPlace) -> StoredObject | None:
+    try:
+        return place.folder.get(place.lease_key)
+    except ObjectNotFound:
+        return None
+
+
+def _parse(body: bytes) -> Holder | None:
+    """The holder in a lease; None for one that nobody can have written, which anybody may take."""
+    try:
+        document = json.loads(body)
+        holder = Holder(document["execution_arn"], document["run_id"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    values = (holder.execution_arn, holder.run_id)
+    plain = all(isinstance(v, str) and v.isprintable() and 0 < len(v) <= _MOST_CHARACTERS for v in values)
+    return holder if plain else None

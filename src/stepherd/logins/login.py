@@ -1,0 +1,109 @@
+"""A login: the token, the client that it was given to, and the profile that is used with it.
+
+No repr shows a token or a secret, so that no traceback, log or assertion does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from stepherd.logins.kinds import DEFAULT_START_URL, LoginKind
+
+__all__ = ["MARGIN", "Login", "OauthFlow", "Profile", "Registration", "Token"]
+
+MARGIN: Final = timedelta(seconds=60)
+"""What ends within this time counts as ended, as in the CLI."""
+OauthFlow = Literal["DeviceCode", "Pkce"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What the identity provider gave."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime
+    """Aware, UTC."""
+    refresh_token: str | None = field(repr=False, default=None)
+    region: str | None = None
+    start_url: str | None = None
+    """None for AWS Builder ID."""
+    oauth_flow: OauthFlow = "DeviceCode"
+    scopes: tuple[str, ...] | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the access token ends within the margin."""
+        return now + MARGIN > self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The client that a token was given to; only it can refresh that token."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    client_secret_expires_at: datetime | None
+    """Aware, UTC; None is what the CLI takes for no registration at all."""
+    region: str
+    oauth_flow: OauthFlow = "DeviceCode"
+    scopes: tuple[str, ...] | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the client may not be used any more, within the margin."""
+        return self.client_secret_expires_at is None or now + MARGIN > self.client_secret_expires_at
+
+    def serves(self, kind: LoginKind, region: str, now: datetime) -> bool:
+        """Whether a new device authorization can use this client instead of registering another one."""
+        return (
+            not self.expired(now)
+            and self.region == region
+            and self.oauth_flow == "DeviceCode"
+            and set(self.scopes or ()) == set(kind.scopes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a company's subscription is used through (IAM Identity Center only)."""
+
+    arn: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the database of one CLI says about who is logged in."""
+
+    kind: LoginKind
+    token: Token | None = None
+    registration: Registration | None = None
+    profile: Profile | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether there is no access token that is good for another minute."""
+        return self.token is None or self.token.expired(now)
+
+    @property
+    def is_identity_center(self) -> bool:
+        """Whether the token is of a company's IAM Identity Center (facts: any start URL but the default)."""
+        return self.token is not None and self.token.start_url not in {None, DEFAULT_START_URL}
+
+    @property
+    def account(self) -> str:
+        """Who is logged in, as far as a token tells, for people."""
+        if self.token is None:
+            return "nobody"
+        if self.is_identity_center:
+            return f"IAM Identity Center ({self.token.start_url})"
+        return "Builder ID"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must not be shown."""
+        token, registration = self.token, self.registration
+        values = (
+            token and token.access_token,
+            token and token.refresh_token,
+            registration and registration.client_secret,
+        )
+        return tuple(value for value in values if value)

@@ -1,0 +1,120 @@
+"""Calls of the identity provider (boto3 ``sso-oidc``: RegisterClient, StartDeviceAuthorization, CreateToken).
+
+None is signed. What it answers with an error becomes one of the tree, which never quotes what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stepherd.errors import (
+    ConfigurationError,
+    CredentialsError,
+    ProtocolError,
+    StepherdError,
+    TemporaryError,
+    UnavailableError,
+    UsageError,
+)
+
+__all__ = ["OidcError", "call", "field_of", "login_needed", "seconds_of"]
+
+_ATTEMPTS: Final = 2
+_READ_SECONDS: Final = 20
+_REGION: Final = re.compile(r"[a-z]{2,6}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
+_PLAIN: Final = re.compile(r"[!-~]{1,16384}")
+_CODES: Final = {
+    "authorization_pending": "AuthorizationPending",
+    "slow_down": "SlowDown",
+    "expired_token": "ExpiredToken",
+    "access_denied": "AccessDenied",
+    "invalid_grant": "InvalidGrant",
+    "invalid_client": "InvalidClient",
+    "unauthorized_client": "UnauthorizedClient",
+}
+_LOGIN_NEEDED: Final = {"InvalidGrant", "InvalidClient", "UnauthorizedClient", "ExpiredToken"}
+_AGAIN: Final = "Try again in a minute; the stored login was left as it is."
+
+
+class OidcError(CredentialsError):
+    """The identity provider refused a call; ``code`` is its reason, such as ``InvalidGrant``."""
+
+    category = "identity_provider"
+
+    def __init__(self, code: str, operation: str) -> None:
+        super().__init__(
+            f"The identity provider refused {operation}: {code}.",
+            remedy="Check the region and the address of the identity provider.",
+        )
+        self.code = code
+
+
+def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: int = _ATTEMPTS) -> Any:
+    """Call ``operation`` (as ``create_token``) in ``region``; return its answer.
+
+    Raises OidcError for what the provider refuses, TemporaryError for 5xx, throttling, time-outs and broken
+    connections, UsageError for a region that cannot be one, ConfigurationError without boto3.
+    """
+    if not _REGION.fullmatch(region):
+        raise UsageError(f"{region!r} is not an AWS region.", remedy="Name one such as us-east-1.")
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from stepherd.services.aws import new_client
+    except ImportError as error:
+        raise ConfigurationError(
+            "Logins need boto3, which is not installed.", remedy="Install it: pip install 'stepherd[aws]'"
+        ) from error
+    client = new_client("sso-oidc", region=region, attempts=attempts, read_seconds=_READ_SECONDS)
+    try:
+        return getattr(client, operation)(**request)
+    except ClientError as error:
+        raise _refused(error.response, operation) from None
+    except BotoCoreError as error:
+        raise _broken(error, operation, region) from None
+    finally:
+        client.close()
+
+
+def login_needed(code: str) -> bool:
+    """Whether only a person can help after the provider's ``code``."""
+    return code in _LOGIN_NEEDED
+
+
+def field_of(answer: Mapping[str, Any], name: str) -> str:
+    """The text ``name`` of an answer, in which no token, code or address has spaces. Raises ProtocolError."""
+    value = answer.get(name)
+    if not isinstance(value, str) or not _PLAIN.fullmatch(value):
+        raise ProtocolError(
+            f"The identity provider's answer has no usable {name}.", remedy="Try again, or log in again."
+        )
+    return value
+
+
+def seconds_of(answer: Mapping[str, Any], name: str, default: int, most: int) -> int:
+    """A number of seconds of an answer, within 1 and ``most``; ``default`` where there is none."""
+    value = answer.get(name)
+    return min(max(int(value), 1), most) if isinstance(value, int) and value else default
+
+
+def _refused(response: Mapping[str, Any], operation: str) -> StepherdError:
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    code = str(response.get("Error", {}).get("Code", "")).removesuffix("Exception")
+    code = _CODES.get(str(response.get("error", "")), code)
+    if status >= 500 or status == 429 or code.startswith(("Throttl", "TooMany", "InternalServer")):
+        return TemporaryError(f"The identity provider is busy ({code} on {operation}).", remedy=_AGAIN)
+    return OidcError(code if code.isalnum() else str(status), operation)
+
+
+def _broken(error: Exception, operation: str, region: str) -> StepherdError:
+    from stepherd.services.aws_errors import aws_error
+
+    known = aws_error(error, f"the identity provider in {region}")
+    if isinstance(known, TemporaryError | UnavailableError):
+        return TemporaryError(
+            f"The identity provider in {region} did not answer {operation} ({type(error).__name__}).",
+            remedy=_AGAIN,
+        )
+    return known

@@ -1,0 +1,136 @@
+"""The profiles of a company's subscription (ListAvailableProfiles; facts: q-cli.md, sections 2 and 4).
+
+They are listed on both regional endpoints, whatever region the login is of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from stepherd.errors import ConfigurationError, CredentialsError, ProtocolError, TemporaryError
+from stepherd.logins.failures import ProfileNeeded
+from stepherd.logins.login import Profile, Token
+
+__all__ = ["choose_profile", "list_profiles"]
+
+_ENDPOINTS: Final = ("https://q.us-east-1.amazonaws.com", "https://q.eu-central-1.amazonaws.com")
+_TARGET: Final = "AmazonCodeWhispererService.ListAvailableProfiles"
+_SECONDS: Final = 15
+_MOST_BYTES: Final = 1_048_576
+_MOST_PAGES: Final = 50
+_PER_PAGE: Final = 10
+
+
+def list_profiles(token: Token) -> tuple[Profile, ...]:
+    """The profiles that the login may use, each once, in the order of the service.
+
+    An endpoint that refuses the token has none for it; when both do, CredentialsError. Raises TemporaryError
+    for 5xx, throttling and broken connections, ProtocolError for what makes no sense.
+    """
+    found: dict[str, Profile] = {}
+    refusals = []
+    for endpoint in _endpoints():
+        try:
+            found |= {profile.arn: profile for profile in _profiles_at(endpoint, token)}
+        except CredentialsError as error:
+            refusals.append(error)
+    if len(refusals) == len(_endpoints()):
+        raise refusals[0]
+    return tuple(found.values())
+
+
+def choose_profile(profiles: Sequence[Profile], wanted: str | None = None) -> Profile:
+    """The only profile, or the one that ``wanted`` names (its name or ARN).
+
+    Raises ProfileNeeded, which lists the names, when there is none or the choice is not clear.
+    """
+    names = tuple(profile.name for profile in profiles)
+    fitting = [profile for profile in profiles if wanted in {None, profile.name, profile.arn}]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not profiles:
+        raise ProfileNeeded(
+            "The login has no profile of Amazon Q.", names, remedy="Ask who administers the subscription."
+        )
+    what = "There are several profiles" if wanted is None else f"Not exactly one profile is {wanted!r}"
+    listed = ", ".join(f"{profile.name} ({profile.arn})" for profile in profiles)
+    raise ProfileNeeded(f"{what}: {listed}.", names, remedy="Choose one with --profile NAME or its ARN.")
+
+
+def _endpoints() -> tuple[str, ...]:
+    named = os.environ.get("AWS_Q_ENDPOINT_URL")
+    if not named:
+        return _ENDPOINTS
+    parts = urlsplit(named)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+        raise ConfigurationError(
+            "AWS_Q_ENDPOINT_URL does not begin with https://; a token must not travel in the open."
+        )
+    return (named,)
+
+
+def _profiles_at(endpoint: str, token: Token) -> Iterator[Profile]:
+    page: str | None = None
+    for _ in range(_MOST_PAGES):
+        answer = _ask(endpoint, token, {"maxResults": _PER_PAGE, **({"nextToken": page} if page else {})})
+        try:
+            for profile in answer["profiles"]:
+                yield Profile(_plain(profile["arn"]), _plain(profile["profileName"]))
+            page = answer.get("nextToken")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ProtocolError(f"{endpoint} lists profiles in a way that is not known.") from None
+        if not page:
+            return
+    raise ProtocolError(f"{endpoint} lists profiles without end.")
+
+
+def _ask(endpoint: str, token: Token, members: dict[str, Any]) -> Any:
+    request = Request(
+        endpoint,
+        data=json.dumps(members).encode(),
+        headers={
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": _TARGET,
+            "Authorization": f"Bearer {token.access_token}",
+        },
+    )
+    try:
+        with build_opener(_NoRedirects).open(request, timeout=_SECONDS) as answer:
+            return json.loads(answer.read(_MOST_BYTES))
+    except HTTPError as error:
+        with error:
+            raise _refused(error.code, endpoint) from None
+    except (URLError, OSError) as error:
+        raise TemporaryError(
+            f"{endpoint} did not answer ({type(error).__name__}).", remedy="Try again in a minute."
+        ) from None
+    except ValueError:
+        raise ProtocolError(f"{endpoint} did not answer with JSON.") from None
+
+
+def _refused(status: int, endpoint: str) -> CredentialsError | TemporaryError:
+    if status >= 500 or status == 429:
+        return TemporaryError(f"{endpoint} is busy (HTTP {status}).", remedy="Try again in a minute.")
+    return CredentialsError(
+        f"{endpoint} does not list profiles for this login (HTTP {status}).",
+        remedy="Check with who administers the subscription that it includes Amazon Q.",
+    )
+
+
+def _plain(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 1_000:
+        raise ValueError("not plain text")
+    return value
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """The token goes to the endpoint and nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None

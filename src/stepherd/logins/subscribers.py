@@ -1,0 +1,31 @@
+"""Whether anybody hears a notice: people must confirm their subscription to a topic first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stepherd.errors import StepherdError
+from stepherd.services.aws import new_client
+from stepherd.services.aws_errors import translated
+
+__all__ = ["warning_about"]
+
+_MACHINES: Final = {"lambda", "sqs", "firehose"}
+
+
+def warning_about(topic: str) -> str:
+    """A warning when nobody has confirmed a subscription to the topic; empty when somebody has.
+
+    That it cannot be known is a warning, too: asking for a login must not fail for it.
+    """
+    try:
+        with translated(topic):
+            pages = new_client("sns", region=topic.split(":")[3]).get_paginator("list_subscriptions_by_topic")
+            subscriptions = [s for page in pages.paginate(TopicArn=topic) for s in page["Subscriptions"]]
+    except StepherdError as error:
+        return f"It is not known whether anybody gets this by mail: {error.message}"
+    people = [s for s in subscriptions if s["Protocol"] not in _MACHINES]
+    if any(s["SubscriptionArn"].startswith("arn:") for s in people):
+        return ""
+    waiting = f"{len(people)} must still confirm by mail. " if people else ""
+    return f"Nobody is subscribed to {topic}. {waiting}Who is asked only sees it with stepherd, or here."

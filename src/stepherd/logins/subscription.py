@@ -1,0 +1,32 @@
+"""The profile that a login through IAM Identity Center is used with: chosen once, kept with the login."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stepherd.logins.login import Login, Profile
+from stepherd.logins.place import LoginPlace, StoredLogin
+from stepherd.logins.profiles import choose_profile, list_profiles
+
+__all__ = ["profile_for", "with_profile"]
+
+
+def profile_for(login: Login, wanted: str) -> Profile | None:
+    """The profile of a login that needs one: the wanted one by name or ARN, else the only one.
+
+    A login that has the right one keeps it. Raises ProfileNeeded listing the names, TemporaryError.
+    """
+    if not login.is_identity_center or login.token is None:
+        return login.profile
+    kept = login.profile
+    if kept is not None and wanted in {"", kept.name, kept.arn}:
+        return kept
+    return choose_profile(list_profiles(login.token), wanted or None)
+
+
+def with_profile(place: LoginPlace, stored: StoredLogin, wanted: str) -> StoredLogin:
+    """``stored`` with its profile, which is stored when it was missing or another one."""
+    profile = profile_for(stored.login, wanted)
+    if profile == stored.login.profile:
+        return stored
+    return place.save(replace(stored.login, profile=profile), stored.etag, replaces=True)

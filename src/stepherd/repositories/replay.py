@@ -1,0 +1,28 @@
+"""Earlier changes of an agent, put back into a fresh workspace: the counterpart of ``record_changes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepherd.repositories.bundle import take_bundle
+from stepherd.repositories.changes import borrow_objects
+from stepherd.repositories.git import Git, Limits
+from stepherd.repositories.scratch import private_folder
+
+__all__ = ["replay_changes"]
+
+
+def replay_changes(workspace: Path, private_git: Path, base_commit: str, bundle: Path, scratch: Path) -> None:
+    """Change the files of ``workspace``, which are those of ``base_commit``, to those of the bundle's commit.
+
+    Its own ``.git`` is neither used nor changed: there the files look as if the agent had just written them.
+    Raises DataError when the bundle is not acceptable.
+    """
+    with private_folder(scratch, "replay") as private:
+        git = Git(private, private / "replay.git", limits=Limits(), place="the workspace")
+        borrow_objects(git, private_git, base_commit)
+        commit = take_bundle(git, bundle, base_commit)
+        within = git.within(git.git_dir, workspace)
+        within.run("Reading the base", "read-tree", "--end-of-options", base_commit)
+        within.run("Looking at the workspace", "update-index", "-q", "--refresh")
+        within.run("Restoring the changes", "read-tree", "-m", "-u", "--end-of-options", base_commit, commit)

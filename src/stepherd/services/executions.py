@@ -1,0 +1,140 @@
+"""Executions of Step Functions, as a function sees them: start, watch and stop, and answer task tokens.
+
+An engine on this machine has its key in the path of AWS_ENDPOINT_URL_SFN (decision 0003), so calls to it
+need no AWS credentials; calls to AWS are signed as ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+from botocore.handlers import disable_signing
+
+from stepherd.errors import DataError
+from stepherd.services.aws import new_client
+from stepherd.services.aws_errors import error_code, translated
+
+__all__ = ["Execution", "Executions", "InvalidTaskToken", "open_executions"]
+
+_OVER = {"TaskTimedOut", "TaskDoesNotExist"}
+_UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}
+_MOST_EVENTS = 1000
+"""The longest page of a history."""
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class InvalidTaskToken(DataError):
+    """The text is no task token of this service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution stands."""
+
+    arn: str
+    running: bool
+    redriven: datetime | None = None
+    """When it was last redriven; None when it never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """Calls to Step Functions; each retries what is throttled or broken up to five times.
+
+    A call that was cut off after it took effect is safe to repeat: the task is over then, which the
+    methods say and do not raise. Each may raise TemporaryError, UnavailableError or CredentialsError.
+    """
+
+    client: Any
+
+    def is_running(self, arn: str) -> bool:
+        """Whether the execution runs; one that is not known any more does not."""
+        return self.find(arn).running
+
+    def find(self, arn: str) -> Execution:
+        """How an execution stands; one that is not known any more does not run."""
+        with translated(arn):
+            try:
+                found = self.client.describe_execution(executionArn=arn)
+            except ClientError as error:
+                if error_code(error) in _UNKNOWN:
+                    return Execution(arn, running=False)
+                raise
+        return Execution(arn, found["status"] == "RUNNING", found.get("redriveDate"))
+
+    def start(self, machine_arn: str, name: str, request: Mapping[str, object]) -> bool:
+        """Start an execution; False when one of that name was started before, in the last 90 days."""
+        with translated(f"the execution {name} of {machine_arn}"):
+            try:
+                self.client.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(request))
+            except ClientError as error:
+                if error_code(error) == "ExecutionAlreadyExists":
+                    return False
+                raise
+        return True
+
+    def stop(self, arn: str, error: str, cause: str) -> None:
+        """Stop an execution; one that has ended, or is not known any more, stays as it is."""
+        with translated(arn):
+            try:
+                self.client.stop_execution(executionArn=arn, error=error[:256], cause=cause[:32_768])
+            except ClientError as failure:
+                if error_code(failure) not in _UNKNOWN:
+                    raise
+
+    def nested(self, arn: str) -> Iterator[tuple[str, datetime]]:
+        """The executions that ``states:startExecution.sync`` started in this one, and when, newest first."""
+        wanted = {"executionArn": arn, "reverseOrder": True, "maxResults": _MOST_EVENTS}
+        with translated(arn):
+            try:
+                for page in self.client.get_paginator("get_execution_history").paginate(**wanted):
+                    yield from filter(None, map(_nested, page["events"]))
+            except ClientError as error:
+                if error_code(error) not in _UNKNOWN:
+                    raise
+
+    def succeed(self, token: str, output: Mapping[str, object]) -> bool:
+        """Answer a task; False when it was over before: answered, timed out or stopped."""
+        return self._answer("send_task_success", token, output=json.dumps(dict(output)))
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """Fail a task; False when it was over before."""
+        return self._answer("send_task_failure", token, error=error[:256], cause=cause[:32_768])
+
+    def beat(self, token: str) -> bool:
+        """Say that the work on a task goes on; False when nobody waits for it any more."""
+        return self._answer("send_task_heartbeat", token)
+
+    def _answer(self, operation: str, token: str, **fields: str) -> bool:
+        with translated("the task of a token"):
+            try:
+                getattr(self.client, operation)(taskToken=token, **fields)
+            except ClientError as error:
+                if error_code(error) in _OVER:
+                    return False
+                if error_code(error) == "InvalidToken":
+                    raise InvalidTaskToken("Step Functions does not know such a task token.") from None
+                raise
+        return True
+
+
+def _nested(event: Mapping[str, Any]) -> tuple[str, datetime] | None:
+    submitted = event.get("taskSubmittedEventDetails", {})
+    if submitted.get("resourceType") != "states" or "output" not in submitted:
+        return None
+    return json.loads(submitted["output"])["ExecutionArn"], event["timestamp"]
+
+
+def open_executions() -> Executions:
+    """The service that AWS_ENDPOINT_URL_SFN names, else AWS's own. Raises ConfigurationError."""
+    client = new_client("stepfunctions")
+    if urlsplit(os.environ.get("AWS_ENDPOINT_URL_SFN", "")).hostname in _LOOPBACK:
+        client.meta.events.register("choose-signer", disable_signing)
+    return Executions(client)

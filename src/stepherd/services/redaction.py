@@ -1,0 +1,226 @@
+"""Secrets masked in what is shown or stored as text. Files that an agent works on are never touched.
+
+Known secrets are found in every form of ``secret_forms``, also where white space, line ends, escape sequences
+or invisible characters stand between their characters, and at the edge of two pieces of a stream. Beside
+them, well-known shapes of tokens can be given. It protects from accidents: who wants to can always write a
+secret backwards.
+
+Time is linear in the text. What holds no secret is searched for each form at the speed of bytes.find, and
+that is all; patterns are made when they are needed for the first time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from stepherd.services.unseen import View
+
+__all__ = ["MASK", "RedactedStream", "Redactor", "Shape"]
+
+MASK: Final = "***"
+Shape = tuple[bytes, bytes]
+"""A well-known kind of token: text that it always has, and its pattern."""
+
+_SHORTEST_SECRET: Final = 6
+_SHORTEST_START: Final = 4  # of a form at the end of a piece, to wait for the rest
+_CONTEXT: Final = 1024
+_MOST_HELD: Final = 64 * 1024
+_LONGEST_TOKEN: Final = 512
+_TOKEN_AT_END: Final = rb"[A-Za-z0-9_./+=-]{1,512}\Z"
+_KEY_BEGINS: Final = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]"
+_KEY: Final = _KEY_BEGINS + rb"{32,16384}(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?"
+_KEY_AT_END: Final = _KEY_BEGINS + rb"{0,16384}-{0,5}[A-Z0-9 ]{0,40}\Z"
+_KEY_MARK: Final = b"PRIVATE KEY"
+
+
+class _Sight:
+    """The forms of all secrets in one view."""
+
+    def __init__(self, view: View, forms: Iterable[bytes]) -> None:
+        self.view = view
+        seen = {view.seen(form) for form in forms}
+        self.needles = sorted((form for form in seen if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+        self._starts = {needle[:_SHORTEST_START] for needle in self.needles}
+        self._patterns: dict[bytes, re.Pattern[bytes]] = {}
+
+    def spans(self, data: bytes, seen: bytes) -> Iterator[tuple[int, int]]:
+        """Where in ``data``, which is seen as ``seen``, secrets are."""
+        for needle in self.needles:
+            if needle in seen:
+                yield from (found.span() for found in self._pattern(needle).finditer(data))
+
+    def start_at_end(self, data: bytes, shortest: int = _SHORTEST_START) -> int:
+        """Where in ``data`` the start of a secret stands that the end of ``data`` cuts off; its length when
+        there is none."""
+        if not self.needles:
+            return len(data)
+        window = max(0, len(data) - _CONTEXT - 4 * len(self.needles[0]))
+        seen = self.view.seen(data[window:])[-len(self.needles[0]) :]
+        longest = max((self._overlap(seen, start) for start in self._starts), default=0)
+        if longest < shortest:
+            return len(data)
+        return window + self.view.positions(data[window:])[-longest]
+
+    def _overlap(self, seen: bytes, start: bytes) -> int:
+        """How much of the end of ``seen`` is the start of a needle that begins with ``start``."""
+        at = seen.find(start)
+        while at >= 0:
+            rest = seen[at:]
+            if any(len(needle) > len(rest) and needle.startswith(rest) for needle in self.needles):
+                return len(rest)
+            at = seen.find(start, at + 1)
+        return 0
+
+    def _pattern(self, needle: bytes) -> re.Pattern[bytes]:
+        if needle not in self._patterns:
+            letters = (re.escape(needle[at : at + 1]) for at in range(len(needle)))
+            self._patterns[needle] = re.compile(self.view.separator.join(letters))
+        return self._patterns[needle]
+
+
+def _sights(secrets: Iterable[str]) -> tuple[_Sight, ...]:
+    """The narrow one and the wide one; none when no secret is worth it. Loaded where there are secrets."""
+    from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
+    from stepherd.services.unseen import views
+
+    parts = {part for secret in secrets if worth_masking(secret) for part in parts_of(secret)}
+    forms = {form for part in parts if worth_masking(part) for form in forms_of(part)}
+    return tuple(_Sight(view, forms) for view in views()) if forms else ()
+
+
+class Redactor:
+    """Masks known secrets, and tokens of known ``shapes``. Secrets that are not ``worth_masking`` are not."""
+
+    def __init__(self, secrets: Iterable[str] = (), shapes: Sequence[Shape] = ()) -> None:
+        known = tuple(secrets)
+        self._sights = _sights(known) if known else ()
+        # Of a private key its first line is known; what it must not show are the others.
+        others = tuple(shape for shape in shapes if shape[0] != _KEY_MARK)
+        self._shapes = (*others, (_KEY_MARK, _KEY)) if shapes else ()
+        self.longest = max((len(sight.needles[0]) for sight in self._sights if sight.needles), default=0)
+        """The longest form, in bytes."""
+
+    def mask(self, text: str) -> str:
+        """``text`` with MASK in place of what is secret."""
+        if len(text) < _SHORTEST_SECRET:
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        spans = self.spans(data)
+        return _rebuilt(data, spans, 0).decode("utf-8", "surrogatepass") if spans else text
+
+    def mask_all(self, value: Any) -> Any:
+        """``value`` with every text in it masked; lists and mappings are gone through."""
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, Mapping):
+            return {name: self.mask_all(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.mask_all(item) for item in value]
+        return value
+
+    def stream(self) -> RedactedStream:
+        """For text that comes in pieces."""
+        return RedactedStream(self)
+
+    def spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Where in ``data`` secrets are: in order, none within or upon another."""
+        found: list[tuple[int, int]] = []
+        previous = b""
+        for sight in self._sights:
+            seen = sight.view.seen(data)
+            found.extend(sight.spans(data, seen) if seen != previous or sight is self._sights[0] else ())
+            previous = seen
+        for mark, pattern in self._shapes:
+            if mark in data:
+                found.extend(match.span() for match in re.compile(pattern).finditer(data))
+        return _merged(found)
+
+    def safe_end(self, data: bytes) -> int:
+        """Up to where ``data`` can be let out before more of it comes."""
+        if not self._sights and not self._shapes:
+            return len(data)
+        end = len(data)
+        if self._sights:
+            end = self._sights[-1].view.unfinished(data)
+            end = min([end, *(sight.start_at_end(data[:end]) for sight in self._sights)])
+        if self._shapes:
+            end = min(end, _open_shape(data))
+        return end
+
+    def masked_start(self, data: bytes) -> int:
+        """Where at the end of ``data`` a secret begins that was cut off."""
+        return min((sight.start_at_end(data) for sight in self._sights), default=len(data))
+
+
+class RedactedStream:
+    """Masks a text that comes in pieces. Of each piece it holds back what may be the start of a secret."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._context = b""
+        """The end of what was let out: too short a start of a secret to wait for its rest."""
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take a piece; returns what can be let out."""
+        block = self._context + self._held + data
+        begin = len(self._context)
+        spans = self._redactor.spans(block)
+        end = max(begin, self._redactor.safe_end(block))
+        end = max([end, *(stop for start, stop in spans if start < end)])
+        if len(block) - end > _MOST_HELD:
+            return self._let_out(block, begin, len(block), spans)
+        return self._let_out(block, begin, end, spans)
+
+    def flush(self) -> bytes:
+        """The rest. The start of a secret at its end is masked: a secret cut short is one, too."""
+        block = self._context + self._held
+        spans = self._redactor.spans(block)
+        start = self._redactor.masked_start(block)
+        if start < len(block):
+            spans = _merged([*spans, (start, len(block))])
+        return self._let_out(block, len(self._context), len(block), spans)
+
+    def _let_out(self, block: bytes, begin: int, end: int, spans: list[tuple[int, int]]) -> bytes:
+        self._held = block[end:]
+        self._context = block[max(0, end - _CONTEXT) : end]
+        return _rebuilt(block[:end], spans, begin)
+
+
+def _open_shape(data: bytes) -> int:
+    """Where the token begins that ``data`` ends in, or the private key."""
+    token = re.compile(_TOKEN_AT_END).search(data, max(0, len(data) - _LONGEST_TOKEN))
+    end = len(data) if token is None else token.start()
+    begin = data.rfind(b"-----BEGIN ")
+    if begin >= 0 and re.compile(_KEY_AT_END).match(data, begin):
+        end = min(end, begin)
+    return end
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _rebuilt(data: bytes, spans: list[tuple[int, int]], begin: int) -> bytes:
+    """``data`` from ``begin`` on with its spans masked. Line ends within a span stay, so that lines do."""
+    pieces: list[bytes] = []
+    at = begin
+    for start, end in spans:
+        if end > begin and start < len(data):
+            pieces += (
+                data[at : max(at, start)],
+                MASK.encode(),
+                b"\n" * data.count(b"\n", max(start, begin), end),
+            )
+            at = min(end, len(data))
+    pieces.append(data[at:])
+    return b"".join(pieces)

@@ -1,0 +1,140 @@
+"""One attempt at a run's work: its place, its output, its events."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.agents.contract import Evidence, Launch, Reader
+from stepherd.agents.environment import agent_environment
+from stepherd.agents.output import Transcript
+from stepherd.agents.supervisor import supervise
+from stepherd.agents.watch import Limits, StopRequest
+from stepherd.runs.event_text import readable
+from stepherd.runs.events import Event, Message, Usage
+from stepherd.runs.folder import TRANSCRIPT
+from stepherd.runs.recording import Recorder
+from stepherd.services.plain_text import one_paragraph
+from stepherd.services.redaction import Redactor
+from stepherd.steps.agent_place import Place
+from stepherd.steps.contract import Done, StepContext
+
+if TYPE_CHECKING:
+    from stepherd.agents.account import Account
+
+__all__ = ["Attempt"]
+
+_LONGEST_SAYING: Final = 2000
+_LARGEST_DETAILS: Final = 16 * 1024
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One agent's time in its place."""
+
+    step: StepContext
+    place: Place
+    stop: StopRequest
+    account: Account | None
+    transcript: Transcript
+    recorder: Recorder
+    said: str | None = None
+    """The last that the agent said."""
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begin(
+        cls, step: StepContext, place: Place, stop: StopRequest, account: Account | None, redactor: Redactor
+    ) -> Attempt:
+        """With a transcript, and with events that also go to this step's own output."""
+        transcript = Transcript.create(place.private / "transcript.jsonl", redactor)
+        return cls(step, place, stop, account, transcript, Recorder(step.folder, redactor.mask, _show))
+
+    def tell(self, source: str, event: Event) -> None:
+        """Record an event; what it says of usage is kept for the report."""
+        if isinstance(event, Usage):
+            self.usage.update({name: value for name, value in event.to_json().items() if name != "type"})
+        elif isinstance(event, Message) and not event.thought and event.text.strip():
+            self.said = event.text
+        self.recorder.add(source, event)
+
+    def supervise(
+        self,
+        name: str,
+        launch: Launch,
+        limits: Limits,
+        reader: Reader | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Evidence:
+        """Run one process in the workspace, contained."""
+        environment = agent_environment(
+            run_id=self.step.request.run_id,
+            home=self.place.home,
+            scratch=self.place.temporary,
+            instructions=self.place.instructions,
+            extra=variables or {},
+        )
+        evidence = supervise(
+            launch,
+            name=name,
+            environment=environment,
+            folder=self.place.workspace,
+            limits=limits,
+            transcript=self.transcript,
+            stop=self.stop,
+            account=self.account,
+            reader=reader,
+            tell=lambda event: self.tell(name, event),
+        )
+        self.recorder.catch_up(name)
+        return evidence
+
+    def show_usage(self) -> None:
+        """What it used in all, in the log: with every event of usage it would be most of it."""
+        if self.usage:
+            from stepherd.runs.report_page import usage_text
+
+            _write([f"# Used {usage_text(self.usage)}"])
+
+    def with_changes(self, evidence: Evidence, kept: Done) -> Evidence:
+        """The evidence with what is known of the changes."""
+        if kept.error is not None and not kept.facts.get("bundle"):
+            return evidence
+        return replace(evidence, changed_files=int(kept.facts["totals"]["files"]))
+
+    def facts_of(self, evidence: Evidence) -> dict[str, Any]:
+        """For the result: how it ended, what it printed, used and said."""
+        facts: dict[str, Any] = {
+            "exit_code": evidence.exit_code,
+            "ending": evidence.ending,
+            "seconds": evidence.seconds,
+            "output_bytes": self.transcript.bytes_seen,
+            "truncated": self.transcript.truncated,
+        }
+        if self.usage:
+            facts["usage"] = dict(self.usage)
+        if self.said is not None:
+            facts["said"] = one_paragraph(self.said[: 2 * _LONGEST_SAYING], _LONGEST_SAYING)
+        if evidence.facts and len(json.dumps(dict(evidence.facts), default=repr)) <= _LARGEST_DETAILS:
+            facts["details"] = json.loads(json.dumps(dict(evidence.facts), default=repr))
+        return facts
+
+    def close(self) -> None:
+        """Put the transcript and the events into the run folder."""
+        self.transcript.close()
+        self.recorder.close()
+        self.step.folder.store.upload(self.place.private / "transcript.jsonl", TRANSCRIPT)
+        self.stop.close()
+
+
+def _show(event: Mapping[str, Any]) -> None:
+    _write(readable(event))
+
+
+def _write(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,78 @@
+"""The login database of an agent: put where its CLI looks for it, and taken back when it has ended."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepherd.errors import DataError, StepherdError
+from stepherd.runs.folder import DATABASE
+
+if TYPE_CHECKING:
+    from stepherd.agents.contract import Agent
+    from stepherd.steps.agent_place import Place
+    from stepherd.steps.contract import StepContext
+
+__all__ = ["keep_login_database", "place_login_database"]
+
+_BESIDE: Final = ("", "-wal", "-shm", "-journal")
+
+
+def place_login_database(agent: Agent, place: Place) -> tuple[str, ...]:
+    """Put the login database below the agent's home; returns the secrets in it. None for an agent without a
+    login, or when the run goes without one."""
+    reference = os.environ.get("STEPHERD_LOGIN", "")
+    if agent.login is None or not reference:
+        return ()
+    from stepherd.logins.database import read_login
+    from stepherd.logins.kinds import login_kind
+    from stepherd.logins.place import open_place
+
+    kind = login_kind(agent.login)
+    path = database_path(place.home, kind.folder)
+    path.parent.mkdir(mode=0o700, parents=True)
+    if not open_place(kind, reference, None).download(path):
+        return ()
+    path.chmod(0o600)
+    return read_login(path, kind).secrets()
+
+
+def keep_login_database(step: StepContext, agent: Agent, place: Place) -> str | None:
+    """Copy the database that the agent left behind to the run folder, whole and checked. Returns why it is
+    not kept, when it is not; then what the store holds stays as it is."""
+    if agent.login is None or not os.environ.get("STEPHERD_LOGIN"):
+        return None
+    from stepherd.logins.database import check_database, copy_database
+    from stepherd.logins.kinds import login_kind
+
+    source = database_path(place.home, login_kind(agent.login).folder)
+    copy = place.private / "database.sqlite3"
+    try:
+        _check_is_plain(source, place.home)
+        copy_database(source, copy)
+        check_database(copy)
+    except (StepherdError, OSError) as error:
+        return f"The agent's login database is not kept: {error}"
+    step.folder.store.upload(copy, DATABASE)
+    return None
+
+
+def database_path(home: Path, folder: str) -> Path:
+    """Where a CLI on Linux keeps its data (dirs::data_local_dir without XDG_DATA_HOME)."""
+    return home / ".local" / "share" / folder / "data.sqlite3"
+
+
+def _check_is_plain(path: Path, home: Path) -> None:
+    """The agent owned these folders: a link in its place could lead to another's file."""
+    if path.resolve() != home.resolve() / path.relative_to(home):
+        raise DataError(f"{path.name} is reached through a link.")
+    for end in _BESIDE:
+        beside = path.with_name(path.name + end)
+        try:
+            facts = beside.lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            raise DataError(f"{beside.name} is no plain file.")

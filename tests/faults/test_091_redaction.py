@@ -1,0 +1,75 @@
+"""91: a canary in every encoding, split at every place, coloured, in errors and reports: masked."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from tests.integration.steps.rig import Rig
+
+from stepherd.runs.report import write_report
+
+CANARY = "cAn4ry&<\"/+'0123456789"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig.at(tmp_path) as made:
+        made.make_remote()
+        yield made
+
+
+def test_nothing_of_a_run_shows_the_canary(rig: Rig) -> None:
+    encoded = [base64.b64encode(f"{'x' * offset}{CANARY}".encode()).decode() for offset in range(3)]
+    forms = {
+        "raw": CANARY,
+        "base64 0": encoded[0],
+        "base64 1": encoded[1],
+        "base64 2": encoded[2],
+        "base64 in lines": "\n".join(encoded[0][at : at + 11] for at in range(0, len(encoded[0]), 11)),
+        "url": quote(CANARY, safe=""),
+        "json": json.dumps(CANARY),
+        "xml": CANARY.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
+        "hex": CANARY.encode().hex(),
+        "ansi": "".join(f"\x1b[3{number % 8}m{letter}" for number, letter in enumerate(CANARY)),
+        "zero width": "\u200b".join(CANARY),
+    }
+    pieces = [text.encode() for text in forms.values()]
+    script = rig.root / "agent.py"
+    script.write_text(
+        "import sys, time\n"
+        f"pieces = {pieces!r}\n"
+        "for stream in (sys.stdout.buffer, sys.stderr.buffer):\n"
+        "    for piece in pieces:\n"
+        "        for cut in (1, 5, len(piece) // 2):\n"
+        "            stream.write(piece[:cut]); stream.flush(); time.sleep(0.005)\n"
+        "            stream.write(piece[cut:] + b' | '); stream.flush()\n"
+        "        stream.write(b'\\n'); stream.flush()\n"
+        f"open('kept.txt', 'w').write({CANARY!r})\n"
+        "sys.exit(3)\n"
+    )
+    rig.prepare(command=f"python3 {script}")
+    rig.steps("clone")
+    done = rig.step("agent", SOME_TOKEN=CANARY)
+    assert done.returncode == 1
+    write_report(rig.folder, rig.run_id)
+    kept = ["agent/transcript.jsonl", "events.jsonl", "agent/result.json", "report.json", "report.md"]
+    shown = [done.stdout, done.stderr, *(rig.folder.store.get(key).body.decode() for key in kept)]
+    for text in shown:
+        seen = "".join(text.replace("\\n", "").split())
+        for name, form in forms.items():
+            for part in (form[:12], form[-12:-3]):
+                written = json.dumps(part, ensure_ascii=False)[1:-1]
+                assert part.strip() not in seen, name
+                assert written not in text, name
+    assert done.stdout.count("***") > 60
+    rig.steps("push")
+    tree = rig.root / "tree"
+    from tests.integration.steps.rig import git
+
+    git(rig.root, "clone", "-q", "-b", "stepherd/run_1", str(rig.remote), str(tree))
+    assert (tree / "kept.txt").read_text() == CANARY, "files are never touched"

@@ -1,0 +1,111 @@
+"""Tokens for other programs: as JSON, and for the streaming client."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.identity_provider import IdentityProvider
+from tests.login_files import a_login, a_registration, a_token, stored
+
+import stepherd.logins
+from stepherd.errors import ConfigurationError
+from stepherd.logins.database import read_login, write_login
+from stepherd.logins.export import exported, kind_of, token_provider
+from stepherd.logins.failures import LoginNeeded
+from stepherd.logins.kinds import LoginKind, login_kind
+from stepherd.logins.login import Login
+
+SDK = Path(__file__).parents[3] / "sdk/src"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The streaming client of this checkout; it needs pydantic, as tests of its own do."""
+    monkeypatch.syspath_prepend(str(SDK))
+    return pytest.importorskip("amazon_q_streaming_client._login")
+
+
+def test_what_is_exported_are_three_fields() -> None:
+    assert exported(a_login()) == {
+        "accessToken": "access-one",
+        "refreshToken": "refresh-one",
+        "expiresAt": "2026-11-21T13:00:00Z",
+    }
+    with pytest.raises(LoginNeeded, match="Nobody"):
+        exported(Login(login_kind("kiro")))
+
+
+def test_the_kind_of_a_database_is_found_by_its_folder_and_its_rows(tmp_path: Path) -> None:
+    kiro = Login(login_kind("kiro"), a_token(), a_registration())
+    assert kind_of(stored(tmp_path / "db", kiro)).name == "kiro"
+    both = stored(tmp_path / "kiro-cli/data.sqlite3")
+    write_login(both, kiro)
+    assert kind_of(both).name == "kiro"
+    assert kind_of(stored(tmp_path / "kiro-cli/only-q")).name == "q"
+    with pytest.raises(LoginNeeded):
+        kind_of(stored(tmp_path / "nobody", Login(login_kind("q"))))
+
+
+def test_the_streaming_client_gets_our_provider(client: Any, tmp_path: Path) -> None:
+    provider = client.from_cli_database(tmp_path / "db")
+    assert type(provider).__module__ == "stepherd.logins.export"
+    assert provider.get_token.__name__ == "get_token"
+
+
+def test_an_expired_token_is_renewed_and_stored(
+    client: Any, provider: IdentityProvider, kind: LoginKind, tmp_path: Path
+) -> None:
+    path = stored(tmp_path / "db", provider.login(kind, seconds=10))
+    tokens = client.from_cli_database(path)
+    token = tokens.get_token()
+    assert not token.expired()
+    assert provider.knows(token.value)
+    kept = read_login(path, kind).token
+    assert kept is not None
+    assert (kept.access_token, kept.expires_at) == (token.value, token.expires_at)
+    assert tokens.get_token() == token
+    assert len(provider.calls) == 1
+
+
+def test_a_refused_token_is_replaced_once_by_whoever_comes_first(
+    client: Any, provider: IdentityProvider, kind: LoginKind, tmp_path: Path
+) -> None:
+    path = stored(tmp_path / "db", provider.login(kind))
+    one, two = client.from_cli_database(path), client.from_cli_database(path)
+    refused = one.get_token()
+    assert two.get_token() == refused
+    renewed = one.get_token(refresh=True)
+    assert renewed != refused
+    assert two.get_token(refresh=True) == renewed
+    assert len(provider.calls) == 1
+    assert client.from_cli_database(path).get_token(refresh=True) != renewed
+
+
+def test_without_a_login_the_clients_own_error_says_what_to_do(
+    client: Any, provider: IdentityProvider, kind: LoginKind, tmp_path: Path
+) -> None:
+    errors = importlib.import_module("amazon_q_streaming_client")
+    path = stored(tmp_path / "db", provider.login(kind, seconds=0))
+    provider.script("CreateToken", "invalid_grant")
+    for reference in (path, tmp_path / "none"):
+        with pytest.raises(errors.TokenError) as caught:
+            client.from_cli_database(reference).get_token()
+        assert isinstance(caught.value.message, str)
+    provider.script("CreateToken", "invalid_grant")
+    with pytest.raises(errors.TokenError) as caught:
+        client.from_cli_database(path).get_token()
+    assert caught.value.remedy == "Log in with: stepherd login --agent q"
+
+
+def test_without_the_streaming_client_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "amazon_q_streaming_client", None)
+    with pytest.raises(ConfigurationError, match="not installed"):
+        token_provider(stored(tmp_path / "db")).get_token()
+
+
+def test_the_package_loads_nothing_before_it_is_asked() -> None:
+    assert stepherd.logins.token_provider is token_provider
+    with pytest.raises(AttributeError):
+        _ = stepherd.logins.nothing

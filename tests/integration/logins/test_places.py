@@ -1,0 +1,187 @@
+"""Where logins are kept: a file on disk and an object on S3 behave alike."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.login_files import Q, a_login, a_token, open_as_the_cli, query, stored
+
+from stepherd.errors import TemporaryError, UsageError
+from stepherd.logins.database import read_login
+from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.kinds import LoginKind
+from stepherd.logins.login import Login
+from stepherd.logins.place import LoginPlace, open_place
+from stepherd.logins.place_file import FileDatabase
+from stepherd.logins.place_object import ObjectDatabase
+from stepherd.services import open_store
+from stepherd.services.store import PreconditionFailed, WriteConflict
+
+HOUR = timedelta(hours=1)
+
+
+def damage(place: LoginPlace) -> None:
+    name = place.reference.rpartition("/")[2]
+    place.folder.put(name, b"SQLite format 3\0" + b"rot" * 5_000)
+
+
+def test_what_is_saved_is_loaded_and_opens_for_the_cli(place: LoginPlace, tmp_path: Path) -> None:
+    assert place.load() is None
+    assert not place.download(tmp_path / "copy")
+    saved = place.save(a_login(), None)
+    assert saved.login == a_login()
+    assert place.load() == saved
+    assert place.download(tmp_path / "copy")
+    assert open_as_the_cli(tmp_path / "copy") == []
+    assert read_login(tmp_path / "copy", Q) == a_login()
+    assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o600
+
+
+def test_a_login_made_from_what_is_stored_replaces_it(place: LoginPlace) -> None:
+    first = place.save(a_login(), None)
+    second = place.save(a_login("two", ends=HOUR / 2), first.etag)
+    assert second.login == a_login("two", ends=HOUR / 2)
+    assert second.etag != first.etag
+
+
+def test_a_login_made_from_something_older_is_merged_by_its_end(place: LoginPlace) -> None:
+    first = place.save(a_login(), None)
+    place.save(a_login("theirs", ends=2 * HOUR), first.etag)
+    assert place.save(a_login("worse", ends=HOUR), first.etag).login == a_login("theirs", ends=2 * HOUR)
+    assert place.save(a_login("better", ends=3 * HOUR), first.etag).login == a_login("better", ends=3 * HOUR)
+
+
+def test_a_person_who_logs_in_anew_counts_whatever_is_stored(place: LoginPlace) -> None:
+    place.save(a_login(ends=9 * HOUR), None)
+    anew = a_login("anew", client="two")
+    assert place.save(anew, None, replaces=True).login == anew
+    loaded = place.load()
+    assert loaded is not None
+    assert loaded.login == anew
+
+
+def test_other_rows_stay_when_a_login_is_saved(place: LoginPlace, tmp_path: Path) -> None:
+    path = stored(tmp_path / "theirs")
+    query(path, "INSERT INTO conversations VALUES ('/work', 'long')")
+    query(path, "INSERT INTO auth_kv VALUES ('kirocli:social:token', '{}')")
+    place.folder.upload(path, "data.sqlite3")
+    loaded = place.load()
+    assert loaded is not None
+    place.save(a_login("two"), loaded.etag)
+    assert place.download(tmp_path / "copy")
+    assert query(tmp_path / "copy", "SELECT value FROM conversations") == [("long",)]
+    assert query(tmp_path / "copy", "SELECT value FROM auth_kv WHERE key LIKE 'kirocli%'") == [("{}",)]
+
+
+def test_a_damaged_database_is_never_written_over_but_by_a_person(place: LoginPlace, tmp_path: Path) -> None:
+    damage(place)
+    bad = place.folder.get("data.sqlite3").body
+    for use in (place.load, lambda: place.save(a_login(), None), lambda: place.download(tmp_path / "copy")):
+        with pytest.raises(DamagedDatabase):
+            use()
+    assert place.folder.get("data.sqlite3").body == bad
+    assert place.save(a_login(), None, replaces=True).login == a_login()
+    assert place.folder.get("data.sqlite3.damaged").body == bad
+    loaded = place.load()
+    assert loaded is not None
+    assert loaded.login == a_login()
+
+
+def test_writers_all_at_once_lose_nothing(place: LoginPlace) -> None:
+    """Ten threads save tokens of different ends; the last one stays, whatever the order."""
+    first = place.save(a_login("0"), None)
+
+    def write(n: int) -> None:
+        while True:
+            with suppress(TemporaryError):
+                place.save(a_login(str(n), ends=(1 + n) * HOUR), first.etag)
+                return
+
+    with ThreadPoolExecutor(9) as threads:
+        list(threads.map(write, (3, 9, 1, 5, 8, 2, 7, 4, 6)))
+    loaded = place.load()
+    assert loaded is not None
+    assert loaded.login == a_login("9", ends=10 * HOUR)
+
+
+@pytest.mark.parametrize("error", [PreconditionFailed("412"), WriteConflict("409")])
+def test_writers_who_are_always_first_end_in_a_temporary_error(
+    error: Exception, place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def refuse(*_: object) -> str:
+        calls.append(1)
+        raise error
+
+    monkeypatch.setattr(type(place.database), "write", refuse)
+    with pytest.raises(TemporaryError):
+        place.save(a_login(), None)
+    assert len(calls) == 8
+
+
+def test_references_say_what_serves_them(tmp_path: Path, bucket: str, kind: LoginKind) -> None:
+    store = open_store(str(tmp_path / "a b"))
+    default = open_place(kind, None, store)
+    assert default.reference == f"{store.reference}/logins/q/data.sqlite3"
+    assert isinstance(default.database, FileDatabase)
+    default.save(a_login(), None)
+    for reference in (
+        default.reference,
+        str(tmp_path / "a b/logins/q/data.sqlite3"),
+        f"{tmp_path}/a b/logins/q/",
+    ):
+        same = open_place(kind, reference)
+        assert (same.reference, same.load()) == (default.reference, default.load())
+    on_s3 = open_place(kind, f"s3://{bucket}/logins/q/")
+    assert (on_s3.reference, on_s3.lease_key) == (f"s3://{bucket}/logins/q/data.sqlite3", "lease.json")
+    assert isinstance(on_s3.database, ObjectDatabase)
+    named = open_place(kind, f"s3://{bucket}/mine.sqlite3")
+    assert (named.lease_key, named.attempt_key("a")) == (
+        "mine.sqlite3.lease.json",
+        "mine.sqlite3.attempts/a.json",
+    )
+    assert open_place(kind, None, open_store(f"s3://{bucket}/home")).reference == (
+        f"s3://{bucket}/home/logins/q/data.sqlite3"
+    )
+
+
+@pytest.mark.parametrize("reference", ["", None, "s3://bucket", "file:///", "ftp://x/y", "s3:///x"])
+def test_a_reference_that_names_no_database_is_refused(
+    reference: str | None, aws_settings: None, kind: LoginKind
+) -> None:
+    with pytest.raises(UsageError):
+        open_place(kind, reference).load()
+
+
+def test_an_object_that_is_too_large_is_refused_without_fetching_it(
+    bucket: str, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = open_place(kind, f"s3://{bucket}/data.sqlite3")
+    place.save(a_login(), None)
+    monkeypatch.setattr("stepherd.logins.place_object.MOST_BYTES", 1_000)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(place.folder), "get", lambda *_: pytest.fail("was fetched"))
+        with pytest.raises(DamagedDatabase, match="larger"):
+            place.load()
+        place.save(a_login("two"), None, replaces=True)
+    monkeypatch.setattr("stepherd.logins.place_object.MOST_BYTES", 100_000)
+    loaded = place.load()
+    assert loaded is not None
+    assert loaded.login == a_login("two")
+
+
+def test_the_cli_can_use_a_file_while_it_is_written(tmp_path: Path) -> None:
+    """The file keeps its inode: a CLI that has it open sees the new login, and its own writes stay."""
+    path = stored(tmp_path / "data.sqlite3")
+    inode = path.stat().st_ino
+    place = open_place(Q, str(path))
+    loaded = place.load()
+    assert loaded is not None
+    query(path, "INSERT INTO state VALUES ('telemetryClientId', '\"mine\"')")
+    place.save(Login(Q, a_token("two")), loaded.etag)
+    assert path.stat().st_ino == inode
+    assert query(path, "SELECT value FROM state WHERE key = 'telemetryClientId'") == [('"mine"',)]

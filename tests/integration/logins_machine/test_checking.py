@@ -1,0 +1,120 @@
+"""CheckLogin: whose turn, which login, until when."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.logins_machine.rig import ARN, Rig
+
+from stepherd.errors import TemporaryError, UsageError
+from stepherd.logins.failures import ProfileNeeded
+from stepherd.logins.hosts import ForeignAddress
+from stepherd.logins.login import Profile
+
+TWO = [{"arn": "arn:1", "profileName": "one"}, {"arn": "arn:2", "profileName": "two"}]
+
+
+def test_a_good_login_is_valid_and_the_lease_is_the_runs(rig: Rig) -> None:
+    login = rig.give_login()
+    facts = rig.check()
+    assert login.token is not None
+    assert (facts["status"], facts["account"]) == ("valid", "Builder ID")
+    assert facts["expires_at"] == login.token.expires_at.isoformat().replace("+00:00", "Z")
+    assert rig.statuses() == ["valid"]
+    # AND while the run runs, another one is told who has it, once
+    rig.machine.running = {f"{ARN}:stepherd-pipeline:run_1"}
+    held = rig.check(rig.wanted("run_2"))
+    assert held["status"] == "held"
+    assert held["text"] == "Waiting for the login held by run run_1."
+    assert held["holder"] == f"{ARN}:stepherd-pipeline:run_1"
+    # AND when it is over, the other one has it
+    rig.machine.running = set()
+    assert rig.check(rig.wanted("run_2"))["status"] == "valid"
+
+
+def test_without_a_login_a_person_is_needed(rig: Rig) -> None:
+    facts = rig.check()
+    assert facts["status"] == "needed"
+    assert "Nobody is logged in" in facts["text"]
+    assert rig.statuses() == []
+
+
+def test_a_provider_that_does_not_answer_leaves_the_login_and_asks_nobody(rig: Rig) -> None:
+    login = rig.give_login(seconds=-10)
+    rig.provider.script("CreateToken", "500", "500", "503", "503")
+    for _ in range(2):
+        with pytest.raises(TemporaryError):
+            rig.check()
+    assert rig.stored() == login
+    assert rig.check()["status"] == "valid"
+
+
+def test_a_login_that_is_forced_is_needed_until_this_execution_has_one(rig: Rig) -> None:
+    rig.give_login()
+    wanted = rig.wanted(force=True)
+    assert rig.check(wanted)["status"] == "needed"
+    asked = rig.start(wanted)
+    rig.provider.approve()
+    assert rig.complete(asked) == "approved"
+    assert rig.check(wanted)["status"] == "valid"
+
+
+def test_another_provider_that_was_asked_for_by_name_needs_a_login(rig: Rig) -> None:
+    rig.give_login()
+    start_url = rig.provider.start_url
+    assert rig.check(rig.wanted(identity_provider=start_url, license="pro"))["status"] == "needed"
+    assert rig.check(rig.wanted(license="free"))["status"] == "valid"
+    # AND a secret that came later does not end a login that is good
+    assert rig.check(secret={"sso_url": start_url})["status"] == "valid"
+
+
+def test_a_profile_is_chosen_when_there_is_one_and_asked_for_when_there_are_several(rig: Rig) -> None:
+    rig.give_login(start_url=rig.provider.start_url)
+    rig.provider.profiles = TWO
+    with pytest.raises(ProfileNeeded, match=r"one.*two"):
+        rig.check()
+    # WHEN it is named
+    facts = rig.check(rig.wanted(profile="two"), {"sso_url": rig.provider.start_url})
+    # THEN it is kept with the login
+    assert facts["profile"] == "two"
+    assert rig.stored().profile == Profile("arn:2", "two")
+    calls = len(rig.provider.calls_of("ListAvailableProfiles"))
+    assert rig.check()["profile"] == "two"
+    assert len(rig.provider.calls_of("ListAvailableProfiles")) == calls
+
+
+def test_the_only_profile_needs_no_name(rig: Rig) -> None:
+    rig.give_login(start_url=rig.provider.start_url)
+    rig.provider.profiles = TWO[:1]
+    assert rig.check()["profile"] == "one"
+
+
+def test_a_damaged_login_is_asked_for_anew_and_moved_aside_only_then(rig: Rig) -> None:
+    rig.give_login()
+    path = rig.folder / "logins/q/data.sqlite3"
+    path.write_bytes(b"not a database" * 100)
+    facts = rig.check()
+    assert facts["status"] == "needed"
+    assert path.read_bytes().startswith(b"not a database")
+    asked = rig.start()
+    rig.provider.approve()
+    assert rig.complete(asked) == "approved"
+    assert rig.check()["status"] == "valid"
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"license": "gold"}, UsageError),
+        ({"region": 5}, UsageError),
+        ({"profile": "x" * 3000}, UsageError),
+        ({"agent": "nobody"}, UsageError),
+        ({"license": "pro"}, UsageError),
+        ({"identity_provider": "https://evil.example/start"}, ForeignAddress),
+    ],
+)
+def test_what_is_not_acceptable_is_refused_before_anything_is_asked(
+    rig: Rig, fields: dict[str, object], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        rig.start(rig.wanted(**fields))
+    assert rig.provider.calls == []

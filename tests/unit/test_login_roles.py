@@ -1,0 +1,97 @@
+"""Who may do what with logins, as template.yaml says it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepherd.engine.intrinsics import read_template
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    found: dict[str, Any] = read_template((ROOT / "template.yaml").read_text(), "template.yaml")["Resources"]
+    return found
+
+
+def _statements(node: Any) -> Iterator[dict[str, Any]]:
+    """Every statement below a node, conditional ones too."""
+    if isinstance(node, dict):
+        if "Effect" in node and "Action" in node:
+            yield node
+        for value in node.values():
+            yield from _statements(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _statements(value)
+
+
+def _may(resources: dict[str, Any], name: str) -> set[tuple[str, str]]:
+    """Pairs of an action and the resource it is allowed on, as text; managed policies of ours included."""
+    properties = resources[name]["Properties"]
+    text = json.dumps(properties.get("Policies", []))
+    policies = [p for p in resources if p.endswith("Policy") and f'"{p}"' in text]
+    nodes = [
+        properties.get("Policies", []),
+        *(resources[p]["Properties"]["PolicyDocument"] for p in policies),
+    ]
+    found = set()
+    for statement in _statements(nodes):
+        actions, targets = statement["Action"], statement["Resource"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            for target in targets if isinstance(targets, list) else [targets]:
+                found.add((action, json.dumps(target)))
+    return found
+
+
+def _actions(resources: dict[str, Any], name: str) -> set[str]:
+    return {action for action, _ in _may(resources, name)}
+
+
+def test_only_complete_login_answers_and_only_the_login_machine(resources: dict[str, Any]) -> None:
+    answering = {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"}
+    for name, resource in resources.items():
+        if resource["Type"] in ("AWS::Serverless::Function", "AWS::IAM::Role"):
+            may = {(action, on) for action, on in _may(resources, name) if action in answering}
+            assert bool(may) == (name == "CompleteLoginFunction"), name
+            assert all(on.endswith('stateMachine:${AWS::StackName}-login"}') for _, on in may)
+
+
+def test_only_the_login_machine_publishes(resources: dict[str, Any]) -> None:
+    publishing = [
+        name
+        for name, resource in resources.items()
+        if resource["Type"] in ("AWS::Serverless::Function", "AWS::IAM::Role")
+        and "sns:Publish" in _actions(resources, name)
+    ]
+    assert publishing == ["LoginRole"]
+
+
+def test_the_agent_reads_the_login_and_neither_leases_nor_attempts(resources: dict[str, Any]) -> None:
+    login = {(a, on) for a, on in _may(resources, "AgentTaskRole") if "logins" in on or "Login" in on}
+    assert {action for action, _ in login} == {"s3:GetObject"}
+    assert all("logins/*/data.sqlite3" in on or "${Key}" in on for _, on in login)
+
+
+def test_the_task_that_persists_writes_the_login_alone(resources: dict[str, Any]) -> None:
+    login = {(a, on) for a, on in _may(resources, "GitTaskRole") if "logins" in on or "Login" in on}
+    assert {action for action, _ in login} == {"s3:GetObject", "s3:PutObject"}
+    assert all("logins/*/data.sqlite3" in on or "${Key}" in on for _, on in login)
+    removing = {on for a, on in _may(resources, "GitTaskRole") if a == "s3:DeleteObject"}
+    assert removing == {'{"Fn::Sub": "${Bucket.Arn}/runs/*/agent/database.sqlite3"}'}
+
+
+def test_complete_login_reads_no_secret_and_starts_nothing(resources: dict[str, Any]) -> None:
+    services = {action.partition(":")[0] for action in _actions(resources, "CompleteLoginFunction")}
+    assert services == {"s3", "states"}
+    assert "states:StartExecution" not in _actions(resources, "CompleteLoginFunction")
+
+
+def test_notices_are_encrypted_where_they_wait(resources: dict[str, Any]) -> None:
+    assert resources["LoginTopic"]["Properties"]["KmsMasterKeyId"]
