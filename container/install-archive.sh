@@ -9,7 +9,7 @@ if [ -s /run/secrets/ca.crt ]; then export CURL_CA_BUNDLE=/run/secrets/ca.crt; f
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 curl --fail --silent --show-error --location --proto '=https,file' --output "$folder/archive" "$url"
-echo "$sha256  $folder/archive" | sha256sum --check --quiet || { echo "$name: another SHA-256" >&2; exit 65; }
+echo "$sha256  $folder/archive" | sha256sum --check --status || { echo "$name: another SHA-256" >&2; exit 65; }
 mkdir "$folder/in"
 case $url in
   *.zip) unzip -q "$folder/archive" -d "$folder/in" ;;
