@@ -25,8 +25,8 @@ def runner_options(decorated: Decorated) -> Decorated:
     image = click.option(
         "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
     )
-    words = "Run tasks as processes, or in their image. Default: process."
-    return click.option("--runner", type=kinds, help=words)(image(decorated))
+    words = "How tasks run: process, podman or docker. Default: process."
+    return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))
 
 
 def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice:
