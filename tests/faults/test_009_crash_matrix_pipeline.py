@@ -125,7 +125,7 @@ def test_an_undisturbed_run_commits_in_every_state(ground: Ground) -> None:
         assert f"StateExited {state}" in said
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_killed_engine_is_resumed_at_every_commit(ground: Ground, when: str) -> None:

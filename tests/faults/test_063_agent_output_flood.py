@@ -56,6 +56,7 @@ def test_memory_stays_flat_and_the_end_is_kept(rig: Rig, flood: str) -> None:
     _flood(rig, flood, "command")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "flood",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,12 +25,40 @@ class Account:
     group: int
 
     def give(self, folders: Iterable[Path]) -> None:
-        """Make everything below ``folders`` this user's. Links are changed themselves, not followed."""
+        """Make everything below ``folders`` this user's. Links are changed themselves, not followed.
+
+        A file with a second name stays ours: the other name may be somewhere else.
+        """
         for folder in folders:
-            for where, names, files in os.walk(folder):
-                os.chown(where, self.user, self.group, follow_symlinks=False)
-                for name in [*names, *files]:
+            # The innermost first: a root without CAP_DAC_OVERRIDE cannot enter what it has given away.
+            for where, names, files in os.walk(folder, topdown=False):
+                for name in files:
+                    self._give(Path(where, name))
+                for name in names:
                     os.chown(Path(where, name), self.user, self.group, follow_symlinks=False)
+            os.chown(folder, self.user, self.group, follow_symlinks=False)
+
+    def _give(self, path: Path) -> None:
+        if path.lstat().st_nlink == 1:
+            os.chown(path, self.user, self.group, follow_symlinks=False)
+
+    def take(self, folders: Iterable[Path]) -> None:
+        """Make everything below ``folders`` this process's own again, and its folders open to it.
+
+        Only when no process of the user is left. Root needs CAP_CHOWN alone for it, not CAP_DAC_OVERRIDE.
+        """
+        own = (os.geteuid(), os.getegid())
+        waiting = list(folders)
+        while waiting:
+            folder = waiting.pop()
+            os.chown(folder, *own, follow_symlinks=False)
+            folder.chmod(stat.S_IMODE(folder.lstat().st_mode) | stat.S_IRWXU)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    else:
+                        os.chown(entry.path, *own, follow_symlinks=False)
 
 
 def agent_account() -> Account | None:

@@ -12,12 +12,14 @@ import click
 from stepherd.cli.engines import attach_or_acquire, new_engine
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.runner_options import chosen_runner, runner_options
 from stepherd.engine.lock import EngineAddress
 from stepherd.engine.place import REGION
 from stepherd.errors import CannotCreateError
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
+    from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = ["command"]
 
@@ -32,16 +34,25 @@ _IDLE_SECONDS = 3.0
 @click.option(
     "--access-key", metavar="KEY", help="Access key id that callers sign with. Default: a random one."
 )
+@runner_options
 @click.option("--go-fd", type=int, hidden=True, help="Take the home when this pipe is closed.")
 @click.option("--ready-fd", type=int, hidden=True, help="Close this pipe when the engine answers.")
 def command(
-    output: Output, keep: bool, port: int, access_key: str | None, go_fd: int | None, ready_fd: int | None
+    output: Output,
+    keep: bool,
+    port: int,
+    access_key: str | None,
+    runner: str | None,
+    image: str | None,
+    go_fd: int | None,
+    ready_fd: int | None,
 ) -> int:
     """Serve the embedded Step Functions for boto3 and the AWS CLI.
 
     Continues every run that a dead engine left. Prints the endpoint and its access key as shell exports.
+    --runner is for executions that are started here; those of 'stepherd run' have their own.
     """
-    engine = _engine(output, access_key, port)
+    engine = _engine(output, access_key, port, chosen_runner(runner, image))
     if go_fd is not None:
         with os.fdopen(go_fd) as go:
             go.read()
@@ -49,9 +60,9 @@ def command(
     return 0
 
 
-def _engine(output: Output, access_key: str | None, port: int) -> LocalEngine:
+def _engine(output: Output, access_key: str | None, port: int, runner: RunnerChoice) -> LocalEngine:
     try:
-        return new_engine(output.home, access_key, port, shows_notices=True)
+        return new_engine(output.home, access_key, port, runner, shows_notices=True)
     except OSError as error:
         words = f"The port {port} on 127.0.0.1 cannot be used: {error.strerror}."
         raise CannotCreateError(words, remedy="Choose another --port, or leave it out.") from error

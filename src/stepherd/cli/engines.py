@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepherd.cli.client import Call, EngineGone, local_call, remote_call
+from stepherd.cli.runner_options import repository_mounts
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
+    from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = [
     "PATIENCE_SECONDS",
@@ -41,11 +43,17 @@ _LOOK_AGAIN_SECONDS = 0.02
 
 
 def new_engine(
-    home: Path, access_key: str | None = None, port: int = 0, *, shows_notices: bool = False
+    home: Path,
+    access_key: str | None = None,
+    port: int = 0,
+    runner: RunnerChoice | None = None,
+    *,
+    shows_notices: bool = False,
 ) -> LocalEngine:
     """An engine of this application on a home; not yet acquired, not yet open.
 
     Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
+    ``runner`` is for executions that nobody chose one for.
     """
     from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
@@ -60,10 +68,14 @@ def new_engine(
         home,
         template,
         parameters_of(home),
+        runner=runner,
+        needs=repository_mounts,
         access_key=access_key,
         environment=environment,
         port=port,
         shows_notices=shows_notices,
+        # Whom a login is asked of, where it is not the person at this terminal.
+        notices=os.environ.get("LOGIN_SNS_TOPIC", ""),
     )
 
 

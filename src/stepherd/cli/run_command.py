@@ -10,6 +10,7 @@ import click
 
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.runner_options import chosen_runner, runner_options
 
 __all__ = ["command"]
 
@@ -51,9 +52,12 @@ _EXAMPLES = (
     metavar="REF",
     help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
 )
+@runner_options
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
 @click.option("--detach", is_flag=True, help="Run in the background; print the run id and return.")
-def command(output: Output, detach: bool, name: str | None, **given: Any) -> int:
+def command(
+    output: Output, detach: bool, name: str | None, runner: str | None, image: str | None, **given: Any
+) -> int:
     """Run an agent from written instructions to a pushed branch.
 
     What goes on appears on standard error. When standard output is read by a program it gets the branch,
@@ -63,8 +67,9 @@ def command(output: Output, detach: bool, name: str | None, **given: Any) -> int
     from stepherd.runs.ids import check_run_id, new_run_id
 
     run_id = check_run_id(name) if name is not None else new_run_id()
+    choice = chosen_runner(runner, image)
     request = _request(**given)
-    return start_detached(output, run_id, request) if detach else start(output, run_id, request)
+    return (start_detached if detach else start)(output, run_id, request, choice)
 
 
 _FIELDS = {

@@ -13,6 +13,7 @@ from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
 from stepherd.engine.lock import find_engine
+from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice, read_choice, write_choice
 from stepherd.errors import CannotCreateError, StorageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["start", "start_detached"]
 _NEEDED_LATER = ("stepherd.engine.api", "stepherd.engine.endpoint", "stepherd.engine.http_serving")
 
 
-def start(output: Output, run_id: str, request: dict[str, Any]) -> int:
+def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice = AS_PROCESSES) -> int:
     """Check a request, run it, show it to its end; the exit code.
 
     A repository that cannot be reached, or a base that is not there, is found before anything starts.
@@ -33,7 +34,7 @@ def start(output: Output, run_id: str, request: dict[str, Any]) -> int:
     """
     checked = _check(run_id, request)
     request = with_agent_credentials(checked, request)
-    engine = _warmed_up(output.home)
+    engine = _warmed_up(output.home, tasks=runner == AS_PROCESSES)
     try:
         _probe(output.home, checked)
         from stepherd.cli.carry import carry
@@ -41,10 +42,12 @@ def start(output: Output, run_id: str, request: dict[str, Any]) -> int:
         if engine:
             engine.release()
         raise
-    return carry(output, _Start(run_id, request), engine=engine)
+    return carry(output, _Start(output.home, run_id, request, runner), engine=engine)
 
 
-def start_detached(output: Output, run_id: str, request: dict[str, Any]) -> int:
+def start_detached(
+    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice = AS_PROCESSES
+) -> int:
     """Check a request and start it on an engine that goes on in the background."""
     from stepherd.cli.background import background_engine
     from stepherd.cli.carry import left_running
@@ -55,7 +58,7 @@ def start_detached(output: Output, run_id: str, request: dict[str, Any]) -> int:
     checked = _check(run_id, request)
     request = with_agent_credentials(checked, request)
     _probe(output.home, checked)
-    begin = _Start(run_id, request)
+    begin = _Start(output.home, run_id, request, runner)
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))
         try:
@@ -79,7 +82,7 @@ def _check(run_id: str, request: dict[str, Any]) -> Request:
     return check_whole_request(run_id, request)[0]
 
 
-def _warmed_up(home: Path) -> LocalEngine | None:
+def _warmed_up(home: Path, *, tasks: bool) -> LocalEngine | None:
     """An engine of our own, with the first function's process begun, unless another one serves the home."""
     if find_engine(home):
         return None
@@ -87,7 +90,7 @@ def _warmed_up(home: Path) -> LocalEngine | None:
 
     _make_private(home)
     engine = new_engine(home)
-    engine.warm_up()
+    engine.warm_up(tasks=tasks)
     threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_LATER], daemon=True).start()
     return engine
 
@@ -117,13 +120,18 @@ def _probe(home: Path, request: Request) -> None:
 class _Start:
     """StartExecution for one run. Asked again, after an engine ended, it finds the run that it started."""
 
-    def __init__(self, run_id: str, request: dict[str, Any]) -> None:
+    def __init__(self, home: Path, run_id: str, request: dict[str, Any], runner: RunnerChoice) -> None:
+        self._home = home
         self._run_id = run_id
+        self._runner = runner
         self._request = {"stateMachineArn": machine_arn(), "name": run_id, "input": json.dumps(request)}
         self._asked = False
 
     def __call__(self, call: Call) -> str:
         again, self._asked = self._asked, True
+        if self._runner != AS_PROCESSES and read_choice(self._home, self._run_id) is None:
+            # Before the start: whichever engine comes to its tasks finds it.
+            write_choice(self._home, self._run_id, self._runner)
         try:
             call("StartExecution", self._request)
         except ApiFault as error:

@@ -21,6 +21,13 @@ __all__ = ["Application", "MachineSource", "load_application"]
 
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _FUNCTION, _MACHINE = "AWS::Serverless::Function", "AWS::Serverless::StateMachine"
+_DOCKER_DEFAULT = frozenset(
+    {
+        *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+        *("NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+    }
+)
+"""What a container has of Linux capabilities, unless its definition says otherwise [docs, Fargate]."""
 _TASK, _TOPIC, _QUEUE = "AWS::ECS::TaskDefinition", "AWS::SNS::Topic", "AWS::SQS::Queue"
 
 
@@ -175,7 +182,7 @@ class _Reader:
         return TaskDefinition(self._arn(identity), self._name(identity), containers, cpu, memory)
 
     def _container(self, raw: dict[str, Any]) -> Container:
-        wanted = ("Name", "Image", "Command", "Environment", "Essential", "StopTimeout")
+        wanted = ("Name", "Image", "Command", "Environment", "Essential", "StopTimeout", "User")
         values = self._resolve.value({key: raw[key] for key in wanted if key in raw})
         environment = {str(p["Name"]): str(p["Value"]) for p in values.get("Environment", [])}
         return Container(
@@ -185,4 +192,12 @@ class _Reader:
             environment=environment,
             essential=bool(values.get("Essential", True)),
             stop_timeout=float(values.get("StopTimeout", 30)),
+            user=str(values.get("User", "")),
+            capabilities=_capabilities((raw.get("LinuxParameters") or {}).get("Capabilities") or {}),
         )
+
+
+def _capabilities(given: dict[str, Any]) -> frozenset[str]:
+    dropped = {str(name) for name in given.get("Drop", [])}
+    kept = frozenset() if "ALL" in dropped else _DOCKER_DEFAULT - dropped
+    return kept | {str(name) for name in given.get("Add", [])}

@@ -18,9 +18,10 @@ from stepherd.engine.place import REGION
 
 if TYPE_CHECKING:
     from stepherd.engine.clock import Clock
+    from stepherd.engine.container_runner import Needs
     from stepherd.engine.integrations.contract import Integration
     from stepherd.engine.integrations.ecs import EcsIntegration
-    from stepherd.engine.runners import Runner
+    from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = ["LocalEngine", "base_environment"]
 
@@ -29,6 +30,9 @@ _PASSED_ON = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     *("AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "STEPHERD_ALLOW_LOOPBACK_REMOTES"),
+    # How a container or a pod is told of its role.
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
 )
 
 
@@ -39,6 +43,9 @@ def base_environment(extra: tuple[str, ...] = ()) -> dict[str, str]:
     """
     names = [*_PASSED_ON, *extra, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL_"))]
     passed = {name: os.environ[name] for name in names if name in os.environ}
+    if "STEPHERD_TASK_TMPDIR" in os.environ:
+        # Where tasks run as root, the agent's user must be able to reach its workspace.
+        passed["TMPDIR"] = os.environ["STEPHERD_TASK_TMPDIR"]
     home = os.environ.get("HOME")
     if home:
         passed["STEPHERD_USER_HOME"] = home
@@ -60,7 +67,9 @@ class LocalEngine:
         parameters: Mapping[str, str],
         *,
         clock: Clock | None = None,
-        runner: Runner | None = None,
+        runner: RunnerChoice | None = None,
+        needs: Needs | None = None,
+        notices: str = "",
         access_key: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
@@ -72,7 +81,9 @@ class LocalEngine:
         self._lock = HomeLock(home)
         self._clock = clock
         self._runner = runner
-        self._notices = f"{'console' if shows_notices else 'record'}:{home / 'notices.jsonl'}"
+        self._needs = needs
+        shown = "console" if shows_notices else "record"
+        self._notices = notices or f"{shown}:{home / 'notices.jsonl'}"
         self._environment = dict(base_environment() if environment is None else environment)
         self._server = LoopbackServer(port)
         self.endpoint = f"http://{self._server.address}"
@@ -96,17 +107,23 @@ class LocalEngine:
         self._server.give_up()
         self._lock.release()
 
-    def warm_up(self) -> None:
-        """Start the processes that every run needs first. The home need not have been acquired."""
+    def warm_up(self, *, tasks: bool = True) -> None:
+        """Start the processes that every run needs first. The home need not have been acquired.
+
+        ``tasks`` is false where tasks are to run in containers.
+        """
         self.pool.warm_first()
-        self._containers().stand_by()
+        if tasks:
+            self._containers().stand_by()
 
     def _containers(self) -> EcsIntegration:
         from stepherd.engine.integrations.ecs import EcsIntegration
+        from stepherd.engine.runner_choice import Runners
 
         if self._ecs is None:
-            folder = self.home / "tasks"
-            self._ecs = EcsIntegration(self.application.tasks, folder, self._environment, self._runner)
+            runners = Runners(self.home, self._runner, needs=self._needs)
+            folder, definitions = self.home / "tasks", self.application.tasks
+            self._ecs = EcsIntegration(definitions, folder, self._environment, runners=runners)
         return self._ecs
 
     def open(self) -> None:

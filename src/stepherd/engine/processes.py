@@ -99,12 +99,13 @@ class LocalProcess:
 
     def _with_own(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
-        return {**environment, **own, MARKER: self.name}
+        # Another TMPDIR for a reason: in a container of one's own the agent's user must reach it.
+        return {**own, **environment, MARKER: self.name}
 
     def _begin(self, what: str, argv: Sequence[str], inherited: Mapping[str, str] | None = None) -> int:
-        """Start the wrapper; the pipe that is its standard input."""
+        """Start the wrapper around the shell's words ``what``; the pipe that is its standard input."""
         if self.folder.exists():
-            kill_family(self.leader(), self.name)  # What a wrapper that vanished may have left.
+            self._kill_left_over()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("home", "tmp", "work"):
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -129,6 +130,10 @@ class LocalProcess:
             os.close(read_end)
         return write_end
 
+    def _kill_left_over(self) -> None:
+        """End what a wrapper that vanished may have left."""
+        kill_family(self.leader(), self.name)
+
     def _spawn(
         self, command: list[str], inherited: Mapping[str, str], environment_end: int, lock: int, log: int
     ) -> None:
@@ -151,6 +156,14 @@ class LocalProcess:
         await _lock_released(self.folder / "lock")
         code = self.exit_code()
         return 137 if code is None else code
+
+    async def why_not_started(self) -> str | None:
+        """After the end: the reason, in ECS's words, when the command was never begun."""
+        return None
+
+    async def why_ended(self) -> str | None:
+        """After the end: what ECS says of a container that was ended; None where it says nothing."""
+        return None
 
     async def stop(self, grace: float) -> None:
         """TERM to the process group, KILL when the grace time is over, and KILL to all that is left then."""
@@ -186,7 +199,7 @@ class LocalProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(leader, number)
 
-    def clean(self) -> None:
+    async def clean(self) -> None:
         """Remove what only the process needed; the log stays."""
         for name in ("home", "tmp", "work"):
             shutil.rmtree(self.folder / name, ignore_errors=True)

@@ -1,33 +1,55 @@
-"""How a container's command is run: as a process. (Images come with the container's own runner.)"""
+"""How a container's command is run: as a process, or, by ``container_runner``, in its image."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from stepherd.engine.processes import LocalProcess, interpreter_path
 
-__all__ = ["ProcessRunner", "Runner"]
+__all__ = ["ContainerSpec", "ProcessRunner", "Runner"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """What a task definition says of a container, beyond its command and environment."""
+
+    image: str = ""
+    user: str = ""
+    """As ``docker run --user`` takes it; empty: the runner's choice."""
+    capabilities: frozenset[str] = frozenset()
+    """Linux capabilities that the command may have."""
+    memory: int | None = None
+    """The most memory in MiB."""
 
 
 class Runner(Protocol):
     """Starts one container."""
 
-    def start(
-        self, process: LocalProcess, image: str, argv: Sequence[str], environment: Mapping[str, str]
+    def process(self, folder: Path, name: str) -> LocalProcess:
+        """The container of that name in its folder, whether it runs or not."""
+
+    async def start(
+        self, process: LocalProcess, spec: ContainerSpec, argv: Sequence[str], environment: Mapping[str, str]
     ) -> str | None:
         """Start it in the process's folder; the reason, in ECS's words, when it cannot be started."""
 
 
 class ProcessRunner:
-    """Runs the command itself: the image's name plays no part."""
+    """Runs the command itself: the image plays no part."""
 
-    def start(
+    def process(self, folder: Path, name: str) -> LocalProcess:
+        """A process of this machine."""
+        return LocalProcess(folder, name)
+
+    async def start(
         self,
         process: LocalProcess,
-        image: str,  # noqa: ARG002 - a process has none
+        spec: ContainerSpec,  # noqa: ARG002 - a process has neither image nor user of its own
         argv: Sequence[str],
         environment: Mapping[str, str],
     ) -> str | None:

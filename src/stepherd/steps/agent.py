@@ -91,6 +91,7 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
     limits = _limits(request)
     attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
+    attempt.place.take(attempt.account)
     attempt.show_usage()
     # Before the verify command: what tests leave behind is not the agent's work.
     kept = keep_changes(attempt.step, attempt.place, base_commit)
@@ -202,7 +203,9 @@ def _verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], Stepherd
     silence = _seconds("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS)
     limits = Limits(request.verify_seconds, silence, children_break_silence=True)
     attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
+    attempt.place.give(attempt.account)
     evidence = attempt.supervise("verify", launch, limits)
+    attempt.place.take(attempt.account)
     facts = verify_facts(command, evidence)
     error = judge_verify(command, evidence, required=request.verify_required)
     outcome: Status = "succeeded" if facts["status"] == "passed" else "failed"

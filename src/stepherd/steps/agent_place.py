@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +73,23 @@ class Place:
 
     def give(self, account: Account | None) -> None:
         """Give the agent's folders to its account, if it has one: nothing is written into them afterwards."""
-        folders = (self.workspace, self.instructions, self.home, self.temporary)
-        for folder in folders:
-            folder.chmod(0o700)
+        for folder in self._of_agent:
+            folder.chmod(0o700 if account is None else 0o710)
         if account is not None:
             self.root.chmod(0o711)
-            account.give(folders)
+            account.give(self._of_agent)
+            for folder in self._of_agent:
+                # Our own group may enter, because a root without CAP_DAC_OVERRIDE starts the agent in there.
+                os.chown(folder, -1, os.getegid())
+
+    def take(self, account: Account | None) -> None:
+        """Take them back when no process of the agent is left: to be read by a root that may not read all."""
+        if account is not None:
+            account.take(self._of_agent)
+
+    @property
+    def _of_agent(self) -> tuple[Path, ...]:
+        return (self.workspace, self.instructions, self.home, self.temporary)
 
 
 def _fetch_instructions(folder: RunFolder, destination: Path) -> None:

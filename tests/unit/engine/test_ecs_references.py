@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.processes import LocalProcess
+from stepherd.engine.runners import ContainerSpec
 
 OWN = {"TOKEN": "secret", "OTHER": "other secret", "USUAL": "not passed"}
 
@@ -21,8 +23,11 @@ class Recorder:
     def __init__(self) -> None:
         self.environments: dict[str, dict[str, str]] = {}
 
-    def start(
-        self, process: LocalProcess, image: str, argv: Sequence[str], environment: Mapping[str, str]
+    def process(self, folder: Path, name: str) -> LocalProcess:
+        return LocalProcess(folder, name)
+
+    async def start(
+        self, process: LocalProcess, spec: ContainerSpec, argv: Sequence[str], environment: Mapping[str, str]
     ) -> str | None:
         self.environments[process.folder.name] = dict(environment)
         return None
@@ -44,7 +49,7 @@ def started(
         parameters["Overrides"] = {"ContainerOverrides": [{"Name": "git", "Environment": override}]}
     call = _call(parameters)
     integration._begin(call, definition)
-    integration._start_all(call, definition)
+    asyncio.run(integration._start_all(call, definition))
     return recorder.environments
 
 
@@ -55,6 +60,7 @@ def _call(parameters: dict[str, Any]) -> TaskCall:
     return TaskCall(
         **{
             **dict.fromkeys(TaskCall.__dataclass_fields__),
+            "execution_arn": "arn:aws:states:here:1:execution:m:e",
             "parameters": parameters,
             "attempt": attempt,
             "save": lambda: None,

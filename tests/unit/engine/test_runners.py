@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from stepherd.engine.processes import LocalProcess
-from stepherd.engine.runners import ProcessRunner
+from stepherd.engine.runners import ContainerSpec, ProcessRunner
+
+
+def started(process: LocalProcess, argv: list[str]) -> str | None:
+    return asyncio.run(ProcessRunner().start(process, ContainerSpec("image"), argv, {}))
 
 
 @pytest.mark.parametrize("name", ["python", "python3"])
@@ -20,7 +24,7 @@ def test_python_is_the_interpreter_that_runs_here(
     monkeypatch.setattr("stepherd.engine.runners.interpreter_path", lambda: "/nonexistent")
     process = LocalProcess(tmp_path / "container", "task.container")
     # WHEN
-    reason = ProcessRunner().start(process, "image", [name, "-c", "import sys; print(sys.executable)"], {})
+    reason = started(process, [name, "-c", "import sys; print(sys.executable)"])
     # THEN
     assert reason is None
     assert asyncio.run(process.ended()) == 0
@@ -28,5 +32,5 @@ def test_python_is_the_interpreter_that_runs_here(
 
 
 def test_a_program_that_is_not_there_is_refused_in_ecs_words(tmp_path: Path) -> None:
-    reason = ProcessRunner().start(LocalProcess(tmp_path / "c", "t.c"), "image", ["no-such-program"], {})
+    reason = started(LocalProcess(tmp_path / "c", "t.c"), ["no-such-program"])
     assert reason == "CannotStartContainerError: no-such-program: executable file not found in $PATH"

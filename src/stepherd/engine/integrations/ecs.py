@@ -18,7 +18,8 @@ from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import LocalProcess
 from stepherd.engine.records import INTERRUPTED, Attempt
 from stepherd.engine.references import referred
-from stepherd.engine.runners import ProcessRunner, Runner
+from stepherd.engine.runner_choice import RunnerChoice, Runners
+from stepherd.engine.runners import ContainerSpec, Runner
 from stepherd.engine.standbys import Standbys
 from stepherd.engine.values import compact
 
@@ -38,11 +39,14 @@ class Container:
     environment: Mapping[str, str] = field(default_factory=dict)
     essential: bool = True
     stop_timeout: float = 30
+    user: str = ""
+    capabilities: frozenset[str] = frozenset()
+    """Linux capabilities that the command may have; a process has those of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """A task definition as the template describes it."""
+    """A task definition as the template describes it. ``memory`` is in MiB."""
 
     arn: str
     family: str
@@ -61,16 +65,21 @@ class EcsIntegration:
         environment: Mapping[str, str],
         runner: Runner | None = None,
         own: Mapping[str, str] = os.environ,
+        runners: Runners | None = None,
     ) -> None:
-        """``environment`` goes to every container; of ``own`` each gets the variables that it refers to."""
+        """``environment`` goes to every container; of ``own`` each gets the variables that it refers to.
+
+        ``runners`` has a runner for each execution; a ``runner`` serves all.
+        """
         self._definitions = {
             key: d for d in definitions for key in (d.arn, d.family, d.arn.rsplit(":", 1)[0])
         }
         self._folder = folder
         self._environment = environment
         self._own = own
-        self._runner = runner or ProcessRunner()
-        self._standbys = Standbys([] if runner else definitions, folder, environment)
+        self._runners = runners or Runners(folder.parent, runner=runner)
+        stand_by = self._runners.can_stand_by
+        self._standbys = Standbys(definitions if stand_by else [], folder, environment)
 
     def stand_by(self) -> None:
         """Start processes for tasks that are likely to come, so that those begin sooner."""
@@ -91,7 +100,7 @@ class EcsIntegration:
         definition = self._definition(call.parameters)
         self._check_overrides(call.parameters, definition)
         self._begin(call, definition)
-        reason = self._start_all(call, definition)
+        reason = await self._start_all(call, definition)
         if reason:
             call.attempt.handle["failed_to_start"] = reason
             call.save()
@@ -102,12 +111,9 @@ class EcsIntegration:
         """Wait until an essential container ended, then stop the others; the described task."""
         definition = self._definition(call.parameters)
         self._begin(call, definition)
-        reason = call.attempt.handle.get("failed_to_start") or self._start_all(call, definition)
+        reason = call.attempt.handle.get("failed_to_start") or await self._start_all(call, definition)
         if reason:
-            handle = call.attempt.handle
-            raise self._failed(
-                describe_task(definition, call.parameters, handle, {}, stopped=True, reason=reason)
-            )
+            raise self._never_ran(call, definition, reason)
         processes = self._processes(call.attempt, definition)
         waits = [asyncio.ensure_future(process.ended()) for process, c in processes if c.essential]
         try:
@@ -117,9 +123,15 @@ class EcsIntegration:
                 waiting.cancel()
         await asyncio.gather(*(process.stop(c.stop_timeout) for process, c in processes))
         codes = {c.name: await process.ended() for process, c in processes}
-        described = describe_task(definition, call.parameters, call.attempt.handle, codes, stopped=True)
+        reasons = {c.name: await process.why_ended() for process, c in processes}
+        unstarted = [await process.why_not_started() for process, _ in processes]
+        described = describe_task(
+            definition, call.parameters, call.attempt.handle, codes, stopped=True, reasons=reasons
+        )
         for process, _ in processes:
-            process.clean()
+            await process.clean()
+        if any(unstarted):
+            raise self._never_ran(call, definition, next(reason for reason in unstarted if reason))
         if any(codes[c.name] for c in definition.containers if c.essential):
             raise self._failed(described)
         return described
@@ -133,7 +145,7 @@ class EcsIntegration:
         processes = [self._process(attempt, path.name) for path in sorted(folder.glob("*")) if path.is_dir()]
         await asyncio.gather(*(process.stop(grace) for process in processes))
         for process in processes:
-            process.clean()
+            await process.clean()
 
     # -- starting ----------------------------------------------------------------------------------
 
@@ -141,12 +153,16 @@ class EcsIntegration:
         """Give the attempt its task; a new one if an engine stopped the old one because it left."""
         handle = call.attempt.handle
         if "task" not in handle or handle.pop(INTERRUPTED, False):
-            task = self._standing_by(call, definition) or uuid.uuid4().hex
+            choice = self._runners.choose(call.execution_arn)
+            handle["runner"] = self._runners.noted(choice)
+            task = self._standing_by(call, definition, choice) or uuid.uuid4().hex
             handle.update({"service": "ecs", "task": task, "created": time.time()})
             handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
             call.save()
 
-    def _standing_by(self, call: TaskCall, definition: TaskDefinition) -> str | None:
+    def _standing_by(self, call: TaskCall, definition: TaskDefinition, choice: RunnerChoice) -> str | None:
+        if choice.runner != "process":
+            return None
         argv, _ = self._command(call, definition.containers[0])
         return self._standbys.take(definition.arn, argv)
 
@@ -169,15 +185,19 @@ class EcsIntegration:
         if len(compact(overrides)) > _OVERRIDE_LIMIT:
             raise _invalid("Container Overrides length must be at most 8192")
 
-    def _start_all(self, call: TaskCall, definition: TaskDefinition) -> str | None:
+    async def _start_all(self, call: TaskCall, definition: TaskDefinition) -> str | None:
         """Start every container that was not, or whose process vanished without an exit code."""
+        runner = self._runners.of(call.attempt.handle)
         for process, container in self._processes(call.attempt, definition):
             argv, environment = self._command(call, container)
             if self._standbys.start(process, argv, environment):
                 continue
             if process.alive() or process.exit_code() is not None:
                 continue
-            reason = self._runner.start(process, container.image, argv, environment)
+            spec = ContainerSpec(
+                container.image, container.user, container.capabilities, _megabytes(definition.memory)
+            )
+            reason = await runner.start(process, spec, argv, environment)
             if reason:
                 return reason
         return None
@@ -193,7 +213,8 @@ class EcsIntegration:
         return self._folder / str(attempt.handle["task"])
 
     def _process(self, attempt: Attempt, container: str) -> LocalProcess:
-        return LocalProcess(self._task_folder(attempt) / container, f"{attempt.handle['task']}.{container}")
+        name = f"{attempt.handle['task']}.{container}"
+        return self._runners.of(attempt.handle).process(self._task_folder(attempt) / container, name)
 
     def _processes(
         self, attempt: Attempt, definition: TaskDefinition
@@ -202,8 +223,23 @@ class EcsIntegration:
 
     # -- describing --------------------------------------------------------------------------------
 
+    def _never_ran(self, call: TaskCall, definition: TaskDefinition, reason: str) -> TaskError:
+        handle = call.attempt.handle
+        return self._failed(
+            describe_task(definition, call.parameters, handle, {}, stopped=True, reason=reason)
+        )
+
     def _failed(self, described: dict[str, Any]) -> TaskError:
         return TaskError("States.TaskFailed", compact(described))
+
+
+def _megabytes(memory: str) -> int | None:
+    """As task definitions have it: a number of MiB, or text such as '8 GB'."""
+    number, _, unit = memory.strip().partition(" ")
+    try:
+        return round(float(number) * (1024 if unit.upper() == "GB" else 1))
+    except ValueError:
+        return None
 
 
 def _overrides(parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -23,8 +23,10 @@ def describe_task(
     *,
     stopped: bool,
     reason: str | None = None,
+    reasons: Mapping[str, str | None] | None = None,
 ) -> dict[str, Any]:
-    """One task. ``codes`` are the containers' exit codes, ``reason`` why it could not be started."""
+    """One task. ``codes`` are the containers' exit codes, ``reason`` why it could not be started, ``reasons``
+    why containers ended that did not by themselves."""
     base = definition.arn.split(":task-definition/")[0]
     cluster = str(parameters.get("Cluster") or "default")
     cluster_arn = cluster if cluster.startswith("arn:") else f"{base}:cluster/{cluster}"
@@ -34,7 +36,10 @@ def describe_task(
         "Attributes": [{"Name": "ecs.cpu-architecture", "Value": platform.machine()}],
         "AvailabilityZone": f"{base.split(':')[3]}a",
         "ClusterArn": cluster_arn,
-        "Containers": [_container(c, arn, stopped, codes.get(c.name)) for c in definition.containers],
+        "Containers": [
+            _container(c, arn, stopped, codes.get(c.name), (reasons or {}).get(c.name))
+            for c in definition.containers
+        ],
         "Cpu": definition.cpu,
         "CreatedAt": round(handle["created"] * 1000),
         "DesiredStatus": "STOPPED" if stopped else "RUNNING",
@@ -69,7 +74,9 @@ def _end(task: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
     return {**end, "StoppedReason": "Essential container in task exited"}
 
 
-def _container(container: Container, task_arn: str, stopped: bool, code: int | None) -> dict[str, Any]:
+def _container(
+    container: Container, task_arn: str, stopped: bool, code: int | None, reason: str | None
+) -> dict[str, Any]:
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{task_arn}/{container.name}")
     described: dict[str, Any] = {
         "ContainerArn": re.sub(r":task/", ":container/", task_arn) + f"/{identity}",
@@ -85,6 +92,8 @@ def _container(container: Container, task_arn: str, stopped: bool, code: int | N
     }
     if code is not None:
         described |= {"ExitCode": code, "RuntimeId": f"{task_arn.rsplit('/', 1)[-1]}-{identity.int % 10**10}"}
+    if reason:
+        described["Reason"] = reason
     return dict(sorted(described.items()))
 
 

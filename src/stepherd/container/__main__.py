@@ -1,0 +1,40 @@
+"""The entry point."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_NOTHING_TO_DO = """stepherd: There is nothing to do. Give the container a command, such as 'stepherd --help',
+or set PROCESS_REQUIREMENTS=true, REPO_URL and INSTRUCTIONS_S3_URI to run a request to its end.
+"""
+_USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 64, 126, 127
+
+
+def main(argv: Sequence[str]) -> int:
+    """Become the command ``argv``, or run the pipeline that the environment describes; the exit code."""
+    if argv:
+        return _become(argv)
+    if os.environ.get("PROCESS_REQUIREMENTS", "").strip().lower() != "true":
+        sys.stderr.write(_NOTHING_TO_DO)
+        return _USAGE
+    from stepherd.container.pipeline import run_pipeline
+
+    return run_pipeline(os.environ)
+
+
+def _become(argv: Sequence[str]) -> int:
+    """Never returns, unless the command cannot be executed: then a shell's exit code."""
+    sys.stdout.flush()
+    try:
+        os.execvp(argv[0], list(argv))  # noqa: S606 - the command is the caller's, as it is
+    except OSError as error:
+        sys.stderr.write(f"stepherd: {argv[0]}: {error.strerror}\n")
+        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

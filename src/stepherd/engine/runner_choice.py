@@ -1,0 +1,106 @@
+"""Which runner the tasks of an execution get: noted when it starts, so that every later engine knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepherd.engine.runners import ProcessRunner, Runner
+
+if TYPE_CHECKING:
+    from stepherd.engine.container_runner import Needs
+
+__all__ = ["AS_PROCESSES", "CONTAINER_RUNNERS", "RunnerChoice", "Runners", "read_choice", "write_choice"]
+
+CONTAINER_RUNNERS = ("podman", "docker")
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerChoice:
+    """How tasks run: as a ``process``, or in their image with ``podman`` or ``docker``."""
+
+    runner: str = "process"
+    image: str = ""
+    """Instead of the image of the task definition; empty: that one."""
+
+
+AS_PROCESSES = RunnerChoice()
+
+
+def write_choice(home: Path, execution: str, choice: RunnerChoice) -> None:
+    """Note the choice for the execution of that name, before it starts."""
+    path = _path(home, execution)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(asdict(choice)), "utf-8")
+    new.replace(path)
+
+
+def read_choice(home: Path, execution: str) -> RunnerChoice | None:
+    """What was noted for an execution; None for one that nobody chose for."""
+    try:
+        return RunnerChoice(**json.loads(_path(home, execution).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _path(home: Path, execution: str) -> Path:
+    return home / "runners" / f"{execution}.json"
+
+
+class Runners:
+    """The runners of a home: each made once."""
+
+    def __init__(
+        self,
+        home: Path,
+        default: RunnerChoice | None = None,
+        *,
+        needs: Needs | None = None,
+        runner: Runner | None = None,
+    ) -> None:
+        """``default`` is for executions that nobody chose for. A ``runner`` that is given serves all."""
+        self._home = home
+        self._default = default or AS_PROCESSES
+        self._needs = needs
+        self._runner = runner
+        self._made: dict[RunnerChoice, Runner] = {}
+
+    @property
+    def can_stand_by(self) -> bool:
+        """Whether processes may be started before their task is."""
+        return self._runner is None
+
+    def choose(self, execution_arn: str) -> RunnerChoice:
+        """The choice for an execution; from now on it is noted."""
+        execution = execution_arn.rpartition(":")[2]
+        found = read_choice(self._home, execution)
+        if found is None and self._default != AS_PROCESSES:
+            write_choice(self._home, execution, self._default)
+        return found or self._default
+
+    def of(self, handle: Mapping[str, object]) -> Runner:
+        """The runner of an attempt, by what ``noted`` left in its handle."""
+        words = handle.get("runner") or {}
+        return self._make(RunnerChoice(**words) if isinstance(words, dict) else AS_PROCESSES)
+
+    def noted(self, choice: RunnerChoice) -> dict[str, str]:
+        """A choice as a handle keeps it."""
+        return asdict(choice)
+
+    def _make(self, choice: RunnerChoice) -> Runner:
+        if self._runner is not None:
+            return self._runner
+        if choice not in self._made:
+            self._made[choice] = self._new(choice)
+        return self._made[choice]
+
+    def _new(self, choice: RunnerChoice) -> Runner:
+        if choice.runner not in CONTAINER_RUNNERS:
+            return ProcessRunner()
+        from stepherd.engine.container_runner import ContainerRunner
+
+        return ContainerRunner(choice.runner, image=choice.image, needs=self._needs)

@@ -1,0 +1,50 @@
+"""Giving folders to the agent's user, and taking them back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stepherd.agents.account import Account
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+THEM = Account(65534, 65534)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """A folder with folders, files and links."""
+    root = tmp_path / "tree"
+    (root / "deep/deeper").mkdir(parents=True)
+    (root / "deep/deeper/file").write_text("x")
+    (root / "link").symlink_to(tmp_path)
+    yield root
+    os.chown(root, os.geteuid(), os.getegid())
+
+
+def owners(root: Path) -> set[int]:
+    return {path.lstat().st_uid for path in (root, *root.rglob("*"))}
+
+
+@as_root
+def test_all_is_given_and_all_is_taken_back_also_what_the_user_closed(tree: Path) -> None:
+    THEM.give([tree])
+    assert owners(tree) == {65534}
+    assert tree.parent.stat().st_uid == 0
+    (tree / "deep/deeper").chmod(0o000)
+    THEM.take([tree])
+    assert owners(tree) == {0}
+    assert (tree / "deep/deeper").stat().st_mode & 0o700 == 0o700
+    assert tree.parent.stat().st_uid == 0
+
+
+@as_root
+def test_a_file_with_a_second_name_elsewhere_is_not_given_away(tree: Path) -> None:
+    outside = tree.parent / "ours"
+    outside.write_text("ours")
+    os.link(outside, tree / "deep/second-name")
+    THEM.give([tree])
+    assert outside.stat().st_uid == 0

@@ -1,0 +1,67 @@
+"""--runner and --image, and what of this machine's disk a step's container sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stepherd.cli.runner_options import chosen_runner, repository_mounts
+from stepherd.engine.container_runner import Mount
+from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice
+from stepherd.errors import ConfigurationError, UsageError
+from stepherd.runs.folder import RunFolder
+from stepherd.runs.request import Request
+from stepherd.services import open_store
+
+
+@pytest.mark.parametrize("runner", [None, "process"])
+def test_without_a_container_there_is_no_image(runner: str | None) -> None:
+    assert chosen_runner(runner, None) == AS_PROCESSES
+    with pytest.raises(UsageError, match="--image is for tasks in containers"):
+        chosen_runner(runner, "image:1")
+
+
+def test_a_program_that_is_not_installed_is_said_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="podman is not installed"):
+        chosen_runner("podman", None)
+    (tmp_path / "podman").write_text("#!/bin/sh\n")
+    (tmp_path / "podman").chmod(0o755)
+    assert chosen_runner("podman", "image:1") == RunnerChoice("podman", "image:1")
+
+
+def prepared(tmp_path: Path, repo: str) -> dict[str, str]:
+    store = open_store(str(tmp_path / "store"))
+    fields = {"run_id": "r", "instructions": "i", "repo": repo, "base": None, "branch": "b", "agent": "apply"}
+    more = {"command": None, "message": "m", "timeout_seconds": 1, "push": "branch", "verify": None}
+    request = Request.from_json({**fields, **more, "verify_required": False, "git_credentials": None})
+    RunFolder(store).write_request(request)
+    return {"STEPHERD_RUN_FOLDER": store.reference}
+
+
+STEP = ["python", "-m", "stepherd.steps"]
+
+
+def test_clone_reads_a_repository_push_writes_it_and_the_agent_never_sees_it(tmp_path: Path) -> None:
+    origin = tmp_path / "origin.git"
+    environment = prepared(tmp_path, origin.as_uri())
+    (origin / "refs").mkdir(parents=True)
+    (origin / "objects").mkdir()
+    (origin / "HEAD").write_text("ref: refs/heads/main\n")
+    assert repository_mounts([*STEP, "clone"], environment) == [Mount(origin)]
+    assert repository_mounts([*STEP, "push"], environment) == [Mount(origin, writable=True)]
+    for other in ("agent", "persist"):
+        assert repository_mounts([*STEP, other], environment) == []
+
+
+@pytest.mark.parametrize("repo", ["https://example.com/a/b.git", "/no/such/repository"])
+def test_nothing_else_is_a_repository_on_this_disk(tmp_path: Path, repo: str) -> None:
+    assert repository_mounts([*STEP, "clone"], prepared(tmp_path, repo)) == []
+
+
+@pytest.mark.parametrize("environment", [{}, {"STEPHERD_RUN_FOLDER": "s3://bucket/runs/r"}])
+def test_a_run_folder_elsewhere_has_none(environment: dict[str, str]) -> None:
+    assert repository_mounts([*STEP, "clone"], environment) == []
