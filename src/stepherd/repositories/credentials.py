@@ -25,7 +25,7 @@ from stepherd.repositories.text import is_unsafe
 
 __all__ = ["Access", "GitCredentials", "Identity", "commit_identity", "prepare_access"]
 
-_KEYS: Final = ("token", "username", "ssh_key", "known_hosts", "name", "email")
+_KEYS: Final = ("token", "username", "ssh_key", "known_hosts", "name", "email", "hosts")
 _SECRET_LINE: Final = 20  # shorter words of a key are its frame
 _DEFAULT_USERNAME: Final = "x-access-token"
 _SSH: Final = (
@@ -59,6 +59,8 @@ class GitCredentials:
     known_hosts: str | None = None
     name: str | None = None
     email: str | None = None
+    hosts: str | None = None
+    """The hosts that the token and the key are for, separated by commas; None: whichever a request names."""
 
     @classmethod
     def from_secret(cls, secret: Mapping[str, str] | None) -> GitCredentials:
@@ -129,6 +131,7 @@ def commit_identity(credentials: GitCredentials, scratch: Path) -> Identity:
 
 def prepare_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
     """Write what git needs into ``private`` (a folder of mode 0700 that the caller removes afterwards)."""
+    _check_host(repository, credentials)
     if repository.kind == "ssh":
         return _ssh_access(credentials, private)
     if credentials.own:
@@ -136,6 +139,17 @@ def prepare_access(repository: Repository, credentials: GitCredentials, private:
     if repository.kind in {"https", "http"} and credentials.token is not None:
         return _token_access(repository, credentials, private)
     return Access(protocol=repository.kind)
+
+
+def _check_host(repository: Repository, credentials: GitCredentials) -> None:
+    """Who may start a run may name any repository: a secret that says its hosts goes to no other."""
+    hosts = [host.strip().lower() for host in (credentials.hosts or "").split(",") if host.strip()]
+    if credentials.own or not hosts or repository.host is None or repository.host.lower() in hosts:
+        return
+    raise CredentialsError(
+        f"The git credentials are for {', '.join(hosts)}, and the repository is on {repository.host}.",
+        remedy="Name credentials of that host with --git-credentials, or add it to 'hosts' in the secret.",
+    )
 
 
 def _token_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:

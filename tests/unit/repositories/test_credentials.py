@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from stepherd.errors import ConfigurationError
+from stepherd.errors import ConfigurationError, CredentialsError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import GitCredentials, Identity, commit_identity, prepare_access
 from stepherd.repositories.own import read_own_settings
@@ -28,6 +28,30 @@ def test_a_secret_that_would_confuse_the_helper_protocol_is_refused(secret: dict
         GitCredentials.from_secret(cast("dict[str, str]", secret))
     assert "evil" not in str(caught.value)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("secret", [{"token": "t0ken"}, {"ssh_key": "key"}])
+@pytest.mark.parametrize("kind", ["ssh", "https"])
+def test_credentials_that_say_their_hosts_go_to_no_other(
+    tmp_path: Path, kind: Any, secret: dict[str, str]
+) -> None:
+    """Who may start a run may name any repository, one of their own as well."""
+    credentials = GitCredentials.from_secret({**secret, "hosts": "github.com, Git.Example.com"})
+    evil = Repository(f"{kind}://evil.example/x", kind, "evil.example", "evil.example/x", "x")
+    with pytest.raises(CredentialsError) as caught:
+        prepare_access(evil, credentials, tmp_path)
+    assert "evil.example" in caught.value.message
+    assert "github.com" in caught.value.message
+    assert list(tmp_path.iterdir()) == [], "nothing was written for it"
+
+
+@pytest.mark.parametrize("hosts", ["github.com,git.example.com", None, " ,"])
+def test_credentials_go_to_a_host_of_theirs_and_to_any_when_they_say_none(
+    tmp_path: Path, hosts: str | None
+) -> None:
+    secret = {"token": "t0ken"} if hosts is None else {"token": "t0ken", "hosts": hosts}
+    here = Repository("https://Git.Example.com/x", "https", "Git.Example.com", "Git.Example.com/x", "x")
+    assert prepare_access(here, GitCredentials.from_secret(secret), tmp_path).config is not None
 
 
 def test_ssh_with_a_key_leaves_the_persons_configuration_and_agent_out(tmp_path: Path) -> None:
