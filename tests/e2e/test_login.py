@@ -131,6 +131,7 @@ def test_a_code_that_expires_is_issued_anew_three_times_in_all(lender: Lender) -
     assert lender.statuses() == ["asked", "expired"] * 3
 
 
+@pytest.mark.exhaustive
 def test_a_provider_that_is_broken_for_a_while_changes_nothing(lender: Lender) -> None:
     lender.provider.script("RegisterClient", "500", "drop")
     lender.provider.script("StartDeviceAuthorization", "503")

@@ -100,6 +100,7 @@ def test_an_expired_code_is_replaced_by_another(lender: Lender) -> None:
     assert f"code {second} (code 2; the one before has ended)" in done.err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )

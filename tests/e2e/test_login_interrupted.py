@@ -15,6 +15,8 @@ from tests.e2e.lender import Lender, login_executions, states_of, wait_until
 
 from stepherd.engine.clock import TurnableClock
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture
 def lender(tmp_path: Path) -> Iterator[Lender]:

@@ -17,6 +17,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[InboxBench]:
         yield opened
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("wired", ["EventBridge", "notification"])
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_name_is_read_as_it_was_written(bench: InboxBench, wired: str, name: str) -> None:

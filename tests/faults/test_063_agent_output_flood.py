@@ -42,6 +42,7 @@ def _sample(child: subprocess.Popen[str], peaks: list[int]) -> None:
         time.sleep(0.01)  # between two samples
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "flood",
     [

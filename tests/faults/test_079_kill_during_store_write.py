@@ -15,6 +15,8 @@ import pytest
 
 from stepherd.services.store_folder import FolderStore
 
+pytestmark = pytest.mark.exhaustive
+
 OLD, NEW = b"old " * 5_000, b"new " * 700_000
 CALLS = {os: ["open", "mkdir", "write", "setxattr", "fsync", "rename", "close", "unlink"], fcntl: ["flock"]}
 

@@ -22,6 +22,8 @@ from stepherd.logins.place import LoginPlace, open_place
 from stepherd.logins.place_object import ObjectDatabase
 from stepherd.logins.renewal import ensure_fresh
 
+pytestmark = pytest.mark.exhaustive
+
 HOUR = timedelta(hours=1)
 OLD, NEW = a_login("old"), a_login("new", ends=2 * HOUR)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "InvalidFrontMatter", "read_settings", "split_front_matter"]
 
 _MOST_CHARACTERS: Final = 16_384
+_MOST_BRACKETS: Final = 500
+"""Values are scalars. PyYAML's time grows with the square of what is opened: 5,000 take 10 seconds."""
 _MARK: Final = "---"
 SETTINGS: Final = {
     "repo": "repo",
@@ -80,6 +82,8 @@ def read_settings(text: str, name: str) -> dict[str, Any]:
 def _fields_of(head: str, source: _Source) -> dict[str, Any]:
     if len(head) > _MOST_CHARACTERS:
         raise source.refusal(f"{source.file} is longer than {_MOST_CHARACTERS:,} characters")
+    if head.count("[") + head.count("{") > _MOST_BRACKETS:
+        raise source.refusal(f"{source.file} opens more than {_MOST_BRACKETS} brackets")
     fields: dict[str, Any] = {}
     for key, value in _pairs_of(head, source):
         if key not in SETTINGS:

@@ -58,7 +58,8 @@ def test_an_empty_head_sets_nothing(text: str) -> None:
         ("repo: !!python/name:os.system x", "is not readable YAML"),
         ("repo: \x01", "is not readable YAML"),
         ("x: " + "y" * 20_000, "is longer than 16,384 characters"),
-        ("a: " + "[" * 5_000, "is not readable YAML"),
+        ("a: " + "[" * 400, "is not readable YAML"),
+        ("a: " + "[" * 5_000, "opens more than 500 brackets"),
     ],
 )
 def test_a_head_that_cannot_be_read_is_refused(head: str, words: str) -> None:
