@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-import boto3
+import boto3.session
 import pytest
 from tests.inbox_bench import sample
 from tests.integration.privilege.site import BUCKET, PARAMETERS, Site
 from tests.integration.steps.rig import git
 
 from stepherd.errors import StepherdError
+from stepherd.logins.database import write_login
+from stepherd.logins.kinds import login_kind
+from stepherd.logins.place import open_place
 
-__all__ = ["a_login", "a_run", "an_inbox", "failures", "left_overs"]
+__all__ = ["a_login", "a_login_elsewhere", "a_run", "an_inbox", "failures", "left_overs"]
 
 START = "2026-11-21T10:00:00.000Z"
 GIT, AGENT = "GitTaskRole", "AgentTaskRole"
@@ -32,42 +36,63 @@ def an_inbox(site: Site) -> None:
     site.put("inbox/good/run.yaml", "base: main\n")
 
 
-def a_run(site: Site, database: str) -> None:
-    """From its request to its report; the agent fails first, and is redriven."""
-    run_id = "run_1"
+def a_run(site: Site) -> None:
+    """From its request to its report; the agent fails first, and is redriven.
+
+    Each of the agent's and of persist's two attempts works with the login at another of its places.
+    """
+    run_id, luck, script = "run_1", site.root / "luck", site.root / "agent.sh"
     site.put("inbox/a/instructions.md", "# Do\n")
-    luck = site.root / "luck"
-    script = site.root / "agent.sh"
-    script.write_text(f"mkdir -p $HOME/.tester/sessions; echo s > $HOME/.tester/sessions/log; echo x > new; test -e {luck}\n")
+    script.write_text(_SCRIPT.format(luck=luck))
     request = {
         "instructions": f"s3://{BUCKET}/inbox/a/", "repo": "https://h.example/r.git", "reply_to": "inbox/a",
         "agent": "tester", "command": f"sh {script}",
     }  # fmt: skip
-    site.patch.setenv("Q_DATABASE_S3_URI", database)
     facts = site.invoke("PrepareRunFunction", {"run_id": run_id, "request": request})
-    login = {"STEPHERD_LOGIN": facts["login"]["database"]}
+    own, other = facts["login"]["database"], PARAMETERS["LoginDatabaseUri"]
     _take_the_repository_from_disk(site, run_id)
     assert site.step(GIT, "clone", run_id) == 0
-    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="0.0", **login) == 1
+    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="0.0", STEPHERD_LOGIN=other) == 1
     luck.touch()
-    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="1.0", **login) == 0
+    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="1.0", STEPHERD_LOGIN=own) == 0
     assert site.step(GIT, "push", run_id) == 0
-    assert site.step(GIT, "persist", run_id, **login) == 0
-    assert site.step(GIT, "persist", run_id, **login) == 0
+    for place in (own, other):
+        _leave_a_renewed_login(site, run_id, place)
+        assert site.step(GIT, "persist", run_id, STEPHERD_LOGIN=place) == 0
     report = {"run_id": run_id, "started": START}
+    assert site.invoke("ReportRunFunction", report)["status"] == "succeeded"
+    # Somebody has tidied up the inbox, and lifecycle rules the run.
+    site.remove("inbox/a/status.json", f"runs/{run_id}/persist/result.json")
     assert site.invoke("ReportRunFunction", report)["status"] == "succeeded"
 
 
+_SCRIPT = """
+mkdir -p $HOME/.tester/sessions
+echo session > $HOME/.tester/sessions/log
+echo work > new
+test -e {luck}
+"""
+
+
+def _leave_a_renewed_login(site: Site, run_id: str, reference: str) -> None:
+    stored = open_place(login_kind("q"), reference).load()
+    assert stored is not None
+    token = stored.login.token
+    assert token is not None
+    later = replace(token, access_token="renewed", expires_at=token.expires_at + timedelta(hours=3))
+    path = site.root / "left.sqlite3"
+    path.unlink(missing_ok=True)
+    write_login(path, replace(stored.login, token=later))
+    site.s3.put_object(Bucket=BUCKET, Key=f"runs/{run_id}/agent/database.sqlite3", Body=path.read_bytes())
+
+
 def _take_the_repository_from_disk(site: Site, run_id: str) -> None:
-    work = site.root / "work"
-    if not work.exists():
-        work.mkdir()
-        git(work, "init", "-q")
-        (work / "README.md").write_text("hello\n")
-        git(work, "add", ".")
-        git(work, "commit", "-qm", "base")
-    remote = site.root / "remote.git"
-    subprocess.run(["rm", "-rf", str(remote)], check=True)
+    work, remote = site.root / "work", site.root / "remote.git"
+    work.mkdir()
+    git(work, "init", "-q")
+    (work / "README.md").write_text("hello\n")
+    git(work, "add", ".")
+    git(work, "commit", "-qm", "base")
     git(site.root, "clone", "-q", "--bare", str(work), str(remote))
     key = f"runs/{run_id}/request.json"
     fields = json.loads(site.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
@@ -84,11 +109,14 @@ def failures(site: Site) -> None:
     with pytest.raises(StepherdError, match="PrepareRun failed"):
         site.invoke("ReportFailureFunction", event)
     site.invoke("ReportFailureFunction", {**event, "redriven": True})
+    site.remove("inbox/b/status.json")
+    site.invoke("ReportFailureFunction", {**event, "redriven": True})
 
 
 def left_overs(site: Site) -> None:
     """A run that was stopped while a task and a login of it went on."""
-    ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
+    session = boto3.session.Session()
+    ecs, ec2 = session.client("ecs"), session.client("ec2")
     ecs.create_cluster(clusterName="Cluster")
     ecs.register_task_definition(
         family="git", containerDefinitions=[{"name": "git", "image": "i", "memory": 512, "essential": True}]
@@ -114,17 +142,24 @@ def left_overs(site: Site) -> None:
         site.invoke("StopLeftOverFunction", event)
 
 
-def a_login(site: Site, database: str) -> None:
-    """Asked for, approved, checked, renewed and held by others; declined; found damaged and replaced."""
-    wanted = _wanted(site, "run_4", database)
+def a_login_elsewhere(site: Site) -> None:
+    """A login whose database is not in the stack's own bucket."""
+    wanted = _wanted(site, "run_6", PARAMETERS["LoginDatabaseUri"])
+    check = {"run_id": "run_6", "wanted": wanted, "waits_for": "nobody"}
+    assert site.invoke("CheckLoginFunction", check)["status"] == "needed"
+    _approve(site, wanted)
+    assert site.invoke("CheckLoginFunction", check)["status"] == "valid"
+
+
+def a_login(site: Site) -> None:
+    """Asked for, approved, checked and held by another; declined; found damaged and replaced."""
+    wanted, other = _wanted(site, "run_4"), _wanted(site, "run_5")
     check = {"run_id": "run_4", "wanted": wanted, "waits_for": "nobody"}
     assert site.invoke("CheckLoginFunction", check)["status"] == "needed"
     _approve(site, wanted)
     assert site.invoke("CheckLoginFunction", check)["status"] == "valid"
     site.running = True
-    other = _wanted(site, "run_5", database)
-    held = site.invoke("CheckLoginFunction", {**check, "run_id": "run_5", "wanted": other})
-    assert held["status"] == "held"
+    assert site.invoke("CheckLoginFunction", {**check, "wanted": other})["status"] == "held"
     site.running = False
     # A person has the lease, and then the run again.
     person = {**other, "run_id": "", "folder": "", "holder": other["execution"], "force": True}
@@ -134,8 +169,7 @@ def a_login(site: Site, database: str) -> None:
     site.provider.decline()
     site.invoke("CompleteLoginFunction", _notice(asked, person))
     site.provider.approves_at_once = True
-    key = _key(database)
-    site.s3.put_object(**key, Body=b"not a database" * 100)
+    site.put("logins/q/data.sqlite3", "not a database" * 100)
     assert site.invoke("CheckLoginFunction", check)["status"] == "needed"
     _approve(site, {**wanted, "execution": f"{wanted['execution']}-2"})
 
@@ -143,6 +177,7 @@ def a_login(site: Site, database: str) -> None:
 def _approve(site: Site, wanted: Mapping[str, Any]) -> None:
     asked = site.invoke("StartLoginFunction", {"run_id": wanted["run_id"], "wanted": wanted})
     assert "not known" not in asked["text"]
+    site.remove(f"runs/{wanted['run_id']}/events.jsonl")
     site.invoke("CompleteLoginFunction", _notice(asked, wanted))
 
 
@@ -151,19 +186,14 @@ def _notice(asked: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, An
     return {"Records": [{"Sns": {"Message": json.dumps({**message, "wanted": wanted})}}]}
 
 
-def _wanted(site: Site, run_id: str, database: str) -> dict[str, Any]:
-    where = "q" if database == PARAMETERS["LoginDatabaseUri"] else "default"
+def _wanted(site: Site, run_id: str, database: str = "") -> dict[str, Any]:
     return {
         "agent": "q",
         "run_id": run_id,
         "folder": f"s3://{BUCKET}/runs/{run_id}",
         "reference": database,
-        "execution": site.execution("LoginStateMachine", f"of-{run_id}-{where}"),
+        "execution": site.execution("LoginStateMachine", f"of-{run_id}"),
         "holder": site.execution("PipelineStateMachine", run_id),
         "redrives": 0,
     }
 
-
-def _key(database: str) -> dict[str, str]:
-    bucket, _, key = (database or f"s3://{BUCKET}/logins/q/data.sqlite3").removeprefix("s3://").partition("/")
-    return {"Bucket": bucket, "Key": key}

@@ -145,6 +145,11 @@ class Site:
         """Upload an object, as a person does; its ETag."""
         return str(self.s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode())["ETag"]).strip('"')
 
+    def remove(self, *keys: str) -> None:
+        """Remove objects, as lifecycle rules and people do."""
+        for key in keys:
+            self.s3.delete_object(Bucket=BUCKET, Key=key)
+
     def invoke(self, role: str, event: Mapping[str, Any]) -> Any:
         """Call a function as Lambda does; its role is named as it is in the template."""
         folder = self.stack.resources[role]["Properties"]["CodeUri"].rstrip("/").rpartition("/")[2]
