@@ -13,7 +13,6 @@ from typing import Any
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-
 from tests.aws_grants import REGION, Need
 
 __all__ = ["Call", "needs_of", "recording"]
@@ -81,7 +80,11 @@ def needs_of(call: Call, account: str, machine: str) -> list[Need]:
             return _needs_of_s3(call)
         case "secretsmanager", "GetSecretValue":
             secret = given["SecretId"]
-            whole = secret if secret.startswith("arn:") else f"arn:aws:secretsmanager:{where}:secret:{secret}-AbCdEf"
+            whole = (
+                secret
+                if secret.startswith("arn:")
+                else f"arn:aws:secretsmanager:{where}:secret:{secret}-AbCdEf"
+            )
             return [Need("secretsmanager:GetSecretValue", whole)]
         case "stepfunctions", name if name in _OF_MACHINES:
             return [Need(f"states:{name}", given["stateMachineArn"])]

@@ -27,7 +27,10 @@ GIT, AGENT = "GitTaskRole", "AgentTaskRole"
 
 def an_inbox(site: Site) -> None:
     """Instructions that start a run, and some that cannot."""
-    for name, body in (("good", "---\nrepo: https://h.example/r.git\ncommand: make\n---\n# Do\n"), ("bad", "x")):
+    for name, body in (
+        ("good", "---\nrepo: https://h.example/r.git\ncommand: make\n---\n# Do\n"),
+        ("bad", "x"),
+    ):
         key = f"inbox/{name}/instructions.md"
         event = sample("instructions_dropped")
         event["detail"]["bucket"]["name"] = BUCKET
@@ -182,7 +185,12 @@ def _approve(site: Site, wanted: Mapping[str, Any]) -> None:
 
 
 def _notice(asked: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    message = {"run_id": wanted["run_id"], "task_token": "t", "attempt": asked["attempt"], "code": asked["code"]}
+    message = {
+        "run_id": wanted["run_id"],
+        "task_token": "t",
+        "attempt": asked["attempt"],
+        "code": asked["code"],
+    }
     return {"Records": [{"Sns": {"Message": json.dumps({**message, "wanted": wanted})}}]}
 
 
@@ -196,4 +204,3 @@ def _wanted(site: Site, run_id: str, database: str = "") -> dict[str, Any]:
         "holder": site.execution("PipelineStateMachine", run_id),
         "redrives": 0,
     }
-

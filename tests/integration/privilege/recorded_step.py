@@ -11,10 +11,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from stepherd.steps.contract import StepContext
-from stepherd.steps.execution import main
 from tests.aws_calls import Call, recording
 from tests.integration.steps.tester import register
+
+from stepherd.steps.contract import StepContext
+from stepherd.steps.execution import main
 
 if __name__ == "__main__":
     register()

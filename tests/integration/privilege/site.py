@@ -184,6 +184,9 @@ class Site:
         place.unlink()
         return done.returncode
 
+    def _status(self, execution: str) -> str:
+        return "RUNNING" if self.running or execution.endswith(_NESTED) else "SUCCEEDED"
+
     def _answers(self) -> dict[str, Any]:
         now = datetime.now(UTC)
         nested = json.dumps({"ExecutionArn": self.execution("LoginStateMachine", _NESTED)})
@@ -193,9 +196,7 @@ class Site:
             "StartExecution": lambda given: {
                 "executionArn": self.execution("PipelineStateMachine", given["name"]), "startDate": now
             },
-            "DescribeExecution": lambda given: {
-                "status": "RUNNING" if self.running or given["executionArn"].endswith(_NESTED) else "SUCCEEDED"
-            },
+            "DescribeExecution": lambda given: {"status": self._status(given["executionArn"])},
             "GetExecutionHistory": lambda _: {
                 "events": [{"timestamp": now, "taskSubmittedEventDetails": details}]
             },

@@ -9,6 +9,7 @@ from tests.integration.privilege.site import Site, deployed
 from tests.integration.steps.rig import ROOT
 
 _TEMPLATE = (ROOT / "template.yaml").read_text()
+_AT, _LOGINS = "\n            ", 'Resource: !Sub "${Bucket.Arn}/logins/*"'
 _TASKS = ("GitTaskRole", "AgentTaskRole")
 _BY_HTTP = ("ApiFunction", "AuthorizeFunction")
 """See test_granted_calls_of_the_api.py."""
@@ -34,11 +35,11 @@ def test_whatever_is_granted_is_called(site: Site) -> None:
         ("ReportRunFunction", "s3:DeleteObject stepherd-bucket/runs/*/clone/workspace.tar.zst"),
         ("StartLoginFunction", "sns:ListSubscriptionsByTopic stepherd-login"),
         ("CompleteLoginFunction", "states:SendTaskHeartbeat stateMachine:stepherd-login"),
-        ("StopLeftOverFunction", "ecs:ListTasks * ecs:cluster=arn:aws:ecs:us-east-1:123456789012:cluster/Cluster"),
+        ("StopLeftOverFunction", "states:StopExecution execution:stepherd-login:*"),
         ("GitTaskRole", "secretsmanager:GetSecretValue secret:amazon-q-headless/git-credentials-??????"),
         ("AgentTaskRole", "s3:ListBucket stepherd-bucket s3:prefix=logins/*/data.sqlite3"),
     ],
-)  # fmt: skip
+)
 def test_a_grant_less_is_noticed(site: Site, monkeypatch: pytest.MonkeyPatch, role: str, grant: str) -> None:
     before = site.stack.grants(role)
     rest = [each for each in before if str(each) != grant]
@@ -56,8 +57,8 @@ def test_a_grant_less_is_noticed(site: Site, monkeypatch: pytest.MonkeyPatch, ro
             "StopLeftOverFunction: ecs:ListTasks * ",
         ),
         (
-            '            Action: [s3:GetObject, s3:PutObject]\n            Resource: !Sub "${Bucket.Arn}/logins/*"\n',
-            '            Action: [s3:GetObject]\n            Resource: !Sub "${Bucket.Arn}/logins/*"\n',
+            f"{_AT}Action: [s3:GetObject, s3:PutObject]{_AT}{_LOGINS}",
+            f"{_AT}Action: [s3:GetObject]{_AT}{_LOGINS}",
             "CheckLoginFunction: s3:PutObject arn:aws:s3:::stepherd-bucket/logins/q/lease.json",
         ),
     ],
@@ -78,8 +79,8 @@ def test_a_template_that_grants_less_is_red(site: Site, old: str, new: str, says
             "StopLeftOverFunction: ecs:RunTask task/Cluster/*",
         ),
         (
-            'Action: s3:DeleteObject\n                Resource: !Sub "${Bucket.Arn}/runs/*/agent/database.sqlite3"',
-            'Action: s3:DeleteObject\n                Resource: !Sub "${Bucket.Arn}/logins/*"',
+            'Resource: !Sub "${Bucket.Arn}/runs/*/agent/database.sqlite3"',
+            _LOGINS,
             "GitTaskRole: s3:DeleteObject stepherd-bucket/logins/*",
         ),
     ],
