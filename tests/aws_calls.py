@@ -1,7 +1,8 @@
 """Calls of AWS as botocore makes them: recorded, and what each has to be granted.
 
 Source of what a call needs: the Service Authorization Reference; for S3 the API reference of GetObject (404
-only with s3:ListBucket, 403 without) and PutObject (If-Match reads the object).
+only with s3:ListBucket, 403 without) and PutObject (If-Match reads the object). That S3 takes the key for
+s3:prefix when it decides between 404 and 403 is what Ceph has observed and follows (ceph/ceph#68577).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ REVIEWED: Mapping[tuple[str, str, str], str] = {
     ),
     ("PrepareRunFunction", "s3:GetObject", "bucket/*"): "Instructions may lie anywhere in the bucket.",
     ("LoginStorePolicy", "s3:GetObject s3:PutObject", "elsewhere/*"): (
-        "Lease and attempts lie beside the database of LoginDatabaseUri; CloudFormation cannot cut its folder out."
+        "Lease and attempts lie beside the database of LoginDatabaseUri, whose folder cannot be cut out."
     ),
 }
 """Wide resources: who has them (a role, or a policy that roles share), for which actions, and why."""

@@ -91,6 +91,10 @@ class Site:
         host, port = server.get_host_and_port()
         try:
             with pytest.MonkeyPatch.context() as patch, IdentityProvider(approves_at_once=True) as provider:
+                # Made before the settings of whoever runs the tests are taken away from each test.
+                for name in [each for each in os.environ if each.startswith(("AWS_", "STEPHERD_"))]:
+                    patch.delenv(name)
+                patch.setenv("HOME", str(root))
                 for name, value in {**_KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
                     patch.setenv(name, value)
                 for name, value in provider.environment.items():
