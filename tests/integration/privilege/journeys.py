@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import boto3.session
 import pytest
 from tests.inbox_bench import sample
-from tests.integration.privilege.site import BUCKET, PARAMETERS, Site
+from tests.integration.privilege.site import BUCKET, LEFT_OVER, PARAMETERS, Site
 from tests.integration.steps.rig import git
 
 from stepherd.errors import StepherdError
@@ -118,30 +117,14 @@ def failures(site: Site) -> None:
 
 def left_overs(site: Site) -> None:
     """A run that was stopped while a task and a login of it went on."""
-    session = boto3.session.Session()
-    ecs, ec2 = session.client("ecs"), session.client("ec2")
-    ecs.create_cluster(clusterName="Cluster")
-    ecs.register_task_definition(
-        family="git", containerDefinitions=[{"name": "git", "image": "i", "memory": 512, "essential": True}]
-    )
-    folder = {"name": "STEPHERD_RUN_FOLDER", "value": f"s3://{BUCKET}/runs/run_3"}
-    ecs.run_task(
-        cluster="Cluster",
-        taskDefinition="git",
-        launchType="FARGATE",
-        networkConfiguration={
-            "awsvpcConfiguration": {"subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]]}
-        },
-        overrides={"containerOverrides": [{"name": "git", "environment": [folder]}]},
-    )
     event = sample("stop_left_over")
     given = {"instructions": f"s3://{BUCKET}/inbox/c/", "reply_to": "inbox/c"}
-    running = {"run_id": "run_3", "status": "RUNNING", "started": START}
+    running = {"run_id": LEFT_OVER, "status": "RUNNING", "started": START}
     for known in (None, running):
         if known is not None:
             site.put("inbox/c/status.json", json.dumps(known))
-        arn = site.execution("PipelineStateMachine", "run_3")
-        event["detail"].update(executionArn=arn, name="run_3", status="ABORTED", input=json.dumps(given))
+        arn = site.execution("PipelineStateMachine", LEFT_OVER)
+        event["detail"].update(executionArn=arn, name=LEFT_OVER, status="ABORTED", input=json.dumps(given))
         site.invoke("StopLeftOverFunction", event)
 
 

@@ -1,6 +1,6 @@
-"""The deployed stack as its code sees it: S3, secrets, topics and tasks on an emulator, under made-up names.
+"""The deployed stack as its code sees it: S3, secrets and topics on an emulator, under made-up names.
 
-Step Functions is scripted where no emulator has what the code asks for (task tokens, nested executions).
+What Step Functions and ECS answer is scripted: no emulator has task tokens and nested executions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from stepherd.agents import registry
 from stepherd.engine.intrinsics import read_template
 from stepherd.logins.pace import Pace
 
-__all__ = ["BUCKET", "ELSEWHERE", "PARAMETERS", "Site", "deployed"]
+__all__ = ["BUCKET", "ELSEWHERE", "LEFT_OVER", "PARAMETERS", "Site", "deployed"]
 
 BUCKET, ELSEWHERE = "stepherd-bucket", "elsewhere"
 PARAMETERS = {
@@ -40,6 +40,8 @@ PARAMETERS = {
 }
 _KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
 _NESTED = "nested-login"
+LEFT_OVER = "run_3"
+"""The run that has left a task and a login."""
 
 
 def deployed(text: str | None = None) -> Stack:
@@ -194,6 +196,9 @@ class Site:
     def _answers(self) -> dict[str, Any]:
         now = datetime.now(UTC)
         nested = json.dumps({"ExecutionArn": self.execution("LoginStateMachine", _NESTED)})
+        folder = {"name": "STEPHERD_RUN_FOLDER", "value": f"s3://{BUCKET}/runs/{LEFT_OVER}"}
+        task = f"arn:aws:ecs:us-east-1:{self.stack.account}:task/Cluster/{'0' * 32}"
+        overrides = {"containerOverrides": [{"name": "git", "environment": [folder]}]}
         details = {"resourceType": "states", "output": nested}
         return {
             **{f"SendTask{kind}": lambda _: {} for kind in ("Success", "Failure", "Heartbeat")},
@@ -205,4 +210,9 @@ class Site:
                 "events": [{"timestamp": now, "taskSubmittedEventDetails": details}]
             },
             "StopExecution": lambda _: {"stopDate": now},
+            "ListTasks": lambda _: {"taskArns": [task]},
+            "DescribeTasks": lambda _: {
+                "tasks": [{"taskArn": task, "createdAt": now, "overrides": overrides}]
+            },
+            "StopTask": lambda _: {},
         }  # fmt: skip
