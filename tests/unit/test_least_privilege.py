@@ -1,0 +1,213 @@
+"""What template.yaml grants, as a reviewer reads it: no wildcards but those of a list, and no role for two.
+
+What the code makes of its grants is compared in tests/integration/privilege.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.aws_grants import FUNCTION, ROLE, Grant, Stack
+
+from stepherd.engine.intrinsics import read_template
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = (ROOT / "template.yaml").read_text()
+MACHINE = "AWS::Serverless::StateMachine"
+LOGS = "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery"
+LOGS += " logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups"
+XRAY = "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets"
+
+REVIEWED: Mapping[tuple[str, str, str], str] = {
+    ("PipelineRole", LOGS, "*"): "Step Functions delivers logs through calls that know no resources.",
+    ("PipelineRole", XRAY, "*"): "X-Ray's calls know no resources.",
+    ("LoginRole", LOGS, "*"): "Step Functions delivers logs through calls that know no resources.",
+    ("LoginRole", XRAY, "*"): "X-Ray's calls know no resources.",
+    ("ImageBuildRole", "ecr:GetAuthorizationToken", "*"): (
+        "A token is for a whole registry; what is pulled and pushed names the repository."
+    ),
+    ("StopLeftOverFunction", "ecs:ListTasks", "*"): (
+        "Tasks have no name before they are listed; the condition names the cluster."
+    ),
+    ("PrepareRunFunction", "s3:GetObject", "bucket/*"): "Instructions may lie anywhere in the bucket.",
+    ("LoginStorePolicy", "s3:GetObject s3:PutObject", "elsewhere/*"): (
+        "Lease and attempts lie beside the database of LoginDatabaseUri, whose folder cannot be cut out."
+    ),
+}
+"""Wide resources: who has them (a role, or a policy that roles share), for which actions, and why."""
+
+OF_AWS = {
+    ("TaskExecutionRole", "AmazonECSTaskExecutionRolePolicy"): (
+        "AWS's own for pulling images and writing logs; no process in a container gets the role."
+    )
+}
+"""Policies of AWS that roles refer to, and why."""
+
+
+@cache
+def stack(text: str = TEMPLATE) -> Stack:
+    """The template, or a changed copy of it, with every optional part."""
+    parameters = {"AgentCredentialsSecretId": "agents", "LoginDatabaseUri": "s3://elsewhere/q/data.sqlite3"}
+    return Stack(read_template(text, "template.yaml"), parameters, {"Bucket": "bucket"})
+
+
+def _statements(of: Stack) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every Allow statement that the template writes down, with the resource in which it stands."""
+    for name, resource in of.resources.items():
+        properties = resource.get("Properties", {})
+        documents = [properties.get(key) for key in ("PolicyDocument", "AssumeRolePolicyDocument")]
+        documents += properties.get("Policies", []) if resource["Type"] in (FUNCTION, ROLE) else []
+        for document in of.value(documents):
+            if not isinstance(document, dict):
+                continue  # Absent, or a policy that is referred to, which is its own resource.
+            for statement in document.get("PolicyDocument", document)["Statement"]:
+                if statement["Effect"] == "Allow":
+                    yield name, statement
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_wide(resource: str) -> bool:
+    """Whether it names nothing: everything, all of a service, all of a type, or all of a bucket."""
+    own = resource.split(":", 5)[-1]
+    return re.fullmatch(r"[\w-]*[:/]?\*", own) is not None
+
+
+def _wildcards(of: Stack) -> tuple[list[str], set[tuple[str, str, str]]]:
+    """Actions with a wildcard, and the wide resources."""
+    actions, resources = [], set()
+    for name, statement in _statements(of):
+        asked = _listed(statement["Action"])
+        actions += [f"{name}: {action}" for action in asked if "*" in action or "?" in action]
+        for resource in filter(_is_wide, _listed(statement.get("Resource", []))):
+            for group in _groups(asked):
+                resources.add((name, group, resource.split(":", 5)[-1]))
+    return actions, resources
+
+
+def _groups(actions: list[str]) -> Iterator[str]:
+    """The actions of each service, as the list of what was reviewed has them."""
+    for service in dict.fromkeys(action.partition(":")[0] for action in actions):
+        yield " ".join(action for action in actions if action.startswith(f"{service}:"))
+
+
+def test_no_action_is_a_wildcard() -> None:
+    assert _wildcards(stack())[0] == []
+
+
+def test_every_wide_resource_was_reviewed_and_every_review_is_of_one_that_is_there() -> None:
+    found = _wildcards(stack())[1]
+    assert found - set(REVIEWED) == set(), "not reviewed"
+    assert set(REVIEWED) - found == set(), "not there any more"
+    assert [reason for reason in REVIEWED.values() if len(reason.split()) < 5] == []
+
+
+def test_nobody_but_a_service_is_let_in_and_denials_alone_are_for_everybody() -> None:
+    for name, statement in _statements(stack()):
+        principal = statement.get("Principal")
+        assert principal is None or set(principal) == {"Service"}, name
+
+
+def test_policies_of_aws_are_those_that_were_reviewed() -> None:
+    of = stack()
+    found = set()
+    for name, resource in of.resources.items():
+        properties = resource.get("Properties", {})
+        policies = _listed(properties.get("ManagedPolicyArns", []))
+        policies += [each for each in properties.get("Policies", []) if resource["Type"] in (FUNCTION, ROLE)]
+        for policy in of.value([p for p in policies if not isinstance(p, dict) or "Fn::Sub" in p]):
+            found.add((name, policy.rpartition("/")[2]))
+    assert found == set(OF_AWS)
+
+
+def test_a_role_is_passed_to_a_service_that_is_named() -> None:
+    passing = [s for _, s in _statements(stack()) if "iam:PassRole" in _listed(s["Action"])]
+    assert passing
+    for statement in passing:
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == "ecs-tasks.amazonaws.com"
+
+
+def test_no_two_share_a_role() -> None:
+    resources = stack().resources
+    of = {name: each["Properties"] for name, each in resources.items() if "Properties" in each}
+    # SAM makes a role for each function that names none.
+    assert [name for name, each in resources.items() if each["Type"] == FUNCTION and "Role" in of[name]] == []
+    given = [json.dumps(of[name]["Role"]) for name, each in resources.items() if each["Type"] == MACHINE]
+    given += [json.dumps(p["TaskRoleArn"]) for p in of.values() if "TaskRoleArn" in p]
+    given += [json.dumps(p["ServiceRole"]) for p in of.values() if "ServiceRole" in p]
+    assert len(given) == len(set(given)) == 5
+
+
+def _of(role: str, service: str) -> list[Grant]:
+    return [grant for grant in stack().grants(role) if grant.action.startswith(f"{service}:")]
+
+
+def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own() -> None:
+    services = {grant.action.partition(":")[0] for grant in stack().grants("AgentTaskRole")}
+    assert services == {"s3", "secretsmanager"}
+    assert [str(grant) for grant in _of("AgentTaskRole", "secretsmanager")] == [
+        "secretsmanager:GetSecretValue secret:agents-??????"
+    ]
+    assert {str(grant) for grant in _of("AgentTaskRole", "s3")} == {
+        "s3:GetObject bucket/runs/*",
+        "s3:PutObject bucket/runs/*",
+        "s3:ListBucket bucket s3:prefix=runs/*",
+        "s3:GetObject bucket/logins/*/data.sqlite3",
+        "s3:ListBucket bucket s3:prefix=logins/*/data.sqlite3",
+        "s3:GetObject elsewhere/q/data.sqlite3",
+        "s3:ListBucket elsewhere",
+    }
+    plain = Stack(read_template(TEMPLATE, "template.yaml"), {}, {"Bucket": "bucket"})
+    assert not [grant for grant in plain.grants("AgentTaskRole") if "secret" in grant.action]
+
+
+def test_the_tasks_start_and_answer_nothing() -> None:
+    for role in ("GitTaskRole", "AgentTaskRole"):
+        assert {grant.action.partition(":")[0] for grant in stack().grants(role)} == {"s3", "secretsmanager"}
+
+
+OF_INTEGRATIONS: Mapping[str, str] = {
+    "lambda:invoke": "lambda:InvokeFunction",
+    "sns:publish.waitForTaskToken": "sns:Publish",
+    "ecs:runTask.sync": (
+        "ecs:RunTask ecs:StopTask ecs:DescribeTasks iam:PassRole"
+        " events:PutTargets events:PutRule events:DescribeRule"
+    ),
+    "states:startExecution.sync:2": (
+        "states:StartExecution states:DescribeExecution states:StopExecution"
+        " events:PutTargets events:PutRule events:DescribeRule"
+    ),
+}
+"""What each integration needs: Step Functions developer guide, "IAM policies for integrated services"."""
+
+
+@pytest.mark.parametrize(("role", "file"), [("PipelineRole", "pipeline"), ("LoginRole", "login")])
+def test_a_state_machine_s_role_has_what_its_states_need_and_no_more(role: str, file: str) -> None:
+    definition = (ROOT / "statemachines" / f"{file}.asl.json").read_text()
+    used = set(re.findall(r'"Resource": "arn:aws:states:::([^"]+)"', definition))
+    needed = {action for name in used for action in OF_INTEGRATIONS[name].split()}
+    # And it logs and traces.
+    assert {grant.action for grant in stack().grants(role)} == needed | set(f"{LOGS} {XRAY}".split())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Action: sns:ListSubscriptionsByTopic,", 'Action: "sns:List*",', "StartLoginFunction: sns:List*"),
+        ("sns:Publish, Resource: !Ref LoginTopic", 'sns:Publish, Resource: "*"', "sns:Publish"),
+        ("execution:${PipelineStateMachine.Name}:*", "execution:*", "states:DescribeExecution"),
+        ('Resource: !Sub "${Bucket.Arn}/inbox-state/*"', 'Resource: !Sub "${Bucket.Arn}/*"', "s3:GetObject"),
+    ],
+)
+def test_a_wildcard_more_is_noticed(old: str, new: str, says: str) -> None:
+    assert TEMPLATE.count(old) == 1
+    actions, resources = _wildcards(stack(TEMPLATE.replace(old, new)))
+    assert says in json.dumps([actions, sorted(resources - set(REVIEWED))])
