@@ -1,4 +1,4 @@
-"""The project as somebody has it who has just cloned it, and its layer for the machine that runs the tests."""
+"""The project as somebody has it who has just cloned it, and its layer for the machine of the tests."""
 
 from __future__ import annotations
 
@@ -24,20 +24,17 @@ def clean_copy(folder: Path) -> Path:
 
 
 def native_layer(project: Path, folder: Path, python: str) -> Path:
-    """The layer by the Makefile that ``sam build`` runs, of wheels for ``python``; gives its ``python`` folder."""
-    run(
-        ["make", "--silent", "-f", "layer/Makefile", "build-SharedLayer", f"ARTIFACTS_DIR={folder}"]
-        + [f"PYTHON={python}", "PLATFORM="],
-        project,
-    )
+    """The folder ``python`` of the layer, by the Makefile that ``sam build`` runs but with wheels for ``python``."""
+    settings = [f"ARTIFACTS_DIR={folder}", f"PYTHON={python}", "PLATFORM="]
+    run(["make", "--silent", "-f", "layer/Makefile", "build-SharedLayer", *settings], project)
     return folder / "python"
 
 
-def run(command: list[str], folder: Path, environment: Mapping[str, str] = {}) -> str:  # noqa: B006 - never changed
+def run(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> str:
     """A program in the project's folder, as a user's shell starts it; its standard output."""
     always = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **always, **environment},
+        command, cwd=folder, env={**os.environ, **always, **(environment or {})},
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
