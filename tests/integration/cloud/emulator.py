@@ -37,9 +37,8 @@ class Emulator:
         """Boto3's client of it."""
         import boto3
 
-        return boto3.Session("test", "test", region_name="us-east-1").client(
-            service, endpoint_url=f"http://127.0.0.1:{self.port}"
-        )
+        session = boto3.Session("test", "test", region_name="us-east-1")
+        return session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
 
     def call(
         self, method: str, path: str, host: str = "", body: str | None = None, **headers: str
@@ -97,14 +96,10 @@ def _answers(emulator: Emulator) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """It and the workers of its functions: one process group, which is its own."""
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """It and the workers of its functions, a process group of its own. It holds nothing worth a wait."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+    finally:
+        process.wait()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import jmespath
-
 from tests.integration.cloud.emulator import Emulator
 
 # Type: client, operation, where the answer has what CloudFormation calls the physical id.
@@ -26,7 +25,9 @@ LISTS = {
     "AWS::ECS::Cluster": ("ecs", "list_clusters", "clusterArns"),
     "AWS::ECS::TaskDefinition": ("ecs", "list_task_definitions", "taskDefinitionArns"),
     "AWS::Events::Rule": ("events", "list_rules", "Rules[].Name"),
-    "AWS::IAM::ManagedPolicy": ("iam", "list_policies", "Policies[?!starts_with(Arn, 'arn:aws:iam::aws')].Arn"),
+    "AWS::IAM::ManagedPolicy": (
+        "iam", "list_policies", "Policies[?!starts_with(Arn, 'arn:aws:iam::aws')].Arn"
+    ),
     "AWS::IAM::Role": ("iam", "list_roles", "Roles[].RoleName"),
     "AWS::Lambda::Function": ("lambda", "list_functions", "Functions[].FunctionName"),
     "AWS::Lambda::LayerVersion": ("lambda", "list_layers", "Layers[].LatestMatchingVersion.LayerVersionArn"),
@@ -36,7 +37,9 @@ LISTS = {
     "AWS::SNS::Topic": ("sns", "list_topics", "Topics[].TopicArn"),
     "AWS::SQS::Queue": ("sqs", "list_queues", "QueueUrls"),
     "AWS::SecretsManager::Secret": ("secretsmanager", "list_secrets", "SecretList[].Name"),
-    "AWS::StepFunctions::StateMachine": ("stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"),
+    "AWS::StepFunctions::StateMachine": (
+        "stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"
+    ),
 }  # fmt: skip
 # These are properties of a resource above and have no list of their own.
 PARTS = frozenset(

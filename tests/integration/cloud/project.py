@@ -24,7 +24,7 @@ def clean_copy(folder: Path) -> Path:
 
 
 def native_layer(project: Path, folder: Path, python: str) -> Path:
-    """The folder ``python`` of the layer, by the Makefile that ``sam build`` runs but with wheels for ``python``."""
+    """The layer's folder ``python``, made as ``sam build`` makes it but with wheels for this interpreter."""
     settings = [f"ARTIFACTS_DIR={folder}", f"PYTHON={python}", "PLATFORM="]
     run(["make", "--silent", "-f", "layer/Makefile", "build-SharedLayer", *settings], project)
     return folder / "python"

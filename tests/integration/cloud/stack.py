@@ -14,8 +14,8 @@ from tests.integration.cloud.project import run
 NAME = "stepherd"
 # What ministack 1.5 lacks and CloudFormation has, by resource; adapt() gives it the nearest that it knows.
 LACKS = {
-    "LoginWaitsAlarm": "metric math is refused in words: an alarm with Metrics gets the first of them alone",
-    "HttpApi": "an OpenAPI Body is passed over in silence: its routes, integrations and authorizer are resources",
+    "LoginWaitsAlarm": "refuses metric math, and says so: the alarm gets the first of its metrics alone",
+    "HttpApi": "passes over an OpenAPI Body in silence: routes, integrations, authorizer become resources",
 }
 _CODE = "code"
 
@@ -39,16 +39,12 @@ class Stack:
 
 
 def translated(require: Callable[[str], str], project: Path, emulator: Emulator) -> dict[str, Any]:
-    """What CloudFormation gets when template.yaml is deployed: its code is uploaded, its transform applied."""
+    """What CloudFormation works on when template.yaml is deployed: code uploaded, transform applied."""
     sam = require("sam")
     emulator.client("s3").create_bucket(Bucket=_CODE)
     packaged, plain = project / "packaged.yaml", project / "translated.json"
-    run(
-        [sam, "package", "--template-file", "template.yaml", "--s3-bucket", _CODE, "--region", "us-east-1"]
-        + ["--output-template-file", str(packaged)],
-        project,
-        emulator.environment,
-    )
+    words = ["--template-file", "template.yaml", "--s3-bucket", _CODE, "--region", "us-east-1"]
+    run([sam, "package", *words, "--output-template-file", str(packaged)], project, emulator.environment)
     python = require(str(Path(sam).resolve().with_name("python")))
     script = Path(__file__).with_name("translate_sam.py")
     run([python, str(script), str(packaged), str(plain)], project, emulator.environment)

@@ -21,7 +21,13 @@ _REQUEST = {
     "run": {"repo": "https://example.com/some/repository.git", "agent": "command", "command": "true"},
     "instructions": "# Change nothing\n",
 }
-_DROPPED = "---\nrepo: https://example.com/some/repository.git\nagent: command\ncommand: 'true'\n---\n# Change nothing\n"
+_DROPPED = """---
+repo: https://example.com/some/repository.git
+agent: command
+command: "true"
+---
+# Change nothing
+"""
 
 
 @pytest.fixture
@@ -84,21 +90,23 @@ def test_a_key_a_call_and_an_upload_start_runs_through_api_rules_and_functions(
         return status, json.loads(text)
 
     # WHEN the gateway asks the authorizer, and the authorizer its secret
-    assert [call("GET", "/executions", key)[0] for key in ("", "sk_live_" + "0" * 64, ada)] == [401, 403, 200]
+    keys = ("", "sk_live_" + "0" * 64, ada)
+    assert [call("GET", "/executions", key)[0] for key in keys] == [401, 403, 200]
     # THEN a call starts the machine, which starts the first function of a run
     status, started = call("POST", "/executions", ada, json.dumps(_REQUEST))
     assert status == 202, started
     run_id = started["run_id"]
     bucket, s3 = made.outputs["StoreUri"].removeprefix("s3://"), emulator.client("s3")
     until(lambda: f"runs/{run_id}/request.json" in _keys(s3, bucket), 30)
-    assert call("GET", f"/executions/{run_id}", ada)[1]["status"] == "RUNNING"
+    status, described = call("GET", f"/executions/{run_id}", ada)
+    assert (status, described["status"]) == (200, "RUNNING"), described
     assert [run["run_id"] for run in call("GET", "/executions", ada)[1]["executions"]] == [run_id]
     # AND it is its owner's alone
     assert call("GET", f"/executions/{run_id}", grace)[0] == 404
     assert call("POST", f"/executions/{run_id}/stop", ada)[0] == 202
     until(lambda: call("GET", f"/executions/{run_id}", ada)[1]["status"] == "ABORTED", 30)
 
-    # WHEN instructions are dropped into the bucket THEN its event starts a run, and the end of it is told there
+    # WHEN instructions are dropped into the bucket THEN that starts a run, and its end is told there
     s3.put_object(Bucket=bucket, Key="inbox/job/instructions.md", Body=_DROPPED.encode())
     until(lambda: _status(s3, bucket).get("status") == "RUNNING", 30)
     dropped = _status(s3, bucket)["run_id"]

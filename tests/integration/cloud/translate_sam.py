@@ -1,4 +1,4 @@
-"""Run by the Python of aws-sam-cli: a packaged template in, what CloudFormation makes of it out. Calls nobody."""
+"""Run by the Python of aws-sam-cli: packaged template in, plain CloudFormation out. Calls nobody."""
 
 from __future__ import annotations
 
