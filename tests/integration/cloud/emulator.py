@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,7 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         """Boto3's client of it."""
-        import boto3
-
-        session = boto3.Session("test", "test", region_name="us-east-1")
-        return session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+        return _client(service, self.environment["AWS_ENDPOINT_URL"])
 
     def call(
         self, method: str, path: str, host: str = "", body: str | None = None, **headers: str
@@ -78,6 +76,14 @@ def running(program: str, folder: Path) -> Iterator[Emulator]:
         yield emulator
     finally:
         _end(process)
+
+
+@cache
+def _client(service: str, address: str) -> Any:
+    """Made once: to read a service's model takes a quarter of a second."""
+    import boto3
+
+    return boto3.Session("test", "test", region_name="us-east-1").client(service, endpoint_url=address)
 
 
 def until(holds: Callable[[], object], seconds: float) -> None:
