@@ -35,6 +35,7 @@ print(json.dumps([absent, [callable(handler) for handler in handlers]]))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_clean_clone_builds_small_for_lambdas_platform_with_all_that_functions_import(
     require: Callable[[str], str], project: Path
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_clean_clone_builds_small_for_lambdas_platform_with_all_that_functions
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_handler_and_every_module_behind_it_is_imported_from_the_layer_and_lambdas_runtime_alone(
     project: Path, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def emulator(require: Callable[[str], str], tmp_path: Path) -> Iterator[Emulator
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_resource_of_the_translated_template_is_created_and_none_outlives_the_stack_but_the_bucket(
     require: Callable[[str], str], project: Path, emulator: Emulator
 ) -> None:
@@ -62,6 +63,7 @@ def test_every_resource_of_the_translated_template_is_created_and_none_outlives_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_what_the_emulator_lacks_it_still_lacks(
     require: Callable[[str], str], project: Path, emulator: Emulator
 ) -> None:
@@ -76,6 +78,7 @@ def test_what_the_emulator_lacks_it_still_lacks(
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(300)
 def test_a_key_a_call_and_an_upload_start_runs_through_api_rules_and_functions(
     require: Callable[[str], str], project: Path, emulator: Emulator
 ) -> None:
