@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from benchmarks.cold_import import cold_import_figures
 from benchmarks.engine_speed import engine_figures
 from benchmarks.figures import Figure, print_table, write_json
 from benchmarks.hand_off import hand_off_figures
 from benchmarks.pipeline import pipeline_figures
 
-_PARTS = {"engine": engine_figures, "pipeline": pipeline_figures, "hand-off": hand_off_figures}
+_PARTS = {
+    "engine": engine_figures,
+    "pipeline": pipeline_figures,
+    "hand-off": hand_off_figures,
+    "cold-import": cold_import_figures,
+}
 
 
 def main() -> int:

@@ -1,0 +1,14 @@
+"""What the tests of the deployed application share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.integration.cloud.project import clean_copy
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A clean clone."""
+    return clean_copy(tmp_path / "clone")
