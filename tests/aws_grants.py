@@ -97,20 +97,26 @@ class Stack:
         """All that a role may, policies of ours that it refers to included."""
         return [grant for statement in self.statements(role) for grant in _grants_of(statement)]
 
-    def statements(self, role: str) -> Iterator[Mapping[str, Any]]:
-        """The Allow statements of a role, resolved."""
+    def denials(self, role: str) -> list[Grant]:
+        """All that a role is denied, whatever else it may."""
+        return [grant for statement in self.statements(role, "Deny") for grant in _grants_of(statement)]
+
+    def statements(self, role: str, effect: str = "Allow") -> Iterator[Mapping[str, Any]]:
+        """The statements of a role with that effect, resolved."""
         properties = self.resources[role]["Properties"]
         for policy in self._resolver.value(properties.get("Policies", [])):
             if isinstance(policy, str):
                 policy = self._resolver.value(self.resources[policy]["Properties"])
             document = policy.get("PolicyDocument", policy)
             for statement in document["Statement"]:
-                assert statement["Effect"] == "Allow"
-                yield statement
+                assert statement["Effect"] in ("Allow", "Deny")
+                if statement["Effect"] == effect:
+                    yield statement
 
     def allows(self, role: str, need: Need) -> bool:
         """Whether a role has what a call needs."""
-        return any(grant.allows(need) for grant in self.grants(role))
+        denied = any(denial.allows(need) for denial in self.denials(role))
+        return not denied and any(grant.allows(need) for grant in self.grants(role))
 
     def value(self, node: Any) -> Any:
         """A node of the template, resolved."""

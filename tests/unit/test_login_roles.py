@@ -97,3 +97,15 @@ def test_complete_login_reads_no_secret_and_starts_nothing(resources: dict[str, 
 
 def test_notices_are_encrypted_where_they_wait(resources: dict[str, Any]) -> None:
     assert resources["LoginTopic"]["Properties"]["KmsMasterKeyId"]
+
+
+def test_what_stepherd_keeps_from_agents_cannot_be_given_to_one_as_instructions(
+    resources: dict[str, Any],
+) -> None:
+    """PrepareRun copies instructions into the run folder, which the agent reads: not a login, for one."""
+    policies = resources["PrepareRunFunction"]["Properties"]["Policies"]
+    [denial] = [statement for statement in _statements(policies) if statement["Effect"] == "Deny"]
+    assert denial["Action"] == "s3:GetObject"
+    assert [place["Fn::Sub"].removeprefix("${Bucket.Arn}/") for place in denial["Resource"]] == [
+        "logins/*", "owners/*", "idempotency/*", "inbox-state/*",
+    ]  # fmt: skip

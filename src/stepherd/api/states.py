@@ -58,7 +58,7 @@ def states_of(events: Iterable[Mapping[str, Any]]) -> list[StateRow]:
             for row in rows:
                 _end(row, "ABORTED", at)
         elif not kind.endswith("StateEntered"):
-            found = row_of.get(event["previousEventId"]) or _redriven(kind, rows)
+            found = row_of.get(event.get("previousEventId", 0)) or _redriven(kind, rows)
             if found is not None:
                 row_of[event["id"]] = found
                 _take(found, kind, at, event)
