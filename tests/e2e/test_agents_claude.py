@@ -183,9 +183,9 @@ def test_a_redrive_goes_on_in_the_same_session_with_the_work_so_far(inside: Insi
 
 
 def test_it_is_told_in_the_middle_of_its_work_that_a_limit_comes_near(inside: Inside) -> None:
-    work = use("Bash", command="sleep 0.3")
-    model = _run(inside, work, work, HELLO, max_turns=4)
+    quick, slow = use("Bash", command="true"), use("Bash", command="sleep 3")
+    model = _run(inside, *[quick] * 7, slow, HELLO, max_turns=10)
     told = ["Come to an end now" in call.text for call in model.calls]
-    assert told[:2] == [False, False]
-    assert any(told), told
+    assert told[:8] == [False] * 8
+    assert all(told[8:]), told
     assert inside.place.origin.show("stepherd/run_1", "hello.txt") == "hello"

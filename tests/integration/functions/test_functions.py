@@ -163,24 +163,20 @@ def _environment(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_handler_is_short_and_its_cold_start_quick_and_light(name: str) -> None:
+def test_a_handler_is_short_and_loads_nothing_heavy(name: str) -> None:
+    """How long it takes is measured by ``make bench``."""
     source = (ROOT / "functions" / name / "app.py").read_text()
     assert len(source.splitlines()) <= 30
     code = (
-        "import sys, time; began = time.perf_counter(); import app; print(time.perf_counter() - began); "
-        "print(*sorted({n.partition('.')[0] for n in sys.modules} & "
+        "import sys, app; print(*sorted({n.partition('.')[0] for n in sys.modules} & "
         "{'boto3', 'jsonschema', 'yaml', 'aws_xray_sdk', 'zstandard'}))"
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", code],
-            env=_environment(name),
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()
-        for _ in range(3)
-    ]
-    assert min(float(run[0]) for run in runs) < 0.3, "150 ms on an idle machine"
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=_environment(name),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
     # What every invocation needs is loaded at init, and nothing else that is heavy.
-    assert runs[0][1] == ("jsonschema" if name == "prepare_run" else "")
+    assert loaded == ("jsonschema" if name == "prepare_run" else "")

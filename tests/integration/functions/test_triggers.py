@@ -180,20 +180,15 @@ def test_what_a_run_has_said_of_its_own_end_stands(bench: InboxBench, cluster: A
 def test_a_trigger_s_function_starts_light(name: str) -> None:
     """What every event needs, and nothing that only instructions need."""
     code = (
-        "import sys, time; began = time.process_time(); import app; print(time.process_time() - began); "
-        "print(*sorted({n.partition('.')[0] for n in sys.modules} & "
+        "import sys, app; print(*sorted({n.partition('.')[0] for n in sys.modules} & "
         "{'boto3', 'jsonschema', 'yaml', 'zstandard'}))"
     )
     paths = f"{ROOT / 'src'}:{ROOT / 'functions' / name}"
-    runs = [
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", code],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": paths},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()
-        for _ in range(3)
-    ]
-    assert min(float(run[0]) for run in runs) < 0.4
-    assert runs[0][1] == ""
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": paths},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    assert loaded == ""
