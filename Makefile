@@ -21,7 +21,9 @@ test: check ## Checks, then the tests.
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not exhaustive' $(PYTEST_ARGS)
 
 exhaustive: $(VENV)/.developing ## The tests that try every moment or every size; CI runs them, too.
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m exhaustive $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'exhaustive and not image' $(PYTEST_ARGS)
+	@# One after the other: they share podman's store.
+	$(BIN)/python -m pytest -m image $(PYTEST_ARGS)
 
 check: $(VENV)/.developing ## Formatting, lint and types.
 	$(BIN)/ruff format --check .

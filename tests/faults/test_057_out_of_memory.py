@@ -16,7 +16,7 @@ from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefi
 from stepherd.runs.causes import failure_of
 
 __all__ = ["images"]
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.exhaustive, pytest.mark.image, pytest.mark.timeout(1200)]
 ARN = "arn:aws:ecs:us-east-1:000000000000:task-definition/job:1"
 
 

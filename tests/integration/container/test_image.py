@@ -11,7 +11,7 @@ import pytest
 from tests.integration.container.conftest import ROOT, Images
 from tests.integration.repositories.origin import Origin, git
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.exhaustive, pytest.mark.image, pytest.mark.timeout(1200)]
 LEAST = ("--read-only", "--tmpfs", "/tmp:exec", "--cap-drop", "all", "--security-opt", "no-new-privileges")
 SUPERVISOR = ("--cap-add", "CHOWN", "--cap-add", "KILL", "--cap-add", "SETGID", "--cap-add", "SETUID")
 

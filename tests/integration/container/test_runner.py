@@ -12,7 +12,7 @@ from tests.e2e.aftermath import await_end, no_process_left, one_terminal_status,
 from tests.integration.container.conftest import ROOT, Site
 from tests.integration.repositories.origin import Origin, git
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.exhaustive, pytest.mark.image, pytest.mark.timeout(1200)]
 # The agent says that it began, and goes on when a file is there that only podman can make.
 GATED = "echo begun; echo half > half.txt; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo whole > whole.txt"
 
