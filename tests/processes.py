@@ -1,12 +1,15 @@
-"""Whether processes live, for tests that look for orphans."""
+"""Looking at processes from outside: whether they live, for tests that look for orphans; their words."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["gone_soon", "lives"]
+__all__ = ["gone_soon", "lives", "sampled_command_lines"]
 
 
 def lives(pid: int) -> bool:
@@ -25,3 +28,26 @@ def gone_soon(pid: int, seconds: float = 5) -> bool:
     while lives(pid) and time.monotonic() < deadline:
         time.sleep(0.01)  # Between the kill and its effect there is nothing to wait on.
     return not lives(pid)
+
+
+@contextmanager
+def sampled_command_lines() -> Iterator[set[bytes]]:
+    """The command lines of all processes, looked at again and again meanwhile."""
+    seen: set[bytes] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    seen.add(path.read_bytes())
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from tests.e2e.aftermath import no_canary
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place
 from tests.fakes.install import install
+from tests.processes import sampled_command_lines
 from tests.scripted_model import ScriptedModel, fail, use
 
 from stepherd.logins.kinds import login_kind
@@ -34,29 +32,6 @@ OF_Q = {"Q_DISABLE_TELEMETRY"}
 OF_KIRO = {"KIRO_API_KEY", "KIRO_DISABLE_TELEMETRY", "KIRO_NO_AUTO_UPDATE"}
 
 
-@contextmanager
-def _sampled_command_lines() -> Iterator[set[bytes]]:
-    """Every command line of the machine that was seen meanwhile."""
-    seen: set[bytes] = set()
-    over = threading.Event()
-
-    def sample() -> None:
-        while not over.wait(0.005):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(path.read_bytes())
-                except OSError:
-                    continue
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-
-
 def _nowhere(place: Place, command_lines: set[bytes], *canaries: str) -> None:
     place.history()
     no_canary(place, *canaries)
@@ -73,7 +48,7 @@ def test_claude_s_key_shows_up_nowhere_though_it_prints_it(
         "env | cut -d= -f1 | sort > names.txt; echo key=$ANTHROPIC_API_KEY; echo $ANTHROPIC_API_KEY | base64"
     )
     script = [use("Bash", command=show), *([fail(400)] if fails else [])]
-    with ScriptedModel.serve(*script) as model, _sampled_command_lines() as command_lines:
+    with ScriptedModel.serve(*script) as model, sampled_command_lines() as command_lines:
         given = {"MY_KEYS": json.dumps(model.credentials(KEY)), "OTHER_SECRET": OTHER}
         done = place.run(None, "--agent", "claude", "--agent-credentials", "env:MY_KEYS", **given)
     # THEN it worked with the key
@@ -101,7 +76,7 @@ def test_claude_s_key_shows_up_nowhere_though_it_prints_it(
 def test_kiro_s_key_is_found_in_the_environment_of_who_starts_the_run(place: Place) -> None:
     fake = install(place.root / "bin", "kiro-cli", files=FILES)
     place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"
-    with _sampled_command_lines() as command_lines:
+    with sampled_command_lines() as command_lines:
         done = place.run(None, "--agent", "kiro", KIRO_API_KEY=KEY, ANTHROPIC_API_KEY=OTHER)
     assert done.ok().json["status"] == "SUCCEEDED"
     (start,) = fake.starts()
@@ -123,7 +98,7 @@ def test_q_works_with_the_login_that_is_kept_and_nothing_of_it_is_shown(place: P
     kept = store.get("logins/q/data.sqlite3").body
     # WHEN
     place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"
-    with _sampled_command_lines() as command_lines:
+    with sampled_command_lines() as command_lines:
         assert place.run(None, "--agent", "q").ok().json["status"] == "SUCCEEDED"
     # THEN
     assert place.origin.show("stepherd/run_1", "hello.txt") == "hello"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from tests.e2e.aftermath import no_canary
 from tests.e2e.place import Place
 from tests.integration.repositories.http_server import serve
+from tests.processes import sampled_command_lines
 
 TOKEN = "canary-Hk3Vb8Nq1Ws6Yd"
 _PR_CAPBSET_DROP = 24
@@ -60,30 +59,6 @@ def _recording_git(place: Place) -> Path:
     return record
 
 
-@contextmanager
-def _sampled_command_lines() -> Iterator[set[bytes]]:
-    """The command lines of all processes, looked at again and again meanwhile."""
-    seen: set[bytes] = set()
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.005):
-            for entry in Path("/proc").iterdir():
-                if entry.name.isdigit():
-                    try:
-                        seen.add((entry / "cmdline").read_bytes())
-                    except OSError:
-                        continue
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-
-
 @pytest.mark.parametrize("detached", [False, True])
 def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place, detached: bool) -> None:
     # GIVEN an agent that looks for it: in its own environment and in every process's
@@ -98,7 +73,7 @@ def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place,
         "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1",
         "AWS_SECRET_ACCESS_KEY": "canary-aws-key",
     }
-    with serve(place.origin.folder, TOKEN) as server, _sampled_command_lines() as command_lines:
+    with serve(place.origin.folder, TOKEN) as server, sampled_command_lines() as command_lines:
         words = place.run_words(
             command, "--repo", f"{server.url}/team.git", "--git-credentials", "env:MY_TOKEN"
         )

@@ -7,9 +7,7 @@ the step; the endpoint where a container's role has its credentials; the files o
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -79,14 +77,8 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
-    root = Path(tempfile.mkdtemp(prefix="stepherd-test-"))
-    root.chmod(0o755)
-    try:
-        with Rig.at(root) as made:
-            made.make_remote()
-            yield made
-    finally:
-        shutil.rmtree(root)
+    with Rig.for_every_user() as made:
+        yield made
 
 
 def _interpreter() -> str:

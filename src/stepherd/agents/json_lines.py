@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ _INPUT_CHARACTERS: Final = 200
 _TELLING: Final = ("command", "file_path", "filePath", "path", "pattern", "url", "query", "description")
 
 
-class JsonLineReader(BasicReader):
+class JsonLineReader(BasicReader, ABC):
     """Gives every object to ``take``; what else is printed, and what ``take`` does not know, is output."""
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
@@ -28,9 +29,9 @@ class JsonLineReader(BasicReader):
         events = self.take(record) if record is not None else None
         return self.take_text(stream, line) if events is None else events
 
+    @abstractmethod
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
         """The events of an object; None when it is not known."""
-        raise NotImplementedError
 
     def take_text(self, stream: Stream, line: str) -> Sequence[Event]:
         """The events of a line that is no known object."""

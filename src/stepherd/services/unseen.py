@@ -8,6 +8,7 @@ and all of them as JSON writes them. What the wide view takes away wrongly, the 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Final
 
@@ -44,7 +45,7 @@ _LONGEST_UNFINISHED: Final = 600
 _MOST_UNFINISHED: Final = 4
 
 
-class View:
+class View(ABC):
     """One way to see a text."""
 
     separator: bytes
@@ -52,9 +53,9 @@ class View:
     hidden: bytes
     """A pattern of it, for a search. Patterns are compiled when they are needed; ``re`` remembers them."""
 
+    @abstractmethod
     def seen(self, data: bytes) -> bytes:
         """``data`` without what is not seen."""
-        raise NotImplementedError
 
     def unfinished(self, data: bytes) -> int:
         """Where in ``data`` something begins that may go on behind its end; its length when there is none."""

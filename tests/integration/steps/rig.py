@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,6 +53,20 @@ class Rig:
                     child.kill()
                 child.communicate()
             check_events(made.events())
+
+    @classmethod
+    @contextmanager
+    def for_every_user(cls) -> Iterator[Rig]:
+        """A rig with a remote where other users can come: pytest keeps tmp_path from them, as a container's
+        /tmp is not kept."""
+        root = Path(tempfile.mkdtemp(prefix="stepherd-test-"))
+        root.chmod(0o755)
+        try:
+            with cls.at(root) as made:
+                made.make_remote()
+                yield made
+        finally:
+            shutil.rmtree(root)
 
     @property
     def remote(self) -> Path:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.integration.steps.rig import Rig
@@ -16,15 +13,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
-    # Not tmp_path: pytest keeps that from other users, as a container's /tmp is not kept.
-    root = Path(tempfile.mkdtemp(prefix="stepherd-test-"))
-    root.chmod(0o755)
-    try:
-        with Rig.at(root) as made:
-            made.make_remote()
-            yield made
-    finally:
-        shutil.rmtree(root)
+    with Rig.for_every_user() as made:
+        yield made
 
 
 @as_root

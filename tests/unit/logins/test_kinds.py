@@ -93,5 +93,5 @@ def test_a_relative_data_folder_does_not_count_and_another_home_does(
     monkeypatch.setenv("XDG_DATA_HOME", "data")
     assert user_database(login_kind("q")) == tmp_path / ".local/share/amazon-q/data.sqlite3"
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    other = user_database(login_kind("kiro"), Path("/work"))
-    assert other == Path("/work/.local/share/kiro-cli/data.sqlite3")
+    other = user_database(login_kind("kiro"), Path("/elsewhere"))
+    assert other == Path("/elsewhere/.local/share/kiro-cli/data.sqlite3")
