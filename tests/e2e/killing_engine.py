@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,4 +58,4 @@ def _said(row: tuple[Any, ...]) -> str:
 
 if __name__ == "__main__":
     stepherd.engine.core.__dict__["Journal"] = KillingJournal
-    main()
+    sys.exit(main())

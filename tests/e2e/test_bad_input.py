@@ -34,10 +34,9 @@ def stepherd(
     def call(*argv: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["stepherd", *argv])
         capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
+        code = main()
         out, err = capfd.readouterr()
-        return Done(int(ended.value.code or 0), out, err)
+        return Done(code, out, err)
 
     return call
 

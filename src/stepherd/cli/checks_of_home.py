@@ -12,6 +12,7 @@ from typing import Final
 
 from stepherd.cli.checkup import Check, Finding
 from stepherd.cli.moments import until_text
+from stepherd.engine.place import JOURNAL
 from stepherd.services.disk import disk_error
 
 __all__ = ["HOME_CHECKS"]
@@ -60,14 +61,14 @@ def _engine(home: Path) -> Iterator[Finding]:
     from stepherd.cli.engines import reading
     from stepherd.engine.lock import find_engine
 
-    if not (home / "journal.sqlite3").exists():
+    if not (home / JOURNAL).exists():
         yield Finding("journal", "ok", "There is none yet: nothing has run.")
         return
     address = find_engine(home)
     with reading(home) as call:  # Reading the journal checks it; what is wrong is raised.
         request = {"stateMachineArn": machine_arn(PIPELINE), "statusFilter": "RUNNING", "maxResults": 1000}
         running = [found["name"] for found in call("ListExecutions", request)["executions"]]
-    yield Finding("journal", "ok", f"{home / 'journal.sqlite3'} can be read.")
+    yield Finding("journal", "ok", f"{home / JOURNAL} can be read.")
     if address:
         going_on = f"{len(running)} unfinished" if running else "nothing unfinished"
         yield Finding("engine", "ok", f"Process {address.pid} serves the home; {going_on}.")

@@ -14,6 +14,7 @@ from typing import Final
 
 from stepherd.cli.checkup import Check, Finding
 from stepherd.cli.durations import seconds_text
+from stepherd.engine.place import JOURNAL
 
 __all__ = ["MACHINE_CHECKS", "git_finding", "python_finding"]
 
@@ -81,7 +82,7 @@ def _ssh(_: Path) -> Iterator[Finding]:
 
 def _clock(home: Path) -> Iterator[Finding]:
     """Nothing can have been written after now; asking a time server would take a network."""
-    written = [Path(__file__), home / "journal.sqlite3", home / "store"]
+    written = [Path(__file__), home / JOURNAL, home / "store"]
     newest = max((path.stat().st_mtime for path in written if path.exists()), default=0.0)
     ahead = newest - time.time()
     if ahead > 60:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stepherd.cli.client import Call, EngineGone, local_call, remote_call
 from stepherd.cli.runner_options import repository_mounts
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
+from stepherd.engine.place import JOURNAL
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def reading(home: Path) -> Iterator[Call]:
 
     An engine that ends between two calls is not noticed: the next call goes to what there is then.
     """
-    if not (home / "journal.sqlite3").exists():
+    if not (home / JOURNAL).exists():
         raise NotFoundError(f"There are no runs in {home} yet.", remedy="Start one: stepherd run --help")
     with contextlib.ExitStack() as until_read:
         yield _Reader(home, until_read).call

@@ -11,8 +11,9 @@ import click
 from stepherd import __version__
 from stepherd.cli.output import show_error
 from stepherd.errors import StepherdError, UsageError
+from stepherd.leaving import leave
 
-__all__ = ["main"]
+__all__ = ["main", "program"]
 
 COMMANDS = {
     "run": "Run an agent from instructions to a pushed branch.",
@@ -95,8 +96,13 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def main() -> None:
-    """The program: never a traceback for what a person can mend."""
+def program() -> None:
+    """The program ``stepherd``."""
+    leave(main())
+
+
+def main() -> int:
+    """What the command line asks for, and its exit code: never a traceback for what a person can mend."""
     _write_what_the_terminal_can_show()
     try:
         code = cli.main(prog_name="stepherd", standalone_mode=False)
@@ -106,7 +112,7 @@ def main() -> None:
         code = _show(_from_click(error))
     except StepherdError as error:
         code = _show(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _show(error: StepherdError) -> int:

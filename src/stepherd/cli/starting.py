@@ -13,6 +13,7 @@ from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
 from stepherd.engine.lock import find_engine
+from stepherd.engine.place import JOURNAL
 from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice, read_choice, write_choice
 from stepherd.errors import CannotCreateError, StorageError
 
@@ -29,13 +30,16 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
     """Check a request, run it, show it to its end; the exit code.
 
     A repository that cannot be reached, or a base that is not there, is found before anything starts.
-    While git asks for them the engine is loaded and the first function's process begins: the run starts
-    as soon as the answer is good, and nothing is left of either when it is not.
+    While that is looked into, the engine is loaded and the first processes begin: the run starts as soon as
+    the answer is good, and nothing is left of them when it is not. A home that is new waits for the check of
+    the request, so that a mistake does not even leave a folder.
     """
-    checked = _check(run_id, request)
-    request = with_agent_credentials(checked, request)
-    engine = _warmed_up(output.home, tasks=runner == AS_PROCESSES)
+    tasks = runner == AS_PROCESSES
+    engine = _warmed_up(output.home, tasks=tasks) if (output.home / JOURNAL).exists() else None
     try:
+        checked = _check(run_id, request)
+        request = with_agent_credentials(checked, request)
+        engine = engine or _warmed_up(output.home, tasks=tasks)
         _probe(output.home, checked)
         from stepherd.cli.carry import carry
     except BaseException:

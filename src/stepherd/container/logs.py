@@ -11,6 +11,7 @@ from stepherd.cli.output import Output
 from stepherd.cli.sources import new_events
 from stepherd.cli.task_logs import TaskLogs
 from stepherd.engine.lock import find_engine
+from stepherd.engine.place import JOURNAL
 from stepherd.errors import StepherdError
 
 __all__ = ["TaskOutput"]
@@ -36,7 +37,7 @@ class TaskOutput:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        if (self._output.home / "journal.sqlite3").exists():
+        if (self._output.home / JOURNAL).exists():
             self._pass_on(final=True)
 
     def _follow(self) -> None:

@@ -16,7 +16,7 @@ from stepherd.engine.interpreter.restore import aborted_attempts
 from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
 from stepherd.engine.journal import Journal
 from stepherd.engine.loading import load
-from stepherd.engine.place import ACCOUNT, REGION
+from stepherd.engine.place import ACCOUNT, JOURNAL, REGION
 from stepherd.engine.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
 from stepherd.errors import StepherdError
 
@@ -42,7 +42,7 @@ class Engine:
         self.region = region
         self.account = account
         self.clock: Clock = clock or SystemClock()
-        self.journal = journal or Journal(home / "journal.sqlite3")
+        self.journal = journal or Journal(home / JOURNAL)
         self.tokens = Tokens(self.journal, self.clock)
         self.integrations: dict[str, Integration] = {}
         self.failure: StepherdError | None = None

@@ -1,8 +1,9 @@
-"""The account and region that the embedded engine stands for, in every ARN it makes."""
+"""What every engine is called by: the account and region in its ARNs, the name of its journal in a home."""
 
 from __future__ import annotations
 
-__all__ = ["ACCOUNT", "REGION"]
+__all__ = ["ACCOUNT", "JOURNAL", "REGION"]
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+JOURNAL = "journal.sqlite3"

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,9 +62,12 @@ class Standbys:
         self._waiting: dict[str, _Standby] = {}
         self._taken: dict[str, _Standby] = {}
 
-    def begin(self, *, but: str = "") -> None:
-        """Have a process stand by for every definition that has none, except ``but``."""
-        for arn, definition in self._definitions.items():
+    def begin_first(self) -> None:
+        """Have a process stand by for the first definition: there is time for the others while it works."""
+        self._begin(list(self._definitions.items())[:1])
+
+    def _begin(self, wanted: Iterable[tuple[str, TaskDefinition]], *, but: str = "") -> None:
+        for arn, definition in wanted:
             container = definition.containers[0]
             module, words = _module_of(container.command)
             if module and arn != but and arn not in self._waiting:
@@ -83,7 +86,7 @@ class Standbys:
         if standby is None or _module_of(argv)[0] != standby.module or not standby.process.alive():
             return None
         self._taken[standby.process.name] = self._waiting.pop(arn)
-        self.begin(but=arn)
+        self._begin(self._definitions.items(), but=arn)
         return standby.task
 
     def start(self, process: LocalProcess, argv: Sequence[str], environment: Mapping[str, str]) -> bool:

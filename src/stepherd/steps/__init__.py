@@ -24,7 +24,11 @@ __all__ = ["preload"]
 
 
 def preload(words: list[str]) -> None:
-    """Load what a step needs that has not been named for certain: git's steps, or the agent's."""
-    names = ["agent"] if words == ["agent"] else ["clone", "push"]
-    for name in ("execution", *names):
-        import_module(f"stepherd.steps.{name}")
+    """Load what a step needs that has not been named for certain: git's steps, or the agent's.
+
+    Only a laptop's engine asks for it, so the store is a folder.
+    """
+    names = ["steps.agent", "agents.judgement"] if words == ["agent"] else ["steps.clone", "steps.push"]
+    for name in ("steps.execution", *names, "services.store_folder"):
+        import_module(f"stepherd.{name}")
+    import_module("zstandard")  # of the workspace's archive

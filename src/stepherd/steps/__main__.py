@@ -2,6 +2,7 @@
 
 import sys
 
+from stepherd.leaving import leave
 from stepherd.steps.execution import main
 
-sys.exit(main(sys.argv[1:]))
+leave(main(sys.argv[1:]))

@@ -82,8 +82,8 @@ class EcsIntegration:
         self._standbys = Standbys(definitions if stand_by else [], folder, environment)
 
     def stand_by(self) -> None:
-        """Start processes for tasks that are likely to come, so that those begin sooner."""
-        self._standbys.begin()
+        """Start a process for the task that is likely to come first, so that it begins sooner."""
+        self._standbys.begin_first()
 
     def tidy(self) -> None:
         """Remove what stood by for an engine that was killed."""
