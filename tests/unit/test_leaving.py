@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -26,9 +27,11 @@ def test_nothing_is_taken_apart() -> None:
     assert done.stdout == "out\n"
 
 
-def test_output_that_cannot_be_written_is_not_called_success() -> None:
-    with open("/dev/full", "w") as full:  # noqa: PTH123
+def test_output_that_nobody_takes_is_not_called_success() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nowhere:
         command = [sys.executable, "-c", f"{_WRITES} leave(0)"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, stdout=nowhere, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 120
-    assert "No space left" in done.stderr
+    assert "Broken pipe" in done.stderr
