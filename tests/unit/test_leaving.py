@@ -32,6 +32,9 @@ def test_output_that_nobody_takes_is_not_called_success() -> None:
     os.close(reading)
     with os.fdopen(writing, "wb") as nowhere:
         command = [sys.executable, "-c", f"{_WRITES} leave(0)"]
-        done = subprocess.run(command, stdout=nowhere, stderr=subprocess.PIPE, text=True, check=False)
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(
+            command, stdout=nowhere, stderr=subprocess.PIPE, text=True, check=False, env=buffered
+        )
     assert done.returncode == 120
     assert "Broken pipe" in done.stderr
