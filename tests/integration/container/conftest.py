@@ -66,8 +66,6 @@ class Images:
 @pytest.fixture(scope="session")
 def images(require: Callable[[str], str]) -> Images:
     """Both targets, built from this checkout; what did not change since the last build is taken from it."""
-    if os.environ.get("STEPHERD_NO_IMAGES"):
-        pytest.skip("no image can be built here")
     for program in ("buildah", "podman", "runc", "mmdebstrap"):
         require(program)
     if os.geteuid() != 0:
