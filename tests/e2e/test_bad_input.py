@@ -364,3 +364,26 @@ def test_the_one_json_object_of_a_refusal(place: Place) -> None:
     _check_refusal(done, 64, "gandalf")
     fields: dict[str, Any] = json.loads(done.out)
     assert set(fields["error"]) == {"category", "message", "remedy", "retryable"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"), [("agent", "gandalf", 64), ("repo", "/nowhere", 64), ("base", "no-such", 66)]
+)
+def test_a_home_with_runs_is_as_it_was_after_a_refusal(
+    place: Place, field: str, value: str, code: int
+) -> None:
+    """There, processes begin while the request is checked; that they end again is seen to by ``place``."""
+    place.run("true").ok()
+    before = _contents(place.home)
+    _check_refusal(place.cli(*_words(place, name="run_2", **{field: value})), code, value)
+    assert _contents(place.home) == before
+    assert [run["run_id"] for run in place.cli("list", "--json").ok().json["runs"]] == ["run_1"]
+
+
+def _contents(home: Path) -> dict[str, bytes]:
+    """All files but the functions' logs, and the journal's own beside it, which come and go."""
+    files = (path for path in home.rglob("*") if path.is_file())
+    shown = {path.relative_to(home).as_posix(): path.read_bytes() for path in files}
+    return {
+        n: b for n, b in shown.items() if not n.startswith("logs/") and "-wal" not in n and "-shm" not in n
+    }
