@@ -114,6 +114,7 @@ def test_leaving_takes_it_back_and_leaves_nothing(lender: Lender, number: int, c
     assert "cancelled" in done.err
     assert executions(lender) == ["ABORTED"]
     assert attempts(lender) == [], "the device code is gone"
+    assert list(lender.place.home.glob("deliveries/*")) == [], "and so is the notice with the task token"
     assert lender.login_place.load() is None
     # AND the next one begins afresh, at once
     child = login(lender)
