@@ -72,6 +72,16 @@ def test_a_person_logs_in_and_the_next_run_asks_nobody(lender: Lender) -> None:
     assert len(lender.notices()) == 1
 
 
+def test_a_login_starts_no_functions_of_runs(lender: Lender) -> None:
+    child = login(lender, "--json")
+    lender.approve()
+    end(lender, child).ok()
+    started = {path.stem.rpartition("-")[2] for path in lender.place.home.glob("logs/functions/*.log")}
+    assert started == {"CheckLoginFunction", "StartLoginFunction", "CompleteLoginFunction"}
+    # AND no engine in the background for what has ended
+    assert not (lender.place.home / "logs/engine.log").exists()
+
+
 def test_force_asks_although_the_login_is_good(lender: Lender) -> None:
     old = lender.give_login()
     child = login(lender, "--force", "--json")
