@@ -146,6 +146,8 @@ def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lende
     # AND somebody exports the token meanwhile
     exported = lender.place.cli("export-token")
     assert "in use by run_1" in exported.err
+    # AND the list says of the run that it works: who waits is no run
+    assert lender.place.cli("list", "--json").ok().json["runs"][0]["waiting_for"] is None
     # THEN it waits until the run has ended
     gate.open()
     assert lender.place.end_of(run).ok()
@@ -166,6 +168,12 @@ def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) ->
     shown = lender.place.cli("status", "run_1").ok().out
     assert re.search(r"Authenticate .* waiting for you\n", shown)
     assert f"      code  {code}  9:5" in shown
+    # AND so does the list, which tells it from those that work
+    (line,) = lender.place.cli("list").ok().out.splitlines()
+    assert line.startswith("run_1  RUNNING")
+    assert line.endswith("  waiting for you")
+    (listed,) = lender.place.cli("list", "--json").ok().json["runs"]
+    assert listed["waiting_for"] == waiting
     # AND the run itself said it once: the engine's notice is not printed beside it
     lender.provider.approve(code)
     done = lender.place.end_of(run).ok()
