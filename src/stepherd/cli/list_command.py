@@ -70,7 +70,7 @@ def _fields(waiting: Waiting | None) -> dict[str, Any] | None:
 
 
 def _waiting(home: Path, runs: Set[str]) -> dict[str, Waiting]:
-    """What each of these runs waits for that waits for a login: asked of the logins that run, which are few."""
+    """What each of these runs waits for that waits for a login: asked of the logins that run, a few."""
     if not runs:
         return {}
     request = {"stateMachineArn": machine_arn(LOGIN), "statusFilter": "RUNNING", "maxResults": 1000}
