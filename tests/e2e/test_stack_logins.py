@@ -24,6 +24,8 @@ def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
         assert cli("login", "status", "--agent", "q").code == 77
         # WHEN a run needs a login, and the person approves the code that it shows
         child = lender.place.start(*cloud.run_words("true", "--agent", "borrower", "--json"))
+        _await_notice(cloud, 1)
+        assert cli("list").ok().out.rstrip().endswith("waiting for you")
         code = _approve(lender, cloud)
         run = lender.place.end_of(child).ok()
         # THEN it goes on
@@ -45,11 +47,16 @@ def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
         assert cli("login", "--database", "/tmp/x").code == 64
 
 
-def _approve(lender: Lender, cloud: Cloud, count: int = 1) -> str:
-    """Read the notice of that number, and approve its code."""
+def _await_notice(cloud: Cloud, count: int) -> str:
+    """Wait for so many notices; the last one of them."""
     path = cloud.home / "notices.jsonl"
     wait_until(lambda: path.exists() and len(path.read_text().splitlines()) >= count, "notice")
-    notice = json.loads(path.read_text().splitlines()[count - 1])
+    return path.read_text().splitlines()[count - 1]
+
+
+def _approve(lender: Lender, cloud: Cloud, count: int = 1) -> str:
+    """Read the notice of that number, and approve its code."""
+    notice = json.loads(_await_notice(cloud, count))
     code = re.search(r"^Code: (\S+)$", notice["text"], re.MULTILINE)
     assert code is not None
     lender.provider.approve(code[1])

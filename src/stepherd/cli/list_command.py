@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Set
@@ -17,7 +18,7 @@ from stepherd.cli.output import Output
 from stepherd.cli.sources import events_after
 from stepherd.cli.waiting import LoginProgress, Waiting
 from stepherd.cli.waiting_text import waiting_remark
-from stepherd.errors import NotFoundError
+from stepherd.errors import CredentialsError, NotFoundError
 
 if TYPE_CHECKING:
     from stepherd.cli.place import Place
@@ -77,8 +78,9 @@ def _waiting(place: Place, runs: Set[str]) -> dict[str, Waiting]:
     if not runs:
         return {}
     request = {"stateMachineArn": place.machine_arn(LOGIN), "statusFilter": "RUNNING", "maxResults": _PAGE}
-    found = {}
-    with place.reading() as call:
+    found: dict[str, Waiting] = {}
+    with contextlib.suppress(CredentialsError, NotFoundError), place.reading() as call:
+        # Who may see runs alone still sees them.
         for execution in call("ListExecutions", request)["executions"]:
             login = LoginProgress(execution["executionArn"])
             run = _started_by(call, login.arn)
