@@ -21,7 +21,11 @@ def command(output: Output, run_id: str | None) -> int:
 
     Every unfinished run goes on. RUN says which one to follow; without it the oldest is followed.
     """
-    only_local(output, "resume", "A stack goes on by itself: stepherd watch RUN")
+    only_local(
+        output,
+        "resume",
+        "A stack goes on by itself: stepherd watch RUN. Here: stepherd resume --context local",
+    )
     with reading(output.home) as call:
         if run_id:
             call("DescribeExecution", {"executionArn": execution_arn(run_id)})
