@@ -220,4 +220,4 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 def _wrong(path: Path, where: str, what: str) -> ConfigurationError:
     words = f"'{path}': {where} {what}."
-    return ConfigurationError(words, remedy=f"Mend it, or move it away and run: stepherd configure ({path})")
+    return ConfigurationError(words, remedy="Mend it, or move it away and run: stepherd configure")
