@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .tools
-# The agent that the tests run against a scripted model; its flags and exit codes change between releases.
+# The agents that the tests run against a scripted model; their flags and exit codes change between releases.
 CLAUDE_CODE := 2.1.197
+CODEX := 0.169.0
+OPENCODE := 1.18.33
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(CURDIR)/$(TOOLS)/ministack/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
@@ -34,7 +36,7 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, checkov, hadolint, ministack, asl-validator, claude.
+tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, checkov, hadolint, ministack, asl-validator, claude, codex, opencode.
 
 image: ## Build the images stepherd/git and stepherd/agent; say how large they are.
 	container/build.sh $(BUILD_ARGS)
@@ -65,8 +67,11 @@ $(VENV)/.developing: $(VENV)/bin/python pyproject.toml
 # Each in an environment of its own: they pin what Stepherd does not.
 $(TOOLS)/.installed: Makefile
 	mkdir -p $(TOOLS)
-	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4 @anthropic-ai/claude-code@$(CLAUDE_CODE)
-	node $(TOOLS)/node_modules/@anthropic-ai/claude-code/install.cjs # npm may not run what packages bring
+	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4 @anthropic-ai/claude-code@$(CLAUDE_CODE) \
+	  @openai/codex@$(CODEX) opencode-ai@$(OPENCODE)
+	# npm may not run what packages bring.
+	node $(TOOLS)/node_modules/@anthropic-ai/claude-code/install.cjs
+	node $(TOOLS)/node_modules/opencode-ai/postinstall.mjs
 	$(PYTHON) -m venv $(TOOLS)/sam && $(TOOLS)/sam/bin/pip install --quiet 'aws-sam-cli>=1.140,<2'
 	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
 	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/pip install --quiet 'checkov>=3.2,<4'

@@ -15,7 +15,7 @@ from typing import Any
 
 from stepherd.engine.intrinsics import Resolver
 
-__all__ = ["Grant", "Need", "Stack", "matches"]
+__all__ = ["Grant", "Need", "Stack", "listed", "matches", "written_statements"]
 
 REGION = "us-east-1"
 FUNCTION, ROLE = "AWS::Serverless::Function", "AWS::IAM::Role"
@@ -58,6 +58,24 @@ class Grant:
 def matches(pattern: str, text: str) -> bool:
     """IAM's wildcards: ``*`` for anything, ``?`` for one character."""
     return _compiled(pattern).fullmatch(text) is not None
+
+
+def listed(value: Any) -> list[Any]:
+    """Actions or resources, of which one may stand without a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def written_statements(node: Any) -> Iterator[dict[str, Any]]:
+    """Every statement on resources below a node of the template, unresolved: conditional ones and denials
+    too."""
+    if isinstance(node, dict):
+        if {"Effect", "Action", "Resource"} <= node.keys():
+            yield node
+        for value in node.values():
+            yield from written_statements(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from written_statements(value)
 
 
 @cache
@@ -112,6 +130,19 @@ class Stack:
                 assert statement["Effect"] in ("Allow", "Deny")
                 if statement["Effect"] == effect:
                     yield statement
+
+    def allowing(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Every Allow statement that the template writes down, with the resource in which it stands."""
+        for name, resource in self.resources.items():
+            properties = resource.get("Properties", {})
+            documents = [properties.get(key) for key in ("PolicyDocument", "AssumeRolePolicyDocument")]
+            documents += properties.get("Policies", []) if resource["Type"] in (FUNCTION, ROLE) else []
+            for document in self.value(documents):
+                if not isinstance(document, dict):
+                    continue  # Absent, or a policy that is referred to, which is its own resource.
+                for statement in document.get("PolicyDocument", document)["Statement"]:
+                    if statement["Effect"] == "Allow":
+                        yield name, statement
 
     def allows(self, role: str, need: Need) -> bool:
         """Whether a role has what a call needs."""

@@ -178,6 +178,33 @@ def test_what_the_agent_renewed_is_kept_for_the_next_run(lender: Lender) -> None
     assert lender.notices() == []
 
 
+def test_a_stopped_run_takes_its_turn_again_when_it_is_redriven(lender: Lender) -> None:
+    """Fails when a redrive starts the agent with a login that another run has by now."""
+    lender.give_login()
+    first, second = Gate(lender.place, "first"), Gate(lender.place, "second")
+    with lender.inside() as inside:
+        # GIVEN a run that is stopped while its agent works, and another one that has the login now
+        inside.start("run_1", **lender.request(first.command))
+        inside.meanwhile(first.await_agent)
+        assert inside.stop("run_1") == "ABORTED"
+        inside.start("run_2", **lender.request(second.command))
+        inside.meanwhile(second.await_agent)
+        # WHEN the first one is redriven
+        inside.redrive("run_1")
+        # THEN it waits for its turn, and says for whom
+        inside.meanwhile(lambda: wait_until(lambda: "held" in lender.statuses("run_1"), "waiting"))
+        assert lender.events("run_1")[-1]["text"] == "Waiting for the login held by run run_2."
+        assert lender.place.lines("count") == ["begun", "begun"], "its agent has not begun again"
+        # AND goes on when the other one has ended
+        inside.meanwhile(second.open)
+        assert inside.ended("run_2") == "SUCCEEDED"
+        inside.meanwhile(first.await_agent)
+        inside.meanwhile(first.open)
+        assert inside.ended("run_1") == "SUCCEEDED"
+    assert lender.statuses("run_1") == ["valid", "held", "valid"]
+    one_terminal_status(lender.place, "run_1", "SUCCEEDED")
+
+
 def test_what_an_agent_renewed_before_it_failed_is_kept_too(lender: Lender) -> None:
     lender.give_login()
     renew = lender.place.root / "renew.py"

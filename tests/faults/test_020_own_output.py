@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.aws_grants import listed, written_statements
 from tests.inbox_bench import BUCKET, Context, InboxBench, load_handler
+
+from stepherd.engine.intrinsics import read_template
 
 ROOT = Path(__file__).parents[2]
 START = "2026-11-21T10:00:00.000Z"
@@ -53,62 +55,30 @@ def test_the_last_answer_is_not_part_of_the_next_instructions(bench: InboxBench)
     assert frozen == ["instructions.md", "picture.svg"]
 
 
-class _Template(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as plain values."""
-
-
-def _short_form(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.ScalarNode)
-    return loader.construct_scalar(node)
-
-
-_Template.add_multi_constructor("!", _short_form)
-
-
-def _statements(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if "Action" in value and "Resource" in value:
-            yield value
-        for inner in value.values():
-            yield from _statements(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _statements(inner)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 @pytest.fixture(scope="module")
 def resources() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Template)
-    found: dict[str, Any] = loaded["Resources"]
+    found: dict[str, Any] = read_template((ROOT / "template.yaml").read_text(), "template.yaml")["Resources"]
     return found
 
 
 def test_no_role_of_the_application_may_write_instructions_into_the_inbox(resources: dict[str, Any]) -> None:
     writers = 0
     for name, resource in resources.items():
-        for statement in _statements(resource.get("Properties", {})):
+        for statement in written_statements(resource.get("Properties", {})):
             if (
-                not {"s3:PutObject", "s3:*"} & set(_listed(statement["Action"]))
+                not {"s3:PutObject", "s3:*"} & set(listed(statement["Action"]))
                 or statement["Effect"] == "Deny"
             ):
                 continue
-            for target in _listed(statement["Resource"]):
+            for target in listed(statement["Resource"]):
                 writers += 1
                 text = json.dumps(target)
-                assert "inbox/" not in text or text.endswith(('/report.md"', '/status.json"')), (name, text)
-                assert not text.endswith('${Bucket.Arn}/*"'), (name, text)
+                assert "inbox/" not in text or text.endswith(('/report.md"}', '/status.json"}')), (name, text)
+                assert not text.endswith('${Bucket.Arn}/*"}'), (name, text)
     assert writers > 5
 
 
 def test_an_agent_s_role_can_start_no_run(resources: dict[str, Any]) -> None:
-    allowed = [a for s in _statements(resources["AgentTaskRole"]) for a in _listed(s["Action"])]
+    allowed = [a for s in written_statements(resources["AgentTaskRole"]) for a in listed(s["Action"])]
     assert allowed
     assert {action.partition(":")[0] for action in allowed} <= {"s3", "secretsmanager"}

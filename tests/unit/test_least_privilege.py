@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.aws_grants import FUNCTION, ROLE, Grant, Stack
+from tests.aws_grants import FUNCTION, ROLE, Grant, Stack, listed
 
 from stepherd.engine.intrinsics import read_template
 
@@ -57,24 +56,6 @@ def stack(text: str = TEMPLATE) -> Stack:
     return Stack(read_template(text, "template.yaml"), parameters, {"Bucket": "bucket"})
 
 
-def _statements(of: Stack) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every Allow statement that the template writes down, with the resource in which it stands."""
-    for name, resource in of.resources.items():
-        properties = resource.get("Properties", {})
-        documents = [properties.get(key) for key in ("PolicyDocument", "AssumeRolePolicyDocument")]
-        documents += properties.get("Policies", []) if resource["Type"] in (FUNCTION, ROLE) else []
-        for document in of.value(documents):
-            if not isinstance(document, dict):
-                continue  # Absent, or a policy that is referred to, which is its own resource.
-            for statement in document.get("PolicyDocument", document)["Statement"]:
-                if statement["Effect"] == "Allow":
-                    yield name, statement
-
-
-def _listed(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value]
-
-
 def _is_wide(resource: str) -> bool:
     """Whether it names nothing: everything, all of a service, all of a type, or all of a bucket."""
     own = resource.split(":", 5)[-1]
@@ -84,10 +65,10 @@ def _is_wide(resource: str) -> bool:
 def _wildcards(of: Stack) -> tuple[list[str], set[tuple[str, str, str]]]:
     """Actions with a wildcard, and the wide resources."""
     actions, resources = [], set()
-    for name, statement in _statements(of):
-        asked = _listed(statement["Action"])
+    for name, statement in of.allowing():
+        asked = listed(statement["Action"])
         actions += [f"{name}: {action}" for action in asked if "*" in action or "?" in action]
-        for resource in filter(_is_wide, _listed(statement.get("Resource", []))):
+        for resource in filter(_is_wide, listed(statement.get("Resource", []))):
             for group in _groups(asked):
                 resources.add((name, group, resource.split(":", 5)[-1]))
     return actions, resources
@@ -111,7 +92,7 @@ def test_every_wide_resource_was_reviewed_and_every_review_is_of_one_that_is_the
 
 
 def test_nobody_but_a_service_is_let_in_and_denials_alone_are_for_everybody() -> None:
-    for name, statement in _statements(stack()):
+    for name, statement in stack().allowing():
         principal = statement.get("Principal")
         assert principal is None or set(principal) == {"Service"}, name
 
@@ -121,7 +102,7 @@ def test_policies_of_aws_are_those_that_were_reviewed() -> None:
     found = set()
     for name, resource in of.resources.items():
         properties = resource.get("Properties", {})
-        policies = _listed(properties.get("ManagedPolicyArns", []))
+        policies = listed(properties.get("ManagedPolicyArns", []))
         policies += [each for each in properties.get("Policies", []) if resource["Type"] in (FUNCTION, ROLE)]
         for policy in of.value([p for p in policies if not isinstance(p, dict) or "Fn::Sub" in p]):
             found.add((name, policy.rpartition("/")[2]))
@@ -129,7 +110,7 @@ def test_policies_of_aws_are_those_that_were_reviewed() -> None:
 
 
 def test_a_role_is_passed_to_a_service_that_is_named() -> None:
-    passing = [s for _, s in _statements(stack()) if "iam:PassRole" in _listed(s["Action"])]
+    passing = [s for _, s in stack().allowing() if "iam:PassRole" in listed(s["Action"])]
     assert passing
     for statement in passing:
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == "ecs-tasks.amazonaws.com"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.aws_grants import listed, written_statements
 
 from stepherd.engine.intrinsics import read_template
 
@@ -22,18 +22,6 @@ def resources() -> dict[str, Any]:
     return found
 
 
-def _statements(node: Any) -> Iterator[dict[str, Any]]:
-    """Every statement below a node, conditional ones too."""
-    if isinstance(node, dict):
-        if "Effect" in node and "Action" in node:
-            yield node
-        for value in node.values():
-            yield from _statements(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _statements(value)
-
-
 def _may(resources: dict[str, Any], name: str) -> set[tuple[str, str]]:
     """Pairs of an action and the resource it is allowed on, as text; managed policies of ours included."""
     properties = resources[name]["Properties"]
@@ -44,10 +32,9 @@ def _may(resources: dict[str, Any], name: str) -> set[tuple[str, str]]:
         *(resources[p]["Properties"]["PolicyDocument"] for p in policies),
     ]
     found = set()
-    for statement in _statements(nodes):
-        actions, targets = statement["Action"], statement["Resource"]
-        for action in [actions] if isinstance(actions, str) else actions:
-            for target in targets if isinstance(targets, list) else [targets]:
+    for statement in written_statements(nodes):
+        for action in listed(statement["Action"]):
+            for target in listed(statement["Resource"]):
                 found.add((action, json.dumps(target)))
     return found
 
@@ -104,7 +91,7 @@ def test_what_stepherd_keeps_from_agents_cannot_be_given_to_one_as_instructions(
 ) -> None:
     """PrepareRun copies instructions into the run folder, which the agent reads: not a login, for one."""
     policies = resources["PrepareRunFunction"]["Properties"]["Policies"]
-    [denial] = [statement for statement in _statements(policies) if statement["Effect"] == "Deny"]
+    [denial] = [statement for statement in written_statements(policies) if statement["Effect"] == "Deny"]
     assert denial["Action"] == "s3:GetObject"
     assert [place["Fn::Sub"].removeprefix("${Bucket.Arn}/") for place in denial["Resource"]] == [
         "logins/*", "owners/*", "idempotency/*", "inbox-state/*",

@@ -16,6 +16,7 @@ _SHOWN = frozenset({"Task", "Wait"})
 _FAILURES = {
     "TaskFailed": "FAILED", "TaskTimedOut": "TIMED_OUT", "TaskStartFailed": "FAILED",
     "TaskSubmitFailed": "FAILED", "LambdaFunctionFailed": "FAILED", "LambdaFunctionTimedOut": "TIMED_OUT",
+    "EvaluationFailed": "FAILED",
 }  # fmt: skip
 _FINAL = {
     "ExecutionSucceeded": "SUCCEEDED",

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from stepherd.agents.codex import CodexAgent
 from stepherd.agents.contract import AgentContext, Ending, Evidence
+from stepherd.agents.credentials import credentials_in
 from stepherd.agents.opencode import OpencodeAgent
 from stepherd.agents.opencode_reader import OpencodeReader
 from stepherd.errors import CredentialsError
@@ -83,6 +85,16 @@ def test_its_prompt_comes_on_stdin(tmp_path: Path) -> None:
     agent.prepare(context)
     launch = agent.plan(context)
     assert not [word for word in launch.argv if "Do it" in word or "canary" in word]
+    assert "--title=run_1" in launch.argv, "else it pays a model for one"
     assert b"Do it" in (launch.stdin or b"")
     with pytest.raises(CredentialsError):
         agent.prepare(AgentContext("run_1", tmp_path, tmp_path, home=tmp_path))
+
+
+@pytest.mark.parametrize("agent", [OpencodeAgent(), CodexAgent()])
+def test_a_key_beside_a_gateway_s_url_is_not_taken_for_the_service_s_own(
+    agent: OpencodeAgent | CodexAgent,
+) -> None:
+    environment = {"OPENAI_API_KEY": "of-the-gateway", "OPENAI_BASE_URL": "https://gateway.example/v1"}
+    assert credentials_in(agent, environment) is None
+    assert credentials_in(agent, {"OPENAI_API_KEY": "of-the-service"}) == "env:OPENAI_API_KEY"

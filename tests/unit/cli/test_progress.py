@@ -55,6 +55,14 @@ def test_a_caught_failure_stays_a_failure(history: History, a_task: Task) -> Non
     assert progress.status == "SUCCEEDED"
 
 
+def test_a_state_whose_fields_cannot_be_evaluated_has_failed(history: History, a_task: Task) -> None:
+    catch = [{"ErrorEquals": ["States.QueryEvaluationError"], "Next": "After"}]
+    bad = {**a_task("After", Catch=catch), "TimeoutSeconds": "{% $error('not now') %}"}
+    progress = folded(history({"Bad": bad, "After": a_task()}))
+    assert [row.status for row in progress.rows] == ["FAILED", "SUCCEEDED"]
+    assert progress.rows[0].error == "States.QueryEvaluationError"
+
+
 def branches(*machines: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"StartAt": next(iter(states)), "States": states} for states in machines]
 
