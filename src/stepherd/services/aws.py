@@ -1,7 +1,9 @@
-"""boto3 clients for the AWS forms. Nothing else in the package imports boto3.
+"""AWS clients for the AWS forms. Nothing else in the package makes them.
 
-Profile and endpoints (AWS_PROFILE, AWS_ENDPOINT_URL_S3, …) are boto3's own to read. So is the region, but for
-AWS_REGION, which every other SDK reads: it counts where boto3 finds none.
+They are botocore's, which boto3 hands out unchanged: what boto3 loads besides (resources, parallel transfers)
+is not used here, and takes time at a function's cold start. Profile and endpoints (AWS_PROFILE,
+AWS_ENDPOINT_URL_S3, …) are botocore's own to read. So is the region, but for AWS_REGION, which every other
+SDK reads: it counts where botocore finds none.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import boto3.session
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -22,7 +24,7 @@ def new_client(service: str, *, region: str | None = None, attempts: int = 6, re
     """A client for ``service``; a call that is throttled or breaks is made up to ``attempts`` times.
 
     ``read_seconds`` is how long it waits for each part of an answer. Each client has a session of its own,
-    because making clients from the shared one is not safe between threads. Raises ConfigurationError when the
+    because making clients from a shared one is not safe between threads. Raises ConfigurationError when the
     settings are wrong.
     """
     config = Config(
@@ -32,8 +34,8 @@ def new_client(service: str, *, region: str | None = None, attempts: int = 6, re
         user_agent_extra="stepherd",
     )
     try:
-        session = boto3.session.Session()
-        region = region or session.region_name or os.environ.get("AWS_REGION")
-        return session.client(service, region_name=region, config=config)
+        session = botocore.session.get_session()
+        region = region or session.get_config_variable("region") or os.environ.get("AWS_REGION")
+        return session.create_client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise aws_error(error, f"the service {service}") from error
