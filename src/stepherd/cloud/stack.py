@@ -1,0 +1,109 @@
+"""A stack as CloudFormation describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
+
+__all__ = ["Stack", "find_stack", "needs_boto3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What a stack is, and what it says of itself."""
+
+    name: str
+    arn: str
+    region: str
+    account: str
+    status: str
+    """CloudFormation's own word, such as ``UPDATE_COMPLETE``."""
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    """Values of NoEcho parameters are asterisks."""
+    created: datetime
+
+
+def find_stack(name: str, region: str | None = None) -> Stack:
+    """Describe a stack by name or ARN; ``region`` is boto3's own choice where it is not given.
+
+    Raises NotFoundError when there is none, with the account and region that were looked into; otherwise
+    CredentialsError, TemporaryError, UnavailableError and ConfigurationError as ``services.aws_errors``.
+    """
+    with needs_boto3():
+        from botocore.exceptions import ClientError
+
+        from stepherd.services.aws import new_client
+        from stepherd.services.aws_errors import translated
+
+    client = new_client("cloudformation", region=region)
+    with translated(f"the stack {name}"):
+        try:
+            found = client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if not _says_absent(error.response.get("Error", {})):
+                raise
+            found = []
+    if not found or found[0]["StackStatus"] == "DELETE_COMPLETE":
+        raise _absent(name, client.meta.region_name)
+    return _stack(found[0])
+
+
+@contextmanager
+def needs_boto3() -> Iterator[None]:
+    """Say how to install boto3 when an import inside the block finds that it is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in {"boto3", "botocore"}:
+            raise
+        raise ConfigurationError(
+            "A deployed stack is reached by boto3, and boto3 is not installed.",
+            remedy="Run: pip install 'stepherd[aws]'",
+        ) from error
+
+
+def _says_absent(error: Mapping[str, Any]) -> bool:
+    """DescribeStacks has no code of its own for a stack that is not there: only its words tell."""
+    return error.get("Code") == "ValidationError" and "does not exist" in str(error.get("Message", ""))
+
+
+def _absent(name: str, region: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no stack '{name}' in {_account(region)} and the region {region}.",
+        remedy="Deploy one: stepherd init. Find one that is elsewhere: stepherd configure",
+    )
+
+
+def _account(region: str) -> str:
+    """Whose account was looked into, for the words of an error alone."""
+    from stepherd.services.aws import new_client
+    from stepherd.services.aws_errors import translated
+
+    try:
+        with translated("the caller's identity"):
+            return (
+                f"the account {new_client('sts', region=region, attempts=1).get_caller_identity()['Account']}"
+            )
+    except StepherdError:
+        return "this account"
+
+
+def _stack(found: Mapping[str, Any]) -> Stack:
+    arn = str(found["StackId"])
+    region, account = arn.split(":")[3:5]
+    return Stack(
+        str(found["StackName"]),
+        arn,
+        region,
+        account,
+        str(found["StackStatus"]),
+        {pair["OutputKey"]: pair["OutputValue"] for pair in found.get("Outputs", [])},
+        {pair["ParameterKey"]: pair.get("ParameterValue", "") for pair in found.get("Parameters", [])},
+        found["CreationTime"],
+    )
