@@ -9,15 +9,16 @@ SDK reads: it counts where botocore finds none.
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from stepherd.services.aws_errors import aws_error
+from stepherd.services.aws_errors import aws_error, translated
 
-__all__ = ["new_client"]
+__all__ = ["credentials_expire", "new_client"]
 
 
 def new_client(service: str, *, region: str | None = None, attempts: int = 6, read_seconds: int = 60) -> Any:
@@ -39,3 +40,17 @@ def new_client(service: str, *, region: str | None = None, attempts: int = 6, re
         return session.create_client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise aws_error(error, f"the service {service}") from error
+
+
+def credentials_expire() -> datetime | None:
+    """When the credentials in use end, those that can be renewed without a person too; None when untold.
+
+    Raises CredentialsError when they cannot be had, ConfigurationError.
+    """
+    with translated("the caller's identity"):
+        credentials = botocore.session.get_session().get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()  # Those of a role are asked for when they are first needed.
+    # botocore tells it nowhere else.
+    moment = getattr(credentials, "_expiry_time", None)
+    return moment if isinstance(moment, datetime) else None
