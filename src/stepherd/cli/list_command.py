@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepherd.cli.client import machine_arn
 from stepherd.cli.durations import seconds_text
-from stepherd.cli.engines import reading
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.errors import NotFoundError
 
+if TYPE_CHECKING:
+    from stepherd.cli.place import Place
+
 __all__ = ["command", "list_runs"]
 
 _LIMIT = 20
+_PAGE = 1000
+"""The longest of ListExecutions."""
 _STATUSES = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 _COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
 
@@ -35,7 +37,7 @@ _COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
 )
 def command(output: Output, status: str | None, limit: int) -> int:
     """List runs, newest first."""
-    runs = list_runs(output.home, status, limit + 1)
+    runs = list_runs(output.place, status, limit + 1)
     shown, more = runs[:limit], len(runs) > limit
     if output.as_json:
         output.json({"runs": shown})
@@ -45,7 +47,7 @@ def command(output: Output, status: str | None, limit: int) -> int:
         output.data(_line(run, column), fg=_COLOURS.get(run["status"], "red"))
     if not runs:
         which = f"No run is {status.upper()}" if status else "No runs yet"
-        output.note(f"{which} in {output.home}. Start one: stepherd run --help")
+        output.note(f"{which} in {output.place.title}. Start one: stepherd run --help")
     elif more and limit == _LIMIT:
         output.note(f"There are more: {output.command('list', '--limit', str(_LIMIT * 10))}")
     return 0
@@ -57,18 +59,24 @@ def _line(run: Mapping[str, Any], column: int) -> str:
     return f"{run['run_id']:<{column}}  {run['status']:<9}  {began}  {took:>12}"
 
 
-def list_runs(home: Path, status: str | None, limit: int) -> list[dict[str, Any]]:
-    """The runs of a home, newest first; none where there is no home yet."""
-    request: dict[str, Any] = {"stateMachineArn": machine_arn(), "maxResults": min(limit, 1000)}
+def list_runs(place: Place, status: str | None, limit: int) -> list[dict[str, Any]]:
+    """The runs of a place, newest first; none where there is no home yet."""
+    request: dict[str, Any] = {"stateMachineArn": place.machine_arn(), "maxResults": min(limit, _PAGE)}
     if status:
         request["statusFilter"] = status.upper()
+    found: list[dict[str, Any]] = []
     try:
-        with reading(home) as call:
-            found = call("ListExecutions", request)["executions"]
+        with place.reading() as call:
+            while True:
+                answer = call("ListExecutions", request)
+                found += answer["executions"]
+                if len(found) >= limit or not answer.get("nextToken"):
+                    break
+                request["nextToken"] = answer["nextToken"]
     except NotFoundError:
         return []
     return [
         {"run_id": e["name"], "status": e["status"], "started": e["startDate"], "stopped": e.get("stopDate"),
-         "redrives": e["redriveCount"]}
-        for e in found
+         "redrives": e.get("redriveCount", 0)}
+        for e in found[:limit]
     ]  # fmt: skip

@@ -31,6 +31,7 @@ COMMANDS = {
     "user": "Same as export-token: user export-token.",
     "agents": "List the agents: installed, logged in, what is missing.",
     "doctor": "Check this machine, its home, agents and logins.",
+    "context": "List contexts, or choose where runs are: here or on a stack.",
     "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
@@ -38,7 +39,7 @@ _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Agents", ("agents", "login", "export-token")),
-    ("HTTP API", ("keys",)),
+    ("Deployed stack", ("context", "keys")),
     ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b

@@ -1,0 +1,71 @@
+"""What the tasks of a run on a stack write: streams of CloudWatch Logs, found by the run's history."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from stepherd.api.task_streams import TaskStreams
+from stepherd.cli.task_logs import Line, TaskEvents
+
+__all__ = ["StackLogs", "open_stack_logs"]
+
+_PAGE: Final = 1000
+_LATE_SECONDS: Final = 10.0
+"""The log driver of ECS sends what a task wrote within seconds."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    state: str
+    name: str
+    token: str | None = None
+
+
+@dataclass(slots=True)
+class StackLogs:
+    """See ``TaskLines``. A stream that is not there yet has no lines."""
+
+    streams: TaskStreams
+    only: str | None = None
+    last_event: int = 0
+    poll_seconds: float = 2.0
+    late_seconds: float = _LATE_SECONDS
+    states: dict[str, None] = field(default_factory=dict)
+    _found: dict[str, _Stream] = field(default_factory=dict)
+    _tasks: TaskEvents = field(default_factory=TaskEvents)
+
+    def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Take new events of the history: which tasks there are."""
+        for state, task, container in self._tasks.learn(events):
+            self.states[state] = None
+            name = f"{container}/{container}/{task}"
+            if self.only in (None, state):
+                self._found.setdefault(name, _Stream(state, name))
+        self.last_event = self._tasks.last_event
+
+    def last(self, count: int, *, final: bool) -> list[Line]:  # noqa: ARG002
+        """The last lines of each stream, in the order of the tasks, cut to as many as are wanted."""
+        lines: deque[Line] = deque(maxlen=count)
+        for stream in self._found.values():
+            lines.extend(self._tail(stream, count))
+        return list(lines)
+
+    def new(self, *, final: bool) -> Iterator[Line]:  # noqa: ARG002
+        """Lines since the last call. An empty page is not the end: a token that does not change is."""
+        for stream in self._found.values():
+            end = False
+            while not end:
+                found, stream.token, end = self.streams.page(stream.name, stream.token, _PAGE)
+                yield from (Line(stream.state, line["text"]) for line in found)
+
+    def _tail(self, stream: _Stream, count: int) -> list[Line]:
+        found, stream.token = self.streams.tail(stream.name, count)
+        return [Line(stream.state, line["text"]) for line in found]
+
+
+def open_stack_logs(stack: str, only: str | None) -> StackLogs:
+    """The logs of the tasks of a stack, by its name: the template calls their group so."""
+    return StackLogs(TaskStreams.open(f"/stepherd/{stack}/tasks"), only)
