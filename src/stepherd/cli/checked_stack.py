@@ -31,7 +31,8 @@ class _Outcome:
 class CheckedStack:
     """The stack of a context. Safe to be asked by several threads."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, home: Path, context: Context) -> None:
+        self.home = home
         self.context = context
         self._lock = threading.Lock()
 

@@ -26,13 +26,13 @@ _ROLLED_BACK: Final = {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
 _SECONDS: Final = 25.0
 
 
-def stack_checks(context: Context) -> tuple[Check, ...]:
+def stack_checks(home: Path, context: Context) -> tuple[Check, ...]:
     """All checks of a context's stack, in the order in which they are shown.
 
     The AWS settings of this process become the context's.
     """
     use(context)
-    checked = CheckedStack(context)
+    checked = CheckedStack(home, context)
     return (
         Check("credentials", partial(look_at_caller, checked), _SECONDS),
         Check("stack", partial(_look_at_stack, checked), _SECONDS),
@@ -40,6 +40,7 @@ def stack_checks(context: Context) -> tuple[Check, ...]:
         stack_check("images", checked, look_at_images),
         stack_check("secrets", checked, look_at_secrets),
         stack_check("login mail", checked, look_at_mail),
+        stack_check("logins", checked, _look_at_logins),
         stack_check("api keys", checked, look_at_keys),
         stack_check("dead letters", checked, _look_at_dead_letters),
         stack_check("alarms", checked, _look_at_alarms),
@@ -86,6 +87,15 @@ def _parameters_of_template() -> set[str]:
 
     path = application_root() / "template.yaml"
     return set(read_template(path.read_text(encoding="utf-8"), str(path))["Parameters"])
+
+
+def _look_at_logins(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
+    from stepherd.cli.checks_of_home import login_findings
+    from stepherd.cli.stack_place import StackPlace
+
+    yield from login_findings(
+        StackPlace(checked.home, checked.context), stack.parameters.get("DefaultAgent", "")
+    )
 
 
 def _look_at_dead_letters(checked: CheckedStack, _: Stack) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ COMMANDS = {
     "export-token": "Print the access token of a login as JSON.",
     "user": "Same as export-token: user export-token.",
     "agents": "List the agents: installed, logged in, what is missing.",
-    "doctor": "Check this machine, its home, agents and logins.",
+    "doctor": "Check this machine, and the home or the stack where runs are.",
     "context": "List contexts, or choose where runs are: here or on a stack.",
     "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",

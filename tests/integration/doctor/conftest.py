@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -79,14 +80,15 @@ class Quotas:
 class Deployed:
     """A stack with what the checks look at, and the findings about it."""
 
-    def __init__(self, url: str, quotas: Quotas) -> None:
-        self.url, self.quotas = url, quotas
+    def __init__(self, home: Path, url: str, quotas: Quotas) -> None:
+        self.home, self.url, self.quotas = home, url, quotas
         self.keys = ""
         self.context = Context("aws", "stepherd", REGION, ACCOUNT)
         self.repository = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/images"
         self.parameters = {
             "GitImage": f"{self.repository}:git-1a",
             "AgentImage": f"{self.repository}:agent-1a",
+            "DefaultAgent": "claude",
         }
 
     def client(self, service: str) -> Any:
@@ -95,6 +97,8 @@ class Deployed:
     def deploy(self, **parameters: str) -> None:
         """Make the stack, its images, secrets and a key."""
         self._images()
+        place = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+        self.client("s3").create_bucket(Bucket="runs", **place)
         secrets = self.client("secretsmanager")
         secrets.create_secret(Name="amazon-q-headless/git-credentials", SecretString="{}")
         self.keys = secrets.create_secret(Name="keys", SecretString='{"keys": []}')["ARN"]
@@ -122,6 +126,9 @@ class Deployed:
                 "LoginTopicArn": {"Value": {"Ref": "LoginTopic"}},
                 "ApiKeysSecretId": {"Value": self.keys},
                 "ImageRepositoryUri": {"Value": self.repository},
+                "StoreUri": {"Value": "s3://runs"},
+                "PipelineArn": {"Value": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:pipeline"},
+                "LoginArn": {"Value": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:login"},
             },
         }
         cloudformation = self.client("cloudformation")
@@ -162,8 +169,8 @@ class Deployed:
 
     def findings(self, *names: str) -> dict[str, Finding]:
         """By name, in order; of all checks, or of those that are named."""
-        checks = [check for check in stack_checks(self.context) if not names or check.name in names]
-        return {one.name: one for one in examine(checks, application_root())}
+        checks = [one for one in stack_checks(self.home, self.context) if not names or one.name in names]
+        return {one.name: one for one in examine(checks, self.home)}
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +184,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def deployed(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+def deployed(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     """Nothing is deployed yet; the settings are those of somebody with credentials."""
     import urllib.request
 
@@ -190,7 +197,7 @@ def deployed(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]
     monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", endpoint.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    yield Deployed(server, quotas)
+    yield Deployed(tmp_path, server, quotas)
     endpoint.close()
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.integration.doctor.conftest import ACCOUNT, REGION, Answer, Deployed
+from tests.login_files import a_login
 
 from stepherd.api.key_ring import KeyRing
 from stepherd.cli import checked_stack, checks_of_images
-from stepherd.services import open_document
+from stepherd.cli.doctor_command import command
+from stepherd.cloud.contexts import keep_context
+from stepherd.logins.kinds import login_kind
+from stepherd.logins.place import open_place
+from stepherd.services import open_document, open_store
 
 Instead = Callable[[str, Answer], None]
 _DENIED = "User: arn:aws:iam::1:user/u is not authorized to perform: servicequotas:ListServiceQuotas on: x"
@@ -294,3 +302,45 @@ def test_what_may_not_be_looked_at_is_said_and_is_no_problem(deployed: Deployed)
         "Allow servicequotas:ListServiceQuotas on it for the role in use.",
     )
     assert "problem" not in {one.status for one in found.values()}
+
+
+def test_a_stack_whose_agent_needs_a_login_that_nobody_gave_is_told(deployed: Deployed) -> None:
+    deployed.deploy(DefaultAgent="q")
+    found = deployed.findings("logins")["login q"]
+    assert (found.status, found.remedy) == ("warning", "stepherd login --agent q")
+
+
+def test_the_login_that_a_stack_keeps_is_judged(deployed: Deployed) -> None:
+    deployed.deploy(DefaultAgent="q")
+    deployed.findings("stack")  # from here on in the stack's region
+    store = open_store("s3://runs")
+    open_place(login_kind("q"), None, store).save(a_login(ends=timedelta(days=3650)), None)
+    found = deployed.findings("logins")["login q"]
+    assert found.status == "ok", found
+    assert "until" in found.text
+
+
+def _main(*words: str, home: Path) -> tuple[int, dict[str, Any]]:
+    done = CliRunner().invoke(command, [*words, "--json", "--home", str(home)], standalone_mode=False)
+    return int(done.return_value), json.loads(done.stdout)
+
+
+def test_the_command_checks_the_stack_of_its_context(deployed: Deployed) -> None:
+    deployed.deploy(GitCredentialsSecretId="other")
+    keep_context(deployed.home, deployed.context, default=True)
+    code, answer = _main(home=deployed.home)
+    found = {one["name"]: one for one in answer["findings"]}
+    assert (code, answer["ok"]) == (78, False)
+    assert {"python", "git", "stack", "quota fargate"} <= found.keys()
+    assert [name for name, one in found.items() if one["status"] == "problem"] == ["git credentials"]
+    assert not {"journal", "aws credentials"} & found.keys()
+    code, answer = _main("--context", "local", home=deployed.home)
+    assert "journal" in {one["name"] for one in answer["findings"]}
+
+
+def test_a_context_that_is_not_there_is_a_problem_beside_the_other_findings(tmp_path: Path) -> None:
+    code, answer = _main("--context", "elsewhere", home=tmp_path)
+    assert code == 78
+    assert answer["findings"][0]["name"] == "context"
+    assert "stepherd configure" in answer["findings"][0]["remedy"]
+    assert "git" in {one["name"] for one in answer["findings"]}
