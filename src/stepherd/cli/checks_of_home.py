@@ -106,7 +106,7 @@ def _logins(home: Path) -> Iterator[Finding]:
 
 
 def login_findings(place: Place, default_agent: str = "") -> Iterator[Finding]:
-    """What the next runs of a place will do about logins; that of ``default_agent`` is expected to be there."""
+    """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
     from stepherd.cli.login_outlook import outlooks
 
     for one in outlooks(place, None, None):
