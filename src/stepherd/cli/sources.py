@@ -1,4 +1,4 @@
-"""Where a run is followed from: an engine in this process, or another's endpoint (on AWS: stack_source.py)."""
+"""Where a run is followed from: an engine in this process, another's endpoint, or AWS (stack_source.py)."""
 
 from __future__ import annotations
 

@@ -155,9 +155,10 @@ def _check_repository(place: StackPlace, request: Mapping[str, Any], checked: Re
 
     if parse_repository(checked.repo).kind == "file":
         named = str(request.get("repo") or checked.repo)
+        origin = f"$(git -C {shlex.quote(named)} remote get-url origin)"
         raise UsageError(
             f"The repository {named} is on this machine, and {place.title} cannot reach it.",
-            remedy=f'Push it to a host, and give --repo "$(git -C {shlex.quote(named)} remote get-url origin)"',
+            remedy=f'Push it to a host, and give its address: --repo "{origin}"',
         )
 
 

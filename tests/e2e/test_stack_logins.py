@@ -1,0 +1,66 @@
+"""Logins, tokens, keys, contexts and completion on a deployed stack."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.cloud import ACCOUNT, BUCKET, STACK, Cloud
+from tests.e2e.lender import Lender, wait_until
+
+
+@pytest.fixture
+def lender(tmp_path: Path) -> Iterator[Lender]:
+    with Lender.at(tmp_path / "place") as made:
+        yield made
+
+
+def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
+    with Cloud.at(lender.place) as cloud:
+        cli = lender.place.cli
+        assert cli("login", "status", "--agent", "q").code == 77
+        # WHEN somebody logs in and approves the code that is shown
+        child = lender.place.start("login")
+        wait_until(lambda: list(cloud.home.glob("notices.jsonl")), "notice")
+        notice = json.loads((cloud.home / "notices.jsonl").read_text().splitlines()[0])
+        code = re.search(r"^Code: (\S+)$", notice["text"], re.MULTILINE)
+        assert code is not None
+        lender.provider.approve(code[1])
+        done = lender.place.end_of(child).ok()
+        # THEN address and code were shown, and the login is in the stack's bucket
+        assert f"code {code[1]}" in done.err
+        assert f"  stored   s3://{BUCKET}/logins/q/data.sqlite3" in done.err
+        status = cli("login", "status", "--agent", "q", "--json").ok().json["logins"][0]
+        assert (status["next_run"], status["database"]) == ("passes", f"s3://{BUCKET}/logins/q/data.sqlite3")
+        assert status["lease"]["running"] is False
+        token = cli("export-token", "--no-refresh-token").ok().json
+        assert token["accessToken"] in lender.secrets()
+        # AND a run asks nobody
+        run = cli(*cloud.run_words("true", "--agent", "borrower", "--json")).ok()
+        assert run.json["status"] == "SUCCEEDED"
+        assert cli("login", "--database", "/tmp/x").code == 64
+
+
+def test_keys_and_completion_and_contexts_know_the_stack(lender: Lender) -> None:
+    with Cloud.at(lender.place) as cloud:
+        cli = lender.place.cli
+        key = cli("keys", "create", "--owner", "ada", "--json").ok().json
+        stored = cloud.client("secretsmanager").get_secret_value(SecretId="flock/api-keys")["SecretString"]
+        assert "ada" in stored
+        assert key["key"] not in stored
+        assert [row["owner"] for row in cli("keys", "list", "--json").ok().json["keys"]] == ["ada"]
+        listed = cli("context").ok().out.splitlines()
+        assert listed[1] == f"* aws           stack {STACK}, account {ACCOUNT}, us-east-1"
+        chosen = cli("context", "local", "--json").ok().json
+        assert (chosen["default"], chosen["chosen"]) == ("local", "local")
+        assert cli("keys", "list").code == 64
+        cli(*cloud.run_words("true", "--detach", "--context", "aws", name="nightly")).ok()
+        complete = {"_STEPHERD_COMPLETE": "bash_complete", "COMP_CWORD": "4"}
+        words = "stepherd status --context aws nig"
+        assert cli(COMP_WORDS=words, **complete).out == "plain,nightly\n"
+        assert cli(COMP_WORDS="stepherd list --context a", _STEPHERD_COMPLETE="bash_complete",
+                   COMP_CWORD="3").out == "plain,aws\n"  # fmt: skip
+        cli("watch", "nightly", "--context", "aws").ok()
