@@ -105,9 +105,10 @@ class Cloud:
         logs = self.client("logs")
         for path in sorted(self.home.glob("tasks/*/*/log")):
             task, container = path.parts[-3], path.parts[-2]
+            name = f"{container}/{container}/{task}"
             stream = {
                 "logGroupName": f"/stepherd/{STACK}/tasks",
-                "logStreamName": f"{container}/{container}/{task}",
+                "logStreamName": name,
             }
             lines = path.read_text().splitlines()
             if path not in self._shipped:
@@ -130,11 +131,9 @@ class Cloud:
         }
         self.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
         self.client("logs").create_log_group(logGroupName=f"/stepherd/{STACK}/tasks")
-        secrets = self.client("secretsmanager")
-        secrets.create_secret(
-            Name="amazon-q-headless/git-credentials", SecretString=json.dumps({"token": TOKEN})
-        )
-        secrets.create_secret(Name="flock/api-keys", SecretString="{}")
+        secrets, git = self.client("secretsmanager"), json.dumps({"token": TOKEN})
+        secrets.create_secret(Name="amazon-q-headless/git-credentials", SecretString=git)
+        secrets.create_secret(Name="flock/api-keys", SecretString='{"keys": []}')
 
 
 def _client(endpoint: str, service: str) -> Any:

@@ -78,7 +78,7 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
     says(
         cli(*words, "--repo", here), 64, f"The repository {here} is on this machine", "remote get-url origin"
     )
-    says(cli(*words, "--git-credentials", "env:TOKEN"), 64, "env:TOKEN names a secret of this machine", "ID")
+    says(cli(*words, "--git-credentials", "env:TOKEN"), 64, "env:TOKEN names a secret of this machine")
     says(cli(*words, "--agent-credentials", "file:key"), 64, "names a secret of this machine")
     says(cli(*words, "--runner", "podman"), 64, "--runner is for runs on this machine", "--context local")
     token = "ghp_" + "a1B2" * 10
@@ -86,10 +86,11 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
     refused = cli(*words, "--instructions", str(secret))
     says(refused, 65, "a GitHub token, in line 3 of instructions.md")
     assert token not in refused.err
-    head = place.instructions("---\ngit_credentials: env:TOKEN\n---\nDo\n", name="head.md")
-    says(cli(*words, "--instructions", str(head)), 64, "env:TOKEN names a secret of this machine")
-    says(cli("run", "--repo", cloud.repo, "--instructions", str(place.instructions()), "--agent", "claude",
-             ANTHROPIC_API_KEY="k"), 77, "The agent 'claude' has no credentials", "--agent-credentials ID")  # fmt: skip
+    head = place.instructions(f"---\nrepo: {here}\ncommand: 'true'\n---\nDo\n", name="head.md")
+    says(cli("run", "--instructions", str(head)), 64, "is on this machine", "get-url origin")
+    claude = ("run", "--repo", cloud.repo, "--instructions", str(place.instructions()), "--agent", "claude")
+    here_alone = cli(*claude, ANTHROPIC_API_KEY="k")
+    says(here_alone, 77, "The agent 'claude' has no credentials", "--agent-credentials ID")
     says(cli("resume"), 64, "resume is of the embedded engine", "stepherd watch")
     says(cli("engine"), 64, "engine is of the embedded engine", "--context local")
     assert cloud.objects() == []

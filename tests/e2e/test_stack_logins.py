@@ -48,7 +48,8 @@ def test_keys_and_completion_and_contexts_know_the_stack(lender: Lender) -> None
     with Cloud.at(lender.place) as cloud:
         cli = lender.place.cli
         key = cli("keys", "create", "--owner", "ada", "--json").ok().json
-        stored = cloud.client("secretsmanager").get_secret_value(SecretId="flock/api-keys")["SecretString"]
+        current = {"SecretId": "flock/api-keys", "VersionStage": "AWSCURRENT"}
+        stored = cloud.client("secretsmanager").get_secret_value(**current)["SecretString"]
         assert "ada" in stored
         assert key["key"] not in stored
         assert [row["owner"] for row in cli("keys", "list", "--json").ok().json["keys"]] == ["ada"]

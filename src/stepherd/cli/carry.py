@@ -33,6 +33,7 @@ INTERRUPTED = {
     Happening.HUNG_UP: 129,
 }
 """Exit codes of commands that did not see the run's end: 128 and the signal, as a shell has it."""
+_LOOKS = 10
 _QUESTION = "[s]top the run, [c]ontinue it in the background, or [w]atch on?"
 
 
@@ -94,12 +95,20 @@ class _Carrier:
         happening = await follow(source, self._arn, view, self._progress, self._happenings)
         if happening is Happening.TERMINATED:
             self._stop(source.call, happening)
-            self._progress.feed(await source.news(self._arn, self._progress.last_event))
+            await self._see_the_end(source)
         self._close_view()
         code = self._code(source.call, happening)
         if self._progress.status == "RUNNING":
             left_running(self._output, self._run_id)
         return code
+
+    async def _see_the_end(self, source: Elsewhere) -> None:
+        """Take the events of a stop: at once from an engine, a moment later from AWS."""
+        for _ in range(_LOOKS):
+            self._progress.feed(await source.news(self._arn, self._progress.last_event))
+            if self._progress.status != "RUNNING":
+                return
+            await source.changed()
 
     # -- on the engine of this process ---------------------------------------------------------------
 

@@ -23,21 +23,17 @@ class Logs:
         lines = self.streams.get(asked["logStreamName"])
         if lines is None:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetLogEvents")
-        token, most = asked.get("nextToken"), min(asked["limit"], self._page)
-        direction, at, empty = (token or f"{'f/0' if asked['startFromHead'] else f'b/{len(lines)}'}/e").split(
-            "/"
-        )
-        at = int(at)
-        if direction == "f":
-            found = [] if empty == "e" and token is None else lines[at : at + most]
-            end = at + len(found)
-            begin = at
-        else:
-            begin = max(0, at - most)
-            found, end = lines[begin:at], at
-        forward = token if direction == "f" and token and not found else f"f/{end}/x"
-        backward = token if direction == "b" and token and not found else f"b/{begin}/x"
-        events = [{"timestamp": 1, "message": line} for line in found]
+        head = asked["startFromHead"]
+        token = asked.get("nextToken") or ("f/0/new" if head else f"b/{len(lines)}/new")
+        direction, position, age = token.split("/")
+        at, most = int(position), min(asked["limit"], self._page)
+        begin, end = (at, min(len(lines), at + most)) if direction == "f" else (max(0, at - most), at)
+        if age == "new" and head:
+            end = begin  # The first page is empty, and not the end.
+        events = [{"timestamp": 1, "message": line} for line in lines[begin:end]]
+        same = not events and age != "new"
+        forward = token if same and direction == "f" else f"f/{end}/old"
+        backward = token if same and direction == "b" else f"b/{begin}/old"
         return {"events": events, "nextForwardToken": forward, "nextBackwardToken": backward}
 
 
