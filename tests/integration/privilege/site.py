@@ -28,7 +28,7 @@ from tests.inbox_bench import load_handler
 from tests.integration.steps.rig import ROOT
 
 from stepherd.agents import registry
-from stepherd.engine.intrinsics import read_template
+from stepherd.services.template_text import read_template
 from stepherd.logins.pace import Pace
 
 __all__ = ["BUCKET", "ELSEWHERE", "LEFT_OVER", "PARAMETERS", "Site", "deployed"]
