@@ -1,7 +1,7 @@
-"""Makes the layer: ``python layer/build.py FOLDER [--native]`` fills FOLDER with Stepherd and what functions import.
+"""Makes the layer: ``python layer/build.py FOLDER [--native]`` puts Stepherd and what functions import there.
 
-``sam build`` runs it by the Makefile beside it, and ``stepherd init`` by itself, so that both deploy the same.
-It needs pip and nothing else. What it installs is for Lambda's platform, whatever this machine is; with --native
+``sam build`` runs it by the Makefile beside it, and ``stepherd init`` by itself, so both deploy the same. It
+needs pip and nothing else. What it installs is for Lambda's platform, whatever this machine is; with --native
 for this interpreter, for tests and benchmarks.
 """
 

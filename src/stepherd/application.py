@@ -1,4 +1,4 @@
-"""Where the application lies: template.yaml, the state machines, the functions, and what builds layer and images.
+"""Where the application lies: template, state machines, functions, and what builds layer and images.
 
 In a checkout that is its root; an installed wheel carries a copy inside the package.
 """
