@@ -30,6 +30,9 @@ COMMANDS = {
     "export-token": "Print the access token of a login as JSON.",
     "user": "Same as export-token: user export-token.",
     "agents": "List the agents: installed, logged in, what is missing.",
+    "init": "Deploy Stepherd into your AWS account; run again to update.",
+    "configure": "Find a stack that is deployed and keep it as a context.",
+    "destroy": "Remove the stack with all that it has.",
     "doctor": "Check this machine, its home, agents and logins.",
     "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
@@ -38,6 +41,7 @@ _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Agents", ("agents", "login", "export-token")),
+    ("AWS", ("init", "configure", "destroy")),
     ("HTTP API", ("keys",)),
     ("Engine", ("engine", "doctor")),
 )

@@ -18,17 +18,15 @@ from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.cloud.stack_events import Change, Events, first_failure
 from stepherd.cloud.stack_failures import stack_failure
+from stepherd.cloud.stack_status import EMPTY, under_way
 from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
 from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
 
-__all__ = ["FAILED_CREATION", "Deployer", "Outcome", "Wish", "under_way"]
+__all__ = ["Deployer", "Outcome", "Wish"]
 
 Outcome = Literal["created", "updated", "unchanged"]
 
-FAILED_CREATION: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
-"""In these a stack can only be deleted."""
-_EMPTY: Final = "REVIEW_IN_PROGRESS"
 _NO_CHANGES: Final = re.compile(r"didn't contain changes|No updates are to be performed", re.I)
 _CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _GOOD: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
@@ -45,11 +43,6 @@ class Wish:
     """Those that are said; any other keeps its value, or gets the template's default."""
     known: frozenset[str]
     """The names of all parameters of the template."""
-
-
-def under_way(status: str) -> bool:
-    """Whether CloudFormation is at work on a stack of this status."""
-    return status.endswith("_IN_PROGRESS") and status != _EMPTY
 
 
 class Deployer:
@@ -85,7 +78,7 @@ class Deployer:
         Raises the error of what failed first, CredentialsError, TemporaryError, ConfigurationError.
         """
         before = self.find()
-        creating = before is None or before.status == _EMPTY
+        creating = before is None or before.status == EMPTY
         with translated(self._what):
             change_set = self._change_set(wish, tags, before, creating=creating)
             if change_set is None:

@@ -14,16 +14,18 @@ from botocore.exceptions import ClientError
 
 from stepherd.cloud.account import own_stacks
 from stepherd.cloud.deployment import Deployer
-from stepherd.cloud.emptying import empty_repository, remove_bucket
+from stepherd.cloud.emptying import contents_of, empty_repository, remove_bucket
 from stepherd.cloud.git_secret import RECOVERY_DAYS, GitSecret
 from stepherd.cloud.holdings import Holdings
 from stepherd.cloud.run_census import stop_executions, stop_tasks
+from stepherd.cloud.stack import Stack
+from stepherd.cloud.stack_parts import parts_of_stack
 from stepherd.cloud.staging import staging_name
 from stepherd.errors import StepherdError
 from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 
-__all__ = ["Remaining", "Removal"]
+__all__ = ["Remaining", "Removal", "clear_failed"]
 
 _MACHINES = "AWS::StepFunctions::StateMachine"
 _SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type
@@ -89,7 +91,7 @@ class Removal:
         remove_bucket(self._client("s3"), bucket, self.holdings.account, _every_thousand(self.tell))
 
     def _log_group(self, group: str) -> None:
-        """A function that ended after its log group was deleted has made it anew, and nothing would expire it."""
+        """A function that ended later has made its group anew, and nothing would expire that."""
         try:
             self._client("logs").delete_log_group(logGroupName=group)
         except ClientError as error:
@@ -126,6 +128,24 @@ class Removal:
 
     def _client(self, service: str) -> Any:
         return new_client(service, region=self.holdings.region, attempts=10)
+
+
+def clear_failed(stack: Stack, deployer: Deployer) -> None:
+    """Delete a stack that can only be deleted, so that it can be made again; a bucket with objects stays.
+
+    Raises what keeps it from going.
+    """
+    client = new_client("cloudformation", region=stack.region)
+    parts = [part for part in parts_of_stack(client, stack.arn) if part.id]
+    ecr, s3 = new_client("ecr", region=stack.region), new_client("s3", region=stack.region)
+    for part in parts:
+        if part.kind == "AWS::ECR::Repository":
+            empty_repository(ecr, part.id)
+    deployer.delete(stack)
+    for part in parts:
+        contents = contents_of(s3, part.id, stack.account) if part.kind == "AWS::S3::Bucket" else None
+        if contents is not None and contents.versions == 0:
+            remove_bucket(s3, part.id, stack.account, lambda _: None)
 
 
 def _every_thousand(tell: Callable[[str], None]) -> Callable[[int], None]:
