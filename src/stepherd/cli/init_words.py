@@ -40,7 +40,7 @@ def show_plan(output: Output, place: Place, stack: Stack | None, kinds: Counter[
     output.note(f"Region   {place.region}")
     output.note(f"Stack    {place.stack} ({_state(stack)})")
     some = ", ".join(f"{kinds[kind]} {words}" for kind, words in _NAMED.items() if kinds[kind])
-    output.note(f"Makes    {kinds.total()} resources: {some}")
+    output.note(f"Makes    {kinds.total()} resources of the template: {some}")
     output.note("         and, once for all stacks of the region, a staging bucket")
     output.note(
         f"Costs    about ${IDLE_A_MONTH:.2f} a month while nothing runs, {HALF_AN_HOUR * 100:.0f} cents for"
@@ -78,9 +78,7 @@ def show_result(output: Output, place: Place, result: Result) -> None:
         output.note("The API key, shown this once: keep it now.")
         output.data(result.key)
     elif result.keys:
-        output.note(
-            f"There are {result.keys} API keys already; make another: stepherd keys create --owner NAME"
-        )
+        output.note("There is an API key already; make another: stepherd keys create --owner NAME")
     name = f" --name {place.context}" if place.context != "aws" else ""
     output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     if not result.stack.parameters.get("GitCredentialsSecretId"):

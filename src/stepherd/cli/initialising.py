@@ -174,16 +174,17 @@ class Initialising:
         return ring.create(key_owner(), "runs:write")[0], 0
 
     def _unconfirmed(self, stack: Stack) -> tuple[str, ...]:
-        from stepherd.services.aws import new_client
+        from stepherd.cloud.clients import aws_client
         from stepherd.services.aws_errors import translated
 
-        client = new_client("sns", region=stack.region)
+        client = aws_client("sns", stack.region)
         with translated("the login topic"):
             pages = client.get_paginator("list_subscriptions_by_topic").paginate(
                 TopicArn=stack.outputs["LoginTopicArn"]
             )
             found = [each for page in pages for each in page["Subscriptions"]]
-        return tuple(each["Endpoint"] for each in found if each["SubscriptionArn"] == "PendingConfirmation")
+        by_mail = [each for each in found if each["Protocol"] == "email"]
+        return tuple(each["Endpoint"] for each in by_mail if each["SubscriptionArn"] == "PendingConfirmation")
 
     def _stack(self) -> Stack:
         stack = self.deployer.find()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stepherd.cloud.clients import aws_client
 from stepherd.errors import ConfigurationError
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
 
 __all__ = ["TAGS", "Caller", "caller", "own_stacks"]
@@ -32,7 +32,7 @@ class Caller:
 
 def caller(region: str | None) -> Caller:
     """Ask AWS. Raises ConfigurationError without a region, CredentialsError without credentials."""
-    client = new_client("sts", region=region)
+    client = aws_client("sts", region)
     found = client.meta.region_name
     if not found or found == "aws-global":
         raise ConfigurationError("No region is chosen.", remedy="Give --region, or set AWS_REGION.")
@@ -43,7 +43,7 @@ def caller(region: str | None) -> Caller:
 
 def own_stacks(region: str) -> Iterator[dict[str, Any]]:
     """The stacks of Stepherd in the region, as DescribeStacks shows them, by their tag."""
-    client = new_client("cloudformation", region=region)
+    client = aws_client("cloudformation", region)
     with translated(f"the stacks in {region}"):
         for page in client.get_paginator("describe_stacks").paginate():
             for stack in page["Stacks"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stepherd.services.aws import new_client
+from stepherd.cloud.clients import aws_client
 from stepherd.services.aws_errors import error_code
 
 __all__ = ["BuildLog"]
@@ -17,7 +17,7 @@ class BuildLog:
     """What has not been read yet of one log stream."""
 
     def __init__(self, region: str) -> None:
-        self._client: Any = new_client("logs", region=region)
+        self._client: Any = aws_client("logs", region)
         self._token = ""
         self.last = ""
         """The last line that says something."""

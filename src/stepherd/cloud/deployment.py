@@ -14,13 +14,13 @@ from typing import Any, Final, Literal
 
 from botocore.exceptions import ClientError
 
+from stepherd.cloud.clients import aws_client
 from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.cloud.stack_events import Change, Events, first_failure
 from stepherd.cloud.stack_failures import stack_failure
 from stepherd.cloud.stack_status import EMPTY, under_way
 from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
 
 __all__ = ["Deployer", "Outcome", "Wish"]
@@ -52,13 +52,13 @@ class Deployer:
     """
 
     def __init__(self, name: str, region: str, tell: Callable[[Change | None], None], again: str) -> None:
-        self._client: Any = new_client("cloudformation", region=region, attempts=10)
+        self._client: Any = aws_client("cloudformation", region)
         self._name, self._region, self._tell, self._again = name, region, tell, again
 
-    def find(self) -> Stack | None:
-        """The stack as it is; None when there is none."""
+    def find(self, arn: str = "") -> Stack | None:
+        """The stack as it is, by its name or this ARN; None when there is none."""
         try:
-            return find_stack(self._name, self._region)
+            return find_stack(arn or self._name, self._region)
         except NotFoundError:
             return None
 
@@ -124,20 +124,18 @@ class Deployer:
         """Follow the stack until it rests; ``tell`` gets None after every look."""
         for _ in moments():
             with translated(self._what):
-                stack = self._described(arn)
+                status = self._status(arn)
                 changes = events.new()
             for change in changes:
                 self._tell(change)
             self._tell(None)
-            if stack is None or not under_way(stack.status):
-                return stack
+            if not under_way(status):
+                return self.find(arn)
         raise AssertionError
 
-    def _described(self, arn: str) -> Stack | None:
-        try:
-            return find_stack(arn, self._region)
-        except NotFoundError:
-            return None
+    def _status(self, arn: str) -> str:
+        """By its ARN a deleted stack is found, too."""
+        return str(self._client.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"])
 
     def _failure(self, doing: str, arn: str) -> StepherdError:
         with translated(self._what):

@@ -89,19 +89,21 @@ def empty_repository(ecr: Any, repository: str) -> int:
 
     An image that an index names can only be deleted after the index: hence the rounds.
     """
-    found = images_in(ecr, repository)
+    gone = 0
     failures: list[dict[str, Any]] = []
     for _ in range(_ROUNDS):
-        failures = []
         there = images_in(ecr, repository)
+        if not there:
+            return gone
+        failures = []
         with translated(f"the repository {repository}"):
             for start in range(0, len(there), _MOST_IMAGES):
                 some = there[start : start + _MOST_IMAGES]
-                failures += ecr.batch_delete_image(repositoryName=repository, imageIds=some).get(
-                    "failures", []
-                )
-        if not failures:
-            return len(found)
+                answer = ecr.batch_delete_image(repositoryName=repository, imageIds=some)
+                failures += answer.get("failures", [])
+        gone += len(there) - len(failures)
+    if not failures:
+        return gone
     first = failures[0]
     raise StorageError(
         f"{len(failures)} images of {repository} could not be deleted: {first.get('failureReason')}.",

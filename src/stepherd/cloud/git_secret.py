@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 from botocore.exceptions import ClientError
 
+from stepherd.cloud.clients import aws_client
 from stepherd.errors import DataError
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 
 __all__ = ["GitSecret", "SecretState"]
@@ -33,7 +33,7 @@ class GitSecret:
     @classmethod
     def of(cls, name: str, stack: str, region: str) -> GitSecret:
         """The secret, not looked at yet."""
-        return cls(new_client("secretsmanager", region=region), name, stack)
+        return cls(aws_client("secretsmanager", region), name, stack)
 
     def state(self) -> SecretState:
         """Whether it is there; ``removed`` while it can still be restored."""

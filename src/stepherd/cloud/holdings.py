@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from stepherd.cloud.clients import aws_client
 from stepherd.cloud.costs import spent
 from stepherd.cloud.emptying import Contents, contents_of, images_in
 from stepherd.cloud.git_secret import GitSecret
 from stepherd.cloud.run_census import Census, count_runs
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import Part, last_deleted, parts_of_stack
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
 
 __all__ = ["Holdings", "holdings_of"]
@@ -53,13 +53,13 @@ class Holdings:
 
 def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Holdings | None:
     """Look at everything; None when nothing is known of a stack of this name, not even a deleted one."""
-    client = new_client("cloudformation", region=region)
+    client = aws_client("cloudformation", region)
     arn = stack.arn if stack else last_deleted(client, name)
     if arn is None:
         return None
     parts = tuple(part for part in parts_of_stack(client, arn) if part.status != _KEPT_MEANWHILE)
     bare = Holdings(name, region, account, stack, parts)
-    s3 = new_client("s3", region=region)
+    s3 = aws_client("s3", region)
     looked_at = ((bucket, contents_of(s3, bucket, account)) for bucket in bare.of_kind("AWS::S3::Bucket"))
     buckets = tuple((bucket, contents) for bucket, contents in looked_at if contents is not None)
     return Holdings(
@@ -73,7 +73,7 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
 
 
 def _images(holdings: Holdings) -> int:
-    ecr = new_client("ecr", region=holdings.region)
+    ecr = aws_client("ecr", holdings.region)
     return sum(len(images_in(ecr, repository)) for repository in holdings.of_kind("AWS::ECR::Repository"))
 
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from stepherd.cloud.build_log import BuildLog
+from stepherd.cloud.clients import aws_client
 from stepherd.cloud.image_source import ImageSource
 from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import bucket_of
 from stepherd.errors import ConfigurationError, StepherdError, TemporaryError
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 
 __all__ = ["Images", "image_parameters"]
@@ -62,7 +62,7 @@ class Images:
         Raises ConfigurationError when the build fails, TemporaryError when it was stopped or lasted too long.
         """
         project = self.stack.outputs["ImageBuildProject"]
-        client = new_client("codebuild", region=self.stack.region)
+        client = aws_client("codebuild", self.stack.region)
         with translated(f"the build project {project}"):
             build = self._running(client, project, tag)
             if build:
@@ -75,7 +75,7 @@ class Images:
 
     def last_arguments(self) -> str:
         """The arguments of the build before: one that names no agents keeps those of the image."""
-        client = new_client("s3", region=self.stack.region)
+        client = aws_client("s3", self.stack.region)
         bucket = bucket_of(self.stack)
         place = {"Bucket": bucket, "Key": SOURCE_KEY, "ExpectedBucketOwner": self.stack.account}
         with translated(f"s3://{bucket}/{SOURCE_KEY}"):
@@ -87,7 +87,7 @@ class Images:
                 return ""
 
     def _tags(self, source: ImageSource) -> set[str]:
-        client = new_client("ecr", region=self.stack.region)
+        client = aws_client("ecr", self.stack.region)
         name = self.repository.partition("/")[2]
         pages = client.get_paginator("list_images").paginate(
             repositoryName=name, filter={"tagStatus": "TAGGED"}
@@ -96,7 +96,7 @@ class Images:
         return {tag for tag in tags if source.digest in tag}
 
     def _upload(self, source: ImageSource) -> None:
-        client = new_client("s3", region=self.stack.region)
+        client = aws_client("s3", self.stack.region)
         with source.archive.open("rb") as body:
             client.put_object(
                 Bucket=bucket_of(self.stack),

@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stepherd.cloud.account import own_stacks
+from stepherd.cloud.clients import aws_client
 from stepherd.cloud.deployment import Deployer
 from stepherd.cloud.emptying import contents_of, empty_repository, remove_bucket
 from stepherd.cloud.git_secret import RECOVERY_DAYS, GitSecret
@@ -22,7 +23,6 @@ from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import parts_of_stack
 from stepherd.cloud.staging import staging_name
 from stepherd.errors import StepherdError
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 
 __all__ = ["Remaining", "Removal", "clear_failed"]
@@ -127,7 +127,7 @@ class Removal:
             self.remaining.append(Remaining(what, error.message, command, error))
 
     def _client(self, service: str) -> Any:
-        return new_client(service, region=self.holdings.region, attempts=10)
+        return aws_client(service, self.holdings.region)
 
 
 def clear_failed(stack: Stack, deployer: Deployer) -> None:
@@ -135,9 +135,9 @@ def clear_failed(stack: Stack, deployer: Deployer) -> None:
 
     Raises what keeps it from going.
     """
-    client = new_client("cloudformation", region=stack.region)
+    client = aws_client("cloudformation", stack.region)
     parts = [part for part in parts_of_stack(client, stack.arn) if part.id]
-    ecr, s3 = new_client("ecr", region=stack.region), new_client("s3", region=stack.region)
+    ecr, s3 = aws_client("ecr", stack.region), aws_client("s3", stack.region)
     for part in parts:
         if part.kind == "AWS::ECR::Repository":
             empty_repository(ecr, part.id)

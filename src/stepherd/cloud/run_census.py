@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from stepherd.services.aws import new_client
+from stepherd.cloud.clients import aws_client
 from stepherd.services.aws_errors import error_code, translated
 
 __all__ = ["Census", "count_runs", "stop_executions", "stop_tasks"]
@@ -43,7 +43,7 @@ def count_runs(machine: str, region: str) -> Census:
 
 def stop_executions(machine: str, region: str) -> int:
     """Stop what runs: a state machine cannot go before its executions have. How many there were."""
-    client = new_client("stepfunctions", region=region)
+    client = aws_client("stepfunctions", region)
     stopped = 0
     for execution in list(_executions(machine, region, statusFilter="RUNNING")):
         with translated(f"the run {execution['name']}"):
@@ -60,7 +60,7 @@ def stop_executions(machine: str, region: str) -> int:
 
 def stop_tasks(cluster: str, region: str) -> int:
     """Stop what runs in a cluster, whoever has started it: a cluster with tasks cannot be deleted."""
-    client = new_client("ecs", region=region)
+    client = aws_client("ecs", region)
     with translated(f"the cluster {cluster}"):
         try:
             pages = client.get_paginator("list_tasks").paginate(cluster=cluster)
@@ -75,7 +75,7 @@ def stop_tasks(cluster: str, region: str) -> int:
 
 
 def _executions(machine: str, region: str, **which: str) -> Iterator[dict[str, Any]]:
-    client = new_client("stepfunctions", region=region)
+    client = aws_client("stepfunctions", region)
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=machine, PaginationConfig={"MaxItems": _MOST}, **which
     )

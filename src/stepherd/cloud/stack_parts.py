@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from stepherd.cloud.clients import aws_client
 from stepherd.cloud.stack import Stack
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
 
 __all__ = ["Part", "bucket_of", "last_deleted", "parts_of_stack"]
@@ -51,7 +51,7 @@ def last_deleted(client: Any, name: str) -> str | None:
 
 def bucket_of(stack: Stack) -> str:
     """The bucket that the stack has made, be it its store or not."""
-    client = new_client("cloudformation", region=stack.region)
+    client = aws_client("cloudformation", stack.region)
     with translated(f"the bucket of the stack {stack.name}"):
         found = client.describe_stack_resource(StackName=stack.arn, LogicalResourceId="Bucket")
     return str(found["StackResourceDetail"]["PhysicalResourceId"])

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from stepherd.cloud.clients import aws_client
 from stepherd.errors import CannotCreateError, CredentialsError
-from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 
 __all__ = ["KEPT_DAYS", "Staging", "staging_name"]
@@ -40,7 +40,7 @@ class Staging:
     @classmethod
     def of(cls, account: str, region: str, partition: str) -> Staging:
         """The bucket, not looked at yet."""
-        return cls(new_client("s3", region=region), account, region, partition)
+        return cls(aws_client("s3", region), account, region, partition)
 
     @property
     def bucket(self) -> str:
