@@ -83,7 +83,7 @@ def _look_at_parameters(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
 
 def _parameters_of_template() -> set[str]:
     from stepherd.application import application_root
-    from stepherd.engine.intrinsics import read_template
+    from stepherd.services.template_text import read_template
 
     path = application_root() / "template.yaml"
     return set(read_template(path.read_text(encoding="utf-8"), str(path))["Parameters"])

@@ -136,7 +136,8 @@ def translated(resource: str) -> Iterator[None]:
         # Of credentials whose end is told by the environment; botocore has no error of its own for it.
         if "credentials are still expired" not in str(error):
             raise
-        raise CredentialsError(f"The AWS credentials for {resource} have expired.", remedy=_LOGIN) from error
+        words = f"The AWS credentials for {resource} have expired."
+        raise CredentialsError(words, remedy=_login()) from error
 
 
 def _service_error(error: ClientError, resource: str) -> StepherdError:

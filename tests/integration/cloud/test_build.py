@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import marshal
+import os
 import struct
 import subprocess
 import sys
@@ -116,8 +117,9 @@ def test_without_lambdas_python_the_layer_is_built_uncompiled_and_says_so(
         pytest.skip("this is Lambda's Python")
     command = ["make", "-f", "layer/Makefile", "build-SharedLayer", f"PYTHON={sys.executable}"]
     done = subprocess.run(
-        [*command, f"ARTIFACTS_DIR={tmp_path}", f"COMPILER={compiler}"],
-        cwd=project, capture_output=True, text=True, check=False, timeout=240,
+        [*command, f"ARTIFACTS_DIR={tmp_path}"],
+        env={**os.environ, "LAMBDA_PYTHON": compiler}, cwd=project,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "functions start more slowly" in done.stderr

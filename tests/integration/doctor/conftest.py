@@ -18,8 +18,8 @@ from stepherd.application import application_root
 from stepherd.cli.checks_of_stack import stack_checks
 from stepherd.cli.checkup import Finding, examine
 from stepherd.cloud.contexts import Context
-from stepherd.engine.intrinsics import read_template
 from stepherd.services import open_document
+from stepherd.services.template_text import read_template
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 Answer = Callable[[bytes], tuple[int, dict[str, str], str]]
