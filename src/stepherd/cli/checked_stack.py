@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.cli.aws_place import DEFAULT_CONTEXT
 from stepherd.cli.checkup import Check, Finding
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.errors import CredentialsError, StepherdError, TemporaryError, UnavailableError
@@ -46,6 +47,11 @@ class CheckedStack:
         """A command line of the AWS CLI for the stack's region and the context's profile."""
         profile = f" --profile {self.context.profile}" if self.context.profile else ""
         return f"aws {words} --region {self.context.region}{profile}"
+
+    def own(self, words: str) -> str:
+        """A command line of Stepherd's that makes or removes the stack of this context."""
+        name = "" if self.context.name == DEFAULT_CONTEXT else f" --name {self.context.name}"
+        return f"stepherd {words}{name}"
 
     def stack(self) -> Stack:
         """The stack. Raises what ``find_stack`` raises, each time."""

@@ -35,7 +35,7 @@ def look_at_secrets(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
         if reference in ("", "none"):
             if parameter == _GIT:
                 words = "The stack has none: what needs them can be neither cloned nor pushed to."
-                yield Finding(name, "warning", words, "stepherd init")
+                yield Finding(name, "warning", words, checked.own("init"))
             continue
         yield _secret_finding(checked, name, reference, form)
 
@@ -106,7 +106,7 @@ def look_at_mail(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
     yield _people_finding(people, subscribe)
     if not any(each["Protocol"] == "lambda" for each in found):
         words = "The function CompleteLogin is not subscribed to the topic: no approval will be noticed."
-        yield Finding("login approval", "problem", words, "stepherd init")
+        yield Finding("login approval", "problem", words, checked.own("init"))
 
 
 def _people_finding(people: list[dict[str, Any]], subscribe: str) -> Finding:

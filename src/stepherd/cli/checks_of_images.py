@@ -18,7 +18,6 @@ __all__ = ["look_at_images"]
 _OLD_DAYS: Final = 90
 """Agents are pinned in an image, and are released every few weeks."""
 _TARGETS: Final = {"GitImage": "git", "AgentImage": "agent"}
-_BUILD: Final = "stepherd init"
 
 
 def look_at_images(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
@@ -28,19 +27,20 @@ def look_at_images(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
         name, image = f"image {target}", stack.parameters.get(parameter, "")
         repository, _, tag = image.rpartition(":")
         if ours and repository == ours:
-            yield _finding(name, tag, _images(checked, repository), target)
+            yield _finding(checked, name, tag, _images(checked, repository))
         elif "." in image.partition("/")[0]:
             yield Finding(name, "ok", f"{image} is in a registry of your own, and is not looked at.")
         else:
             words = f"The stack names '{image}', which Fargate cannot pull."
-            yield Finding(name, "problem", words, _BUILD)
+            yield Finding(name, "problem", words, checked.own("init"))
 
 
-def _finding(name: str, tag: str, images: list[Mapping[str, Any]], target: str) -> Finding:
+def _finding(checked: CheckedStack, name: str, tag: str, images: list[Mapping[str, Any]]) -> Finding:
+    target, build = name.removeprefix("image "), checked.own("init")
     mine = next((image for image in images if tag in image.get("imageTags", ())), None)
     if mine is None:
         words = f"The stack names the tag '{tag}', and the repository has no such image: runs cannot start."
-        return Finding(name, "problem", words, _BUILD)
+        return Finding(name, "problem", words, build)
     age = (datetime.now(UTC) - mine["imagePushedAt"]).total_seconds()
     told = f"{tag}, {seconds_text(age)} old"
     pushed = {
@@ -51,9 +51,9 @@ def _finding(name: str, tag: str, images: list[Mapping[str, Any]], target: str) 
     }
     newest = max(pushed, key=lambda each: pushed[each], default=tag)
     if pushed.get(newest, mine["imagePushedAt"]) > mine["imagePushedAt"]:
-        return Finding(name, "warning", f"{told}; a newer build is there: {newest}.", _BUILD)
+        return Finding(name, "warning", f"{told}; a newer build is there: {newest}.", build)
     if age > _OLD_DAYS * 86_400:
-        return Finding(name, "warning", f"{told}: its agents are, too.", _BUILD)
+        return Finding(name, "warning", f"{told}: its agents are, too.", build)
     return Finding(name, "ok", told)
 
 

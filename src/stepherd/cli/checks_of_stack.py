@@ -54,7 +54,7 @@ def _look_at_stack(checked: CheckedStack, _: Path) -> Iterator[Finding]:
     if stack.status in _WELL:
         yield Finding("stack", "ok", words)
     elif stack.status in _ROLLED_BACK:
-        yield Finding("stack", "warning", f"{words}. Its last update was taken back.", "stepherd init")
+        yield Finding("stack", "warning", f"{words}. Its last update was taken back.", checked.own("init"))
     elif stack.status.endswith("_IN_PROGRESS"):
         wait = checked.aws(f"cloudformation describe-stack-events --stack-name {stack.name} --max-items 5")
         yield Finding("stack", "warning", f"{words}. It is being changed just now.", wait)
@@ -62,10 +62,10 @@ def _look_at_stack(checked: CheckedStack, _: Path) -> Iterator[Finding]:
         go_on = checked.aws(f"cloudformation continue-update-rollback --stack-name {stack.name}")
         yield Finding("stack", "problem", f"{words}. It hangs between two versions.", go_on)
     else:
-        yield Finding("stack", "problem", f"{words}. It can only be deleted.", "stepherd destroy")
+        yield Finding("stack", "problem", f"{words}. It can only be deleted.", checked.own("destroy"))
 
 
-def _look_at_parameters(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
+def _look_at_parameters(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
     """Those of the deployed template against those of ours, and values that leave something unwatched."""
     ours = _parameters_of_template()
     lacking = sorted(ours - stack.parameters.keys())
@@ -73,10 +73,11 @@ def _look_at_parameters(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
     if lacking or foreign:
         told = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"has {', '.join(foreign)}"] * bool(foreign)
         words = f"The stack was deployed by another version: it {' and '.join(told)}."
-        yield Finding("parameters", "warning", words, "stepherd init")
+        yield Finding("parameters", "warning", words, checked.own("init"))
     elif stack.parameters.get("LoginSubscribers") == "UNCHECKED":
         words = "LoginSubscribers is UNCHECKED: a login that nobody hears of waits without a word."
-        yield Finding("parameters", "warning", words, "stepherd init")
+        check = checked.own("init --parameter LoginSubscribers=CHECKED")
+        yield Finding("parameters", "warning", words, check)
     else:
         yield Finding("parameters", "ok", "They are those of this version.")
 

@@ -156,6 +156,9 @@ def test_parameters_of_another_version_are_told(deployed: Deployed) -> None:
     found = deployed.findings("parameters")["parameters"]
     assert (found.status, found.remedy) == ("warning", "stepherd init")
     assert "lacks AgentMemory, DefaultRepo" in found.text
+    deployed.context = replace(deployed.context, name="dev")
+    elsewhere = deployed.findings("parameters")["parameters"]
+    assert elsewhere.remedy == "stepherd init --name dev"
 
 
 def test_a_stack_that_does_not_look_for_subscribers_is_told(deployed: Deployed) -> None:
