@@ -85,11 +85,16 @@ class Person:
     def stepherd(self, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command to its end, which must have this exit code."""
         with self.start(*words, **environment) as process:
-            out, err = process.communicate(timeout=60)
+            self.account.victim = lambda: self._kill(process)
+            out, err = process.communicate(timeout=90)
         self.seen += out + err
         assert self.account.own_faults == [], self.account.own_faults[0]
         assert process.returncode == code, f"{process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def _kill(self, process: subprocess.Popen[str]) -> int:
+        process.kill()
+        return process.pid
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """A command in the background."""
