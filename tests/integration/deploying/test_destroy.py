@@ -65,6 +65,11 @@ def test_nothing_is_left_but_what_is_said(person: Person) -> None:
     secret = person.account.client("secretsmanager").describe_secret(SecretId=_GIT_SECRET)
     assert secret["DeletedDate"]
     assert (read_contexts(person.home).default, dict(read_contexts(person.home).known)) == ("local", {})
+    # AND no bucket was touched that could have been another account's
+    sent = [call for call in person.account.calls if call.service == "s3"]
+    assert [
+        call.path for call in sent if "x-amz-expected-bucket-owner: 123456789012" not in call.headers
+    ] == []
     # AND what it cost, and what stays for a while, with how to get it back
     assert f"aws secretsmanager restore-secret --secret-id {_GIT_SECRET}" in after
     assert "about $0.0" in after
