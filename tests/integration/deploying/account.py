@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
 import threading
 import time
 import traceback
@@ -43,7 +44,8 @@ class Fault:
     body: bytes = b""
     """The whole answer, instead of an error's."""
     kill: bool = False
-    """The command is killed: ``code`` says ``before`` or ``after`` AWS has done what was asked."""
+    """The command is killed: ``code`` says ``before`` or ``after`` AWS has done what was asked. For
+    ``interrupt`` it gets what Ctrl-C sends."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Account:
     own_faults: list[str] = field(default_factory=list)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of buckets."""
-    victim: Callable[[], int] | None = None
+    victim: Callable[[signal.Signals], int] | None = None
     """Kills the command that runs; its process id."""
     killed: int = 0
     confirmed: bool = False
@@ -154,7 +156,10 @@ class _Front(BaseHTTPRequestHandler):
             account.calls.append(call)
             fault = account.fault_for(call)
             if fault and fault.kill:
-                account.killed = account.victim() if account.victim else 0
+                assert account.victim
+                account.killed = account.victim(
+                    signal.SIGINT if fault.code == "interrupt" else signal.SIGKILL
+                )
                 if fault.code == "before":
                     self.close_connection = True
                     return

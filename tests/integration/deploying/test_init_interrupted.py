@@ -122,6 +122,15 @@ def test_a_build_that_fails_is_told_and_the_next_takes_a_tag_that_is_free(person
     assert stack.parameters["AgentImage"].endswith(f":agent-{second}")
 
 
+def test_who_interrupts_it_is_told_how_to_go_on(person: Person) -> None:
+    person.account.faults.append(Fault("ExecuteChangeSet", "interrupt", kill=True))
+    done = person.init(*_SMALL, code=130)
+    assert (
+        f"AWS goes on with what it has begun. To go on here: stepherd init --yes {_SMALL[0]}" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+
+
 _STEPS = [
     "CreateBucket", "PUT:policy", "PutObject", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet",
     "DescribeStackEvents", "CreateSecret", "StartBuild", "BatchGetBuilds", "PutSecretValue",
