@@ -67,7 +67,7 @@ def _carry_out(output: Output, place: Place, *, ask: bool) -> int:
     finally:
         progress.end()
     holdings = holdings_of(place.stack, place.region, place.caller.account, found)
-    if holdings is None:
+    if holdings is None or holdings.nothing:
         _forget(output, place)
         raise NotFoundError(
             f"There is no stack '{place.stack}' in {place.region}, account {place.caller.account}.",

@@ -13,6 +13,8 @@ from stepherd.services.aws_errors import error_code, translated
 
 __all__ = ["Contents", "contents_of", "empty_repository", "images_in", "remove_bucket"]
 
+_PAGE: Final = 1000
+"""As many keys one DeleteObjects takes."""
 _ROUNDS: Final = 5
 """So often what could not be deleted, or has come meanwhile, is tried again."""
 _SHOWN: Final = 3
@@ -147,8 +149,9 @@ def _refusal(bucket: str, refused: _Refused) -> StorageError | CredentialsError:
 
 
 def _pages(s3: Any, bucket: str, owner: str) -> Iterator[dict[str, Any]]:
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, ExpectedBucketOwner=owner)
-    yield from pages
+    yield from s3.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, ExpectedBucketOwner=owner, PaginationConfig={"PageSize": _PAGE}
+    )
 
 
 def _keys(page: dict[str, Any]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from stepherd.cloud.account import own_stacks
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.costs import spent
 from stepherd.cloud.emptying import Contents, contents_of, images_in
@@ -13,6 +14,7 @@ from stepherd.cloud.git_secret import GitSecret
 from stepherd.cloud.run_census import Census, count_runs
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import Part, last_deleted, parts_of_stack
+from stepherd.cloud.staging import staging_name
 from stepherd.services.aws_errors import translated
 
 __all__ = ["Holdings", "holdings_of"]
@@ -36,12 +38,19 @@ class Holdings:
     runs: Census = field(default_factory=Census)
     logins: int = 0
     """Login databases in the buckets."""
+    staging: bool = False
+    """Whether the staging bucket is there and no other stack of Stepherd needs it."""
     secret: str = ""
     """The git credentials, when they were made for this stack."""
 
     def of_kind(self, kind: str) -> list[str]:
         """The physical ids of the parts of a kind."""
         return [part.id for part in self.parts if part.kind == kind and part.id]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to remove."""
+        return self.stack is None and not (self.buckets or self.secret or self.staging)
 
     def about_spent(self) -> float:
         """US dollars, by docs/costs.md; 0 for a stack that is gone."""
@@ -68,6 +77,7 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
         logins=sum(_logins(s3, bucket, account) for bucket, _ in buckets),
         images=_images(bare),
         runs=_runs(bare),
+        staging=_staging(bare),
         secret=_secret(name, region, stack),
     )  # fmt: skip
 
@@ -88,6 +98,13 @@ def _logins(s3: Any, bucket: str, account: str) -> int:
 def _runs(holdings: Holdings) -> Census:
     machines = [part.id for part in holdings.parts if part.name == "PipelineStateMachine" and part.id]
     return count_runs(machines[0], holdings.region) if machines and holdings.stack else Census()
+
+
+def _staging(holdings: Holdings) -> bool:
+    others = [stack for stack in own_stacks(holdings.region) if stack["StackName"] != holdings.name]
+    s3 = aws_client("s3", holdings.region)
+    there = contents_of(s3, staging_name(holdings.account, holdings.region), holdings.account)
+    return there is not None and not others
 
 
 def _secret(name: str, region: str, stack: Stack | None) -> str:

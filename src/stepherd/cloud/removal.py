@@ -67,13 +67,14 @@ class Removal:
         for group in self.holdings.of_kind("AWS::Logs::LogGroup"):
             command = f"aws logs delete-log-group --log-group-name {group}"
             self._or_remain(f"the log group {group}", command, self._log_group, group)
+        staging = staging_name(self.holdings.account, self.holdings.region)
+        self._or_remain(f"the bucket {staging}", f"aws s3 rb --force s3://{staging}", self._staging, staging)
+        self._own_secrets()
+        # Last, because nothing else tells a later attempt that this one was not whole.
         if self.holdings.secret:
             secret = self.holdings.secret
             command = f"aws secretsmanager delete-secret --secret-id {secret}"
             self._or_remain(f"the secret {secret}", command, self._secret, secret)
-        self._own_secrets()
-        staging = staging_name(self.holdings.account, self.holdings.region)
-        self._or_remain(f"the bucket {staging}", f"aws s3 rb --force s3://{staging}", self._staging, staging)
 
     def _quieten(self) -> None:
         """Runs first: their machines and their cluster cannot go before them."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,6 +41,11 @@ class Fault:
     status: int = 400
     times: int = 1
     after: int = 0
+    body: bytes = b""
+    """The whole answer, instead of an error's."""
+    kill: bool = False
+    """The command is killed: ``code`` says ``before`` or ``after`` AWS has done what was asked. For
+    ``interrupt`` it gets what Ctrl-C sends."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,9 @@ class Account:
     own_faults: list[str] = field(default_factory=list)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of buckets."""
+    victim: Callable[[signal.Signals], int] | None = None
+    """Kills the command that runs; its process id."""
+    killed: int = 0
     confirmed: bool = False
     """Whether whoever was subscribed by mail has confirmed it."""
     lock: Any = field(default_factory=threading.RLock)
@@ -131,6 +140,8 @@ class _Front(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         try:
             self._answer()
+        except ConnectionError:
+            self.close_connection = True  # Who asked was killed.
         except Exception:
             # A fault of the stand-in must not look like one of AWS: the test shows it.
             account: Account = self.server.account  # type: ignore[attr-defined]
@@ -144,7 +155,18 @@ class _Front(BaseHTTPRequestHandler):
         with account.lock:
             account.calls.append(call)
             fault = account.fault_for(call)
-            if fault:
+            if fault and fault.kill:
+                assert account.victim
+                account.killed = account.victim(
+                    signal.SIGINT if fault.code == "interrupt" else signal.SIGKILL
+                )
+                if fault.code == "before":
+                    self.close_connection = True
+                    return
+                fault = None
+            if fault and fault.body:
+                self._send(fault.status, fault.body, "text/xml")
+            elif fault:
                 self._refuse(call, fault.status, fault.code, fault.message or fault.code)
             elif call.service == "cloudformation":
                 self._cloudformation(account, call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -77,24 +78,21 @@ class CodeBuild:
         if phase == "BUILD":
             words, before = self.fails or ("", ["git", "agent"])
             for target in before:
-                self._push(build, target)
+                self.push(build, target)
             if words:
                 self._log(build, [words])
                 build.status, self.fails = "FAILED", None
         if phase == "COMPLETED":
             build.status = "SUCCEEDED"
 
-    def _push(self, build: Build, target: str) -> None:
+    def push(self, build: Build, target: str) -> None:
         repository = self._parts(build)["ImageRepository"]["id"]
         tag = f"{target}-{build.variables['IMAGE_TAG']}"
-        manifest = {
-            **_MANIFEST,
-            "config": {"digest": f"sha256:{abs(hash((build.id, tag))):064x}"},
-            "layers": [],
-        }
+        manifest = {**_MANIFEST, "config": {"digest": tag}, "layers": []}
         self._client("ecr").put_image(
-            repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag
-        )
+            repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag,
+            imageDigest=f"sha256:{hashlib.sha256(tag.encode()).hexdigest()}",
+        )  # fmt: skip
         build.pushed.append(tag)
 
     def _log(self, build: Build, lines: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -85,11 +86,16 @@ class Person:
     def stepherd(self, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """A command to its end, which must have this exit code."""
         with self.start(*words, **environment) as process:
-            out, err = process.communicate(timeout=60)
+            self.account.victim = lambda how: self._end(process, how)
+            out, err = process.communicate(timeout=90)
         self.seen += out + err
         assert self.account.own_faults == [], self.account.own_faults[0]
         assert process.returncode == code, f"{process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def _end(self, process: subprocess.Popen[str], how: signal.Signals) -> int:
+        process.send_signal(how)
+        return process.pid
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """A command in the background."""

@@ -15,7 +15,6 @@ from typing import Any
 from tests.integration.deploying.resources import ACCOUNT, MADE, REGION, Refused, Resources, resolver
 
 STACK = "AWS::CloudFormation::Stack"
-STEPS_A_LOOK = 150
 UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 
@@ -27,6 +26,8 @@ class Trouble:
     update: dict[str, str] = field(default_factory=dict)
     delete: dict[str, str] = field(default_factory=dict)
     rollback: dict[str, str] = field(default_factory=dict)
+    pace: int = 150
+    """So many steps are taken between two looks."""
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Stack:
 
     def look(self) -> None:
         """Let it take some steps."""
-        for _ in range(STEPS_A_LOOK):
+        for _ in range(self.trouble.pace):
             if self.work is None:
                 return
             if next(self.work, _OVER) is _OVER:

@@ -1,4 +1,4 @@
-"""``stepherd init`` when AWS refuses, fails or is slow, or when it is killed: words, a next command, and again."""
+"""``stepherd init`` when AWS refuses, fails or is slow, or when it is killed: words, and it goes on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from tests.integration.deploying.conftest import CANARY, Person
 
 _SMALL = ("--no-image", "--no-api-key", "--no-git")
 _DENIED = (
-    'Resource handler returned message: "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: '
-    "iam:CreateRole on resource: arn:aws:iam::123456789012:role/x because no identity-based policy allows the "
-    'action (Service: Iam, Status Code: 403, Request ID: 1-2-3)" (RequestToken: 4, HandlerErrorCode: AccessDenied)'
+    'Resource handler returned message: "User: arn:aws:iam::123456789012:user/ada is not authorized to '
+    "perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/x because no identity-based policy "
+    'allows the action (Service: Iam, Status Code: 403, Request ID: 1-2-3)" (RequestToken: 4, '
+    "HandlerErrorCode: AccessDenied)"
 )
 
 
@@ -70,10 +71,12 @@ def test_throttling_is_sat_out(person: Person) -> None:
 
 def test_credentials_that_expire_meanwhile_leave_it_to_go_on(person: Person) -> None:
     person.account.faults.append(Fault("DescribeStackEvents", "ExpiredToken", "expired", 403, after=1))
+    person.account.cloudformation.trouble.pace = 60
     done = person.init(*_SMALL, code=77)
     assert "aws sso login" in _last_line(done.stderr)
     stack = person.account.cloudformation.find("stepherd")
     assert stack.status == "CREATE_IN_PROGRESS"
+    assert stack.work is not None
     done = person.init(*_SMALL)
     assert "waits until it is over" in done.stderr
     assert (stack.status, person.account.operations().count("ExecuteChangeSet")) == ("CREATE_COMPLETE", 1)
@@ -117,6 +120,15 @@ def test_a_build_that_fails_is_told_and_the_next_takes_a_tag_that_is_free(person
     assert second == f"{first}-2"
     stack = person.account.cloudformation.find("stepherd")
     assert stack.parameters["AgentImage"].endswith(f":agent-{second}")
+
+
+def test_who_interrupts_it_is_told_how_to_go_on(person: Person) -> None:
+    person.account.faults.append(Fault("ExecuteChangeSet", "interrupt", kill=True))
+    done = person.init(*_SMALL, code=130)
+    assert (
+        f"AWS goes on with what it has begun. To go on here: stepherd init --yes {_SMALL[0]}" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
 
 
 _STEPS = [
