@@ -55,7 +55,10 @@ def test_a_run_from_start_to_pull(cloud: Cloud) -> None:
 def test_logs_come_from_the_streams_of_the_tasks(cloud: Cloud) -> None:
     place = cloud.place
     place.cli(*cloud.run_words("sh -c 'seq 1 300'", "--push", "none")).ok()
-    assert place.cli("logs", "run_1").ok().err == "Nothing was written.\n"
+    # GIVEN CloudWatch that has nothing yet, the agent's lines are those of its events
+    early = place.cli("logs", "run_1").ok().out.splitlines()
+    assert early == [f"{'RunAgent':<15}  {number}" for number in range(201, 301)]
+    # WHEN it has caught up, every task's lines are there
     cloud.ship_logs()
     lines = place.cli("logs", "run_1", "--state", "RunAgent", "--tail", "3", "--json").ok().json["lines"]
     assert {line["state"] for line in lines} == {"RunAgent"}
@@ -70,7 +73,7 @@ def test_logs_come_from_the_streams_of_the_tasks(cloud: Cloud) -> None:
 def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     place = cloud.place
     flag = place.root / "go"
-    script = place.script(f"test -e {flag} || sleep 600\necho new > new.txt")
+    script = place.script(f"echo busy\ntest -e {flag} || sleep 600\necho new > new.txt")
     # GIVEN a run that was left to itself
     started = place.cli(*cloud.run_words(script, "--detach", "--push", "none", "--json")).ok()
     assert started.json["status"] == "RUNNING"
@@ -78,18 +81,22 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     wait_until(lambda: "RunAgent" in place.cli("status", "run_1").out, "agent that works")
     assert place.cli("list", "--status", "running", "--json").ok().json["runs"][0]["run_id"] == "run_1"
     assert place.cli("pull", "run_1").code == 66
+    followed = place.start("logs", "run_1", "-f")
     # WHEN it is stopped
     stopped = place.cli("stop", "run_1", "--json").ok().json
     # THEN it says so, once
     assert (stopped["status"], stopped["error"]["next"]) == ("ABORTED", "stepherd redrive run_1")
     assert place.cli("stop", "run_1").ok().err == "run_1 had ended before: ABORTED.\n"
-    # AND a redrive goes on with it to its end
+    # AND a redrive goes on with it to its end, although the history does not tell of it at once
     flag.touch()
+    cloud.states.stale["GetExecutionHistory"] = 4
     redriven = place.cli("redrive", "run_1", "--json").ok().json
     assert (redriven["status"], redriven["redrives"]) == ("SUCCEEDED", 1)
     again = place.cli("redrive", "run_1")
     assert again.code == 64
     assert "cannot be redriven" in again.err
+    # AND who followed its logs saw the agent until the end
+    assert "RunAgent" in place.end_of(followed).ok().out
     # AND its changes come out of the bucket
     clone = place.root / "mine"
     git(place.root, "clone", "--quiet", str(place.origin.bare), str(clone))

@@ -123,8 +123,19 @@ def test_a_run_is_followed_to_its_end_on_a_bad_day_and_left_with_ctrl_c(cloud: C
     assert re.findall(r"stepherd (\w+) run_2", done.err) == ["watch", "stop"]
     assert place.status("run_2")["status"] == "RUNNING"
     assert place.cli("stop", "run_2").ok().err.endswith("stepherd redrive run_2\n")
-    assert place.cli("list", "--limit", "1", "--json").ok().json["runs"][0]["run_id"] == "run_2"
-    assert [line.split()[0] for line in place.cli("list").ok().out.splitlines()] == ["run_2", "run_1"]
+    # WHEN whoever runs the command is told to end, as by CI
+    child = place.start(*cloud.run_words(place.script("sleep 600"), name="run_3"))
+    wait_until(lambda: "RunAgent" in place.cli("status", "run_3").out, "agent that works")
+    child.send_signal(signal.SIGTERM)
+    done = place.end_of(child)
+    # THEN the run is stopped
+    assert done.code == 143
+    assert "ABORTED after" in done.err
+    assert "goes on" not in done.err
+    assert place.cli("list", "--limit", "1", "--json").ok().json["runs"][0]["run_id"] == "run_3"
+    assert [line.split()[0] for line in place.cli("list").ok().out.splitlines()] == [
+        "run_3", "run_2", "run_1",
+    ]  # fmt: skip
 
 
 def _given(cloud: Cloud) -> set[str]:

@@ -22,26 +22,38 @@ def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
     with Cloud.at(lender.place) as cloud:
         cli = lender.place.cli
         assert cli("login", "status", "--agent", "q").code == 77
-        # WHEN somebody logs in and approves the code that is shown
-        child = lender.place.start("login")
-        wait_until(lambda: list(cloud.home.glob("notices.jsonl")), "notice")
-        notice = json.loads((cloud.home / "notices.jsonl").read_text().splitlines()[0])
-        code = re.search(r"^Code: (\S+)$", notice["text"], re.MULTILINE)
-        assert code is not None
-        lender.provider.approve(code[1])
+        # WHEN a run needs a login, and the person approves the code that it shows
+        child = lender.place.start(*cloud.run_words("true", "--agent", "borrower", "--json"))
+        code = _approve(lender, cloud)
+        run = lender.place.end_of(child).ok()
+        # THEN it goes on
+        assert run.json["status"] == "SUCCEEDED"
+        assert f"waiting for you: open {lender.provider.url}" in run.err
+        assert f"code {code}" in run.err
+        # WHEN somebody logs in anew
+        child = lender.place.start("login", "--force")
+        code = _approve(lender, cloud, 2)
         done = lender.place.end_of(child).ok()
         # THEN address and code were shown, and the login is in the stack's bucket
-        assert f"code {code[1]}" in done.err
+        assert f"code {code}" in done.err
         assert f"  stored   s3://{BUCKET}/logins/q/data.sqlite3" in done.err
         status = cli("login", "status", "--agent", "q", "--json").ok().json["logins"][0]
         assert (status["next_run"], status["database"]) == ("passes", f"s3://{BUCKET}/logins/q/data.sqlite3")
         assert status["lease"]["running"] is False
         token = cli("export-token", "--no-refresh-token").ok().json
         assert token["accessToken"] in lender.secrets()
-        # AND a run asks nobody
-        run = cli(*cloud.run_words("true", "--agent", "borrower", "--json")).ok()
-        assert run.json["status"] == "SUCCEEDED"
         assert cli("login", "--database", "/tmp/x").code == 64
+
+
+def _approve(lender: Lender, cloud: Cloud, count: int = 1) -> str:
+    """Read the notice of that number, and approve its code."""
+    path = cloud.home / "notices.jsonl"
+    wait_until(lambda: path.exists() and len(path.read_text().splitlines()) >= count, "notice")
+    notice = json.loads(path.read_text().splitlines()[count - 1])
+    code = re.search(r"^Code: (\S+)$", notice["text"], re.MULTILINE)
+    assert code is not None
+    lender.provider.approve(code[1])
+    return code[1]
 
 
 def test_keys_and_completion_and_contexts_know_the_stack(lender: Lender) -> None:

@@ -37,6 +37,9 @@ class Unkind:
     rewrites: dict[bytes, bytes] = field(default_factory=dict)
     """Of answers."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
+    stale: dict[str, int] = field(default_factory=dict)
+    """How many calls of an operation are answered with its last answer once more."""
+    answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     port: int = 0
 
     @property
@@ -105,9 +108,13 @@ def _handler(unkind: Unkind) -> type[BaseHTTPRequestHandler]:
             if fault is not None:
                 self._answer(fault.status, *_error(fault, json_wanted=bool(self.headers.get("X-Amz-Target"))))
                 return
-            self._pass_on(body)
+            if unkind.stale.get(operation, 0) > 0 and operation in unkind.answers:
+                unkind.stale[operation] -= 1
+                self._answer(*unkind.answers[operation])
+                return
+            self._pass_on(operation, body)
 
-        def _pass_on(self, body: bytes) -> None:
+        def _pass_on(self, operation: str, body: bytes) -> None:
             place = urlsplit(unkind.upstream)
             connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "expect")}
@@ -117,7 +124,8 @@ def _handler(unkind: Unkind) -> type[BaseHTTPRequestHandler]:
             content = answer.read()
             for old, new in unkind.rewrites.items():
                 content = content.replace(old, new)
-            self._answer(answer.status, answer.headers.get("Content-Type", ""), content)
+            unkind.answers[operation] = (answer.status, answer.headers.get("Content-Type", ""), content)
+            self._answer(*unkind.answers[operation])
             connection.close()
 
         def _answer(self, status: int, kind: str, content: bytes) -> None:

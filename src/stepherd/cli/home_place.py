@@ -82,7 +82,7 @@ class HomePlace:
     def keys_secret(self) -> str | None:
         return None
 
-    def task_lines(self, only: str | None) -> TaskLogs:
+    def task_lines(self, run_id: str, only: str | None) -> TaskLogs:  # noqa: ARG002
         from stepherd.cli.task_logs import TaskLogs
 
         return TaskLogs(self.home, only)

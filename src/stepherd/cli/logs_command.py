@@ -40,7 +40,7 @@ def command(output: Output, run_id: str, follow: bool, tail: int, state: str | N
 
     With --json it is one object; with --json -f it is one object a line.
     """
-    logs, arn = output.place.task_lines(state), output.place.execution_arn(run_id)
+    logs, arn = output.place.task_lines(run_id, state), output.place.execution_arn(run_id)
     with output.place.reading() as call:
         running = _learn(call, arn, logs)
     if state and state not in logs.states and not running:

@@ -112,7 +112,7 @@ class Place(Protocol):
         """The secret with the API keys; None where there is none."""
         ...
 
-    def task_lines(self, only: str | None) -> TaskLines:
+    def task_lines(self, run_id: str, only: str | None) -> TaskLines:
         """What a run's tasks wrote; of one state alone where ``only`` names it."""
         ...
 

@@ -136,10 +136,11 @@ class StackPlace:
     def keys_secret(self) -> str | None:
         return self.output("ApiKeysSecretId")
 
-    def task_lines(self, only: str | None) -> StackLogs:
+    def task_lines(self, run_id: str, only: str | None) -> StackLogs:
         from stepherd.cli.stack_logs import open_stack_logs
+        from stepherd.runs.folder import run_folder
 
-        return open_stack_logs(self.stack.name, only)
+        return open_stack_logs(self.stack.name, run_folder(self.store(), run_id), only)
 
     async def attach(self, engine: LocalEngine | None = None) -> StackSource:  # noqa: ARG002
         from stepherd.cli.stack_source import StackSource

@@ -158,7 +158,7 @@ def _check_repository(place: StackPlace, request: Mapping[str, Any], checked: Re
         origin = f"$(git -C {shlex.quote(named)} remote get-url origin)"
         raise UsageError(
             f"The repository {named} is on this machine, and {place.title} cannot reach it.",
-            remedy=f'Push it to a host, and give its address: --repo "{origin}"',
+            remedy=f'Push it to a host and give its address: --repo "{origin}". Or run here: --context local',
         )
 
 

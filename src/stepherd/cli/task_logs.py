@@ -84,17 +84,32 @@ class TaskEvents:
 
     last_event: int = 0
     _state_of: dict[int, str] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    """The states that were entered and not left."""
 
     def learn(self, events: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
         """Take new events, in order: the state, the task's id and the container's name of what they tell."""
         for event in events:
             number = self.last_event = int(event["id"])
-            entered = event.get("stateEnteredEventDetails")
-            state = entered["name"] if entered else self._state_of.get(event["previousEventId"], "")
+            state = self._state(str(event["type"]), event)
             self._state_of[number] = state
             for task in _tasks_of(event.get("taskSubmittedEventDetails") or {}):
                 for container in task["Containers"]:
                     yield state, task["TaskArn"].rsplit("/", 1)[-1], container["Name"]
+
+    def _state(self, kind: str, event: Mapping[str, Any]) -> str:
+        """An event is of the state of the one before it; a redrive begins a chain of its own."""
+        state = self._state_of.get(int(event["previousEventId"]), "")
+        if kind.endswith("StateEntered"):
+            state = str(event["stateEnteredEventDetails"]["name"])
+            self._open.append(state)
+        elif kind.endswith("StateExited") and state in self._open:
+            self._open.remove(state)
+        elif kind == "ExecutionRedriven":
+            return ""
+        elif not state and kind.endswith("Scheduled") and self._open:
+            return self._open[-1]
+        return state
 
 
 def _tasks_of(submitted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
