@@ -59,10 +59,12 @@ def _look_at_stack(checked: CheckedStack, _: Path) -> Iterator[Finding]:
         wait = checked.aws(f"cloudformation describe-stack-events --stack-name {stack.name} --max-items 5")
         yield Finding("stack", "warning", f"{words}. It is being changed just now.", wait)
     elif stack.status == "UPDATE_ROLLBACK_FAILED":
-        go_on = checked.aws(f"cloudformation continue-update-rollback --stack-name {stack.name}")
-        yield Finding("stack", "problem", f"{words}. It hangs between two versions.", go_on)
+        yield Finding("stack", "problem", f"{words}. It hangs between two versions.", checked.own("init"))
+    elif stack.status == "DELETE_FAILED":
+        yield Finding("stack", "problem", f"{words}. Parts of it are left.", checked.own("destroy"))
     else:
-        yield Finding("stack", "problem", f"{words}. It can only be deleted.", checked.own("destroy"))
+        told = f"{words}. It was never whole, and has to be made anew."
+        yield Finding("stack", "problem", told, checked.own("init"))
 
 
 def _look_at_parameters(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
