@@ -28,7 +28,7 @@ __all__ = ["command", "this_command"]
     examples=(
         "stepherd init --region eu-west-1 --email you@example.com",
         "stepherd init --yes --git-token-file token.txt --agents claude",
-        "stepherd init --yes --no-git --parameter DefaultAgent=claude --parameter AgentMemory=16384",
+        "stepherd init --yes --no-git --parameter AgentMemory=16384",
     ),
     contexts=False,
 )
