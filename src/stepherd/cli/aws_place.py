@@ -13,7 +13,7 @@ import click
 
 from stepherd.cloud.contexts import Context, read_contexts
 from stepherd.cloud.stack import needs_boto3
-from stepherd.errors import UsageError
+from stepherd.errors import CredentialsError, UsageError
 
 if TYPE_CHECKING:
     from stepherd.cloud.account import Caller
@@ -22,6 +22,7 @@ __all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Place", "choose_place", "place_o
 
 DEFAULT_STACK: Final = "stepherd"
 DEFAULT_CONTEXT: Final = "aws"
+_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _STACK: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
@@ -73,12 +74,21 @@ def choose_place(home: Path, name: str, stack: str | None, region: str | None, p
         )
     # A context is one stack: of another one it says nothing.
     known = known if known and known.stack == wanted else None
-    profile = profile if profile is not None else (known.profile if known else "")
+    if profile:
+        # What is said here counts; boto3 would let keys of the environment go before a profile of it.
+        for key in _KEYS:
+            os.environ.pop(key, None)
+    profile = profile or (known.profile if known else "")
     region = region or (known.region if known else None)
     if profile:
         os.environ["AWS_PROFILE"] = profile
     with needs_boto3():
         from stepherd.cloud.account import caller
     found = caller(region)
+    if known and found.account != known.account:
+        raise CredentialsError(
+            f"The context {name} is of the account {known.account}, the credentials are of {found.account}.",
+            remedy="Take others with --profile, or another context with --name.",
+        )
     os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = found.region
     return Place(wanted, found, profile or os.environ.get("AWS_PROFILE", ""), name)

@@ -72,7 +72,9 @@ def _carry_out(output: Output, place: Place, *, ask: bool) -> int:
         progress.end()
     holdings = holdings_of(place.stack, place.region, place.caller.account, found)
     if holdings is None or holdings.nothing:
-        _forget(output, place)
+        if _forget(output, place):
+            output.note(f"Nothing is left of the stack {place.stack}; its context is forgotten.")
+            return 0
         raise NotFoundError(
             f"There is no stack '{place.stack}' in {place.region}, account {place.caller.account}.",
             remedy="See those that there are: stepherd configure --list",
@@ -100,9 +102,12 @@ def _confirm(stack: str) -> None:
         raise UsageError("That is not the stack's name; nothing was removed.", remedy="Run it again.")
 
 
-def _forget(output: Output, place: Place) -> None:
-    """Forget every context of this stack, whatever it is called."""
+def _forget(output: Output, place: Place) -> bool:
+    """Forget every context of this stack, whatever it is called; whether there was one."""
+    found = False
     for context in list(read_contexts(output.home).known.values()):
         same = (context.stack, context.region, context.account)
         if same == (place.stack, place.region, place.caller.account):
             forget_context(output.home, context.name)
+            found = True
+    return found

@@ -87,6 +87,21 @@ def test_the_name_must_be_given_and_be_right(person: Person) -> None:
     assert "DeleteStack" not in person.account.operations()
 
 
+def test_credentials_of_another_account_remove_nothing(person: Person) -> None:
+    person.deployed()
+    context = Context("aws", "stepherd", "eu-west-1", "999999999999")
+    keep_context(person.home, context, default=True)
+    done = person.stepherd("destroy", "--yes", "stepherd", code=77)
+    assert "is of the account 999999999999, the credentials are of 123456789012" in done.stderr
+    assert set(person.account.operations()) == {"GetCallerIdentity"}
+
+
+def test_a_profile_that_is_said_goes_before_keys_of_the_environment(person: Person) -> None:
+    done = person.stepherd("configure", "--profile", "absent", code=78)
+    assert "absent" in done.stderr
+    assert person.account.calls == []
+
+
 def test_objects_that_s3_keeps_are_named_and_the_next_attempt_takes_them(person: Person) -> None:
     stack = _used(person)
     refused = (
