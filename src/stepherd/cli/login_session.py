@@ -68,7 +68,7 @@ class LoginSession:
 
     async def _on_our_own(self, engine: LocalEngine) -> Happening:
         self._notices = NewNotices(self._output.home)
-        engine.open()
+        engine.open(LOGIN)
         try:
             return await self._follow(OwnSource(engine), engine)
         finally:
