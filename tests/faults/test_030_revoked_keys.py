@@ -9,8 +9,8 @@ from tests.integration.api.fixtures import Api
 from tests.integration.api.gateway import ROOT, Context, sample
 
 from stepherd.api.authorizer import REMEMBERED_SECONDS
-from stepherd.engine.intrinsics import read_template
 from stepherd.errors import NotFoundError, UsageError
+from stepherd.services.template_text import read_template
 
 
 @pytest.mark.parametrize("place", ["api", "on_s3"])

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "agents": {"errors", "services", "repositories", "runs", "logins"},
     "runs": {"errors", "services", "repositories", "agents", "logins"},
     "api": {"errors", "services", "runs", "agents"},
-    "cloud": {"errors", "services", "runs"},
+    "cloud": {"errors", "services", "runs", "application"},
 }
 """What each part of the package may know of the others; cli, steps and functions may know all."""
 DOMAIN = {"runs", "agents", "repositories", "logins", "steps", "cli", "cloud", "functions"}

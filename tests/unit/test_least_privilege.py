@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.aws_grants import FUNCTION, ROLE, Grant, Stack, listed
 
-from stepherd.engine.intrinsics import read_template
+from stepherd.services.template_text import read_template
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "template.yaml").read_text()

@@ -8,14 +8,17 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stepherd.cli.checkup import Check, Finding
 from stepherd.cli.moments import until_text
 from stepherd.engine.place import JOURNAL
 from stepherd.services.disk import disk_error
 
-__all__ = ["HOME_CHECKS"]
+if TYPE_CHECKING:
+    from stepherd.cli.place import Place
+
+__all__ = ["HOME_CHECKS", "login_findings"]
 
 _TIGHT_BYTES: Final = 2 * 1024**3
 _TOO_TIGHT_BYTES: Final = 200 * 1024**2
@@ -98,12 +101,20 @@ def _agents(home: Path) -> Iterator[Finding]:
 
 def _logins(home: Path) -> Iterator[Finding]:
     from stepherd.cli.home_place import HomePlace
+
+    yield from login_findings(HomePlace(home))
+
+
+def login_findings(place: Place, default_agent: str = "") -> Iterator[Finding]:
+    """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
     from stepherd.cli.login_outlook import outlooks
 
-    for one in outlooks(HomePlace(home), None, None):
+    for one in outlooks(place, None, None):
         name, log_in = f"login {one.agent}", f"stepherd login --agent {one.agent}"
         if one.error:
             yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)
+        elif one.account is None and one.agent == default_agent:
+            yield Finding(name, "warning", "Nobody is logged in: the next run asks a person.", log_in)
         elif one.account is None:
             continue  # Who does not use that agent needs no login of it.
         elif one.next_run == "asks":

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from stepherd.cli.checkup import Check, Finding, examine
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.terminal_text import one_line
+from stepherd.errors import StepherdError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stepherd.cloud.contexts import Context
 
 __all__ = ["all_checks", "command"]
 
@@ -18,14 +26,28 @@ PROBLEM = 78
 
 
 @declared(
-    "doctor", examples=("stepherd doctor", "stepherd doctor --json | jq '.findings[] | select(.remedy)'")
+    "doctor",
+    examples=(
+        "stepherd doctor",
+        "stepherd doctor --context aws",
+        "stepherd doctor --json | jq '.findings[] | select(.remedy)'",
+    ),
 )
 def command(output: Output) -> int:
-    """Check this machine, the home, agents and logins; each thing that is amiss comes with its remedy.
+    """Check this machine and where runs are; each thing that is amiss comes with its remedy.
 
-    Nothing is changed. Exit code: 0, or 78 when there is a problem; warnings do not count.
+    Locally: the home, its engine, agents and logins. On a stack: credentials, images, secrets, mail, logins,
+    keys, dead letters, alarms and quotas. Nothing is changed. Exit code: 0, or 78 when there is a problem;
+    warnings do not count.
     """
-    findings = examine(all_checks(), output.home)
+    try:
+        context = _context(output)
+        checks = all_checks(output.home, context)
+        if context:
+            output.note(f"The stack '{context.stack}' of the context '{context.name}' ({output.choice.why}):")
+    except StepherdError as error:
+        checks = (_broken_context(error), *all_checks(output.home))
+    findings = examine(checks, output.home)
     counted: Counter[str] = Counter(finding.status for finding in findings)
     code = PROBLEM if counted["problem"] else 0
     if output.as_json:
@@ -38,12 +60,35 @@ def command(output: Output) -> int:
     return code
 
 
-def all_checks() -> tuple[Check, ...]:
-    """What is looked at, in the order in which it is shown."""
+def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
+    """What is looked at, in the order in which it is shown: of a context's stack, or of the home.
+
+    Raises ConfigurationError when there is no boto3 for a stack.
+    """
     from stepherd.cli.checks_of_home import HOME_CHECKS
     from stepherd.cli.checks_of_machine import MACHINE_CHECKS
 
-    return (*MACHINE_CHECKS, *HOME_CHECKS)
+    if context is None:
+        return (*MACHINE_CHECKS, *HOME_CHECKS)
+    from stepherd.cli.checks_of_stack import stack_checks
+    from stepherd.cloud.stack import needs_boto3
+
+    with needs_boto3():
+        import_module("botocore")
+    machine = (check for check in MACHINE_CHECKS if check.name != "aws")
+    return (*machine, *stack_checks(home, context))
+
+
+def _context(output: Output) -> Context | None:
+    """The context whose stack is meant; None for the home."""
+    from stepherd.cloud.contexts import LOCAL, read_contexts
+
+    name = output.choice.name
+    return None if name == LOCAL else read_contexts(output.home).find(name)
+
+
+def _broken_context(error: StepherdError) -> Check:
+    return Check("context", lambda _: [Finding("context", "problem", error.message, error.remedy)])
 
 
 def _show(output: Output, finding: Finding, column: int) -> None:

@@ -30,8 +30,11 @@ COMMANDS = {
     "export-token": "Print the access token of a login as JSON.",
     "user": "Same as export-token: user export-token.",
     "agents": "List the agents: installed, logged in, what is missing.",
-    "doctor": "Check this machine, its home, agents and logins.",
+    "init": "Deploy Stepherd into your AWS account; run again to update.",
+    "configure": "Find a stack that is deployed and keep it as a context.",
+    "destroy": "Remove the stack with all that it has.",
     "context": "List contexts, or choose where runs are: here or on a stack.",
+    "doctor": "Check this machine, and the home or the stack where runs are.",
     "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
@@ -39,7 +42,7 @@ _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Agents", ("agents", "login", "export-token")),
-    ("Deployed stack", ("context", "keys")),
+    ("Deployed stack", ("init", "configure", "destroy", "context", "keys")),
     ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b

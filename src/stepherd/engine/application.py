@@ -13,9 +13,10 @@ from typing import Any
 
 from stepherd.engine.functions import Function
 from stepherd.engine.integrations.ecs import Container, TaskDefinition
-from stepherd.engine.intrinsics import Resolver, read_template
+from stepherd.engine.intrinsics import Resolver
 from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.errors import ConfigurationError
+from stepherd.services.template_text import read_template
 
 __all__ = ["Application", "MachineSource", "load_application"]
 

@@ -1,28 +1,31 @@
-"""boto3 clients for the AWS forms. Nothing else in the package imports boto3.
+"""AWS clients for the AWS forms. Nothing else in the package makes them.
 
-Profile and endpoints (AWS_PROFILE, AWS_ENDPOINT_URL_S3, …) are boto3's own to read. So is the region, but for
-AWS_REGION, which every other SDK reads: it counts where boto3 finds none.
+They are botocore's, which boto3 hands out unchanged: what boto3 loads besides (resources, parallel transfers)
+is not used here, and takes time at a function's cold start. Profile and endpoints (AWS_PROFILE,
+AWS_ENDPOINT_URL_S3, …) are botocore's own to read. So is the region, but for AWS_REGION, which every other
+SDK reads: it counts where botocore finds none.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
-import boto3.session
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from stepherd.services.aws_errors import aws_error
+from stepherd.services.aws_errors import aws_error, translated
 
-__all__ = ["new_client"]
+__all__ = ["credentials_expire", "new_client"]
 
 
 def new_client(service: str, *, region: str | None = None, attempts: int = 6, read_seconds: int = 60) -> Any:
     """A client for ``service``; a call that is throttled or breaks is made up to ``attempts`` times.
 
     ``read_seconds`` is how long it waits for each part of an answer. Each client has a session of its own,
-    because making clients from the shared one is not safe between threads. Raises ConfigurationError when the
+    because making clients from a shared one is not safe between threads. Raises ConfigurationError when the
     settings are wrong.
     """
     config = Config(
@@ -32,8 +35,22 @@ def new_client(service: str, *, region: str | None = None, attempts: int = 6, re
         user_agent_extra="stepherd",
     )
     try:
-        session = boto3.session.Session()
-        region = region or session.region_name or os.environ.get("AWS_REGION")
-        return session.client(service, region_name=region, config=config)
+        session = botocore.session.get_session()
+        region = region or session.get_config_variable("region") or os.environ.get("AWS_REGION")
+        return session.create_client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise aws_error(error, f"the service {service}") from error
+
+
+def credentials_expire() -> datetime | None:
+    """When the credentials in use end, those that can be renewed without a person too; None when untold.
+
+    Raises CredentialsError when they cannot be had, ConfigurationError.
+    """
+    with translated("the caller's identity"):
+        credentials = botocore.session.get_session().get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()  # Those of a role are asked for when they are first needed.
+    # botocore tells it nowhere else.
+    moment = getattr(credentials, "_expiry_time", None)
+    return moment if isinstance(moment, datetime) else None

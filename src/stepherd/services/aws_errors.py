@@ -132,6 +132,12 @@ def translated(resource: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise aws_error(error, resource) from error
+    except RuntimeError as error:
+        # Of credentials whose end is told by the environment; botocore has no error of its own for it.
+        if "credentials are still expired" not in str(error):
+            raise
+        words = f"The AWS credentials for {resource} have expired."
+        raise CredentialsError(words, remedy=_login()) from error
 
 
 def _service_error(error: ClientError, resource: str) -> StepherdError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import marshal
+import os
 import struct
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from tests.integration.cloud.project import native_layer, run
 
 _MEGABYTE = 1_000_000
 _AARCH64 = 183
+_UNCHECKED = 1
+"""Of PEP 552: a hash instead of a date, and not compared."""
 # Lambda's Python 3.13 brings boto3 with what it needs. Of these two, functions may not bring another version.
 _OF_LAMBDA = {"boto3", "botocore"}
 _WITH_BOTO3 = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
@@ -46,7 +50,8 @@ def test_a_clean_clone_builds_small_for_lambdas_platform_with_all_that_functions
 
     assert sorted(folder.name for folder in folders) == list(FUNCTIONS)
     assert max(_size(folder) for folder in folders) + _size(layer) < 50 * _MEGABYTE
-    assert [path for folder in (layer, *folders) for path in folder.rglob("__pycache__")] == []
+    assert [path for folder in folders for path in folder.rglob("__pycache__")] == []
+    assert {path.suffixes[0] for path in layer.rglob("*.pyc")} <= {".cpython-313"}
     assert [name for name in _OF_LAMBDA if (layer / name).exists()] == []
     assert [name for name in Closure.of_functions().foreign - _OF_LAMBDA if not _holds(layer, name)] == []
     libraries = sorted(layer.rglob("*.so*"))
@@ -87,6 +92,38 @@ def test_every_handler_and_every_module_behind_it_is_imported_from_the_layer_and
     absent, handlers = json.loads(done.stdout)
     assert absent == []
     assert handlers == [True] * len(FUNCTIONS)
+
+
+@pytest.mark.slow
+def test_the_layer_is_compiled_as_lambda_can_use_it(project: Path, tmp_path: Path) -> None:
+    """Whatever dates its files get: Lambda cannot write what it compiles, and would do it at each start."""
+    layer = native_layer(project, tmp_path / "layer", sys.executable)
+    compiled = sorted(layer.rglob("*.pyc"))
+    sources = [path for path in layer.rglob("*.py") if "tests" not in path.parts]
+    assert len(compiled) >= len(sources) > 500
+    for path in compiled:
+        magic, flags = struct.unpack_from("<4sI", path.read_bytes()[:8])
+        assert (magic, flags) == (importlib.util.MAGIC_NUMBER, _UNCHECKED), path
+    code = (layer / "stepherd" / "__pycache__").glob("errors.*.pyc")
+    assert marshal.loads(next(code).read_bytes()[16:]).co_filename == "/opt/python/stepherd/errors.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["no-such-python", sys.executable])
+def test_without_lambdas_python_the_layer_is_built_uncompiled_and_says_so(
+    project: Path, tmp_path: Path, compiler: str
+) -> None:
+    if compiler == sys.executable and sys.version_info[:2] == (3, 13):
+        pytest.skip("this is Lambda's Python")
+    command = ["make", "-f", "layer/Makefile", "build-SharedLayer", f"PYTHON={sys.executable}"]
+    done = subprocess.run(
+        [*command, f"ARTIFACTS_DIR={tmp_path}"],
+        env={**os.environ, "LAMBDA_PYTHON": compiler}, cwd=project,
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "functions start more slowly" in done.stderr
+    assert list(tmp_path.rglob("*.pyc")) == []
 
 
 def test_no_function_can_load_the_engine_the_command_line_or_what_is_not_in_the_layer() -> None:

@@ -28,8 +28,8 @@ from tests.inbox_bench import load_handler
 from tests.integration.steps.rig import ROOT
 
 from stepherd.agents import registry
-from stepherd.engine.intrinsics import read_template
 from stepherd.logins.pace import Pace
+from stepherd.services.template_text import read_template
 
 __all__ = ["BUCKET", "ELSEWHERE", "LEFT_OVER", "PARAMETERS", "Site", "deployed"]
 

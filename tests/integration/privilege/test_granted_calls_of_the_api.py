@@ -17,7 +17,7 @@ from tests.integration.steps.rig import ROOT
 
 from stepherd.api.service import Service
 from stepherd.api.task_streams import TaskStreams
-from stepherd.engine.intrinsics import read_template
+from stepherd.services.template_text import read_template
 
 API, AUTHORIZER = "ApiFunction", "AuthorizeFunction"
 ACCOUNT = "000000000000"

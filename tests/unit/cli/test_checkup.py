@@ -140,12 +140,12 @@ def test_the_exit_code_tells_problems_and_json_all(
 ) -> None:
     problem = Check("x", lambda _: [Finding("x", "problem", "broken", "mend it")])
     for checks, code in (((ok("a"),), 0), ((ok("a"), problem), 78)):
-        monkeypatch.setattr("stepherd.cli.doctor_command.all_checks", lambda checks=checks: checks)
+        monkeypatch.setattr("stepherd.cli.doctor_command.all_checks", lambda *_, checks=checks: checks)
         assert command.main(["--home", str(tmp_path), "--json"], standalone_mode=False) == code
         printed = json.loads(capsys.readouterr().out)
         assert printed["ok"] is (code == 0)
         assert [one["remedy"] for one in printed["findings"]] == [None, "mend it"][: len(checks)]
 
 
-def test_every_check_has_a_limit() -> None:
-    assert all(0 < check.seconds <= 15 for check in all_checks())
+def test_every_check_has_a_limit(tmp_path: Path) -> None:
+    assert all(0 < check.seconds <= 15 for check in all_checks(tmp_path))

@@ -1,0 +1,94 @@
+"""Which stack a command means that makes, finds or removes one: by flags, context and environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from stepherd.cloud.contexts import Context, read_contexts
+from stepherd.cloud.stack import needs_boto3
+from stepherd.errors import CredentialsError, UsageError
+
+if TYPE_CHECKING:
+    from stepherd.cloud.account import Caller
+
+__all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Place", "choose_place", "place_options"]
+
+DEFAULT_STACK: Final = "stepherd"
+DEFAULT_CONTEXT: Final = "aws"
+_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_STACK: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stack that may or may not be there, and who asks for it."""
+
+    stack: str
+    caller: Caller
+    profile: str
+    context: str
+
+    @property
+    def region(self) -> str:
+        """The region it is in."""
+        return self.caller.region
+
+    def to_context(self) -> Context:
+        """As it is kept in the home."""
+        return Context(self.context, self.stack, self.caller.region, self.caller.account, self.profile)
+
+
+def place_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
+    """--stack-name, --region, --profile and --name."""
+    for option in (
+        click.option("--name", default=DEFAULT_CONTEXT, show_default=True, metavar="NAME",
+                     help="The context: what 'stepherd context' calls the stack."),
+        click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
+        click.option("--region", metavar="REGION", help="Default: the context's, else the AWS settings'."),
+        click.option("--stack-name", "stack", metavar="NAME",
+                     help=f"Default: the context's, else {DEFAULT_STACK}."),
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return decorated
+
+
+def choose_place(home: Path, name: str, stack: str | None, region: str | None, profile: str | None) -> Place:
+    """Find out which stack is meant, and let this process's AWS clients be of its profile and region.
+
+    Raises UsageError for a name that no stack can have, ConfigurationError without boto3 or region,
+    CredentialsError without credentials.
+    """
+    known = read_contexts(home).known.get(name)
+    wanted = stack or (known.stack if known else DEFAULT_STACK)
+    if not _STACK.fullmatch(wanted):
+        raise UsageError(
+            f"'{wanted}' cannot be the name of a stack.",
+            remedy="Give up to 40 letters, digits and '-', beginning with a letter.",
+        )
+    # A context is one stack: of another one it says nothing.
+    known = known if known and known.stack == wanted else None
+    if profile:
+        # What is said here counts; boto3 would let keys of the environment go before a profile of it.
+        for key in _KEYS:
+            os.environ.pop(key, None)
+    profile = profile or (known.profile if known else "")
+    region = region or (known.region if known else None)
+    if profile:
+        os.environ["AWS_PROFILE"] = profile
+    with needs_boto3():
+        from stepherd.cloud.account import caller
+    found = caller(region)
+    if known and found.account != known.account:
+        raise CredentialsError(
+            f"The context {name} is of the account {known.account}, the credentials are of {found.account}.",
+            remedy="Take others with --profile, or another context with --name.",
+        )
+    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = found.region
+    return Place(wanted, found, profile or os.environ.get("AWS_PROFILE", ""), name)

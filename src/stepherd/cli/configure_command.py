@@ -1,0 +1,99 @@
+"""``stepherd configure``."""
+
+from __future__ import annotations
+
+import click
+
+from stepherd.cli.aws_place import DEFAULT_STACK, Place, choose_place, place_options
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.cloud.contexts import keep_context, read_contexts
+from stepherd.cloud.stack import Stack, find_stack
+from stepherd.errors import ConfigurationError, NotFoundError, UsageError
+
+__all__ = ["command"]
+
+_NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
+
+
+@declared(
+    "configure",
+    examples=(
+        "stepherd configure --region eu-west-1",
+        "stepherd configure --stack-name stepherd-dev --name dev",
+    ),
+    contexts=False,
+)
+@place_options
+@click.option("--list", "listing", is_flag=True, help="List the stacks of the region and change nothing.")
+def command(
+    output: Output, name: str, stack: str | None, region: str | None, profile: str | None, listing: bool
+) -> int:
+    """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
+    from stepherd.cloud.account import own_stacks
+
+    place = choose_place(output.home, name, stack, region, profile)
+    if listing:
+        return _list(output, place)
+    if stack is None and name not in read_contexts(output.home).known:
+        stack = _only_one(place, [str(found["StackName"]) for found in own_stacks(place.region)])
+        place = choose_place(output.home, name, stack, place.region, profile)
+    found = find_stack(place.stack, place.region)
+    _check(found)
+    keep_context(output.home, place.to_context(), default=True)
+    if output.as_json:
+        output.json({"context": name, "stack": found.name, "region": found.region, "account": found.account,
+                     "status": found.status, "outputs": dict(found.outputs)})  # fmt: skip
+        return 0
+    output.note(
+        f"{name} is the stack {found.name} ({found.status}) in {found.region}, account {found.account}."
+    )
+    output.note(f"It is the default now, by {output.home / 'config.yaml'}.")
+    output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
+    output.note("           stepherd doctor")
+    return 0
+
+
+def _list(output: Output, place: Place) -> int:
+    from stepherd.cloud.account import own_stacks
+
+    stacks = list(own_stacks(place.region))
+    if output.as_json:
+        rows = [{"stack": found["StackName"], "status": found["StackStatus"]} for found in stacks]
+        output.json({"region": place.region, "account": place.caller.account, "stacks": rows})
+        return 0
+    for found in stacks:
+        output.data(f"{found['StackName']}  {found['StackStatus']}")
+    if not stacks:
+        output.note(f"{_nowhere(place).message} Deploy one: stepherd init")
+    return 0
+
+
+def _only_one(place: Place, names: list[str]) -> str:
+    """The stack that is meant where none is named: the only one, or the one with the default name."""
+    if DEFAULT_STACK in names or len(names) == 1:
+        return DEFAULT_STACK if DEFAULT_STACK in names else names[0]
+    if not names:
+        raise _nowhere(place)
+    there_are = ", ".join(sorted(names))
+    raise UsageError(
+        f"There are {len(names)} stacks in {place.region}: {there_are}.",
+        remedy="Say which one: stepherd configure --stack-name NAME",
+    )
+
+
+def _nowhere(place: Place) -> NotFoundError:
+    return NotFoundError(
+        f"No stack in {place.region} of the account {place.caller.account} has the tag Application=stepherd.",
+        remedy="Look in another region with --region, or deploy one: stepherd init",
+    )
+
+
+def _check(stack: Stack) -> None:
+    """Raises ConfigurationError for a stack that is not Stepherd's, or not whole."""
+    missing = [output for output in _NEEDED if output not in stack.outputs]
+    if missing:
+        raise ConfigurationError(
+            f"The stack {stack.name} ({stack.status}) has no output {missing[0]}.",
+            remedy=f"If it is one of Stepherd's, run: stepherd init --stack-name {stack.name}",
+        )

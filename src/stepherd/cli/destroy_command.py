@@ -1,0 +1,113 @@
+"""``stepherd destroy``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from stepherd.cli.aws_place import Place, choose_place, place_options
+from stepherd.cli.init_command import this_command
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.cloud.contexts import forget_context, read_contexts
+from stepherd.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["command"]
+
+
+@declared(
+    "destroy",
+    examples=("stepherd destroy", "stepherd destroy --yes stepherd --region eu-west-1"),
+    contexts=False,
+)
+@place_options
+@click.option("--yes", "confirmed", metavar="STACK", help="Its name once more, instead of asking.")
+@click.option("--force", is_flag=True, help="Do not ask.")
+def command(
+    output: Output,
+    name: str,
+    stack: str | None,
+    region: str | None,
+    profile: str | None,
+    confirmed: str | None,
+    force: bool,
+) -> int:
+    """Remove the stack with all runs, images, logins and secrets; says what is left and what it cost.
+
+    It can be ended at any moment and run again: it goes on from there.
+    """
+    if confirmed is None and not force and not output.can_ask:
+        raise UsageError(
+            "destroy removes everything and asks first, and nobody can be asked here.",
+            remedy=f"If it shall: {this_command('--yes', 'STACK')}",
+        )
+    place = choose_place(output.home, name, stack, region, profile)
+    if confirmed is not None and confirmed != place.stack:
+        raise UsageError(
+            f"--yes names '{confirmed}', and the stack is '{place.stack}'.", remedy="Give its name to both."
+        )
+    try:
+        return _carry_out(output, place, ask=confirmed is None and not force)
+    except KeyboardInterrupt:
+        output.note(f"\nAWS goes on with what it has begun. To go on here: {this_command()}")
+        raise
+
+
+def _carry_out(output: Output, place: Place, *, ask: bool) -> int:
+    from stepherd.cli.removal_words import answer, show_holdings, show_remaining
+    from stepherd.cli.stack_progress import StackProgress
+    from stepherd.cloud.deployment import Deployer
+    from stepherd.cloud.holdings import holdings_of
+    from stepherd.cloud.removal import Removal
+
+    progress = StackProgress(output)
+    deployer = Deployer(place.stack, place.region, progress, this_command())
+    try:
+        found = deployer.settle()
+    finally:
+        progress.end()
+    holdings = holdings_of(place.stack, place.region, place.caller.account, found)
+    if holdings is None or holdings.nothing:
+        if _forget(output, place):
+            output.note(f"Nothing is left of the stack {place.stack}; its context is forgotten.")
+            return 0
+        raise NotFoundError(
+            f"There is no stack '{place.stack}' in {place.region}, account {place.caller.account}.",
+            remedy="See those that there are: stepherd configure --list",
+        )
+    show_holdings(output, place, holdings)
+    if ask:
+        _confirm(place.stack)
+    removal = Removal(holdings, deployer, output.note)
+    try:
+        removal.run()
+    finally:
+        progress.end()
+    failed = [each.error for each in removal.remaining if each.error is not None]
+    if not failed:
+        _forget(output, place)
+    if output.as_json:
+        output.json(answer(place, holdings, removal.remaining))
+    else:
+        show_remaining(output, holdings, removal.remaining, this_command())
+    return failed[0].exit_code if failed else 0
+
+
+def _confirm(stack: str) -> None:
+    if click.prompt("Type the stack's name to remove it", err=True) != stack:
+        raise UsageError("That is not the stack's name; nothing was removed.", remedy="Run it again.")
+
+
+def _forget(output: Output, place: Place) -> bool:
+    """Forget every context of this stack, whatever it is called; whether there was one."""
+    found = False
+    for context in list(read_contexts(output.home).known.values()):
+        same = (context.stack, context.region, context.account)
+        if same == (place.stack, place.region, place.caller.account):
+            forget_context(output.home, context.name)
+            found = True
+    return found

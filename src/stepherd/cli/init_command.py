@@ -1,0 +1,142 @@
+"""``stepherd init``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from stepherd.application import Project, find_project
+from stepherd.cli.aws_place import Place, choose_place, place_options
+from stepherd.cli.git_access import TOKEN_VARIABLE, given_access
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from stepherd.cli.init_request import InitRequest
+
+__all__ = ["command", "this_command"]
+
+
+@declared(
+    "init",
+    examples=(
+        "stepherd init --region eu-west-1 --email you@example.com",
+        "stepherd init --yes --git-token-file token.txt --agents claude",
+        "stepherd init --yes --no-git --parameter AgentMemory=16384",
+    ),
+    contexts=False,
+)
+@place_options
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--email", metavar="ADDRESS", help="Who is asked by mail to approve logins.")
+@click.option(
+    "--agents",
+    metavar="LIST",
+    help="Agents in the image: claude, codex, opencode, each =VERSION; q, kiro =URL#sha256=DIGEST. "
+    "Unsaid: those that it has.",
+)
+@click.option("--no-image", is_flag=True, help="Build no image.")
+@click.option(
+    "--git-token-file",
+    metavar="PATH",
+    help=f"A token for https remotes, or {TOKEN_VARIABLE} in the environment.",
+)
+@click.option("--git-ssh-key-file", metavar="PATH", help="A private key without passphrase, for ssh remotes.")
+@click.option("--no-git", is_flag=True, help="No git credentials: public repositories, and no push.")
+@click.option("--no-api-key", is_flag=True, help="Make no key for the HTTP API.")
+@click.option(
+    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the stack; repeatable."
+)
+def command(
+    output: Output,
+    name: str,
+    stack: str | None,
+    region: str | None,
+    profile: str | None,
+    yes: bool,
+    email: str | None,
+    agents: str | None,
+    no_image: bool,
+    git_token_file: str | None,
+    git_ssh_key_file: str | None,
+    no_git: bool,
+    no_api_key: bool,
+    parameters: tuple[str, ...],
+) -> int:
+    """Deploy Stepherd into your AWS account, or bring it up to date; asks first.
+
+    It can be ended at any moment and run again: it goes on from there. Tokens and keys are stored in Secrets
+    Manager and nowhere else.
+    """
+    if not yes and not output.can_ask:
+        raise UsageError(
+            "init changes things in an AWS account and asks first, and nobody can be asked here.",
+            remedy=f"If it shall: {this_command('--yes')}",
+        )
+    git = given_access(git_token_file, git_ssh_key_file, none=no_git)
+    place = choose_place(output.home, name, stack, region, profile)
+    from stepherd.cli.init_request import checked_request
+    from stepherd.cloud.packaging import resource_counts, template_of
+
+    project = find_project()
+    template = template_of(project)
+    request = checked_request(
+        template, git=git, parameters=parameters, email=email, agents=agents, image=not no_image,
+        api_key=not no_api_key,
+    )  # fmt: skip
+    try:
+        return _carry_out(output, place, project, request, resource_counts(template), yes=yes)
+    except KeyboardInterrupt:
+        output.note(f"\nAWS goes on with what it has begun. To go on here: {this_command()}")
+        raise
+
+
+def this_command(*more: str) -> str:
+    """The command line as it was given, to be suggested again. No secret is ever on it."""
+    words = [word for word in (*sys.argv[1:], *more) if word != "--json"]
+    return f"stepherd {shlex.join(words)}"
+
+
+def _carry_out(
+    output: Output, place: Place, project: Project, request: InitRequest, kinds: Counter[str], *, yes: bool
+) -> int:
+    from stepherd.cli.init_request import asked
+    from stepherd.cli.init_words import answer, show_git, show_plan, show_result
+    from stepherd.cli.initialising import Initialising
+    from stepherd.cloud.git_secret import GitSecret
+    from stepherd.cloud.stack_status import FAILED_CREATION
+
+    attempt = Initialising(output, place, project, this_command())
+    found = attempt.deployer.find()
+    had = dict(found.parameters) if found else {}
+    secret = GitSecret.of(request.secret_name(had), place.stack, place.region)
+    there = secret.state() == "there"
+    show_plan(output, place, found, kinds)
+    if not yes:
+        request = asked(request, had, secret_there=there)
+    show_git(output, request)
+    failed = found is not None and found.status in FAILED_CREATION
+    _ask(yes, f"{'Delete what is left and deploy' if failed else 'Deploy'} this?")
+    before = attempt.settle()
+    if before is not None and before.status in FAILED_CREATION:
+        if not failed:
+            _ask(yes, f"The stack has ended in {before.status}. Delete it and make it again?")
+        attempt.clear(before)
+        before = None
+    result = attempt.run(request, before, secret_there=there)
+    if output.as_json:
+        output.json(answer(place, result))
+    else:
+        show_result(output, place, result)
+    return 0
+
+
+def _ask(yes: bool, question: str) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)

@@ -1,0 +1,135 @@
+"""What 'stepherd init' is asked for, checked before anything is done and completed by asking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import click
+
+from stepherd.cli.git_access import GitAccess, ask_for_access
+from stepherd.cloud.image_source import build_arguments
+from stepherd.errors import ConfigurationError, UsageError
+
+__all__ = ["InitRequest", "asked", "checked_request", "parse_parameters"]
+
+DEFAULT_SECRET: Final = "amazon-q-headless/git-credentials"  # noqa: S105 - a name
+_MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+[.][^@\s]+")
+_OURS: Final = {"GitImage": "--no-image", "AgentImage": "--no-image", "LoginEmail": "--email"}
+
+
+@dataclass(frozen=True, slots=True)
+class InitRequest:
+    """Everything that can be said to init. None: unsaid, what the stack has stays."""
+
+    parameters: Mapping[str, str]
+    git: GitAccess
+    email: str | None
+    arguments: str | None
+    """Of the image's build."""
+    image: bool
+    api_key: bool
+
+    def stack_parameters(self, had: Mapping[str, str], *, secret_there: bool) -> dict[str, str]:
+        """What the stack is told; ``had`` is what it has, empty for a new one."""
+        said = dict(self.parameters)
+        if self.email is not None:
+            said["LoginEmail"] = self.email
+        if "GitCredentialsSecretId" in said:
+            return said
+        if self.git.choice == "given":
+            said["GitCredentialsSecretId"] = had.get("GitCredentialsSecretId") or DEFAULT_SECRET
+        elif self.git.choice == "none" or (not had and not secret_there):
+            said["GitCredentialsSecretId"] = ""
+        return said
+
+    def secret_name(self, had: Mapping[str, str]) -> str:
+        """The secret that is for git's credentials, whether it is used or not."""
+        return (
+            self.parameters.get("GitCredentialsSecretId")
+            or had.get("GitCredentialsSecretId")
+            or DEFAULT_SECRET
+        )
+
+
+def checked_request(
+    template: Mapping[str, Any],
+    *,
+    git: GitAccess,
+    parameters: Sequence[str],
+    email: str | None,
+    agents: str | None,
+    image: bool,
+    api_key: bool,
+) -> InitRequest:
+    """The request. Raises UsageError for what is not acceptable, ConfigurationError without bcrypt."""
+    if email and not _MAIL.fullmatch(email):
+        raise UsageError(f"'{email}' is no mail address.", remedy="Give one, or leave --email out.")
+    if agents is not None and not image:
+        raise UsageError("--agents and --no-image do not go together.", remedy="Give one of them.")
+    if api_key:
+        _need_bcrypt()
+    names = None if agents is None else [name for name in re.split(r"[,\s]+", agents) if name]
+    arguments = None if names is None else build_arguments(names)
+    return InitRequest(parse_parameters(template, parameters), git, email, arguments, image, api_key)
+
+
+def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` of the template's parameters. Raises UsageError."""
+    declared = template["Parameters"]
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or name not in declared:
+            known = ", ".join(sorted(declared))
+            raise UsageError(
+                f"'{name}' is no parameter of the stack.", remedy=f"NAME=VALUE with one of: {known}."
+            )
+        if name in _OURS:
+            raise UsageError(f"{name} is set by init itself.", remedy=f"See {_OURS[name]}.")
+        found[name] = value
+    return found
+
+
+def asked(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -> InitRequest:
+    """What is unsaid and nowhere stored, asked at the terminal."""
+    if request.git.choice == "unsaid" and not secret_there:
+        request = replace(request, git=ask_for_access())
+    if request.email is None and not had.get("LoginEmail"):
+        mail = click.prompt("Mail address that is asked to approve logins (empty: none)", default="",
+                            show_default=False, err=True, value_proc=_mail)  # fmt: skip
+        request = replace(request, email=mail or None)
+    if (
+        request.image
+        and request.arguments is None
+        and "/" not in had.get("AgentImage", "").partition("stepherd/")[0]
+    ):
+        words = "Agents in the image (claude, codex, opencode; empty: none)"
+        arguments = click.prompt(words, default="", show_default=False, err=True, value_proc=_agents)
+        request = replace(request, arguments=arguments)
+    return request
+
+
+def _mail(text: str) -> str:
+    if text and not _MAIL.fullmatch(text):
+        raise click.UsageError("that is no mail address")
+    return text
+
+
+def _agents(text: str) -> str:
+    try:
+        return build_arguments([name for name in re.split(r"[,\s]+", text) if name])
+    except UsageError as error:
+        raise click.UsageError(f"{error.message} {error.remedy}") from error
+
+
+def _need_bcrypt() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("bcrypt") is None:
+        raise ConfigurationError(
+            "API keys need bcrypt, which is not installed.",
+            remedy="Run: pip install 'stepherd[aws]', or give --no-api-key",
+        )

@@ -1,0 +1,193 @@
+"""What 'stepherd init' does, step by step. Each step finds out what an earlier attempt has done."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepherd.application import Project
+from stepherd.cli.aws_place import Place
+from stepherd.cli.init_request import InitRequest
+from stepherd.cli.output import Output
+from stepherd.cli.stack_progress import StackProgress
+from stepherd.cloud.contexts import keep_context
+from stepherd.cloud.stack import Stack
+from stepherd.errors import InternalError
+
+if TYPE_CHECKING:
+    from stepherd.cloud.deployment import Deployer, Outcome, Wish
+    from stepherd.cloud.image_source import ImageSource
+    from stepherd.cloud.staging import Staging
+
+__all__ = ["Initialising", "Result"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What there is now."""
+
+    stack: Stack
+    outcome: Outcome
+    key: str = ""
+    """A new API key, to be shown this once."""
+    keys: int = 0
+    """How many keys there were already."""
+    unconfirmed: tuple[str, ...] = ()
+    """Mail addresses that have not confirmed their subscription."""
+
+
+class Initialising:
+    """One attempt. ``again`` is the command that repeats it."""
+
+    _request: InitRequest
+
+    def __init__(self, output: Output, place: Place, project: Project, again: str) -> None:
+        from stepherd.cloud.deployment import Deployer
+
+        self._output, self._place, self._project, self._again = output, place, project, again
+        self._progress = StackProgress(output)
+        self.deployer: Deployer = Deployer(place.stack, place.region, self._progress, again)
+
+    def settle(self) -> Stack | None:
+        """Wait for what CloudFormation is at, whoever has begun it."""
+        try:
+            return self.deployer.settle()
+        finally:
+            self._progress.end()
+
+    def clear(self, failed: Stack) -> None:
+        """Delete a stack that can only be deleted."""
+        from stepherd.cloud.removal import clear_failed
+
+        self._output.note(f"Deleting the stack {failed.name}, which is in {failed.status}.")
+        try:
+            clear_failed(failed, self.deployer)
+        finally:
+            self._progress.end()
+
+    def run(self, request: InitRequest, before: Stack | None, *, secret_there: bool) -> Result:
+        """Everything, for a stack that has settled and can be updated, or is not there."""
+        from stepherd.cloud.staging import Staging
+
+        self._request = request
+        caller = self._place.caller
+        staging = Staging.of(caller.account, caller.region, caller.partition)
+        had = dict(before.parameters) if before else {}
+        parameters = self._request.stack_parameters(had, secret_there=secret_there)
+        with tempfile.TemporaryDirectory(prefix="stepherd-init-") as name:
+            scratch = Path(name)
+            self._output.note("Preparing the staging bucket.")
+            staging.prepare()
+            wish = self._packaged(staging, scratch, parameters)
+            outcome = self._apply(self._with_known_images(before, wish, scratch))
+            keep_context(self._output.home, self._place.to_context(), default=True)
+            self._keep_git_access(had)
+            outcome = self._with_new_images(wish, scratch, outcome)
+        stack = self._stack()
+        key, keys = self._api_key(stack) if self._request.api_key else ("", 0)
+        return Result(stack, outcome, key, keys, self._unconfirmed(stack))
+
+    def _packaged(self, staging: Staging, scratch: Path, parameters: Mapping[str, str]) -> Wish:
+        from stepherd.cloud.deployment import Wish
+        from stepherd.cloud.packaging import package, template_of
+
+        known = frozenset(template_of(self._project)["Parameters"])
+        folder = scratch / "package"
+        folder.mkdir()
+        return Wish(package(self._project, staging, folder, self._output.note), parameters, known)
+
+    def _apply(self, wish: Wish) -> Outcome:
+        from stepherd.cloud.account import TAGS
+
+        self._output.note(f"Deploying the stack {self._place.stack}.")
+        try:
+            return self.deployer.apply(wish, TAGS)
+        finally:
+            self._progress.end()
+
+    # -- images --------------------------------------------------------------------------------------
+
+    def _source(self, stack: Stack, scratch: Path) -> ImageSource:
+        from stepherd.cloud.image_source import image_source
+        from stepherd.cloud.images import Images
+
+        arguments = self._request.arguments
+        arguments = Images(stack).last_arguments() if arguments is None else arguments
+        return image_source(self._project, arguments, scratch)
+
+    def _with_known_images(self, before: Stack | None, wish: Wish, scratch: Path) -> Wish:
+        """When the images of this source are there already, one deployment is enough."""
+        from stepherd.cloud.images import Images, image_parameters
+
+        if not self._request.image or before is None or "ImageRepositoryUri" not in before.outputs:
+            return wish
+        images = Images(before)
+        tag, there = images.find(self._source(before, scratch))
+        if not there:
+            return wish
+        return replace(wish, parameters={**wish.parameters, **image_parameters(images.repository, tag)})
+
+    def _with_new_images(self, wish: Wish, scratch: Path, outcome: Outcome) -> Outcome:
+        """Build what is not there, and let the tasks use it."""
+        from stepherd.cloud.images import Images, image_parameters
+
+        if not self._request.image:
+            return outcome
+        images = Images(self._stack())
+        source = self._source(images.stack, scratch)
+        tag, there = images.find(source)
+        if not there:
+            self._output.note("Building the images in CodeBuild; the first time takes some ten minutes.")
+            images.build(source, tag, self._log, self._again)
+        wanted = image_parameters(images.repository, tag)
+        if wanted.items() <= images.stack.parameters.items():
+            return outcome
+        self._apply(replace(wish, parameters={**wish.parameters, **wanted}))
+        return outcome if outcome != "unchanged" else "updated"
+
+    def _log(self, line: str) -> None:
+        self._output.note(f"  {line}", dim=True)
+
+    # -- the rest ------------------------------------------------------------------------------------
+
+    def _keep_git_access(self, had: Mapping[str, str]) -> None:
+        from stepherd.cloud.git_secret import GitSecret
+
+        if self._request.git.choice != "given":
+            return
+        name = self._request.secret_name(had)
+        GitSecret.of(name, self._place.stack, self._place.region).keep(self._request.git.fields)
+        self._output.note(f"Stored {self._request.git.words} in the secret {name}.")
+
+    def _api_key(self, stack: Stack) -> tuple[str, int]:
+        from stepherd.api.key_ring import KeyRing
+        from stepherd.cli.init_words import key_owner
+        from stepherd.services import open_document
+
+        ring = KeyRing(open_document(stack.outputs["ApiKeysSecretId"]))
+        there = [entry for entry in ring.entries() if entry.revoked is None]
+        if there:
+            return "", len(there)
+        return ring.create(key_owner(), "runs:write")[0], 0
+
+    def _unconfirmed(self, stack: Stack) -> tuple[str, ...]:
+        from stepherd.cloud.clients import aws_client
+        from stepherd.services.aws_errors import translated
+
+        client = aws_client("sns", stack.region)
+        with translated("the login topic"):
+            pages = client.get_paginator("list_subscriptions_by_topic").paginate(
+                TopicArn=stack.outputs["LoginTopicArn"]
+            )
+            found = [each for page in pages for each in page["Subscriptions"]]
+        by_mail = [each for each in found if each["Protocol"] == "email"]
+        return tuple(each["Endpoint"] for each in by_mail if each["SubscriptionArn"] == "PendingConfirmation")
+
+    def _stack(self) -> Stack:
+        stack = self.deployer.find()
+        if stack is None:
+            raise InternalError(f"The stack {self._place.stack} went away.", remedy=f"Run: {self._again}")
+        return stack

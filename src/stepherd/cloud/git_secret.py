@@ -1,0 +1,107 @@
+"""The secret with which the tasks clone and push: made, changed and removed, and never shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from botocore.exceptions import ClientError
+
+from stepherd.cloud.clients import aws_client
+from stepherd.errors import DataError
+from stepherd.services.aws_errors import error_code, translated
+
+__all__ = ["GitSecret", "SecretState"]
+
+SecretState = Literal["absent", "there", "removed"]
+
+RECOVERY_DAYS: Final = 7
+_STACK_TAG: Final = "stepherd:stack"
+
+
+@dataclass(frozen=True, slots=True)
+class GitSecret:
+    """The secret by its name, in the region of the stack."""
+
+    client: Any
+    name: str
+    stack: str
+    """The ARN-less name of the stack that it is made for."""
+
+    @classmethod
+    def of(cls, name: str, stack: str, region: str) -> GitSecret:
+        """The secret, not looked at yet."""
+        return cls(aws_client("secretsmanager", region), name, stack)
+
+    def state(self) -> SecretState:
+        """Whether it is there; ``removed`` while it can still be restored."""
+        found = self._describe()
+        if found is None:
+            return "absent"
+        return "removed" if found.get("DeletedDate") else "there"
+
+    def keep(self, fields: Mapping[str, str]) -> None:
+        """Store ``fields``, beside what the secret has already. Raises CredentialsError, DataError, …"""
+        with translated(f"the secret {self.name}"):
+            state = self.state()
+            if state == "absent":
+                self.client.create_secret(
+                    Name=self.name,
+                    Description="Git credentials of Stepherd's tasks.",
+                    SecretString=json.dumps(dict(fields)),
+                    Tags=[
+                        {"Key": "Application", "Value": "stepherd"},
+                        {"Key": _STACK_TAG, "Value": self.stack},
+                    ],
+                )
+                return
+            if state == "removed":
+                self.client.restore_secret(SecretId=self.name)
+            had = self._fields()
+            # A token and a key do not go together: what is given replaces both.
+            kept = {key: value for key, value in had.items() if key not in {"token", "ssh_key"}}
+            value = json.dumps({**kept, **fields})
+            if value != json.dumps(had):
+                self.client.put_secret_value(SecretId=self.name, SecretString=value)
+
+    def is_ours(self) -> bool:
+        """Whether it was made for this stack, and not by somebody for something else as well."""
+        found = self._describe() or {}
+        tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+        return tags.get(_STACK_TAG) == self.stack and not found.get("DeletedDate")
+
+    def remove(self) -> None:
+        """Delete it; for a week it can be restored."""
+        with translated(f"the secret {self.name}"):
+            self.client.delete_secret(SecretId=self.name, RecoveryWindowInDays=RECOVERY_DAYS)
+
+    def _describe(self) -> dict[str, Any] | None:
+        with translated(f"the secret {self.name}"):
+            try:
+                found: dict[str, Any] = self.client.describe_secret(SecretId=self.name)
+            except ClientError as error:
+                if error_code(error) != "ResourceNotFoundException":
+                    raise
+                return None
+        return found
+
+    def _fields(self) -> dict[str, str]:
+        """What it holds. Raises DataError for what is no JSON object, so that it is not written over."""
+        try:
+            text = self.client.get_secret_value(SecretId=self.name).get("SecretString", "")
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":  # It has no value yet.
+                raise
+            return {}
+        try:
+            fields = json.loads(text or "{}")
+        except ValueError:
+            fields = None
+        if not isinstance(fields, dict):
+            raise DataError(
+                f"The secret {self.name} holds something else than git credentials.",
+                remedy="Name another with --parameter GitCredentialsSecretId=NAME.",
+            ) from None
+        return fields

@@ -1,0 +1,118 @@
+"""What there is of a stack, looked at before it is removed. Nothing is changed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from stepherd.cloud.account import own_stacks
+from stepherd.cloud.clients import aws_client
+from stepherd.cloud.costs import spent
+from stepherd.cloud.emptying import Contents, contents_of, images_in
+from stepherd.cloud.git_secret import GitSecret
+from stepherd.cloud.run_census import Census, count_runs
+from stepherd.cloud.stack import Stack
+from stepherd.cloud.stack_parts import Part, last_deleted, parts_of_stack
+from stepherd.cloud.staging import staging_name
+from stepherd.services.aws_errors import translated
+
+__all__ = ["Holdings", "holdings_of"]
+
+_KEPT_MEANWHILE = "DELETE_COMPLETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What belongs to a stack that is there, is half gone, or is gone and has left something."""
+
+    name: str
+    region: str
+    account: str
+    stack: Stack | None
+    """None when CloudFormation has deleted it."""
+    parts: tuple[Part, ...] = ()
+    """What is not deleted yet."""
+    buckets: tuple[tuple[str, Contents], ...] = ()
+    images: int = 0
+    runs: Census = field(default_factory=Census)
+    logins: int = 0
+    """Login databases in the buckets."""
+    staging: bool = False
+    """Whether the staging bucket is there and no other stack of Stepherd needs it."""
+    secret: str = ""
+    """The git credentials, when they were made for this stack."""
+
+    def of_kind(self, kind: str) -> list[str]:
+        """The physical ids of the parts of a kind."""
+        return [part.id for part in self.parts if part.kind == kind and part.id]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to remove."""
+        return self.stack is None and not (self.buckets or self.secret or self.staging)
+
+    def about_spent(self) -> float:
+        """US dollars, by docs/costs.md; 0 for a stack that is gone."""
+        if self.stack is None:
+            return 0.0
+        hours = (datetime.now(UTC) - self.stack.created).total_seconds() / 3600
+        return spent(stack_hours=max(0.0, hours), runs=self.runs.total, run_hours=self.runs.hours)
+
+
+def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Holdings | None:
+    """Look at everything; None when nothing is known of a stack of this name, not even a deleted one."""
+    client = aws_client("cloudformation", region)
+    arn = stack.arn if stack else last_deleted(client, name)
+    if arn is None:
+        return None
+    parts = tuple(part for part in parts_of_stack(client, arn) if part.status != _KEPT_MEANWHILE)
+    bare = Holdings(name, region, account, stack, parts)
+    s3 = aws_client("s3", region)
+    looked_at = ((bucket, contents_of(s3, bucket, account)) for bucket in bare.of_kind("AWS::S3::Bucket"))
+    buckets = tuple((bucket, contents) for bucket, contents in looked_at if contents is not None)
+    return Holdings(
+        name, region, account, stack, parts,
+        buckets=buckets,
+        logins=sum(_logins(s3, bucket, account) for bucket, _ in buckets),
+        images=_images(bare),
+        runs=_runs(bare),
+        staging=_staging(bare),
+        secret=_secret(name, region, stack),
+    )  # fmt: skip
+
+
+def _images(holdings: Holdings) -> int:
+    ecr = aws_client("ecr", holdings.region)
+    return sum(len(images_in(ecr, repository)) for repository in holdings.of_kind("AWS::ECR::Repository"))
+
+
+def _logins(s3: Any, bucket: str, account: str) -> int:
+    with translated(f"the bucket {bucket}"):
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix="logins/", ExpectedBucketOwner=account
+        )
+        return sum(item["Key"].endswith(".sqlite3") for page in pages for item in page.get("Contents", []))
+
+
+def _runs(holdings: Holdings) -> Census:
+    machines = [part.id for part in holdings.parts if part.name == "PipelineStateMachine" and part.id]
+    return count_runs(machines[0], holdings.region) if machines and holdings.stack else Census()
+
+
+def _staging(holdings: Holdings) -> bool:
+    others = [stack for stack in own_stacks(holdings.region) if stack["StackName"] != holdings.name]
+    s3 = aws_client("s3", holdings.region)
+    there = contents_of(s3, staging_name(holdings.account, holdings.region), holdings.account)
+    return there is not None and not others
+
+
+def _secret(name: str, region: str, stack: Stack | None) -> str:
+    """Of a stack that is gone the secret's name is not known any more; its tag says whose it is."""
+    wanted = stack.parameters.get("GitCredentialsSecretId", "") if stack else ""
+    wanted = wanted or DEFAULT_SECRET
+    return wanted if GitSecret.of(wanted, name, region).is_ours() else ""
+
+
+DEFAULT_SECRET = "amazon-q-headless/git-credentials"  # noqa: S105 - a name
+"""The default of the template's parameter GitCredentialsSecretId."""

@@ -1,0 +1,46 @@
+"""The layer that all functions share, made by the same script as ``sam build`` runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from stepherd.errors import ConfigurationError, UnavailableError
+
+__all__ = ["build_layer"]
+
+_SECONDS: Final = 600
+_LAST_LINES: Final = 3
+
+
+def build_layer(root: Path, target: Path) -> None:
+    """Fill the folder ``target`` with the layer of the application in ``root``.
+
+    Raises ConfigurationError without pip, UnavailableError when pip cannot get what it needs.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise ConfigurationError(
+            "The functions' layer is made with pip, and this Python has none.",
+            remedy=f"Run: {sys.executable} -m ensurepip (or: uv pip install --python {sys.executable} pip)",
+        )
+    script = root / "layer" / "build.py"
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script), str(target / "python")],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+            timeout=_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(
+            f"pip did not end within {_SECONDS} s while it got the functions' packages.",
+            remedy="Check the network and pip's index with: pip config list",
+        ) from error
+    if done.returncode != 0:
+        said = " ".join(done.stderr.strip().splitlines()[-_LAST_LINES:]) or f"exit code {done.returncode}"
+        raise UnavailableError(
+            f"pip could not get the functions' packages: {said}",
+            remedy="Check the network and pip's index with: pip config list",
+        )

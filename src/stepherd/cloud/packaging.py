@@ -1,0 +1,96 @@
+"""The application as CloudFormation takes it: code uploaded, and a template that says where it lies.
+
+What ``sam package`` does, for the three kinds of local paths that template.yaml has. The template's own
+transform, AWS::Serverless, is CloudFormation's to apply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from stepherd.application import Project, files_below
+from stepherd.cloud.archives import digest_of, write_archive
+from stepherd.cloud.layer import build_layer
+from stepherd.cloud.staging import Staging
+from stepherd.errors import ConfigurationError
+from stepherd.services.disk import disk_error
+from stepherd.services.template_text import read_template
+
+__all__ = ["package", "resource_counts", "template_of"]
+
+_FUNCTION: Final = "AWS::Serverless::Function"
+_LAYER: Final = "AWS::Serverless::LayerVersion"
+_MACHINE: Final = "AWS::Serverless::StateMachine"
+_LOCAL: Final = {_FUNCTION: "CodeUri", _LAYER: "ContentUri", _MACHINE: "DefinitionUri"}
+
+Template = dict[str, Any]
+
+
+def template_of(project: Project) -> Template:
+    """template.yaml as plain data. Raises ConfigurationError."""
+    path = project.root / "template.yaml"
+    try:
+        return read_template(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The template {path} cannot be read: {error.strerror}.", remedy="Install Stepherd again."
+        ) from error
+
+
+def resource_counts(template: Template) -> Counter[str]:
+    """How many resources of each type the template names, those of its transform not counted."""
+    return Counter(resource["Type"] for resource in template["Resources"].values())
+
+
+def package(project: Project, staging: Staging, scratch: Path, tell: Callable[[str], None]) -> str:
+    """Upload what the template names and the template itself; the template's address.
+
+    Keys are digests of what they hold, so that what is there already is not sent again. ``scratch`` is an
+    empty folder; ``tell`` hears what is done. Raises ConfigurationError, UnavailableError, CredentialsError,
+    TemporaryError, StorageError.
+    """
+    template = template_of(project)
+    uploads = _Uploads(project, staging, scratch, tell)
+    for name, resource in template["Resources"].items():
+        kind = resource["Type"]
+        resource.pop("Metadata", None)  # How SAM's own tools build it; CloudFormation passes over it.
+        if kind in _LOCAL:
+            path = str(resource["Properties"][_LOCAL[kind]])
+            resource["Properties"][_LOCAL[kind]] = uploads.send(kind, name, path)
+    written = scratch / "template.json"
+    try:
+        written.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
+    except OSError as error:
+        raise disk_error(error, "Writing", written) from error
+    tell("Uploading the template.")
+    return staging.address(staging.put(written, digest_of(written), ".template.json"))
+
+
+class _Uploads:
+    def __init__(
+        self, project: Project, staging: Staging, scratch: Path, tell: Callable[[str], None]
+    ) -> None:
+        self._project, self._staging, self._scratch, self._tell = project, staging, scratch, tell
+
+    def send(self, kind: str, name: str, path: str) -> str:
+        """Upload what a resource names by a local path; its address in S3."""
+        if kind == _MACHINE:
+            file = self._project.root / path
+            return self._put(file, digest_of(file), ".json")
+        folder = self._layer() if kind == _LAYER else self._project.root / path
+        archive = self._scratch / f"{name}.zip"
+        self._tell(f"Uploading {name}.")
+        return self._put(archive, write_archive(files_below(folder), archive), ".zip")
+
+    def _layer(self) -> Path:
+        self._tell("Making the layer that the functions share.")
+        folder = self._scratch / "layer"
+        build_layer(self._project.root, folder)
+        return folder
+
+    def _put(self, path: Path, digest: str, suffix: str) -> str:
+        return f"s3://{self._staging.bucket}/{self._staging.put(path, digest, suffix)}"

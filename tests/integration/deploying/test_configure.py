@@ -1,0 +1,46 @@
+"""``stepherd configure``: a stack that is there becomes a context, and nothing on AWS is changed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration.deploying.conftest import Person
+
+from stepherd.cloud.contexts import Context, read_contexts
+
+
+def test_the_only_stack_becomes_the_default_context(person: Person) -> None:
+    person.deployed("somewhere")
+    done = person.stepherd("configure", "--json")
+    assert json.loads(done.stdout)["stack"] == "somewhere"
+    contexts = read_contexts(person.home)
+    assert contexts.default == "aws"
+    assert contexts.known["aws"] == Context("aws", "somewhere", "eu-west-1", "123456789012")
+    reading = ("Get", "Describe", "List")
+    assert [name for name in person.account.operations() if not name.startswith(reading)] == []
+
+
+def test_one_of_several_must_be_named(person: Person) -> None:
+    for name in ("one", "two"):
+        person.deployed(name)
+    done = person.stepherd("configure", code=64)
+    assert "There are 2 stacks in eu-west-1: one, two." in done.stderr
+    person.stepherd("configure", "--stack-name", "two", "--name", "second")
+    assert read_contexts(person.home).known["second"].stack == "two"
+    assert person.stepherd("configure", "--list").stdout.split() == [
+        *("one", "CREATE_COMPLETE", "two", "CREATE_COMPLETE")
+    ]
+
+
+def test_where_there_is_none_it_says_where_it_looked(person: Person) -> None:
+    done = person.stepherd("configure", code=66)
+    assert "No stack in eu-west-1 of the account 123456789012" in done.stderr
+    assert "stepherd init" in done.stderr
+
+
+def test_a_stack_that_is_not_whole_is_no_context(person: Person) -> None:
+    stack = person.deployed()
+    del stack.outputs["PipelineArn"]
+    done = person.stepherd("configure", code=78)
+    assert "has no output PipelineArn" in done.stderr
+    assert read_contexts(person.home).known == {}

@@ -1,0 +1,171 @@
+"""``stepherd destroy``: what is gone, what is left and said, and that it can be run again at any moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.integration.deploying.account import Fault
+from tests.integration.deploying.builds import Build
+from tests.integration.deploying.conftest import Person
+from tests.integration.deploying.stacks import Stack
+
+from stepherd.cloud.contexts import Context, keep_context, read_contexts
+
+_GIT_SECRET = "amazon-q-headless/git-credentials"
+
+
+def _used(person: Person) -> Stack:
+    """A stack that has been worked with."""
+    stack = person.deployed()
+    s3 = person.account.client("s3")
+    bucket = stack.made["Bucket"]["id"]
+    for number in range(3):
+        s3.put_object(Bucket=bucket, Key="runs/one/events.jsonl", Body=str(number).encode())
+    s3.put_object(Bucket=bucket, Key="logins/q/data.sqlite3", Body=b"x" * 1000)
+    s3.delete_object(Bucket=bucket, Key="runs/one/events.jsonl")
+    for target in ("git", "agent"):
+        person.account.codebuild.push(Build("b", "stepherd-images", {"IMAGE_TAG": "one"}), target)
+    person.account.client("secretsmanager").create_secret(
+        Name=_GIT_SECRET, SecretString="{}", Tags=[{"Key": "stepherd:stack", "Value": "stepherd"}]
+    )
+    person.account.client("stepfunctions").start_execution(
+        stateMachineArn=stack.outputs["PipelineArn"], name="run_1", input="{}"
+    )
+    context = Context("aws", "stepherd", "eu-west-1", "123456789012")
+    keep_context(person.home, context, default=True)
+    return stack
+
+
+def _buckets(person: Person) -> set[str]:
+    return {bucket["Name"] for bucket in person.account.client("s3").list_buckets()["Buckets"]}
+
+
+@pytest.mark.timeout(240)
+def test_nothing_is_left_but_what_is_said(person: Person) -> None:
+    stack = _used(person)
+    s3, logs = person.account.client("s3"), person.account.client("logs")
+    s3.create_bucket(
+        Bucket="stepherd-staging-123456789012-eu-west-1",
+        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+    )
+    logs.create_log_group(logGroupName="/aws/lambda/stepherd-dev-ApiFunction")
+    done = person.stepherd("destroy", "--yes", "stepherd")
+    shown, _, after = done.stderr.partition("Stopped ")
+    # THEN what will go was said before anything went
+    assert "1 runs of the last 90 days, 1 of them still running" in shown
+    assert "5 versions of objects" in shown
+    assert "1 stored logins" in shown
+    assert "2 images" in shown
+    # AND it is gone
+    assert stack.status == "DELETE_COMPLETE"
+    assert _buckets(person) == set()
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    assert groups == ["/aws/lambda/stepherd-dev-ApiFunction"]
+    secret = person.account.client("secretsmanager").describe_secret(SecretId=_GIT_SECRET)
+    assert secret["DeletedDate"]
+    assert (read_contexts(person.home).default, dict(read_contexts(person.home).known)) == ("local", {})
+    # AND no bucket was touched that could have been another account's
+    sent = [call for call in person.account.calls if call.service == "s3"]
+    assert [
+        call.path for call in sent if "x-amz-expected-bucket-owner: 123456789012" not in call.headers
+    ] == []
+    # AND what it cost, and what stays for a while, with how to get it back
+    assert f"aws secretsmanager restore-secret --secret-id {_GIT_SECRET}" in after
+    assert "about $0.0" in after
+    # AND again there is nothing
+    done = person.stepherd("destroy", "--yes", "stepherd", "--region", "eu-west-1", code=66)
+    assert "There is no stack 'stepherd'" in done.stderr
+
+
+def test_the_name_must_be_given_and_be_right(person: Person) -> None:
+    person.deployed()
+    done = person.stepherd("destroy", code=64)
+    assert "stepherd destroy --yes STACK" in done.stderr
+    done = person.stepherd("destroy", "--yes", "other", code=64)
+    assert "--yes names 'other'" in done.stderr
+    assert "DeleteStack" not in person.account.operations()
+
+
+def test_credentials_of_another_account_remove_nothing(person: Person) -> None:
+    person.deployed()
+    context = Context("aws", "stepherd", "eu-west-1", "999999999999")
+    keep_context(person.home, context, default=True)
+    done = person.stepherd("destroy", "--yes", "stepherd", code=77)
+    assert "is of the account 999999999999, the credentials are of 123456789012" in done.stderr
+    assert set(person.account.operations()) == {"GetCallerIdentity"}
+
+
+def test_a_profile_that_is_said_goes_before_keys_of_the_environment(person: Person) -> None:
+    done = person.stepherd("configure", "--profile", "absent", code=78)
+    assert "absent" in done.stderr
+    assert person.account.calls == []
+
+
+def test_objects_that_s3_keeps_are_named_and_the_next_attempt_takes_them(person: Person) -> None:
+    stack = _used(person)
+    refused = (
+        b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Error><Key>runs/one/events.jsonl</Key>'
+        b"<Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
+    )
+    person.account.faults.append(Fault("DeleteObjects", "", status=200, body=refused, times=5))
+    done = person.stepherd("destroy", "--yes", "stepherd", code=77)
+    assert "runs/one/events.jsonl (AccessDenied)" in done.stderr
+    assert f"aws s3 rb --force s3://{stack.made['Bucket']['id']}" in done.stderr
+    assert done.stderr.strip().endswith("next     stepherd destroy --yes stepherd")
+    assert "aws" in read_contexts(person.home).known
+    # The stack is gone, and CloudFormation still knows which bucket it has left.
+    done = person.stepherd("destroy", "--yes", "stepherd")
+    assert "deleted already" in done.stderr
+    assert _buckets(person) == set()
+
+
+def test_a_stack_that_cannot_be_deleted_is_told_and_the_deletion_taken_up_again(person: Person) -> None:
+    stack = _used(person)
+    words = "The vpc 'vpc-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)"
+    person.account.cloudformation.trouble.delete["Vpc"] = words
+    done = person.stepherd("destroy", "--yes", "stepherd", code=78)
+    assert "could not be deleted: Vpc (AWS::EC2::VPC): The vpc 'vpc-1' has dependencies" in done.stderr
+    assert stack.made["Bucket"]["id"] in _buckets(person)
+    person.stepherd("destroy", "--yes", "stepherd")
+    assert (stack.status, _buckets(person)) == ("DELETE_COMPLETE", set())
+
+
+def test_what_others_use_stays(person: Person) -> None:
+    _used(person)
+    person.deployed("dev")
+    s3, secrets = person.account.client("s3"), person.account.client("secretsmanager")
+    staging = "stepherd-staging-123456789012-eu-west-1"
+    s3.create_bucket(Bucket=staging, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    secrets.untag_resource(SecretId=_GIT_SECRET, TagKeys=["stepherd:stack"])
+    done = person.stepherd("destroy", "--force")
+    assert f"the bucket {staging}: the stack dev uses it, too" in done.stderr
+    assert staging in _buckets(person)
+    assert "DeletedDate" not in secrets.describe_secret(SecretId=_GIT_SECRET)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param("StopExecution", marks=pytest.mark.exhaustive),
+        pytest.param("BatchDeleteImage", marks=pytest.mark.exhaustive),
+        "DeleteStack",
+        "DeleteObjects",
+        pytest.param("DeleteBucket", marks=pytest.mark.exhaustive),
+        pytest.param("DeleteSecret", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_killed_at_any_step_it_goes_on_when_it_is_run_again(
+    person: Person, operation: str, when: str
+) -> None:
+    stack = _used(person)
+    person.account.faults.append(Fault(operation, when, kill=True))
+    person.stepherd("destroy", "--yes", "stepherd", code=-9)
+    assert person.account.killed
+    person.stepherd("destroy", "--yes", "stepherd")
+    assert (stack.status, _buckets(person)) == ("DELETE_COMPLETE", set())
+    secret: dict[str, Any] = person.account.client("secretsmanager").describe_secret(SecretId=_GIT_SECRET)
+    assert secret["DeletedDate"]
+    assert dict(read_contexts(person.home).known) == {}

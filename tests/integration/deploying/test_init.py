@@ -1,0 +1,190 @@
+"""``stepherd init`` against an account on loopback: what there is afterwards, and where secrets are not."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.integration.deploying.account import Call
+from tests.integration.deploying.conftest import CANARY, Person
+
+_STAGING = "stepherd-staging-123456789012-eu-west-1"
+_GIT_SECRET = "amazon-q-headless/git-credentials"
+
+
+@pytest.mark.timeout(240)
+def test_one_command_deploys_everything_and_again_changes_nothing(person: Person) -> None:
+    done = person.init(
+        "--git-token-file", str(person.token_file), "--email", "ada@example.com", "--agents", "claude"
+    )
+    stack = person.account.cloudformation.find("stepherd")
+    # THEN the key is all that is on standard output, and only its hash is kept
+    key = done.stdout.strip()
+    assert re.fullmatch(r"sk_live_[0-9a-f]{64}", key)
+    secrets = person.account.client("secretsmanager")
+    ring = json.loads(_current(secrets, stack.outputs["ApiKeysSecretId"]))
+    assert [entry["scope"] for entry in ring["keys"]] == ["runs:write"]
+    assert key not in json.dumps(ring)
+    # AND the tasks' images are those that were built
+    (build,) = person.account.codebuild.builds
+    repository = stack.outputs["ImageRepositoryUri"]
+    assert build.variables["BUILD_ARGUMENTS"] == "--build-arg CLAUDE_CODE_VERSION=2.1.197"
+    assert (stack.parameters["GitImage"], stack.parameters["AgentImage"]) == (
+        f"{repository}:git-{build.variables['IMAGE_TAG']}",
+        f"{repository}:agent-{build.variables['IMAGE_TAG']}",
+    )
+    assert "working on BUILD" in done.stderr
+    # AND where and what it is was said first, and who must still do something
+    assert done.stderr.index("Account  123456789012") < done.stderr.index("Preparing the staging bucket")
+    assert "about $1.70 a month" in done.stderr
+    assert "ada@example.com must confirm the subscription" in done.stderr
+    assert stack.tags == {"Application": "stepherd"}
+    _assert_context(person.home / "config.yaml")
+    _assert_staging_is_private(person)
+    # AND the token is nowhere but in its secret
+    assert json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"]) == {"token": CANARY}
+    assert _places_of(CANARY, person) == {("secretsmanager", "CreateSecret")}
+
+    # WHEN it is run again THEN nothing is changed, built or made, and no key is shown
+    before = (stack.status, dict(stack.parameters), len(stack.events), set(_keys(person)))
+    done = person.init()
+    assert done.stdout == ""
+    assert (stack.status, dict(stack.parameters), len(stack.events), set(_keys(person))) == before
+    assert len(person.account.codebuild.builds) == 1
+    assert "as it should be" in done.stderr
+    assert _places_of(CANARY, person) == {("secretsmanager", "CreateSecret")}
+
+
+@pytest.mark.timeout(240)
+def test_a_stack_of_before_is_brought_up_to_date_and_keeps_what_is_not_said(person: Person) -> None:
+    stack = person.deployed("dev", LoginEmail="ada@example.com", RunRetentionDays="7")
+    stack.status = "UPDATE_ROLLBACK_COMPLETE"  # An update of before has failed.
+    given = [
+        "--stack-name",
+        "dev",
+        "--name",
+        "dev",
+        "--no-api-key",
+        "--json",
+        "--parameter",
+        "AgentMemory=16384",
+    ]
+    answer = json.loads(person.init(*given).stdout)
+    assert (answer["stack"], answer["outcome"], answer["api_key"]) == ("dev", "updated", None)
+    kept = {name: stack.parameters[name] for name in ("LoginEmail", "RunRetentionDays", "AgentMemory")}
+    assert kept == {"LoginEmail": "ada@example.com", "RunRetentionDays": "7", "AgentMemory": "16384"}
+    assert answer["images"]["GitImage"] == stack.parameters["GitImage"]
+    assert yaml.safe_load((person.home / "config.yaml").read_text())["default_context"] == "dev"
+    assert answer["unconfirmed"] == ["ada@example.com"]
+
+
+def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> None:
+    done = person.stepherd("init", "--region", "eu-west-1", code=64)
+    assert done.stderr.count("\n") == 1
+    assert "stepherd init --region eu-west-1 --yes" in done.stderr
+    assert person.account.calls == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--parameter", "Colour=red"], "'Colour' is no parameter"),
+        (["--parameter", "GitImage=x"], "set by init itself"),
+        (["--agents", "q"], "q=https://"),
+        (["--agents", "claude=1; rm -rf"], "names no version"),
+        (["--agents", "nobody"], "no agent 'nobody'"),
+        (["--email", "ada"], "no mail address"),
+        (["--no-git", "--git-token-file", "token"], "do not go together"),
+        (["--git-ssh-key-file", "token"], "holds no private key"),
+        (["--git-token-file", "absent"], "no file"),
+        (["--stack-name", "a_b"], "cannot be the name of a stack"),
+    ],
+)
+def test_what_is_not_acceptable_is_refused_before_anything_is_made(
+    person: Person, words: list[str], said: str
+) -> None:
+    done = person.stepherd("init", "--yes", *words, code=_code_of(said))
+    assert said in done.stderr
+    assert {call.operation for call in person.account.calls} <= {"GetCallerIdentity"}
+    assert CANARY not in person.seen
+
+
+def test_a_removed_git_secret_is_restored_and_what_else_it_holds_stays(person: Person) -> None:
+    secrets = person.account.client("secretsmanager")
+    secrets.create_secret(Name=_GIT_SECRET, SecretString='{"ssh_key": "old", "email": "ada@example.com"}')
+    secrets.delete_secret(SecretId=_GIT_SECRET, RecoveryWindowInDays=7)
+    person.init("--no-image", "--no-api-key", STEPHERD_GIT_TOKEN=CANARY)
+    held = json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"])
+    assert held == {"token": CANARY, "email": "ada@example.com"}
+    assert _places_of(CANARY, person) == {("secretsmanager", "PutSecretValue")}
+
+
+def test_without_git_access_the_tasks_are_given_none(person: Person) -> None:
+    done = person.init("--no-image", "--no-api-key")
+    stack = person.account.cloudformation.find("stepherd")
+    assert stack.parameters["GitCredentialsSecretId"] == ""
+    assert "--git-token-file" in done.stderr  # How to let runs push.
+    person.init("--no-image", "--no-api-key", "--git-token-file", str(person.token_file))
+    assert stack.parameters["GitCredentialsSecretId"] == _GIT_SECRET
+
+
+def _current(secrets: Any, name: str) -> str:
+    return str(secrets.get_secret_value(SecretId=name, VersionStage="AWSCURRENT")["SecretString"])
+
+
+def _assert_context(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    held = yaml.safe_load(path.read_text())
+    context = {"stack": "stepherd", "region": "eu-west-1", "account": "123456789012"}
+    assert (held["default_context"], held["contexts"]["aws"]) == ("aws", context)
+
+
+def _assert_staging_is_private(person: Person) -> None:
+    s3 = person.account.client("s3")
+    assert set(s3.get_public_access_block(Bucket=_STAGING)["PublicAccessBlockConfiguration"].values()) == {
+        True
+    }
+    encryption = s3.get_bucket_encryption(Bucket=_STAGING)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=_STAGING)["Rules"]
+    assert [rule["Expiration"]["Days"] for rule in rules] == [365]
+    (statement,) = person.account.policies[_STAGING]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == (
+        "Deny",
+        {"Bool": {"aws:SecureTransport": "false"}},
+    )
+    sent = [
+        call for call in person.account.calls if call.service == "s3" and call.operation != "CreateBucket"
+    ]
+    assert [
+        call.path for call in sent if "x-amz-expected-bucket-owner: 123456789012" not in call.headers
+    ] == []
+
+
+def _places_of(secret: str, person: Person) -> set[tuple[str, str]]:
+    """The calls that held it. Neither what a command wrote nor any file of its home may have it."""
+    assert secret not in person.seen
+    for path in person.home.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+    for stack in person.account.cloudformation.stacks:
+        held = json.dumps([stack.template, stack.parameters, stack.outputs, stack.events, stack.tags])
+        assert secret not in held
+    return {(call.service, call.operation) for call in person.account.calls if _holds(call, secret)}
+
+
+def _holds(call: Call, secret: str) -> bool:
+    return secret.encode() in call.body or secret in call.path or secret in call.headers
+
+
+def _keys(person: Person) -> list[str]:
+    found: dict[str, Any] = person.account.client("s3").list_objects_v2(Bucket=_STAGING)
+    return [item["Key"] for item in found["Contents"]]
+
+
+def _code_of(said: str) -> int:
+    return {"holds no private key": 65, "no file": 77}.get(said, 64)

@@ -1,0 +1,49 @@
+"""What an image is built from, and what may be said of agents."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stepherd.cloud.image_source import PINNED, ImageSource, build_arguments
+from stepherd.errors import UsageError
+
+ROOT = Path(__file__).parents[3]
+_ARCHIVE = f"https://example.com/q-1.zip#sha256={'0' * 64}"
+
+
+def test_agents_become_arguments_of_the_build() -> None:
+    assert build_arguments([]) == ""
+    assert build_arguments(["claude=2.0.1", "command"]) == "--build-arg CLAUDE_CODE_VERSION=2.0.1"
+    assert build_arguments([f"q={_ARCHIVE}"]).split() == [
+        *("--build-arg", "Q_CLI_URL=https://example.com/q-1.zip"),
+        *("--build-arg", f"Q_CLI_SHA256={'0' * 64}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["q", "q=https://example.com/q.zip", f"q=http{_ARCHIVE[5:]}", "claude=1 --network=host", "claude=$(id)",
+     "claude=*", "nobody", f"q=https://example.com/$(id).zip#sha256={'0' * 64}", "codex=latest;x"],
+)  # fmt: skip
+def test_what_a_shell_could_read_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        build_arguments([text])
+
+
+def test_every_argument_is_one_of_the_dockerfile() -> None:
+    declared = re.findall(r"^ARG (\w+)=", (ROOT / "container/Dockerfile").read_text(), re.MULTILINE)
+    words = build_arguments([*PINNED, f"q={_ARCHIVE}", f"kiro={_ARCHIVE}", f"terraform={_ARCHIVE}"]).split()
+    assert {word.partition("=")[0] for word in words if "=" in word} <= set(declared)
+
+
+def test_the_version_that_is_pinned_is_the_one_that_is_tested() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert f"CLAUDE_CODE := {PINNED['claude'][1]}\n" in makefile
+
+
+def test_later_attempts_have_tags_of_their_own() -> None:
+    source = ImageSource(Path("x"), "", "abc")
+    assert [source.tag(attempt) for attempt in (1, 2)] == ["abc", "abc-2"]
