@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["gone_soon", "lives", "sampled_command_lines"]
+__all__ = ["gone_soon", "lives", "sampled_command_lines", "sampled_environments"]
 
 
 def lives(pid: int) -> bool:
@@ -33,12 +33,25 @@ def gone_soon(pid: int, seconds: float = 5) -> bool:
 @contextmanager
 def sampled_command_lines() -> Iterator[set[bytes]]:
     """The command lines of all processes, looked at again and again meanwhile."""
+    with _sampled("cmdline") as seen:
+        yield seen
+
+
+@contextmanager
+def sampled_environments() -> Iterator[set[bytes]]:
+    """The environments of all processes that can be read, looked at again and again meanwhile."""
+    with _sampled("environ") as seen:
+        yield seen
+
+
+@contextmanager
+def _sampled(file: str) -> Iterator[set[bytes]]:
     seen: set[bytes] = set()
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(0.005):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            for path in Path("/proc").glob(f"[0-9]*/{file}"):
                 try:
                     seen.add(path.read_bytes())
                 except OSError:

@@ -1,7 +1,9 @@
-"""A model on loopback that says what a test wrote down: Anthropic's Messages API, streamed.
+"""A model on loopback that says what a test wrote down: Anthropic's Messages API and OpenAI's Responses API,
+streamed.
 
-The real Claude Code CLI talks to it as to the service: ANTHROPIC_BASE_URL names it. Each call of
-``POST /v1/messages`` takes the next line of the script; after the last one the model says that it is done.
+The real Claude Code, opencode and Codex CLIs talk to it as to the service: a base URL names it. Each call of
+``POST /v1/messages`` or ``/v1/responses`` takes the next line of the script; after the last one the model
+says that it is done.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any, Literal
+
+from tests.scripted_responses import response_events
 
 __all__ = ["Call", "Reply", "ScriptedModel", "drop", "fail", "hang", "say", "use"]
 
@@ -88,7 +92,7 @@ class Call:
     @property
     def credential(self) -> str:
         """What it was authorised by."""
-        return self.headers.get("x-api-key") or self.headers.get("authorization", "")
+        return self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 @dataclass
@@ -119,9 +123,12 @@ class ScriptedModel:
             server.server_close()
             thread.join()
 
-    def credentials(self, key: str = "scripted-key") -> dict[str, str]:
-        """The secret by which Claude Code finds this model."""
-        return {"ANTHROPIC_API_KEY": key, "ANTHROPIC_BASE_URL": self.url}
+    def credentials(self, key: str = "scripted-key", agent: str = "claude") -> dict[str, str]:
+        """The secret by which the agent's CLI finds this model. Only Claude Code adds the version itself."""
+        if agent == "codex":
+            return {"CODEX_API_KEY": key, "OPENAI_BASE_URL": f"{self.url}/v1"}
+        base_url = self.url if agent == "claude" else f"{self.url}/v1"
+        return {"ANTHROPIC_API_KEY": key, "ANTHROPIC_BASE_URL": base_url}
 
     def next(self, call: Call) -> Reply:
         """The reply to a call, in the order of the script."""
@@ -136,9 +143,9 @@ class ScriptedModel:
         return say("That is all.")
 
     def await_call(self, number: int) -> None:
-        """Wait until so many calls have come, at most half a minute."""
+        """Wait until so many calls have come, at most a minute."""
         with self._called:
-            assert self._called.wait_for(lambda: len(self.calls) >= number, timeout=30)
+            assert self._called.wait_for(lambda: len(self.calls) >= number, timeout=60)
 
     def wait_until_closed(self) -> None:
         """For an answer that never comes."""
@@ -160,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, b"", "text/plain")
 
     def do_GET(self) -> None:
-        self._answer(404, b"{}", "application/json")
+        status = 426 if self.headers.get("upgrade") else 404
+        self._answer(status, b"{}", "application/json")
 
     def handle(self) -> None:
         with suppress(OSError):  # Who is killed does not say goodbye.
@@ -169,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))) or b"{}")
         call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
-        if not self.path.startswith("/v1/messages") or "count_tokens" in self.path:
+        if not self.path.startswith(("/v1/messages", "/v1/responses")) or "count_tokens" in self.path:
             self._answer(200, b'{"input_tokens": 1}', "application/json")
             return
         reply = self.scripted.next(call)
@@ -184,7 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"x-should-retry": "false"} if reply.final else {}
             self._answer(reply.status, _error_body(reply), "application/json", headers)
         else:
-            events = list(_events(reply, call, len(self.scripted.calls)))
+            number = len(self.scripted.calls)
+            is_response = call.path.startswith("/v1/responses")
+            events = list(response_events(reply, number) if is_response else _events(reply, call, number))
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.send_header("connection", "close")

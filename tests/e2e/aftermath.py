@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import zstandard
+from tests.fakes.secret_encodings import traces
 
 if TYPE_CHECKING:
     from tests.e2e.place import Place
@@ -114,12 +115,14 @@ def end_all(root: Path) -> None:
 
 
 def no_canary(place: Place, *canaries: str) -> None:
-    """No canary in any file of the home or the temporary folder, in what was printed, or in git's objects."""
+    """No canary in any file of the home or the temporary folder, in what was printed, or in git's objects: as
+    it is, or in an encoding."""
+    said = "\n".join(place.said).encode()
+    found = [*_contents(place), (Path("what was printed"), said)]
     for canary in canaries:
-        sign = canary.encode()
-        assert not [text for text in place.said if canary in text]
-        holders = [path for path, content in _contents(place) if sign in content]
-        assert holders == []
+        for name, signs in traces(canary).items():
+            holders = [path for path, content in found if any(sign in content for sign in signs)]
+            assert holders == [], name
 
 
 def _contents(place: Place) -> Iterable[tuple[Path, bytes]]:

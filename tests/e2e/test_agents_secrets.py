@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.e2e.aftermath import no_canary
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place
 from tests.fakes.install import install
-from tests.processes import sampled_command_lines
-from tests.scripted_model import ScriptedModel, fail, use
+from tests.processes import sampled_command_lines, sampled_environments
+from tests.scripted_model import Reply, ScriptedModel, fail, use
 
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
@@ -28,6 +29,8 @@ COMMON = {
     *("GIT_TERMINAL_PROMPT", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME"),
     *("GIT_COMMITTER_EMAIL", "STEPHERD_RUN_ID", "STEPHERD_INSTRUCTIONS", "STEPHERD_TASK"),
 }
+ODD = 'c&<"/+\'"'
+SHOW = "env | cut -d= -f1 | sort > names.txt; echo key=$CODEX_API_KEY$ANTHROPIC_API_KEY; env | base64 -w0"
 OF_Q = {"Q_DISABLE_TELEMETRY"}
 OF_KIRO = {"KIRO_API_KEY", "KIRO_DISABLE_TELEMETRY", "KIRO_NO_AUTO_UPDATE"}
 
@@ -123,3 +126,105 @@ def test_a_failed_turn_of_q_is_no_success_though_it_exits_with_0(place: Place) -
     assert "rate limit" in result.error.message
     assert result.facts["agent"]["exit_code"] == 0
     no_canary(place, KEY)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(
+    ("agent", "use_shell", "more"),
+    [
+        pytest.param("codex", use("exec_command", cmd=SHOW), ["--model", "scripted"], id="codex"),
+        pytest.param(
+            *("opencode", use("bash", command=SHOW, description="d"), []),
+            id="opencode",
+            marks=pytest.mark.exhaustive,
+        ),
+    ],
+)
+def test_the_real_one_s_key_shows_up_nowhere_though_it_prints_it(
+    place: Place, require: Callable[[str], str], agent: str, use_shell: Reply, more: list[str], fails: bool
+) -> None:
+    require(agent)
+    canary = _canary()
+    secret = place.root / "secret.json"
+    script = [use_shell, *([fail(400)] if fails else [])]
+    with ScriptedModel.serve(*script) as model, sampled_environments() as environments:
+        secret.write_text(json.dumps(model.credentials(canary, agent)))
+        with sampled_command_lines() as command_lines:
+            done = place.run(None, "--agent", agent, "--agent-credentials", f"file:{secret}", *more)
+    # THEN it worked with the key, and has seen it
+    assert done.json["status"] == ("FAILED" if fails else "SUCCEEDED")
+    assert {call.credential for call in model.calls} == {canary}
+    assert f"key={canary}" in json.dumps(model.calls[-1].body)
+    # AND nothing else has
+    _nowhere(place, command_lines, canary)
+    _in_the_agent_s_alone(environments, canary)
+    names = set(place.origin.show("stepherd/run_1", "names.txt").split())
+    key, base_url = model.credentials(canary, agent)
+    assert {key, base_url} <= names
+    ours = {name for name in names - COMMON - {key, base_url} if not name.startswith(OF_REAL[agent])}
+    assert ours <= {
+        "AGENT",
+        "COLORTERM",
+        "GH_PAGER",
+        "GIT_PAGER",
+        "LC_CTYPE",
+        "PAGER",
+        "npm_config_user_agent",
+    }
+
+
+OF_REAL = {"codex": "CODEX_", "opencode": "OPENCODE"}
+KEY_NAMES = {"codex": "CODEX_API_KEY", "opencode": "OPENAI_API_KEY"}
+
+
+@pytest.mark.parametrize("agent", KEY_NAMES)
+def test_a_key_that_is_printed_in_every_encoding_is_nowhere_but_where_it_works(
+    place: Place, agent: str
+) -> None:
+    # GIVEN an agent that prints its key in errors, messages, tools and on its standard error
+    canary, other = ODD + _canary(), _canary()
+    fake = install(place.root / "bin", agent, does="show", files=FILES)
+    place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"
+    secret = place.root / "secret.json"
+    secret.write_text(json.dumps({KEY_NAMES[agent]: canary, "OTHER": other}))
+    # WHEN
+    with sampled_command_lines() as command_lines, sampled_environments() as environments:
+        done = place.run(None, "--agent", agent, "--agent-credentials", f"file:{secret}")
+    assert done.json["status"] == "FAILED"
+    # THEN it is masked wherever it was printed
+    place.said.append(place.cli("logs", "run_1").ok().out)
+    assert place.said[-1].count("***") > 30
+    _nowhere(place, command_lines, canary, other)
+    # AND it alone had its key, under the name that its CLI reads
+    _in_the_agent_s_alone(environments, canary)
+    assert not [one for one in environments if other.encode() in one]
+    (start,) = fake.starts()
+    assert start["environment"][KEY_NAMES[agent]] == canary
+    holders = {name for name, value in start["environment"].items() if canary in value}
+    assert holders == ({"CODEX_API_KEY"} if agent == "codex" else {"OPENAI_API_KEY"})
+    # AND its work is kept as partial work
+    assert place.origin.log("stepherd/run_1")[0] == "Partial work: Do the work"
+
+
+@pytest.mark.parametrize("agent", KEY_NAMES)
+def test_a_verify_command_does_not_get_the_agent_s_key(place: Place, agent: str) -> None:
+    fake = install(place.root / "bin", agent, files=FILES)
+    secret = place.root / "secret.json"
+    secret.write_text(json.dumps({KEY_NAMES[agent]: KEY}))
+    verify = place.script(f"env > {place.root}/verify.txt")
+    place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"
+    words = ["--agent", agent, "--agent-credentials", f"file:{secret}", "--verify", verify]
+    assert place.run(None, *words).ok().json["status"] == "SUCCEEDED"
+    assert "STEPHERD_RUN_ID=run_1" in place.lines("verify.txt")
+    assert not [line for line in place.lines("verify.txt") if KEY in line]
+
+
+def _in_the_agent_s_alone(environments: set[bytes], canary: str) -> None:
+    holders = [one for one in environments if canary.encode() in one]
+    assert holders
+    assert not [one for one in holders if b"STEPHERD_INSTRUCTIONS=" not in one]
+
+
+def _canary() -> str:
+    """Of this test alone: others run at the same time, whose processes are seen, too."""
+    return f"canary-{uuid4().hex}"

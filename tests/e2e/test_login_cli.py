@@ -72,6 +72,16 @@ def test_a_person_logs_in_and_the_next_run_asks_nobody(lender: Lender) -> None:
     assert len(lender.notices()) == 1
 
 
+def test_a_login_starts_no_functions_of_runs(lender: Lender) -> None:
+    child = login(lender, "--json")
+    lender.approve()
+    end(lender, child).ok()
+    started = {path.stem.rpartition("-")[2] for path in lender.place.home.glob("logs/functions/*.log")}
+    assert started == {"CheckLoginFunction", "StartLoginFunction", "CompleteLoginFunction"}
+    # AND no engine in the background for what has ended
+    assert not (lender.place.home / "logs/engine.log").exists()
+
+
 def test_force_asks_although_the_login_is_good(lender: Lender) -> None:
     old = lender.give_login()
     child = login(lender, "--force", "--json")
@@ -114,6 +124,7 @@ def test_leaving_takes_it_back_and_leaves_nothing(lender: Lender, number: int, c
     assert "cancelled" in done.err
     assert executions(lender) == ["ABORTED"]
     assert attempts(lender) == [], "the device code is gone"
+    assert list(lender.place.home.glob("deliveries/*")) == [], "and so is the notice with the task token"
     assert lender.login_place.load() is None
     # AND the next one begins afresh, at once
     child = login(lender)
@@ -135,6 +146,8 @@ def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lende
     # AND somebody exports the token meanwhile
     exported = lender.place.cli("export-token")
     assert "in use by run_1" in exported.err
+    # AND the list says of the run that it works: who waits is no run
+    assert lender.place.cli("list", "--json").ok().json["runs"][0]["waiting_for"] is None
     # THEN it waits until the run has ended
     gate.open()
     assert lender.place.end_of(run).ok()
@@ -155,6 +168,12 @@ def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) ->
     shown = lender.place.cli("status", "run_1").ok().out
     assert re.search(r"Authenticate .* waiting for you\n", shown)
     assert f"      code  {code}  9:5" in shown
+    # AND so does the list, which tells it from those that work
+    (line,) = lender.place.cli("list").ok().out.splitlines()
+    assert line.startswith("run_1  RUNNING")
+    assert line.endswith("  waiting for you")
+    (listed,) = lender.place.cli("list", "--json").ok().json["runs"]
+    assert listed["waiting_for"] == waiting
     # AND the run itself said it once: the engine's notice is not printed beside it
     lender.provider.approve(code)
     done = lender.place.end_of(run).ok()

@@ -107,3 +107,50 @@ def test_retries_start_at_zero_after_a_redrive(tmp_path: Path) -> None:
             assert len(fake.calls) == 4
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_redrive_may_follow_an_end_at_any_moment(tmp_path: Path, turns: int) -> None:
+    """In the same turn as the stop, before the run's own task began or ended, or later.
+
+    Fails when a run is forgotten only by its own task, which never began; or when that of the run before
+    takes the redriven one with it.
+    """
+
+    async def scenario() -> None:
+        fake = Breaking("")
+        async with Bench(tmp_path, {"lambda": fake}) as bench:
+            arn = bench.start(STATES)
+            bench.call("StopExecution", executionArn=arn)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            bench.call("RedriveExecution", executionArn=arn)
+            assert bench.engine.running() == [arn]
+            done = await bench.finish(arn)
+            done.check_whole()
+            assert done.status == "SUCCEEDED"
+            assert bench.engine.running() == []
+            # AND so is one that was stopped and left alone
+            left = bench.start(STATES, name="left")
+            bench.call("StopExecution", executionArn=left)
+            assert (await bench.finish(left)).status == "ABORTED"
+
+    asyncio.run(scenario())
+
+
+def test_what_has_ended_does_not_run_any_more_when_that_can_be_seen(tmp_path: Path) -> None:
+    """Fails when a machine with a time limit counts as running for a turn after its end: whoever leaves then
+    would start an engine that has nothing to do."""
+
+    async def scenario() -> None:
+        async with Bench(tmp_path, {"lambda": Breaking("")}, automatic=False) as bench:
+            arn = bench.start(STATES, TimeoutSeconds=600)
+
+            def over() -> bool:
+                return bench.call("DescribeExecution", executionArn=arn)["status"] != "RUNNING"
+
+            await bench.until(over)
+            assert bench.engine.running() == []
+            assert (await bench.finish(arn)).status == "SUCCEEDED"
+
+    asyncio.run(scenario())

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.e2e.aftermath import no_canary
@@ -15,7 +16,6 @@ from tests.e2e.place import Place
 from tests.integration.repositories.http_server import serve
 from tests.processes import sampled_command_lines
 
-TOKEN = "canary-Hk3Vb8Nq1Ws6Yd"
 _PR_CAPBSET_DROP = 24
 _READING_OTHERS = (19, 21, 38)
 """CAP_SYS_PTRACE, CAP_SYS_ADMIN and CAP_PERFMON: who has one of them reads every process's memory."""
@@ -61,7 +61,9 @@ def _recording_git(place: Place) -> Path:
 
 @pytest.mark.parametrize("detached", [False, True])
 def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place, detached: bool) -> None:
-    # GIVEN an agent that looks for it: in its own environment and in every process's
+    # GIVEN secrets of this test alone: what runs beside it is seen, too
+    token, aws_key = (f"canary-{uuid4().hex}" for _ in range(2))
+    # AND an agent that looks for it: in its own environment and in every process's
     record = _recording_git(place)
     grab = (
         "for p in /proc/[0-9]*; do cat $p/cmdline $p/environ 2>/dev/null | tr '\\0' ' ' || true; echo; done"
@@ -69,11 +71,11 @@ def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place,
     grab += f" > {place.root}/grabbed"
     command = place.script(f"env > env.txt\n{grab}\necho new > new.txt")
     secrets: dict[str, Any] = {
-        "MY_TOKEN": TOKEN,
+        "MY_TOKEN": token,
         "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1",
-        "AWS_SECRET_ACCESS_KEY": "canary-aws-key",
+        "AWS_SECRET_ACCESS_KEY": aws_key,
     }
-    with serve(place.origin.folder, TOKEN) as server, sampled_command_lines() as command_lines:
+    with serve(place.origin.folder, token) as server, sampled_command_lines() as command_lines:
         words = place.run_words(
             command, "--repo", f"{server.url}/team.git", "--git-credentials", "env:MY_TOKEN"
         )
@@ -87,14 +89,14 @@ def test_a_token_is_in_no_argument_file_log_event_commit_or_report(place: Place,
     # AND it is in no argument, and in no environment of git
     recorded = record.read_text()
     assert "commit-tree" in recorded
-    assert TOKEN not in recorded
-    assert not [line for line in command_lines if TOKEN.encode() in line]
+    assert token not in recorded
+    assert not [line for line in command_lines if token.encode() in line]
     # AND in nothing that stays
     place.history()
-    no_canary(place, TOKEN, "canary-aws-key")
+    no_canary(place, token, aws_key)
     # AND the agent had none of it
     grabbed = (place.root / "grabbed").read_text(errors="replace")
     assert "STEPHERD_RUN_ID=run_1" in grabbed, "it could read what it may read"
-    assert [line for line in grabbed.splitlines() if TOKEN in line or "canary-aws-key" in line] == []
+    assert [line for line in grabbed.splitlines() if token in line or aws_key in line] == []
     names = {line.partition("=")[0] for line in place.origin.show("stepherd/run_1", "env.txt").splitlines()}
     assert names <= ALLOWED

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
+from tests.fakes.secret_encodings import encodings
 from tests.integration.steps.rig import Rig
 
 from stepherd.runs.report import write_report
@@ -24,20 +23,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def test_nothing_of_a_run_shows_the_canary(rig: Rig) -> None:
-    encoded = [base64.b64encode(f"{'x' * offset}{CANARY}".encode()).decode() for offset in range(3)]
-    forms = {
-        "raw": CANARY,
-        "base64 0": encoded[0],
-        "base64 1": encoded[1],
-        "base64 2": encoded[2],
-        "base64 in lines": "\n".join(encoded[0][at : at + 11] for at in range(0, len(encoded[0]), 11)),
-        "url": quote(CANARY, safe=""),
-        "json": json.dumps(CANARY),
-        "xml": CANARY.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
-        "hex": CANARY.encode().hex(),
-        "ansi": "".join(f"\x1b[3{number % 8}m{letter}" for number, letter in enumerate(CANARY)),
-        "zero width": "\u200b".join(CANARY),
-    }
+    forms = encodings(CANARY)
     pieces = [text.encode() for text in forms.values()]
     script = rig.root / "agent.py"
     script.write_text(

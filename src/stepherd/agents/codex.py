@@ -1,7 +1,15 @@
-"""The agent ``codex``: OpenAI's Codex CLI without a terminal.
+"""The agent ``codex``: OpenAI's Codex CLI without a terminal. 0.169.0 was run against a scripted model.
 
-Its flags are from ``codex exec --help`` of 0.169.0; its events from its documentation. How it behaves against
-the real service is not verified.
+===========================================================  ===============================================
+what happens                                                 exit code and last event
+===========================================================  ===============================================
+a turn that ends                                             0, ``turn.completed``
+400, 429 out of quota                                        1, ``error`` and ``turn.failed``, at once
+401, 429, 500, a stream that ends early                      the same after 5 retries, each an ``error`` event
+no connection                                                none: it tries until it is stopped
+SIGINT, while it waits for the model or a tool runs          1, none; the tool is gone
+SIGTERM, the same                                            143, none; the tool is gone
+===========================================================  ===============================================
 
 ===========================================================  ===============================================
 what is seen                                                 judged
@@ -15,6 +23,7 @@ neither, whatever the exit code                              failed
 ===========================================================  ===============================================
 
 It has a limit of neither turns nor cost of its own, and reports no cost; turns are counted by the supervisor.
+A base URL counts in its configuration alone, not in its environment.
 """
 
 from __future__ import annotations
@@ -27,11 +36,24 @@ from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch,
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.prompt import prompt_of
+from stepherd.errors import ConfigurationError
 
 __all__ = ["CodexAgent"]
 
 _KEYS: Final = ("CODEX_API_KEY", "OPENAI_API_KEY")
+_BASE_URL: Final = "OPENAI_BASE_URL"
 _LOGIN: Final = re.compile(r"\b401\b|unauthorized|not logged in|invalid.api.key", re.IGNORECASE)
+_URL: Final = re.compile(r"https?://[!#-\[\]-~]+")  # What needs no escape in TOML.
+_ALONE: Final = """\
+check_for_update_on_startup = false
+[analytics]
+enabled = false
+[otel]
+metrics_exporter = "none"
+[features]
+plugins = false
+"""
+"""Without it, it asks GitHub and ChatGPT for updates and plugins, and tells them how it is used."""
 _REMEDY: Final = (
     "Give a key that is good with --agent-credentials env:CODEX_API_KEY, then: stepherd redrive RUN"
 )
@@ -41,7 +63,7 @@ class CodexAgent(BasicAgent):
     """``codex exec`` (npm: @openai/codex)."""
 
     name: ClassVar[str] = "codex"
-    secret_names: ClassVar[tuple[str, ...]] = _KEYS
+    secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, _BASE_URL)
     binaries: ClassVar[tuple[str, ...]] = ("codex",)
 
     def check(self, command: str | None) -> None:
@@ -49,10 +71,15 @@ class CodexAgent(BasicAgent):
         no_command(self.name, command)
 
     def prepare(self, context: AgentContext) -> None:
-        """Make its folder. Raises CredentialsError without a key."""
+        """Write its configuration: where its model is, and to talk to nobody else. Raises CredentialsError
+        without a key, ConfigurationError for a base URL that is none."""
         require_secret(self.name, context.secrets, _KEYS)
         assert context.home is not None
-        (context.home / ".codex").mkdir(exist_ok=True)
+        folder = context.home / ".codex"
+        folder.mkdir(exist_ok=True)
+        path = folder / "config.toml"
+        path.write_text(_base_url(context.secrets.get(_BASE_URL)) + _ALONE)
+        path.chmod(0o600)
 
     def plan(self, context: AgentContext) -> Launch:
         """``codex exec -``, with the prompt on stdin. The run itself is the fence around it."""
@@ -85,3 +112,13 @@ class CodexAgent(BasicAgent):
         if evidence.ending == "exited" and evidence.exit_code != 0:
             return failure(self.name, f"completed its turn and ended with exit code {evidence.exit_code}.")
         return Outcome("succeeded")
+
+
+def _base_url(url: str | None) -> str:
+    if not url:
+        return ""
+    if not _URL.fullmatch(url):
+        raise ConfigurationError(
+            f"The secret's {_BASE_URL} is no URL.", remedy="Give one such as https://gateway.example/v1."
+        )
+    return f'openai_base_url = "{url}"\n'

@@ -1,7 +1,9 @@
-"""Reads the events of ``codex exec --json``; by their documentation, tolerant of what it does not tell of."""
+"""Reads the events of ``codex exec --json``, as 0.169.0 prints them."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -24,6 +26,7 @@ _STATUS: Final[dict[str, Literal["started", "succeeded", "failed", "denied"]]] =
     "failed": "failed",
     "declined": "denied",
 }
+_RETRY: Final = re.compile(r"Reconnecting\.\.\. (?:(\d+)/(\d+)|waiting for network) \((.*)\)", re.DOTALL)
 _COUNTED: Final = ("input_tokens", "output_tokens", "cached_input_tokens")
 
 
@@ -66,10 +69,20 @@ class CodexReader(JsonLineReader):
             return self._usage(mapping(record.get("usage")))
         if kind in {"turn.failed", "error"}:
             self._ended = "failed" if kind == "turn.failed" else self._ended
-            said = text(mapping(record.get("error")).get("message")) or text(record.get("message"))
-            self._error = one_paragraph(said[:4000], 500) or "it does not say why"
-            return None
+            return self._trouble(record)
         return None
+
+    def _trouble(self, record: Mapping[str, Any]) -> Sequence[Event]:
+        """An error, and what it calls one: that it tries again."""
+        from stepherd.runs.events import Output, Retry
+
+        said = text(mapping(record.get("error")).get("message")) or text(record.get("message"))
+        again = _RETRY.fullmatch(said)
+        self._error = _reason(again[3] if again else said)
+        if again is None:
+            return (Output("out", self._error),)
+        attempt, most = (int(number) if number else None for number in again.groups()[:2])
+        return (Retry(self._error, attempt, most),)
 
     def _usage(self, usage: Mapping[str, Any]) -> Sequence[Event]:
         from stepherd.runs.events import Usage
@@ -80,9 +93,11 @@ class CodexReader(JsonLineReader):
         return (Usage(self._turns, tokens_in, tokens_out, cached),)
 
     def _item(self, item: Mapping[str, Any], *, ended: bool) -> Sequence[Event] | None:
-        from stepherd.runs.events import Message, ToolUse
+        from stepherd.runs.events import Message, Output, ToolUse
 
         kind = text(item.get("type")) or text(item.get("item_type"))
+        if kind == "error":  # A warning: the turn goes on.
+            return (Output("out", text(item.get("message"))),)
         if kind in {"agent_message", "assistant_message", "reasoning"}:
             if not ended:
                 return ()
@@ -101,3 +116,13 @@ class CodexReader(JsonLineReader):
 def _input_of(item: Mapping[str, Any]) -> str | None:
     paths = " ".join(text(change.get("path")) for change in items(item.get("changes")))
     return one_paragraph(text(item.get("command")) or text(item.get("query")) or paths, 200) or None
+
+
+def _reason(said: str) -> str:
+    """In one line; of an answer of the service that is passed on whole, what it says."""
+    try:
+        answer = json.loads(said)
+    except (ValueError, RecursionError):
+        answer = None
+    words = text(mapping(mapping(answer).get("error")).get("message")) or said
+    return one_paragraph(words[:4000], 500) or "it does not say why"

@@ -1,4 +1,16 @@
-"""The agent ``opencode`` without a terminal. Facts: claude-code.md; 1.18.33 was run against a scripted model.
+"""The agent ``opencode`` without a terminal. 1.18.33 was run against a scripted model.
+
+===========================================================  ===============================================
+what happens                                                 exit code and last event
+===========================================================  ===============================================
+a turn that ends                                             0, ``step_finish`` with ``stop``
+400, 401                                                     1, ``error``
+500, 529                                                     none: it tries again
+a stream that ends early                                     none: a step with ``unknown``, then the next one
+a tool that is not there                                     none: ``tool_use`` of ``invalid``
+SIGINT or SIGTERM while it waits for the model               none: it goes on waiting, and must be killed
+SIGINT or SIGTERM while a tool runs                          killed by it; **the tool lives on**
+===========================================================  ===============================================
 
 ===========================================================  ===============================================
 what is seen                                                 judged
@@ -36,7 +48,7 @@ class OpencodeAgent(BasicAgent):
     """``opencode run`` (npm: opencode-ai)."""
 
     name: ClassVar[str] = "opencode"
-    secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL")
+    secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
     binaries: ClassVar[tuple[str, ...]] = ("opencode",)
 
     def check(self, command: str | None) -> None:
@@ -49,7 +61,8 @@ class OpencodeAgent(BasicAgent):
 
     def plan(self, context: AgentContext) -> Launch:
         """``opencode run``, with the prompt on stdin, which it reads to its end."""
-        words = ["opencode", "run", "--format=json", "--auto"]
+        # Without a title it asks a model for one, which somebody pays for.
+        words = ["opencode", "run", "--format=json", "--auto", f"--title={context.run_id}"]
         if context.model is not None:
             words.append(f"--model={context.model}")
         environment = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -57,6 +58,8 @@ class Transcript:
     """The last lines, made plain and shortened."""
     truncated: bool = False
     """Whether output was left out."""
+    before: Callable[[], None] | None = None
+    """Called before each piece is masked: there may be more to mask by now."""
     _kept: int = 0
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
@@ -69,6 +72,8 @@ class Transcript:
         """Take a piece of output as it was read, and return the lines that it ends: redacted, otherwise as
         they were printed. ``every_line``: also those that the transcript has no room for."""
         self.bytes_seen += len(chunk)
+        if self.before:
+            self.before()
         stream = self._stream(name)
         if self._kept >= MOST_BYTES and not every_line:
             self.truncated = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +17,9 @@ from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import aws_error, error_code
 
 __all__ = ["TaskStreams"]
+
+_MOST_LINES: Final = 10_000
+"""Of one page of GetLogEvents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +42,47 @@ class TaskStreams:
         A stream that is not there yet has no lines. Raises InvalidCall for a token of another stream.
         """
         given = {"nextToken": token} if token else {}
+        answer = self._answer(stream, startFromHead=True, limit=most, **given)
+        after = answer.get("nextForwardToken")
+        return _lines(answer), after or token, after in (None, token)
+
+    def tail(self, stream: str, most: int) -> tuple[list[dict[str, str]], str | None]:
+        """The last lines, ``most`` of up to 10,000, and the token to go on with; with none, only the token.
+
+        GetLogEvents may answer with fewer than there are, and goes on backward until it gives a token again.
+        """
+        found: list[dict[str, str]] = []
+        given: dict[str, Any] = {}
+        forward: str | None = None
+        while True:
+            limit = min(max(1, most - len(found)), _MOST_LINES)
+            answer = self._answer(stream, startFromHead=False, limit=limit, **given)
+            forward = forward or answer.get("nextForwardToken")
+            found = [*_lines(answer), *found]
+            before = answer.get("nextBackwardToken")
+            if len(found) >= most or before in (None, given.get("nextToken")):
+                return found[len(found) - most :] if len(found) > most else found, forward
+            given = {"nextToken": before}
+
+    def _answer(self, stream: str, **how: Any) -> dict[str, Any]:
+        """What GetLogEvents says; nothing for a stream that is not there yet."""
         try:
-            answer = self.client.get_log_events(
-                logGroupName=self.group, logStreamName=stream, startFromHead=True, limit=most, **given
+            answer: dict[str, Any] = self.client.get_log_events(
+                logGroupName=self.group, logStreamName=stream, **how
             )
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
-                return [], token, True
-            if token and error_code(error) == "InvalidParameterException":
+                return {"events": []}
+            if "nextToken" in how and error_code(error) == "InvalidParameterException":
                 raise bad_cursor() from error
             raise aws_error(error, f"the log stream {stream}") from error
         except BotoCoreError as error:
             raise aws_error(error, f"the log stream {stream}") from error
-        lines = [{"at": _time(each["timestamp"]), "text": str(each["message"])} for each in answer["events"]]
-        after = answer.get("nextForwardToken")
-        return lines, after or token, after in (None, token)
+        return answer
+
+
+def _lines(answer: dict[str, Any]) -> list[dict[str, str]]:
+    return [{"at": _time(each["timestamp"]), "text": str(each["message"])} for each in answer["events"]]
 
 
 def _time(milliseconds: int) -> str:

@@ -18,7 +18,11 @@ __all__ = ["command"]
 _HEAD = ("AGENT", "VERSION", "LOGIN")
 
 
-@declared("agents", examples=("stepherd agents", "stepherd agents --json | jq '.agents[] | select(.ready)'"))
+@declared(
+    "agents",
+    examples=("stepherd agents", "stepherd agents --json | jq '.agents[] | select(.ready)'"),
+    contexts=False,
+)
 def command(output: Output) -> int:
     """List the agents: what is installed, what they log in with, what is missing."""
     from stepherd.agents.inventory import take_inventory

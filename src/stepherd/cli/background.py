@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepherd.cloud.contexts import LOCAL
 from stepherd.engine.lock import EngineAddress, find_engine
 from stepherd.errors import TemporaryError
 
@@ -29,7 +30,7 @@ class BackgroundEngine:
         self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         go_end, self._go = os.pipe()
         self._ready, ready_end = os.pipe()
-        command = [sys.executable, "-m", "stepherd.cli", "engine", "--home", str(home)]
+        command = [sys.executable, "-m", "stepherd.cli", "engine", "--context", LOCAL, "--home", str(home)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--go-fd", str(go_end), "--ready-fd", str(ready_end)],

@@ -7,22 +7,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stepherd.cli.background import hand_on
-from stepherd.cli.client import Call, EngineGone, execution_arn
-from stepherd.cli.engines import attach_or_acquire, gone
+from stepherd.cli.client import Call, EngineGone
+from stepherd.cli.engines import gone
 from stepherd.cli.following import follow, wait_for
 from stepherd.cli.happenings import Happening, Happenings
 from stepherd.cli.notices import NewNotices
 from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
-from stepherd.cli.sources import OwnSource, RemoteSource
+from stepherd.cli.sources import Elsewhere, OwnSource
 from stepherd.cli.views import View, make_view
-from stepherd.engine.lock import EngineAddress
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["INTERRUPTED", "Begin", "carry", "left_running"]
+__all__ = ["INTERRUPTED", "Begin", "carry", "left_running", "say_which"]
 
 Begin = Callable[[Call], str]
 """Starts, redrives or picks a run on an engine, and gives its id. Called again when that engine ended."""
@@ -34,13 +33,14 @@ INTERRUPTED = {
     Happening.HUNG_UP: 129,
 }
 """Exit codes of commands that did not see the run's end: 128 and the signal, as a shell has it."""
+_LOOKS = 10
 _QUESTION = "[s]top the run, [c]ontinue it in the background, or [w]atch on?"
 
 
 def carry(
     output: Output, begin: Begin, *, engine: LocalEngine | None = None, progress: Progress | None = None
 ) -> int:
-    """Begin a run on the home's engine, show it to its end, and give the exit code.
+    """Begin a run, show it to its end, and give the exit code.
 
     ``engine`` is one of our own that was warmed up; ``progress`` what is known of the run already.
     """
@@ -49,9 +49,17 @@ def carry(
 
 def left_running(output: Output, run_id: str) -> None:
     """Say that a run goes on without us, and how to follow and stop it."""
-    output.note(f"{run_id} goes on in the background.")
+    output.note(f"{run_id} goes on {output.place.background}.")
     output.note(f"  follow   {output.command('watch', run_id)}")
     output.note(f"  stop     {output.command('stop', run_id)}")
+
+
+def say_which(output: Output, run_id: str) -> None:
+    """The head of what is shown of a run: its id, and where it is when that is not this machine."""
+    where = output.place.where
+    output.note(f"Run {run_id}{f' in {where}' if where else ''}", bold=True)
+    if address := output.place.console(run_id):
+        output.note(f"  console  {address}", fg="bright_black")
 
 
 class _Carrier:
@@ -67,10 +75,10 @@ class _Carrier:
     async def carry(self, engine: LocalEngine | None) -> int:
         with self._happenings.listening():
             while True:
-                found = await attach_or_acquire(self._output.home, engine)
+                found = await self._output.place.attach(engine)
                 engine = None
                 try:
-                    if isinstance(found, EngineAddress):
+                    if isinstance(found, Elsewhere):
                         return await self._on_another(found)
                     return await self._on_our_own(found)
                 except EngineGone:
@@ -78,21 +86,29 @@ class _Carrier:
                 finally:
                     self._close_view()
 
-    # -- on the engine of another process ------------------------------------------------------------
+    # -- on the engine of another process, or on a stack ---------------------------------------------
 
-    async def _on_another(self, address: EngineAddress) -> int:
-        source = RemoteSource(address)
+    async def _on_another(self, source: Elsewhere) -> int:
         view = self._start(source.call)
+        source.tell = view.announce
         view.say("Ctrl-C leaves it running.")
-        happening = await follow(source, self._run_id, view, self._progress, self._happenings)
+        happening = await follow(source, self._arn, view, self._progress, self._happenings)
         if happening is Happening.TERMINATED:
             self._stop(source.call, happening)
-            self._progress.feed(await source.news(self._arn, self._progress.last_event))
+            await self._see_the_end(source)
         self._close_view()
         code = self._code(source.call, happening)
         if self._progress.status == "RUNNING":
             left_running(self._output, self._run_id)
         return code
+
+    async def _see_the_end(self, source: Elsewhere) -> None:
+        """Take the events of a stop: at once from an engine, a moment later from AWS."""
+        for _ in range(_LOOKS):
+            self._progress.feed(await source.news(self._arn, self._progress.last_event))
+            if self._progress.status != "RUNNING":
+                return
+            await source.changed()
 
     # -- on the engine of this process ---------------------------------------------------------------
 
@@ -127,7 +143,7 @@ class _Carrier:
     async def _until_decided(self, source: OwnSource, view: View, notices: NewNotices) -> Happening:
         """Follow until the run has ended, or somebody said what is to become of it."""
         while True:
-            happening = await follow(source, self._run_id, view, self._progress, self._happenings, notices)
+            happening = await follow(source, self._arn, view, self._progress, self._happenings, notices)
             if happening is Happening.WATCH:
                 self._ask(view, False)
             elif happening is not Happening.INTERRUPTED:
@@ -164,13 +180,13 @@ class _Carrier:
 
     @property
     def _arn(self) -> str:
-        return execution_arn(self._run_id)
+        return self._output.place.execution_arn(self._run_id)
 
     def _start(self, call: Call) -> View:
         new = not self._run_id
         self._run_id = self._begin(call)
         if new:
-            self._output.note(f"Run {self._run_id}", bold=True)
+            say_which(self._output, self._run_id)
         self._view = make_view(self._output)
         return self._view
 

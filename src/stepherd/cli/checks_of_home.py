@@ -97,9 +97,10 @@ def _agents(home: Path) -> Iterator[Finding]:
 
 
 def _logins(home: Path) -> Iterator[Finding]:
+    from stepherd.cli.home_place import HomePlace
     from stepherd.cli.login_outlook import outlooks
 
-    for one in outlooks(home, None, None):
+    for one in outlooks(HomePlace(home), None, None):
         name, log_in = f"login {one.agent}", f"stepherd login --agent {one.agent}"
         if one.error:
             yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)

@@ -22,6 +22,7 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
         "stepherd configure --region eu-west-1",
         "stepherd configure --stack-name stepherd-dev --name dev",
     ),
+    contexts=False,
 )
 @place_options
 @click.option("--list", "listing", is_flag=True, help="List the stacks of the region and change nothing.")

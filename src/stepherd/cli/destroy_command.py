@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@declared("destroy", examples=("stepherd destroy", "stepherd destroy --yes stepherd --region eu-west-1"))
+@declared(
+    "destroy",
+    examples=("stepherd destroy", "stepherd destroy --yes stepherd --region eu-west-1"),
+    contexts=False,
+)
 @place_options
 @click.option("--yes", "confirmed", metavar="STACK", help="Its name once more, instead of asking.")
 @click.option("--force", is_flag=True, help="Do not ask.")

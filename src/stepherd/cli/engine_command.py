@@ -12,6 +12,7 @@ import click
 from stepherd.cli.engines import attach_or_acquire, new_engine
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.place import only_local
 from stepherd.cli.runner_options import chosen_runner, runner_options
 from stepherd.engine.lock import EngineAddress
 from stepherd.engine.place import REGION
@@ -52,6 +53,7 @@ def command(
     Continues every run that a dead engine left. Prints the endpoint and its access key as shell exports.
     --runner is for executions that are started here; those of 'stepherd run' have their own.
     """
+    only_local(output, "engine", "Name it: stepherd engine --context local")
     engine = _engine(output, access_key, port, chosen_runner(runner, image))
     if go_fd is not None:
         with os.fdopen(go_fd) as go:

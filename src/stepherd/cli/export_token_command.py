@@ -59,8 +59,8 @@ def _place(output: Output, agent: str | None, database: str | None) -> LoginPlac
     from stepherd.logins.kinds import login_kinds
 
     if agent:
-        return login_place(output.home, agent, database)
-    places = [login_place(output.home, kind, database) for kind in login_kinds()]
+        return login_place(output.place, agent, database)
+    places = [login_place(output.place, kind, database) for kind in login_kinds()]
     return next((place for place in places if _has_login(place)), places[0])
 
 
@@ -78,7 +78,7 @@ def _usable(output: Output, place: LoginPlace) -> Login:
     from stepherd.logins.renewal import ensure_fresh
 
     now = datetime.now(UTC)
-    lease = lease_of(output.home, place)
+    lease = lease_of(output.place, place)
     if lease is None or not lease.held:
         return ensure_fresh(place, now).login
     stored = place.load()

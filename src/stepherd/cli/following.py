@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from stepherd.cli.client import execution_arn
 from stepherd.cli.happenings import Happening, Happenings
 from stepherd.cli.notices import NewNotices
 from stepherd.cli.progress import Progress, StateRow
@@ -27,7 +26,7 @@ class Ticking(Protocol):
 
 async def follow(
     source: Source,
-    run_id: str,
+    arn: str,
     view: View,
     progress: Progress,
     happenings: Happenings,
@@ -40,7 +39,7 @@ async def follow(
 
     async def refresh() -> bool:
         said = notices.read() if notices else []
-        view.update(progress, await _learn(source, run_id, progress))
+        view.update(progress, await _learn(source, arn, progress))
         codes = [row.waiting.user_code for row in progress.rows if row.waiting and row.waiting.user_code]
         for notice in said:
             if not any(code in notice for code in codes):
@@ -83,8 +82,8 @@ async def wait_for(work: asyncio.Future[Any], view: Ticking, happenings: Happeni
         clock.cancel()
 
 
-async def _learn(source: Source, run_id: str, progress: Progress) -> list[StateRow]:
-    changed = progress.feed(await source.news(execution_arn(run_id), progress.last_event))
+async def _learn(source: Source, arn: str, progress: Progress) -> list[StateRow]:
+    changed = progress.feed(await source.news(arn, progress.last_event))
     for row, login in list(progress.logins()):
         if login.feed(await source.news(login.arn, login.last_event)) and row not in changed:
             changed.append(row)

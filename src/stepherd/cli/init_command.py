@@ -30,6 +30,7 @@ __all__ = ["command", "this_command"]
         "stepherd init --yes --git-token-file token.txt --agents claude",
         "stepherd init --yes --no-git --parameter DefaultAgent=claude --parameter AgentMemory=16384",
     ),
+    contexts=False,
 )
 @place_options
 @click.option("--yes", is_flag=True, help="Ask nothing.")

@@ -38,7 +38,7 @@ def _secret_option(decorated: Any) -> Any:
         metavar="REF",
         envvar="API_KEYS_SECRET_ID",
         help="The secret with the keys: a Secrets Manager id or ARN (the stack's output ApiKeysSecretId), "
-        "or file:PATH. Default: API_KEYS_SECRET_ID.",
+        "or file:PATH. Default: API_KEYS_SECRET_ID, else that of the stack in use.",
     )(decorated)
 
 
@@ -51,7 +51,7 @@ def _secret_option(decorated: Any) -> Any:
 @click.option("--expires", metavar="WHEN", help="12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z.")
 def create(output: Output, secret: str | None, owner: str, scope: str, expires: str | None) -> int:
     """Make a key and print it: this once, for it is kept nowhere."""
-    key, entry = open_ring(secret).create(owner, scope, _moment(expires, datetime.now(UTC)))
+    key, entry = _ring(output, secret).create(owner, scope, _moment(expires, datetime.now(UTC)))
     if output.as_json:
         output.json({**entry.to_json(datetime.now(UTC)), "key": key})
         return 0
@@ -66,7 +66,7 @@ def create(output: Output, secret: str | None, owner: str, scope: str, expires: 
 def show(output: Output, secret: str | None) -> int:
     """List the keys: how each begins, whose it is, and whether it is valid."""
     now = datetime.now(UTC)
-    rows = [entry.to_json(now) for entry in open_ring(secret).entries()]
+    rows = [entry.to_json(now) for entry in _ring(output, secret).entries()]
     if output.as_json:
         output.json({"keys": rows})
         return 0
@@ -85,7 +85,7 @@ def show(output: Output, secret: str | None) -> int:
 @click.argument("key_id", metavar="ID")
 def revoke(output: Output, secret: str | None, key_id: str) -> int:
     """Make a key useless for good. ID is the eight digits after sk_live_, as 'keys list' shows them."""
-    entry = open_ring(secret).revoke(key_id)
+    entry = _ring(output, secret).revoke(key_id)
     if output.as_json:
         output.json(entry.to_json(datetime.now(UTC)))
         return 0
@@ -96,6 +96,11 @@ def revoke(output: Output, secret: str | None, key_id: str) -> int:
 command.add_command(create)
 command.add_command(show)
 command.add_command(revoke)
+
+
+def _ring(output: Output, secret: str | None) -> KeyRing:
+    """The keys in the secret that is named, else in the stack's own."""
+    return open_ring(secret or output.place.keys_secret())
 
 
 def open_ring(secret: str | None) -> KeyRing:

@@ -96,7 +96,7 @@ def _logged_in(output: Output, agent: str, title: str, reference: str | None, se
 
     login: LoginProgress = session.progress
     account, expires_at = str(login.output.get("account", "")), str(login.output.get("expires_at", ""))
-    place = login_place(output.home, agent, reference)
+    place = login_place(output.place, agent, reference)
     if output.as_json:
         fields = {"agent": agent, "status": "valid", "account": account, "expires_at": expires_at}
         output.json({**fields, "database": place.reference, "asked": login.asked, "execution": session.name})

@@ -1,17 +1,17 @@
-"""What the stored logins of a home are good for, told from what is stored: nobody is asked over a network."""
+"""What the stored logins of a place are good for, by what is stored: no identity provider is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stepherd.cli.login_places import Lease, lease_of, login_place
 from stepherd.errors import StepherdError
 
 if TYPE_CHECKING:
+    from stepherd.cli.place import Place
     from stepherd.logins.login import Login
 
 __all__ = ["Outlook", "outlook", "outlooks"]
@@ -63,32 +63,32 @@ class Outlook:
         }
 
 
-def outlooks(home: Path, agent: str | None, database: str | None) -> Iterator[Outlook]:
+def outlooks(place: Place, agent: str | None, database: str | None) -> Iterator[Outlook]:
     """Of one kind of login, or of all."""
     from stepherd.logins.kinds import login_kinds
 
     for kind in (agent,) if agent else login_kinds():
-        yield outlook(home, kind, database, datetime.now(UTC))
+        yield outlook(place, kind, database, datetime.now(UTC))
 
 
-def outlook(home: Path, kind: str, database: str | None, now: datetime) -> Outlook:
+def outlook(place: Place, kind: str, database: str | None, now: datetime) -> Outlook:
     """What is stored of a kind of login, judged by the rules that the login machine itself goes by."""
-    place = login_place(home, kind, database)
-    title = place.kind.title
+    kept = login_place(place, kind, database)
+    title = kept.kind.title
     try:
-        lease = lease_of(home, place)
-        stored = place.load()
+        lease = lease_of(place, kept)
+        stored = kept.load()
     except StepherdError as error:
-        return Outlook(kind, title, place.reference, error=error)
+        return Outlook(kind, title, kept.reference, error=error)
     if stored is None or stored.login.token is None:
-        return Outlook(kind, title, place.reference, lease=lease)
+        return Outlook(kind, title, kept.reference, lease=lease)
     login = stored.login
     assert login.token is not None
     until, why_not = _renewable(login, now)
     return Outlook(
         kind,
         title,
-        place.reference,
+        kept.reference,
         account=login.account,
         profile=login.profile.name if login.profile else None,
         expires_at=login.token.expires_at,

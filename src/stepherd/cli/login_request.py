@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-from stepherd.cli.login_places import database_reference
 from stepherd.cli.output import Output
+from stepherd.cloud.contexts import LOCAL
 from stepherd.errors import UsageError
 from stepherd.logins.hosts import ForeignAddress
 
@@ -31,9 +31,11 @@ def login_request(output: Output, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     fields = {name: value for name, value in given.items() if value}
     _check_combination(fields)
-    reference = database_reference(fields["agent"], fields.pop("database", None))
+    reference = output.place.login_database(fields["agent"], fields.pop("database", None))
     if reference:
         fields["reference"] = reference
+    if output.place.context != LOCAL:
+        return fields  # The stack has its own secret with the company's address: its machine judges.
     try:
         _check_settings(fields)
     except (ForeignAddress, _Wasted):

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.cli.background import hand_on
-from stepherd.cli.client import LOGIN, ApiFault, Call, EngineGone, execution_arn, machine_arn
-from stepherd.cli.engines import attach_or_acquire, gone
+from stepherd.cli.client import LOGIN, ApiFault, Call, EngineGone
+from stepherd.cli.engines import gone
 from stepherd.cli.following import until_over, wait_for
 from stepherd.cli.happenings import Happening, Happenings
 from stepherd.cli.notices import NewNotices
-from stepherd.cli.sources import OwnSource, RemoteSource, Source
+from stepherd.cli.sources import Elsewhere, OwnSource, Source
 from stepherd.cli.waiting import LoginProgress
-from stepherd.engine.lock import EngineAddress
 from stepherd.errors import StepherdError
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class LoginSession:
         self._happenings = Happenings()
         self._notices: NewNotices | None = None
         self.name = new_login_name()
-        self.progress = LoginProgress(execution_arn(self.name, LOGIN))
+        self.progress = LoginProgress(output.place.execution_arn(self.name, LOGIN))
 
     def carry(self) -> Happening:
         """Start it and show it until it ends, or until it was stopped because of what happened."""
@@ -56,10 +55,11 @@ class LoginSession:
         with self._happenings.listening():
             try:
                 while True:
-                    found = await attach_or_acquire(self._output.home)
+                    found = await self._output.place.attach()
                     try:
-                        if isinstance(found, EngineAddress):
-                            return await self._follow(RemoteSource(found), None)
+                        if isinstance(found, Elsewhere):
+                            found.tell = self._view.announce
+                            return await self._follow(found, None)
                         return await self._on_our_own(found)
                     except EngineGone:
                         continue  # Another one has the home by now, or we do.
@@ -68,7 +68,7 @@ class LoginSession:
 
     async def _on_our_own(self, engine: LocalEngine) -> Happening:
         self._notices = NewNotices(self._output.home)
-        engine.open()
+        engine.open(LOGIN)
         try:
             return await self._follow(OwnSource(engine), engine)
         finally:
@@ -83,7 +83,7 @@ class LoginSession:
 
     def _start(self, call: Call) -> None:
         request = {
-            "stateMachineArn": machine_arn(LOGIN),
+            "stateMachineArn": self._output.place.machine_arn(LOGIN),
             "name": self.name,
             "input": json.dumps(self._request),
         }
@@ -120,7 +120,7 @@ class LoginSession:
         from stepherd.logins.attempts import attempt_id
 
         try:
-            place = login_place(self._output.home, self._request["agent"], self._request.get("reference"))
+            place = login_place(self._output.place, self._request["agent"], self._request.get("reference"))
             place.folder.delete(place.attempt_key(attempt_id(self.progress.arn, 0)))
         except StepherdError as error:
             self._output.note(f"What was asked for lies in the store until it ends: {error.message}")

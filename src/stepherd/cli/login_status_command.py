@@ -39,7 +39,7 @@ def command(output: Output, agent: str | None, database: str | None) -> int:
     """
     from stepherd.cli.login_outlook import outlooks
 
-    found = list(outlooks(output.home, agent, database))
+    found = list(outlooks(output.place, agent, database))
     usable = any(one.next_run != "asks" for one in found)
     if output.as_json:
         now = datetime.now(UTC)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.cli.client import Call, execution_arn
-from stepherd.cli.engines import reading
+from stepherd.cli.client import Call
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
-from stepherd.cli.sources import new_events
-from stepherd.cli.task_logs import Line, TaskLogs
+from stepherd.cli.sources import events_after
+from stepherd.cli.task_logs import Line
 from stepherd.cli.terminal_text import clean
 from stepherd.errors import UsageError
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from stepherd.cli.place import TaskLines
 
-_POLL_SECONDS = 0.3
+__all__ = ["command"]
 
 
 @declared("logs", examples=("stepherd logs RUN --tail 500", "stepherd logs RUN --state RunAgent -f"))
@@ -39,9 +40,9 @@ def command(output: Output, run_id: str, follow: bool, tail: int, state: str | N
 
     With --json it is one object; with --json -f it is one object a line.
     """
-    logs = TaskLogs(output.home, state)
-    with reading(output.home) as call:
-        running = _learn(call, run_id, logs)
+    logs, arn = output.place.task_lines(run_id, state), output.place.execution_arn(run_id)
+    with output.place.reading() as call:
+        running = _learn(call, arn, logs)
     if state and state not in logs.states and not running:
         raise UsageError(
             f"{run_id} has no logs of a state '{state}'.",
@@ -55,26 +56,31 @@ def command(output: Output, run_id: str, follow: bool, tail: int, state: str | N
         output.note("Nothing was written yet." if running else "Nothing was written.")
     _show(output, logs, lines)
     if follow:
-        _follow(output, run_id, logs, running=running)
+        _follow(output, arn, logs, running=running)
     return 0
 
 
-def _learn(call: Call, run_id: str, logs: TaskLogs) -> bool:
+def _learn(call: Call, arn: str, logs: TaskLines) -> bool:
     """Take what is new in the history; whether the run still goes on."""
-    described = call("DescribeExecution", {"executionArn": execution_arn(run_id)})
-    logs.learn(new_events(call, run_id, logs.last_event))
+    described = call("DescribeExecution", {"executionArn": arn})
+    logs.learn(events_after(call, arn, logs.last_event))
     return bool(described["status"] == "RUNNING")
 
 
-def _follow(output: Output, run_id: str, logs: TaskLogs, *, running: bool) -> None:
-    while running:
-        time.sleep(_POLL_SECONDS)  # Files do not tell when they grow.
-        with reading(output.home) as call:
-            running = _learn(call, run_id, logs)
+def _follow(output: Output, arn: str, logs: TaskLines, *, running: bool) -> None:
+    late = 0.0
+    while running or time.monotonic() < late:
+        time.sleep(logs.poll_seconds)  # Neither files nor log streams tell when they grow.
+        was_running = running
+        if running:
+            with output.place.reading() as call:
+                running = _learn(call, arn, logs)
+        if was_running and not running:
+            late = time.monotonic() + logs.late_seconds
         _show(output, logs, logs.new(final=not running))
 
 
-def _show(output: Output, logs: TaskLogs, lines: Iterable[Line]) -> None:
+def _show(output: Output, logs: TaskLines, lines: Iterable[Line]) -> None:
     column = max((len(name) for name in logs.states), default=0)
     for line in lines:
         if output.as_json:

@@ -34,6 +34,7 @@ COMMANDS = {
     "configure": "Find a stack that is deployed and keep it as a context.",
     "destroy": "Remove the stack with all that it has.",
     "doctor": "Check this machine, its home, agents and logins.",
+    "context": "List contexts, or choose where runs are: here or on a stack.",
     "keys": "Make, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
@@ -41,8 +42,7 @@ _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Agents", ("agents", "login", "export-token")),
-    ("AWS", ("init", "configure", "destroy")),
-    ("HTTP API", ("keys",)),
+    ("Deployed stack", ("init", "configure", "context", "keys", "destroy")),
     ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b

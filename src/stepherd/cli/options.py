@@ -14,21 +14,24 @@ from stepherd.cli.output import Output, default_home
 from stepherd.cli.subcommands import Subcommands
 from stepherd.errors import StepherdError, UsageError
 
-__all__ = ["command", "group", "home_path", "run_argument"]
+__all__ = ["command", "complete_context", "group", "home_path", "run_argument"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Body = Callable[..., int]
 
 
-def command(name: str, *, examples: tuple[str, ...] = ()) -> Callable[[Body], click.Command]:
+def command(
+    name: str, *, examples: tuple[str, ...] = (), contexts: bool = True
+) -> Callable[[Body], click.Command]:
     """Declare a command. Its body gets an Output, then its own options by name, and gives the exit code.
 
-    Every command has --home and --json. An error that the body raises is shown with its next command.
+    Every command has --home and --json, and --context unless it has nothing to do with runs: ``contexts``.
+    An error that the body raises is shown with its next command.
     """
 
     def declare(body: Body) -> click.Command:
         declared = click.command(name, epilog=_epilog(examples))(_invoked(body))
-        declared.params += [_json_option(), _home_option()]
+        declared.params += [*([_context_option()] if contexts else []), _json_option(), _home_option()]
         return declared
 
     return declare
@@ -51,7 +54,7 @@ def group(
 
         how = {"epilog": _epilog(examples), "invoke_without_command": True, "modules": subcommands}
         declared: click.Group = click.command(name, cls=Subcommands, **how)(invoke)
-        declared.params += [_json_option(), _home_option()]
+        declared.params += [_context_option(), _json_option(), _home_option()]
         return declared
 
     return declare
@@ -59,8 +62,8 @@ def group(
 
 def _invoked(body: Body) -> Body:
     @functools.wraps(body)
-    def invoke(home: str | None, as_json: bool, **given: Any) -> int:
-        output = Output(home_path(home), as_json=as_json)
+    def invoke(home: str | None, as_json: bool, context: str | None = None, **given: Any) -> int:
+        output = Output(home_path(home), as_json=as_json, context=context)
         try:
             return body(output, **given)
         except StepherdError as error:
@@ -78,12 +81,17 @@ def _home_option() -> click.Option:
     return click.Option(["--home"], metavar="DIR", help=words)
 
 
+def _context_option() -> click.Option:
+    words = "Where the runs are: local, or a stack. Default: STEPHERD_CONTEXT, else see 'stepherd context'."
+    return click.Option(["--context"], metavar="NAME", help=words, shell_complete=complete_context)
+
+
 def _json_option() -> click.Option:
     return click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object.")
 
 
 def run_argument(decorated: Decorated) -> Decorated:
-    """The argument RUN; completes to the runs of the home."""
+    """The argument RUN; completes to the runs of the context."""
     return click.argument("run_id", metavar="RUN", shell_complete=_complete_run)(decorated)
 
 
@@ -100,7 +108,19 @@ def _complete_run(context: click.Context, _argument: click.Parameter, incomplete
     from stepherd.cli.list_command import list_runs
 
     try:
-        runs = list_runs(home_path(context.params.get("home")), None, 100)
+        output = Output(home_path(context.params.get("home")), context=context.params.get("context"))
+        runs = list_runs(output.place, None, 100)
     except StepherdError:
         return []
     return [run["run_id"] for run in runs if run["run_id"].startswith(incomplete)]
+
+
+def complete_context(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
+    """The names of contexts that begin so."""
+    from stepherd.cloud.contexts import LOCAL, read_contexts
+
+    try:
+        names = [LOCAL, *read_contexts(home_path(context.params.get("home"))).known]
+    except StepherdError:
+        names = [LOCAL]
+    return [name for name in names if name.startswith(incomplete)]

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from stepherd.cli.client import Call, EngineGone, execution_arn
-from stepherd.cli.engines import reading
+from stepherd.cli.client import Call, EngineGone
 from stepherd.cli.outcome_text import outcome_lines
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
 from stepherd.errors import StepherdError
-from stepherd.runs.folder import REPORT, RunFolder, open_run_folder
+from stepherd.runs.folder import REPORT, RunFolder, run_folder
 
 __all__ = ["describe", "finish", "own_run_folder"]
 
 _EXIT_CODES = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, "ABORTED": 2}
 
 
-def own_run_folder(home: Path, run_id: str) -> RunFolder:
-    """A run's folder in the store of a home."""
-    return open_run_folder((home / "store" / "runs" / run_id).as_uri())
+def own_run_folder(output: Output, run_id: str) -> RunFolder:
+    """A run's folder in the store of the command's place."""
+    return run_folder(output.place.store(), run_id)
 
 
 def finish(output: Output, call: Call, run_id: str, progress: Progress) -> int:
@@ -30,7 +29,7 @@ def finish(output: Output, call: Call, run_id: str, progress: Progress) -> int:
     try:
         fields = describe(output, call, run_id, progress)
     except EngineGone:  # It ended with the run.
-        with reading(output.home) as journal:
+        with output.place.reading() as journal:
             fields = describe(output, journal, run_id, progress)
     if output.as_json:
         output.json(fields)
@@ -44,11 +43,14 @@ def finish(output: Output, call: Call, run_id: str, progress: Progress) -> int:
 
 def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dict[str, Any]:
     """What ``--json`` prints for a run: stable names, null where there is nothing."""
-    described = call("DescribeExecution", {"executionArn": execution_arn(run_id)})
-    status, running = described["status"], described["status"] == "RUNNING"
-    report = {} if running else _read_report(output.home, run_id)
+    described = call("DescribeExecution", {"executionArn": output.place.execution_arn(run_id)})
+    # An execution that has ended by its history may be described as running a moment longer.
+    status = progress.status if progress.status != "RUNNING" else described["status"]
+    running = status == "RUNNING"
+    report = {} if running else _read_report(output, run_id)
     # A run that was stopped or timed out wrote no report; one that lies there is of before a redrive.
-    error = (report.get("error") if status == "FAILED" else None) or _error_without_report(run_id, described)
+    error = report.get("error") if status == "FAILED" else None
+    error = error or _error_without_report(run_id, status, described)
     known = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary")
     now = time.time()
     return {
@@ -56,7 +58,8 @@ def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dic
         "status": status,
         **{name: report.get(name) for name in known},
         "files_changed": report.get("files_changed", []),
-        "report": str(output.home / "store" / "runs" / run_id / REPORT) if report else None,
+        "report": _shown_address(own_run_folder(output, run_id)) if report else None,
+        "console": output.place.console(run_id),
         "states": [row.to_json(now, running=running) for row in progress.rows],
         "seconds": round(progress.seconds(now), 3),
         "redrives": described.get("redriveCount", 0),
@@ -69,16 +72,22 @@ def _with_home(output: Output, error: Mapping[str, Any]) -> dict[str, Any]:
     return {**error, **advised}
 
 
-def _read_report(home: Path, run_id: str) -> dict[str, Any]:
+def _shown_address(folder: RunFolder) -> str:
+    address = folder.address_of(REPORT)
+    return unquote(address.removeprefix("file://")) if address.startswith("file://") else address
+
+
+def _read_report(output: Output, run_id: str) -> dict[str, Any]:
     try:
-        return own_run_folder(home, run_id).read_report() or {}
-    except StepherdError:
+        return own_run_folder(output, run_id).read_report() or {}
+    except StepherdError as error:
+        output.note(f"The report cannot be read. {error}")
         return {}
 
 
-def _error_without_report(run_id: str, described: Mapping[str, Any]) -> dict[str, Any]:
+def _error_without_report(run_id: str, status: str, described: Mapping[str, Any]) -> dict[str, Any]:
     """The error of a run that ended before its report could be written: stopped, or timed out."""
-    status, cause = described["status"], described.get("cause")
+    cause = described.get("cause")
     words = {
         "ABORTED": f"The run was stopped: {cause}" if cause else "The run was stopped.",
         "TIMED_OUT": "The run reached its time limit.",

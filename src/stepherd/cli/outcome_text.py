@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from stepherd.cli.durations import seconds_text
@@ -50,7 +49,9 @@ def _facts(
     yield "compare", fields.get("compare")
     yield "verify", _verify(fields.get("verify"))
     yield "files", _files(fields.get("files_changed") or [])
-    yield "report", fields.get("report") and Path(str(fields["report"])).with_name(REPORT_PAGE)
+    report = str(fields.get("report") or "")
+    yield "report", report and f"{report.rpartition('/')[0]}/{REPORT_PAGE}"
+    yield "console", fields.get("console")
 
 
 def _verify(verify: object) -> str:

@@ -9,18 +9,21 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from stepherd.cli.terminal_text import clean, one_line
 from stepherd.errors import StepherdError
 
+if TYPE_CHECKING:
+    from stepherd.cli.place import Choice, Place
+
 __all__ = ["Output", "default_home", "show_error"]
 
 _OWN_COMMAND = re.compile(
     r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token"
-    r"|login(?: status)?)\b"
+    r"|login(?: status)?|keys (?:create|list|revoke))\b"
 )
 
 
@@ -33,13 +36,33 @@ class Output:
     """Where a command writes. Commands never print by themselves.
 
     ``home`` is the home that the command works on: commands that are suggested name it where it is not
-    the one that they would take by themselves.
+    the one that they would take by themselves. ``context`` is the one of --context, and is named likewise.
     """
 
-    def __init__(self, home: Path, *, as_json: bool = False) -> None:
+    def __init__(self, home: Path, *, as_json: bool = False, context: str | None = None) -> None:
         self.home = home
         self.as_json = as_json
-        self._option = "" if home == default_home() else f" --home {shlex.quote(str(home))}"
+        self._context = context
+        self._place: Place | None = None
+        self._choice: Choice | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """Which context is meant, and why. Raises ConfigurationError."""
+        if self._choice is None:
+            from stepherd.cli.place import choose
+
+            self._choice = choose(self.home, self._context)
+        return self._choice
+
+    @property
+    def place(self) -> Place:
+        """Where the runs are. Raises NotFoundError for a context that is not there, ConfigurationError."""
+        if self._place is None:
+            from stepherd.cli.place import open_place_of
+
+            self._place = open_place_of(self.home, self.choice)
+        return self._place
 
     @property
     def live(self) -> bool:
@@ -62,8 +85,17 @@ class Output:
         return self.advice(f"stepherd {shlex.join(words)}")
 
     def advice(self, text: str) -> str:
-        """``text`` with this home in the commands that it suggests."""
-        return _OWN_COMMAND.sub(lambda found: found[0] + self._option, text)
+        """``text`` with this home and context in the commands that it suggests."""
+        if "stepherd " not in text:
+            return text
+        options = self._options()
+        return _OWN_COMMAND.sub(lambda found: found[0] + options, text)
+
+    def _options(self) -> str:
+        from stepherd.cli.place import suggested_option
+
+        home = "" if self.home == default_home() else f" --home {shlex.quote(str(self.home))}"
+        return home + suggested_option(self.home, self._context)
 
     def data(self, text: str, **how: Any) -> None:
         """A line of what was asked for."""

@@ -39,10 +39,10 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
     """
     from stepherd.cli.outcome import own_run_folder
 
-    folder = own_run_folder(output.home, check_run_id(run_id))
+    folder = own_run_folder(output, check_run_id(run_id))
     agent = folder.read_result("agent")
     if agent is None:
-        words = f"There is no work of a run '{run_id}' in this home."
+        words = f"There is no work of a run '{run_id}' in {output.place.title}."
         raise NotFoundError(words, remedy="See the runs there are: stepherd list")
     fields = {"run_id": run_id, "branch": None, "commit": None, "created": False}
     if not agent.facts.get("bundle"):

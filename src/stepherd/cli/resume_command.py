@@ -9,6 +9,7 @@ from stepherd.cli.client import Call, execution_arn, machine_arn
 from stepherd.cli.engines import reading
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.place import only_local
 
 __all__ = ["command"]
 
@@ -20,6 +21,11 @@ def command(output: Output, run_id: str | None) -> int:
 
     Every unfinished run goes on. RUN says which one to follow; without it the oldest is followed.
     """
+    only_local(
+        output,
+        "resume",
+        "A stack goes on by itself: stepherd watch RUN. Here: stepherd resume --context local",
+    )
     with reading(output.home) as call:
         if run_id:
             call("DescribeExecution", {"executionArn": execution_arn(run_id)})

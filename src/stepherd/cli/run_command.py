@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from stepherd.cli.home_place import absolute_secret
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
-from stepherd.cli.runner_options import chosen_runner, runner_options
+from stepherd.cli.runner_options import runner_options
 
 __all__ = ["command"]
 
@@ -63,13 +64,11 @@ def command(
     What goes on appears on standard error. When standard output is read by a program it gets the branch,
     or the run id where nothing was pushed. Flags win over the instructions' front matter.
     """
-    from stepherd.cli.starting import start, start_detached
     from stepherd.runs.ids import check_run_id, new_run_id
 
     run_id = check_run_id(name) if name is not None else new_run_id()
-    choice = chosen_runner(runner, image)
-    request = _request(**given)
-    return (start_detached if detach else start)(output, run_id, request, choice)
+    choice = output.place.runner(runner, image)
+    return output.place.start(output, run_id, _request(**given), choice, detach=detach)
 
 
 _FIELDS = {
@@ -87,12 +86,8 @@ def _request(**given: Any) -> dict[str, Any]:
         request["instructions"] = _absolute(request["instructions"])
     if "repo" in request and _is_there(request["repo"]):
         request["repo"] = _absolute(request["repo"])
-    credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
-    if credentials:
-        # With the request, because the engine that carries it may have been started elsewhere.
-        request["git_credentials"] = credentials
     for field in {"git_credentials", "agent_credentials"} & request.keys():
-        request[field] = _absolute_secret(request[field])
+        request[field] = absolute_secret(request[field])
     return request
 
 
@@ -106,9 +101,3 @@ def _is_there(path: str) -> bool:
 def _absolute(path: str) -> str:
     """A path as seen from here: a task has a folder of its own."""
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay, and it need not exist
-
-
-def _absolute_secret(reference: str) -> str:
-    form, _, place = reference.partition(":")
-    is_path = form == "file" and place and not place.startswith("//")
-    return f"file:{_absolute(place)}" if is_path else reference

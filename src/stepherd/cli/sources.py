@@ -1,24 +1,26 @@
-"""Where a run is followed from: an engine in this process, or another's endpoint."""
+"""Where a run is followed from: an engine in this process, another's endpoint, or AWS (stack_source.py)."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stepherd.cli.client import Call, execution_arn, local_call, remote_call
+from stepherd.cli.client import Call, local_call, remote_call
 from stepherd.cli.progress import Progress, StateRow
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.lock import EngineAddress
 
-__all__ = ["OwnSource", "RemoteSource", "Source", "events_after", "learn", "new_events"]
+__all__ = ["Elsewhere", "OwnSource", "RemoteSource", "Source", "events_after", "learn"]
 
 _POLL_SECONDS = 0.25
 
 
 class Source(Protocol):
-    """An engine that can be asked, and a way to wait for news."""
+    """Something that carries runs and can be asked, and a way to wait for news."""
 
     call: Call
 
@@ -27,6 +29,23 @@ class Source(Protocol):
 
     async def changed(self) -> None:
         """Return when there may be something new, after a moment at the latest."""
+
+
+class Elsewhere(ABC):
+    """A source that lives without this process, so that whoever follows may leave."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.tell: Callable[[str], None] = lambda _words: None
+        """Takes what is to be said once, such as that there is no answer for a while."""
+
+    @abstractmethod
+    async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
+        """See ``Source``."""
+
+    @abstractmethod
+    async def changed(self) -> None:
+        """See ``Source``."""
 
 
 class OwnSource:
@@ -43,22 +62,17 @@ class OwnSource:
         await self._engine.engine.changed(_POLL_SECONDS)
 
 
-class RemoteSource:
+class RemoteSource(Elsewhere):
     """An engine in another process: asked four times a second, without holding up the clocks meanwhile."""
 
     def __init__(self, address: EngineAddress) -> None:
-        self.call = remote_call(address)
+        super().__init__(remote_call(address))
 
     async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
         return await asyncio.to_thread(events_after, self.call, arn, after)
 
     async def changed(self) -> None:
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def new_events(call: Call, run_id: str, after: int) -> list[dict[str, Any]]:
-    """The events of a run with ids above ``after``, in order."""
-    return events_after(call, execution_arn(run_id), after)
 
 
 def events_after(call: Call, arn: str, after: int) -> list[dict[str, Any]]:
@@ -72,14 +86,14 @@ def events_after(call: Call, arn: str, after: int) -> list[dict[str, Any]]:
         answer = call("GetExecutionHistory", request)
         events = [event for event in answer["events"] if event["id"] > after]
         found += events
-        if len(events) < len(answer["events"]) or "nextToken" not in answer:
+        if len(events) < len(answer["events"]) or not answer.get("nextToken"):
             return found[::-1]
         request["nextToken"] = answer["nextToken"]
 
 
-def learn(call: Call, run_id: str, progress: Progress) -> list[StateRow]:
+def learn(call: Call, arn: str, progress: Progress) -> list[StateRow]:
     """Take what is new of a run, and of the logins that its states wait for; the rows that changed."""
-    changed = progress.feed(new_events(call, run_id, progress.last_event))
+    changed = progress.feed(events_after(call, arn, progress.last_event))
     for row, login in progress.logins():
         if login.feed(events_after(call, login.arn, login.last_event)) and row not in changed:
             changed.append(row)

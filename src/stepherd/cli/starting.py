@@ -57,7 +57,7 @@ def start_detached(
     from stepherd.cli.carry import left_running
     from stepherd.cli.outcome import describe
     from stepherd.cli.progress import Progress
-    from stepherd.cli.sources import new_events
+    from stepherd.cli.sources import events_after
 
     checked = _check(run_id, request)
     request = with_agent_credentials(checked, request)
@@ -73,7 +73,7 @@ def start_detached(
     left_running(output, run_id)
     if output.as_json:
         progress = Progress()
-        progress.feed(new_events(call, run_id, 0))
+        progress.feed(events_after(call, execution_arn(run_id), 0))
         output.json(describe(output, call, run_id, progress))
     else:
         output.data(run_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from stepherd.cli.engines import reading
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.cli.outcome import describe
@@ -22,13 +21,14 @@ __all__ = ["command"]
 def command(output: Output, run_id: str) -> int:
     """Show a run: its states, its branch, its error. The exit code is 0 however the run ended."""
     progress = Progress()
-    with reading(output.home) as call:
-        learn(call, run_id, progress)
+    with output.place.reading() as call:
+        learn(call, output.place.execution_arn(run_id), progress)
         fields = describe(output, call, run_id, progress)
     if output.as_json:
         output.json(fields)
         return 0
-    output.data(f"Run {run_id}", bold=True)
+    where = output.place.where
+    output.data(f"Run {run_id}{f' in {where}' if where else ''}", bold=True)
     for line in picture(progress, time.time(), (1000, 1000), ""):
         output.data("".join(text for text, _ in line))
     for text, how in outcome_lines(output, fields):

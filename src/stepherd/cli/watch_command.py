@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from stepherd.cli.carry import INTERRUPTED, left_running
-from stepherd.cli.client import Call, EngineGone, execution_arn
-from stepherd.cli.engines import PATIENCE_SECONDS, find_or_wait, reading
+from stepherd.cli.carry import INTERRUPTED, left_running, say_which
+from stepherd.cli.client import Call, EngineGone
+from stepherd.cli.engines import PATIENCE_SECONDS
 from stepherd.cli.following import follow
 from stepherd.cli.happenings import Happening, Happenings
 from stepherd.cli.options import command as declared
@@ -14,7 +14,7 @@ from stepherd.cli.options import run_argument
 from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
-from stepherd.cli.sources import RemoteSource, learn
+from stepherd.cli.sources import learn
 from stepherd.cli.views import View, make_view
 from stepherd.errors import StepherdError, TemporaryError
 
@@ -28,16 +28,17 @@ _SOON_SECONDS = 1.0
 @run_argument
 def command(output: Output, run_id: str) -> int:
     """Follow a run until it ends; the exit code is the run's. Ctrl-C only stops watching."""
-    with reading(output.home) as call:
-        status = call("DescribeExecution", {"executionArn": execution_arn(run_id)})["status"]
-    output.note(f"Run {run_id}", bold=True)
+    arn = output.place.execution_arn(run_id)
+    with output.place.reading() as call:
+        status = call("DescribeExecution", {"executionArn": arn})["status"]
+    say_which(output, run_id)
     progress, view = Progress(), make_view(output)
     try:
         happening = Happening.ENDED
         if status == "RUNNING":
             happening = asyncio.run(_watch(output, run_id, progress, view))
-        with reading(output.home) as call:
-            view.update(progress, learn(call, run_id, progress))
+        with output.place.reading() as call:
+            view.update(progress, learn(call, arn, progress))
             view.close()
             return _end(output, call, run_id, progress, happening)
     finally:
@@ -56,19 +57,20 @@ def _end(output: Output, call: Call, run_id: str, progress: Progress, happening:
 async def _watch(output: Output, run_id: str, progress: Progress, view: View) -> Happening:
     """Follow on whichever engine has the home: when one ends before the run, the next one goes on with it."""
     happenings = Happenings()
-    patience = _SOON_SECONDS
+    patience, arn = _SOON_SECONDS, output.place.execution_arn(run_id)
     with happenings.listening():
         while True:
-            address = await find_or_wait(output.home, patience)
-            if address is None:
+            source = await output.place.find(patience)
+            if source is None:
                 raise _abandoned(output, run_id)
+            source.tell = view.announce
             view.say("Ctrl-C stops watching, not the run.")
             try:
-                return await follow(RemoteSource(address), run_id, view, progress, happenings)
+                return await follow(source, arn, view, progress, happenings)
             except EngineGone:
                 patience = PATIENCE_SECONDS
-                with reading(output.home) as call:
-                    view.update(progress, learn(call, run_id, progress))
+                with output.place.reading() as call:
+                    view.update(progress, learn(call, arn, progress))
                 if progress.status != "RUNNING":
                     return Happening.ENDED
 

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
 
 __all__ = ["Stack", "find_stack", "needs_boto3"]
+
+_ATTEMPTS: Final = 4
+"""Every command begins with this call: who is offline shall not wait for half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def find_stack(name: str, region: str | None = None) -> Stack:
         from stepherd.services.aws import new_client
         from stepherd.services.aws_errors import translated
 
-    client = new_client("cloudformation", region=region)
+    client = new_client("cloudformation", region=region, attempts=_ATTEMPTS)
     with translated(f"the stack {name}"):
         try:
             found = client.describe_stacks(StackName=name)["Stacks"]

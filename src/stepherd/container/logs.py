@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from stepherd.cli.client import remote_call
+from stepherd.cli.client import Call, execution_arn, remote_call
 from stepherd.cli.engines import reading
 from stepherd.cli.output import Output
-from stepherd.cli.sources import new_events
+from stepherd.cli.sources import events_after
 from stepherd.cli.task_logs import TaskLogs
 from stepherd.engine.lock import find_engine
 from stepherd.engine.place import JOURNAL
@@ -48,10 +48,13 @@ class TaskOutput:
         try:
             if final:
                 with reading(self._output.home) as call:
-                    self._logs.learn(new_events(call, self._run_id, self._logs.last_event))
+                    self._learn(call)
             elif address := find_engine(self._output.home):
-                self._logs.learn(new_events(remote_call(address), self._run_id, self._logs.last_event))
+                self._learn(remote_call(address))
         except StepherdError:
             return  # It has not begun, or the engine is about to end; the next look sees it.
         for line in self._logs.new(final=final):
             self._output.data(f"{line.state}  {line.text}")
+
+    def _learn(self, call: Call) -> None:
+        self._logs.learn(events_after(call, execution_arn(self._run_id), self._logs.last_event))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.cli.output import Output
+from stepherd.cloud.contexts import LOCAL
 from stepherd.container.logs import TaskOutput
 from stepherd.container.variables import DEFAULTS, request_of
 from stepherd.errors import StepherdError, StorageError
@@ -27,7 +28,7 @@ def run_pipeline(environment: MutableMapping[str, str]) -> int:
 
     for name, value in DEFAULTS.items():
         environment.setdefault(name, value)
-    output = Output(Path(environment.setdefault("STEPHERD_HOME", _HOME)))
+    output = Output(Path(environment.setdefault("STEPHERD_HOME", _HOME)), context=LOCAL)
     try:
         run_id = check_run_id(environment.get("RUN_ID", "").strip() or new_run_id())
         request = request_of(environment)

@@ -89,6 +89,14 @@ class Tokens:
             raise TaskClosed
         return attempt
 
+    def is_over(self, token: str) -> bool:
+        """Whether nobody waits for an answer to the token any more, or ever did."""
+        try:
+            self._open(token)
+        except (InvalidToken, TaskUnknown, TaskClosed):
+            return True
+        return False
+
     def answer(self, token: str, answer: dict[str, Any]) -> None:
         """Take an answer: ``{"output": text}`` or ``{"error": …, "cause": …}``. Committed on return."""
         attempt = self._open(token)

@@ -197,8 +197,9 @@ class Engine:
             await asyncio.sleep(0)
 
     def running(self) -> list[str]:
-        """The ARNs of executions that this engine runs now."""
-        return list(self._runs)
+        """The ARNs of executions that this engine runs now: those that have ended and are on their way out
+        are none."""
+        return [arn for arn, (run, _) in self._runs.items() if run.execution.running]
 
     def _launch(self, execution: Execution, *, taken_over: bool) -> ExecutionRun:
         around = Surroundings(
@@ -209,9 +210,8 @@ class Engine:
             run.take_over(self.journal.events(execution.number))
         task = asyncio.ensure_future(self._drive(run))
         self._runs[execution.arn] = (run, task)
-        task.add_done_callback(
-            lambda _: self._forget(run)
-        )  # Stopped before it began, it says nothing itself.
+        # One that is stopped before it began never comes to a line of its own.
+        task.add_done_callback(lambda _: self._forget(run))
         return run
 
     def _machine(self, definition: str) -> StateMachine:
@@ -232,8 +232,6 @@ class Engine:
             pass  # Stopped, or the engine closes: what there is to say has been written.
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution must not stay RUNNING
             self._fault(run, error)
-        finally:
-            self._forget(run)
 
     def _forget(self, run: ExecutionRun) -> None:
         entry = self._runs.get(run.execution.arn)

@@ -2,7 +2,8 @@
 
 SNS and Lambda's queue keep a message until a function has taken it (Lambda developer guide, "Asynchronous
 invocation"): at least once, three tries. So does this: each message is a file until then, and an engine that
-takes over from one that left or was killed delivers again what that one had not.
+takes over from one that left or was killed delivers again what that one had not. A message with a task token
+that nobody waits for any more is of no use to anybody: it goes when its engine does.
 """
 
 from __future__ import annotations
@@ -24,26 +25,33 @@ Invoke = Callable[[str, str], Awaitable[object]]
 """Runs the function of a name with a payload; TaskError when it fails."""
 
 
+IsOver = Callable[[str], bool]
+"""Whether nobody waits for the answer to a task token any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Message:
     function: str
     event: str
+    token: str = ""
+    """Of the task that published it and waits for an answer."""
 
 
 class Deliveries:
     """What was published and not yet taken. Its files may hold task tokens: only the owner reads them."""
 
-    def __init__(self, folder: Path, invoke: Invoke) -> None:
+    def __init__(self, folder: Path, invoke: Invoke, is_over: IsOver = lambda _token: False) -> None:
         self._folder = folder
         self._invoke = invoke
+        self._is_over = is_over
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def keep(self, name: str, function: str, event: str) -> None:
+    def keep(self, name: str, function: str, event: str, token: str = "") -> None:
         """Write a message down; it can be called from any thread. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = self._folder / f"{name}.new"
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(_Message(function, event)), file)
+            json.dump(asdict(_Message(function, event, token)), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path(name))
@@ -56,24 +64,31 @@ class Deliveries:
 
     def resume(self) -> None:
         """Deliver what an engine before this one left."""
+        self._forget_answered()
         for path in sorted(self._folder.glob("*.json")):
             self.begin(path.stem)
 
     async def close(self) -> None:
-        """Stop delivering; what was not taken stays for the next engine."""
+        """Stop delivering; what was not taken, and somebody waits for, stays for the next engine."""
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._forget_answered()
+
+    def _forget_answered(self) -> None:
+        for path in self._folder.glob("*.json"):
+            message = _read(path)
+            if message is not None and message.token and self._is_over(message.token):
+                path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
 
     async def _deliver(self, name: str) -> None:
         path = self._path(name)
-        try:
-            message = _Message(**json.loads(await asyncio.to_thread(path.read_text)))
-        except (OSError, ValueError, TypeError):
+        message = await asyncio.to_thread(_read, path)
+        if message is None:
             path.unlink(missing_ok=True)  # Of a disk that broke: what it was cannot be known any more.
             return
         for _ in range(_TRIES):
@@ -83,3 +98,10 @@ class Deliveries:
                 continue
             break
         path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> _Message | None:
+    try:
+        return _Message(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -90,7 +90,7 @@ class LocalEngine:
         secret_url = f"{self.endpoint}/{self.access_key}/"
         functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
         self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
-        self._deliveries = Deliveries(self.home / "deliveries", self._deliver)
+        self._deliveries = Deliveries(self.home / "deliveries", self._deliver, self._is_over)
         self._ecs: EcsIntegration | None = None
         self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
@@ -126,8 +126,12 @@ class LocalEngine:
             self._ecs = EcsIntegration(definitions, folder, self._environment, runners=runners)
         return self._ecs
 
-    def open(self) -> None:
-        """Begin work; the home must have been acquired. Raises DataError for a corrupt journal."""
+    def open(self, first: str = "") -> None:
+        """Begin work; the home must have been acquired. Raises DataError for a corrupt journal.
+
+        ``first`` is the name of the state machine that will be asked for first: the functions that it calls
+        are started before it calls them. Default: the template's first.
+        """
         from stepherd.engine.api import Api
         from stepherd.engine.core import Engine
         from stepherd.engine.endpoint import endpoint_application
@@ -140,15 +144,16 @@ class LocalEngine:
         self.api = Api(self.engine)
         self._server.start(endpoint_application(self.api, self.access_key))
         self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
-        self._warming = asyncio.ensure_future(self.pool.warm(self._needed_soon()))
+        self._warming = asyncio.ensure_future(self.pool.warm(self._needed_soon(first)))
         self._put_machines(self.application)
         self.resumed = self.engine.open(self._integrations())
         self._deliveries.resume()
 
-    def _needed_soon(self) -> list[str]:
-        """The functions that the template's first state machine calls: others can wait until they are."""
+    def _needed_soon(self, first: str) -> list[str]:
+        """The functions that a state machine calls: others can wait until they are called."""
         machines, functions = self.application.machines, self.application.functions
-        return [f.name for f in functions if not machines or f.arn in machines[0].definition]
+        wanted = [machine for machine in machines if machine.name == first] or machines[:1]
+        return [f.name for f in functions if not machines or f.arn in wanted[0].definition]
 
     def _put_machines(self, application: Application) -> None:
         for source in application.machines:
@@ -178,6 +183,9 @@ class LocalEngine:
         function = self.pool.function(name)
         if function is not None:  # Else it has left the template since the message was kept.
             await self.pool.invoke(function, event)
+
+    def _is_over(self, token: str) -> bool:
+        return self.engine.tokens.is_over(token)
 
     async def close(self, *, leave_tasks: bool = False) -> None:
         """End work and give the home up; see Engine.close."""

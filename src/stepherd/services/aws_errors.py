@@ -17,7 +17,9 @@ anything else                                          InternalError
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -38,7 +40,6 @@ from stepherd.services.store import PreconditionFailed, WriteConflict
 
 __all__ = ["aws_error", "error_code", "translated"]
 
-_LOGIN = "Log in to AWS (aws sso login, or aws configure) and check with: aws sts get-caller-identity"
 _AGAIN = "Try again in a while."
 
 _NOT_FOUND = {
@@ -101,12 +102,21 @@ def aws_error(error: Exception, resource: str) -> StepherdError:
             f"{resource} cannot be reached: {error}", remedy="Check the network and AWS_REGION."
         )
     if isinstance(error, _NO_LOGIN):
-        return CredentialsError(f"There are no AWS credentials for {resource}: {error}", remedy=_LOGIN)
+        return CredentialsError(f"There are no AWS credentials for {resource}: {error}", remedy=_login())
     if isinstance(error, _BAD_VALUE):
         return UsageError(f"AWS cannot take the request about {resource}: {error}", remedy="Check its name.")
     return ConfigurationError(
         f"The AWS settings do not allow to use {resource}: {error}",
         remedy="Check AWS_REGION, AWS_PROFILE and the endpoints, for instance with: aws configure list",
+    )
+
+
+def _login() -> str:
+    profile = os.environ.get("AWS_PROFILE", "")
+    which = f" --profile {shlex.quote(profile)}" if profile else ""
+    return (
+        f"Log in to AWS (aws sso login{which}, or aws configure{which}) "
+        f"and check with: aws sts get-caller-identity{which}"
     )
 
 
@@ -166,7 +176,7 @@ def _transient(error: ClientError, resource: str) -> StepherdError:
 
 def _bad_login(error: ClientError, resource: str) -> StepherdError:
     return CredentialsError(
-        f"AWS rejects the credentials used for {resource} ({error_code(error)}).", remedy=_LOGIN
+        f"AWS rejects the credentials used for {resource} ({error_code(error)}).", remedy=_login()
     )
 
 
@@ -211,6 +221,14 @@ _ACTIONS = {
     "DeleteObject": "s3:DeleteObject",
     "ListObjectsV2": "s3:ListBucket",
     "GetSecretValue": "secretsmanager:GetSecretValue",
+    "DescribeStacks": "cloudformation:DescribeStacks",
+    "GetLogEvents": "logs:GetLogEvents",
+    "StartExecution": "states:StartExecution",
+    "DescribeExecution": "states:DescribeExecution",
+    "ListExecutions": "states:ListExecutions",
+    "GetExecutionHistory": "states:GetExecutionHistory",
+    "StopExecution": "states:StopExecution",
+    "RedriveExecution": "states:RedriveExecution",
     "Publish": "sns:Publish",
     "SendMessage": "sqs:SendMessage",
     "ReceiveMessage": "sqs:ReceiveMessage",

@@ -21,7 +21,7 @@ from stepherd.errors import DataError
 from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 
-__all__ = ["Execution", "Executions", "InvalidTaskToken", "open_executions"]
+__all__ = ["Execution", "Executions", "InvalidTaskToken", "executions_client", "open_executions"]
 
 _OVER = {"TaskTimedOut", "TaskDoesNotExist"}
 _UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn"}
@@ -134,7 +134,12 @@ def _nested(event: Mapping[str, Any]) -> tuple[str, datetime] | None:
 
 def open_executions() -> Executions:
     """The service that AWS_ENDPOINT_URL_SFN names, else AWS's own. Raises ConfigurationError."""
+    return Executions(executions_client())
+
+
+def executions_client() -> Any:
+    """boto3's client for that service."""
     client = new_client("stepfunctions")
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL_SFN", "")).hostname in _LOOPBACK:
         client.meta.events.register("choose-signer", disable_signing)
-    return Executions(client)
+    return client

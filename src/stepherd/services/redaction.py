@@ -95,13 +95,22 @@ class Redactor:
     """Masks known secrets, and tokens of known ``shapes``. Secrets that are not ``worth_masking`` are not."""
 
     def __init__(self, secrets: Iterable[str] = (), shapes: Sequence[Shape] = ()) -> None:
-        known = tuple(secrets)
-        self._sights = _sights(known) if known else ()
+        self._known: frozenset[str] = frozenset()
+        self._sights: tuple[_Sight, ...] = ()
+        self.longest = 0
+        """The longest form, in bytes."""
         # Of a private key its first line is known; what it must not show are the others.
         others = tuple(shape for shape in shapes if shape[0] != _KEY_MARK)
         self._shapes = (*others, (_KEY_MARK, _KEY)) if shapes else ()
-        self.longest = max((len(sight.needles[0]) for sight in self._sights if sight.needles), default=0)
-        """The longest form, in bytes."""
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Mask these as well from now on, also in what streams have not let out yet."""
+        known = self._known | set(secrets)
+        if known != self._known:
+            self._known, self._sights = known, _sights(known)
+            longest = (len(sight.needles[0]) for sight in self._sights if sight.needles)
+            self.longest = max(longest, default=0)
 
     def mask(self, text: str) -> str:
         """``text`` with MASK in place of what is secret."""

@@ -69,11 +69,13 @@ def _base_of(cloned: Result) -> str:
 def _attempt(
     step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, base_commit: str
 ) -> Done:
-    of_login = place_login_database(agent, place)
-    redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
     stop = StopRequest()
-    with step.termination.handed_to(stop):
+    with place_login_database(agent, place) as login, step.termination.handed_to(stop):
+        of_login = login.secrets if login else ()
+        redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
         attempt = Attempt.begin(step, place, stop, agent_account(), redactor)
+        if login:
+            attempt.transcript.before = lambda: login.look(redactor.learn)
         try:
             return _masked(_run(attempt, agent, credentials, base_commit), redactor)
         except StepherdError as error:

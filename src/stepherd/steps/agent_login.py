@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,21 +15,74 @@ from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
+    from stepherd.logins.kinds import LoginKind
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
-__all__ = ["keep_login_database", "place_login_database"]
+__all__ = ["LoginCopy", "keep_login_database", "place_login_database"]
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
+_HEADER_BYTES: Final = 100  # With a counter of SQLite's that every transaction moves on.
+_MOST_BYTES: Final = 16 * 1024 * 1024
+
+Learn = Callable[[Iterable[str]], None]
 
 
-def place_login_database(agent: Agent, place: Place) -> tuple[str, ...]:
-    """Put the login database below the agent's home; returns the secrets in it. None for an agent without a
-    login, or when the run goes without one."""
+@dataclass(slots=True)
+class LoginCopy:
+    """The agent's login database, and what is in it of secrets, while the agent may renew them."""
+
+    kind: LoginKind
+    secrets: tuple[str, ...]
+    _handle: int
+    """Opened while the file was ours: its folder may be the agent's own by now."""
+    _seen: tuple[int, int, bytes] | None = None
+
+    @classmethod
+    @contextmanager
+    def at(cls, path: Path, kind: LoginKind) -> Iterator[LoginCopy]:
+        """The database at ``path``. Raises what ``read_login`` does."""
+        from stepherd.logins.database import read_login
+
+        secrets = read_login(path, kind).secrets()
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            copy = cls(kind, secrets, handle)
+            copy._seen = copy._state()
+            yield copy
+        finally:
+            os.close(handle)
+
+    def look(self, learn: Learn) -> None:
+        """Tell ``learn`` the secrets when the database has changed. A file that makes no sense, because it
+        is being written, is looked at again the next time; one that was put in its place is not seen."""
+        try:
+            state = self._state()
+            if state != self._seen:
+                learn(self._read())
+                self._seen = state
+        except (StepherdError, OSError):
+            return
+
+    def _state(self) -> tuple[int, int, bytes]:
+        facts = os.fstat(self._handle)
+        return facts.st_mtime_ns, facts.st_size, os.pread(self._handle, _HEADER_BYTES, 0)
+
+    def _read(self) -> tuple[str, ...]:
+        from stepherd.logins.database import login_in
+
+        body = os.pread(self._handle, _MOST_BYTES, 0)
+        return login_in(body, self.kind, "the agent's login database").secrets()
+
+
+@contextmanager
+def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | None]:
+    """Put the login database below the agent's home. None for an agent without a login, or when the run goes
+    without one."""
     reference = os.environ.get("STEPHERD_LOGIN", "")
     if agent.login is None or not reference:
-        return ()
-    from stepherd.logins.database import read_login
+        yield None
+        return
     from stepherd.logins.kinds import login_kind
     from stepherd.logins.place import open_place
 
@@ -34,9 +90,11 @@ def place_login_database(agent: Agent, place: Place) -> tuple[str, ...]:
     path = database_path(place.home, kind.folder)
     path.parent.mkdir(mode=0o700, parents=True)
     if not open_place(kind, reference, None).download(path):
-        return ()
+        yield None
+        return
     path.chmod(0o600)
-    return read_login(path, kind).secrets()
+    with LoginCopy.at(path, kind) as copy:
+        yield copy
 
 
 def keep_login_database(step: StepContext, agent: Agent, place: Place) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 RUN_KEYS = {
     "run_id", "status", "branch", "commit", "base_commit", "compare", "bundle", "verify", "partial",
-    "summary", "files_changed", "report", "states", "seconds", "redrives", "error",
+    "summary", "files_changed", "report", "console", "states", "seconds", "redrives", "error",
 }  # fmt: skip
 
 

@@ -94,6 +94,47 @@ def test_an_engine_that_ends_meanwhile_leaves_it_to_the_next_one(tmp_path: Path)
     assert _left(tmp_path) == []
 
 
+def test_a_message_that_nobody_waits_for_any_more_goes_with_its_engine(tmp_path: Path) -> None:
+    """Fails when close keeps it for the next engine, or forgets one that is waited for."""
+    answered = {"of one that was stopped"}
+
+    async def scenario() -> None:
+        begun = asyncio.Event()
+
+        async def work_for_minutes(function: str, event: str) -> None:
+            begun.set()
+            await asyncio.sleep(600)
+
+        deliveries = Deliveries(tmp_path, work_for_minutes, answered.__contains__)
+        deliveries.keep("dead", "do", "x", "of one that was stopped")
+        deliveries.keep("alive", "do", "x", "of one that goes on")
+        deliveries.keep("none", "do", "x")
+        deliveries.begin("dead")
+        await begun.wait()
+        await asyncio.wait_for(deliveries.close(), 5)
+
+    asyncio.run(scenario())
+    assert _left(tmp_path) == ["alive.json", "none.json"]
+
+
+def test_an_engine_after_one_that_was_killed_does_not_deliver_what_nobody_waits_for(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    async def scenario() -> None:
+        async def take(function: str, event: str) -> None:
+            heard.append(event)
+
+        Deliveries(tmp_path, take).keep("dead", "do", "dead", "answered")
+        Deliveries(tmp_path, take).keep("alive", "do", "alive", "open")
+        deliveries = Deliveries(tmp_path, take, {"answered"}.__contains__)
+        deliveries.resume()
+        await _settled(deliveries)
+
+    asyncio.run(scenario())
+    assert heard == ["alive"]
+    assert _left(tmp_path) == []
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"other": 1}'])
 def test_a_file_that_is_no_message_is_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.json").write_text(text)

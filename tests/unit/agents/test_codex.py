@@ -11,7 +11,7 @@ import pytest
 from stepherd.agents.codex import CodexAgent
 from stepherd.agents.codex_reader import CodexReader
 from stepherd.agents.contract import AgentContext, Ending, Evidence
-from stepherd.errors import CredentialsError
+from stepherd.errors import ConfigurationError, CredentialsError
 
 USAGE = {"input_tokens": 100, "cached_input_tokens": 40, "output_tokens": 9}
 DONE = {"type": "turn.completed", "usage": USAGE}
@@ -84,3 +84,57 @@ def test_its_prompt_comes_on_stdin_and_its_key_in_the_environment(tmp_path: Path
     assert b"Do it" in (launch.stdin or b"")
     with pytest.raises(CredentialsError):
         agent.prepare(AgentContext("run_1", tmp_path, tmp_path, home=tmp_path))
+
+
+def test_that_it_tries_again_is_no_error_and_what_the_service_says_is_unwrapped() -> None:
+    reader = CodexReader()
+    answer = json.dumps({"error": {"message": "the prompt is bad", "code": None}})
+    events = _events(
+        reader,
+        {
+            "type": "error",
+            "message": "Reconnecting... 2/5 (unexpected status 404 Not Found: {}, url: ws://x)",
+        },
+        {"type": "error", "message": "Reconnecting... waiting for network (Connection failed)"},
+        _item("completed", {"type": "error", "message": "Model metadata for `x` not found."}),
+        {"type": "error", "message": answer},
+        {"type": "turn.failed", "error": {"message": answer}},
+    )
+    assert events == [
+        {
+            "type": "retry",
+            "reason": "unexpected status 404 Not Found: {}, url: ws://x",
+            "attempt": 2,
+            "most": 5,
+        },
+        {"type": "retry", "reason": "Connection failed"},
+        {"type": "output", "stream": "out", "text": "Model metadata for `x` not found."},
+        {"type": "output", "stream": "out", "text": "the prompt is bad"},
+        {"type": "output", "stream": "out", "text": "the prompt is bad"},
+    ]
+    outcome = CodexAgent().judge(Evidence("exited", 1, 1.0, facts=reader.facts()))
+    assert outcome.error is not None
+    assert outcome.error.message == "The agent 'codex' failed: the prompt is bad"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "https://gateway.example/v1?a=b"])
+def test_a_gateway_s_url_is_in_its_configuration_alone(tmp_path: Path, url: str) -> None:
+    import tomllib
+
+    secrets = {"CODEX_API_KEY": "canary", "OPENAI_BASE_URL": url}
+    context = AgentContext("run_1", tmp_path, tmp_path, home=tmp_path, secrets=secrets)
+    CodexAgent().prepare(context)
+    written = (tmp_path / ".codex/config.toml").read_text()
+    configuration = tomllib.loads(written)
+    assert configuration["openai_base_url"] == url
+    # AND nobody else hears of it
+    assert not configuration["analytics"]["enabled"]
+    assert not configuration["features"]["plugins"]
+
+
+@pytest.mark.parametrize("url", ['http://x"\nmodel_provider = "y', "file:///etc/passwd", "https://a b", "x"])
+def test_what_is_no_url_is_refused_before_it_is_written(tmp_path: Path, url: str) -> None:
+    secrets = {"CODEX_API_KEY": "canary", "OPENAI_BASE_URL": url}
+    with pytest.raises(ConfigurationError):
+        CodexAgent().prepare(AgentContext("run_1", tmp_path, tmp_path, home=tmp_path, secrets=secrets))
+    assert not (tmp_path / ".codex/config.toml").exists()

@@ -104,3 +104,28 @@ def test_only_one_state_is_read_where_one_is_named(tmp_path: Path, log: Path) ->
     logs.learn(submitted(1, "Clone", "one"))
     assert texts(logs) == []
     assert list(logs.states) == ["Clone"]
+
+
+def test_a_task_of_a_redrive_is_of_the_state_that_goes_on(tmp_path: Path) -> None:
+    logs = TaskLogs(tmp_path)
+    events = [
+        *submitted(1, "Clone", "one"),
+        {
+            "id": 4,
+            "previousEventId": 3,
+            "type": "TaskStateExited",
+            "stateExitedEventDetails": {"name": "Clone"},
+        },
+        *submitted(5, "RunAgent", "two"),
+        {"id": 8, "previousEventId": 3, "type": "ExecutionAborted"},
+        {"id": 9, "previousEventId": 8, "type": "ExecutionRedriven"},
+        {**submitted(9, "x", "three")[1], "id": 10, "previousEventId": 9},
+        {**submitted(9, "x", "three")[2], "id": 11, "previousEventId": 10},
+    ]
+    logs.learn(events)
+    assert list(logs.states) == ["Clone", "RunAgent"]
+    assert [task for state, task in _by_state(logs) if state == "RunAgent"] == ["two", "three"]
+
+
+def _by_state(logs: TaskLogs) -> list[tuple[str, str]]:
+    return [(file.state, file.path.parts[-3]) for file in logs._files.values()]

@@ -62,13 +62,14 @@ class SnsIntegration(_Sender):
         await _locally("SNS", lambda: open_notices(self._notices).publish(subject, shown, None))
         event = _sns_event(topic, identity, subject, texts.get("lambda", texts.get("default", "")))
         for function in self._topics[topic]:
-            name = await _locally("SNS", partial(self._keep, function, event))
+            token = call.attempt.token if call.attempt.waits else ""
+            name = await _locally("SNS", partial(self._keep, function, event, token))
             self._deliveries.begin(name)
         return with_metadata({"MessageId": identity}, "sns")
 
-    def _keep(self, function: str, event: str) -> str:
+    def _keep(self, function: str, event: str, token: str) -> str:
         name = str(uuid.uuid4())
-        self._deliveries.keep(name, function, event)
+        self._deliveries.keep(name, function, event, token)
         return name
 
     def _by_protocol(self, message: str, structure: Any) -> dict[str, str]:

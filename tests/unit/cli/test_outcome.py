@@ -1,0 +1,45 @@
+"""How a run ended, when its history and its description do not agree yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepherd.cli.outcome import describe
+from stepherd.cli.output import Output
+from stepherd.cli.progress import Progress
+from stepherd.errors import CredentialsError
+
+
+def ended() -> Progress:
+    progress = Progress()
+    progress.feed(
+        [
+            {"id": 1, "previousEventId": 0, "type": "ExecutionStarted", "timestamp": 1.0},
+            {"id": 2, "previousEventId": 1, "type": "ExecutionSucceeded", "timestamp": 3.0},
+        ]
+    )
+    return progress
+
+
+def running(_operation: str, _request: Any) -> dict[str, Any]:
+    return {"status": "RUNNING"}
+
+
+def test_a_run_that_has_ended_by_its_history_has_ended(tmp_path: Path) -> None:
+    fields = describe(Output(tmp_path), running, "run_1", ended())
+    assert (fields["status"], fields["error"], fields["seconds"]) == ("SUCCEEDED", None, 2.0)
+
+
+def test_a_report_that_may_not_be_read_is_missing_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: Any) -> None:
+        raise CredentialsError("AWS refuses s3:GetObject.", remedy="Allow it.")
+
+    monkeypatch.setattr("stepherd.runs.folder.RunFolder.read_report", refused)
+    fields = describe(Output(tmp_path), running, "run_1", ended())
+    assert fields["report"] is None
+    assert capsys.readouterr().err == "The report cannot be read. AWS refuses s3:GetObject. Allow it.\n"
