@@ -42,7 +42,7 @@ _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
     ("Control", ("stop", "redrive", "resume", "pull")),
     ("Agents", ("agents", "login", "export-token")),
-    ("Deployed stack", ("init", "configure", "destroy", "context", "keys")),
+    ("Deployed stack", ("init", "configure", "context", "keys", "destroy")),
     ("Engine", ("engine", "doctor")),
 )
 _EPILOG = """\b

@@ -49,6 +49,7 @@ def test_one_command_deploys_everything_and_again_changes_nothing(person: Person
     # AND the token is nowhere but in its secret
     assert json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"]) == {"token": CANARY}
     assert _places_of(CANARY, person) == {("secretsmanager", "CreateSecret")}
+    assert CANARY not in str(secrets.describe_secret(SecretId=_GIT_SECRET))
 
     # WHEN it is run again THEN nothing is changed, built or made, and no key is shown
     before = (stack.status, dict(stack.parameters), len(stack.events), set(_keys(person)))
