@@ -20,7 +20,7 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
     "configure",
     examples=(
         "stepherd configure --region eu-west-1",
-        "stepherd configure --stack-name stepherd-dev --name dev",
+        "stepherd configure --stack-name test --name test",
     ),
     contexts=False,
 )

@@ -28,7 +28,7 @@ __all__ = ["command", "this_command"]
     examples=(
         "stepherd init --region eu-west-1 --email you@example.com",
         "stepherd init --yes --git-token-file token.txt --agents claude",
-        "stepherd init --yes --no-git --parameter DefaultAgent=claude --parameter AgentMemory=16384",
+        "stepherd init --yes --no-git --parameter AgentMemory=16384",
     ),
     contexts=False,
 )
@@ -79,17 +79,16 @@ def command(
             "init changes things in an AWS account and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes')}",
         )
-    git = given_access(git_token_file, git_ssh_key_file, none=no_git)
-    place = choose_place(output.home, name, stack, region, profile)
     from stepherd.cli.init_request import checked_request
-    from stepherd.cloud.packaging import resource_counts, template_of
+    from stepherd.cloud.template import resource_counts, template_of
 
     project = find_project()
     template = template_of(project)
     request = checked_request(
-        template, git=git, parameters=parameters, email=email, agents=agents, image=not no_image,
-        api_key=not no_api_key,
+        template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), parameters=parameters,
+        email=email, agents=agents, image=not no_image, api_key=not no_api_key,
     )  # fmt: skip
+    place = choose_place(output.home, name, stack, region, profile)
     try:
         return _carry_out(output, place, project, request, resource_counts(template), yes=yes)
     except KeyboardInterrupt:
