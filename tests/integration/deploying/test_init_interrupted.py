@@ -58,6 +58,7 @@ def test_a_call_that_is_refused_ends_in_one_line_and_can_be_made_again(
     person.account.faults.append(Fault(operation, code, message, status))
     done = person.init(*_SMALL, code=exit_code)
     assert said in _last_line(done.stderr)
+    assert _last_line(done.stderr).endswith(f", then run: stepherd init --yes {' '.join(_SMALL)}")
     assert "Traceback" not in done.stderr
 
 
