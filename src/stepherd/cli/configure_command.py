@@ -20,7 +20,7 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
     "configure",
     examples=(
         "stepherd configure --region eu-west-1",
-        "stepherd configure --stack-name stepherd-dev --name dev",
+        "stepherd configure --stack-name test --name test",
     ),
     contexts=False,
 )
@@ -30,9 +30,9 @@ def command(
     output: Output, name: str, stack: str | None, region: str | None, profile: str | None, listing: bool
 ) -> int:
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
+    place = choose_place(output.home, name, stack, region, profile)
     from stepherd.cloud.account import own_stacks
 
-    place = choose_place(output.home, name, stack, region, profile)
     if listing:
         return _list(output, place)
     if stack is None and name not in read_contexts(output.home).known:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepherd.cli.aws_place import Place, choose_place, place_options
-from stepherd.cli.init_command import this_command
+from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cloud.contexts import forget_context, read_contexts
@@ -45,16 +45,14 @@ def command(
             "destroy removes everything and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes', 'STACK')}",
         )
-    place = choose_place(output.home, name, stack, region, profile)
-    if confirmed is not None and confirmed != place.stack:
-        raise UsageError(
-            f"--yes names '{confirmed}', and the stack is '{place.stack}'.", remedy="Give its name to both."
-        )
-    try:
+    with going_on(output):
+        place = choose_place(output.home, name, stack, region, profile)
+        if confirmed is not None and confirmed != place.stack:
+            raise UsageError(
+                f"--yes names '{confirmed}', and the stack is '{place.stack}'.",
+                remedy="Give its name to both.",
+            )
         return _carry_out(output, place, ask=confirmed is None and not force)
-    except KeyboardInterrupt:
-        output.note(f"\nAWS goes on with what it has begun. To go on here: {this_command()}")
-        raise
 
 
 def _carry_out(output: Output, place: Place, *, ask: bool) -> int:

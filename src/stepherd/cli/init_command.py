@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +9,7 @@ import click
 from stepherd.application import Project, find_project
 from stepherd.cli.aws_place import Place, choose_place, place_options
 from stepherd.cli.git_access import TOKEN_VARIABLE, given_access
+from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.errors import UsageError
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from stepherd.cli.init_request import InitRequest
 
-__all__ = ["command", "this_command"]
+__all__ = ["command"]
 
 
 @declared(
@@ -79,28 +78,18 @@ def command(
             "init changes things in an AWS account and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes')}",
         )
-    git = given_access(git_token_file, git_ssh_key_file, none=no_git)
-    place = choose_place(output.home, name, stack, region, profile)
     from stepherd.cli.init_request import checked_request
-    from stepherd.cloud.packaging import resource_counts, template_of
+    from stepherd.cloud.template import resource_counts, template_of
 
     project = find_project()
     template = template_of(project)
     request = checked_request(
-        template, git=git, parameters=parameters, email=email, agents=agents, image=not no_image,
-        api_key=not no_api_key,
+        template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), parameters=parameters,
+        email=email, agents=agents, image=not no_image, api_key=not no_api_key,
     )  # fmt: skip
-    try:
+    with going_on(output):
+        place = choose_place(output.home, name, stack, region, profile)
         return _carry_out(output, place, project, request, resource_counts(template), yes=yes)
-    except KeyboardInterrupt:
-        output.note(f"\nAWS goes on with what it has begun. To go on here: {this_command()}")
-        raise
-
-
-def this_command(*more: str) -> str:
-    """The command line as it was given, to be suggested again. No secret is ever on it."""
-    words = [word for word in (*sys.argv[1:], *more) if word != "--json"]
-    return f"stepherd {shlex.join(words)}"
 
 
 def _carry_out(

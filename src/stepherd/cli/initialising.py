@@ -92,7 +92,8 @@ class Initialising:
 
     def _packaged(self, staging: Staging, scratch: Path, parameters: Mapping[str, str]) -> Wish:
         from stepherd.cloud.deployment import Wish
-        from stepherd.cloud.packaging import package, template_of
+        from stepherd.cloud.packaging import package
+        from stepherd.cloud.template import template_of
 
         known = frozenset(template_of(self._project)["Parameters"])
         folder = scratch / "package"

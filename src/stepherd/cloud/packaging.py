@@ -7,43 +7,23 @@ transform, AWS::Serverless, is CloudFormation's to apply.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from stepherd.application import Project, files_below
 from stepherd.cloud.archives import digest_of, write_archive
 from stepherd.cloud.layer import build_layer
 from stepherd.cloud.staging import Staging
-from stepherd.errors import ConfigurationError
+from stepherd.cloud.template import template_of
 from stepherd.services.disk import disk_error
-from stepherd.services.template_text import read_template
 
-__all__ = ["package", "resource_counts", "template_of"]
+__all__ = ["package"]
 
 _FUNCTION: Final = "AWS::Serverless::Function"
 _LAYER: Final = "AWS::Serverless::LayerVersion"
 _MACHINE: Final = "AWS::Serverless::StateMachine"
 _LOCAL: Final = {_FUNCTION: "CodeUri", _LAYER: "ContentUri", _MACHINE: "DefinitionUri"}
-
-Template = dict[str, Any]
-
-
-def template_of(project: Project) -> Template:
-    """template.yaml as plain data. Raises ConfigurationError."""
-    path = project.root / "template.yaml"
-    try:
-        return read_template(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise ConfigurationError(
-            f"The template {path} cannot be read: {error.strerror}.", remedy="Install Stepherd again."
-        ) from error
-
-
-def resource_counts(template: Template) -> Counter[str]:
-    """How many resources of each type the template names, those of its transform not counted."""
-    return Counter(resource["Type"] for resource in template["Resources"].values())
 
 
 def package(project: Project, staging: Staging, scratch: Path, tell: Callable[[str], None]) -> str:

@@ -64,6 +64,7 @@ def test_who_says_no_has_nothing(person: Person, terminal: Callable[..., Termina
     assert person.account.client("s3").list_buckets()["Buckets"] == []
 
 
+@pytest.mark.exhaustive
 def test_only_the_stacks_name_removes_it(person: Person, terminal: Callable[..., Terminal]) -> None:
     stack = person.deployed()
     shown = terminal("destroy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.integration.deploying.conftest import Person
 
 from stepherd.cloud.contexts import Context, read_contexts
@@ -44,3 +45,20 @@ def test_a_stack_that_is_not_whole_is_no_context(person: Person) -> None:
     done = person.stepherd("configure", code=78)
     assert "has no output PipelineArn" in done.stderr
     assert read_contexts(person.home).known == {}
+
+
+@pytest.mark.parametrize(
+    "words", [["init", "--yes", "--no-git"], ["configure"], ["destroy", "--yes", "stepherd"]], ids=str
+)
+def test_without_boto3_it_says_how_to_install_it(person: Person, words: list[str]) -> None:
+    for name in ("boto3", "botocore"):
+        text = f"raise ModuleNotFoundError('No module named {name}', name='{name}')\n"
+        (person.path / "stand-ins" / f"{name}.py").write_text(text)
+    done = person.stepherd(*words, code=78)
+    assert "pip install 'stepherd[aws]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_region_must_be_chosen(person: Person) -> None:
+    del person.environment["AWS_DEFAULT_REGION"]
+    assert "Give --region" in person.stepherd("configure", code=78).stderr

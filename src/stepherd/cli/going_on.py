@@ -1,0 +1,38 @@
+"""How a command that was broken off is taken up again: by the same command."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stepherd.cli.output import Output
+from stepherd.errors import NotFoundError, StepherdError, UsageError
+
+__all__ = ["going_on", "this_command"]
+
+
+def this_command(*more: str) -> str:
+    """The command line as it was given, to be suggested again. No secret is ever on it."""
+    words = [word for word in (*sys.argv[1:], *more) if word != "--json"]
+    return f"stepherd {shlex.join(words)}"
+
+
+@contextmanager
+def going_on(output: Output) -> Iterator[None]:
+    """Whatever breaks off the block, a person learns that the same command goes on from there."""
+    again = this_command()
+    try:
+        yield
+    except (UsageError, NotFoundError):
+        raise
+    except StepherdError as error:
+        if again not in error.remedy:
+            error.remedy = (
+                f"{error.remedy.rstrip('.')}, then run: {again}" if error.remedy else f"Run: {again}"
+            )
+        raise
+    except KeyboardInterrupt:
+        output.note(f"\nAWS goes on with what it has begun. To go on here: {again}")
+        raise
