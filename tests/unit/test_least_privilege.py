@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.aws_grants import FUNCTION, ROLE, Grant, Stack
 
-from stepherd.engine.intrinsics import read_template
+from stepherd.services.template_text import read_template
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "template.yaml").read_text()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stepherd.engine.intrinsics import read_template
+from stepherd.services.template_text import read_template
 
 ROOT = Path(__file__).parents[2]
 _LISTS = "s3:ListBucket"

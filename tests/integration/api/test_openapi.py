@@ -14,8 +14,8 @@ from tests.integration.api.gateway import PATHS, ROOT, sample
 
 from stepherd.api import idempotency, listing, logs
 from stepherd.api.routes import ROUTES, respond
-from stepherd.engine.intrinsics import read_template
 from stepherd.errors import TemporaryError
+from stepherd.services.template_text import read_template
 
 NOT_OURS = {"401", "429"}
 """Statuses that API Gateway answers by itself."""
