@@ -92,7 +92,7 @@ def test_credentials_of_another_account_remove_nothing(person: Person) -> None:
     context = Context("aws", "stepherd", "eu-west-1", "999999999999")
     keep_context(person.home, context, default=True)
     done = person.stepherd("destroy", "--yes", "stepherd", code=77)
-    assert "is of the account 999999999999, the credentials are of 123456789012" in done.stderr
+    assert "is of account 999999999999, the credentials are of 123456789012" in done.stderr
     assert set(person.account.operations()) == {"GetCallerIdentity"}
 
 
