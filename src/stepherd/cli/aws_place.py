@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepherd.cloud.contexts import Context, read_contexts
+from stepherd.cloud.contexts import LOCAL, Context, read_contexts
 from stepherd.cloud.stack import needs_boto3
 from stepherd.errors import CredentialsError, UsageError
 
@@ -48,8 +48,7 @@ class Place:
 def place_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
     """--stack-name, --region, --profile and --name."""
     for option in (
-        click.option("--name", default=DEFAULT_CONTEXT, show_default=True, metavar="NAME",
-                     help="The context: what 'stepherd context' calls the stack."),
+        click.option("--name", metavar="NAME", help="The context: what 'stepherd context' calls the stack."),
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
         click.option("--region", metavar="REGION", help="Default: the context's, else the AWS settings'."),
         click.option("--stack-name", "stack", metavar="NAME",
@@ -59,21 +58,27 @@ def place_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def choose_place(home: Path, name: str, stack: str | None, region: str | None, profile: str | None) -> Place:
+def choose_place(
+    home: Path, name: str | None, stack: str | None, region: str | None, profile: str | None
+) -> Place:
     """Find out which stack is meant, and let this process's AWS clients be of its profile and region.
 
     Raises UsageError for a name that no stack can have, ConfigurationError without boto3 or region,
     CredentialsError without credentials.
     """
-    known = read_contexts(home).known.get(name)
+    contexts = read_contexts(home)
+    context = name or (contexts.default if contexts.default != LOCAL else DEFAULT_CONTEXT)
+    known = contexts.known.get(context)
     wanted = stack or (known.stack if known else DEFAULT_STACK)
     if not _STACK.fullmatch(wanted):
         raise UsageError(
             f"'{wanted}' cannot be the name of a stack.",
             remedy="Give up to 40 letters, digits and '-', beginning with a letter.",
         )
-    # A context is one stack: of another one it says nothing.
-    known = known if known and known.stack == wanted else None
+    if known and known.stack != wanted:
+        # A context is one stack: of another it says nothing, and is not written over unless it is named.
+        context = name or wanted
+        known = None if name else contexts.known.get(context)
     if profile:
         # What is said here counts; boto3 would let keys of the environment go before a profile of it.
         for key in _KEYS:
@@ -87,8 +92,8 @@ def choose_place(home: Path, name: str, stack: str | None, region: str | None, p
     found = caller(region)
     if known and found.account != known.account:
         raise CredentialsError(
-            f"The context {name} is of the account {known.account}, the credentials are of {found.account}.",
+            f"The context {context} is of account {known.account}, the credentials are of {found.account}.",
             remedy="Take others with --profile, or another context with --name.",
         )
     os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = found.region
-    return Place(wanted, found, profile or os.environ.get("AWS_PROFILE", ""), name)
+    return Place(wanted, found, profile or os.environ.get("AWS_PROFILE", ""), context)

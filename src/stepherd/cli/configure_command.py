@@ -27,7 +27,12 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
 @place_options
 @click.option("--list", "listing", is_flag=True, help="List the stacks of the region and change nothing.")
 def command(
-    output: Output, name: str, stack: str | None, region: str | None, profile: str | None, listing: bool
+    output: Output,
+    name: str | None,
+    stack: str | None,
+    region: str | None,
+    profile: str | None,
+    listing: bool,
 ) -> int:
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
     place = choose_place(output.home, name, stack, region, profile)
@@ -35,19 +40,20 @@ def command(
 
     if listing:
         return _list(output, place)
-    if stack is None and name not in read_contexts(output.home).known:
+    if stack is None and place.context not in read_contexts(output.home).known:
         stack = _only_one(place, [str(found["StackName"]) for found in own_stacks(place.region)])
         place = choose_place(output.home, name, stack, place.region, profile)
     found = find_stack(place.stack, place.region)
     _check(found)
     keep_context(output.home, place.to_context(), default=True)
     if output.as_json:
-        output.json({"context": name, "stack": found.name, "region": found.region, "account": found.account,
-                     "status": found.status, "outputs": dict(found.outputs)})  # fmt: skip
+        where = {"stack": found.name, "region": found.region, "account": found.account}
+        output.json(
+            {"context": place.context, **where, "status": found.status, "outputs": dict(found.outputs)}
+        )
         return 0
-    output.note(
-        f"{name} is the stack {found.name} ({found.status}) in {found.region}, account {found.account}."
-    )
+    where_text = f"{found.region}, account {found.account}"
+    output.note(f"{place.context} is the stack {found.name} ({found.status}) in {where_text}.")
     output.note(f"It is the default now, by {output.home / 'config.yaml'}.")
     output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     output.note("           stepherd doctor")

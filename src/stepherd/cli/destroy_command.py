@@ -29,7 +29,7 @@ __all__ = ["command"]
 @click.option("--force", is_flag=True, help="Do not ask.")
 def command(
     output: Output,
-    name: str,
+    name: str | None,
     stack: str | None,
     region: str | None,
     profile: str | None,

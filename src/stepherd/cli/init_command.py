@@ -54,7 +54,7 @@ __all__ = ["command"]
 )
 def command(
     output: Output,
-    name: str,
+    name: str | None,
     stack: str | None,
     region: str | None,
     profile: str | None,

@@ -7,6 +7,7 @@ import time
 from stepherd.cli.durations import seconds_text
 from stepherd.cli.output import Output
 from stepherd.cli.screen import Part, Screen
+from stepherd.cli.terminal_text import one_line
 from stepherd.cloud.stack_events import Change
 
 __all__ = ["StackProgress"]
@@ -53,9 +54,9 @@ class StackProgress:
     def _say(self, change: Change, *, failed: bool) -> None:
         if self._screen:
             self._screen.forget()
-        why = f"  {change.reason}" if failed and change.reason else ""
+        why = f"  {one_line(change.reason)}" if failed and change.reason else ""
         line = f"  {change.status:<{_WIDTH}}  {change.resource}  {change.kind}{why}"
-        self._output.note(" ".join([line[:2], *line[2:].splitlines()]), **({"fg": "red"} if failed else {}))
+        self._output.note(line, **({"fg": "red"} if failed else {}))
 
     def _picture(self) -> list[list[Part]]:
         passed = seconds_text(time.monotonic() - self._begun)

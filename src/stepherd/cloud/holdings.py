@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +42,10 @@ class Holdings:
     staging: bool = False
     """Whether the staging bucket is there and no other stack of Stepherd needs it."""
     secret: str = ""
-    """The git credentials, when they were made for this stack."""
+    """The git credentials, when they were made for this stack and no other uses them."""
+    kept_secret: str = ""
+    """The git credentials that stay, with the reason in ``kept_why``."""
+    kept_why: str = ""
 
     def of_kind(self, kind: str) -> list[str]:
         """The physical ids of the parts of a kind."""
@@ -78,7 +82,7 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
         images=_images(bare),
         runs=_runs(bare),
         staging=_staging(bare),
-        secret=_secret(name, region, stack),
+        **_secrets(bare),
     )  # fmt: skip
 
 
@@ -101,17 +105,31 @@ def _runs(holdings: Holdings) -> Census:
 
 
 def _staging(holdings: Holdings) -> bool:
-    others = [stack for stack in own_stacks(holdings.region) if stack["StackName"] != holdings.name]
     s3 = aws_client("s3", holdings.region)
     there = contents_of(s3, staging_name(holdings.account, holdings.region), holdings.account)
-    return there is not None and not others
+    return there is not None and not _others(holdings)
 
 
-def _secret(name: str, region: str, stack: Stack | None) -> str:
-    """Of a stack that is gone the secret's name is not known any more; its tag says whose it is."""
-    wanted = stack.parameters.get("GitCredentialsSecretId", "") if stack else ""
-    wanted = wanted or DEFAULT_SECRET
-    return wanted if GitSecret.of(wanted, name, region).is_ours() else ""
+def _secrets(holdings: Holdings) -> dict[str, str]:
+    """What becomes of the git credentials. Of a stack that is gone their name is not known any more."""
+    stack = holdings.stack
+    name = (stack.parameters.get("GitCredentialsSecretId", "") if stack else "") or DEFAULT_SECRET
+    secret = GitSecret.of(name, holdings.name, holdings.region)
+    if not secret.is_ours():
+        stays = bool(stack) and secret.state() == "there"
+        return {"kept_secret": name, "kept_why": "it was not made for this stack"} if stays else {}
+    users = [other["StackName"] for other in _others(holdings) if name in _values(other)]
+    if users:
+        return {"kept_secret": name, "kept_why": f"the stack {users[0]} uses it, too"}
+    return {"secret": name}
+
+
+def _values(stack: Mapping[str, Any]) -> set[str]:
+    return {pair.get("ParameterValue", "") for pair in stack.get("Parameters", [])}
+
+
+def _others(holdings: Holdings) -> list[dict[str, Any]]:
+    return [stack for stack in own_stacks(holdings.region) if stack["StackName"] != holdings.name]
 
 
 DEFAULT_SECRET = "amazon-q-headless/git-credentials"  # noqa: S105 - a name

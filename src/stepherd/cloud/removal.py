@@ -69,7 +69,7 @@ class Removal:
             self._or_remain(f"the log group {group}", command, self._log_group, group)
         staging = staging_name(self.holdings.account, self.holdings.region)
         self._or_remain(f"the bucket {staging}", f"aws s3 rb --force s3://{staging}", self._staging, staging)
-        self._own_secrets()
+        self._kept_secrets()
         # Last, because nothing else tells a later attempt that this one was not whole.
         if self.holdings.secret:
             secret = self.holdings.secret
@@ -105,7 +105,11 @@ class Removal:
         command = f"aws secretsmanager restore-secret --secret-id {name}"
         self.remaining.append(Remaining(f"the secret {name}", words, command))
 
-    def _own_secrets(self) -> None:
+    def _kept_secrets(self) -> None:
+        if self.holdings.kept_secret:
+            command = f"aws secretsmanager delete-secret --secret-id {self.holdings.kept_secret}"
+            what = f"the secret {self.holdings.kept_secret}"
+            self.remaining.append(Remaining(what, self.holdings.kept_why, command))
         for secret in self.holdings.of_kind(_SECRET):
             words = "deleted with the stack; Secrets Manager may keep it for up to 30 days"
             self.remaining.append(Remaining(f"the secret {secret.rpartition(':')[2]}", words))

@@ -27,7 +27,10 @@ def test_one_of_several_must_be_named(person: Person) -> None:
     done = person.stepherd("configure", code=64)
     assert "There are 2 stacks in eu-west-1: one, two." in done.stderr
     person.stepherd("configure", "--stack-name", "two", "--name", "second")
-    assert read_contexts(person.home).known["second"].stack == "two"
+    # A context that is not named is not written over by another stack.
+    person.stepherd("configure", "--stack-name", "one")
+    known = read_contexts(person.home).known
+    assert {name: context.stack for name, context in known.items()} == {"second": "two", "one": "one"}
     assert person.stepherd("configure", "--list").stdout.split() == [
         *("one", "CREATE_COMPLETE", "two", "CREATE_COMPLETE")
     ]

@@ -92,7 +92,7 @@ def test_credentials_of_another_account_remove_nothing(person: Person) -> None:
     context = Context("aws", "stepherd", "eu-west-1", "999999999999")
     keep_context(person.home, context, default=True)
     done = person.stepherd("destroy", "--yes", "stepherd", code=77)
-    assert "is of the account 999999999999, the credentials are of 123456789012" in done.stderr
+    assert "is of account 999999999999, the credentials are of 123456789012" in done.stderr
     assert set(person.account.operations()) == {"GetCallerIdentity"}
 
 
@@ -137,11 +137,18 @@ def test_what_others_use_stays(person: Person) -> None:
     s3, secrets = person.account.client("s3"), person.account.client("secretsmanager")
     staging = "stepherd-staging-123456789012-eu-west-1"
     s3.create_bucket(Bucket=staging, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    secrets.untag_resource(SecretId=_GIT_SECRET, TagKeys=["stepherd:stack"])
     done = person.stepherd("destroy", "--force")
     assert f"the bucket {staging}: the stack dev uses it, too" in done.stderr
+    assert f"the secret {_GIT_SECRET}: the stack dev uses it, too" in done.stderr
     assert staging in _buckets(person)
+    # The last user has not made the secret: that is said, and how it goes.
+    done = person.stepherd("destroy", "--force", "--stack-name", "dev")
+    assert (
+        f"it was not made for this stack: aws secretsmanager delete-secret --secret-id {_GIT_SECRET}"
+        in done.stderr
+    )
     assert "DeletedDate" not in secrets.describe_secret(SecretId=_GIT_SECRET)
+    assert _buckets(person) == set()
 
 
 _STEPS = ("StopExecution", "BatchDeleteImage", "DeleteStack", "DeleteObjects", "DeleteBucket", "DeleteSecret")
