@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stepherd.cloud.contexts import LOCAL, Context, read_contexts
-from stepherd.cloud.stack import needs_boto3
 from stepherd.errors import CredentialsError, UsageError
+from stepherd.services import needs_boto3
 
 if TYPE_CHECKING:
     from stepherd.cloud.account import Caller
@@ -87,7 +87,7 @@ def choose_place(
     region = region or (known.region if known else None)
     if profile:
         os.environ["AWS_PROFILE"] = profile
-    with needs_boto3():
+    with needs_boto3("A deployed stack"):
         from stepherd.cloud.account import caller
     found = caller(region)
     if known and found.account != known.account:

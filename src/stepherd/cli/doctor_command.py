@@ -71,9 +71,9 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
     if context is None:
         return (*MACHINE_CHECKS, *HOME_CHECKS)
     from stepherd.cli.checks_of_stack import stack_checks
-    from stepherd.cloud.stack import needs_boto3
+    from stepherd.services import needs_boto3
 
-    with needs_boto3():
+    with needs_boto3("A deployed stack"):
         import_module("botocore")
     machine = (check for check in MACHINE_CHECKS if check.name != "aws")
     return (*machine, *stack_checks(home, context))

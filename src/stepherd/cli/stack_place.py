@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.cli.client import LOGIN, PIPELINE, Call
 from stepherd.cloud.contexts import Context, use
-from stepherd.cloud.stack import Stack, find_stack, needs_boto3
+from stepherd.cloud.stack import Stack, find_stack
 from stepherd.errors import (
     ConfigurationError,
     CredentialsError,
@@ -20,6 +20,7 @@ from stepherd.errors import (
     TemporaryError,
     UsageError,
 )
+from stepherd.services import needs_boto3
 
 if TYPE_CHECKING:
     from stepherd.cli.output import Output
@@ -110,7 +111,7 @@ class StackPlace:
     @cached_property
     def call(self) -> Call:
         """Calls its Step Functions."""
-        with needs_boto3():
+        with needs_boto3("A deployed stack"):
             from stepherd.cli.stack_calls import aws_call
             from stepherd.services.executions import executions_client
         return aws_call(executions_client(), self._context.stack)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
+from stepherd.errors import NotFoundError, StepherdError
+from stepherd.services import needs_boto3
 
-__all__ = ["Stack", "find_stack", "needs_boto3"]
+__all__ = ["Stack", "find_stack"]
 
 _ATTEMPTS: Final = 4
 """Every command begins with this call: who is offline shall not wait for half a minute."""
@@ -38,7 +38,7 @@ def find_stack(name: str, region: str | None = None) -> Stack:
     Raises NotFoundError when there is none, with the account and region that were looked into; otherwise
     CredentialsError, TemporaryError, UnavailableError and ConfigurationError as ``services.aws_errors``.
     """
-    with needs_boto3():
+    with needs_boto3("A deployed stack"):
         from botocore.exceptions import ClientError
 
         from stepherd.services.aws import new_client
@@ -55,20 +55,6 @@ def find_stack(name: str, region: str | None = None) -> Stack:
     if not found or found[0]["StackStatus"] == "DELETE_COMPLETE":
         raise _absent(name, client.meta.region_name)
     return _stack(found[0])
-
-
-@contextmanager
-def needs_boto3() -> Iterator[None]:
-    """Say how to install boto3 when an import inside the block finds that it is not there."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in {"boto3", "botocore"}:
-            raise
-        raise ConfigurationError(
-            "A deployed stack is reached by boto3, and boto3 is not installed.",
-            remedy="Run: pip install 'stepherd[aws]'",
-        ) from error
 
 
 def _says_absent(error: Mapping[str, Any]) -> bool:

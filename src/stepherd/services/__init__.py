@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stepherd.services.queues import Queue
     from stepherd.services.store import Store
 
-__all__ = ["open_document", "open_notices", "open_queue", "open_store", "read_secret"]
+__all__ = ["needs_boto3", "open_document", "open_notices", "open_queue", "open_store", "read_secret"]
 
 
 def open_store(reference: str) -> Store:
@@ -42,7 +42,7 @@ def open_store(reference: str) -> Store:
     """
     scheme, separator, _ = reference.partition("://")
     if separator and scheme == "s3":
-        with _boto3_for("S3"):
+        with needs_boto3("Amazon S3"):
             from stepherd.services.store_s3 import S3Store
         return S3Store.open(reference)
     if separator and scheme != "file" and "/" not in scheme:
@@ -69,7 +69,7 @@ def read_secret(reference: str) -> dict[str, str] | None:
         from stepherd.services.secrets_local import read_local_secret
 
         return read_local_secret(reference)
-    with _boto3_for("Secrets Manager"):
+    with needs_boto3("Amazon Secrets Manager"):
         from stepherd.services.secrets_aws import read_aws_secret
     return read_aws_secret(reference)
 
@@ -89,7 +89,7 @@ def open_document(reference: str) -> SecretDocument:
             f"{reference!r} names no secret that can be written.",
             remedy="Write a Secrets Manager id or ARN, or file:/path/of/secret.",
         )
-    with _boto3_for("Secrets Manager"):
+    with needs_boto3("Amazon Secrets Manager"):
         from stepherd.services.documents_aws import AwsDocument
     return AwsDocument.open(reference)
 
@@ -104,7 +104,7 @@ def open_notices(reference: str) -> Notices:
 
         return ConsoleNotices.open(reference)
     if reference.startswith("arn:") and reference.split(":")[2:3] == ["sns"]:
-        with _boto3_for("SNS"):
+        with needs_boto3("Amazon SNS"):
             from stepherd.services.notices_sns import SnsNotices
         return SnsNotices.open(reference)
     raise UsageError(
@@ -123,7 +123,7 @@ def open_queue(reference: str) -> Queue:
 
         return SqliteQueue.open(reference)
     if reference.startswith(("https://", "http://")):
-        with _boto3_for("SQS"):
+        with needs_boto3("Amazon SQS"):
             from stepherd.services.queues_sqs import SqsQueue
         return SqsQueue.open(reference)
     raise UsageError(
@@ -133,14 +133,14 @@ def open_queue(reference: str) -> Queue:
 
 
 @contextmanager
-def _boto3_for(service: str) -> Iterator[None]:
-    """Say how to install boto3 when the import inside the block finds that it is not there."""
+def needs_boto3(what: str) -> Iterator[None]:
+    """Say how to install boto3 when an import inside the block, of what serves ``what``, finds it missing."""
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name not in {"boto3", "botocore"}:
             raise
         raise ConfigurationError(
-            f"The reference is served by Amazon {service}, and boto3 is not installed.",
+            f"{what} is reached by boto3, and boto3 is not installed.",
             remedy="Run: pip install 'stepherd[aws]'",
         ) from error
