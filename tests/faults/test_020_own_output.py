@@ -11,7 +11,7 @@ import pytest
 from tests.aws_grants import listed, written_statements
 from tests.inbox_bench import BUCKET, Context, InboxBench, load_handler
 
-from stepherd.engine.intrinsics import read_template
+from stepherd.services.template_text import read_template
 
 ROOT = Path(__file__).parents[2]
 START = "2026-11-21T10:00:00.000Z"
