@@ -28,7 +28,7 @@ def test_a_run_from_start_to_pull(cloud: Cloud) -> None:
     lines = done.err.splitlines()
     assert lines[0] == f"Run run_1 in the stack 'flock' (context aws, account {ACCOUNT}, us-east-1)"
     assert lines[1].endswith(f"#/v2/executions/details/{execution_arn('run_1')}")
-    assert any(line.endswith("RunAgent started") for line in lines)
+    assert any("✓ RunAgent done after" in line for line in lines)
     assert any("SUCCEEDED after" in line for line in lines)
     assert done.out == "stepherd/run_1\n"
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work"]}
