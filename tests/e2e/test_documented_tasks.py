@@ -20,7 +20,7 @@ SHELL = re.findall(r"^```sh\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
 TASK = "# Write a word\n\n```text file=word.txt\nword\n```\n"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_is_marked_as_tested_runs_in_the_order_of_the_page(
     place: Place, require: Callable[[str], str]
 ) -> None:
@@ -37,7 +37,7 @@ def test_what_is_marked_as_tested_runs_in_the_order_of_the_page(
         script = "\n".join(TESTED).replace("STACK=stepherd", f"STACK={STACK}")
         done = subprocess.run(
             ["sh", "-eu", "-c", script],
-            env=environment, cwd=place.root, capture_output=True, text=True, timeout=100, check=False,
+            env=environment, cwd=place.root, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         branches = {ref for ref in place.origin.refs() if "stepherd/" in ref}

@@ -94,7 +94,7 @@ def test_every_handler_and_every_module_behind_it_is_imported_from_the_layer_and
     assert handlers == [True] * len(FUNCTIONS)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_layer_is_compiled_as_lambda_can_use_it(project: Path, tmp_path: Path) -> None:
     """Whatever dates its files get: Lambda cannot write what it compiles, and would do it at each start."""
     layer = native_layer(project, tmp_path / "layer", sys.executable)

@@ -70,6 +70,7 @@ def test_throttling_is_sat_out(person: Person) -> None:
     assert person.account.cloudformation.find("stepherd").status == "CREATE_COMPLETE"
 
 
+@pytest.mark.exhaustive
 def test_credentials_that_expire_meanwhile_leave_it_to_go_on(person: Person) -> None:
     person.account.faults.append(Fault("DescribeStackEvents", "ExpiredToken", "expired", 403, after=1))
     person.account.cloudformation.trouble.pace = 60
@@ -83,6 +84,7 @@ def test_credentials_that_expire_meanwhile_leave_it_to_go_on(person: Person) -> 
     assert (stack.status, person.account.operations().count("ExecuteChangeSet")) == ("CREATE_COMPLETE", 1)
 
 
+@pytest.mark.exhaustive
 def test_an_update_that_fails_is_told_and_a_stuck_rollback_is_taken_up(person: Person) -> None:
     stack = person.deployed()
     trouble = person.account.cloudformation.trouble
@@ -108,6 +110,7 @@ def test_a_half_deleted_stack_is_deleted_and_made_again(person: Person) -> None:
     assert person.account.cloudformation.find("stepherd").status == "CREATE_COMPLETE"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 def test_a_build_that_fails_is_told_and_the_next_takes_a_tag_that_is_free(person: Person) -> None:
     person.deployed()

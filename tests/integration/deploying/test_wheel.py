@@ -24,7 +24,7 @@ pathlib.Path(sys.argv[sys.argv.index("--target") + 1]).mkdir(parents=True, exist
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(300)
 def test_a_wheel_carries_all_that_layer_and_images_are_built_from(tmp_path: Path) -> None:
     clone = clean_copy(tmp_path / "clone")
