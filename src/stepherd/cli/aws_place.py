@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepherd.cloud.contexts import LOCAL, Context, read_contexts
+from stepherd.cloud.contexts import LOCAL, Context, profile_in_use, read_contexts, use_profile
 from stepherd.errors import CredentialsError, UsageError
 from stepherd.services import needs_boto3
 
@@ -22,7 +22,6 @@ __all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Place", "choose_place", "place_o
 
 DEFAULT_STACK: Final = "stepherd"
 DEFAULT_CONTEXT: Final = "aws"
-_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _STACK: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
@@ -79,14 +78,10 @@ def choose_place(
         # A context is one stack: of another it says nothing, and is not written over unless it is named.
         context = name or wanted
         known = None if name else contexts.known.get(context)
-    if profile:
-        # What is said here counts; boto3 would let keys of the environment go before a profile of it.
-        for key in _KEYS:
-            os.environ.pop(key, None)
     profile = profile or (known.profile if known else "")
     region = region or (known.region if known else None)
     if profile:
-        os.environ["AWS_PROFILE"] = profile
+        use_profile(profile)
     with needs_boto3("A deployed stack"):
         from stepherd.cloud.account import caller
     found = caller(region)
@@ -96,4 +91,4 @@ def choose_place(
             remedy="Take others with --profile, or another context with --name.",
         )
     os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = found.region
-    return Place(wanted, found, profile or os.environ.get("AWS_PROFILE", ""), context)
+    return Place(wanted, found, profile_in_use(), context)

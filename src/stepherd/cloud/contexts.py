@@ -28,8 +28,10 @@ __all__ = [
     "choose_default",
     "forget_context",
     "keep_context",
+    "profile_in_use",
     "read_contexts",
     "use",
+    "use_profile",
 ]
 
 LOCAL: Final = "local"
@@ -37,6 +39,7 @@ LOCAL: Final = "local"
 CONFIG: Final = "config.yaml"
 _HEAD: Final = "# Written by stepherd. What is not of stepherd is kept, comments are not.\n"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _FORMS: Final = {
     "stack": (re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII), "the name of a CloudFormation stack"),
     "region": (re.compile(r"[a-z]{2,8}(?:-[a-z]+){1,3}-\d{1,2}", re.ASCII), "an AWS region"),
@@ -145,7 +148,22 @@ def use(context: Context) -> None:
     """
     os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = context.region
     if context.profile:
-        os.environ["AWS_PROFILE"] = context.profile
+        use_profile(context.profile)
+
+
+def profile_in_use() -> str:
+    """The profile that this process's AWS clients are of; empty where keys of the environment count."""
+    return "" if os.environ.get(_KEYS[0]) else os.environ.get("AWS_PROFILE", "")
+
+
+def use_profile(name: str) -> None:
+    """Let the AWS clients that this process makes from now on be of a profile.
+
+    Keys of the environment are forgotten: boto3 would let them go before a profile of the environment.
+    """
+    for key in _KEYS:
+        os.environ.pop(key, None)
+    os.environ["AWS_PROFILE"] = name
 
 
 def _known(path: Path, raw: Mapping[str, Any]) -> dict[str, Context]:

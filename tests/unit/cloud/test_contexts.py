@@ -17,6 +17,7 @@ from stepherd.cloud.contexts import (
     choose_default,
     forget_context,
     keep_context,
+    profile_in_use,
     read_contexts,
     use,
 )
@@ -172,3 +173,18 @@ def test_using_a_context_sets_profile_and_region_for_every_sdk(monkeypatch: pyte
     ]  # fmt: skip
     use(AWS)
     assert os.environ["AWS_PROFILE"] == "work"
+
+
+def test_a_context_s_profile_counts_more_than_keys_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "before")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "eu-north-1")
+    assert profile_in_use() == ""
+    use(Context("a", "s", "eu-west-1", "123456789012"))
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "before"
+    use(AWS)
+    assert profile_in_use() == "work"
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} & os.environ.keys()
