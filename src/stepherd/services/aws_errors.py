@@ -95,20 +95,27 @@ def aws_error(error: Exception, resource: str) -> StepherdError:
     """The error of the tree for ``error``, which a call about ``resource`` raised."""
     if isinstance(error, ClientError):
         return _service_error(error, resource)
+    said = _sentence(str(error))
     if isinstance(error, _BROKEN):
-        return TemporaryError(f"The connection broke while using {resource}: {error}", remedy=_AGAIN)
+        return TemporaryError(f"The connection broke while using {resource}: {said}", remedy=_AGAIN)
     if isinstance(error, _OFFLINE):
         return UnavailableError(
-            f"{resource} cannot be reached: {error}", remedy="Check the network and AWS_REGION."
+            f"{resource} cannot be reached: {said}", remedy="Check the network and AWS_REGION."
         )
     if isinstance(error, _NO_LOGIN):
-        return CredentialsError(f"There are no AWS credentials for {resource}: {error}", remedy=_login())
+        return CredentialsError(f"There are no AWS credentials for {resource}: {said}", remedy=_login())
     if isinstance(error, _BAD_VALUE):
-        return UsageError(f"AWS cannot take the request about {resource}: {error}", remedy="Check its name.")
+        return UsageError(f"AWS cannot take the request about {resource}: {said}", remedy="Check its name.")
     return ConfigurationError(
-        f"The AWS settings do not allow to use {resource}: {error}",
+        f"The AWS settings do not allow to use {resource}: {said}",
         remedy="Check AWS_REGION, AWS_PROFILE and the endpoints, for instance with: aws configure list",
     )
+
+
+def _sentence(text: str) -> str:
+    """``text`` with an end: a remedy follows it on the same line."""
+    text = text.strip()
+    return f"{text}." if text and text[-1] not in ".!?" else text
 
 
 def _login() -> str:
@@ -217,7 +224,7 @@ def _action(error: ClientError) -> str:
 
 
 def _words(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", ""))
+    return _sentence(str(error.response.get("Error", {}).get("Message", "")))
 
 
 _ACTIONS = {

@@ -103,3 +103,17 @@ def test_no_class_of_botocore_is_left_out() -> None:
             assert isinstance(translated, StepherdError)
             assert "s3://bucket/key" in translated.message
             assert translated.remedy
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        boto.NoCredentialsError(),
+        boto.EndpointConnectionError(endpoint_url="https://h.example"),
+        client_error("ValidationException", "1 error"),
+        client_error("Unheard", "It went wrong"),
+        client_error("Unheard", "It went wrong!"),
+    ],
+)
+def test_a_message_is_a_sentence_because_a_remedy_follows_it(error: Exception) -> None:
+    assert aws_error(error, "the stack").message.endswith((".", "wrong!"))
