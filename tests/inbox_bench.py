@@ -16,6 +16,7 @@ import boto3
 import botocore.loaders
 import pytest
 from moto import mock_aws
+from tests.atomic_s3 import hold_conditions
 
 ROOT = Path(__file__).parents[1]
 REGION = "eu-west-1"
@@ -73,6 +74,7 @@ class InboxBench:
         for name, value in _SETTINGS.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(botocore.loaders, "create_loader", _one_loader)
+        hold_conditions()
         with mock_aws():
             s3, sfn = boto3.client("s3"), boto3.client("stepfunctions")
             s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -144,7 +144,9 @@ def _client(endpoint: str, service: str) -> Any:
 @contextmanager
 def _moto() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
+    from tests.atomic_s3 import hold_conditions
 
+    hold_conditions()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

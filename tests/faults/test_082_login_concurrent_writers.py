@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from tests.atomic_s3 import hold_conditions
 from tests.login_files import Q, a_login, query, stored
 from tests.login_writers import TURNS, at_once, save, save_or_talk, take
 
@@ -30,6 +31,7 @@ WRITERS = 4
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The endpoint of an S3 that processes share."""
+    hold_conditions()
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

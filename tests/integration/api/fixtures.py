@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from tests.atomic_s3 import hold_conditions
 from tests.integration.api.gateway import PIPELINE, Gateway, Reply
 from tests.integration.api.machine import Machine
 
@@ -107,6 +108,7 @@ def on_s3(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     ours = {"PIPELINE_ARN": PIPELINE, "STORE_URI": "s3://bucket", "TASK_LOG_GROUP": "tasks"}
     for name, value in {**_settings(machine), **ours, "API_KEYS_SECRET_ID": "stack-keys"}.items():
         monkeypatch.setenv(name, value)
+    hold_conditions()
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="bucket")
         boto3.client("secretsmanager").create_secret(Name="stack-keys", SecretString='{"keys": []}')

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from tests.atomic_s3 import hold_conditions
 from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.kinds import LoginKind, login_kind
@@ -43,6 +44,7 @@ def nobody_else_renews(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
     """A client of S3 as moto serves it; one for all tests of a module, because making it takes long."""
+    hold_conditions()
     with mock_aws():
         yield boto3.client("s3", region_name="us-east-1")
 

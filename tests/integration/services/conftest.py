@@ -6,6 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 from moto import mock_aws
+from tests.atomic_s3 import hold_conditions
 
 from stepherd.services import open_store
 from stepherd.services.store import Store
@@ -24,6 +25,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+    hold_conditions()
     with mock_aws():
         yield
 
