@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -59,8 +58,10 @@ class Cloud:
         """The stack ``flock``, which the context ``aws`` names and which is the default."""
         if importlib.util.find_spec("flask") is None and os.environ.get("STEPHERD_REQUIRE_ALL") != "1":
             pytest.skip("moto[server] is not installed")
+        from tests.moto_server import moto_server
+
         with ExitStack() as until_end:
-            moto = until_end.enter_context(_moto())
+            moto = until_end.enter_context(moto_server())
             remote = until_end.enter_context(serve(place.origin.folder, TOKEN))
             place.environment |= {
                 **_KEYS, "AWS_ENDPOINT_URL": moto, "AWS_DEFAULT_REGION": REGION,
@@ -139,24 +140,6 @@ class Cloud:
 def _client(endpoint: str, service: str) -> Any:
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": REGION}
     return boto3.client(service, endpoint_url=endpoint, **keys)
-
-
-@contextmanager
-def _moto() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-    from tests.atomic_s3 import hold_conditions
-
-    hold_conditions()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    # What moto serves belongs to the process: tests before this one left theirs.
-    reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset, timeout=30).close()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
 
 
 @contextmanager

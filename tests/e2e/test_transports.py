@@ -32,22 +32,16 @@ def aws(place: Place) -> Iterator[Callable[[str], Any]]:
     """S3 and Secrets Manager on loopback, reached by the place's environment; gives a client."""
     if importlib.util.find_spec("flask") is None and os.environ.get("STEPHERD_REQUIRE_ALL") != "1":
         pytest.skip("moto[server] is not installed")
-    from moto.server import ThreadedMotoServer
+    from tests.moto_server import moto_server
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     settings = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "eu-west-1"}
-    endpoint = f"http://{host}:{port}"
-    place.environment |= settings | {
-        "AWS_ENDPOINT_URL_S3": endpoint,
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
-    }
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "eu-west-1"}
-    try:
+    with moto_server() as endpoint:
+        place.environment |= settings | {
+            "AWS_ENDPOINT_URL_S3": endpoint,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
+        }
         yield lambda service: boto3.client(service, endpoint_url=endpoint, **keys)
-    finally:
-        server.stop()
 
 
 def _check_pushed(place: Place, fields: dict[str, Any], before: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.identity_provider import IdentityProvider
 from tests.integration.logins_machine.rig import ARN, FastPace, Q, Rig
+from tests.moto_server import moto_server
 
 from stepherd.logins.place import LoginPlace, open_place
 from stepherd.logins.wanted import Wanted
@@ -31,20 +32,14 @@ class RigOnS3(Rig):
 
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RigOnS3]:
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(
-        ip_address="127.0.0.1", port=0, verbose=False
-    )
-    server.start()
-    host, port = server.get_host_and_port()
     settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in {**settings, "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"}.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="stepherd-test")
-    with IdentityProvider() as provider:
+    with moto_server() as address, IdentityProvider() as provider:
+        for name, value in {**settings, "AWS_ENDPOINT_URL_S3": address}.items():
+            monkeypatch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="stepherd-test")
         for name, value in provider.environment.items():
             monkeypatch.setenv(name, value)
         yield RigOnS3(tmp_path / "unused", provider)
-    server.stop()
 
 
 def test_from_no_login_to_one_that_is_shared_in_turns(rig: RigOnS3) -> None:

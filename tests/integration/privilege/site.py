@@ -20,12 +20,12 @@ from typing import Any
 import boto3
 import boto3.session
 import pytest
-from moto.server import ThreadedMotoServer
 from tests.aws_calls import Call, recording
 from tests.aws_grants import Stack
 from tests.identity_provider import IdentityProvider
 from tests.inbox_bench import load_handler
 from tests.integration.steps.rig import ROOT
+from tests.moto_server import moto_server
 
 from stepherd.agents import registry
 from stepherd.logins.pace import Pace
@@ -88,29 +88,27 @@ class Site:
     @classmethod
     @contextmanager
     def open(cls, root: Path) -> Iterator[Site]:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        try:
-            with pytest.MonkeyPatch.context() as patch, IdentityProvider(approves_at_once=True) as provider:
-                # Made before the settings of whoever runs the tests are taken away from each test.
-                for name in [each for each in os.environ if each.startswith(("AWS_", "STEPHERD_"))]:
-                    patch.delenv(name)
-                patch.setenv("HOME", str(root))
-                for name, value in {**_KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
-                    patch.setenv(name, value)
-                for name, value in provider.environment.items():
-                    patch.setenv(name, value)
-                # A client for each service is enough, and most of the time goes into making them.
-                patch.setattr(boto3.session.Session, "client", _one_client_each(boto3.session.Session.client))
-                # Nobody waits for the provider.
-                patch.setattr(Pace, "sleep", lambda *_: True)
-                patch.setitem(
-                    registry.__dict__["_AGENTS"], "tester", ("tests.integration.steps.tester", "TesterAgent")
-                )
-                yield cls(root, deployed(), provider, patch)._furnished()
-        finally:
-            server.stop()
+        with (
+            moto_server() as address,
+            pytest.MonkeyPatch.context() as patch,
+            IdentityProvider(approves_at_once=True) as provider,
+        ):
+            # Made before the settings of whoever runs the tests are taken away from each test.
+            for name in [each for each in os.environ if each.startswith(("AWS_", "STEPHERD_"))]:
+                patch.delenv(name)
+            patch.setenv("HOME", str(root))
+            for name, value in {**_KEYS, "AWS_ENDPOINT_URL": address}.items():
+                patch.setenv(name, value)
+            for name, value in provider.environment.items():
+                patch.setenv(name, value)
+            # A client for each service is enough, and most of the time goes into making them.
+            patch.setattr(boto3.session.Session, "client", _one_client_each(boto3.session.Session.client))
+            # Nobody waits for the provider.
+            patch.setattr(Pace, "sleep", lambda *_: True)
+            patch.setitem(
+                registry.__dict__["_AGENTS"], "tester", ("tests.integration.steps.tester", "TesterAgent")
+            )
+            yield cls(root, deployed(), provider, patch)._furnished()
 
     def _furnished(self) -> Site:
         for bucket in (BUCKET, ELSEWHERE):

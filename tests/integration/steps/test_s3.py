@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.steps.rig import Rig
+from tests.moto_server import moto_server
 
 from stepherd.errors import UsageError
 from stepherd.runs.folder import run_folder
@@ -45,15 +46,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def served_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket of moto behind an endpoint, for other processes."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(
-        ip_address="127.0.0.1", port=0, verbose=False
-    )
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {**_KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
-        monkeypatch.setenv(name, value)
-    yield _filled_bucket()
-    server.stop()
+    with moto_server() as address:
+        for name, value in {**_KEYS, "AWS_ENDPOINT_URL": address}.items():
+            monkeypatch.setenv(name, value)
+        yield _filled_bucket()
 
 
 def _filled_bucket() -> str:
