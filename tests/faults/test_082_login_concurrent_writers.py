@@ -12,10 +12,9 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
-from tests.atomic_s3 import hold_conditions
 from tests.login_files import Q, a_login, query, stored
 from tests.login_writers import TURNS, at_once, save, save_or_talk, take
+from tests.moto_server import moto_server
 
 from stepherd.logins.database import with_login
 from stepherd.logins.lease import Holder, lease_holder, take_lease
@@ -31,12 +30,8 @@ WRITERS = 4
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The endpoint of an S3 that processes share."""
-    hold_conditions()
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture(params=["file", "s3"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepherd.cloud.contexts import LOCAL, Context, profile_in_use, read_contexts, use_profile
+from stepherd.cloud.contexts import LOCAL, Context, profile_in_use, read_contexts, use_profile, use_region
 from stepherd.errors import CredentialsError, UsageError
 from stepherd.services import needs_boto3
 
@@ -90,5 +89,5 @@ def choose_place(
             f"The context {context} is of account {known.account}, the credentials are of {found.account}.",
             remedy="Take others with --profile, or another context with --name.",
         )
-    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = found.region
+    use_region(found.region)
     return Place(wanted, found, profile_in_use(), context)

@@ -64,12 +64,9 @@ class CheckedStack:
 
     def part(self, logical: str) -> str:
         """The physical id of a resource of the stack. Raises as ``translated``."""
-        from stepherd.services.aws_errors import translated
+        from stepherd.cloud.stack_parts import physical_id
 
-        wanted = {"StackName": self.context.stack, "LogicalResourceId": logical}
-        with translated(f"the resource {logical} of {self.context.stack}"):
-            found = self.client("cloudformation").describe_stack_resource(**wanted)
-        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+        return physical_id(self.client("cloudformation"), self.context.stack, logical)
 
     @cached_property
     def _outcome(self) -> _Outcome:

@@ -32,6 +32,7 @@ __all__ = [
     "read_contexts",
     "use",
     "use_profile",
+    "use_region",
 ]
 
 LOCAL: Final = "local"
@@ -142,13 +143,18 @@ def choose_default(home: Path, name: str) -> None:
 
 
 def use(context: Context) -> None:
-    """Let the AWS clients that this process makes from now on be of the context's profile and region.
-
-    Both names of the region are set, because boto3 reads AWS_DEFAULT_REGION first and others AWS_REGION.
-    """
-    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = context.region
+    """Let the AWS clients that this process makes from now on be of the context's profile and region."""
+    use_region(context.region)
     if context.profile:
         use_profile(context.profile)
+
+
+def use_region(name: str) -> None:
+    """Let the AWS clients that this process makes from now on be of a region.
+
+    Both names of it are set, because boto3 reads AWS_DEFAULT_REGION first and others AWS_REGION.
+    """
+    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = name
 
 
 def profile_in_use() -> str:

@@ -9,7 +9,7 @@ from stepherd.cloud.clients import aws_client
 from stepherd.cloud.stack import Stack
 from stepherd.services.aws_errors import translated
 
-__all__ = ["Part", "bucket_of", "last_deleted", "parts_of_stack"]
+__all__ = ["Part", "bucket_of", "last_deleted", "parts_of_stack", "physical_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,11 @@ def last_deleted(client: Any, name: str) -> str | None:
 
 def bucket_of(stack: Stack) -> str:
     """The bucket that the stack has made, be it its store or not."""
-    client = aws_client("cloudformation", stack.region)
-    with translated(f"the bucket of the stack {stack.name}"):
-        found = client.describe_stack_resource(StackName=stack.arn, LogicalResourceId="Bucket")
+    return physical_id(aws_client("cloudformation", stack.region), stack.arn, "Bucket")
+
+
+def physical_id(client: Any, stack: str, logical: str) -> str:
+    """What a resource of a stack (by name or ARN) is called, by CloudFormation's client."""
+    with translated(f"the resource {logical} of {stack}"):
+        found = client.describe_stack_resource(StackName=stack, LogicalResourceId=logical)
     return str(found["StackResourceDetail"]["PhysicalResourceId"])

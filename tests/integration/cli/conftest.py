@@ -170,6 +170,14 @@ class Terminal:
         """Whether the terminal's settings are those from before the command."""
         return termios.tcgetattr(self._slave) == self.settings
 
+    def put_away(self) -> None:
+        """End the command if it still runs, and the terminal."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        with contextlib.suppress(OSError):
+            self.hang_up()
+
     def hang_up(self) -> None:
         """Close the window."""
         os.close(self._slave)
@@ -212,8 +220,4 @@ def terminal(place: Place) -> Iterator[Callable[..., Terminal]]:
 
     yield start
     for one in opened:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
-        with contextlib.suppress(OSError):
-            one.hang_up()
+        one.put_away()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
@@ -22,11 +21,7 @@ def terminal(person: Person) -> Iterator[Callable[..., Terminal]]:
 
     yield start
     for one in opened:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
-        with contextlib.suppress(OSError):
-            one.hang_up()
+        one.put_away()
 
 
 def test_a_person_is_asked_for_what_is_not_said_and_a_token_is_not_shown(

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from tests.moto_server import moto_server
 
 from stepherd.api.key_ring import KeyRing
 from stepherd.application import application_root
@@ -176,11 +176,8 @@ class Deployed:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Moto's server, on loopback."""
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture
