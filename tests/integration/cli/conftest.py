@@ -58,6 +58,14 @@ class Place:
             "--command", f"sh -c '{command}'", *more,
         ]  # fmt: skip
 
+    def gated(self, gate: str = "go") -> str:
+        """A shell command that ends when the ``gate`` is opened, and not before."""
+        return f"until [ -e {self.path}/{gate} ]; do sleep 0.05; done"
+
+    def open(self, gate: str = "go") -> None:
+        """Let the command behind the gate go on."""
+        (self.path / gate).touch()
+
     def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
         """The command in the background, its streams in pipes."""
         process = subprocess.Popen(
@@ -149,12 +157,12 @@ class Terminal:
         self.raw += self._decoder.decode(data)
         return bool(data)
 
-    def expect(self, text: str, seconds: float = 30) -> None:
-        """Read until a text is on the screen."""
+    def expect(self, *texts: str, seconds: float = 30) -> None:
+        """Read until all the texts are on the screen at once: a picture can come in several pieces."""
         deadline = time.monotonic() + seconds
-        while text not in self.screen:
+        while missing := [text for text in texts if text not in self.screen]:
             self.read()
-            assert time.monotonic() < deadline, f"{text!r} did not come:\n{self.screen}"
+            assert time.monotonic() < deadline, f"{missing!r} did not come:\n{self.screen}"
 
     def end(self, seconds: float = 30) -> int:
         """Read to the end; the exit code."""

@@ -20,13 +20,14 @@ def state(place: Any, run_id: str) -> dict[str, Any]:
 
 def test_a_run_is_shown_live_and_leaves_a_clean_screen(place: Any, terminal: Terminals) -> None:
     # WHEN a run goes on at a terminal of 60 columns
-    shown = terminal(*place.run_words("sleep 1; date > when.txt", "--name", "alive"), columns=60)
+    shown = terminal(*place.run_words(f"{place.gated()}; date > when.txt", "--name", "alive"), columns=60)
     shown.expect("● RunAgent")
     shown.expect("Ctrl-C asks whether to stop it.")
     clocks = set()
     while len(clocks) < 3:  # The clock runs on although nothing happens.
         shown.read()
         clocks |= set(re.findall(r"RunAgent +([0-9.]+ s)", shown.screen))
+    place.open()
     # THEN at its end every state stands there once, with its time, and nothing else is left
     assert shown.end() == 0
     lines = shown.screen.splitlines()
@@ -49,7 +50,7 @@ def test_no_color_means_none(place: Any, terminal: Terminals) -> None:
 
 
 def test_ctrl_c_asks_while_the_run_goes_on_and_w_watches_on(place: Any, terminal: Terminals) -> None:
-    shown = terminal(*place.run_words("sleep 1.5", "--name", "watched"))
+    shown = terminal(*place.run_words(place.gated(), "--name", "watched"))
     shown.expect("● RunAgent")
     shown.press("\x03")
     shown.expect("[s]top the run, [c]ontinue it in the background, or [w]atch on?")
@@ -60,14 +61,16 @@ def test_ctrl_c_asks_while_the_run_goes_on_and_w_watches_on(place: Any, terminal
     shown.press("w")
     shown.expect("Ctrl-C asks whether to stop it.")
     assert shown.is_as_before()
+    place.open()
     assert shown.end() == 0
 
 
 def test_the_question_goes_away_when_the_run_ends_meanwhile(place: Any, terminal: Terminals) -> None:
-    shown = terminal(*place.run_words("sleep 1"))
+    shown = terminal(*place.run_words(place.gated()))
     shown.expect("● RunAgent")
     shown.press("\x03")
     shown.expect("atch on?")
+    place.open()
     assert shown.end() == 0
     assert "atch on?" not in shown.screen
     assert shown.is_as_before()
@@ -91,7 +94,7 @@ def test_s_or_a_second_ctrl_c_stops_the_run_and_all_its_processes(
 
 
 def test_c_leaves_the_run_to_the_background_where_it_ends(place: Any, terminal: Terminals) -> None:
-    shown = terminal(*place.run_words("sleep 2; date > when.txt", "--name", "left"))
+    shown = terminal(*place.run_words(f"{place.gated()}; date > when.txt", "--name", "left"))
     shown.expect("● RunAgent")
     shown.press("\x03")
     shown.expect("atch on?")
@@ -99,6 +102,7 @@ def test_c_leaves_the_run_to_the_background_where_it_ends(place: Any, terminal: 
     assert shown.end() == 130
     assert "left goes on in the background." in shown.screen
     assert "stepherd watch left" in shown.screen
+    place.open()
     watched = place.stepherd("watch", "left")
     assert (watched.returncode, watched.stdout) == (0, "stepherd/left\n")
     agent = next(row for row in state(place, "left")["states"] if row["name"] == "RunAgent")
@@ -106,22 +110,24 @@ def test_c_leaves_the_run_to_the_background_where_it_ends(place: Any, terminal: 
 
 
 def test_closing_the_terminal_leaves_the_run_to_the_background(place: Any, terminal: Terminals) -> None:
-    shown = terminal(*place.run_words("sleep 2; date > when.txt", "--name", "closed"))
+    shown = terminal(*place.run_words(f"{place.gated()}; date > when.txt", "--name", "closed"))
     shown.expect("● RunAgent")
     shown.hang_up()
     shown.process.wait(30)
     assert shown.process.returncode == 129
+    place.open()
     assert place.stepherd("watch", "closed").returncode == 0
 
 
 def test_watching_ends_with_ctrl_c_and_the_run_does_not(place: Any, terminal: Terminals) -> None:
-    assert place.stepherd(*place.run_words("sleep 3", "--name", "seen", "--detach")).stdout == "seen\n"
+    assert place.stepherd(*place.run_words(place.gated(), "--name", "seen", "--detach")).stdout == "seen\n"
     shown = terminal("watch", "seen")
     shown.expect("● RunAgent")
     shown.press("\x03")
     assert shown.end() == 130
     assert shown.screen.count("RunAgent") == 1
     assert "seen goes on in the background." in shown.screen
+    place.open()
     assert place.stepherd("watch", "seen").returncode == 0
 
 

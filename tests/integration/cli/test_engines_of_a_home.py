@@ -27,14 +27,16 @@ def wait_for_agent(place: Any, process: subprocess.Popen[str]) -> str:
 
 def test_a_run_goes_on_undisturbed_when_the_engine_it_joined_ends(place: Any) -> None:
     # GIVEN a first run, on an engine of its own, and a second that joins it, and one who watches the second
-    first = place.start(*place.run_words("sleep 2", "--name", "first"))
+    first = place.start(*place.run_words(place.gated("first"), "--name", "first"))
     wait_for_agent(place, first)
-    second = place.start(*place.run_words("sleep 5; date > when.txt", "--name", "second"))
+    second = place.start(*place.run_words(f"{place.gated('second')}; date > when.txt", "--name", "second"))
     wait_for_agent(place, second)
     watcher = place.start("watch", "second")
     wait_for_agent(place, watcher)
     # WHEN the first one ends, and its engine with it
+    place.open("first")
     assert first.wait(30) == 0
+    place.open("second")
     # THEN neither the second nor its watcher notice
     for process in (second, watcher):
         out, err = process.communicate(timeout=60)
@@ -45,7 +47,7 @@ def test_a_run_goes_on_undisturbed_when_the_engine_it_joined_ends(place: Any) ->
 
 
 def test_what_a_killed_engine_left_is_found_and_resumed(place: Any) -> None:
-    process = place.start(*place.run_words("sleep 2; date > when.txt", "--name", "left"))
+    process = place.start(*place.run_words(f"{place.gated()}; date > when.txt", "--name", "left"))
     wait_for_agent(place, process)
     process.kill()
     process.communicate()
@@ -53,6 +55,7 @@ def test_what_a_killed_engine_left_is_found_and_resumed(place: Any) -> None:
     assert watched.returncode == 75
     assert "no engine runs" in watched.stderr
     assert "stepherd resume left" in watched.stderr
+    place.open()
     resumed = place.stepherd("resume")
     assert (resumed.returncode, resumed.stdout) == (0, "stepherd/left\n")
     assert all(row["attempts"] == 1 for row in states(place, "left")), "its process was adopted"
