@@ -23,11 +23,11 @@ def new_run_id(now: datetime | None = None, token: str | None = None) -> str:
     return f"run_{moment:%Y%m%dT%H%M%SZ}_{token or secrets.token_hex(3)}"
 
 
-def derived_run_id(*parts: str) -> str:
-    """The id of the run that ``parts`` ask for, however often they do: ``run_inbox_`` and 24 hex digits."""
+def derived_run_id(origin: str, *parts: str) -> str:
+    """The id of the run that ``parts`` ask for, however often: ``run_<origin>_`` and 24 hex digits."""
     # Lengths first: no two lists of parts may read alike.
     text = "".join(f"{len(part)}:{part}" for part in parts)
-    return f"run_inbox_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+    return f"run_{origin}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
 def check_run_id(text: str) -> str:

@@ -42,7 +42,7 @@ class Outcome:
 
 def run_id_of(dropped: Dropped) -> str:
     """The id of the run that the event starts: the same for every delivery of it."""
-    return derived_run_id(dropped.bucket, dropped.key, dropped.sequencer.upper())
+    return derived_run_id("inbox", dropped.bucket, dropped.key, dropped.sequencer.upper())
 
 
 @dataclass(frozen=True, slots=True)

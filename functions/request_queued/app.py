@@ -1,0 +1,40 @@
+"""RequestQueued, for the messages of the run queue: each starts a run, once, or goes back to the queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from stepherd.api.messages import Message, start_queued
+from stepherd.errors import UsageError
+from stepherd.telemetry import logger, metrics, observed
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """``event``: a batch of SQS. The answer names those that shall be delivered again; others are done."""
+    failed: list[dict[str, str]] = []
+    for message in map(Message.from_record, event["Records"]):
+        try:
+            _take({"run_id": message.run_id, "message": message}, context)
+        except Exception as error:  # noqa: BLE001 - logged, and delivered again or kept as a dead letter
+            facts = {"message_id": message.id, "deliveries": message.deliveries, "reason": str(error)}
+            logger.error("A message could not be taken", exc_info=not isinstance(error, UsageError), **facts)
+            failed.append({"itemIdentifier": message.id})
+    return {"batchItemFailures": failed}
+
+
+@observed
+def _take(event: Mapping[str, Any], _context: object) -> None:
+    from stepherd.services import open_store
+    from stepherd.services.executions import open_executions
+
+    message, machine = event["message"], os.environ["PIPELINE_ARN"]
+    metrics.add_metric(name="Messages", unit="Count", value=1)
+    started = start_queued(
+        message,
+        open_store(os.environ["STORE_URI"]),
+        lambda run_id, request: open_executions().start(machine, run_id, request),
+    )
+    metrics.add_metric(name="RunsQueued", unit="Count", value=int(started))
+    logger.info("A message was taken", message_id=message.id, started=started)
