@@ -22,6 +22,7 @@ Answers = Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]
 _OF_MACHINES = {"StartExecution", "ListExecutions"}
 _OF_EXECUTIONS = {"DescribeExecution", "GetExecutionHistory", "StopExecution", "RedriveExecution"}
 _OF_TOKENS = {"SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"}
+_OF_QUEUES = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 _ABSENT = {"404", "NoSuchKey"}
 _UNSIGNED = {"sso-oidc"}
 """Services whose calls carry no signature, so no role has a say in them."""
@@ -95,6 +96,8 @@ def needs_of(call: Call, account: str, machine: str) -> list[Need]:
             return [Need(f"states:{name}", machine)]
         case "sns", "ListSubscriptionsByTopic":
             return [Need("sns:ListSubscriptionsByTopic", given["TopicArn"])]
+        case "sqs", name if name in _OF_QUEUES:
+            return [Need(f"sqs:{name}", given["EventSourceArn"])]
         case "logs", "GetLogEvents":
             stream = f"log-group:{given['logGroupName']}:log-stream:{given['logStreamName']}"
             return [Need("logs:GetLogEvents", f"arn:aws:logs:{where}:{stream}")]

@@ -72,16 +72,17 @@ def test_a_sender_who_sends_again_with_the_same_key_starts_nothing_new(
     inbox: InboxBench, queue: QueueBench
 ) -> None:
     queue.send(ASKED, key="nightly")
+    queue.deliver()
+    ((run_id, request),) = inbox.runs().items()
     queue.send({**ASKED, "instructions": "# Do something else\n"}, key="nightly")
     queue.send(ASKED, key="hourly")
-    queue.deliver()
+    assert queue.deliver() == 2
+    assert queue.deliver() == 0
     runs = inbox.runs()
     assert len(runs) == 2
-    # What a run is to read was not replaced by what came later under its key.
-    texts = {run_id: inbox.text(_key(request)) for run_id, request in runs.items()}
-    assert sorted(texts.values()) in (["# Do it\n"] * 2, ["# Do it\n", "# Do something else\n"])
-    for run_id, request in runs.items():
-        assert _key(request).startswith(f"runs/{run_id}/given/")
+    # What the first is to read was not replaced by what came later under its key.
+    assert runs[run_id] == request
+    assert [inbox.text(_key(each)) for each in runs.values()] == ["# Do it\n"] * 2
 
 
 def _key(request: dict[str, Any]) -> str:

@@ -102,18 +102,31 @@ def _look_at_logins(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
 
 
 def _look_at_dead_letters(checked: CheckedStack, _: Stack) -> Iterator[Finding]:
+    found = False
+    for logical, what in _DEAD_LETTERS:
+        queue = checked.part(logical)
+        count = _waiting(checked, queue)
+        if count:
+            found = True
+            look = f"sqs receive-message --queue-url {queue} --attribute-names All --visibility-timeout 0"
+            yield Finding("dead letters", "warning", f"{count} {what}", checked.aws(look))
+    if not found:
+        yield Finding("dead letters", "ok", "None is waiting.")
+
+
+_DEAD_LETTERS: Final = (
+    ("DeadLetterQueue", "could not be delivered: events or notices that nobody has handled."),
+    ("RunDeadLetterQueue", "asked for runs and could not be taken: the function RequestQueued logs why."),
+)
+
+
+def _waiting(checked: CheckedStack, queue: str) -> int:
     from stepherd.services.aws_errors import translated
 
-    queue, name = checked.part("DeadLetterQueue"), "ApproximateNumberOfMessages"
+    name = "ApproximateNumberOfMessages"
     with translated(f"the queue {queue}"):
         answer = checked.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
-    count = int(answer["Attributes"][name])
-    if count:
-        look = f"sqs receive-message --queue-url {queue} --attribute-names All --visibility-timeout 0"
-        words = f"{count} could not be delivered: events or notices that nobody has handled."
-        yield Finding("dead letters", "warning", words, checked.aws(look))
-    else:
-        yield Finding("dead letters", "ok", "None is waiting.")
+    return int(answer["Attributes"][name])
 
 
 def _look_at_alarms(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:

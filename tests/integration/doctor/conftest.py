@@ -121,6 +121,7 @@ class Deployed:
             "Resources": {
                 "LoginTopic": {"Type": "AWS::SNS::Topic"},
                 "DeadLetterQueue": {"Type": "AWS::SQS::Queue"},
+                "RunDeadLetterQueue": {"Type": "AWS::SQS::Queue"},
             },
             "Outputs": {
                 "LoginTopicArn": {"Value": {"Ref": "LoginTopic"}},

@@ -258,13 +258,19 @@ def test_a_topic_without_subscribers_asks_nobody_and_hears_nothing(
     assert "aws sns subscribe" in found["login mail"].remedy
 
 
-def test_dead_letters_are_counted(deployed: Deployed) -> None:
+@pytest.mark.parametrize(
+    ("logical", "words"),
+    [("DeadLetterQueue", "could not be delivered"), ("RunDeadLetterQueue", "RequestQueued logs why")],
+)
+def test_dead_letters_are_counted(deployed: Deployed, logical: str, words: str) -> None:
     deployed.deploy()
-    queue = deployed.part("DeadLetterQueue")
+    assert deployed.findings("dead letters")["dead letters"].status == "ok"
+    queue = deployed.part(logical)
     for _ in range(2):
         deployed.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
     found = deployed.findings("dead letters")["dead letters"]
     assert (found.status, found.text.split()[0]) == ("warning", "2")
+    assert words in found.text
     assert f"aws sqs receive-message --queue-url {queue}" in found.remedy
 
 

@@ -7,6 +7,7 @@ from tests.integration.api.fixtures import executions, machine, on_s3
 from tests.integration.privilege.journeys import (
     a_login,
     a_login_elsewhere,
+    a_queue,
     a_run,
     an_inbox,
     failures,
@@ -22,6 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The stack after every journey but those of the API."""
     with Site.open(tmp_path_factory.mktemp("site")) as opened:
         an_inbox(opened)
+        a_queue(opened)
         failures(opened)
         left_overs(opened)
         a_login(opened)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.aws_calls import Call
 from tests.inbox_bench import sample
 from tests.integration.privilege.site import BUCKET, LEFT_OVER, PARAMETERS, Site
 from tests.integration.steps.rig import git
@@ -18,7 +19,7 @@ from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.place import open_place
 
-__all__ = ["a_login", "a_login_elsewhere", "a_run", "an_inbox", "failures", "left_overs"]
+__all__ = ["a_login", "a_login_elsewhere", "a_queue", "a_run", "an_inbox", "failures", "left_overs"]
 
 START = "2026-11-21T10:00:00.000Z"
 GIT, AGENT = "GitTaskRole", "AgentTaskRole"
@@ -36,6 +37,21 @@ def an_inbox(site: Site) -> None:
         event["detail"]["object"] = {"key": key, "etag": site.put(key, body), "sequencer": "65AB2C8E1F0A00"}
         site.invoke("InstructionsDroppedFunction", event)
     site.put("inbox/good/run.yaml", "base: main\n")
+
+
+def a_queue(site: Site) -> None:
+    """A message with its instructions."""
+    role = "RequestQueuedFunction"
+    assert site.invoke(role, sample("request_queued")) == {"batchItemFailures": []}
+    # What Lambda calls with the function's role to read a queue for it (its developer guide, "Configuring
+    # Amazon SQS event sources"): only where an event source mapping asks it to.
+    for mapping in site.stack.resources.values():
+        if mapping["Type"] == "AWS::Lambda::EventSourceMapping":
+            given = site.stack.value(mapping["Properties"])
+            assert given["FunctionName"] == role
+            source = {"EventSourceArn": given["EventSourceArn"]}
+            names = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+            site.calls[role] += [Call("sqs", name, source) for name in names]
 
 
 def a_run(site: Site) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import boto3.session
 import pytest
+from botocore.session import Session
 from tests.aws_calls import Call, recording
 from tests.aws_grants import Stack
 from tests.identity_provider import IdentityProvider
@@ -65,12 +65,12 @@ class Context:
 def _one_client_each(make: Callable[..., Any]) -> Callable[..., Any]:
     made: dict[str, Any] = {}
 
-    def client(session: Any, service: str, **options: Any) -> Any:
+    def create(session: Any, service: str, **options: Any) -> Any:
         if service not in made:
             made[service] = make(session, service, **options)
         return made[service]
 
-    return client
+    return create
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Site:
             for name, value in provider.environment.items():
                 patch.setenv(name, value)
             # A client for each service is enough, and most of the time goes into making them.
-            patch.setattr(boto3.session.Session, "client", _one_client_each(boto3.session.Session.client))
+            patch.setattr(Session, "create_client", _one_client_each(Session.create_client))
             # Nobody waits for the provider.
             patch.setattr(Pace, "sleep", lambda *_: True)
             patch.setitem(
@@ -113,14 +113,14 @@ class Site:
     def _furnished(self) -> Site:
         for bucket in (BUCKET, ELSEWHERE):
             self.s3.create_bucket(Bucket=bucket)
-        secrets = boto3.session.Session().client("secretsmanager")
+        secrets = boto3.client("secretsmanager")
         for name, fields in (
             ("amazon-q-headless/git-credentials", {"name": "Ann", "email": "ann@example.com"}),
             ("amazon-q-headless/amazon-q-credentials", {"license": "free"}),
             ("agents", {"TESTER_KEY": "key-of-the-tester"}),
         ):
             secrets.create_secret(Name=name, SecretString=json.dumps(fields))
-        boto3.session.Session().client("sns").create_topic(Name="stepherd-login")
+        boto3.client("sns").create_topic(Name="stepherd-login")
         settings = {
             "STORE_URI": f"s3://{BUCKET}",
             "PIPELINE_ARN": self.machine("PipelineStateMachine"),
@@ -135,7 +135,7 @@ class Site:
 
     @property
     def s3(self) -> Any:
-        return boto3.session.Session().client("s3")
+        return boto3.client("s3")
 
     def machine(self, name: str) -> str:
         """A state machine's ARN."""
