@@ -29,6 +29,9 @@ LISTS = {
         "iam", "list_policies", "Policies[?!starts_with(Arn, 'arn:aws:iam::aws')].Arn"
     ),
     "AWS::IAM::Role": ("iam", "list_roles", "Roles[].RoleName"),
+    "AWS::Lambda::EventSourceMapping": (
+        "lambda", "list_event_source_mappings", "EventSourceMappings[].UUID"
+    ),
     "AWS::Lambda::Function": ("lambda", "list_functions", "Functions[].FunctionName"),
     "AWS::Lambda::LayerVersion": ("lambda", "list_layers", "Layers[].LatestMatchingVersion.LayerVersionArn"),
     "AWS::Logs::LogGroup": ("logs", "describe_log_groups", "logGroups[].logGroupName"),

@@ -79,7 +79,7 @@ def test_what_the_emulator_lacks_it_still_lacks(
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(300)
-def test_a_key_a_call_and_an_upload_start_runs_through_api_rules_and_functions(
+def test_a_call_an_upload_and_a_message_start_runs_through_api_rules_queue_and_functions(
     require: Callable[[str], str], project: Path, emulator: Emulator
 ) -> None:
     made = _deployed_with_code_that_runs_here(require, project, emulator)
@@ -117,6 +117,19 @@ def test_a_key_a_call_and_an_upload_start_runs_through_api_rules_and_functions(
     until(lambda: f"runs/{dropped}/request.json" in _keys(s3, bucket), 30)
     machines.stop_execution(executionArn=execution)
     until(lambda: _status(s3, bucket).get("status") == "ABORTED", 30)
+
+    # WHEN messages are sent THEN what can be taken starts a run, and what cannot stays in the queue
+    sqs, queue = emulator.client("sqs"), made.outputs["RunQueueUrl"]
+    for message in ("no JSON", json.dumps(_REQUEST)):
+        sqs.send_message(QueueUrl=queue, MessageBody=message)
+    until(lambda: any(key.startswith("runs/run_queue_") for key in _keys(s3, bucket)), 30)
+    until(lambda: _left(sqs, queue) == 1, 30)
+
+
+def _left(sqs: Any, queue: str) -> int:
+    kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=kinds)["Attributes"]
+    return sum(int(found[kind]) for kind in kinds)
 
 
 def _deployed_with_code_that_runs_here(
