@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.cli.aws_place import DEFAULT_CONTEXT
 from stepherd.cli.checkup import Check, Finding
+from stepherd.cli.target import DEFAULT_CONTEXT
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.errors import CredentialsError, StepherdError, TemporaryError, UnavailableError
 

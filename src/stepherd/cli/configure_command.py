@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from stepherd.cli.aws_place import DEFAULT_STACK, Place, choose_place, place_options
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.target import DEFAULT_STACK, Target, choose_target, target_options
 from stepherd.cloud.contexts import keep_context, read_contexts
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
@@ -24,7 +24,7 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
     ),
     contexts=False,
 )
-@place_options
+@target_options
 @click.option("--list", "listing", is_flag=True, help="List the stacks of the region and change nothing.")
 def command(
     output: Output,
@@ -35,62 +35,63 @@ def command(
     listing: bool,
 ) -> int:
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
-    place = choose_place(output.home, name, stack, region, profile)
+    target = choose_target(output.home, name, stack, region, profile)
     from stepherd.cloud.account import own_stacks
 
     if listing:
-        return _list(output, place)
-    if stack is None and place.context not in read_contexts(output.home).known:
-        stack = _only_one(place, [str(found["StackName"]) for found in own_stacks(place.region)])
-        place = choose_place(output.home, name, stack, place.region, profile)
-    found = find_stack(place.stack, place.region)
+        return _list(output, target)
+    if stack is None and target.context not in read_contexts(output.home).known:
+        stack = _only_one(target, [str(found["StackName"]) for found in own_stacks(target.region)])
+        target = choose_target(output.home, name, stack, target.region, profile)
+    found = find_stack(target.stack, target.region)
     _check(found)
-    keep_context(output.home, place.to_context(), default=True)
+    keep_context(output.home, target.to_context(), default=True)
     if output.as_json:
         where = {"stack": found.name, "region": found.region, "account": found.account}
         output.json(
-            {"context": place.context, **where, "status": found.status, "outputs": dict(found.outputs)}
+            {"context": target.context, **where, "status": found.status, "outputs": dict(found.outputs)}
         )
         return 0
     where_text = f"{found.region}, account {found.account}"
-    output.note(f"{place.context} is the stack {found.name} ({found.status}) in {where_text}.")
+    output.note(f"{target.context} is the stack {found.name} ({found.status}) in {where_text}.")
     output.note(f"It is the default now, by {output.home / 'config.yaml'}.")
     output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     output.note("           stepherd doctor")
     return 0
 
 
-def _list(output: Output, place: Place) -> int:
+def _list(output: Output, target: Target) -> int:
     from stepherd.cloud.account import own_stacks
 
-    stacks = list(own_stacks(place.region))
+    stacks = list(own_stacks(target.region))
     if output.as_json:
         rows = [{"stack": found["StackName"], "status": found["StackStatus"]} for found in stacks]
-        output.json({"region": place.region, "account": place.caller.account, "stacks": rows})
+        output.json({"region": target.region, "account": target.caller.account, "stacks": rows})
         return 0
     for found in stacks:
         output.data(f"{found['StackName']}  {found['StackStatus']}")
     if not stacks:
-        output.note(f"{_nowhere(place).message} Deploy one: stepherd init")
+        output.note(f"{_nowhere(target).message} Deploy one: stepherd init")
     return 0
 
 
-def _only_one(place: Place, names: list[str]) -> str:
+def _only_one(target: Target, names: list[str]) -> str:
     """The stack that is meant where none is named: the only one, or the one with the default name."""
     if DEFAULT_STACK in names or len(names) == 1:
         return DEFAULT_STACK if DEFAULT_STACK in names else names[0]
     if not names:
-        raise _nowhere(place)
+        raise _nowhere(target)
     there_are = ", ".join(sorted(names))
     raise UsageError(
-        f"There are {len(names)} stacks in {place.region}: {there_are}.",
+        f"There are {len(names)} stacks in {target.region}: {there_are}.",
         remedy="Say which one: stepherd configure --stack-name NAME",
     )
 
 
-def _nowhere(place: Place) -> NotFoundError:
+def _nowhere(target: Target) -> NotFoundError:
     return NotFoundError(
-        f"No stack in {place.region} of the account {place.caller.account} has the tag Application=stepherd.",
+        f"No stack in {target.region} of the account {target.caller.account} has the tag "
+        "Application=stepherd.",
         remedy="Look in another region with --region, or deploy one: stepherd init",
     )
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.cli.aws_place import Place, choose_place, place_options
 from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.target import Target, choose_target, target_options
 from stepherd.cloud.contexts import forget_context, read_contexts
 from stepherd.errors import NotFoundError, UsageError
 
@@ -24,7 +24,7 @@ __all__ = ["command"]
     examples=("stepherd destroy", "stepherd destroy --yes stepherd --region eu-west-1"),
     contexts=False,
 )
-@place_options
+@target_options
 @click.option("--yes", "confirmed", metavar="STACK", help="Its name once more, instead of asking.")
 @click.option("--force", is_flag=True, help="Do not ask.")
 def command(
@@ -46,16 +46,16 @@ def command(
             remedy=f"If it shall: {this_command('--yes', 'STACK')}",
         )
     with going_on(output):
-        place = choose_place(output.home, name, stack, region, profile)
-        if confirmed is not None and confirmed != place.stack:
+        target = choose_target(output.home, name, stack, region, profile)
+        if confirmed is not None and confirmed != target.stack:
             raise UsageError(
-                f"--yes names '{confirmed}', and the stack is '{place.stack}'.",
+                f"--yes names '{confirmed}', and the stack is '{target.stack}'.",
                 remedy="Give its name to both.",
             )
-        return _carry_out(output, place, ask=confirmed is None and not force)
+        return _carry_out(output, target, ask=confirmed is None and not force)
 
 
-def _carry_out(output: Output, place: Place, *, ask: bool) -> int:
+def _carry_out(output: Output, target: Target, *, ask: bool) -> int:
     from stepherd.cli.removal_words import answer, show_holdings, show_remaining
     from stepherd.cli.stack_progress import StackProgress
     from stepherd.cloud.deployment import Deployer
@@ -63,23 +63,23 @@ def _carry_out(output: Output, place: Place, *, ask: bool) -> int:
     from stepherd.cloud.removal import Removal
 
     progress = StackProgress(output)
-    deployer = Deployer(place.stack, place.region, progress, this_command())
+    deployer = Deployer(target.stack, target.region, progress, this_command())
     try:
         found = deployer.settle()
     finally:
         progress.end()
-    holdings = holdings_of(place.stack, place.region, place.caller.account, found)
+    holdings = holdings_of(target.stack, target.region, target.caller.account, found)
     if holdings is None or holdings.nothing:
-        if _forget(output, place):
-            output.note(f"Nothing is left of the stack {place.stack}; its context is forgotten.")
+        if _forget(output, target):
+            output.note(f"Nothing is left of the stack {target.stack}; its context is forgotten.")
             return 0
         raise NotFoundError(
-            f"There is no stack '{place.stack}' in {place.region}, account {place.caller.account}.",
+            f"There is no stack '{target.stack}' in {target.region}, account {target.caller.account}.",
             remedy="See those that there are: stepherd configure --list",
         )
-    show_holdings(output, place, holdings)
+    show_holdings(output, target, holdings)
     if ask:
-        _confirm(place.stack)
+        _confirm(target.stack)
     removal = Removal(holdings, deployer, output.note)
     try:
         removal.run()
@@ -87,9 +87,9 @@ def _carry_out(output: Output, place: Place, *, ask: bool) -> int:
         progress.end()
     failed = [each.error for each in removal.remaining if each.error is not None]
     if not failed:
-        _forget(output, place)
+        _forget(output, target)
     if output.as_json:
-        output.json(answer(place, holdings, removal.remaining))
+        output.json(answer(target, holdings, removal.remaining))
     else:
         show_remaining(output, holdings, removal.remaining, this_command())
     return failed[0].exit_code if failed else 0
@@ -100,12 +100,12 @@ def _confirm(stack: str) -> None:
         raise UsageError("That is not the stack's name; nothing was removed.", remedy="Run it again.")
 
 
-def _forget(output: Output, place: Place) -> bool:
+def _forget(output: Output, target: Target) -> bool:
     """Forget every context of this stack, whatever it is called; whether there was one."""
     found = False
     for context in list(read_contexts(output.home).known.values()):
         same = (context.stack, context.region, context.account)
-        if same == (place.stack, place.region, place.caller.account):
+        if same == (target.stack, target.region, target.caller.account):
             forget_context(output.home, context.name)
             found = True
     return found

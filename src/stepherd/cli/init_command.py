@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from stepherd.application import Project, find_project
-from stepherd.cli.aws_place import Place, choose_place, place_options
 from stepherd.cli.git_access import TOKEN_VARIABLE, given_access
 from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.cli.target import Target, choose_target, target_options
 from stepherd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ __all__ = ["command"]
     ),
     contexts=False,
 )
-@place_options
+@target_options
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--email", metavar="ADDRESS", help="Who is asked by mail to approve logins.")
 @click.option(
@@ -88,12 +88,12 @@ def command(
         email=email, agents=agents, image=not no_image, api_key=not no_api_key,
     )  # fmt: skip
     with going_on(output):
-        place = choose_place(output.home, name, stack, region, profile)
-        return _carry_out(output, place, project, request, resource_counts(template), yes=yes)
+        target = choose_target(output.home, name, stack, region, profile)
+        return _carry_out(output, target, project, request, resource_counts(template), yes=yes)
 
 
 def _carry_out(
-    output: Output, place: Place, project: Project, request: InitRequest, kinds: Counter[str], *, yes: bool
+    output: Output, target: Target, project: Project, request: InitRequest, kinds: Counter[str], *, yes: bool
 ) -> int:
     from stepherd.cli.init_request import asked
     from stepherd.cli.init_words import answer, show_git, show_plan, show_result
@@ -101,12 +101,12 @@ def _carry_out(
     from stepherd.cloud.git_secret import GitSecret
     from stepherd.cloud.stack_status import FAILED_CREATION
 
-    attempt = Initialising(output, place, project, this_command())
+    attempt = Initialising(output, target, project, this_command())
     found = attempt.deployer.find()
     had = dict(found.parameters) if found else {}
-    secret = GitSecret.of(request.secret_name(had), place.stack, place.region)
+    secret = GitSecret.of(request.secret_name(had), target.stack, target.region)
     there = secret.state() == "there"
-    show_plan(output, place, found, kinds)
+    show_plan(output, target, found, kinds)
     if not yes:
         request = asked(request, had, secret_there=there)
     show_git(output, request)
@@ -120,9 +120,9 @@ def _carry_out(
         before = None
     result = attempt.run(request, before, secret_there=there)
     if output.as_json:
-        output.json(answer(place, result))
+        output.json(answer(target, result))
     else:
-        show_result(output, place, result)
+        show_result(output, target, result)
     return 0
 
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.cli.aws_place import Place
 from stepherd.cli.init_request import InitRequest
 from stepherd.cli.output import Output
+from stepherd.cli.target import Target
 from stepherd.cloud.costs import HALF_AN_HOUR, IDLE_A_MONTH
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_status import FAILED_CREATION, under_way
@@ -33,12 +33,12 @@ _NAMED: Final = {
 }
 
 
-def show_plan(output: Output, place: Place, stack: Stack | None, kinds: Counter[str]) -> None:
+def show_plan(output: Output, target: Target, stack: Stack | None, kinds: Counter[str]) -> None:
     """Where, what, and about what it costs."""
-    profile = f", profile {place.profile}" if place.profile else ""
-    output.note(f"Account  {place.caller.account}{profile}")
-    output.note(f"Region   {place.region}")
-    output.note(f"Stack    {place.stack} ({_state(stack)})")
+    profile = f", profile {target.profile}" if target.profile else ""
+    output.note(f"Account  {target.caller.account}{profile}")
+    output.note(f"Region   {target.region}")
+    output.note(f"Stack    {target.stack} ({_state(stack)})")
     some = ", ".join(f"{kinds[kind]} {words}" for kind, words in _NAMED.items() if kinds[kind])
     output.note(f"Makes    {kinds.total()} resources of the template: {some}")
     output.note("         and, once for all stacks of the region, a staging bucket")
@@ -62,14 +62,14 @@ def _state(stack: Stack | None) -> str:
     return f"there, {stack.status}{': waits until it is over' if under_way(stack.status) else ''}"
 
 
-def show_result(output: Output, place: Place, result: Result) -> None:
+def show_result(output: Output, target: Target, result: Result) -> None:
     """What there is now, and what to do next. The key alone goes to standard output."""
     state = result.outcome if result.outcome != "unchanged" else "as it should be"
-    output.note(f"The stack {place.stack} is {state}.")
+    output.note(f"The stack {target.stack} is {state}.")
     outputs = result.stack.outputs
     output.note(f"  API      {outputs.get('ApiEndpoint', '')}")
     output.note(f"  inbox    {outputs.get('InboxUri', '')}")
-    output.note(f"  context  {place.context}, now the default ({output.home / 'config.yaml'})")
+    output.note(f"  context  {target.context}, now the default ({output.home / 'config.yaml'})")
     for address in result.unconfirmed:
         output.note(
             f"  {address} must confirm the subscription: AWS has sent a mail with a link.", fg="yellow"
@@ -79,7 +79,7 @@ def show_result(output: Output, place: Place, result: Result) -> None:
         output.data(result.key)
     elif result.keys:
         output.note("There is an API key already; make another: stepherd keys create --owner NAME")
-    name = f" --name {place.context}" if place.context != "aws" else ""
+    name = f" --name {target.context}" if target.context != "aws" else ""
     output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     if not result.stack.parameters.get("GitCredentialsSecretId"):
         output.note(f"           stepherd init{name} --git-token-file FILE   (to let runs push)")
@@ -87,7 +87,7 @@ def show_result(output: Output, place: Place, result: Result) -> None:
     output.note(f"           stepherd destroy{name}   (removes all of it)")
 
 
-def answer(place: Place, result: Result) -> Mapping[str, Any]:
+def answer(target: Target, result: Result) -> Mapping[str, Any]:
     """The same as JSON."""
     stack = result.stack
     return {
@@ -96,7 +96,7 @@ def answer(place: Place, result: Result) -> Mapping[str, Any]:
         "account": stack.account,
         "region": stack.region,
         "outcome": result.outcome,
-        "context": place.context,
+        "context": target.context,
         "outputs": dict(stack.outputs),
         "images": {name: stack.parameters.get(name, "") for name in ("GitImage", "AgentImage")},
         "git_credentials": stack.parameters.get("GitCredentialsSecretId") or None,

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepherd.application import Project
-from stepherd.cli.aws_place import Place
 from stepherd.cli.init_request import InitRequest
 from stepherd.cli.output import Output
 from stepherd.cli.stack_progress import StackProgress
+from stepherd.cli.target import Target
 from stepherd.cloud.contexts import keep_context
 from stepherd.cloud.stack import Stack
 from stepherd.errors import InternalError
@@ -44,12 +44,12 @@ class Initialising:
 
     _request: InitRequest
 
-    def __init__(self, output: Output, place: Place, project: Project, again: str) -> None:
+    def __init__(self, output: Output, target: Target, project: Project, again: str) -> None:
         from stepherd.cloud.deployment import Deployer
 
-        self._output, self._place, self._project, self._again = output, place, project, again
+        self._output, self._target, self._project, self._again = output, target, project, again
         self._progress = StackProgress(output)
-        self.deployer: Deployer = Deployer(place.stack, place.region, self._progress, again)
+        self.deployer: Deployer = Deployer(target.stack, target.region, self._progress, again)
 
     def settle(self) -> Stack | None:
         """Wait for what CloudFormation is at, whoever has begun it."""
@@ -73,7 +73,7 @@ class Initialising:
         from stepherd.cloud.staging import Staging
 
         self._request = request
-        caller = self._place.caller
+        caller = self._target.caller
         staging = Staging.of(caller.account, caller.region, caller.partition)
         had = dict(before.parameters) if before else {}
         parameters = self._request.stack_parameters(had, secret_there=secret_there)
@@ -83,7 +83,7 @@ class Initialising:
             staging.prepare()
             wish = self._packaged(staging, scratch, parameters)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
-            keep_context(self._output.home, self._place.to_context(), default=True)
+            keep_context(self._output.home, self._target.to_context(), default=True)
             self._keep_git_access(had)
             outcome = self._with_new_images(wish, scratch, outcome)
         stack = self._stack()
@@ -103,7 +103,7 @@ class Initialising:
     def _apply(self, wish: Wish) -> Outcome:
         from stepherd.cloud.account import TAGS
 
-        self._output.note(f"Deploying the stack {self._place.stack}.")
+        self._output.note(f"Deploying the stack {self._target.stack}.")
         try:
             return self.deployer.apply(wish, TAGS)
         finally:
@@ -160,7 +160,7 @@ class Initialising:
         if self._request.git.choice != "given":
             return
         name = self._request.secret_name(had)
-        GitSecret.of(name, self._place.stack, self._place.region).keep(self._request.git.fields)
+        GitSecret.of(name, self._target.stack, self._target.region).keep(self._request.git.fields)
         self._output.note(f"Stored {self._request.git.words} in the secret {name}.")
 
     def _api_key(self, stack: Stack) -> tuple[str, int]:
@@ -190,5 +190,5 @@ class Initialising:
     def _stack(self) -> Stack:
         stack = self.deployer.find()
         if stack is None:
-            raise InternalError(f"The stack {self._place.stack} went away.", remedy=f"Run: {self._again}")
+            raise InternalError(f"The stack {self._target.stack} went away.", remedy=f"Run: {self._again}")
         return stack

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stepherd.cli.aws_place import Place
 from stepherd.cli.output import Output
+from stepherd.cli.target import Target
 
 if TYPE_CHECKING:
     from stepherd.cloud.emptying import Contents
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["answer", "show_holdings", "show_remaining"]
 
 
-def show_holdings(output: Output, place: Place, holdings: Holdings) -> None:
+def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
     """What will be removed."""
-    profile = f", profile {place.profile}" if place.profile else ""
-    output.note(f"Account  {place.caller.account}{profile}")
-    output.note(f"Region   {place.region}")
+    profile = f", profile {target.profile}" if target.profile else ""
+    output.note(f"Account  {target.caller.account}{profile}")
+    output.note(f"Region   {target.region}")
     status = holdings.stack.status if holdings.stack else "deleted already; this is what it has left"
-    output.note(f"Stack    {place.stack} ({status})")
+    output.note(f"Stack    {target.stack} ({status})")
     if holdings.stack:
         output.note(f"Removes  {len(holdings.parts)} resources")
     if holdings.runs.total:
@@ -56,12 +56,12 @@ def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remai
         output.note(f"  next     {again}")
 
 
-def answer(place: Place, holdings: Holdings, remaining: Sequence[Remaining]) -> Mapping[str, Any]:
+def answer(target: Target, holdings: Holdings, remaining: Sequence[Remaining]) -> Mapping[str, Any]:
     """The same as JSON."""
     return {
-        "stack": place.stack,
-        "account": place.caller.account,
-        "region": place.region,
+        "stack": target.stack,
+        "account": target.caller.account,
+        "region": target.region,
         "runs": holdings.runs.total,
         "about_spent_usd": round(holdings.about_spent(), 2),
         "left": [

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 from tests.integration.deploying.account import Account, serving
 from tests.integration.deploying.stacks import Stack
+from tests.moto_server import moto_server
 
 import stepherd
 from stepherd.services.template_text import read_template
@@ -32,12 +32,8 @@ target.mkdir(parents=True, exist_ok=True)
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[int]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        yield server.get_host_and_port()[1]
-    finally:
-        server.stop()
+    with moto_server() as address:
+        yield int(address.rpartition(":")[2])
 
 
 @pytest.fixture(scope="session")

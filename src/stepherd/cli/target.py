@@ -17,7 +17,7 @@ from stepherd.services import needs_boto3
 if TYPE_CHECKING:
     from stepherd.cloud.account import Caller
 
-__all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Place", "choose_place", "place_options"]
+__all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Target", "choose_target", "target_options"]
 
 DEFAULT_STACK: Final = "stepherd"
 DEFAULT_CONTEXT: Final = "aws"
@@ -25,7 +25,7 @@ _STACK: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Target:
     """A stack that may or may not be there, and who asks for it."""
 
     stack: str
@@ -43,7 +43,7 @@ class Place:
         return Context(self.context, self.stack, self.caller.region, self.caller.account, self.profile)
 
 
-def place_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
+def target_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
     """--stack-name, --region, --profile and --name."""
     for option in (
         click.option("--name", metavar="NAME", help="The context: what 'stepherd context' calls the stack."),
@@ -56,9 +56,9 @@ def place_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def choose_place(
+def choose_target(
     home: Path, name: str | None, stack: str | None, region: str | None, profile: str | None
-) -> Place:
+) -> Target:
     """Find out which stack is meant, and let this process's AWS clients be of its profile and region.
 
     Raises UsageError for a name that no stack can have, ConfigurationError without boto3 or region,
@@ -90,4 +90,4 @@ def choose_place(
             remedy="Take others with --profile, or another context with --name.",
         )
     use_region(found.region)
-    return Place(wanted, found, profile_in_use(), context)
+    return Target(wanted, found, profile_in_use(), context)
