@@ -117,6 +117,21 @@ def test_containers_that_a_machine_overrides_are_in_the_task_definitions(
         assert overridden == [container["Name"] for container in containers], name
 
 
+def test_agents_alone_take_the_capacity_that_the_stack_chose(
+    machine: Path, resources: dict[str, Any]
+) -> None:
+    """RunTask's launchType must not be given for the cluster's default strategy to count."""
+    for name, state in rules.states(rules.load(machine.read_text())):
+        if state.get("Resource") == "arn:aws:states:::ecs:runTask.sync":
+            given = state["Arguments"].get("LaunchType")
+            assert given == (None if "Agent" in state["Arguments"]["TaskDefinition"] else "FARGATE"), name
+    cluster = resources["Cluster"]["Properties"]
+    (default,) = cluster["DefaultCapacityProviderStrategy"]
+    assert default["CapacityProvider"] == "AgentCapacity"
+    parameters = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Template)["Parameters"]
+    assert parameters["AgentCapacity"]["AllowedValues"] == cluster["CapacityProviders"]
+
+
 def test_asl_validator_accepts_every_machine(machine: Path, require: Callable[[str], str]) -> None:
     found = ROOT / ".tools/node_modules/.bin/asl-validator"
     program = str(found) if found.exists() else require("asl-validator")

@@ -96,7 +96,8 @@ def clock_finding(answer: Mapping[str, Any], began: float, ended: float) -> Iter
 def look_at_quotas(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
     """How many runs the account has room for at a time."""
     cpus = int(stack.parameters.get("AgentCpu") or 2048) / 1024
-    fargate = _quota(checked, "fargate", "Fargate On-Demand vCPU resource count")
+    kind = "Spot" if stack.parameters.get("AgentCapacity") == "FARGATE_SPOT" else "On-Demand"
+    fargate = _quota(checked, "fargate", f"Fargate {kind} vCPU resource count")
     if fargate:
         yield _fargate_finding(checked, fargate, cpus)
     functions = _quota(checked, "lambda", "Concurrent executions")

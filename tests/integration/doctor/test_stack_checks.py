@@ -298,6 +298,13 @@ def test_a_quota_that_has_no_room_for_an_agent_is_a_problem(
     assert found["quota lambda"].status == "warning"
 
 
+def test_a_stack_whose_agents_are_on_spot_has_another_quota(deployed: Deployed) -> None:
+    deployed.deploy(AgentCapacity="FARGATE_SPOT")
+    found = deployed.findings("quotas")["quota fargate"]
+    assert (found.status, found.text.split(",")[0]) == ("problem", "Fargate has 1 vCPU")
+    assert "--quota-code L-0" in found.remedy
+
+
 def test_what_may_not_be_looked_at_is_said_and_is_no_problem(deployed: Deployed) -> None:
     deployed.deploy()
     deployed.quotas.refusal = _DENIED
