@@ -13,8 +13,9 @@ from hypothesis import settings
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("stepherd", deadline=None)
 settings.load_profile("stepherd")
-# A shell that starts the tests in the background lets them ignore SIGINT, and all that they start with them.
+# Started in the background by a shell, tests and all that they start would ignore SIGINT; by nohup, SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 _REMOVED = ("GIT_", "AWS_", "STEPHERD_", "POWERTOOLS_", "SAM_")
 _KEPT = frozenset({"STEPHERD_REQUIRE_ALL", "AWS_CA_BUNDLE"})
 
