@@ -21,17 +21,6 @@ RUN = {"repo": "https://github.com/owner/name.git", "command": "make"}
 ASKED = {"run": RUN, "instructions": "# Do it\n"}
 
 
-@pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[InboxBench]:
-    with InboxBench.open(monkeypatch) as opened:
-        yield opened
-
-
-@pytest.fixture
-def queue(inbox: InboxBench) -> QueueBench:
-    return QueueBench.made(boto3.client("sqs"))
-
-
 def test_each_message_is_one_run_however_often_it_is_delivered(inbox: InboxBench, queue: QueueBench) -> None:
     queue.send(ASKED)
     queue.send(ASKED)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from tests.inbox_bench import ROOT, Context, InboxBench, load_handler, sample
 from tests.queue_bench import QueueBench
@@ -26,22 +24,12 @@ POISON: list[object] = [
     {"run": RUN},
     {"run": {**RUN, "reop": CANARY}, "instructions": "# Do it\n"},
     {"run": {**RUN, "repo": "/etc"}, "instructions": "# Do it\n"},
+    {"run": {**RUN, "repo": f"https://u:{CANARY}@github.com/o/n"}, "instructions": "# Do it\n"},
     {"run": {**RUN, "reply_to": "inbox/other"}, "instructions": "# Do it\n"},
     {"run": {**RUN, "instructions": "s3://stepherd-bucket/runs/other/instructions/"}},
     {"run": {**RUN, "instructions": "file:///etc/passwd"}},
     {"run": RUN, "instructions": " "},
 ]
-
-
-@pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[InboxBench]:
-    with InboxBench.open(monkeypatch) as opened:
-        yield opened
-
-
-@pytest.fixture
-def queue(inbox: InboxBench) -> QueueBench:
-    return QueueBench.made(boto3.client("sqs"))
 
 
 def test_poison_ends_as_a_dead_letter_and_holds_nobody_up(
