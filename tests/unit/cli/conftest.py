@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stepherd.engine.api import Api
+from stepherd.engine.clock import TurnableClock
 from stepherd.engine.core import Engine
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.interpreter.failures import TaskError
@@ -52,10 +53,14 @@ class Scripted:
 
 @pytest.fixture
 def history(tmp_path: Path) -> Iterator[Runner]:
-    """Runs a definition on a real engine; redrives it ``redrives`` times; the wire history."""
+    """Runs a definition on a real engine, five minutes before each redrive; the wire history.
 
-    async def run(definition: dict[str, Any], failures: dict[str, int], redrives: int, stop: bool) -> History:
-        engine = Engine(tmp_path / "home")
+    ``stop``: the state in which the run is stopped.
+    """
+
+    async def run(definition: dict[str, Any], failures: dict[str, int], redrives: int, stop: str) -> History:
+        clock = TurnableClock(automatic=True)
+        engine = Engine(tmp_path / "home", clock=clock)
         engine.open({"lambda": Scripted(failures)})
         api = Api(engine)
         text = json.dumps({"QueryLanguage": "JSONata", **definition})
@@ -63,20 +68,28 @@ def history(tmp_path: Path) -> Iterator[Runner]:
             "CreateStateMachine", {"name": "m", "definition": text, "roleArn": "arn:aws:iam::0:role/r"}
         )
         arn = api.call("StartExecution", {"stateMachineArn": machine["stateMachineArn"]})["executionArn"]
+
+        def events() -> History:
+            found = api.call("GetExecutionHistory", {"executionArn": arn, "maxResults": 1000})["events"]
+            return list(found)
+
         if stop:
-            await asyncio.sleep(0.05)
+            while not any(
+                event.get("stateEnteredEventDetails", {}).get("name") == stop for event in events()
+            ):
+                await asyncio.sleep(0)
             api.call("StopExecution", {"executionArn": arn})
         await engine.ended(arn)
         for _ in range(redrives):
-            await asyncio.sleep(0.3)
+            await clock.advance(300)
             api.call("RedriveExecution", {"executionArn": arn})
             await engine.ended(arn)
-        events: History = api.call("GetExecutionHistory", {"executionArn": arn, "maxResults": 1000})["events"]
+        told = events()
         await engine.close()
-        return events
+        return told
 
     def go(
-        states: dict[str, Any], failures: dict[str, int] | None = None, redrives: int = 0, stop: bool = False
+        states: dict[str, Any], failures: dict[str, int] | None = None, redrives: int = 0, stop: str = ""
     ) -> History:
         definition = {"StartAt": next(iter(states)), "States": states}
         return asyncio.run(run(definition, dict(failures or {}), redrives, stop))

@@ -77,7 +77,7 @@ def test_a_branch_that_fails_stops_its_siblings_and_nothing_else(history: Histor
     events = history(
         {"Outer": {"Type": "Parallel", "Branches": both, "End": True}},
         {"Bad": 1, "Sibling": -2, "Beside": -2},
-        stop=True,
+        stop="Slow",
     )
     # WHEN the inner Parallel has failed
     failed = next(i for i, event in enumerate(events) if event["type"] == "ParallelStateFailed")
@@ -111,12 +111,12 @@ def test_a_redriven_state_goes_on_in_its_row_without_the_time_between(
     bad = next(row for row in progress.rows if row.name == "Bad")
     assert (bad.status, bad.attempts, progress.status) == ("SUCCEEDED", 2, "SUCCEEDED")
     assert [row.name for row in progress.rows].count("Bad") == 1
-    assert bad.seconds(0) < 0.25, "0.3 s lay between the end and the redrive"
-    assert progress.seconds(0) < 0.25
+    assert bad.seconds(0) < 300, "five minutes lay between the end and the redrive"
+    assert progress.seconds(0) < 300
 
 
 def test_a_stopped_run_stops_what_still_ran(history: History, a_task: Task) -> None:
-    progress = folded(history({"A": a_task("Slow"), "Slow": a_task()}, {"Slow": -2}, stop=True))
+    progress = folded(history({"A": a_task("Slow"), "Slow": a_task()}, {"Slow": -2}, stop="Slow"))
     assert rows(progress) == [("A", "SUCCEEDED", 1), ("Slow", "ABORTED", 1)]
     assert progress.status == "ABORTED"
 
