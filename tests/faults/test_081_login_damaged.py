@@ -89,7 +89,7 @@ def test_two_gigabytes_are_rejected_by_their_size_alone(
     started = time.monotonic()
     with pytest.raises(DamagedDatabase, match="larger"):
         read_login(path, Q)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_a_small_file_that_says_it_is_huge_is_rejected(body: bytes, tmp_path: Path) -> None:
