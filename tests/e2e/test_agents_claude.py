@@ -75,19 +75,28 @@ def test_its_file_lands_in_the_pushed_commit(place: Place) -> None:
 
 
 BUSY = use("Bash", command="true", output_tokens=200_000)
+FAILURES = {
+    "turns": ([HELLO, use("Bash", command="true"), HELLO], {"max_turns": 2}, "agent", "limit of turns"),
+    "budget": ([HELLO, BUSY, HELLO], {"max_cost_usd": 1.0}, "agent", "limit of cost"),
+    "400": ([HELLO, fail(400, "the prompt is bad")], {}, "agent", "the prompt is bad"),
+    "500 and again": ([HELLO, fail(500, times=2, final=True)], {}, "agent", "API Error: 500"),
+    "401 for ever": (
+        [HELLO, fail(401, "invalid x-api-key", times=99)],
+        {},
+        "credentials",
+        "refused by the API",
+    ),
+    "dropped": ([HELLO, drop(), drop()], {}, "agent", "API Error"),
+}
+_ALWAYS = ("turns", "400")
 
 
 @pytest.mark.parametrize(
     ("script", "limits", "category", "words"),
     [
-        ([HELLO, use("Bash", command="true"), HELLO], {"max_turns": 2}, "agent", "limit of turns"),
-        ([HELLO, BUSY, HELLO], {"max_cost_usd": 1.0}, "agent", "limit of cost"),
-        ([HELLO, fail(400, "the prompt is bad")], {}, "agent", "the prompt is bad"),
-        ([HELLO, fail(500, times=2, final=True)], {}, "agent", "API Error: 500"),
-        ([HELLO, fail(401, "invalid x-api-key", times=99)], {}, "credentials", "refused by the API"),
-        ([HELLO, drop(), drop()], {}, "agent", "API Error"),
+        pytest.param(*values, id=name, marks=() if name in _ALWAYS else pytest.mark.exhaustive)
+        for name, values in FAILURES.items()
     ],
-    ids=["turns", "budget", "400", "500 and again", "401 for ever", "dropped"],
 )
 def test_what_it_calls_success_is_a_failure_whose_work_is_kept(
     inside: Inside, script: list[Reply], limits: dict[str, Any], category: str, words: str
@@ -182,6 +191,7 @@ def test_a_redrive_goes_on_in_the_same_session_with_the_work_so_far(inside: Insi
     assert len({event["session"] for event in _events(place) if event.get("session")}) == 1
 
 
+@pytest.mark.exhaustive
 def test_it_is_told_in_the_middle_of_its_work_that_a_limit_comes_near(inside: Inside) -> None:
     quick, slow = use("Bash", command="true"), use("Bash", command="sleep 3")
     model = _run(inside, *[quick] * 7, slow, HELLO, max_turns=10)

@@ -84,6 +84,7 @@ def test_two_runs_at_once_share_one_login_in_turns(lender: Lender) -> None:
     assert lender.notices() == []
 
 
+@pytest.mark.exhaustive
 def test_two_runs_at_once_ask_a_person_once(lender: Lender) -> None:
     with lender.inside() as inside:
         inside.start("run_1", **lender.request())
@@ -94,6 +95,7 @@ def test_two_runs_at_once_ask_a_person_once(lender: Lender) -> None:
     assert len(lender.provider.calls_of("StartDeviceAuthorization")) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_login_that_was_declined_fails_the_run_and_a_redrive_asks_again(lender: Lender) -> None:
     with lender.inside() as inside:
         inside.start("run_1", **lender.request())
@@ -113,6 +115,7 @@ def test_a_login_that_was_declined_fails_the_run_and_a_redrive_asks_again(lender
         assert [e.error for e in login_executions(inside)] == ["LoginDeclined", None]
 
 
+@pytest.mark.exhaustive
 def test_a_code_that_expires_is_issued_anew_three_times_in_all(lender: Lender) -> None:
     with lender.inside() as inside:
         inside.start("run_1", **lender.request())
@@ -269,6 +272,7 @@ def _shown_by_processes(lender: Lender) -> bytes:
     )
 
 
+@pytest.mark.exhaustive
 def test_a_notice_that_cannot_be_sent_is_sent_again_and_told_meanwhile(lender: Lender) -> None:
     """faults.md 44."""
     broken = lender.place.home / "notices.jsonl"
@@ -294,6 +298,7 @@ def _failures(inside: Inside) -> list[str]:
     return [e.facts["error"] for n in numbers for e in journal.events(n) if e.type == "TaskFailed"]
 
 
+@pytest.mark.exhaustive
 def test_a_company_login_ends_with_the_names_of_its_profiles_and_goes_on_with_one(lender: Lender) -> None:
     lender.provider.profiles = [
         {"arn": "arn:1", "profileName": "payments"},

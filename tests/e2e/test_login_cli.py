@@ -99,6 +99,7 @@ def test_who_declines_gets_77_and_the_next_command(lender: Lender) -> None:
     assert lender.login_place.load() is None
 
 
+@pytest.mark.exhaustive
 def test_an_expired_code_is_replaced_by_another(lender: Lender) -> None:
     child = login(lender)
     first = lender.await_notice()
@@ -132,6 +133,7 @@ def test_leaving_takes_it_back_and_leaves_nothing(lender: Lender, number: int, c
     assert end(lender, child).ok()
 
 
+@pytest.mark.exhaustive
 def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lender: Lender) -> None:
     lender.give_login()
     gate = Gate(lender.place)
@@ -205,6 +207,7 @@ def test_a_login_that_cannot_be_renewed_needs_a_person(lender: Lender) -> None:
     assert "stepherd login --agent q" in done.err
 
 
+@pytest.mark.exhaustive
 def test_several_profiles_are_listed_and_one_can_be_named(lender: Lender) -> None:
     lender.provider.profiles = [
         {"arn": f"arn:aws:codewhisperer:us-east-1:1:profile/{n}", "profileName": n} for n in ("Blue", "Green")

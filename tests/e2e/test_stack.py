@@ -52,6 +52,7 @@ def test_a_run_from_start_to_pull(cloud: Cloud) -> None:
     no_canary(place, TOKEN)
 
 
+@pytest.mark.exhaustive
 def test_logs_come_from_the_streams_of_the_tasks(cloud: Cloud) -> None:
     place = cloud.place
     place.cli(*cloud.run_words("sh -c 'seq 1 300'", "--push", "none")).ok()

@@ -100,6 +100,7 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
     assert "No runs yet in" in cli("list", STEPHERD_CONTEXT="local").ok().err
 
 
+@pytest.mark.exhaustive
 def test_a_run_is_followed_to_its_end_on_a_bad_day_and_left_with_ctrl_c(cloud: Cloud) -> None:
     place = cloud.place
     # GIVEN an API that is behind, busy and cut off now and then

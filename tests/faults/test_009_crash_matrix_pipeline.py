@@ -139,6 +139,7 @@ def test_a_killed_engine_is_resumed_at_every_commit(ground: Ground, when: str) -
     _all_well(ground, numbers, when)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 def test_tasks_that_died_with_the_engine_are_started_again(ground: Ground) -> None:
     submitted = [n for n, said in enumerate(ground.commits, 1) if "TaskSubmitted" in said]

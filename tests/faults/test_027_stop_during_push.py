@@ -33,7 +33,13 @@ def repo(place: Place, request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"{server.url}/team.git"
 
 
-@pytest.mark.parametrize("moment", ["pre-receive", "update", "post-receive"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("pre-receive", "update")),
+        "post-receive",
+    ],
+)
 def test_a_stop_during_the_push_is_before_or_after_it(place: Place, repo: str, moment: str) -> None:
     before, here, go = place.origin.refs(), place.root / "here", place.root / "go"
     branch = "refs/heads/stepherd/run_1"

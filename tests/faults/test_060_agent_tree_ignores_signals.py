@@ -37,7 +37,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs PR_SET_CHILD_SUBREAPER")
-@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("stopped", [pytest.param(True, marks=pytest.mark.exhaustive), False])
 def test_nothing_of_a_deaf_tree_is_left(rig: Rig, stopped: bool) -> None:
     # GIVEN an agent that is deaf, and a helper of it that left its group and session
     hider = rig.root / "hider.py"

@@ -108,6 +108,7 @@ def test_the_layer_is_compiled_as_lambda_can_use_it(project: Path, tmp_path: Pat
     assert marshal.loads(next(code).read_bytes()[16:]).co_filename == "/opt/python/stepherd/errors.py"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["no-such-python", sys.executable])
 def test_without_lambdas_python_the_layer_is_built_uncompiled_and_says_so(

@@ -62,6 +62,7 @@ def test_every_resource_of_the_translated_template_is_created_and_none_outlives_
     assert inventory(emulator, LISTS) - before == {bucket}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_the_emulator_lacks_it_still_lacks(

@@ -120,6 +120,7 @@ def test_objects_that_s3_keeps_are_named_and_the_next_attempt_takes_them(person:
     assert _buckets(person) == set()
 
 
+@pytest.mark.exhaustive
 def test_a_stack_that_cannot_be_deleted_is_told_and_the_deletion_taken_up_again(person: Person) -> None:
     stack = _used(person)
     words = "The vpc 'vpc-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)"
@@ -131,6 +132,7 @@ def test_a_stack_that_cannot_be_deleted_is_told_and_the_deletion_taken_up_again(
     assert (stack.status, _buckets(person)) == ("DELETE_COMPLETE", set())
 
 
+@pytest.mark.exhaustive
 def test_what_others_use_stays(person: Person) -> None:
     _used(person)
     person.deployed("dev")

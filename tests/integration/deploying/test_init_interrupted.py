@@ -19,6 +19,7 @@ def _last_line(text: str) -> str:
     return text.strip().splitlines()[-1]
 
 
+@pytest.mark.exhaustive
 def test_a_role_that_may_not_be_made_is_named_and_the_next_attempt_starts_anew(person: Person) -> None:
     person.account.cloudformation.trouble.create["GitTaskRole"] = _DENIED
     done = person.init(*_SMALL, code=77)
@@ -62,6 +63,7 @@ def test_a_call_that_is_refused_ends_in_one_line_and_can_be_made_again(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_throttling_is_sat_out(person: Person) -> None:
     for operation in ("CreateChangeSet", "DescribeStackEvents", "ExecuteChangeSet"):
         person.account.faults.append(Fault(operation, "Throttling", "Rate exceeded", times=2))
