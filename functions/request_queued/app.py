@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from stepherd.api.messages import Message, start_queued
 from stepherd.errors import UsageError
 from stepherd.telemetry import logger, metrics, observed
+
+if TYPE_CHECKING:
+    from stepherd.services.executions import Executions
+    from stepherd.services.store import Store
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -26,15 +31,18 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 @observed
 def _take(event: Mapping[str, Any], _context: object) -> None:
+    message, machine = event["message"], os.environ["PIPELINE_ARN"]
+    metrics.add_metric(name="Messages", unit="Count", value=1)
+    store, executions = _services()
+    started = start_queued(message, store, partial(executions.start, machine))
+    metrics.add_metric(name="RunsQueued", unit="Count", value=int(started))
+    logger.info("A message was taken", message_id=message.id, started=started)
+
+
+@cache
+def _services() -> tuple[Store, Executions]:
+    """Opened once for all messages: to make clients takes longer than to start a run."""
     from stepherd.services import open_store
     from stepherd.services.executions import open_executions
 
-    message, machine = event["message"], os.environ["PIPELINE_ARN"]
-    metrics.add_metric(name="Messages", unit="Count", value=1)
-    started = start_queued(
-        message,
-        open_store(os.environ["STORE_URI"]),
-        lambda run_id, request: open_executions().start(machine, run_id, request),
-    )
-    metrics.add_metric(name="RunsQueued", unit="Count", value=int(started))
-    logger.info("A message was taken", message_id=message.id, started=started)
+    return open_store(os.environ["STORE_URI"]), open_executions()

@@ -1,14 +1,15 @@
-"""The HTTP API, for the faults of its callers; the inbox and the run queue, for those of their senders."""
+"""What faults are put into: a place with a pipeline, the HTTP API, the inbox and the run queue."""
 
 from collections.abc import Iterator
 
 import boto3
 import pytest
+from tests.e2e.conftest import place
 from tests.inbox_bench import InboxBench
 from tests.integration.api.fixtures import api, executions, machine, on_s3
 from tests.queue_bench import QueueBench
 
-__all__ = ["api", "executions", "inbox", "machine", "on_s3", "queue"]
+__all__ = ["api", "executions", "inbox", "machine", "on_s3", "place", "queue"]
 
 
 @pytest.fixture

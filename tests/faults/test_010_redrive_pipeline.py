@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from tests.e2e.aftermath import entered_states, one_terminal_status
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with Place.at(tmp_path / "place") as made:
-        yield made
 
 
 def _agent(place: Place, then: str = "") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -79,8 +78,8 @@ def _key(request: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    with Place.at(tmp_path / "place") as place, Cloud.at(place) as made:
+def cloud(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with Cloud.at(place) as made:
         for name in place.environment.keys() - {"PATH", "HOME", "TMPDIR", "PYTHONPATH"}:
             monkeypatch.setenv(name, place.environment[name])
         monkeypatch.setenv("STORE_URI", f"s3://{BUCKET}")

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from tests.e2e.aftermath import no_process_left, one_terminal_status
 from tests.e2e.place import Place
 from tests.integration.api.fixtures import Api
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with Place.at(tmp_path / "place") as made:
-        yield made
 
 
 def test_the_command_says_that_it_was_over_and_changes_nothing(place: Place) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 from tests.e2e.aftermath import one_terminal_status
 from tests.e2e.gate import Gate
 from tests.e2e.place import Place
@@ -17,12 +15,6 @@ from stepherd.engine.lock import find_engine
 
 STOPS = 1000
 MOST_KIB = 16 * 1024
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with Place.at(tmp_path / "place") as made:
-        yield made
 
 
 def _resident_kib(pid: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.e2e.aftermath import no_process_left, one_terminal_status
@@ -12,12 +11,6 @@ from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.http_server import serve
 
 TOKEN = "canary-Ws5Jd8Kq2Bn7"
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with Place.at(tmp_path / "place") as made:
-        yield made
 
 
 @pytest.fixture(params=["file", "http"])

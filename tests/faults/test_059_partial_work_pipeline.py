@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +14,6 @@ from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.origin import git
 
 BRANCH = "refs/heads/stepherd/run_1"
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with Place.at(tmp_path / "place") as made:
-        yield made
 
 
 def _report(place: Place) -> dict[str, Any]:

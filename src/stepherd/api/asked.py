@@ -16,9 +16,9 @@ from stepherd.services.plain_text import one_paragraph
 if TYPE_CHECKING:
     from stepherd.services.store import Store
 
-__all__ = ["OPEN_PLACES", "Asked", "read_asked"]
+__all__ = ["Asked", "read_asked"]
 
-OPEN_PLACES: Final = ("inbox", "instructions")
+_OPEN_PLACES: Final = ("inbox", "instructions")
 """Where instructions may lie in the store itself: the rest belongs to runs, owners and logins."""
 _NOT_BY_CALL: Final = frozenset({"reply_to"})
 """Fields of a request that only the inbox sets: they say where in the store something is written."""
@@ -120,7 +120,7 @@ def _check_place(reference: object, asked: Asked) -> None:
         return
     key = reference.removeprefix(place).removeprefix("/")
     home = f"{prefix}/" if prefix else ""
-    allowed = [f"{home}{name}" for name in OPEN_PLACES]
+    allowed = [f"{home}{name}" for name in _OPEN_PLACES]
     if not any(key == name or key.startswith(f"{name}/") for name in allowed):
         raise InvalidCall(
             "Instructions in the service's own bucket may lie in certain places only.",

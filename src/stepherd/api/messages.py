@@ -59,6 +59,6 @@ def start_queued(message: Message, store: Store, start: Callable[[str, Mapping[s
     for a message that can never be taken, else what the services raise.
     """
     body = read_object(read_body(message.body, is_base64=False))
-    asked = read_asked(body, store, allow_local=False)
-    asked.bring(message.run_id)
-    return start(message.run_id, asked.request(message.run_id))
+    asked, run_id = read_asked(body, store, allow_local=False), message.run_id
+    asked.bring(run_id)
+    return start(run_id, asked.request(run_id))

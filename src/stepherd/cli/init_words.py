@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.cli.init_request import InitRequest
 from stepherd.cli.output import Output
-from stepherd.cli.target import Target
+from stepherd.cli.target import Target, show_target
 from stepherd.cloud.costs import HALF_AN_HOUR, IDLE_A_MONTH
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_status import FAILED_CREATION, under_way
@@ -35,10 +35,7 @@ _NAMED: Final = {
 
 def show_plan(output: Output, target: Target, stack: Stack | None, kinds: Counter[str]) -> None:
     """Where, what, and about what it costs."""
-    profile = f", profile {target.profile}" if target.profile else ""
-    output.note(f"Account  {target.caller.account}{profile}")
-    output.note(f"Region   {target.region}")
-    output.note(f"Stack    {target.stack} ({_state(stack)})")
+    show_target(output, target, _state(stack))
     some = ", ".join(f"{kinds[kind]} {words}" for kind, words in _NAMED.items() if kinds[kind])
     output.note(f"Makes    {kinds.total()} resources of the template: {some}")
     output.note("         and, once for all stacks of the region, a staging bucket")

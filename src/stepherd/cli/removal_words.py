@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepherd.cli.output import Output
-from stepherd.cli.target import Target
+from stepherd.cli.target import Target, show_target
 
 if TYPE_CHECKING:
     from stepherd.cloud.emptying import Contents
@@ -18,11 +18,8 @@ __all__ = ["answer", "show_holdings", "show_remaining"]
 
 def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
     """What will be removed."""
-    profile = f", profile {target.profile}" if target.profile else ""
-    output.note(f"Account  {target.caller.account}{profile}")
-    output.note(f"Region   {target.region}")
-    status = holdings.stack.status if holdings.stack else "deleted already; this is what it has left"
-    output.note(f"Stack    {target.stack} ({status})")
+    state = holdings.stack.status if holdings.stack else "deleted already; this is what it has left"
+    show_target(output, target, state)
     if holdings.stack:
         output.note(f"Removes  {len(holdings.parts)} resources")
     if holdings.runs.total:

@@ -15,9 +15,10 @@ from stepherd.errors import CredentialsError, UsageError
 from stepherd.services import needs_boto3
 
 if TYPE_CHECKING:
+    from stepherd.cli.output import Output
     from stepherd.cloud.account import Caller
 
-__all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Target", "choose_target", "target_options"]
+__all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Target", "choose_target", "show_target", "target_options"]
 
 DEFAULT_STACK: Final = "stepherd"
 DEFAULT_CONTEXT: Final = "aws"
@@ -41,6 +42,14 @@ class Target:
     def to_context(self) -> Context:
         """As it is kept in the home."""
         return Context(self.context, self.stack, self.caller.region, self.caller.account, self.profile)
+
+
+def show_target(output: Output, target: Target, state: str) -> None:
+    """Where it is, and how it is there."""
+    profile = f", profile {target.profile}" if target.profile else ""
+    output.note(f"Account  {target.caller.account}{profile}")
+    output.note(f"Region   {target.region}")
+    output.note(f"Stack    {target.stack} ({state})")
 
 
 def target_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
