@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepherd.cli.client import Call, EngineGone, local_call, remote_call
+from stepherd.cli.forks import new_fork_server
 from stepherd.cli.runner_options import repository_mounts
 from stepherd.engine.lock import EngineAddress, HomeLock, find_engine
 from stepherd.engine.place import JOURNAL
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 
 if TYPE_CHECKING:
+    from stepherd.engine.forking import ForkServer
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runner_choice import RunnerChoice
 
@@ -49,9 +51,10 @@ def new_engine(
     port: int = 0,
     runner: RunnerChoice | None = None,
     *,
+    forks: ForkServer | None = None,
     shows_notices: bool = False,
 ) -> LocalEngine:
-    """An engine of this application on a home; not yet acquired, not yet open.
+    """An engine of this application on a home; not yet acquired, not yet open. It takes ``forks`` over.
 
     Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
     ``runner`` is for executions that nobody chose one for.
@@ -71,6 +74,7 @@ def new_engine(
         parameters_of(home),
         runner=runner,
         needs=repository_mounts,
+        forks=forks or new_fork_server(home),
         access_key=access_key,
         environment=environment,
         port=port,

@@ -34,12 +34,11 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
     the answer is good, and nothing is left of them when it is not. A home that is new waits for the check of
     the request, so that a mistake does not even leave a folder.
     """
-    tasks = runner == AS_PROCESSES
-    engine = _warmed_up(output.home, tasks=tasks) if (output.home / JOURNAL).exists() else None
+    engine = _warmed_up(output.home) if (output.home / JOURNAL).exists() else None
     try:
         checked = _check(run_id, request)
         request = with_agent_credentials(checked, request)
-        engine = engine or _warmed_up(output.home, tasks=tasks)
+        engine = engine or _warmed_up(output.home)
         _probe(output.home, checked)
         from stepherd.cli.carry import carry
     except BaseException:
@@ -86,15 +85,23 @@ def _check(run_id: str, request: dict[str, Any]) -> Request:
     return check_whole_request(run_id, request)[0]
 
 
-def _warmed_up(home: Path, *, tasks: bool) -> LocalEngine | None:
+def _warmed_up(home: Path) -> LocalEngine | None:
     """An engine of our own, with the first function's process begun, unless another one serves the home."""
     if find_engine(home):
         return None
-    from stepherd.cli.engines import new_engine
+    from stepherd.cli.forks import new_fork_server
 
     _make_private(home)
-    engine = new_engine(home)
-    engine.warm_up(tasks=tasks)
+    forks = new_fork_server(home)
+    forks.start()  # First of all: it loads what is forked, while this process loads the engine.
+    try:
+        from stepherd.cli.engines import new_engine
+
+        engine = new_engine(home, forks=forks)
+    except BaseException:
+        forks.close()
+        raise
+    engine.warm_up()
     threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_LATER], daemon=True).start()
     return engine
 

@@ -79,17 +79,26 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class Expression:
-    """One compiled JSONata expression and the field it stands in."""
+    """One JSONata expression and the field it stands in. Compiled when it is first looked at."""
 
-    __slots__ = ("_program", "location", "source")
+    __slots__ = ("_compiled", "location", "source")
 
     def __init__(self, source: str, location: str) -> None:
         self.source = source.strip()
         self.location = location
-        self._program = _compile(self.source)
+        self._compiled: Jsonata | None = None
+
+    @property
+    def _program(self) -> Jsonata:
+        if self._compiled is None:
+            self._compiled = _compile(self.source)
+        return self._compiled
 
     def evaluate(self, bindings: Bindings) -> Any:
-        """The value as plain JSON; raises EvaluationError for undefined, thrown and non-JSON results."""
+        """The value as plain JSON; raises EvaluationError for undefined, thrown and non-JSON results.
+
+        So does what is no expression: a definition that was accepted has none.
+        """
         try:
             result = self._program.evaluate(None, bindings)
         except JException as error:
@@ -116,8 +125,14 @@ class Expression:
         return EvaluationError(text, self.location)
 
     def members_of_states(self) -> Iterator[str]:
-        """The names that follow ``$states.`` in the expression: input, result, context, errorOutput."""
-        return _states_members(self._program.ast)
+        """The names that follow ``$states.`` in the expression: input, result, context, errorOutput.
+
+        Raises ExpressionSyntaxError, with the field, for what is no expression.
+        """
+        try:
+            return _states_members(self._program.ast)
+        except ExpressionSyntaxError as error:
+            raise ExpressionSyntaxError(f"{error} at {self.location}") from error
 
 
 def bind(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from stepherd.engine.expressions import ExpressionSyntaxError
 from stepherd.engine.templates import Template, compile_template, is_expression
 
-__all__ = ["Fields", "Problem"]
+__all__ = ["Fields", "Problem", "Problems"]
 
 _MISSING: Any = object()
 ENTRY_MEMBERS = frozenset({"input", "context"})
@@ -28,10 +28,19 @@ class Problem:
         return f"{self.code}: {self.message} at {self.path}"
 
 
+class Problems(list[Problem]):
+    """What is wrong with a definition."""
+
+    def __init__(self, *, of_expressions: bool = True) -> None:
+        """Without ``of_expressions`` they are not looked into: the definition was accepted before."""
+        super().__init__()
+        self.of_expressions = of_expressions
+
+
 class Fields:
     """An object and its path. Every field that is read is known; ``finish`` refuses the others by name."""
 
-    def __init__(self, value: Any, path: str, problems: list[Problem], *, location: str = "") -> None:
+    def __init__(self, value: Any, path: str, problems: Problems, *, location: str = "") -> None:
         self.path = path
         self._problems = problems
         self._location = location
@@ -84,10 +93,11 @@ class Fields:
         where = location or (f"{self._location}/{name}" if self._location else name)
         try:
             template = compile_template(self.take(name), where)
+            if self._problems.of_expressions:
+                self._check_members(name, template, ENTRY_MEMBERS | set(extra))
         except ExpressionSyntaxError as error:
             self.wrong(f"The JSONata expression could not be read: {error}", name)
             return None
-        self._check_members(name, template, ENTRY_MEMBERS | set(extra))
         return template
 
     def _check_members(self, name: str, template: Template, allowed: frozenset[str]) -> None:

@@ -1,6 +1,6 @@
 """Lambda functions as processes of their own, through AWS's runtime interface client.
 
-Each worker is ``python -m awslambdaric HANDLER`` polling a Runtime API on a loopback port of its own
+Each worker is a process of AWS's client polling a Runtime API on a loopback port of its own
 (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). Workers stay warm and serve one
 invocation at a time.
 """
@@ -10,9 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -21,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from stepherd.engine.forking import ForkServer
+from stepherd.engine.function_process import FunctionProcess
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import interpreter_path
@@ -55,7 +54,9 @@ class _Worker:
     The process begins at once; what it asks is answered from ``serve`` on, which needs the event loop.
     """
 
-    def __init__(self, function: Function, environment: Mapping[str, str], log: IO[bytes]) -> None:
+    def __init__(
+        self, function: Function, environment: Mapping[str, str], log: IO[bytes], forks: ForkServer | None
+    ) -> None:
         self.function = function
         self._events: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
@@ -65,7 +66,9 @@ class _Worker:
         self._ended: asyncio.Future[int] | None = None
         self._server = LoopbackServer()
         self._server.listen()
-        self._process = self._spawn(environment, log)
+        self._process = FunctionProcess(
+            function.handler, function.code, self._complete(environment), log, forks
+        )
 
     def serve(self) -> asyncio.Future[int]:
         """Answer the process's requests, from the first call on; its exit code, once it ends."""
@@ -81,7 +84,8 @@ class _Worker:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
 
-    def _spawn(self, environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _complete(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The process's whole environment: ``environment``, the function's own, and what Lambda sets."""
         function = self.function
         own = {
             "PATH": interpreter_path(),
@@ -94,15 +98,7 @@ class _Worker:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "TZ": ":UTC",
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", function.handler],
-            cwd=function.code,
-            env={**environment, **referred(function.environment, os.environ), **function.environment, **own},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        return {**environment, **referred(function.environment, os.environ), **function.environment, **own}
 
     async def invoke(self, payload: str) -> str:
         """The function's answer as JSON text; raises TaskError as Lambda's integration does."""
@@ -138,22 +134,20 @@ class _Worker:
     @property
     def usable(self) -> bool:
         """Whether it can take another invocation."""
-        alive = self._process.returncode is None and not (self._ended and self._ended.done())
+        alive = not (self._ended and self._ended.done())
         return alive and (self._answer is None or self._answer.done())
 
     async def close(self) -> None:
         """Kill the process and what it started."""
         self._events.put_nowait(None)
         ended = self.serve()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        await asyncio.to_thread(self._process.kill)
         await ended
         await self._server.stop()
 
     def kill(self) -> None:
         """Kill the process and what it started, where there is no event loop to wait in."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         self._server.give_up()
 
@@ -198,7 +192,7 @@ class _Worker:
             self._answer.set_result(("error" if path.endswith("/error") else "response", body))
 
 
-def _end_of(process: subprocess.Popen[bytes]) -> asyncio.Future[int]:
+def _end_of(process: FunctionProcess) -> asyncio.Future[int]:
     """The exit code of a process, once it ends.
 
     By a thread of its own: the loop's few are for short work, which workers that live as long as the engine
@@ -216,7 +210,7 @@ def _end_of(process: subprocess.Popen[bytes]) -> asyncio.Future[int]:
         with contextlib.suppress(RuntimeError):  # The loop was closed before the process was waited for.
             loop.call_soon_threadsafe(settle, code)
 
-    threading.Thread(target=wait, name=f"end of {process.pid}", daemon=True).start()
+    threading.Thread(target=wait, name="end of a function", daemon=True).start()
     return ended
 
 
@@ -238,10 +232,17 @@ def _raised(body: str) -> TaskError:
 class FunctionPool:
     """All functions of an application, by name or ARN."""
 
-    def __init__(self, functions: list[Function], environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self,
+        functions: list[Function],
+        environment: Mapping[str, str],
+        logs: Path,
+        forks: ForkServer | None = None,
+    ) -> None:
         self._functions = {key: function for function in functions for key in (function.name, function.arn)}
         self._environment = environment
         self._logs = logs
+        self._forks = forks
         self._idle: dict[str, list[_Worker]] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._all: set[_Worker] = set()
@@ -272,7 +273,7 @@ class FunctionPool:
     def _start(self, function: Function) -> _Worker:
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self._logs / f"{function.name}.log").open("ab") as log:
-            worker = _Worker(function, self._environment, log)
+            worker = _Worker(function, self._environment, log, self._forks)
         self._all.add(worker)
         return worker
 

@@ -27,7 +27,7 @@ from stepherd.engine.definition import (
     TaskState,
     WaitState,
 )
-from stepherd.engine.fields import Fields, Problem
+from stepherd.engine.fields import Fields, Problem, Problems
 from stepherd.engine.resources import parse_resource
 from stepherd.engine.scopes import check_scopes
 from stepherd.engine.templates import Literal, Template, is_expression
@@ -46,9 +46,13 @@ class InvalidDefinition(Exception):
         self.problems = problems
 
 
-def load(text: str) -> StateMachine:
-    """Read a definition; raises InvalidDefinition naming every field that is wrong or not supported."""
-    machine, problems = _read(text)
+def load(text: str, *, accepted: bool = False) -> StateMachine:
+    """Read a definition; raises InvalidDefinition naming every field that is wrong or not supported.
+
+    The expressions of one that was ``accepted`` before are compiled when they are evaluated: most of them, in
+    most executions, never are.
+    """
+    machine, problems = _read(text, Problems(of_expressions=not accepted))
     if problems or machine is None:
         raise InvalidDefinition(problems)
     return machine
@@ -56,15 +60,15 @@ def load(text: str) -> StateMachine:
 
 def problems_of(text: str) -> list[Problem]:
     """What is wrong with a definition; empty when it can be run."""
-    return _read(text)[1]
+    return _read(text, Problems())[1]
 
 
-def _read(text: str) -> tuple[StateMachine | None, list[Problem]]:
-    problems: list[Problem] = []
+def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return None, [Problem(str(error), "/", "INVALID_JSON_DESCRIPTION")]
+        problems.append(Problem(str(error), "/", "INVALID_JSON_DESCRIPTION"))
+        return None, problems
     fields = Fields(raw, "", problems)
     if problems:
         return None, problems

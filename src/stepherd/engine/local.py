@@ -19,8 +19,8 @@ from stepherd.engine.place import REGION
 if TYPE_CHECKING:
     from stepherd.engine.clock import Clock
     from stepherd.engine.container_runner import Needs
+    from stepherd.engine.forking import ForkServer
     from stepherd.engine.integrations.contract import Integration
-    from stepherd.engine.integrations.ecs import EcsIntegration
     from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = ["LocalEngine", "base_environment"]
@@ -70,6 +70,7 @@ class LocalEngine:
         runner: RunnerChoice | None = None,
         needs: Needs | None = None,
         notices: str = "",
+        forks: ForkServer | None = None,
         access_key: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int = 0,
@@ -89,9 +90,10 @@ class LocalEngine:
         self.endpoint = f"http://{self._server.address}"
         secret_url = f"{self.endpoint}/{self.access_key}/"
         functions = {**self._environment, "AWS_ENDPOINT_URL_SFN": secret_url, "AWS_REGION": REGION}
-        self.pool = FunctionPool(self.application.functions, functions, self.home / "logs" / "functions")
+        self._forks = forks
+        logs = self.home / "logs" / "functions"
+        self.pool = FunctionPool(self.application.functions, functions, logs, forks)
         self._deliveries = Deliveries(self.home / "deliveries", self._deliver, self._is_over)
-        self._ecs: EcsIntegration | None = None
         self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
 
@@ -101,30 +103,17 @@ class LocalEngine:
 
     def release(self) -> None:
         """Give up a home that was acquired and not opened, and what was warmed up."""
+        if self._forks:
+            self._forks.close()
         self.pool.kill()
-        if self._ecs:
-            self._ecs.close()
         self._server.give_up()
         self._lock.release()
 
-    def warm_up(self, *, tasks: bool = True) -> None:
-        """Start the processes that every run needs first. The home need not have been acquired.
-
-        ``tasks`` is false where tasks are to run in containers.
-        """
+    def warm_up(self) -> None:
+        """Start the processes that every run needs first. The home need not have been acquired."""
+        if self._forks:
+            self._forks.start()
         self.pool.warm_first()
-        if tasks:
-            self._containers().stand_by()
-
-    def _containers(self) -> EcsIntegration:
-        from stepherd.engine.integrations.ecs import EcsIntegration
-        from stepherd.engine.runner_choice import Runners
-
-        if self._ecs is None:
-            runners = Runners(self.home, self._runner, needs=self._needs)
-            folder, definitions = self.home / "tasks", self.application.tasks
-            self._ecs = EcsIntegration(definitions, folder, self._environment, runners=runners)
-        return self._ecs
 
     def open(self, first: str = "") -> None:
         """Begin work; the home must have been acquired. Raises DataError for a corrupt journal.
@@ -136,6 +125,8 @@ class LocalEngine:
         from stepherd.engine.core import Engine
         from stepherd.engine.endpoint import endpoint_application
 
+        if self._forks:
+            self._forks.start()
         try:
             self.engine = Engine(self.home, clock=self._clock)
         except BaseException:
@@ -162,18 +153,20 @@ class LocalEngine:
                 self.engine.put_machine(source.name, source.definition, source.role_arn)
 
     def _integrations(self) -> dict[str, Integration]:
+        from stepherd.engine.integrations.ecs import EcsIntegration
         from stepherd.engine.integrations.lambda_ import LambdaIntegration
         from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
         from stepherd.engine.integrations.states import StatesIntegration
+        from stepherd.engine.runner_choice import Runners
 
         application = self.application
         queue_file = self.home / "queues.sqlite3"
         queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
-        containers = self._containers()
-        containers.tidy()
+        runners = Runners(self.home, self._runner, needs=self._needs, forks=self._forks)
+        tasks = self.home / "tasks"
         return {
             "lambda": LambdaIntegration(self.pool),
-            "ecs": containers,
+            "ecs": EcsIntegration(application.tasks, tasks, self._environment, runners=runners),
             "sns": SnsIntegration(application.topics, self._notices, self._deliveries),
             "sqs": SqsIntegration(queues),
             "states": StatesIntegration(self.engine),
@@ -195,7 +188,8 @@ class LocalEngine:
                 self._warming.cancel()
             await self._deliveries.close()
             await self.engine.close(leave_tasks=leave_tasks)
-            self._containers().close()
+            if self._forks:
+                self._forks.close()
             await self.pool.close()
             await self._server.stop()
         finally:

@@ -1,7 +1,7 @@
 """A task's containers as processes that outlive the engine and can be found again.
 
-Each container has a folder: ``lock`` (held by the wrapper as its standard error, so that any engine can tell
-whether it lives; what the command leaves behind does not hold it), ``exit`` (its code, written by rename),
+Each container has a folder: ``lock`` (held by the wrapper alone, so that any engine can tell whether it
+lives; what the command leaves behind does not hold it), ``exit`` (its code, written by rename),
 ``pid``, ``log``, ``home``, ``tmp`` and ``work``. Its environment reaches it through a pipe, so no other
 process shows it.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import shlex
 import shutil
@@ -20,15 +19,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from stepherd.engine.forking import MARKER, Forked, ForkServer, Start
 
 __all__ = ["MARKER", "LocalProcess", "family", "interpreter_path", "kill_family"]
 
 _PROC = Path("/proc/self/stat")
 _BEGINNING_SECONDS = 5.0
-MARKER = "STEPHERD_TASK"
-"""The environment variable that tells a task's processes from all others."""
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
 ( @COMMAND@ )
@@ -39,8 +38,6 @@ exit "$code"
 """
 _AT_ONCE = """. /dev/stdin; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; : >"${0%exit}ready"
   exec "$@" </dev/null 2>&1"""
-# The command reads its environment itself, later, and says that it has all of it.
-_STANDING_BY = 'exec "$@" 2>&1'
 
 
 def interpreter_path() -> str:
@@ -83,19 +80,16 @@ class LocalProcess:
             # A wrapper whose engine died before this line runs nothing and leaves no exit code.
             lines.write("STEPHERD_READY=1\n")
 
-    def stand_by(self, argv: Sequence[str], inherited: Mapping[str, str]) -> int:
-        """Start a program that waits on its standard input to be told what to do; the pipe to it.
-
-        ``argv`` gets the path of the file ``ready`` as its last word, which it makes when it was told.
-        Closing the pipe ends it. ``inherited`` must hold nothing private. Raises OSError.
-        """
-        return self._begin(_STANDING_BY, [*argv, str(self.folder / "ready")], inherited)
-
-    def hand_over(self, pipe: int, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Tell a program that stands by what to do. Raises OSError when it is gone."""
-        order = {"arguments": list(arguments), "environment": self._with_own(environment)}
-        with os.fdopen(pipe, "wb") as stream:
-            stream.write(json.dumps(order).encode() + b"\n")
+    async def start_forked(
+        self, server: ForkServer, module: str, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> bool:
+        """Start ``python -m MODULE ARGUMENT…``, forked by ``server``; False when nothing has begun."""
+        with self._prepared() as (lock, log):
+            start = Start(module, self.folder / "work", self.name, self.folder)
+            forked = server.fork(start, log, lock)
+        if forked is None:
+            return False
+        return await asyncio.to_thread(_begun, forked, arguments, self._with_own(environment))
 
     def _with_own(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
@@ -104,6 +98,22 @@ class LocalProcess:
 
     def _begin(self, what: str, argv: Sequence[str], inherited: Mapping[str, str] | None = None) -> int:
         """Start the wrapper around the shell's words ``what``; the pipe that is its standard input."""
+        read_end, write_end = os.pipe()
+        try:
+            with self._prepared() as (lock, log):
+                wrapper = _WRAPPER.replace("@COMMAND@", what)
+                command = ["/bin/sh", "-c", wrapper, str(self.folder / "exit"), *argv]
+                self._spawn(command, inherited or {}, read_end, lock, log)
+        except BaseException:
+            os.close(write_end)
+            raise
+        finally:
+            os.close(read_end)
+        return write_end
+
+    @contextlib.contextmanager
+    def _prepared(self) -> Iterator[tuple[int, int]]:
+        """The folder as a new process needs it: its lock, taken, and its log, both open."""
         if self.folder.exists():
             self._kill_left_over()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,24 +121,9 @@ class LocalProcess:
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("exit", "ready"):
             (self.folder / name).unlink(missing_ok=True)
-        read_end, write_end = os.pipe()
-        try:
-            with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                command = [
-                    "/bin/sh",
-                    "-c",
-                    _WRAPPER.replace("@COMMAND@", what),
-                    str(self.folder / "exit"),
-                    *argv,
-                ]
-                self._spawn(command, inherited or {}, read_end, lock.fileno(), log.fileno())
-        except BaseException:
-            os.close(write_end)
-            raise
-        finally:
-            os.close(read_end)
-        return write_end
+        with (self.folder / "lock").open("wb") as lock, self.log.open("ab") as log:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield lock.fileno(), log.fileno()
 
     def _kill_left_over(self) -> None:
         """End what a wrapper that vanished may have left."""
@@ -203,6 +198,13 @@ class LocalProcess:
         """Remove what only the process needed; the log stays."""
         for name in ("home", "tmp", "work"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def _begun(forked: Forked, arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    forked.tell(arguments, environment)
+    pid = forked.pid()
+    forked.leave()
+    return pid is not None
 
 
 async def _lock_released(path: Path) -> None:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepherd.engine.runners import ProcessRunner, Runner
-
 if TYPE_CHECKING:
     from stepherd.engine.container_runner import Needs
+    from stepherd.engine.forking import ForkServer
+    from stepherd.engine.runners import Runner
 
 __all__ = ["AS_PROCESSES", "CONTAINER_RUNNERS", "RunnerChoice", "Runners", "read_choice", "write_choice"]
 
@@ -60,19 +60,16 @@ class Runners:
         default: RunnerChoice | None = None,
         *,
         needs: Needs | None = None,
+        forks: ForkServer | None = None,
         runner: Runner | None = None,
     ) -> None:
         """``default`` is for executions that nobody chose for. A ``runner`` that is given serves all."""
         self._home = home
         self._default = default or AS_PROCESSES
         self._needs = needs
+        self._forks = forks
         self._runner = runner
         self._made: dict[RunnerChoice, Runner] = {}
-
-    @property
-    def can_stand_by(self) -> bool:
-        """Whether processes may be started before their task is."""
-        return self._runner is None
 
     def choose(self, execution_arn: str) -> RunnerChoice:
         """The choice for an execution; from now on it is noted."""
@@ -100,7 +97,9 @@ class Runners:
 
     def _new(self, choice: RunnerChoice) -> Runner:
         if choice.runner not in CONTAINER_RUNNERS:
-            return ProcessRunner()
+            from stepherd.engine.runners import ProcessRunner
+
+            return ProcessRunner(self._forks)
         from stepherd.engine.container_runner import ContainerRunner
 
         return ContainerRunner(choice.runner, image=choice.image, needs=self._needs)

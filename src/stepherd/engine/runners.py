@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from stepherd.engine.forking import ForkServer
 from stepherd.engine.processes import LocalProcess, interpreter_path
 
 __all__ = ["ContainerSpec", "ProcessRunner", "Runner"]
@@ -42,6 +43,10 @@ class Runner(Protocol):
 class ProcessRunner:
     """Runs the command itself: the image plays no part."""
 
+    def __init__(self, forks: ForkServer | None = None) -> None:
+        """What ``forks`` may run is forked."""
+        self._forks = forks
+
     def process(self, folder: Path, name: str) -> LocalProcess:
         """A process of this machine."""
         return LocalProcess(folder, name)
@@ -54,13 +59,21 @@ class ProcessRunner:
         environment: Mapping[str, str],
     ) -> str | None:
         """Start the command as a process of this machine; ``python`` is the interpreter that runs here."""
-        if argv and argv[0] in ("python", "python3"):
-            argv = [sys.executable, *argv[1:]]
-        if not argv or shutil.which(argv[0], path=interpreter_path()) is None:
-            program = argv[0] if argv else "command"
+        environment = {"PATH": interpreter_path(), **environment}
+        own = argv and argv[0] in ("python", "python3")
+        command = [sys.executable, *argv[1:]] if own else list(argv)
+        if not command or shutil.which(command[0], path=interpreter_path()) is None:
+            program = command[0] if command else "command"
             return f"CannotStartContainerError: {program}: executable file not found in $PATH"
         try:
-            process.start(argv, {"PATH": interpreter_path(), **environment})
+            if not await self._fork(process, argv, environment):
+                process.start(command, environment)
         except OSError as error:
             return f"CannotStartContainerError: {error.strerror}"
         return None
+
+    async def _fork(self, process: LocalProcess, argv: Sequence[str], environment: Mapping[str, str]) -> bool:
+        module = self._forks and self._forks.module_of(argv)
+        if not self._forks or not module:
+            return False
+        return await process.start_forked(self._forks, module, argv[3:], environment)

@@ -17,18 +17,3 @@
 A step knows nothing but its run folder (STEPHERD_RUN_FOLDER) and the attempt it belongs to
 (STEPHERD_ATTEMPT). It writes its files first and its result last, so it can be run again at any time.
 """
-
-from importlib import import_module
-
-__all__ = ["preload"]
-
-
-def preload(words: list[str]) -> None:
-    """Load what a step needs that has not been named for certain: git's steps, or the agent's.
-
-    Only a laptop's engine asks for it, so the store is a folder.
-    """
-    names = ["steps.agent", "agents.judgement"] if words == ["agent"] else ["steps.clone", "steps.push"]
-    for name in ("steps.execution", *names, "services.store_folder"):
-        import_module(f"stepherd.{name}")
-    import_module("zstandard")  # of the workspace's archive

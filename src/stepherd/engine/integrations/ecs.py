@@ -18,9 +18,8 @@ from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import LocalProcess
 from stepherd.engine.records import INTERRUPTED, Attempt
 from stepherd.engine.references import referred
-from stepherd.engine.runner_choice import RunnerChoice, Runners
+from stepherd.engine.runner_choice import Runners
 from stepherd.engine.runners import ContainerSpec, Runner
-from stepherd.engine.standbys import Standbys
 from stepherd.engine.values import compact
 
 __all__ = ["Container", "EcsIntegration", "TaskDefinition"]
@@ -78,20 +77,6 @@ class EcsIntegration:
         self._environment = environment
         self._own = own
         self._runners = runners or Runners(folder.parent, runner=runner)
-        stand_by = self._runners.can_stand_by
-        self._standbys = Standbys(definitions if stand_by else [], folder, environment)
-
-    def stand_by(self) -> None:
-        """Start a process for the task that is likely to come first, so that it begins sooner."""
-        self._standbys.begin_first()
-
-    def tidy(self) -> None:
-        """Remove what stood by for an engine that was killed."""
-        self._standbys.tidy()
-
-    def close(self) -> None:
-        """End the processes that no task has taken."""
-        self._standbys.close()
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -155,16 +140,9 @@ class EcsIntegration:
         if "task" not in handle or handle.pop(INTERRUPTED, False):
             choice = self._runners.choose(call.execution_arn)
             handle["runner"] = self._runners.noted(choice)
-            task = self._standing_by(call, definition, choice) or uuid.uuid4().hex
-            handle.update({"service": "ecs", "task": task, "created": time.time()})
+            handle.update({"service": "ecs", "task": uuid.uuid4().hex, "created": time.time()})
             handle["stop_timeout"] = max(c.stop_timeout for c in definition.containers)
             call.save()
-
-    def _standing_by(self, call: TaskCall, definition: TaskDefinition, choice: RunnerChoice) -> str | None:
-        if choice.runner != "process":
-            return None
-        argv, _ = self._command(call, definition.containers[0])
-        return self._standbys.take(definition.arn, argv)
 
     def _definition(self, parameters: Any) -> TaskDefinition:
         named = str(parameters.get("TaskDefinition", "")) if isinstance(parameters, dict) else ""
@@ -190,8 +168,6 @@ class EcsIntegration:
         runner = self._runners.of(call.attempt.handle)
         for process, container in self._processes(call.attempt, definition):
             argv, environment = self._command(call, container)
-            if self._standbys.start(process, argv, environment):
-                continue
             if process.alive() or process.exit_code() is not None:
                 continue
             spec = ContainerSpec(

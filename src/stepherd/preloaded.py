@@ -1,0 +1,35 @@
+"""What the functions and steps of a run load, for the process that they are forked from on a laptop.
+
+Nothing here may start a thread or read a variable while it is loaded: each of them has an environment of its
+own. So ``telemetry``, whose logger reads its level, and AWS's client, which reads its server's address, are
+left to the functions. The store is a folder.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from stepherd.runs.request import request_validator
+
+__all__: list[str] = []
+
+_MODULES = (
+    "awslambdaric.lambda_runtime_marshaller",
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "ctypes",
+    "stepherd.agents.judgement",
+    "stepherd.runs.prepare",
+    "stepherd.runs.reply",
+    "stepherd.runs.report",
+    "stepherd.services.store_folder",
+    "stepherd.steps.agent",
+    "stepherd.steps.clone",
+    "stepherd.steps.execution",
+    "stepherd.steps.push",
+    "zstandard",
+)
+
+for _module in _MODULES:
+    import_module(_module)
+request_validator()
