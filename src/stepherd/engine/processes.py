@@ -89,7 +89,10 @@ class LocalProcess:
             forked = server.fork(start, log, lock)
         if forked is None:
             return False
-        return await asyncio.to_thread(_begun, forked, arguments, self._with_own(environment))
+        begun = await asyncio.to_thread(_begun, forked, arguments, self._with_own(environment))
+        if not begun:  # Whoever was asked is gone, or about to be: the lock is to be had again.
+            await _lock_released(self.folder / "lock")
+        return begun
 
     def _with_own(self, environment: Mapping[str, str]) -> dict[str, str]:
         own = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}

@@ -222,6 +222,23 @@ def test_a_server_that_dies_with_a_request_unread_costs_nothing_but_time(
     server.close()
 
 
+def test_a_server_that_dies_is_missed_while_what_it_forked_goes_on(
+    tmp_path: Path, modules: Path, forks: ForkServer
+) -> None:
+    """Fails when a fork keeps the server's socket: requests would wait in it for ever."""
+    processes = [LocalProcess(tmp_path / name / "main", f"{name}.main") for name in ("first", "second")]
+
+    async def scenario() -> None:
+        assert await processes[0].start_forked(forks, "program", [], {"HANG": "1"})
+        os.kill(pid_of(forks), signal.SIGKILL)
+        assert gone_soon(pid_of(forks))
+        assert not await asyncio.wait_for(processes[1].start_forked(forks, "program", [], {}), 10)
+        assert processes[0].alive()
+        await processes[0].stop(5)
+
+    asyncio.run(scenario())
+
+
 def test_a_name_too_long_to_be_shown_is_started(tmp_path: Path, modules: Path, forks: ForkServer) -> None:
     process = LocalProcess(tmp_path / "t" / "main", "t" * 600)
     assert asyncio.run(process.start_forked(forks, "program", [], {})) is False
@@ -268,7 +285,7 @@ def test_what_a_task_is_told_is_known_to_the_task_alone(
             arn = bench.start({"T": state})
             log = await _until(lambda: next(tmp_path.glob("tasks/*/main/log"), None))
             await _until(lambda: "to stderr" in log.read_text())
-            members = left_over(tmp_path)
+            members = await _until(lambda: len(left_over(tmp_path)) == 3 and left_over(tmp_path))
             keeper = int((log.parent / "pid").read_text())
             pid = said(tmp_path)["pid"]
             assert {keeper, pid} < set(members), "found by their marker"
