@@ -10,6 +10,7 @@ from typing import Final
 
 from stepherd.errors import CannotCreateError, StorageError
 from stepherd.repositories.address import Repository
+from stepherd.repositories.config_text import config_text
 from stepherd.repositories.credentials import Access, GitCredentials
 from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.refs import check_ref
@@ -111,6 +112,6 @@ def _check_out(git: Git, repository: Repository, base: Base) -> None:
         place = ["-B", base.name, base.commit]
     else:
         place = ["--detach", base.commit]
-    for key, value in settings:
-        git.run("Describing the remote", "config", "--local", key, value)
+    with (git.git_dir / "config").open("a", encoding="utf-8", errors="surrogateescape") as config:
+        config.write(config_text(settings))
     git.run("Checking out", "checkout", "--quiet", "--force", "--no-recurse-submodules", *place, "--")

@@ -20,6 +20,7 @@ from typing import Final
 
 from stepherd.errors import ConfigurationError, CredentialsError
 from stepherd.repositories.address import Repository
+from stepherd.repositories.config_text import config_text
 from stepherd.repositories.own import OwnSettings, own_home, read_own_settings
 from stepherd.repositories.text import is_unsafe
 
@@ -162,7 +163,8 @@ def _token_access(repository: Repository, credentials: GitCredentials, private: 
     parts = urlsplit(repository.url)
     helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(answer))}; }}; f'
     config = private / "gitconfig"
-    _write_config(config, ((f"credential.{parts.scheme}://{parts.netloc}.helper", helper),))
+    setting = (f"credential.{parts.scheme}://{parts.netloc}.helper", helper)
+    _write_private(config, config_text([setting]))
     return Access(protocol=repository.kind, config=config, secrets=credentials.secrets)
 
 
@@ -170,7 +172,7 @@ def _own_access(repository: Repository, private: Path) -> Access:
     home = own_home()
     own = read_own_settings(home, private)
     config = private / "gitconfig"
-    _write_config(config, own.settings)
+    _write_private(config, config_text(own.settings))
     # Helpers look for their own files (gh, aws, a keyring) under the person's home.
     return Access(protocol=repository.kind, environment=_of_person(home), config=config)
 
@@ -231,16 +233,3 @@ def _write_private(path: Path, text: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _write_config(path: Path, settings: tuple[tuple[str, str], ...]) -> None:
-    """A git configuration file (git-config: values in quotes, with backslash escapes)."""
-    lines: list[str] = []
-    for key, value in settings:
-        section, _, rest = key.partition(".")
-        middle, _, name = rest.rpartition(".")
-        escaped = middle.replace("\\", "\\\\").replace('"', '\\"')
-        lines.append(f'[{section} "{escaped}"]' if middle else f"[{section}]")
-        text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-        lines.append(f'\t{name} = "{text}"')
-    _write_private(path, "".join(f"{line}\n" for line in lines))
