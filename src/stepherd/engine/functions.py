@@ -139,10 +139,10 @@ class _Worker:
 
     async def close(self) -> None:
         """Kill the process and what it started."""
-        self._events.put_nowait(None)
         ended = self.serve()
         await asyncio.to_thread(self._process.kill)
         await ended
+        self._events.put_nowait(None)  # Not before: AWS's client does not survive the answer.
         await self._server.stop()
 
     def kill(self) -> None:

@@ -20,6 +20,7 @@ from tests.processes import gone_soon, lives
 
 from stepherd.engine.clock import SystemClock
 from stepherd.engine.forking import ForkServer, Start
+from stepherd.engine.function_process import FunctionProcess
 from stepherd.engine.functions import Function, FunctionPool
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.interpreter.failures import TaskError
@@ -436,6 +437,30 @@ def test_a_function_whose_engine_is_killed_sees_that_it_has_another_parent(
         asyncio.run(_until(lambda: said.exists() and said.read_text() == "begun"))
         engine.kill()
     asyncio.run(_until(lambda: said.read_text() == "alone"))
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_a_worker_that_is_not_needed_any_more_is_killed_and_not_answered(
+    forked: bool, tmp_path: Path, modules: Path, forks: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS's client crashes, and may leave a core, when it is answered that there is nothing more to do."""
+    kill = FunctionProcess.kill
+
+    def kill_later(process: FunctionProcess) -> None:
+        gone_soon(process._begun() or 0, 0.5)
+        kill(process)
+
+    monkeypatch.setattr(FunctionProcess, "kill", kill_later)
+    function = Function("f", modules, "app.handle", timeout=20)
+
+    async def scenario() -> int:
+        pool = FunctionPool([function], {}, tmp_path / "logs", forks if forked else None)
+        await pool.invoke(function, '"x"')
+        [worker] = pool._all
+        await pool.close()
+        return worker.serve().result()
+
+    assert asyncio.run(scenario()) == -signal.SIGKILL
 
 
 def test_giving_up_leaves_neither_server_nor_function(tmp_path: Path, modules: Path) -> None:
