@@ -39,6 +39,8 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
         checked = _check(run_id, request)
         request = with_agent_credentials(checked, request)
         engine = engine or _warmed_up(output.home)
+        if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
+            threading.Thread(target=_load_later, daemon=True).start()
         _probe(output.home, checked)
         from stepherd.cli.carry import carry
     except BaseException:
@@ -102,8 +104,12 @@ def _warmed_up(home: Path) -> LocalEngine | None:
         forks.close()
         raise
     engine.warm_up()
-    threading.Thread(target=lambda: [import_module(name) for name in _NEEDED_LATER], daemon=True).start()
     return engine
+
+
+def _load_later() -> None:
+    for name in _NEEDED_LATER:
+        import_module(name)
 
 
 def _make_private(home: Path) -> None:
