@@ -4,11 +4,13 @@ It loads MODULE, and then forks a program for each message on the socket CONTROL
 comes on a pipe that only the program itself reads: this process never has anything private in it.
 
 A program has a keeper: a process that leads its session, shows its name in the environment variable MARKER
-and notes its exit code.
+and notes its exit code. Of all of them only the keeper can be looked into by others of this user: an agent
+that could change the server would have its hands in whatever is forked after it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -25,6 +27,7 @@ from typing import Any, NoReturn
 
 __all__ = ["main"]
 
+_PR_SET_DUMPABLE = 4
 _LONGEST = 65_536
 _MOST_FILES = 4
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -34,6 +37,7 @@ Program = Callable[[], None]
 def main() -> None:
     """The program."""
     control, marker, module, _home = sys.argv[1:]  # The home is for who looks at the processes.
+    _let_others_look(False)
     import_module(module)
     gc.freeze()  # What is loaded stays: no collection in a fork need touch it, and so copy it.
     program = _serve(socket.socket(fileno=int(control)), marker)
@@ -71,6 +75,7 @@ def _keep(
         os.dup2(output, standard)
     os.close(output)
     if wanted["marker"]:
+        _let_others_look(True)  # Its marker is to be seen.
         _bear(marker, wanted["marker"])
     notes = Path(wanted["notes"]) if wanted["notes"] else None
     if notes:
@@ -80,12 +85,18 @@ def _keep(
     if process:
         os.close(order)
         _see_the_end(process, status, notes)
+    _let_others_look(False)
     for number, handler in usual.items():
         signal.signal(number, handler)
     for file in (status, lock):
         if file >= 0:
             os.close(file)
     return lambda: _run(wanted["module"], order, notes)
+
+
+def _let_others_look(allowed: bool) -> None:
+    """Whether processes of this user may read and change this one's memory (PR_SET_DUMPABLE)."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, int(allowed), 0, 0, 0)
 
 
 def _bear(variable: str, value: str) -> None:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothi
 
 ARN = "arn:aws:ecs:us-east-1:000000000000:task-definition/job:1"
 PROGRAM = """
-import json, os, signal, sys, time
+import ctypes, json, os, signal, sys, time
 loaded = 'colorsys' in sys.modules
 def open_files():
     links = (f'/proc/self/fd/{n}' for n in os.listdir('/proc/self/fd'))
@@ -39,7 +39,7 @@ def open_files():
 def main():
     facts = {'argv': sys.argv[1:], 'cwd': os.getcwd(), 'environment': dict(os.environ),
              'input': sys.stdin.read(), 'path': sys.path[0], 'pid': os.getpid(), 'group': os.getpgrp(),
-             'files': open_files(),
+             'files': open_files(), 'hidden': not ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
              'signals': [str(signal.getsignal(n)) for n in (15, 2, 1, 17, 13)], 'loaded': loaded}
     print(json.dumps(facts), flush=True)
     print('to stderr', file=sys.stderr)
@@ -56,14 +56,16 @@ if __name__ == '__main__':
     main()
 """
 FUNCTION = """
-import os, sys, time
+import ctypes, os, sys, time
+hidden = not ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
 def handle(event, context):
     if event == 'exit':
         os._exit(3)
     if event == 'hang':
         time.sleep(600)
     return {'loaded': 'colorsys' in sys.modules, 'secret': os.environ.get('SECRET'), 'pid': os.getpid(),
-            'root': os.environ['LAMBDA_TASK_ROOT'], 'marker': os.environ.get('STEPHERD_TASK')}
+            'hidden': hidden, 'root': os.environ['LAMBDA_TASK_ROOT'],
+            'marker': os.environ.get('STEPHERD_TASK')}
 """
 
 
@@ -155,6 +157,7 @@ def test_a_task_that_is_forked_runs_as_one_that_is_started(
         facts = said(home)
         folder = next(home.glob("tasks/*/main"))
         assert facts.pop("loaded") is (server is forks)
+        assert facts.pop("hidden") is (server is forks), "before it has its order"
         assert facts.pop("pid") != facts.pop("group")
         text = json.dumps(facts).replace(str(folder), "FOLDER").replace(folder.parent.name, "TASK")
         seen[name] = json.loads(text)
@@ -379,11 +382,12 @@ def invoked(modules: Path, logs: Path, forks: ForkServer | None, *events: str) -
 def test_a_function_that_is_forked_answers_as_one_that_is_started(
     tmp_path: Path, modules: Path, forks: ForkServer
 ) -> None:
+    """It is hidden, too, from its first moment on, as the server is that it comes from."""
     seen = [invoked(modules, tmp_path / "logs", server, "a", "b") for server in (forks, None)]
     for (first, second), loaded in zip(seen, (True, False), strict=True):
         assert first["pid"] == second["pid"], "a worker stays warm"
         assert gone_soon(first["pid"])
-        assert first == {"loaded": loaded, "secret": "its own", "pid": first["pid"],
+        assert first == {"loaded": loaded, "secret": "its own", "pid": first["pid"], "hidden": loaded,
                          "root": str(modules), "marker": None}  # fmt: skip
 
 
