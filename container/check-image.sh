@@ -3,9 +3,7 @@
 set -eu
 bad() { echo "check-image: $*" >&2; exit 1; }
 
-python -P -c 'import boto3, zstandard, stepherd.engine.local
-from stepherd.steps import preload
-preload(["clone"]), preload(["agent"])' || bad "the steps cannot be imported"
+python -P -c 'import boto3, stepherd.engine.local, stepherd.preloaded' || bad "the steps cannot be imported"
 for program in git ssh tini stepherd; do
   command -v "$program" >/dev/null || bad "$program is missing"
 done
