@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from stepherd.engine.forking import MARKER, Forked, ForkServer, Start
 __all__ = ["MARKER", "LocalProcess", "family", "interpreter_path", "kill_family"]
 
 _PROC = Path("/proc/self/stat")
-_BEGINNING_SECONDS = 5.0
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
 ( @COMMAND@ )
@@ -167,11 +165,12 @@ class LocalProcess:
         """TERM to the process group, KILL when the grace time is over, and KILL to all that is left then."""
         if self.alive():
             waiter = asyncio.ensure_future(self.ended())
-            begins = self._has_just_begun()
+            begins = not (self.folder / "ready").exists()
             self._signal_group(signal.SIGTERM)
             done, _ = await asyncio.wait({waiter}, timeout=min(1.0, grace) if begins else grace)
             if begins and not done:
-                # The wrapper may have taken the first one for itself, before there was a command.
+                # The wrapper may have taken the first one for itself, before there was a command. Else there
+                # is no second one, as on ECS: it may tear a command out of its end.
                 self._signal_group(signal.SIGTERM)
                 done, _ = await asyncio.wait({waiter}, timeout=grace)
             while not done:
@@ -179,11 +178,6 @@ class LocalProcess:
                 done, _ = await asyncio.wait({waiter}, timeout=0.2)
         while kill_family(self.leader(), self.name):
             await asyncio.sleep(0.02)  # A killed process is gone when the system has seen to it.
-
-    def _has_just_begun(self) -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            return time.time() - (self.folder / "pid").stat().st_mtime < _BEGINNING_SECONDS
-        return True
 
     def leader(self) -> int | None:
         """The process id that leads its group; None before there is one."""

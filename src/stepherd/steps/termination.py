@@ -74,9 +74,9 @@ class Termination:
             self._raised = before
 
     def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        # Once: what cleans up after the first must not be torn out of it by a second.
+        again, self._raised = self._raised, True
         if self._charge is not None:
             self._charge.ask()
-        elif not self._raised:
-            # Once: what cleans up after the first must not be torn out of it by a second.
-            self._raised = True
+        elif not again:
             raise Terminated

@@ -269,6 +269,22 @@ def test_stop_gives_a_container_its_grace_and_leaves_no_process(tmp_path: Path, 
     assert left_over(tmp_path) == []
 
 
+def test_a_command_that_takes_its_time_to_end_is_told_once(tmp_path: Path) -> None:
+    """As on ECS: what saves its work at the first signal may take a second one for an order to let it be."""
+    script = "trap 'echo told; sleep 1.5; exit 0' TERM; echo ready; sleep 600 & while :; do wait; done"
+
+    async def run() -> Finished:
+        integration = ecs(tmp_path, shell(script, stop_timeout=20))
+        async with Bench(tmp_path, {"ecs": integration}, clock=SystemClock()) as bench:
+            arn = bench.start({"T": job()})
+            await until(lambda: list(tmp_path.glob("tasks/*/main/log")) and "ready" in log(tmp_path))
+            bench.call("StopExecution", executionArn=arn, error="Stopped")
+            return await bench.finish(arn)
+
+    assert asyncio.run(run()).status == "ABORTED"
+    assert log(tmp_path).count("told") == 1
+
+
 def test_a_state_machines_timeout_stops_the_container(tmp_path: Path) -> None:
     async def run() -> Finished:
         integration = ecs(tmp_path, shell("exec sleep 600", stop_timeout=5))
