@@ -12,4 +12,4 @@ __all__ = ["new_fork_server"]
 
 def new_fork_server(home: Path) -> ForkServer:
     """The server of a home's engine. It is not begun."""
-    return ForkServer(("stepherd.steps", "awslambdaric"), "stepherd.preloaded", os.environ, home)
+    return ForkServer(("stepherd.steps",), "stepherd.preloaded", os.environ, home)

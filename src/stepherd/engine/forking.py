@@ -47,7 +47,7 @@ class ForkServer:
     def __init__(
         self, programs: Collection[str], loads: str, environment: Mapping[str, str], home: Path
     ) -> None:
-        """``programs`` are the modules that may be run; the module ``loads`` is loaded before them.
+        """``programs`` are the modules that a task may be; the module ``loads`` is loaded beforehand.
 
         Loading it must start nothing and depend on no variable: each program has its own environment.
         The list of processes shows ``home`` for the server and its forks.
@@ -86,7 +86,7 @@ class ForkServer:
             )
 
     def module_of(self, argv: Sequence[str]) -> str | None:
-        """The module of ``python -m MODULE …``, when it is one that may be run."""
+        """The module of a task's ``python -m MODULE …``, when it is one of the programs."""
         python = len(argv) > 2 and argv[0] in ("python", "python3") and argv[1] == "-m"
         return argv[2] if python and argv[2] in self._programs else None
 

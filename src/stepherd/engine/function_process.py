@@ -14,9 +14,9 @@ from typing import IO
 
 from stepherd.engine.forking import Forked, ForkServer, Start
 
-__all__ = ["PROGRAM", "FunctionProcess"]
+__all__ = ["FunctionProcess"]
 
-PROGRAM = "awslambdaric"
+_PROGRAM = "awslambdaric"
 """AWS's runtime interface client, as a module."""
 
 
@@ -39,7 +39,7 @@ class FunctionProcess:
         self._wanted = True
         self._started: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
-        self._forked: Forked | None = forks.fork(Start(PROGRAM, code), self._log) if forks else None
+        self._forked: Forked | None = forks.fork(Start(_PROGRAM, code), self._log) if forks else None
         if self._forked is None:
             self._start()
         else:
@@ -75,7 +75,7 @@ class FunctionProcess:
 
     def _start(self) -> None:
         self._started = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM, self._handler],
+            [sys.executable, "-m", _PROGRAM, self._handler],
             cwd=self._code,
             env=dict(self._environment),
             stdin=subprocess.DEVNULL,

@@ -90,7 +90,7 @@ def forks(modules: Path) -> Iterator[ForkServer]:
 
 def new_server(modules: Path, loads: str = "loaded_first") -> ForkServer:
     path = os.pathsep.join(filter(None, [str(modules), os.environ.get("PYTHONPATH")]))
-    return ForkServer(("program", "awslambdaric"), loads, {"PYTHONPATH": path}, modules)
+    return ForkServer(("program",), loads, {"PYTHONPATH": path}, modules)
 
 
 def pid_of(server: ForkServer) -> int:
