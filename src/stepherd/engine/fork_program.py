@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["main"]
+__all__ = ["let_others_look", "main"]
 
 _PR_SET_DUMPABLE = 4
 _LONGEST = 65_536
@@ -37,7 +37,7 @@ Program = Callable[[], None]
 def main() -> None:
     """The program."""
     control, marker, module, _home = sys.argv[1:]  # The home is for who looks at the processes.
-    _let_others_look(False)
+    let_others_look(False)
     import_module(module)
     gc.freeze()  # What is loaded stays: no collection in a fork need touch it, and so copy it.
     program = _serve(socket.socket(fileno=int(control)), marker)
@@ -60,11 +60,12 @@ def _serve(control: socket.socket, marker: str) -> Program | None:
 
 
 def _keep(
-    wanted: dict[str, str], marker: str, order: int, status: int, output: int, lock: int = -1
+    wanted: dict[str, str], marker: str, order: int, status: int, output: int, other: int = -1
 ) -> Program:
     """Be the keeper of a program; returns it in its own process.
 
-    ``lock`` is a file that stays open, and so locked, for as long as the keeper lives.
+    Where there are notes, ``other`` is a file that stays open, and so locked, while the keeper lives;
+    elsewhere it is the program's standard input.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # They are the program's to answer; the keeper lives to note its end.
@@ -75,7 +76,7 @@ def _keep(
         os.dup2(output, standard)
     os.close(output)
     if wanted["marker"]:
-        _let_others_look(True)  # Its marker is to be seen.
+        let_others_look(True)  # Its marker is to be seen.
         _bear(marker, wanted["marker"])
     notes = Path(wanted["notes"]) if wanted["notes"] else None
     if notes:
@@ -84,19 +85,24 @@ def _keep(
     process = os.fork()
     if process:
         os.close(order)
+        if notes is None and other >= 0:
+            os.close(other)  # Only the program is to hold it: its other end sees when the program is gone.
         _see_the_end(process, status, notes)
-    _let_others_look(False)
+    let_others_look(False)
     for number, handler in usual.items():
         signal.signal(number, handler)
-    for file in (status, lock):
+    if other >= 0 and notes is None:
+        os.dup2(other, 0)
+    for file in (status, other):
         if file >= 0:
             os.close(file)
     return lambda: _run(wanted["module"], order, notes)
 
 
-def _let_others_look(allowed: bool) -> None:
-    """Whether processes of this user may read and change this one's memory (PR_SET_DUMPABLE)."""
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, int(allowed), 0, 0, 0)
+def let_others_look(allowed: bool) -> None:
+    """Whether processes of this user may read and change this one's memory (PR_SET_DUMPABLE). Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, int(allowed), 0, 0, 0)
 
 
 def _bear(variable: str, value: str) -> None:

@@ -17,12 +17,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MARKER", "ForkServer", "Forked", "Start"]
+__all__ = ["INHERITED", "MARKER", "ForkServer", "Forked", "Start"]
 
 MARKER = "STEPHERD_TASK"
 """The environment variable that tells a task's processes from all others."""
 
-_INHERITED = ("LANG", "LC_ALL", "TZ", "PYTHONPATH")
+INHERITED = ("LANG", "LC_ALL", "TZ", "PYTHONPATH")
+"""What a Python process needs when it starts; the rest of its environment it is told later, in private."""
 # By its path: what is loaded need not be where Stepherd is.
 _PROGRAM = Path(__file__).with_name("fork_program.py")
 _MARKER_ROOM = 512
@@ -55,7 +56,7 @@ class ForkServer:
         self._home = home
         self._programs = frozenset(programs)
         self._loads = loads
-        self._environment = {name: environment[name] for name in _INHERITED if name in environment}
+        self._environment = {name: environment[name] for name in INHERITED if name in environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -93,8 +94,8 @@ class ForkServer:
     def fork(self, start: Start, *files: int) -> Forked | None:
         """Ask for a process; None when nobody is there to fork it.
 
-        ``files`` are what it writes to and, where there are ``notes``, the lock that its keeper holds. They
-        can be closed afterwards.
+        ``files`` are what it writes to and then, where there are ``notes``, the lock that its keeper holds,
+        elsewhere its standard input. They can be closed afterwards.
         """
         if self._control is None:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,16 +13,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from stepherd.engine.forking import Forked, ForkServer, Start
+from stepherd.engine.forking import INHERITED, Forked, ForkServer, Start
+from stepherd.engine.function_channel import send
 
 __all__ = ["FunctionProcess"]
 
-_PROGRAM = "awslambdaric"
-"""AWS's runtime interface client, as a module."""
+_PROGRAM = "stepherd.engine.function_program"
 
 
 class FunctionProcess:
-    """``python -m awslambdaric HANDLER`` in a session of its own. It begins as soon as there is an object."""
+    """``function_program`` in a session of its own. It begins as soon as there is an object.
+
+    ``channel`` is the engine's end of the pair of sockets that it serves (``function_channel``).
+    """
 
     def __init__(
         self,
@@ -31,19 +35,25 @@ class FunctionProcess:
         log: IO[bytes],
         forks: ForkServer | None = None,
     ) -> None:
-        self._handler = handler
         self._code = code
-        self._environment = environment
+        self._shown = {name: environment[name] for name in INHERITED if name in environment}
         self._log = os.dup(log.fileno())
         self._asked = threading.Lock()
         self._wanted = True
         self._started: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
-        self._forked: Forked | None = forks.fork(Start(_PROGRAM, code), self._log) if forks else None
+        self.channel, self._theirs = socket.socketpair()
+        self._forked: Forked | None = (
+            forks.fork(Start(_PROGRAM, code), self._log, self._theirs.fileno()) if forks else None
+        )
         if self._forked is None:
             self._start()
         else:
-            self._forked.tell([handler], environment)
+            self._forked.tell([], {})
+        with contextlib.suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # Its end is met by who waits for it.
+            send(self.channel, {"handler": handler, "environment": dict(environment)})
 
     def wait(self) -> int:
         """Wait for the end; the exit code, -n for signal n. Once only."""
@@ -71,14 +81,15 @@ class FunctionProcess:
                     self._forked = None
                     if self._wanted:
                         self._start()
+            self._theirs.close()  # So that it is closed for this side as soon as the process is gone.
             return self._pid
 
     def _start(self) -> None:
         self._started = subprocess.Popen(
-            [sys.executable, "-m", _PROGRAM, self._handler],
+            [sys.executable, "-m", _PROGRAM],
             cwd=self._code,
-            env=dict(self._environment),
-            stdin=subprocess.DEVNULL,
+            env=self._shown,
+            stdin=self._theirs.fileno(),
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,

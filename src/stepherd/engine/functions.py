@@ -1,8 +1,7 @@
 """Lambda functions as processes of their own, through AWS's runtime interface client.
 
-Each worker is a process of AWS's client polling a Runtime API on a loopback port of its own
-(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). Workers stay warm and serve one
-invocation at a time.
+Each worker asks for its events over a pair of sockets that only it and the engine have (decision 0012).
+Workers stay warm and serve one invocation at a time.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from stepherd.engine.forking import ForkServer
+from stepherd.engine.function_channel import packed, receive_from
 from stepherd.engine.function_process import FunctionProcess
-from stepherd.engine.http import LoopbackServer
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.processes import interpreter_path
 from stepherd.engine.references import referred
@@ -32,7 +31,6 @@ _WORKERS = 4
 """Invocations of one function that run at the same time; more wait their turn."""
 _INIT_SECONDS = 30
 """A laptop that is busy loads code slower than Lambda, which allows 10 seconds."""
-_PREFIX = "/2018-06-01/runtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Function:
 
 
 class _Worker:
-    """One process, its Runtime API, and the invocation it works on.
+    """One process, the pair of sockets to it, and the invocation it works on.
 
     The process begins at once; what it asks is answered from ``serve`` on, which needs the event loop.
     """
@@ -58,14 +56,14 @@ class _Worker:
         self, function: Function, environment: Mapping[str, str], log: IO[bytes], forks: ForkServer | None
     ) -> None:
         self.function = function
-        self._events: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue()
+        self._event: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._request = ""
         self._answer: asyncio.Future[tuple[str, str]] | None = None
         self._taken: asyncio.Future[None] | None = None
         self._init_error: str | None = None
         self._ready = asyncio.Event()
         self._ended: asyncio.Future[int] | None = None
-        self._server = LoopbackServer()
-        self._server.listen()
+        self._serving: asyncio.Task[None] | None = None
         self._process = FunctionProcess(
             function.handler, function.code, self._complete(environment), log, forks
         )
@@ -73,7 +71,7 @@ class _Worker:
     def serve(self) -> asyncio.Future[int]:
         """Answer the process's requests, from the first call on; its exit code, once it ends."""
         if self._ended is None:
-            self._server.start(self._application)
+            self._serving = asyncio.ensure_future(self._serve())
             self._ended = _end_of(self._process)
         return self._ended
 
@@ -81,15 +79,16 @@ class _Worker:
         """Wait until the process has loaded its code, or ended."""
         ready = asyncio.ensure_future(self._ready.wait())
         ends: set[asyncio.Future[Any]] = {ready, self.serve()}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
 
     def _complete(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The process's whole environment: ``environment``, the function's own, and what Lambda sets."""
         function = self.function
         own = {
             "PATH": interpreter_path(),
-            "AWS_LAMBDA_RUNTIME_API": self._server.address,
             "_HANDLER": function.handler,
             "LAMBDA_TASK_ROOT": str(function.code),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(function.code), environment.get("PYTHONPATH")])),
@@ -102,17 +101,19 @@ class _Worker:
 
     async def invoke(self, payload: str) -> str:
         """The function's answer as JSON text; raises TaskError as Lambda's integration does."""
-        request, ended = str(uuid.uuid4()), self.serve()
+        self._request, ended = str(uuid.uuid4()), self.serve()
         self._answer = asyncio.get_running_loop().create_future()
         self._taken = asyncio.get_running_loop().create_future()
-        self._events.put_nowait((request, payload))
+        self._event.put_nowait({"id": self._request, "body": payload, "arn": self.function.arn})
         ends: set[asyncio.Future[Any]] = {self._answer, ended}
         # The function's time begins when its code has been loaded, for which Lambda has a limit of its own.
         begins = {*ends, self._taken}
         await asyncio.wait(begins, timeout=_INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait(ends, timeout=self.function.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not self._answer.done() and ended.done() and self._serving:
+            await self._serving  # What it said before it ended.
         if not self._answer.done():
-            raise self._no_answer(request, ended)
+            raise self._no_answer(self._request, ended)
         kind, body = self._answer.result()
         if kind == "error":
             raise _raised(body)
@@ -142,54 +143,48 @@ class _Worker:
         ended = self.serve()
         await asyncio.to_thread(self._process.kill)
         await ended
-        self._events.put_nowait(None)  # Not before: AWS's client does not survive the answer.
-        await self._server.stop()
+        if self._serving:
+            self._serving.cancel()
+            await asyncio.wait([self._serving])
 
     def kill(self) -> None:
         """Kill the process and what it started, where there is no event loop to wait in."""
         self._process.kill()
         self._process.wait()
-        self._server.give_up()
+        self._process.channel.close()
 
-    # -- the Runtime API ---------------------------------------------------------------------------
+    # -- what the process asks and answers ---------------------------------------------------------
 
-    async def _application(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
-        path = scope["path"].removeprefix(_PREFIX)
-        body = b""
-        while scope["method"] == "POST":
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        if path == "/invocation/next":
-            await self._next(send)
-        else:
-            self._take(path, body.decode())
-            await _respond(send, 202, b'{"status":"OK"}', [])
+    async def _serve(self) -> None:
+        stream, writer = await asyncio.open_connection(sock=self._process.channel)
+        try:
+            while (message := await receive_from(stream)) is not None:
+                if message.get("kind") == "next":
+                    await self._next(writer)
+                else:
+                    self._take(message)
+        finally:
+            writer.close()
 
-    async def _next(self, send: Any) -> None:
+    async def _next(self, writer: asyncio.StreamWriter) -> None:
         self._ready.set()
-        event = await self._events.get()
+        event = await self._event.get()
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
-        if event is None:
-            await _respond(send, 410, b"", [])
-            return
-        request, payload = event
         deadline = int((time.time() + self.function.timeout) * 1000)
-        headers = [
-            (b"lambda-runtime-aws-request-id", request.encode()),
-            (b"lambda-runtime-deadline-ms", str(deadline).encode()),
-            (b"lambda-runtime-invoked-function-arn", self.function.arn.encode()),
-            (b"content-type", b"application/json"),
-        ]
-        await _respond(send, 200, payload.encode(), headers)
+        writer.write(packed({**event, "deadline": deadline}))
 
-    def _take(self, path: str, body: str) -> None:
-        if path == "/init/error":
+    def _take(self, message: Mapping[str, Any]) -> None:
+        """An answer counts once, and only for the invocation that is under way."""
+        kind, body = message.get("kind"), message.get("body")
+        if not isinstance(body, str):
+            return
+        if kind == "init":
             self._init_error = body
-        elif self._answer is not None and not self._answer.done():
-            self._answer.set_result(("error" if path.endswith("/error") else "response", body))
+        if kind not in ("response", "error") or message.get("id") != self._request:
+            return
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((kind, body))
 
 
 def _end_of(process: FunctionProcess) -> asyncio.Future[int]:
@@ -212,12 +207,6 @@ def _end_of(process: FunctionProcess) -> asyncio.Future[int]:
 
     threading.Thread(target=wait, name="end of a function", daemon=True).start()
     return ended
-
-
-async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _raised(body: str) -> TaskError:

@@ -30,15 +30,11 @@ class LoopbackServer:
         """``127.0.0.1:port``."""
         return f"127.0.0.1:{self._socket.getsockname()[1]}"
 
-    def listen(self) -> None:
-        """Let callers connect; they are answered once the server has been started."""
-        self._socket.listen(128)
-
     def start(self, application: Any) -> None:
         """Answer requests as soon as the event loop turns."""
         from stepherd.engine.http_serving import Server
 
-        self.listen()
+        self._socket.listen(128)
         self._server = Server(application)
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
 
