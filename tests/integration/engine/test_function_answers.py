@@ -33,6 +33,8 @@ def channel():
         if found.family == socket.AF_UNIX and found.fileno() > 2:
             return found
 def handle(event, context):
+    if event == 'pid':
+        return os.getpid()
     if event == 'empty input':
         return os.read(0, 10).decode()
     if event == 'environment':
@@ -111,11 +113,11 @@ def test_an_answer_to_another_invocation_is_none(code: Path, forks: ForkServer |
 
 def test_an_invocation_is_answered_once(code: Path, forks: ForkServer | None) -> None:
     """GIVEN an invocation that answers twice and then ends, THEN the first counts, for it alone."""
-    assert answers(code, forks, says({}, {"body": '"second"'}), "next", "next") == [
-        "forged",
-        "true answer",
-        "true answer",
-    ]
+    before, forged, *later, after = answers(
+        code, forks, "pid", says({}, {"body": '"second"'}), "next", "next", "pid"
+    )
+    assert [forged, *later] == ["forged", "true answer", "true answer"]
+    assert after == before, "the same worker"
 
 
 def test_a_worker_s_environment_is_in_no_file_that_the_system_shows(
