@@ -70,6 +70,11 @@ class Result:
             error = fields["error"]
             if fields["status"] not in _STATUSES or not isinstance(fields["facts"], dict):
                 raise ValueError("status or facts")
+            if not isinstance(fields["runs"], int) or not isinstance(fields["attempt"], str):
+                raise ValueError("runs or attempt")
+            # With a time zone, or the difference is a TypeError.
+            seconds_between(fields["started"], fields["finished"])
+            seconds_between(fields["started"], now())
             return cls(**{**fields, "error": None if error is None else Failure(**error)})
         except (TypeError, KeyError, ValueError) as error:
             raise DataError(

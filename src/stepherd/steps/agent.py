@@ -40,7 +40,8 @@ def work(step: StepContext) -> Done:
     """Run the agent and the verify command, and keep the changes.
 
     Facts: agent {exit_code, ending, seconds, output_bytes, truncated, usage, said, details}, verify, note,
-    and those of the changes. An agent that failed or was interrupted is an error with facts.
+    base_commit, base_ref, and those of the changes. An agent that failed or was interrupted is an error with
+    facts.
     """
     agent = get_agent(step.request.agent)
     agent.check(step.request.command)
@@ -54,7 +55,8 @@ def work(step: StepContext) -> Done:
     adopt_orphans()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent) as root:
-        return _attempt(step, agent, credentials, Place.build(root, step.folder), _base_of(cloned))
+        place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
+        return _attempt(step, agent, credentials, place, cloned)
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
@@ -62,12 +64,8 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
     return True
 
 
-def _base_of(cloned: Result) -> str:
-    return str(cloned.facts["base_commit"])
-
-
 def _attempt(
-    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, base_commit: str
+    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, cloned: Result
 ) -> Done:
     stop = StopRequest()
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
@@ -77,7 +75,7 @@ def _attempt(
         if login:
             attempt.transcript.before = lambda: login.look(redactor.learn)
         try:
-            return _masked(_run(attempt, agent, credentials, base_commit), redactor)
+            return _masked(_run(attempt, agent, credentials, cloned), redactor)
         except StepherdError as error:
             _mask(error, redactor)
             attempt.tell("agent", Finished("agent", "failed", text=error.message))
@@ -86,8 +84,8 @@ def _attempt(
             attempt.close()
 
 
-def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_commit: str) -> Done:
-    request = attempt.step.request
+def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, cloned: Result) -> Done:
+    request, base_commit = attempt.step.request, str(cloned.facts["base_commit"])
     resume = restore_session(attempt.step, agent, attempt.place, base_commit)
     launch = _launch(attempt, agent, credentials, resume=resume)
     limits = _limits(request)
@@ -103,7 +101,9 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
     _tell_end(attempt, evidence, outcome)
     notes = [keep_login_database(attempt.step, agent, attempt.place)]
     error = _error_of(outcome) or kept.error
-    facts = {"agent": attempt.facts_of(evidence), **kept.facts}
+    # The base as it was before the agent began: what the folder says of it now may be the agent's own.
+    base = {name: cloned.facts[name] for name in ("base_commit", "base_ref")}
+    facts = {"agent": attempt.facts_of(evidence), **base, **kept.facts}
     if error is None and request.verify is not None:
         facts["verify"], error = _verify(attempt, request.verify)
     if error is not None:

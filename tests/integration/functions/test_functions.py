@@ -99,6 +99,7 @@ def test_report_run_writes_the_report_and_returns_its_outline(
     handlers["prepare_run"](given, Context())
     folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
     folder.store.put(WORKSPACE, b"packed")
+    folder.write_result(Result("agent", "0.0", 1, "succeeded", START, START))
     outline = handlers["report_run"]({"run_id": given["run_id"], "started": START}, Context())
     assert outline["status"] == "succeeded"
     assert folder.read_report() is not None

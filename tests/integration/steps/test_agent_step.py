@@ -110,7 +110,7 @@ exit 3
     _agent(rig, script, agent_credentials="env:TESTER_KEY")
     done = _step(rig, TESTER_KEY=KEY, STEPHERD_LOGIN=_login_database(rig))
     assert done.returncode == 1
-    write_report(rig.folder, rig.run_id)
+    write_report(rig.folder, rig.run_id, failure={"state": "RunAgent", "error": "States.TaskFailed"})
     for text in (done.stdout, done.stderr, _everything(rig)):
         assert "cAn4ry" not in text
         assert encoded not in text
@@ -208,6 +208,7 @@ def test_events_usage_and_words_come_to_the_result_the_report_and_the_log(rig: R
     assert facts["usage"] == {"turns": 2, "input_tokens": 1200, "output_tokens": 34, "cost_usd": 0.0421}
     assert facts["said"] == "All is *done*."
     assert facts["details"] == {"turns": 2}
+    rig.steps("push")
     report = write_report(rig.folder, rig.run_id)
     assert report.usage == facts["usage"]
     page = rig.folder.store.get("report.md").body.decode()
