@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -70,7 +71,8 @@ def test_a_push_that_is_pointed_elsewhere_sends_no_token_and_the_work_can_still_
     before = place.origin.refs()
     loopback = {"STEPHERD_ALLOW_LOOPBACK_REMOTES": "1"}
     with serve(place.origin.folder, token) as server, serve(elsewhere, token) as theirs:
-        command = _editing(place, "request.json", {"repo": f"{theirs.url}/team.git"})
+        change = {"repo": f"{theirs.url}/team.git", "branch": "theirs", "message": "theirs"}
+        command = _editing(place, "request.json", change)
         words = ("--repo", f"{server.url}/team.git", "--git-credentials", "env:MY_TOKEN")
         done = place.run(command, *words, MY_TOKEN=token, **loopback)
         again = place.cli("redrive", "run_1", "--json", MY_TOKEN=token, **loopback)
@@ -92,6 +94,7 @@ def test_a_push_that_is_pointed_elsewhere_sends_no_token_and_the_work_can_still_
     pulled = place.cli("pull", "run_1", "--json", cwd=place.root / "mine").ok()
     assert pulled.json["branch"] == "stepherd/run_1"
     assert git(place.root / "mine", "show", "stepherd/run_1:new.txt") == "new"
+    assert git(place.root / "mine", "log", "-1", "--format=%s", "stepherd/run_1") == "Changes of run_1"
     assert place.lines("count") == ["begun"]
 
 
@@ -189,6 +192,12 @@ def test_results_that_make_no_sense_neither_succeed_nor_hide_the_report(place: P
         command = place.script(f"echo new > new.txt; {spoil}; test -e {place.root}/luck")
         assert inside.run(command=command) == "FAILED"
         assert (_error(place)["state"], _error(place)["category"]) == ("RunAgent", "agent")
+        execution = inside.engine.engine.journal.execution(execution_arn("run_1"))
+        assert execution is not None
+        assert execution.error == "RunFailed"
+        (place.root / "luck").touch()
+        assert inside.rerun() == "FAILED"
+        assert "result.json" in _error(place)["message"]
     # THEN the partial work was pushed over the damaged result
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Partial work: Do the work"]}
 
@@ -205,6 +214,26 @@ def test_a_redriven_agent_gets_the_instructions_of_the_run_or_none(place: Place,
     assert (error["state"], error["category"]) == ("RunAgent", "changed")
     assert "/instructions was changed" in error["message"]
     assert place.lines("count") == ["begun"], "the second agent never began"
+
+
+def test_an_agent_does_not_choose_the_image_of_the_task_that_pushes(place: Place) -> None:
+    """A program called podman that only notes what it is given stands for an image of the agent's own."""
+    podman = place.root / "bin/podman"
+    podman.parent.mkdir()
+    podman.write_text(
+        f"#!/bin/sh\necho $* >> {place.root}/podman.log\ncat >> {place.root}/podman.log\nexit 0\n"
+    )
+    podman.chmod(0o755)
+    path = f"{podman.parent}{os.pathsep}{place.environment['PATH']}"
+    note = json.dumps({"runner": "podman", "image": "evil"})
+    noting = f"mkdir -p {place.home}/runners; echo '{note}' > {place.home}/runners/run_1.json"
+    command = place.script(f"echo new > new.txt; {noting}; test -e {place.root}/luck")
+    assert place.run(command, PATH=path).code == 1
+    (place.root / "luck").touch()
+    # THEN neither the engine that ran it nor the next one, which redrives it, has looked at the note
+    assert place.cli("redrive", "run_1", "--json", PATH=path).ok().json["status"] == "SUCCEEDED"
+    assert place.lines("podman.log") == []
+    assert place.origin.tip("stepherd/run_1") is not None
 
 
 def test_what_is_shown_of_a_success_is_what_the_execution_says(place: Place) -> None:

@@ -67,6 +67,9 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
 def _attempt(
     step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, cloned: Result
 ) -> Done:
+    # As it was before the agent began: what the folder says of it later may be the agent's own. It is not
+    # masked, because the push has to read it.
+    base = {name: str(cloned.facts[name]) for name in ("base_commit", "base_ref")}
     stop = StopRequest()
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
@@ -75,7 +78,8 @@ def _attempt(
         if login:
             attempt.transcript.before = lambda: login.look(redactor.learn)
         try:
-            return _masked(_run(attempt, agent, credentials, cloned), redactor)
+            done = _masked(_run(attempt, agent, credentials, base["base_commit"]), redactor)
+            return Done({**base, **done.facts}, done.error)
         except StepherdError as error:
             _mask(error, redactor)
             attempt.tell("agent", Finished("agent", "failed", text=error.message))
@@ -84,8 +88,8 @@ def _attempt(
             attempt.close()
 
 
-def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, cloned: Result) -> Done:
-    request, base_commit = attempt.step.request, str(cloned.facts["base_commit"])
+def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_commit: str) -> Done:
+    request = attempt.step.request
     resume = restore_session(attempt.step, agent, attempt.place, base_commit)
     launch = _launch(attempt, agent, credentials, resume=resume)
     limits = _limits(request)
@@ -101,9 +105,7 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, cloned: 
     _tell_end(attempt, evidence, outcome)
     notes = [keep_login_database(attempt.step, agent, attempt.place)]
     error = _error_of(outcome) or kept.error
-    # The base as it was before the agent began: what the folder says of it now may be the agent's own.
-    base = {name: cloned.facts[name] for name in ("base_commit", "base_ref")}
-    facts = {"agent": attempt.facts_of(evidence), **base, **kept.facts}
+    facts = {"agent": attempt.facts_of(evidence), **kept.facts}
     if error is None and request.verify is not None:
         facts["verify"], error = _verify(attempt, request.verify)
     if error is not None:
