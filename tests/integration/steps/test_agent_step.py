@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.integration.steps import tester
-from tests.integration.steps.rig import Rig
+from tests.integration.steps.rig import Rig, git
 
 from stepherd.agents.registry import _AGENTS
 from stepherd.logins.database import read_login, write_login
@@ -120,6 +120,15 @@ exit 3
     assert "***" in error.message
     rig.steps("push")
     assert rig.branches().keys() == {"main", "stepherd/run_1"}, "files are never touched"
+
+
+def test_a_base_that_reads_like_a_secret_can_still_be_pushed_to(rig: Rig) -> None:
+    git(rig.remote, "branch", KEY, "main")
+    _agent(rig, "echo new > new.txt", base=KEY, agent_credentials="env:TESTER_KEY")
+    assert _step(rig, TESTER_KEY=KEY).returncode == 0
+    assert rig.result("agent").facts["base_ref"] == KEY
+    rig.steps("push")
+    assert "stepherd/run_1" in rig.branches()
 
 
 def test_a_refusal_before_the_start_is_told_and_masked(rig: Rig) -> None:
