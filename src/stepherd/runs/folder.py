@@ -92,8 +92,13 @@ class RunFolder:
         return self.store.child(INSTRUCTIONS)
 
     def read_result(self, step: str) -> Result | None:
-        """What ``step`` said at its last end; None when it has not come to one."""
+        """What ``step`` said at its last end; None when it has not come to one.
+
+        Raises DataError when the file makes no sense.
+        """
         fields = self._read_json(f"{step}/result.json")
+        if fields is not None and fields.get("step") != step:
+            raise DataError(f"{self.address_of(step)}/result.json is not a result of the step {step}.")
         return None if fields is None else Result.from_json(fields)
 
     def write_result(self, result: Result) -> None:
