@@ -119,6 +119,9 @@ def test_any_other_change_of_the_request_fails_the_run_by_name(
     error = _error(place)
     assert (error["state"], error["category"]) == (state, "changed")
     assert place.origin.refs() == before
+    report = place.folder().read_report()
+    assert report is not None
+    assert error["message"] not in report["notes"], "it is said once"
 
 
 def test_a_request_that_is_gone_or_a_folder_fails_the_run_by_name(place: Place) -> None:

@@ -166,8 +166,12 @@ def _report_of(
         logs=_logs(folder, run_id, results),
         bundle=folder.address_of(facts["bundle"]) if facts.get("bundle") else None,
         error=error,
-        notes=[*_notes(results, failure), *found.doubts],
+        notes=_notes(results, failure) + [doubt for doubt in found.doubts if not _is_said(doubt, error)],
     )
+
+
+def _is_said(doubt: str, error: ReportedError | None) -> bool:
+    return error is not None and error.message == doubt
 
 
 def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
