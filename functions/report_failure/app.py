@@ -11,7 +11,7 @@ from stepherd.telemetry import logger, metrics, observed
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, started, failure {state, error, cause}, redriven}. Raises RunFailed."""
+    """``event``: {run_id, started, failure {state, error, cause, redrives}, redriven, request_digest}."""
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report, reply_running
     from stepherd.runs.report import RunFailed, write_report
@@ -23,6 +23,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         reply_running(store, event["run_id"])
         return {"continue": event["failure"]["state"]}
     folder = run_folder(store, event["run_id"])
-    report = write_report(folder, event["run_id"], started=event["started"], failure=event["failure"])
+    # There is none when PrepareRun itself failed, or when an earlier version began the execution.
+    known = {"started": event["started"], "request_digest": event.get("request_digest") or None}
+    report = write_report(folder, event["run_id"], failure=event["failure"], **known)
     logger.warning(report.summary, branch=report.branch, reply=reply_report(store, folder, report))
     raise RunFailed(report.summary, remedy=f"Report: {folder.address_of('report.md')}")

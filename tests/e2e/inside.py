@@ -53,6 +53,11 @@ class Inside:
         start = {"stateMachineArn": machine_arn(), "name": run_id, "input": json.dumps(fields)}
         self._runner.run(self._call("StartExecution", start))
 
+    def update_machine(self, definition: str) -> None:
+        """Give the pipeline another definition, as a new version does; running executions keep theirs."""
+        update = {"stateMachineArn": machine_arn(), "definition": definition}
+        self._runner.run(self._call("UpdateStateMachine", update))
+
     def redrive(self, run_id: str) -> None:
         """Redrive a run."""
         self._runner.run(self._call("RedriveExecution", {"executionArn": execution_arn(run_id)}))

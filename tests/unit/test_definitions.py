@@ -117,6 +117,22 @@ def test_containers_that_a_machine_overrides_are_in_the_task_definitions(
         assert overridden == [container["Name"] for container in containers], name
 
 
+def test_whatever_acts_on_the_run_folder_after_its_preparation_gets_the_digest_of_the_request() -> None:
+    digest, acting = "{% $run.request_digest %}", []
+    for name, state in rules.states(rules.load((ROOT / "statemachines/pipeline.asl.json").read_text())):
+        for override in state.get("Arguments", {}).get("Overrides", {}).get("ContainerOverrides", []):
+            given = {variable["Name"]: variable["Value"] for variable in override["Environment"]}
+            assert given["STEPHERD_REQUEST_DIGEST"] == digest, name
+            agent = override["Command"][-1] == "agent"
+            assert ("STEPHERD_INSTRUCTIONS_DIGEST" in given) == agent, name
+            acting.append(name)
+        if state.get("Resource") == "arn:aws:states:::lambda:invoke" and name != "PrepareRun":
+            assert state["Arguments"]["Payload"]["request_digest"] == digest, name
+            acting.append(name)
+    assert {"CloneRepository", "RunAgent", "CommitAndPush", "PersistDatabase", "ReportRun"} < set(acting)
+    assert len(acting) == 8
+
+
 def test_agents_alone_take_the_capacity_that_the_stack_chose(
     machine: Path, resources: dict[str, Any]
 ) -> None:

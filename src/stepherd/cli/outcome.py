@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -57,6 +58,7 @@ def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dic
         "run_id": run_id,
         "status": status,
         **{name: report.get(name) for name in known},
+        **{name: value for name, value in _proven(status, described).items() if name in known},
         "files_changed": report.get("files_changed", []),
         "report": _shown_address(own_run_folder(output, run_id)) if report else None,
         "console": output.place.console(run_id),
@@ -65,6 +67,12 @@ def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dic
         "redrives": described.get("redriveCount", 0),
         "error": None if status in ("SUCCEEDED", "RUNNING") else _with_home(output, error),
     }
+
+
+def _proven(status: str, described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the execution itself says that came of it: report.json can be written over, its output cannot."""
+    output = json.loads(described.get("output") or "{}") if status == "SUCCEEDED" else {}
+    return output if isinstance(output, Mapping) else {}
 
 
 def _with_home(output: Output, error: Mapping[str, Any]) -> dict[str, Any]:

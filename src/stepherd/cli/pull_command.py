@@ -48,7 +48,7 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
     if not agent.facts.get("bundle"):
         output.note(f"{run_id} changed nothing: there is nothing to pull.")
     else:
-        facts = _pull(output.home, folder, agent, into, branch)
+        facts = _pull(output, run_id, folder, agent, into, branch)
         fields |= {"branch": facts.branch, "commit": facts.commit, "created": facts.created}
         output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
         output.note(f"  look     git log -p {facts.branch}\n  take     git switch {facts.branch}")
@@ -59,16 +59,32 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
     return 0
 
 
-def _pull(home: Path, folder: RunFolder, agent: Result, into: Path, branch: str | None) -> PushFacts:
+def _asked(output: Output, folder: RunFolder, run_id: str) -> tuple[str, str]:
+    """The branch and the message that were asked for; the run's own when the request was changed since."""
+    from stepherd.cli.prepared import request_digest
+    from stepherd.repositories.refs import run_branch
+    from stepherd.runs.digests import RunFolderChanged
+
+    try:
+        request = folder.read_request(request_digest(output.place, run_id))
+    except RunFolderChanged as error:
+        output.note(f"{error.message} The branch and the message are the run's own.")
+        return run_branch(run_id), f"Changes of {run_id}\n"
+    return request.branch, request.message
+
+
+def _pull(
+    output: Output, run_id: str, folder: RunFolder, agent: Result, into: Path, branch: str | None
+) -> PushFacts:
     """Deliver the bundle to the clone as it would be delivered to a remote."""
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
     from stepherd.repositories.push import push_bundle
-    from stepherd.steps.push import commit_message
+    from stepherd.steps.push import base_of, commit_message
 
-    request, cloned = folder.read_request(), folder.read_result("clone")
-    assert cloned is not None, "an agent only works on a clone"
-    with tempfile.TemporaryDirectory(prefix="pull-", dir=home) as temporary:
+    asked, message = _asked(output, folder, run_id)
+    base_commit, base_ref = base_of(agent, folder)
+    with tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary:
         scratch = Path(temporary)
         bundle = scratch / "changes.bundle"
         folder.store.download(str(agent.facts["bundle"]), bundle)
@@ -76,16 +92,16 @@ def _pull(home: Path, folder: RunFolder, agent: Result, into: Path, branch: str 
         return push_bundle(
             parse_repository(_top_of(into)),
             bundle,
-            base_commit=cloned.facts["base_commit"],
-            base_ref=cloned.facts["base_ref"],
-            branch=branch or request.branch,
-            message=commit_message(request.message, agent),
+            base_commit=base_commit,
+            base_ref=base_ref,
+            branch=branch or asked,
+            message=commit_message(message, agent),
             author_name=identity.name,
             author_email=identity.email,
             when=datetime.fromisoformat(agent.finished),
             credentials=GitCredentials(),
             scratch=scratch,
-            run_id=request.run_id,
+            run_id=run_id,
         )
 
 

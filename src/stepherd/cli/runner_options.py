@@ -54,14 +54,15 @@ def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> li
     """
     from stepherd.engine.container_runner import Mount
     from stepherd.repositories.address import parse_repository
-    from stepherd.runs.folder import open_run_folder
+    from stepherd.runs.folder import REQUEST_DIGEST, open_run_folder
 
     step = argv[-1] if argv else ""
     folder = environment.get("STEPHERD_RUN_FOLDER", "")
     if step not in ("clone", "push") or not folder.startswith("file://"):
         return []
     try:
-        repository = parse_repository(open_run_folder(folder).read_request().repo)
+        request = open_run_folder(folder).read_request(environment.get(REQUEST_DIGEST))
+        repository = parse_repository(request.repo)
     except StepherdError:
         return []  # The step meets the same, and says so in its result.
     if repository.kind != "file":

@@ -281,6 +281,11 @@ class Journal:
         """Attempts of an execution that have not ended."""
         return list(self._attempts("closed=0 AND execution=?", (execution,)))
 
+    def attempts_of(self, arn: str) -> list[Attempt]:
+        """All attempts at tasks of an execution, in the order in which they were scheduled."""
+        of = "execution IN (SELECT number FROM executions WHERE arn=?) ORDER BY event_id"
+        return list(self._attempts(of, (arn,)))
+
     def _attempts(self, where: str, parameters: tuple[Any, ...]) -> Iterator[Attempt]:
         columns = "execution, event_id, token, waits, handle, answer, heartbeat, closed"
         sql = f"SELECT {columns} FROM attempts WHERE {where}"  # noqa: S608

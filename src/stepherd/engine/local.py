@@ -162,7 +162,13 @@ class LocalEngine:
         application = self.application
         queue_file = self.home / "queues.sqlite3"
         queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
-        runners = Runners(self.home, self._runner, needs=self._needs, forks=self._forks)
+        runners = Runners(
+            self.home,
+            self._runner,
+            needs=self._needs,
+            forks=self._forks,
+            handles=lambda arn: (attempt.handle for attempt in self.engine.journal.attempts_of(arn)),
+        )
         tasks = self.home / "tasks"
         return {
             "lambda": LambdaIntegration(self.pool),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stepherd.engine.container_runner import Needs
@@ -62,17 +62,35 @@ class Runners:
         needs: Needs | None = None,
         forks: ForkServer | None = None,
         runner: Runner | None = None,
+        handles: Callable[[str], Iterable[Mapping[str, Any]]] = lambda _arn: (),
     ) -> None:
-        """``default`` is for executions that nobody chose for. A ``runner`` that is given serves all."""
+        """``default`` is for executions that nobody chose for. A ``runner`` that is given serves all.
+
+        ``handles`` gives what is noted of the tasks that an execution has had, the first of them first.
+        """
         self._home = home
         self._default = default or AS_PROCESSES
         self._needs = needs
         self._forks = forks
         self._runner = runner
+        self._handles = handles
+        self._settled: dict[str, RunnerChoice] = {}
         self._made: dict[RunnerChoice, Runner] = {}
 
     def choose(self, execution_arn: str) -> RunnerChoice:
-        """The choice for an execution; from now on it is noted."""
+        """The choice for an execution. Its first task settles it.
+
+        Later tasks get what the first one got, because a task that runs as a process can write to the note
+        (decision 0009): the image of a task that has credentials is not for it to choose.
+        """
+        if execution_arn not in self._settled:
+            self._settled[execution_arn] = self._first_choice(execution_arn)
+        return self._settled[execution_arn]
+
+    def _first_choice(self, execution_arn: str) -> RunnerChoice:
+        for handle in self._handles(execution_arn):
+            if "runner" in handle:
+                return RunnerChoice(**handle["runner"])
         execution = execution_arn.rpartition(":")[2]
         found = read_choice(self._home, execution)
         if found is None and self._default != AS_PROCESSES:

@@ -122,6 +122,9 @@ class Delivery:
             return base, tip
         parent = self._parent_of_own(tip)
         if parent is None:
+            below = self._arrived_below(tip)
+            if below is not None:
+                return base, below
             raise BranchTaken(
                 f"The branch '{self.branch}' exists on the remote and holds other commits.",
                 remedy="Give another --branch; Stepherd never overwrites one.",
@@ -151,6 +154,23 @@ class Delivery:
             first = first or parents
             if parents == self.commit.base:
                 return first
+        return None
+
+    def _arrived_below(self, tip: str) -> str | None:
+        """This run's commit with this very tree among the last ones of the branch: others have built on it.
+
+        So a step that asks again about a push that arrived long ago still finds it.
+        """
+        if self.commit.run_id is None:
+            return None
+        form = f"--format=%H %T %(trailers:key={RUN_TRAILER},valueonly,separator=%x20)"
+        out = self.local.run(
+            "Reading the branch", "log", f"--max-count={_OWN_HISTORY}", form, "--end-of-options", tip
+        )
+        for line in out.splitlines():
+            commit, _, rest = line.partition(" ")
+            if rest.split() == [self.commit.tree, self.commit.run_id]:
+                return commit
         return None
 
     def _tree_of(self, commit: str) -> str:

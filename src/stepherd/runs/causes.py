@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stepherd.runs.digests import RunFolderChanged
+from stepherd.runs.proof import SuccessNotProven
 from stepherd.runs.result import Failure
 from stepherd.services.plain_text import one_paragraph
 
@@ -24,6 +26,9 @@ _EXIT_CODES: Final = {
     127: ("its program was not found", "Check the image of the task: it must have python and this package."),
     126: ("its program could not be executed", "Check the image of the task."),
 }
+
+# Errors of functions that a reader has to tell from all others, by their type.
+_CATEGORIES: Final = {kind.__name__: kind.category for kind in (RunFolderChanged, SuccessNotProven)}
 
 # Reasons of RunTask by their first part, as "RESOURCE:MEMORY".
 _REFUSALS: Final = {
@@ -46,7 +51,8 @@ def failure_of(error: str, cause: str) -> Failure:
         return Failure("timeout", "The state took longer than it may and was given up.", _REDRIVE, True)
     fields = _json_object(text)
     if "errorMessage" in fields:
-        return Failure("function", one_paragraph(str(fields["errorMessage"]), 1000), "")
+        category = _CATEGORIES.get(str(fields.get("errorType")), "function")
+        return Failure(category, one_paragraph(str(fields["errorMessage"]), 1000), "")
     if "ExecutionArn" in fields:
         return _execution_failure(fields)
     if "Containers" in fields:

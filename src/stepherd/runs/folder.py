@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.errors import DataError, NotFoundError
+from stepherd.runs.digests import check_digest, digest_of
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
 from stepherd.services import open_store
@@ -21,6 +22,7 @@ __all__ = [
     "EVENTS",
     "INSTRUCTIONS",
     "REPORT",
+    "REQUEST_DIGEST",
     "REPORT_PAGE",
     "SESSION",
     "STEPS",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 REQUEST: Final = "request.json"
+REQUEST_DIGEST: Final = "STEPHERD_REQUEST_DIGEST"
+"""The variable by which a step gets the digest of request.json from its execution."""
 INSTRUCTIONS: Final = "instructions"
 WORKSPACE: Final = "clone/workspace.tar.zst"
 BUNDLE: Final = "agent/changes.bundle"
@@ -60,26 +64,41 @@ class RunFolder:
         """Where a person finds the object ``key``."""
         return f"{self.reference}/{key}"
 
-    def read_request(self) -> Request:
-        """The request. Raises NotFoundError when the run was never prepared."""
-        fields = self._read_json(REQUEST)
-        if fields is None:
+    def read_request(self, digest: str | None = None) -> Request:
+        """The request, if its bytes have the ``digest`` that the execution carries; None accepts any.
+
+        Raises RunFolderChanged when they have another one or are gone, NotFoundError when the run was never
+        prepared, DataError when they are not a request.
+        """
+        body = self._read(REQUEST)
+        # The bytes that are compared are the bytes that are parsed: a second read could find others.
+        check_digest(None if body is None else digest_of(body), digest, self.address_of(REQUEST))
+        if body is None:
             raise NotFoundError(
                 f"There is no request in {self.reference}.", remedy="Start a run with: stepherd run"
             )
-        return Request.from_json(fields)
+        return Request.from_json(self._parsed(REQUEST, body))
 
-    def write_request(self, request: Request) -> None:
-        """Write request.json."""
-        self._write_json(REQUEST, request.to_json())
+    def write_request(self, request: Request) -> str:
+        """Write request.json; returns the digest of its bytes."""
+        return digest_of(self._write_json(REQUEST, request.to_json()))
+
+    def request_digest(self) -> str:
+        """The digest of request.json as it is. Raises NotFoundError when there is none."""
+        return digest_of(self.store.get(REQUEST).body)
 
     def instructions(self) -> Store:
         """The frozen instructions."""
         return self.store.child(INSTRUCTIONS)
 
     def read_result(self, step: str) -> Result | None:
-        """What ``step`` said at its last end; None when it has not come to one."""
+        """What ``step`` said at its last end; None when it has not come to one.
+
+        Raises DataError when the file makes no sense.
+        """
         fields = self._read_json(f"{step}/result.json")
+        if fields is not None and fields.get("step") != step:
+            raise DataError(f"{self.address_of(step)}/result.json is not a result of the step {step}.")
         return None if fields is None else Result.from_json(fields)
 
     def write_result(self, result: Result) -> None:
@@ -100,10 +119,16 @@ class RunFolder:
         self.store.delete(WORKSPACE)
 
     def _read_json(self, key: str) -> dict[str, Any] | None:
+        body = self._read(key)
+        return None if body is None else self._parsed(key, body)
+
+    def _read(self, key: str) -> bytes | None:
         try:
-            body = self.store.get(key).body
+            return self.store.get(key).body
         except ObjectNotFound:
             return None
+
+    def _parsed(self, key: str, body: bytes) -> dict[str, Any]:
         try:
             fields = json.loads(body)
         except (ValueError, RecursionError):
@@ -115,10 +140,10 @@ class RunFolder:
             )
         return fields
 
-    def _write_json(self, key: str, fields: Mapping[str, Any]) -> None:
-        self.store.put(
-            key, (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
-        )
+    def _write_json(self, key: str, fields: Mapping[str, Any]) -> bytes:
+        body = (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+        self.store.put(key, body)
+        return body
 
 
 def open_run_folder(reference: str) -> RunFolder:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from stepherd.errors import DataError, NotFoundError, UsageError
+from stepherd.runs.digests import digest_of, digest_of_files
 from stepherd.services.plain_text import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.store import ObjectInfo, Store
 
-__all__ = ["MAIN", "Instructions", "InstructionsNotFound", "find_instructions", "title_of"]
+__all__ = ["MAIN", "Instructions", "InstructionsNotFound", "find_instructions", "frozen_digest", "title_of"]
 
 MAIN: Final = "instructions.md"
 MOST_FILES: Final = 500
@@ -56,10 +57,21 @@ class Instructions:
         kept = {name: size for name, size in self.files.items() if name not in names}
         return Instructions(self.reference, kept, self.read)
 
-    def freeze(self, store: Store) -> None:
-        """Copy every file into ``store``, instructions.md last."""
+    def freeze(self, store: Store) -> str:
+        """Copy every file into ``store``, instructions.md last; returns the digest of all that is there."""
+        written: dict[str, str] = {}
         for name in sorted(self.files, key=lambda name: (name == MAIN, name)):
-            store.put(name, self.read(name))
+            body = self.read(name)
+            store.put(name, body)
+            written[name] = digest_of(body)
+        return frozen_digest(store, written)
+
+
+def frozen_digest(store: Store, written: Mapping[str, str] | None = None) -> str:
+    """The digest of frozen instructions; those in ``written`` (digests by name) are not read again."""
+    known = written or {}
+    digests = {info.key: known.get(info.key) or digest_of(store.get(info.key).body) for info in store.list()}
+    return digest_of_files(digests)
 
 
 def find_instructions(reference: str, *, allow_local: bool = True) -> Instructions:

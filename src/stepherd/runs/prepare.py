@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepherd.agents.command_line import split_command
@@ -15,7 +16,7 @@ from stepherd.repositories.refs import check_branch, check_ref, run_branch
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import check_run_id
-from stepherd.runs.instructions import Instructions, find_instructions, title_of
+from stepherd.runs.instructions import Instructions, find_instructions, frozen_digest, title_of
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
@@ -45,7 +46,8 @@ def prepare_run(
             raise CannotCreateError(
                 f"The run id '{run_id}' is taken by another request.", remedy="Choose another --name."
             )
-        return _machine_facts(folder.read_request(), folder, store, login_database)
+        digests = _Digests(folder.request_digest(), frozen_digest(folder.instructions()))
+        return _machine_facts(folder.read_request(digests.request), digests, folder, store, login_database)
     started = now()
 
     def finish(error: StepherdError | None) -> None:
@@ -54,8 +56,16 @@ def prepare_run(
         facts = {"request_digest": digest, PLACE: reply_place(given)}
         folder.write_result(Result("prepare", "", runs, status, started, now(), failure, facts))  # type: ignore[arg-type]
 
-    request = _prepare(run_id, given, folder, finish, default_agent)
-    return _machine_facts(request, folder, store, login_database)
+    request, digests = _prepare(run_id, given, folder, finish, default_agent)
+    return _machine_facts(request, digests, folder, store, login_database)
+
+
+@dataclass(frozen=True, slots=True)
+class _Digests:
+    """What the execution carries of its run folder, for every later step and function to compare."""
+
+    request: str
+    instructions: str
 
 
 def _prepare(
@@ -64,20 +74,20 @@ def _prepare(
     folder: RunFolder,
     finish: Callable[[StepherdError | None], None],
     default_agent: str,
-) -> Request:
+) -> tuple[Request, _Digests]:
     try:
         request, instructions = check_whole_request(
             run_id, given, allow_local=_is_local(folder), default_agent=default_agent
         )
-        instructions.freeze(folder.instructions())
-        folder.write_request(request)
+        frozen = instructions.freeze(folder.instructions())
+        digests = _Digests(folder.write_request(request), frozen)
     except StepherdError as error:
         finish(error)
         if error.retryable:
             raise TemporaryError(error.message, remedy=error.remedy) from None
         raise
     finish(None)
-    return request
+    return request, digests
 
 
 def check_whole_request(
@@ -151,10 +161,14 @@ def _is_local(folder: RunFolder) -> bool:
     return folder.reference.startswith("file://")
 
 
-def _machine_facts(request: Request, folder: RunFolder, store: Store, login_database: str) -> dict[str, Any]:
+def _machine_facts(
+    request: Request, digests: _Digests, folder: RunFolder, store: Store, login_database: str
+) -> dict[str, Any]:
     return {
         "run_id": request.run_id,
         "folder": folder.reference,
+        "request_digest": digests.request,
+        "instructions_digest": digests.instructions,
         "agent": request.agent,
         "login": _login_facts(request, store, login_database),
         "push": request.push,

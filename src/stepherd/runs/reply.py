@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from stepherd.errors import StepherdError, TemporaryError
+from stepherd.errors import DataError, StepherdError, TemporaryError
 from stepherd.runs.folder import REPORT, REPORT_PAGE, run_folder
 from stepherd.runs.report_page import escaped, render_report
 from stepherd.runs.result import now
@@ -22,6 +22,7 @@ from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredOb
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.report import Report
+    from stepherd.runs.result import Result
     from stepherd.services.store import Store
 
 __all__ = [
@@ -84,7 +85,7 @@ def reply_running(store: Store, run_id: str, given: object = None) -> None:
     place = reply_place(given)
     if given is not None and not place:
         return
-    prepared = run_folder(store, run_id).read_result("prepare")
+    prepared = _prepared(run_folder(store, run_id))
     # A redriven run began when it was first prepared: a later run of the same input stays the later one.
     started = prepared.started if prepared else now()
     place = place or reply_place(prepared.facts if prepared else None)
@@ -108,7 +109,7 @@ def reply_report(store: Store, folder: RunFolder, report: Report) -> str:
         report.compare,
         folder.address_of(REPORT_PAGE),
     )
-    prepared = folder.read_result("prepare")
+    prepared = _prepared(folder)
     try:
         place = reply_place(prepared.facts if prepared else None)
         _write(store, place, status, render_report(report, folder.address_of(REPORT)))
@@ -132,6 +133,14 @@ def reply_end(store: Store, run_id: str, given: object, ended: Ending, started: 
     next_step = f"stepherd redrive {run_id}"
     status = RunStatus(run_id, ended, started, now(), _ENDINGS[ended], next_step)
     _write(store, reply_place(given), status, _page(status), only_if_running=True)
+
+
+def _prepared(folder: RunFolder) -> Result | None:
+    """The result of PrepareRun; None also when it was damaged, which must not change how the run goes on."""
+    try:
+        return folder.read_result("prepare")
+    except DataError:
+        return None
 
 
 def _page(status: RunStatus) -> str:

@@ -8,7 +8,10 @@ from typing import Any, Final, Literal
 
 from stepherd.errors import StepherdError
 from stepherd.runs.causes import failure_of
+from stepherd.runs.digests import RunFolderChanged
+from stepherd.runs.findings import Findings, read_findings
 from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFolder
+from stepherd.runs.proof import SuccessNotProven, check_success
 from stepherd.runs.report_page import render_report
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, now, seconds_between
@@ -22,6 +25,8 @@ _STATES: Final = {
     "push": "CommitAndPush",
     "persist": "PersistDatabase",
 }
+_NOT_REDRIVEN: Final = (RunFolderChanged.category, SuccessNotProven.category)
+"""Failures that every redrive would meet again."""
 _STEPS: Final = {**{state: step for step, state in _STATES.items()}, "PushPartialWork": "push"}
 
 
@@ -101,14 +106,23 @@ class Report:
 
 
 def write_report(
-    folder: RunFolder, run_id: str, *, started: str | None = None, failure: Mapping[str, Any] | None = None
+    folder: RunFolder,
+    run_id: str,
+    *,
+    started: str | None = None,
+    failure: Mapping[str, Any] | None = None,
+    request_digest: str | None = None,
 ) -> Report:
     """Build the report of a run and write report.json and report.md into its folder.
 
     ``failure`` is {state, error, cause} of the machine for a run that failed; ``started`` is when the
-    execution began.
+    execution began; ``request_digest`` is what it knows of request.json, None when an earlier version began
+    it. Without a ``failure``, raises RunFolderChanged and SuccessNotProven.
     """
-    report = build_report(folder, run_id, started=started, failure=failure)
+    found = read_findings(folder, failure, request_digest)
+    if failure is None and found.request is not None:
+        check_success(found.results, found.request)
+    report = _report_of(folder, run_id, found, started=started, failure=failure)
     folder.write_report(report.to_json(), render_report(report, folder.address_of(REPORT)))
     return report
 
@@ -116,9 +130,14 @@ def write_report(
 def build_report(
     folder: RunFolder, run_id: str, *, started: str | None = None, failure: Mapping[str, Any] | None = None
 ) -> Report:
-    """The report of a run from the results in its folder; nothing is written."""
-    results = {step: result for step in STEPS if (result := folder.read_result(step)) is not None}
-    request = folder.read_request() if "prepare" in results and results["prepare"].succeeded else None
+    """The report of a run from the results in its folder; nothing is written, and nothing need be proven."""
+    return _report_of(folder, run_id, read_findings(folder, failure), started=started, failure=failure)
+
+
+def _report_of(
+    folder: RunFolder, run_id: str, found: Findings, *, started: str | None, failure: Mapping[str, Any] | None
+) -> Report:
+    request, results = found.request, found.results
     finished = now()
     begun = started or min((result.started for result in results.values()), default=finished)
     facts = _gathered(results)
@@ -147,12 +166,19 @@ def build_report(
         logs=_logs(folder, run_id, results),
         bundle=folder.address_of(facts["bundle"]) if facts.get("bundle") else None,
         error=error,
-        notes=_notes(results, failure),
+        notes=_notes(results, failure) + [doubt for doubt in found.doubts if not _is_said(doubt, error)],
     )
 
 
+def _is_said(doubt: str, error: ReportedError | None) -> bool:
+    return error is not None and error.message == doubt
+
+
 def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
-    """The facts of clone, agent and push together; a failed push has none of its own."""
+    """The facts of clone, agent and push together; a failed push has none of its own.
+
+    Those of the agent's step count before those of the clone: it has written them after the agent's end.
+    """
     return {
         name: value
         for step in ("clone", "agent", "push")
@@ -182,6 +208,8 @@ def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Res
 def _next_command(run_id: str, state: str, why: Failure) -> str:
     if state == "PrepareRun" and not why.retryable:
         return "stepherd run"
+    if why.category in _NOT_REDRIVEN:
+        return f"stepherd pull {run_id}"
     return f"stepherd redrive {run_id}"
 
 

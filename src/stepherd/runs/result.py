@@ -68,13 +68,26 @@ class Result:
         """The result that ``fields`` hold. Raises DataError when they are not one."""
         try:
             error = fields["error"]
-            if fields["status"] not in _STATUSES or not isinstance(fields["facts"], dict):
-                raise ValueError("status or facts")
-            return cls(**{**fields, "error": None if error is None else Failure(**error)})
+            made = cls(**{**fields, "error": None if error is None else Failure(**error)})
+            made._check()
         except (TypeError, KeyError, ValueError) as error:
             raise DataError(
                 f"A result.json cannot be read: {error}.", remedy="Start the run again with: stepherd run"
             ) from None
+        return made
+
+    def _check(self) -> None:
+        """Raise ValueError or TypeError for a value that another than a step must have written."""
+        texts = [self.step, self.attempt, self.started, self.finished]
+        if self.error is not None:
+            texts += [self.error.category, self.error.message, self.error.remedy]
+        if not all(isinstance(text, str) for text in texts) or not isinstance(self.runs, int):
+            raise ValueError("a field has the wrong type")
+        if self.status not in _STATUSES or not isinstance(self.facts, dict):
+            raise ValueError("status or facts")
+        for moment in (self.started, self.finished):
+            # Without a time zone it is a TypeError.
+            seconds_between(moment, now())
 
 
 def now() -> str:

@@ -40,7 +40,8 @@ def work(step: StepContext) -> Done:
     """Run the agent and the verify command, and keep the changes.
 
     Facts: agent {exit_code, ending, seconds, output_bytes, truncated, usage, said, details}, verify, note,
-    and those of the changes. An agent that failed or was interrupted is an error with facts.
+    base_commit, base_ref, and those of the changes. An agent that failed or was interrupted is an error with
+    facts.
     """
     agent = get_agent(step.request.agent)
     agent.check(step.request.command)
@@ -54,7 +55,8 @@ def work(step: StepContext) -> Done:
     adopt_orphans()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent) as root:
-        return _attempt(step, agent, credentials, Place.build(root, step.folder), _base_of(cloned))
+        place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
+        return _attempt(step, agent, credentials, place, cloned)
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
@@ -62,13 +64,12 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
     return True
 
 
-def _base_of(cloned: Result) -> str:
-    return str(cloned.facts["base_commit"])
-
-
 def _attempt(
-    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, base_commit: str
+    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, cloned: Result
 ) -> Done:
+    # As it was before the agent began: what the folder says of it later may be the agent's own. It is not
+    # masked, because the push has to read it.
+    base = {name: str(cloned.facts[name]) for name in ("base_commit", "base_ref")}
     stop = StopRequest()
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
@@ -77,7 +78,8 @@ def _attempt(
         if login:
             attempt.transcript.before = lambda: login.look(redactor.learn)
         try:
-            return _masked(_run(attempt, agent, credentials, base_commit), redactor)
+            done = _masked(_run(attempt, agent, credentials, base["base_commit"]), redactor)
+            return Done({**base, **done.facts}, done.error)
         except StepherdError as error:
             _mask(error, redactor)
             attempt.tell("agent", Finished("agent", "failed", text=error.message))

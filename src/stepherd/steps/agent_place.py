@@ -9,7 +9,8 @@ from pathlib import Path
 from stepherd.agents.account import Account
 from stepherd.repositories.changes import copy_private
 from stepherd.repositories.workspace import UnpackLimits, unpack
-from stepherd.runs.folder import WORKSPACE, RunFolder
+from stepherd.runs.digests import check_digest, digest_of, digest_of_files
+from stepherd.runs.folder import INSTRUCTIONS, WORKSPACE, RunFolder
 
 __all__ = ["Place"]
 
@@ -56,8 +57,12 @@ class Place:
         return self.private / "scratch"
 
     @classmethod
-    def build(cls, root: Path, folder: RunFolder) -> Place:
-        """Fetch and lay out everything, still this process's own."""
+    def build(cls, root: Path, folder: RunFolder, instructions_digest: str | None) -> Place:
+        """Fetch and lay out everything, still this process's own.
+
+        Raises RunFolderChanged when the instructions have another digest than the execution carries; None
+        accepts any.
+        """
         place = cls(root)
         place.private.mkdir(mode=0o700)
         for path in (place.scratch, place.home, place.temporary, place.instructions):
@@ -68,7 +73,7 @@ class Place:
         unpack(archive, place.workspace, UnpackLimits(outside_links=True))
         archive.unlink()
         copy_private(place.workspace / ".git", place.private_git)
-        _fetch_instructions(folder, place.instructions)
+        _fetch_instructions(folder, place.instructions, instructions_digest)
         return place
 
     def give(self, account: Account | None) -> None:
@@ -92,9 +97,12 @@ class Place:
         return (self.workspace, self.instructions, self.home, self.temporary)
 
 
-def _fetch_instructions(folder: RunFolder, destination: Path) -> None:
-    store = folder.instructions()
+def _fetch_instructions(folder: RunFolder, destination: Path, digest: str | None) -> None:
+    store, digests = folder.instructions(), dict[str, str]()
     for info in store.list():
         path = destination / info.key
         path.parent.mkdir(parents=True, exist_ok=True)
         store.download(info.key, path)
+        # Of the copy that the agent gets: the one in the store may be another by now.
+        digests[info.key] = digest_of(path.read_bytes())
+    check_digest(digest_of_files(digests), digest, folder.address_of(INSTRUCTIONS))

@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import Final, cast
 
 from stepherd import errors
-from stepherd.errors import ConfigurationError, InternalError, StepherdError, StorageError, UsageError
-from stepherd.runs.folder import RunFolder, open_run_folder
+from stepherd.errors import (
+    ConfigurationError,
+    DataError,
+    InternalError,
+    StepherdError,
+    StorageError,
+    UsageError,
+)
+from stepherd.runs.digests import RunFolderChanged
+from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
+from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, Status, now
 from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.contract import Done, Step, StepContext
@@ -37,7 +46,8 @@ def main(argv: list[str]) -> int:
                 "The variable STEPHERD_RUN_FOLDER is not set.", remedy="Set it to the URI of runs/<run id>."
             )
         folder = open_run_folder(reference)
-        result = run_step(argv[0], folder, os.environ.get("STEPHERD_ATTEMPT", ""), termination)
+        attempt, digest = os.environ.get("STEPHERD_ATTEMPT", ""), os.environ.get(REQUEST_DIGEST)
+        result = run_step(argv[0], folder, attempt, termination, digest)
     except Terminated:
         # Outside the step's work: there is nothing to say that the machine does not see.
         return Interrupted.exit_code
@@ -48,21 +58,27 @@ def main(argv: list[str]) -> int:
     return _exit_code(result)
 
 
-def run_step(name: str, folder: RunFolder, attempt: str, termination: Termination) -> Result:
+def run_step(
+    name: str, folder: RunFolder, attempt: str, termination: Termination, digest: str | None
+) -> Result:
     """Run a step unless it has its result already, and write that.
 
     An earlier success that still holds is returned; so is a failure of the same ``attempt``, which ended
-    when nobody was left to hear of it.
+    when nobody was left to hear of it. Before anything in the folder counts, request.json must have the
+    ``digest`` that the execution carries; an execution that an earlier version began carries None.
     """
     step = cast("Step", import_module(f"stepherd.steps.{name}"))
-    before = folder.read_result(name)
-    if before is not None:
+    started, request = now(), _request_of(folder, digest)
+    before = _before(name, folder)
+    if before is not None and isinstance(request, Request):
         same = bool(attempt) and before.attempt == attempt
         if (before.succeeded and step.holds(before, folder)) or (not before.succeeded and same):
             say(f"{name}: {before.status} before, at {before.finished}")
             return before
-    started = now()
-    done, status = _perform(name, step, folder, termination)
+    done, status = _perform(name, step, folder, request, termination)
+    if isinstance(done.error, RunFolderChanged) and before is not None:
+        # Nothing was done, so what there was before is still there: stepherd pull finds it by these.
+        done = Done(before.facts, done.error)
     failure = None if done.error is None else Failure.of(done.error)
     runs = 1 if before is None else before.runs + 1
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
@@ -72,12 +88,34 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
     return result
 
 
-def _perform(name: str, step: Step, folder: RunFolder, termination: Termination) -> tuple[Done, Status]:
+def _before(name: str, folder: RunFolder) -> Result | None:
+    """What the step said before; a result that makes no sense counts as none and is written over."""
     try:
-        with tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch:
-            request = folder.read_request()
-            with deadline(seconds_of(name, request), termination):
-                done = step.work(StepContext(folder, request, Path(scratch), termination))
+        return folder.read_result(name)
+    except DataError as error:
+        say(f"{name}: {error.message}")
+        return None
+
+
+def _request_of(folder: RunFolder, digest: str | None) -> Request | StepherdError:
+    """The request, or why it cannot be used, for the result to say."""
+    try:
+        return folder.read_request(digest)
+    except StepherdError as error:
+        return error
+
+
+def _perform(
+    name: str, step: Step, folder: RunFolder, request: Request | StepherdError, termination: Termination
+) -> tuple[Done, Status]:
+    try:
+        if isinstance(request, StepherdError):
+            raise request
+        with (
+            tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch,
+            deadline(seconds_of(name, request), termination),
+        ):
+            done = step.work(StepContext(folder, request, Path(scratch), termination))
     except Terminated:
         done = Done(error=_ending(termination))
     except StepherdError as error:
@@ -116,6 +154,7 @@ def _exit_code(result: Result) -> int:
     kinds: list[type[StepherdError]] = [
         Interrupted,
         DeadlinePassed,
+        RunFolderChanged,
         *(getattr(errors, name) for name in errors.__all__),
     ]
     codes: dict[str, int] = {kind.category: kind.exit_code for kind in kinds}

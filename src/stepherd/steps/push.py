@@ -16,7 +16,7 @@ from stepherd.runs.result import Result
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
 
-__all__ = ["commit_message", "holds", "work"]
+__all__ = ["base_of", "commit_message", "holds", "work"]
 
 
 def work(step: StepContext) -> Done:
@@ -33,15 +33,10 @@ def work(step: StepContext) -> Done:
         return Done(about)
     bundle = step.scratch / "changes.bundle"
     step.folder.store.download(str(agent.facts["bundle"]), bundle)
-    cloned = step.folder.read_result("clone")
-    if cloned is None:
-        raise NotFoundError("There is no result of the step clone.", remedy="Run the step clone first.")
-    pushed = _push(step, bundle, cloned, agent)
-    link = compare_link(
-        parse_repository(step.request.repo, allow_local=step.allow_local),
-        cloned.facts["base_ref"],
-        pushed.branch,
-    )
+    base_commit, base_ref = base_of(agent, step.folder)
+    pushed = _push(step, bundle, base_commit, base_ref, agent)
+    repository = parse_repository(step.request.repo, allow_local=step.allow_local)
+    link = compare_link(repository, base_ref, pushed.branch)
     before = step.folder.read_result("push")
     return Done(
         {
@@ -55,10 +50,24 @@ def work(step: StepContext) -> Done:
     )
 
 
-def holds(before: Result, folder: RunFolder) -> bool:
-    """While the agent's work is the one that was pushed: a redriven agent has done more since."""
-    agent = folder.read_result("agent")
-    return before.facts.get("agent_finished") == (None if agent is None else agent.finished)
+def holds(_before: Result, _folder: RunFolder) -> bool:
+    """Never: an agent on a laptop can write such a result itself, so the remote is asked each time.
+
+    What was pushed before is found there and not pushed again.
+    """
+    return False
+
+
+def base_of(agent: Result, folder: RunFolder) -> tuple[str, str]:
+    """What the agent's bundle is based on: a commit, and the ref that led to it.
+
+    The agent's step says so. The clone's result counts only for an agent's step of an earlier version,
+    because the agent may have changed it since. Raises NotFoundError when neither says so.
+    """
+    source: Result | None = agent if "base_commit" in agent.facts else folder.read_result("clone")
+    if source is None:
+        raise NotFoundError("There is no result of the step clone.", remedy="Run the step clone first.")
+    return str(source.facts["base_commit"]), str(source.facts["base_ref"])
 
 
 def commit_message(message: str, agent: Result) -> str:
@@ -79,15 +88,15 @@ def _note(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, 
     }
 
 
-def _push(step: StepContext, bundle: Path, cloned: Result, agent: Result) -> PushFacts:
+def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agent: Result) -> PushFacts:
     request = step.request
     credentials = git_credentials(request)
     identity = commit_identity(credentials, step.scratch)
     return push_bundle(
         parse_repository(request.repo, allow_local=step.allow_local),
         bundle,
-        base_commit=cloned.facts["base_commit"],
-        base_ref=cloned.facts["base_ref"],
+        base_commit=base_commit,
+        base_ref=base_ref,
         branch=request.branch,
         message=commit_message(request.message, agent),
         author_name=identity.name,

@@ -16,6 +16,7 @@ import pytest
 
 from stepherd.errors import DataError
 from stepherd.runs.folder import WORKSPACE, run_folder
+from stepherd.runs.proof import SuccessNotProven
 from stepherd.runs.request import InvalidRequest
 from stepherd.runs.result import Failure, Result
 from stepherd.services import open_store
@@ -99,11 +100,26 @@ def test_report_run_writes_the_report_and_returns_its_outline(
     handlers["prepare_run"](given, Context())
     folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
     folder.store.put(WORKSPACE, b"packed")
+    folder.write_result(Result("agent", "0.0", 1, "succeeded", START, START))
     outline = handlers["report_run"]({"run_id": given["run_id"], "started": START}, Context())
     assert outline["status"] == "succeeded"
     assert folder.read_report() is not None
     assert not folder.store.exists(WORKSPACE)
     assert outline["report"] == folder.address_of("report.json")
+
+
+def test_report_run_fails_when_the_results_do_not_prove_a_success(
+    handlers: dict[str, Handler], tmp_path: Path
+) -> None:
+    given = event(tmp_path)
+    facts = handlers["prepare_run"](given, Context())
+    folder = run_folder(open_store(str(tmp_path / "store")), given["run_id"])
+    bundle = {"bundle": "agent/changes.bundle"}
+    folder.write_result(Result("agent", "0.0", 1, "succeeded", START, START, None, bundle))
+    ended = {"run_id": given["run_id"], "started": START, "request_digest": facts["request_digest"]}
+    with pytest.raises(SuccessNotProven, match="no result of a push of the agent's work"):
+        handlers["report_run"](ended, Context())
+    assert folder.read_report() is None
 
 
 def test_the_sample_event_of_a_failure_is_reported_in_words(

@@ -178,6 +178,20 @@ def test_a_persons_commit_on_the_runs_branch_is_kept(origin: Origin, run: Run) -
     assert origin.tip(run.branch) == theirs
 
 
+def test_a_push_that_arrived_is_found_below_what_a_person_has_added(origin: Origin, run: Run) -> None:
+    run.work()
+    commit = run.push().commit
+    git(origin.work, "fetch", "-q", str(origin.bare), run.branch)
+    git(origin.work, "checkout", "-q", "FETCH_HEAD")
+    theirs = origin.commit({"new.txt": "better\n"}, branch=run.branch)
+    again = run.push()
+    assert (again.commit, again.created) == (commit, False)
+    assert origin.tip(run.branch) == theirs
+    # AND another run's push of the very same tree is no proof of this one's
+    with pytest.raises(BranchTaken):
+        run.push(run_id="run_2")
+
+
 def test_a_branch_below_another_branch_is_refused_with_its_name(origin: Origin, run: Run) -> None:
     git(origin.bare, "branch", "stepherd", "main")
     run.work()

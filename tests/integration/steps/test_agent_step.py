@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.integration.steps import tester
-from tests.integration.steps.rig import Rig
+from tests.integration.steps.rig import Rig, git
 
 from stepherd.agents.registry import _AGENTS
 from stepherd.logins.database import read_login, write_login
@@ -110,7 +110,7 @@ exit 3
     _agent(rig, script, agent_credentials="env:TESTER_KEY")
     done = _step(rig, TESTER_KEY=KEY, STEPHERD_LOGIN=_login_database(rig))
     assert done.returncode == 1
-    write_report(rig.folder, rig.run_id)
+    write_report(rig.folder, rig.run_id, failure={"state": "RunAgent", "error": "States.TaskFailed"})
     for text in (done.stdout, done.stderr, _everything(rig)):
         assert "cAn4ry" not in text
         assert encoded not in text
@@ -120,6 +120,15 @@ exit 3
     assert "***" in error.message
     rig.steps("push")
     assert rig.branches().keys() == {"main", "stepherd/run_1"}, "files are never touched"
+
+
+def test_a_base_that_reads_like_a_secret_can_still_be_pushed_to(rig: Rig) -> None:
+    git(rig.remote, "branch", KEY, "main")
+    _agent(rig, "echo new > new.txt", base=KEY, agent_credentials="env:TESTER_KEY")
+    assert _step(rig, TESTER_KEY=KEY).returncode == 0
+    assert rig.result("agent").facts["base_ref"] == KEY
+    rig.steps("push")
+    assert "stepherd/run_1" in rig.branches()
 
 
 def test_a_refusal_before_the_start_is_told_and_masked(rig: Rig) -> None:
@@ -208,6 +217,7 @@ def test_events_usage_and_words_come_to_the_result_the_report_and_the_log(rig: R
     assert facts["usage"] == {"turns": 2, "input_tokens": 1200, "output_tokens": 34, "cost_usd": 0.0421}
     assert facts["said"] == "All is *done*."
     assert facts["details"] == {"turns": 2}
+    rig.steps("push")
     report = write_report(rig.folder, rig.run_id)
     assert report.usage == facts["usage"]
     page = rig.folder.store.get("report.md").body.decode()

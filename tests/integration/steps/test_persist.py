@@ -72,7 +72,7 @@ class Site:
         return replace(self.login, token=replace(self.login.token, access_token="new", expires_at=later))
 
     def persist(self, attempt: str = "") -> Result:
-        return run_step("persist", self.folder, attempt, Termination())
+        return run_step("persist", self.folder, attempt, Termination(), None)
 
 
 @pytest.fixture

@@ -31,9 +31,13 @@ def test_every_step_can_run_again_and_gives_its_old_result(rig: Rig) -> None:
     rig.make_remote()
     rig.prepare(command=f"sh -c 'echo ran >> {rig.root}/ran; echo new > new.txt'")
     rig.steps("clone", "agent", "push", "persist")
-    before = {step: rig.result(step) for step in ("clone", "agent", "push")}
+    before = {step: rig.result(step) for step in ("clone", "agent")}
+    pushed, branches = rig.result("push"), rig.branches()
     rig.steps("clone", "agent", "push", "persist", STEPHERD_ATTEMPT="1.0")
     assert {step: rig.result(step) for step in before} == before
+    # AND the push has asked the remote again, and found what it had pushed
+    assert (rig.result("push").runs, rig.result("push").facts) == (2, pushed.facts)
+    assert rig.branches() == branches
     assert (rig.root / "ran").read_text() == "ran\n"
 
 

@@ -37,6 +37,16 @@ def test_a_task_under_way_keeps_its_runner_whatever_is_chosen_now(tmp_path: Path
     assert isinstance(runners.of({"runner": runners.noted(AS_PROCESSES)}), ProcessRunner)
 
 
+def test_the_first_task_settles_the_runner_whatever_is_noted_later(tmp_path: Path) -> None:
+    runners = Runners(tmp_path)
+    assert runners.choose(ARN) == AS_PROCESSES
+    write_choice(tmp_path, "run_1", RunnerChoice("docker", "evil"))
+    assert runners.choose(ARN) == AS_PROCESSES
+    # AND the next engine knows it from the tasks that the execution has had
+    earlier = [{}, {"runner": runners.noted(AS_PROCESSES)}, {"runner": runners.noted(PODMAN)}]
+    assert Runners(tmp_path, handles=lambda arn: earlier if arn == ARN else []).choose(ARN) == AS_PROCESSES
+
+
 def test_a_damaged_note_is_none(tmp_path: Path) -> None:
     write_choice(tmp_path, "run_1", PODMAN)
     (tmp_path / "runners/run_1.json").write_text("{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,16 @@ def whole(asked: Path, **changes: Any) -> dict[str, Any]:
 
 def test_defaults_are_filled_in(store: Store, asked: Path) -> None:
     facts = prepare_run("run_1", whole(asked), store)
-    request = run_folder(store, "run_1").read_request()
+    folder = run_folder(store, "run_1")
+    request = folder.read_request()
     assert (request.agent, request.branch, request.push) == ("command", "stepherd/run_1", "branch")
     assert (request.timeout_seconds, request.base, request.message) == (3600, None, "Add a thing\n")
+    frozen = hashlib.sha256(asked.read_bytes()).hexdigest()
     assert facts == {
         "run_id": "run_1",
         "folder": f"{store.reference}/runs/run_1",
+        "request_digest": hashlib.sha256(folder.store.get("request.json").body).hexdigest(),
+        "instructions_digest": hashlib.sha256(f"{frozen}  instructions.md\n".encode()).hexdigest(),
         "agent": "command",
         "login": {"needed": False, "kind": "", "database": ""},
         "agent_credentials": "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,13 @@ FILES = [
 ]
 AGENT = {"bundle": "agent/changes.bundle", "files": FILES, "totals": {"files": 2, "added": 3, "deleted": 0}}
 CLONE = {"base_commit": "c" * 40, "base_ref": "main"}
-PUSH = {"branch": "stepherd/run_1", "commit": "d" * 40, "partial": False, "compare": "https://h/compare"}
+PUSH = {
+    "agent_finished": END,
+    "branch": "stepherd/run_1",
+    "commit": "d" * 40,
+    "partial": False,
+    "compare": "https://h/compare",
+}
 
 
 @pytest.fixture
@@ -101,6 +108,7 @@ def test_no_changes_are_a_success_that_says_so(prepared: RunFolder) -> None:
 
 
 def test_without_a_push_the_report_says_how_to_take_the_changes(prepared: RunFolder) -> None:
+    prepared.write_request(replace(prepared.read_request(), push="none"))
     add(prepared, "agent", AGENT)
     report = write_report(prepared, "run_1")
     assert report.summary == "2 files changed, kept as a bundle. Take them with: stepherd pull run_1"
@@ -178,6 +186,7 @@ def test_a_verify_result_is_shown(prepared: RunFolder) -> None:
         "last_lines": ["boom"],
     }
     add(prepared, "agent", {**AGENT, "verify": verify})
+    add(prepared, "push", PUSH)
     write_report(prepared, "run_1")
     assert "## Verify: failed" in page(prepared)
     assert "    boom" in page(prepared)
