@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from stepherd.errors import StorageError
+from stepherd.services.json_text import read_json
 
 __all__ = ["EngineAddress", "HomeLock", "find_engine"]
 
@@ -72,5 +73,5 @@ def find_engine(home: Path) -> EngineAddress | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-                return EngineAddress(**json.loads((home / "engine.json").read_text()))
+                return EngineAddress(**read_json((home / "engine.json").read_text()))
     return None

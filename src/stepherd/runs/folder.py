@@ -10,6 +10,7 @@ from stepherd.errors import DataError, NotFoundError
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
 from stepherd.services import open_store
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound, Store
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class RunFolder:
         except ObjectNotFound:
             return None
         try:
-            fields = json.loads(body)
+            fields = read_json(body)
         except (ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict):
