@@ -122,6 +122,33 @@ def test_json_and_yaml_from_outside_are_read_in_one_place_each() -> None:
     assert yaml_readers == READS_YAML
 
 
+STARTS_ITS_OWN = {
+    "agents/apply.py": "runs as the agent, which has the user's umask",
+    "cli/background.py": "an engine",
+    "cli/checks_of_machine.py": "git --version writes nothing",
+    "cloud/layer.py": "a folder that is packed and removed",
+    "engine/forking.py": "functions and steps",
+    "engine/function_process.py": "a function",
+    "engine/processes.py": "steps",
+}
+
+
+def test_programs_that_work_for_the_user_get_the_users_umask() -> None:
+    """Ours is private: what git, an agent or podman makes under it, its user would wonder about."""
+    starting = {"Popen", "run", "create_subprocess_exec"}
+    without = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            of = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+            starts = of in ("subprocess", "asyncio") and node.func.attr in starting
+            given = {keyword.arg for keyword in node.keywords}
+            if starts and (of, node.func.attr) != ("asyncio", "run") and "umask" not in given:
+                without.add(_where(path).removeprefix("src/stepherd/"))
+    assert without == STARTS_ITS_OWN.keys()
+
+
 def test_no_module_is_named_after_nothing() -> None:
     assert [_where(path) for path in SOURCES if path.stem in FORBIDDEN or path.parent.name in FORBIDDEN] == []
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from stepherd.engine.home_modes import close_to_others
 from stepherd.errors import StorageError
 from stepherd.services.json_text import read_json
 
@@ -46,6 +47,7 @@ class HomeLock:
             self._file.close()
             self._file = None
             return False
+        close_to_others(self._home)
         (self._home / "engine.json").unlink(missing_ok=True)  # Of an engine that was killed.
         return True
 
