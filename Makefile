@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test exhaustive check format tools image bench wheel clean
+.PHONY: help demo test exhaustive check format tools image lock bench wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ image: ## Build the images stepherd/git and stepherd/agent; say how large they a
 	container/build.sh $(BUILD_ARGS)
 	container/sizes.sh
 
+lock: $(TOOLS)/uv/bin/uv ## Renew the locks: packages of image and layer by hash, the base image by digest.
+	PATH="$(CURDIR)/$(TOOLS)/uv/bin:$(PATH)" container/renew-locks.sh
+
 bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
 	$(BIN)/python -m benchmarks
 
@@ -63,6 +66,9 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.developing: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(TOOLS)/uv/bin/uv:
+	$(PYTHON) -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/pip install --quiet 'uv>=0.9,<1'
 
 # Each in an environment of its own: they pin what Stepherd does not.
 $(TOOLS)/.installed: Makefile

@@ -2,13 +2,19 @@
 # container/build.sh [ARGUMENT…]: builds stepherd/git and stepherd/agent with docker, podman or buildah.
 #   BUILDER=buildah               which one; default: the first that works
 #   TAG=latest  TARGETS='git agent'
-#   BASE_IMAGE                    instead of Debian's slim image
+#   BASE_IMAGE                    instead of that of base-image.lock, or else Debian's slim image
+#   RELEASE=1                     refuse a base image that is not named by digest
 #   PIP_CONF, APT_CONF, NPMRC, CA_CERT   files that say where this machine gets packages from. Default of the
 #                                 first: what its pip is configured with; of the last: its own certificates.
 # ARGUMENTs go to the builder, such as --build-arg CLAUDE_CODE_VERSION=2.1.197.
 set -eu
 cd "$(dirname "$0")/.."
 tag=${TAG:-latest}
+base=${BASE_IMAGE:-$(cat container/base-image.lock 2>/dev/null || true)}
+case ${RELEASE:-}:$base in
+  :* | *@sha256:*) ;;
+  *) echo 'build.sh: a release has its base image by digest: BASE_IMAGE=NAME@sha256:…, or make lock' >&2; exit 64 ;;
+esac
 settings=$(mktemp -d)
 trap 'rm -rf "$settings"' EXIT
 
@@ -38,7 +44,7 @@ revision=$(git rev-parse HEAD 2>/dev/null || true)
 chosen=$(builder)
 # buildah alone keeps nothing of one target for the next unless it is told to.
 case $chosen in buildah) set -- build --layers "$@" ;; *) set -- build "$@" ;; esac
-[ -z "${BASE_IMAGE:-}" ] || set -- "$@" --build-arg "BASE_IMAGE=$BASE_IMAGE"
+[ -z "$base" ] || set -- "$@" --build-arg "BASE_IMAGE=$base"
 # Secrets of the build never become part of a layer.
 for secret in "pip.conf:$PIP_CONF" "apt.conf:${APT_CONF:-}" "npmrc:${NPMRC:-}" "ca.crt:$CA_CERT"; do
   [ ! -s "${secret#*:}" ] || set -- "$@" --secret "id=${secret%%:*},src=${secret#*:}"

@@ -15,20 +15,22 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LAMBDA = (
-    *("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13"),
+LAMBDA = ("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13")
+# Every package by version and hash, and none that is built here: what builds it would have no hash.
+LOCKED = (
+    "--require-hashes",
+    "--no-deps",
     "--only-binary=:all:",
+    "--requirement",
+    str(HERE / "requirements.lock"),
 )
-# Of its dependencies only wrapt: another botocore than Lambda's beside Lambda's boto3 would break both.
-WITHOUT_DEPENDENCIES = ("aws-xray-sdk>=2.14,<3", "wrapt>=1.16,<3")
 
 
 def build(target: Path, platform: tuple[str, ...]) -> None:
     """Fill ``target``. Raises CalledProcessError when pip cannot; it has said why."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     pip += ["--target", str(target), *platform]
-    subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True)
-    subprocess.run([*pip, "--no-deps", *WITHOUT_DEPENDENCIES], check=True)
+    subprocess.run([*pip, *LOCKED], check=True)
     unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "sam_application")
     shutil.copytree(package(), target / "stepherd", ignore=unwanted, dirs_exist_ok=True)
     for folder in [*target.rglob("__pycache__"), target / "bin"]:

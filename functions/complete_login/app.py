@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from stepherd.services.json_text import read_json
 from stepherd.telemetry import logger, metrics, observed
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:
     """``event``: what SNS sends; its message is for this function alone and holds the task token."""
     for record in event["Records"]:
-        _complete(json.loads(record["Sns"]["Message"]), context)
+        _complete(read_json(record["Sns"]["Message"]), context)
 
 
 @observed

@@ -81,6 +81,75 @@ def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
             assert not top & {"boto3", "botocore", "rich"}, _where(path)
 
 
+READS_ITS_OWN_JSON = {
+    "api/bodies.py": "names the field of what it refuses, by itself",
+    "engine/api.py": "the journal",
+    "engine/api_pages.py": "tokens that it has signed",
+    "engine/fork_program.py": "a pipe of the engine",
+    "engine/function_channel.py": "a pair of sockets of the engine",
+    "engine/interpreter/frame.py": "the journal",
+    "engine/journal.py": "the journal",
+    "engine/records.py": "the journal",
+    "engine/runner_choice.py": "a file of the engine",
+    "engine/values.py": "refuses what JSON does not have, by itself",
+    "runs/request.py": "the schema in the package",
+    "services/json_text.py": "the reader itself",
+    "steps/agent_attempt.py": "what it has just written",
+}
+READS_YAML = {
+    "cloud/contexts.py",
+    "services/template_text.py",
+    "services/yaml_text.py",
+    "services/yaml_values.py",
+}
+
+
+def test_json_and_yaml_from_outside_are_read_in_one_place_each() -> None:
+    """Python's own readers take NaN, infinity and more, and fail in more ways than one."""
+    json_readers, yaml_readers = set(), set()
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        name = _where(path).removeprefix("src/stepherd/")
+        named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} | set(
+            _imports(tree)
+        )
+        if named & {"loads", "load", "JSONDecoder", "json.loads", "json.load"} and "json" in set(
+            _imports(tree)
+        ):
+            json_readers.add(name)
+        if "yaml" in {imported.split(".")[0] for imported in _imports(tree)}:
+            yaml_readers.add(name)
+    assert json_readers == READS_ITS_OWN_JSON.keys()
+    assert yaml_readers == READS_YAML
+
+
+STARTS_ITS_OWN = {
+    "agents/apply.py": "runs as the agent, which has the user's umask",
+    "cli/background.py": "an engine",
+    "cli/checks_of_machine.py": "git --version writes nothing",
+    "cloud/layer.py": "a folder that is packed and removed",
+    "engine/forking.py": "functions and steps",
+    "engine/function_process.py": "a function",
+    "engine/processes.py": "steps",
+}
+
+
+def test_programs_that_work_for_the_user_get_the_users_umask() -> None:
+    """Ours is private: what git, an agent or podman makes under it, its user would wonder about."""
+    starting = {"Popen", "run", "create_subprocess_exec"}
+    without = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            of = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+            starts = of in ("subprocess", "asyncio") and node.func.attr in starting
+            given = {keyword.arg for keyword in node.keywords}
+            if starts and (of, node.func.attr) != ("asyncio", "run") and "umask" not in given:
+                without.add(_where(path).removeprefix("src/stepherd/"))
+    assert without == STARTS_ITS_OWN.keys()
+
+
 def test_no_module_is_named_after_nothing() -> None:
     assert [_where(path) for path in SOURCES if path.stem in FORBIDDEN or path.parent.name in FORBIDDEN] == []
 

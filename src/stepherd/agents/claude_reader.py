@@ -60,8 +60,8 @@ class ClaudeReader(JsonLineReader):
 
     @property
     def cost_usd(self) -> float:  # type: ignore[override]
-        """Known with the result alone."""
-        return money(self._results[-1].get("total_cost_usd")) if self._results else 0.0
+        """Known with results alone. It counts up, so the largest one that is a number is the last one."""
+        return max((money(result.get("total_cost_usd")) for result in self._results), default=0.0)
 
     def notice(self, text: str) -> bytes | None:
         """A message of its user."""

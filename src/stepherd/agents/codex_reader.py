@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.agents.json_lines import JsonLineReader, count, items, mapping, text
+from stepherd.services.json_text import read_json
 from stepherd.services.plain_text import one_paragraph
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ _STATUS: Final[dict[str, Literal["started", "succeeded", "failed", "denied"]]] =
     "failed": "failed",
     "declined": "denied",
 }
-_RETRY: Final = re.compile(r"Reconnecting\.\.\. (?:(\d+)/(\d+)|waiting for network) \((.*)\)", re.DOTALL)
+_RETRY: Final = re.compile(
+    r"Reconnecting\.\.\. (?:([0-9]{1,9})/([0-9]{1,9})|waiting for network) \((.*)\)", re.DOTALL
+)
 _COUNTED: Final = ("input_tokens", "output_tokens", "cached_input_tokens")
 
 
@@ -121,7 +123,7 @@ def _input_of(item: Mapping[str, Any]) -> str | None:
 def _reason(said: str) -> str:
     """In one line; of an answer of the service that is passed on whole, what it says."""
     try:
-        answer = json.loads(said)
+        answer = read_json(said)
     except (ValueError, RecursionError):
         answer = None
     words = text(mapping(mapping(answer).get("error")).get("message")) or said

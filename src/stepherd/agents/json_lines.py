@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.agents.contract import BasicReader, Stream
+from stepherd.services.json_text import read_printed_json
 from stepherd.services.plain_text import one_paragraph
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["JsonLineReader", "count", "items", "mapping", "money", "shown_input", "text"]
 
 _INPUT_CHARACTERS: Final = 200
+_MOST_COUNTED: Final = 2**53 - 1
+_MOST_MONEY: Final = 1e9
 # Of a tool's input, what says most about it, under the names that the CLIs have for it.
 _TELLING: Final = ("command", "file_path", "filePath", "path", "pattern", "url", "query", "description")
 
@@ -42,8 +45,8 @@ def _object_in(line: str) -> dict[str, Any] | None:
     if not line.startswith("{"):
         return None
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = read_printed_json(line)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
@@ -64,15 +67,16 @@ def text(value: object) -> str:
 
 
 def count(value: object) -> int:
-    """``value`` when it is a whole number that counts something; else 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """``value`` when it is a whole number that counts something, at most 2**53 - 1; else 0."""
+    counts = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return min(value, _MOST_COUNTED) if counts and isinstance(value, int) else 0
 
 
 def money(value: object) -> float:
-    """``value`` when it is an amount; else 0."""
-    return (
-        float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0.0
-    )
+    """``value`` when it is an amount, at most a thousand million; else 0. NaN is none: it is not above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return 0.0
+    return float(min(value, _MOST_MONEY))
 
 
 def shown_input(given: object) -> str | None:

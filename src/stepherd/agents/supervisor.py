@@ -21,6 +21,7 @@ from stepherd.agents.output import Transcript
 from stepherd.agents.process_tree import children_of_this_process, end_tree, signal_tree
 from stepherd.agents.watch import LimitName, Limits, StopRequest, Watch
 from stepherd.runs.events import Event, Limit
+from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["Limits", "StopRequest", "supervise"]
 
@@ -96,6 +97,7 @@ def _start(
         env={**environment, **launch.environment},
         cwd=folder,
         start_new_session=True,
+        umask=umask_of_user(),
         user=None if account is None else account.user,
         group=None if account is None else account.group,
         extra_groups=None if account is None else [],

@@ -18,7 +18,7 @@ __all__ = ["Sign", "TerminalReader"]
 _RANKS: Final = ("failed", "limit", "login", "asked")
 _TOOL: Final = re.compile(r"\W*Using tool: (?P<tool>[\w@/.-]+)")
 _TOOL_DONE: Final = re.compile(r"\W*Completed in [\d.]+ ?s")
-_CREDITS: Final = re.compile(r"\W*Credits: (?P<credits>\d+(?:\.\d+)?)\b.*\bTime:")
+_CREDITS: Final = re.compile(r"\W*Credits: (?P<credits>[0-9]{1,15}(?:\.[0-9]{1,15})?)\b.*\bTime:")
 _REASON_LINES: Final = 3
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
+from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["version_of"]
 
@@ -38,6 +39,7 @@ def version_of(program: str, path: str, home: Path) -> str | None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            umask=umask_of_user(),
         )
     except OSError as error:
         raise NotFoundError(f"'{program}' cannot be started: {error.strerror}.") from error

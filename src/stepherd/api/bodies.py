@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ __all__ = ["MOST_BYTES", "MOST_DEPTH", "read_body", "read_object"]
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Twice what instructions.md may have, for their escapes."""
 MOST_DEPTH: Final = 16
+_MOST_NUMBER: Final = 10.0**30
 _REMEDY: Final = (
     'Send a JSON object such as {"run": {"instructions": "s3://bucket/key", "repo": "https://…"}}.'
 )
@@ -86,8 +86,8 @@ def _parts(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 def _check(path: tuple[str, ...], part: Any) -> None:
-    if isinstance(part, float) and not math.isfinite(part):
-        raise _bad_value(path, "it is not a number that JSON has")
+    if isinstance(part, int | float) and not (-_MOST_NUMBER < part < _MOST_NUMBER):
+        raise _bad_value(path, "it is not a number, or one too large")
     for text in (part, *path[-1:]):
         if isinstance(text, str) and not text.isascii() and not _is_unicode(text):
             raise _bad_value(path, "it is not valid Unicode")

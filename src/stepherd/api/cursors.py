@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stepherd.api.problems import InvalidCall
+from stepherd.services.json_text import read_json
 
 __all__ = ["bad_cursor", "number_of", "read_cursor", "write_cursor"]
 
@@ -27,7 +28,7 @@ def read_cursor(text: str) -> dict[str, Any]:
         if len(text) > _MOST_CHARACTERS:
             raise ValueError("too long")
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        position = read_json(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         raise bad_cursor() from None
     if not isinstance(position, dict):

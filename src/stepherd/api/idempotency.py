@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.api.problems import InvalidCall, KeyReused
 from stepherd.errors import TemporaryError
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound, PreconditionFailed
 
 if TYPE_CHECKING:
@@ -104,6 +105,6 @@ class Claims:
         except ObjectNotFound:
             return None, None
         try:
-            return Claim(**json.loads(found.body)), found.etag
+            return Claim(**read_json(found.body)), found.etag
         except (ValueError, TypeError):
             return None, found.etag

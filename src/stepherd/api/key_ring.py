@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.api.callers import SCOPES
 from stepherd.api.key_texts import hash_key, id_of, matches, new_key
 from stepherd.errors import DataError, NotFoundError, TemporaryError, UsageError
+from stepherd.services.json_text import read_json
 from stepherd.services.plain_text import one_paragraph
 from stepherd.services.store import PreconditionFailed
 
@@ -124,7 +125,7 @@ def _written(entries: list[KeyEntry]) -> str:
 
 def _parsed(text: str, reference: str) -> list[KeyEntry]:
     try:
-        return [KeyEntry(**fields) for fields in json.loads(text or '{"keys": []}')["keys"]]
+        return [KeyEntry(**fields) for fields in read_json(text or '{"keys": []}')["keys"]]
     except (ValueError, TypeError, KeyError, RecursionError):
         # "from None": the decoder's error carries the text
         raise DataError(

@@ -7,7 +7,6 @@ is new in both, by time. Its cursor is good until the run is forgotten; an empty
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from stepherd.api.cursors import bad_cursor, number_of, read_cursor, write_curso
 from stepherd.api.ownership import check_visible
 from stepherd.api.states import StateRow, states_of
 from stepherd.runs.folder import EVENTS, run_folder
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _events(folder: Store, position: _Position, most: int) -> tuple[list[dict[st
 
 def _event(line: bytes) -> list[dict[str, Any]]:
     try:
-        fields = json.loads(line)
+        fields = read_json(line)
     except (ValueError, RecursionError):
         return []
     if not isinstance(fields, Mapping):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from stepherd.api.executions import moment_text
+from stepherd.services.json_text import read_json
 
 __all__ = ["StateRow", "states_of"]
 
@@ -99,7 +99,7 @@ def _streams(details: Mapping[str, Any]) -> list[str]:
     if details.get("resourceType") != "ecs":
         return []
     try:
-        tasks = json.loads(details["output"])["Tasks"]
+        tasks = read_json(details["output"])["Tasks"]
         return [
             f"{container['Name']}/{container['Name']}/{task['TaskArn'].rpartition('/')[2]}"
             for task in tasks

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from stepherd.errors import UsageError
+from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["can_open", "open_page"]
 
@@ -39,6 +40,13 @@ def open_page(url: str) -> bool:
         return False
     nowhere = subprocess.DEVNULL
     command = [sys.executable, "-m", "webbrowser", "-t", url]
-    process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdin=nowhere,
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
+        umask=umask_of_user(),
+    )
     process.returncode = process.returncode or 0  # It ends by itself, and need not be waited for.
     return True

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.cli.checkup import Check, Finding
+from stepherd.cli.home_check import check_home
 from stepherd.cli.moments import until_text
 from stepherd.engine.place import JOURNAL
+from stepherd.errors import ConfigurationError
 from stepherd.services.disk import disk_error
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ def _home(home: Path) -> Iterator[Finding]:
     except OSError as error:
         refused = disk_error(error, "Writing in", home)
         yield Finding("home", "problem", refused.message, refused.remedy)
+        return
+    try:
+        check_home(home)
+    except ConfigurationError as refusal:
+        yield Finding("home", "problem", refusal.message, refusal.remedy)
         return
     if stat.S_IMODE(home.stat().st_mode) & 0o077:
         words = f"Others on this machine can look into {home}."

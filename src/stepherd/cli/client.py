@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from stepherd.engine.lock import EngineAddress
 from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.errors import InternalError, NotFoundError, StepherdError, StorageError, TemporaryError
+from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
     from stepherd.engine.api import Api
@@ -84,7 +85,7 @@ def remote_call(address: EngineAddress) -> Call:
         try:
             connection.request("POST", f"/{address.access_key}/", json.dumps(request).encode(), headers)
             response = connection.getresponse()
-            answer: dict[str, Any] = json.loads(response.read())
+            answer: dict[str, Any] = read_json(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _unanswered(address, error) from error
         finally:

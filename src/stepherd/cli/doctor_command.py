@@ -27,6 +27,7 @@ PROBLEM = 78
 
 @declared(
     "doctor",
+    any_home=True,
     examples=(
         "stepherd doctor",
         "stepherd doctor --context aws",

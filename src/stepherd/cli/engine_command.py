@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepherd.cli.engines import attach_or_acquire, new_engine
+from stepherd.cli.number_options import WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.place import only_local
@@ -30,14 +31,14 @@ _IDLE_SECONDS = 3.0
 @declared("engine", examples=("stepherd engine --keep --port 8083",))
 @click.option("--keep", is_flag=True, help="Stay when nothing runs; the default is to end after a moment.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."
+    "--port", type=WholeNumber(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."
 )
 @click.option(
     "--access-key", metavar="KEY", help="Access key id that callers sign with. Default: a random one."
 )
 @runner_options
-@click.option("--go-fd", type=int, hidden=True, help="Take the home when this pipe is closed.")
-@click.option("--ready-fd", type=int, hidden=True, help="Close this pipe when the engine answers.")
+@click.option("--go-fd", type=WholeNumber(), hidden=True, help="Take the home when this pipe is closed.")
+@click.option("--ready-fd", type=WholeNumber(), hidden=True, help="Close this pipe when the engine answers.")
 def command(
     output: Output,
     keep: bool,

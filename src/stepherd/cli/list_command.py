@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Mapping, Set
 from datetime import datetime
@@ -13,12 +12,14 @@ import click
 
 from stepherd.cli.client import LOGIN, Call
 from stepherd.cli.durations import seconds_text
+from stepherd.cli.number_options import WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.sources import events_after
 from stepherd.cli.waiting import LoginProgress, Waiting
 from stepherd.cli.waiting_text import waiting_remark
 from stepherd.errors import CredentialsError, NotFoundError
+from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
     from stepherd.cli.place import Place
@@ -40,7 +41,11 @@ _COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
     "--status", type=click.Choice(_STATUSES, case_sensitive=False), help="Only runs with this status."
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=_LIMIT, show_default=True, help="How many at most."
+    "--limit",
+    type=WholeNumber(1, 1000),
+    default=_LIMIT,
+    show_default=True,
+    help="How many at most, 1 to 1000.",
 )
 def command(output: Output, status: str | None, limit: int) -> int:
     """List runs, newest first; of those that wait, for whom."""
@@ -92,7 +97,7 @@ def _waiting(place: Place, runs: Set[str]) -> dict[str, Waiting]:
 def _started_by(call: Call, arn: str) -> str:
     """The run that a login was started by; a person's own has none."""
     try:
-        given = json.loads(call("DescribeExecution", {"executionArn": arn})["input"])
+        given = read_json(call("DescribeExecution", {"executionArn": arn})["input"])
         return str(given.get(_PARENT, "")).rpartition(":")[2]
     except (ValueError, AttributeError):
         return ""

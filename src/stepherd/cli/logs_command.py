@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepherd.cli.client import Call
+from stepherd.cli.number_options import WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
@@ -29,10 +30,10 @@ __all__ = ["command"]
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
 @click.option(
     "--tail",
-    type=click.IntRange(0, 100_000),
+    type=WholeNumber(0, 100_000),
     default=100,
     show_default=True,
-    help="How many of the last lines.",
+    help="How many of the last lines, up to 100,000.",
 )
 @click.option("--state", metavar="NAME", help="Only this state, as in RunAgent.")
 def command(output: Output, run_id: str, follow: bool, tail: int, state: str | None) -> int:

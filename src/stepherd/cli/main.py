@@ -12,6 +12,7 @@ from stepherd import __version__
 from stepherd.cli.output import show_error
 from stepherd.errors import StepherdError, UsageError
 from stepherd.leaving import leave
+from stepherd.services.file_modes import keep_files_private
 
 __all__ = ["main", "program"]
 
@@ -102,6 +103,7 @@ def cli(context: click.Context) -> None:
 
 def program() -> None:
     """The program ``stepherd``."""
+    keep_files_private()
     leave(main())
 
 

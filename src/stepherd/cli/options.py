@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from stepherd.cli.home_check import check_home
 from stepherd.cli.output import Output, default_home
 from stepherd.cli.subcommands import Subcommands
 from stepherd.errors import StepherdError, UsageError
@@ -21,16 +22,17 @@ Body = Callable[..., int]
 
 
 def command(
-    name: str, *, examples: tuple[str, ...] = (), contexts: bool = True
+    name: str, *, examples: tuple[str, ...] = (), contexts: bool = True, any_home: bool = False
 ) -> Callable[[Body], click.Command]:
     """Declare a command. Its body gets an Output, then its own options by name, and gives the exit code.
 
     Every command has --home and --json, and --context unless it has nothing to do with runs: ``contexts``.
+    A home that others could change is refused, but for a command that says what is wrong: ``any_home``.
     An error that the body raises is shown with its next command.
     """
 
     def declare(body: Body) -> click.Command:
-        declared = click.command(name, epilog=_epilog(examples))(_invoked(body))
+        declared = click.command(name, epilog=_epilog(examples))(_invoked(body, any_home=any_home))
         declared.params += [*([_context_option()] if contexts else []), _json_option(), _home_option()]
         return declared
 
@@ -60,11 +62,13 @@ def group(
     return declare
 
 
-def _invoked(body: Body) -> Body:
+def _invoked(body: Body, *, any_home: bool = False) -> Body:
     @functools.wraps(body)
     def invoke(home: str | None, as_json: bool, context: str | None = None, **given: Any) -> int:
         output = Output(home_path(home), as_json=as_json, context=context)
         try:
+            if not any_home:
+                check_home(output.home)
             return body(output, **given)
         except StepherdError as error:
             return output.error(error)

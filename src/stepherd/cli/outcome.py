@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
 from stepherd.errors import StepherdError
 from stepherd.runs.folder import REPORT, RunFolder, run_folder
+from stepherd.services.json_text import read_json
 
 __all__ = ["describe", "finish", "own_run_folder"]
 
@@ -71,7 +71,7 @@ def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dic
 
 def _proven(status: str, described: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the execution itself says that came of it: report.json can be written over, its output cannot."""
-    output = json.loads(described.get("output") or "{}") if status == "SUCCEEDED" else {}
+    output = read_json(described.get("output") or "{}") if status == "SUCCEEDED" else {}
     return output if isinstance(output, Mapping) else {}
 
 

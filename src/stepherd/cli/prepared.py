@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepherd.errors import NotFoundError
+from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
     from stepherd.cli.place import Place
@@ -34,7 +34,7 @@ def request_digest(place: Place, run_id: str) -> str | None:
 def _digests(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for event in events:
         output = event.get("taskSucceededEventDetails", {}).get("output")
-        answer = json.loads(output) if output else None
+        answer = read_json(output) if output else None
         payload = answer.get("Payload") if isinstance(answer, dict) else None
         if isinstance(payload, dict) and "request_digest" in payload:
             yield str(payload["request_digest"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stepherd.cli.groups import Groups
 from stepherd.cli.waiting import LoginProgress, Waiting
+from stepherd.services.json_text import read_json
 
 __all__ = ["Progress", "StateRow"]
 
@@ -190,7 +190,7 @@ def _login(event: Mapping[str, Any]) -> LoginProgress | None:
     if details.get("resourceType") != "states":
         return None
     try:
-        arn = json.loads(details["output"])["ExecutionArn"]
+        arn = read_json(details["output"])["ExecutionArn"]
     except (KeyError, TypeError, ValueError):  # Left out of the history because of its size.
         return None
     return LoginProgress(str(arn))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from stepherd.cli.home_place import absolute_secret
+from stepherd.cli.number_options import Amount, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.runner_options import runner_options
@@ -36,10 +37,14 @@ _EXAMPLES = (
 @click.option("--branch", metavar="NAME", help="Branch to push to. Default: stepherd/<run id>.")
 @click.option("--message", metavar="TEXT", help="Commit message. Default: the instructions' title.")
 @click.option("--model", metavar="NAME", help="The agent's model, by its own name for it.")
-@click.option("--timeout", metavar="SECONDS", type=int, help="Time limit of the agent. Default: 3600.")
-@click.option("--silence", metavar="SECONDS", type=int, help="How long the agent may print nothing.")
-@click.option("--max-turns", metavar="N", type=int, help="How many turns the agent may take.")
-@click.option("--max-cost", metavar="USD", type=float, help="What the agent may cost in US dollars.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=WholeNumber(), help="Time limit of the agent. Default: 3600."
+)
+@click.option(
+    "--silence", metavar="SECONDS", type=WholeNumber(), help="How long the agent may print nothing."
+)
+@click.option("--max-turns", metavar="N", type=WholeNumber(), help="How many turns the agent may take.")
+@click.option("--max-cost", metavar="USD", type=Amount(), help="What the agent may cost in US dollars.")
 @click.option(
     "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
 )

@@ -6,7 +6,6 @@ agent's lines are made of the run's events.jsonl, as its own task made them.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from stepherd.cli.task_logs import Line, TaskEvents
 from stepherd.errors import CredentialsError
 from stepherd.runs.event_text import readable
 from stepherd.runs.folder import EVENTS, RunFolder
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound
 
 __all__ = ["StackLogs", "open_stack_logs"]
@@ -120,7 +120,7 @@ def open_stack_logs(stack: str, folder: RunFolder, only: str | None) -> StackLog
 
 def _texts(line: bytes) -> list[str]:
     try:
-        event = json.loads(line)
+        event = read_json(line)
         return readable(event) if event["source"] == "agent" else []
     except (ValueError, KeyError, TypeError, RecursionError):
         return []  # Not one of ours, or of another version.

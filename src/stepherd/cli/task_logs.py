@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from stepherd.services.json_text import read_json
 
 __all__ = ["Line", "TaskEvents", "TaskLogs"]
 
@@ -117,7 +118,7 @@ def _tasks_of(submitted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if submitted.get("resourceType") != "ecs":
         return []
     try:
-        tasks: list[Mapping[str, Any]] = json.loads(submitted["output"])["Tasks"]
+        tasks: list[Mapping[str, Any]] = read_json(submitted["output"])["Tasks"]
     except (KeyError, TypeError, ValueError):
         return []
     return tasks

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from stepherd.cli.durations import countdown_text
+from stepherd.services.json_text import read_json
 
 __all__ = ["LoginProgress", "Waiting"]
 
@@ -135,7 +135,7 @@ def _for_a_person(asked: Mapping[str, Any]) -> Waiting:
 def _object(text: object) -> dict[str, Any]:
     """A JSON object; empty for anything else, such as data that a history left out because of its size."""
     try:
-        value = json.loads(str(text))
+        value = read_json(str(text))
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -208,14 +208,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _loaded(path: Path, text: str) -> dict[str, Any]:
-    import yaml
+    from stepherd.services.yaml_text import UnreadableYaml, read_yaml
 
     try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "the file"
-        raise _wrong(path, where, f"is no YAML: {getattr(error, 'problem', None) or error}") from None
+        raw = read_yaml(text)
+    except UnreadableYaml as error:
+        where = "the file" if error.line is None else f"line {error.line}"
+        raise _wrong(path, where, f"is no YAML: {error.reason}") from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import DataError
 from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.json_text import read_json
 
 __all__ = ["GitSecret", "SecretState"]
 
@@ -96,7 +97,7 @@ class GitSecret:
                 raise
             return {}
         try:
-            fields = json.loads(text or "{}")
+            fields = read_json(text or "{}")
         except ValueError:
             fields = None
         if not isinstance(fields, dict):

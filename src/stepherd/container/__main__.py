@@ -22,7 +22,9 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(_NOTHING_TO_DO)
         return _USAGE
     from stepherd.container.pipeline import run_pipeline
+    from stepherd.services.file_modes import keep_files_private
 
+    keep_files_private()
     return run_pipeline(os.environ)
 
 

@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final
 
+from stepherd.cli.home_check import check_home
 from stepherd.cli.output import Output
 from stepherd.cloud.contexts import LOCAL
 from stepherd.container.logs import TaskOutput
@@ -30,6 +31,7 @@ def run_pipeline(environment: MutableMapping[str, str]) -> int:
         environment.setdefault(name, value)
     output = Output(Path(environment.setdefault("STEPHERD_HOME", _HOME)), context=LOCAL)
     try:
+        check_home(output.home)
         run_id = check_run_id(environment.get("RUN_ID", "").strip() or new_run_id())
         request = request_of(environment)
         environment["STEPHERD_TASK_TMPDIR"] = str(_scratch(output.home))

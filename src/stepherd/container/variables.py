@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from stepherd.errors import UsageError
+from stepherd.services.number_text import read_number, read_whole
+from stepherd.services.plain_text import one_paragraph
 
 __all__ = ["DEFAULTS", "request_of"]
 
@@ -31,7 +33,11 @@ _TEXTS: Final = {
     "PUSH": "push",
     "AGENT_CREDENTIALS_SECRET_ID": "agent_credentials",
 }
-_NUMBERS: Final = {"TIMEOUT_SECONDS": int, "MAX_TURNS": int, "MAX_COST_USD": float}
+_NUMBERS: Final[Mapping[str, Callable[[str], float]]] = {
+    "TIMEOUT_SECONDS": read_whole,
+    "MAX_TURNS": read_whole,
+    "MAX_COST_USD": read_number,
+}
 
 
 def request_of(environment: Mapping[str, str], now: datetime | None = None) -> dict[str, Any]:
@@ -56,9 +62,9 @@ def request_of(environment: Mapping[str, str], now: datetime | None = None) -> d
             request[field] = environment[name].strip()
     if not request.keys() & {"agent", "command"}:
         request["agent"] = _AGENT
-    for name, kind in _NUMBERS.items():
+    for name, read in _NUMBERS.items():
         if environment.get(name, "").strip():
-            request[name.lower()] = _number(name, environment[name], kind)
+            request[name.lower()] = _number(name, environment[name], read)
     return request
 
 
@@ -67,10 +73,9 @@ def _credentials(environment: Mapping[str, str]) -> str:
     return named.strip() or "none"
 
 
-def _number(name: str, text: str, kind: type[int] | type[float]) -> int | float:
+def _number(name: str, text: str, read: Callable[[str], float]) -> float:
     try:
-        return kind(text.strip())
-    except ValueError:
-        raise UsageError(
-            f"{name} is '{text.strip()[:40]}', which is not a number.", remedy=f"Correct {name}."
-        ) from None
+        return read(text)
+    except ValueError as error:
+        shown = one_paragraph(text, 40)
+        raise UsageError(f"{name} is '{shown}', which is {error}.", remedy=f"Correct {name}.") from None

@@ -173,7 +173,7 @@ class Api:
         diagnostics = [
             {"severity": "ERROR", "code": p.code, "message": p.message, "location": p.path} for p in problems
         ]
-        limit = int(request.get("maxResults") or 100)
+        limit = self._pages.size(request)
         result = "FAIL" if diagnostics else "OK"
         return {"result": result, "diagnostics": diagnostics[:limit], "truncated": len(diagnostics) > limit}
 
@@ -266,7 +266,7 @@ class Api:
     def list_executions(self, request: Request) -> dict[str, Any]:
         """A machine's executions, most recent first."""
         machine = self._machine(request)
-        status = request.get("statusFilter")
+        status = _optional(request, "statusFilter", 64)
         if status is not None and status not in FINAL | {"RUNNING", "PENDING_REDRIVE"}:
             allowed = "[PENDING_REDRIVE, TIMED_OUT, SUCCEEDED, FAILED, ABORTED, RUNNING]"
             raise invalid_member("statusFilter", status, f"satisfy enum value set: {allowed}")
@@ -302,7 +302,7 @@ class Api:
     def redrive_execution(self, request: Request) -> dict[str, Any]:
         """Run again what did not succeed; a repeated client token gives the same answer for 15 minutes."""
         e = self._execution(request)
-        token, now = request.get("clientToken"), self._engine.clock.time()
+        token, now = _optional(request, "clientToken", 64), self._engine.clock.time()
         known = {t: at for t, at in json.loads(e.redrive_tokens).items() if now - at < _CLIENT_TOKEN_SECONDS}
         if token in known:
             return {"redriveDate": known[token]}
@@ -310,7 +310,7 @@ class Api:
         if reason:
             raise ApiError("ExecutionNotRedrivable", reason)
         if token is not None:
-            known[str(token)] = round(now, 3)
+            known[token] = round(now, 3)
             e.redrive_tokens = json.dumps(dict(list(known.items())[-10:]))
         return {"redriveDate": self._engine.redrive(e)}
 

@@ -16,6 +16,8 @@ from stepherd.engine.integrations.ecs import Container, TaskDefinition
 from stepherd.engine.intrinsics import Resolver
 from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.errors import ConfigurationError
+from stepherd.services.number_text import read_number
+from stepherd.services.plain_text import one_paragraph
 from stepherd.services.template_text import read_template
 
 __all__ = ["Application", "MachineSource", "load_application"]
@@ -148,8 +150,8 @@ class _Reader:
             code=(self._path.parent / str(self._resolve.value(merged["CodeUri"]))).resolve(),
             handler=str(merged["Handler"]),
             environment={key: str(value) for key, value in values.items()},
-            timeout=float(self._resolve.value(merged.get("Timeout", 3))),
-            memory=int(self._resolve.value(merged.get("MemorySize", 128))),
+            timeout=self._number(identity, "Timeout", merged.get("Timeout", 3)),
+            memory=int(self._number(identity, "MemorySize", merged.get("MemorySize", 128))),
             arn=self._arn(identity),
         )
 
@@ -178,11 +180,26 @@ class _Reader:
 
     def _task(self, identity: str, properties: dict[str, Any]) -> TaskDefinition:
         values = self._resolve.value({key: properties[key] for key in ("Cpu", "Memory") if key in properties})
-        containers = tuple(self._container(item) for item in properties.get("ContainerDefinitions") or [])
+        containers = tuple(
+            self._container(identity, item) for item in properties.get("ContainerDefinitions") or []
+        )
         cpu, memory = str(values.get("Cpu", "256")), str(values.get("Memory", "512"))
         return TaskDefinition(self._arn(identity), self._name(identity), containers, cpu, memory)
 
-    def _container(self, raw: dict[str, Any]) -> Container:
+    def _number(self, identity: str, name: str, given: object) -> float:
+        value = self._resolve.value(given)
+        try:
+            number = read_number(str(value))
+            if isinstance(value, bool) or number <= 0:
+                raise ValueError("not above 0")
+        except ValueError as error:
+            words = f"{self._path}: {name} of {identity} is '{one_paragraph(str(value), 40)}', {error}."
+            raise ConfigurationError(
+                words, remedy=f"Correct {name}, or the parameter it refers to."
+            ) from None
+        return number
+
+    def _container(self, identity: str, raw: dict[str, Any]) -> Container:
         wanted = ("Name", "Image", "Command", "Environment", "Essential", "StopTimeout", "User")
         values = self._resolve.value({key: raw[key] for key in wanted if key in raw})
         environment = {str(p["Name"]): str(p["Value"]) for p in values.get("Environment", [])}
@@ -192,7 +209,7 @@ class _Reader:
             command=tuple(str(word) for word in values.get("Command", [])),
             environment=environment,
             essential=bool(values.get("Essential", True)),
-            stop_timeout=float(values.get("StopTimeout", 30)),
+            stop_timeout=self._number(identity, "StopTimeout", values.get("StopTimeout", 30)),
             user=str(values.get("User", "")),
             capabilities=_capabilities((raw.get("LinuxParameters") or {}).get("Capabilities") or {}),
         )

@@ -8,6 +8,8 @@ import os
 import shutil
 from dataclasses import dataclass
 
+from stepherd.services.file_modes import umask_of_user
+
 __all__ = ["Answer", "ContainerClient"]
 
 _PASSED_ON = (
@@ -66,6 +68,7 @@ class ContainerClient:
                 stderr=asyncio.subprocess.PIPE,
                 env=self.environment(),
                 start_new_session=True,
+                umask=umask_of_user(),
             )
         except OSError as error:
             return Answer(127, "", f"{self.program}: {error.strerror}")

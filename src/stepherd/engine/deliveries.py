@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stepherd.engine.interpreter.failures import TaskError
+from stepherd.services.json_text import read_json
 
 __all__ = ["Deliveries"]
 
@@ -102,6 +103,6 @@ class Deliveries:
 
 def _read(path: Path) -> _Message | None:
     try:
-        return _Message(**json.loads(path.read_text()))
+        return _Message(**read_json(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None

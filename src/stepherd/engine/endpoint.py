@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from stepherd.engine.api import Api
 from stepherd.engine.api_errors import ApiError
 from stepherd.errors import StepherdError
+from stepherd.services.json_text import read_json
 
 __all__ = ["endpoint_application"]
 
@@ -70,7 +71,7 @@ async def _serve(api: Api, key: str, scope: Message, receive: Receive) -> Answer
 
 def _answer(api: Api, operation: str, body: bytes) -> Answer:
     try:
-        request = json.loads(body or b"{}")
+        request = read_json(body or b"{}")
         if not isinstance(request, dict):
             raise ValueError("not an object")
     except (ValueError, RecursionError) as error:

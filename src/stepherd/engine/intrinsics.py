@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stepherd.errors import ConfigurationError
+from stepherd.services.number_text import WHOLE
 
 __all__ = ["NO_VALUE", "Resolver"]
 
@@ -78,12 +79,20 @@ class Resolver:
             case "Fn::Join":
                 return str(argument[0]).join(str(item) for item in self.value(argument[1]))
             case "Fn::Select":
-                return self.value(argument[1])[int(argument[0])]
+                return self._selected(argument[0], self.value(argument[1]))
             case "Fn::Split":
                 return str(self.value(argument[1])).split(str(argument[0]))
         raise ConfigurationError(
             f"The engine does not read {name} in a template.", remedy="Use Fn::Sub or Ref."
         )
+
+    def _selected(self, index: object, values: Any) -> Any:
+        text = str(index)
+        if not (isinstance(values, list) and WHOLE.fullmatch(text) and 0 <= int(text) < len(values)):
+            raise ConfigurationError(
+                f"Fn::Select has no element '{text[:40]}'.", remedy="Give an index of its list, from 0."
+            )
+        return values[int(text)]
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":

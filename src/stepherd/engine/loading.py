@@ -6,7 +6,6 @@ support is an error here, with field and state, and never ignored later.
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from typing import Any
@@ -31,6 +30,7 @@ from stepherd.engine.fields import Fields, Problem, Problems
 from stepherd.engine.resources import parse_resource
 from stepherd.engine.scopes import check_scopes
 from stepherd.engine.templates import Literal, Template, is_expression
+from stepherd.services.json_text import read_json
 
 __all__ = ["InvalidDefinition", "load", "parse_timestamp", "problems_of"]
 
@@ -65,7 +65,7 @@ def problems_of(text: str) -> list[Problem]:
 
 def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]:
     try:
-        raw = json.loads(text)
+        raw = read_json(text)
     except (ValueError, RecursionError) as error:
         problems.append(Problem(str(error), "/", "INVALID_JSON_DESCRIPTION"))
         return None, problems

@@ -15,6 +15,7 @@ from stepherd.engine.functions import FunctionPool
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.lock import EngineAddress, HomeLock
 from stepherd.engine.place import REGION
+from stepherd.services.file_modes import UMASK_VARIABLE
 
 if TYPE_CHECKING:
     from stepherd.engine.clock import Clock
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalEngine", "base_environment"]
 
 _PASSED_ON = (
-    *("LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "PYTHONPATH"),
+    *(UMASK_VARIABLE, "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "PYTHONPATH"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     *("AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "STEPHERD_ALLOW_LOOPBACK_REMOTES"),

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from stepherd.engine.home_modes import close_to_others
 from stepherd.errors import StorageError
+from stepherd.services.json_text import read_json
 
 __all__ = ["EngineAddress", "HomeLock", "find_engine"]
 
@@ -45,6 +47,7 @@ class HomeLock:
             self._file.close()
             self._file = None
             return False
+        close_to_others(self._home)
         (self._home / "engine.json").unlink(missing_ok=True)  # Of an engine that was killed.
         return True
 
@@ -72,5 +75,5 @@ def find_engine(home: Path) -> EngineAddress | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-                return EngineAddress(**json.loads((home / "engine.json").read_text()))
+                return EngineAddress(**read_json((home / "engine.json").read_text()))
     return None

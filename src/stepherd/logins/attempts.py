@@ -17,6 +17,7 @@ from stepherd.errors import DataError
 from stepherd.logins.device import DeviceCode
 from stepherd.logins.login import Registration
 from stepherd.logins.place import LoginPlace
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound
 
 __all__ = ["Attempt", "StoredAttempt", "attempt_id", "read_attempt", "write_attempt"]
@@ -95,7 +96,7 @@ def read_attempt(place: LoginPlace, name: str) -> StoredAttempt | None:
     except ObjectNotFound:
         return None
     try:
-        return StoredAttempt(name, Attempt.from_json(json.loads(found.body)), found.etag)
+        return StoredAttempt(name, Attempt.from_json(read_json(found.body)), found.etag)
     except (ValueError, TypeError, KeyError):
         raise DataError(
             f"The attempt {place.attempt_key(name)} is damaged.", remedy="Start again with: stepherd login"

@@ -8,12 +8,12 @@ or the path of a file with one::
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stepherd.errors import ConfigurationError
+from stepherd.services.json_text import read_json
 
 __all__ = ["overrides_of", "variable_of"]
 
@@ -42,7 +42,7 @@ def overrides_of(name: str, fields: Mapping[str, type], environment: Mapping[str
 def _document(variable: str, given: str) -> dict[str, Any]:
     text = given if given.startswith("{") else _file(variable, given)
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except (ValueError, RecursionError):
         raise ConfigurationError(f"{variable} is not valid JSON.", remedy=_REMEDY) from None
     if not isinstance(document, dict):

@@ -13,6 +13,7 @@ from typing import Final
 
 from stepherd.errors import TemporaryError
 from stepherd.logins.place import LoginPlace
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
 
 __all__ = ["Holder", "lease_holder", "take_lease"]
@@ -69,7 +70,7 @@ def _stored(place: LoginPlace) -> StoredObject | None:
 def _parse(body: bytes) -> Holder | None:
     """The holder in a lease; None for one that nobody can have written, which anybody may take."""
     try:
-        document = json.loads(body)
+        document = read_json(body)
         holder = Holder(document["execution_arn"], document["run_id"])
     except (ValueError, RecursionError, KeyError, TypeError):
         return None

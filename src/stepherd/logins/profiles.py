@@ -16,6 +16,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from stepherd.errors import ConfigurationError, CredentialsError, ProtocolError, TemporaryError
 from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.login import Profile, Token
+from stepherd.services.json_text import read_json
 
 __all__ = ["choose_profile", "list_profiles"]
 
@@ -102,7 +103,7 @@ def _ask(endpoint: str, token: Token, members: dict[str, Any]) -> Any:
     )
     try:
         with build_opener(_NoRedirects).open(request, timeout=_SECONDS) as answer:
-            return json.loads(answer.read(_MOST_BYTES))
+            return read_json(answer.read(_MOST_BYTES))
     except HTTPError as error:
         with error:
             raise _refused(error.code, endpoint) from None

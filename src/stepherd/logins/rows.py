@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.login import OauthFlow, Profile, Registration, Token
+from stepherd.services.json_text import read_json
 
 __all__ = [
     "from_rfc3339",
@@ -42,7 +43,7 @@ def row_object(text: object, row: str) -> dict[str, Any] | None:
     if not isinstance(text, str):
         raise DamagedDatabase(f"The row {row!r} is not text.", remedy=_REMEDY)
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except (ValueError, RecursionError):
         raise DamagedDatabase(f"The row {row!r} is not valid JSON.", remedy=_REMEDY) from None
     if document is not None and not isinstance(document, dict):

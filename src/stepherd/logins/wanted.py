@@ -48,6 +48,9 @@ class Wanted:
         wrong = [name for name, value in texts.items() if not isinstance(value, str) or len(value) > 2048]
         if texts["license"] not in {"", "free", "pro"}:
             wrong.append("license")
+        redrives = fields.get("redrives") or 0
+        if type(redrives) is not int or redrives < 0:
+            wrong.append("redrives")
         if wrong:
             raise UsageError(
                 f"The field '{wrong[0]}' of a login is not acceptable.", remedy="See: stepherd login --help"
@@ -56,7 +59,7 @@ class Wanted:
             kind=login_kind(str(fields.get("agent"))),
             execution=str(fields["execution"]),
             holder=str(fields["holder"]),
-            redrives=int(fields.get("redrives") or 0),
+            redrives=redrives,
             force=bool(fields.get("force")),
             **texts,
         )

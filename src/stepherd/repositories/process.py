@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from stepherd.services.file_modes import umask_of_user
+
 __all__ = ["Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
 
 _CHUNK: Final = 1 << 16
@@ -90,6 +92,8 @@ def run_bounded(
         env={**environment, **({_MARKER: os.environ[_MARKER]} if _MARKER in os.environ else {})},
         cwd=folder,
         start_new_session=True,
+        # What it makes may be the user's: a workspace, the objects of a clone on this disk.
+        umask=umask_of_user(),
     )
     collector = _Collector(output_limit, sink)
     try:

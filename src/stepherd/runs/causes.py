@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.proof import SuccessNotProven
 from stepherd.runs.result import Failure
+from stepherd.services.json_text import read_json
 from stepherd.services.plain_text import one_paragraph
 
 __all__ = ["failure_of"]
@@ -111,7 +111,7 @@ def _task_failure(task: Mapping[str, Any]) -> Failure:
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = read_json(text)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

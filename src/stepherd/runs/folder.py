@@ -11,6 +11,7 @@ from stepherd.runs.digests import check_digest, digest_of
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
 from stepherd.services import open_store
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound, Store
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class RunFolder:
 
     def _parsed(self, key: str, body: bytes) -> dict[str, Any]:
         try:
-            fields = json.loads(body)
+            fields = read_json(body)
         except (ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict):

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.errors import DataError
 
 if TYPE_CHECKING:
-    import yaml
+    from stepherd.services.yaml_text import Entry
 
 __all__ = ["SETTINGS", "InvalidFrontMatter", "read_settings", "split_front_matter"]
 
 _MOST_CHARACTERS: Final = 16_384
-_MOST_BRACKETS: Final = 500
-"""Values are scalars. PyYAML's time grows with the square of what is opened: 5,000 take 10 seconds."""
 _MARK: Final = "---"
 SETTINGS: Final = {
     "repo": "repo",
@@ -82,50 +80,34 @@ def read_settings(text: str, name: str) -> dict[str, Any]:
 def _fields_of(head: str, source: _Source) -> dict[str, Any]:
     if len(head) > _MOST_CHARACTERS:
         raise source.refusal(f"{source.file} is longer than {_MOST_CHARACTERS:,} characters")
-    if head.count("[") + head.count("{") > _MOST_BRACKETS:
-        raise source.refusal(f"{source.file} opens more than {_MOST_BRACKETS} brackets")
     fields: dict[str, Any] = {}
-    for key, value in _pairs_of(head, source):
-        if key not in SETTINGS:
-            raise source.refusal(f"{source.name} key '{_shown(key)}' is unknown")
-        if SETTINGS[key] in fields:
-            raise source.refusal(f"{source.name} key '{key}' is there twice", "Keep one of them.")
-        fields[SETTINGS[key]] = value
+    for entry in _entries_of(head, source):
+        if isinstance(entry.value, list | dict):
+            line = entry.line - 1 + source.first_line
+            raise source.refusal(
+                f"{source.name} value in line {line} of {source.file.rpartition(' ')[2]} is not a scalar",
+                "Write each value on one line, in quotes when it holds ': ' or '#'.",
+            )
+        if entry.key not in SETTINGS:
+            raise source.refusal(f"{source.name} key '{_shown(entry.key)}' is unknown")
+        if SETTINGS[entry.key] in fields:
+            raise source.refusal(f"{source.name} key '{entry.key}' is there twice", "Keep one of them.")
+        fields[SETTINGS[entry.key]] = entry.value
     return fields
 
 
-def _pairs_of(head: str, source: _Source) -> list[tuple[str, Any]]:
-    """The pairs of the mapping, duplicates kept. Aliases are refused: by them a small YAML grows huge."""
-    import yaml
+def _entries_of(head: str, source: _Source) -> list[Entry]:
+    from stepherd.services.yaml_text import UnreadableYaml, read_entries
 
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(head, Loader=yaml.SafeLoader)):
-            raise source.refusal(f"{source.file} uses an alias (*name)")
-        node = yaml.compose(head, Loader=yaml.SafeLoader)
-        if node is None:
-            return []
-        if not isinstance(node, yaml.MappingNode):
-            raise source.refusal(f"{source.file} is not a mapping")
-        return [(str(key.value), _value_of(value, source)) for key, value in node.value]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise source.refusal(f"{source.file} is not readable YAML{_place_of(error, source)}") from None
-
-
-def _value_of(node: yaml.Node, source: _Source) -> Any:
-    import yaml
-
-    if not isinstance(node, yaml.ScalarNode):
-        line = node.start_mark.line + source.first_line
-        raise source.refusal(
-            f"{source.name} value in line {line} of {source.file.rpartition(' ')[2]} is not a scalar",
-            "Write each value on one line, in quotes when it holds ': ' or '#'.",
-        )
-    return yaml.SafeLoader("").construct_object(node, deep=True)
-
-
-def _place_of(error: Exception, source: _Source) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f" (line {mark.line + source.first_line})" if mark is not None else ""
+        entries = read_entries(head)
+    except UnreadableYaml as error:
+        where = "" if error.line is None else f" (line {error.line - 1 + source.first_line})"
+        words = f"{source.file} is not readable YAML{where}: {_shown(error.reason)}"
+        raise source.refusal(words) from None
+    if entries is None:
+        raise source.refusal(f"{source.file} is not a mapping")
+    return entries
 
 
 def _shown(text: str) -> str:

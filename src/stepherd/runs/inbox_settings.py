@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.runs.front_matter import SETTINGS, InvalidFrontMatter, read_settings
 from stepherd.runs.prepare import merged_settings
+from stepherd.services.number_text import read_number, read_whole
 from stepherd.services.plain_text import one_paragraph
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def _value(field: str, text: str) -> Any:
     kind = request_schema()["properties"][field].get("type")
     try:
         if kind == "integer":
-            return int(text)
+            return read_whole(text)
         if kind == "number":
-            return float(text)
+            return read_number(text)
     except ValueError:
         return text
     return _TRUTHS.get(text.strip().lower(), text) if kind == "boolean" else text

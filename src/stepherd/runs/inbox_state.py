@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from stepherd.errors import TemporaryError
 from stepherd.runs.inbox_events import Dropped, is_older
+from stepherd.services.json_text import read_json
 from stepherd.services.store import ObjectNotFound, PreconditionFailed, WriteConflict
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _read(store: Store, dropped: Dropped) -> tuple[_State | None, str | None]:
     except ObjectNotFound:
         return None, None
     try:
-        return _State(**json.loads(found.body)), found.etag
+        return _State(**read_json(found.body)), found.etag
     except (ValueError, TypeError):
         return None, found.etag  # damaged: the name of the execution still keeps a run from starting twice
 

@@ -6,13 +6,13 @@ the run's folder is stopped once the execution has ended. A task has its stop ti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError
+from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
     from stepherd.services.executions import Executions
@@ -62,7 +62,7 @@ def ended_of(event: Mapping[str, Any]) -> Ended:
             detail["status"],
             _moment(detail["startDate"]),
             _moment(detail["stopDate"]),
-            json.loads(given) if given else None,
+            read_json(given) if given else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"The event is not the end of an execution: {error!r}.") from None

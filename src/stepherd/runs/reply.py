@@ -15,6 +15,7 @@ from stepherd.errors import DataError, StepherdError, TemporaryError
 from stepherd.runs.folder import REPORT, REPORT_PAGE, run_folder
 from stepherd.runs.report_page import escaped, render_report
 from stepherd.runs.result import now
+from stepherd.services.json_text import read_json
 from stepherd.services.keys import key_fault
 from stepherd.services.plain_text import one_paragraph
 from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
@@ -184,7 +185,7 @@ def _read(beside: Store) -> StoredObject | None:
 def _fields(known: StoredObject | None) -> Mapping[str, Any]:
     """What status.json says; nothing when there is none, or somebody else has written it."""
     try:
-        fields = json.loads(known.body) if known else {}
+        fields = read_json(known.body) if known else {}
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

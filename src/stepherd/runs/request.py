@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -85,12 +86,24 @@ class Request:
     def from_json(cls, fields: Mapping[str, Any]) -> Request:
         """The request of a request.json that ``prepare`` wrote. Raises DataError when it is not one."""
         try:
-            return cls(**fields)
-        except TypeError as error:
+            request = cls(**fields)
+            request._check_numbers()
+        except (TypeError, ValueError) as error:
             raise DataError(
                 f"request.json is not one of this version: {error}.",
                 remedy="Start the run again with: stepherd run",
             ) from None
+        return request
+
+    def _check_numbers(self) -> None:
+        """Its limits count only as numbers; the schema is not loaded for them, that takes too long here."""
+        if self.timeout_seconds is None:
+            raise ValueError("timeout_seconds is missing")
+        for name in ("timeout_seconds", "max_turns", "silence_seconds", "max_cost_usd"):
+            value = getattr(self, name)
+            kinds = (int, float) if name == "max_cost_usd" else (int,)
+            if value is not None and not (type(value) in kinds and _is_finite(value) and value > 0):
+                raise ValueError(f"{name} is not a number above 0")
 
 
 def request_schema() -> dict[str, Any]:
@@ -105,10 +118,21 @@ def request_schema() -> dict[str, Any]:
 
 @cache
 def request_validator() -> Draft202012Validator:
-    """The validator of that schema, made once; asking for it loads jsonschema."""
-    from jsonschema import Draft202012Validator
+    """The validator of that schema, made once; asking for it loads jsonschema.
 
-    return Draft202012Validator(request_schema())
+    NaN is no number to it. jsonschema's own takes it for one that is within every bound.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    own = Draft202012Validator.TYPE_CHECKER
+    kinds = own.redefine("number", lambda _, value: own.is_type(value, "number") and _is_finite(value))
+    validator: type[Draft202012Validator] = extend(Draft202012Validator, type_checker=kinds)  # type: ignore[no-untyped-call]
+    return validator(request_schema())
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def check_request(given: object) -> dict[str, Any]:
@@ -117,7 +141,13 @@ def check_request(given: object) -> dict[str, Any]:
     if errors:
         raise _refusal(errors[0])
     assert isinstance(given, dict)
-    return given
+    return {name: _as_whole(name, value) for name, value in given.items()}
+
+
+def _as_whole(name: str, value: Any) -> Any:
+    # To JSON Schema 60.0 is an integer; to what counts with it, it would not be one.
+    kind = request_validator().schema["properties"][name].get("type")  # type: ignore[index]
+    return int(value) if kind == "integer" else value
 
 
 def _order(error: ValidationError) -> tuple[int, str]:
@@ -180,6 +210,8 @@ def _shown(value: object) -> str:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return _shown(value)
     names = {
         bool: "true or false",
         int: "a number",

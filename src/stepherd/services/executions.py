@@ -20,6 +20,7 @@ from botocore.handlers import disable_signing
 from stepherd.errors import DataError
 from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.json_text import read_json
 
 __all__ = ["Execution", "Executions", "InvalidTaskToken", "executions_client", "open_executions"]
 
@@ -129,7 +130,7 @@ def _nested(event: Mapping[str, Any]) -> tuple[str, datetime] | None:
     submitted = event.get("taskSubmittedEventDetails", {})
     if submitted.get("resourceType") != "states" or "output" not in submitted:
         return None
-    return json.loads(submitted["output"])["ExecutionArn"], event["timestamp"]
+    return read_json(submitted["output"])["ExecutionArn"], event["timestamp"]
 
 
 def open_executions() -> Executions:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stepherd.errors import UnavailableError, UsageError
 from stepherd.services.disk import disk_error, write_all
+from stepherd.services.json_text import read_json
 from stepherd.services.plain_text import one_paragraph, plain
 
 __all__ = ["ConsoleNotices", "Notice", "recorded_notices"]
@@ -89,7 +90,7 @@ def recorded_notices(path: Path) -> Iterator[Notice]:
         raise disk_error(error, "Reading", path) from error
     for line in lines:
         with suppress(ValueError, TypeError):
-            yield Notice(**json.loads(line))
+            yield Notice(**read_json(line))
 
 
 def _append(path: Path, notice: Notice) -> None:

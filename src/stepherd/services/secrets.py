@@ -33,10 +33,10 @@ def parse_secret(text: str, reference: str) -> dict[str, str]:
 
 
 def _parse_object(text: str, reference: str) -> dict[str, str]:
-    import json
+    from stepherd.services.json_text import read_json
 
     try:
-        fields = json.loads(text)
+        fields = read_json(text)
     except (ValueError, RecursionError):
         # "from None": the decoder's error carries the text
         raise DataError(f"The secret {reference} begins like JSON but is not.", remedy=_JSON_REMEDY) from None

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from stepherd.errors import ConfigurationError
+from stepherd.services.yaml_values import PlainValues
 
 __all__ = ["read_template"]
 
@@ -17,7 +18,7 @@ _FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's, ten times as fast, where PyYAML was built with it."""
 
 
-class _Loader(_FAST_LOADER):  # type: ignore[misc]
+class _Loader(PlainValues, _FAST_LOADER):  # type: ignore[misc]
     """YAML with CloudFormation's short forms: ``!Sub x`` is ``{"Fn::Sub": x}``."""
 
 
@@ -42,7 +43,7 @@ def read_template(text: str, name: str) -> dict[str, Any]:
     """A template as plain data, short forms spelled out. Raises ConfigurationError when it cannot be read."""
     try:
         template = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ArithmeticError, ValueError, RecursionError) as error:
         line = str(error).replace("\n", " ")
         raise ConfigurationError(
             f"{name} is not readable YAML: {line}.", remedy="Mend the template."

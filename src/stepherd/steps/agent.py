@@ -25,6 +25,7 @@ from stepherd.steps.agent_place import Place
 from stepherd.steps.agent_session import agent_root, keep_session, restore_session
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
+from stepherd.steps.deadline import seconds_in
 from stepherd.steps.termination import Interrupted
 from stepherd.steps.verification import judge_verify, verify_facts
 
@@ -147,17 +148,13 @@ def _session_of(run_id: str) -> str:
 def _limits(request: Request) -> Limits:
     return Limits(
         request.timeout_seconds,
-        request.silence_seconds or _seconds("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS),
+        request.silence_seconds or seconds_in("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS),
         children_break_silence=request.silence_seconds is None,
         turns=request.max_turns,
         cost_usd=request.max_cost_usd,
-        linger_seconds=_seconds("STEPHERD_LINGER_SECONDS", _LINGER_SECONDS),
+        linger_seconds=seconds_in("STEPHERD_LINGER_SECONDS", _LINGER_SECONDS),
         notice_share=_NOTICE_SHARE,
     )
-
-
-def _seconds(name: str, default: float) -> float:
-    return float(os.environ.get(name) or default)
 
 
 def _judgement(agent: Agent, evidence: Evidence) -> Outcome:
@@ -204,7 +201,7 @@ def _verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], Stepherd
     request = attempt.step.request
     attempt.transcript.lines.clear()
     launch = Launch(split_command(command, "--verify"))
-    silence = _seconds("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS)
+    silence = seconds_in("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS)
     limits = Limits(request.verify_seconds, silence, children_break_silence=True)
     attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
     attempt.place.give(attempt.account)

@@ -15,9 +15,10 @@ from typing import Final
 
 from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.runs.request import Request
+from stepherd.services.number_text import read_number
 from stepherd.steps.termination import Interrupted, Termination
 
-__all__ = ["STATE_SECONDS", "DeadlinePassed", "deadline", "seconds_of"]
+__all__ = ["STATE_SECONDS", "DeadlinePassed", "deadline", "seconds_in", "seconds_of"]
 
 STATE_SECONDS: Final = {"clone": 1800, "push": 1800, "persist": 600}
 """TimeoutSeconds of the steps' states; that of the agent follows the request."""
@@ -25,6 +26,7 @@ _START_SECONDS: Final = 240
 """What the start of a container and its image may take, with the end in good order."""
 _GRACE_SECONDS: Final = 60.0
 _VARIABLE: Final = "STEPHERD_STEP_SECONDS"
+_MOST_SECONDS: Final = 366 * 86_400
 
 
 class DeadlinePassed(StepherdError):
@@ -37,13 +39,25 @@ class DeadlinePassed(StepherdError):
 
 def seconds_of(step: str, request: Request) -> float:
     """How long ``step`` may take in its container, in seconds; STEPHERD_STEP_SECONDS says otherwise."""
-    text = os.environ.get(_VARIABLE)
-    if text is None:
-        return STATE_SECONDS.get(step, request.agent_task_seconds) - _START_SECONDS
+    return seconds_in(_VARIABLE, STATE_SECONDS.get(step, request.agent_task_seconds) - _START_SECONDS)
+
+
+def seconds_in(variable: str, default: float) -> float:
+    """The seconds that an environment variable says; ``default`` when it is not set, or empty.
+
+    Raises ConfigurationError when it is not a number, or more than a year, which no wait can take.
+    """
+    text = os.environ.get(variable)
+    if not text:
+        return default
     try:
-        return float(text)
-    except ValueError:
-        raise ConfigurationError(f"The variable {_VARIABLE} is no number.", remedy="Unset it.") from None
+        seconds = read_number(text)
+        if not 0 <= seconds <= _MOST_SECONDS:
+            raise ValueError(f"not from 0 to {_MOST_SECONDS:,}")
+    except ValueError as error:
+        words = f"The variable {variable} does not hold seconds: it is {error}."
+        raise ConfigurationError(words, remedy=f"Correct it, or unset it: unset {variable}") from None
+    return seconds
 
 
 @contextmanager

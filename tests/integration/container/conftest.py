@@ -84,6 +84,7 @@ def _built() -> Images:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "CONTAINERS_CONF": str(folder / "containers.conf"),
+        "BASE_IMAGE": _BASE,
         "BUILDER": "buildah",
         "BUILDAH_ISOLATION": "chroot",
         "TAG": "test",

@@ -15,8 +15,9 @@ PHASES = ("SUBMITTED", "PROVISIONING", "PRE_BUILD", "BUILD", "POST_BUILD", "COMP
 _MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
 NEEDED = {
     "container/buildspec.yml", "container/build.sh", "container/Dockerfile", "pyproject.toml", "README.md",
-    "LICENSE", "template.yaml", "layer/build.py", "layer/requirements.txt", "src/stepherd/__init__.py",
-    "functions/api/app.py", "statemachines/pipeline.asl.json", ".dockerignore",
+    "LICENSE", "template.yaml", "layer/build.py", "layer/requirements.lock", "src/stepherd/__init__.py",
+    "functions/api/app.py", "statemachines/pipeline.asl.json", ".dockerignore", "container/requirements.lock",
+    "container/build.lock",
 }  # fmt: skip
 
 

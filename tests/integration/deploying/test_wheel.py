@@ -35,7 +35,12 @@ def test_a_wheel_carries_all_that_layer_and_images_are_built_from(tmp_path: Path
 
     of_wheel, of_clone = (json.loads(_python(place, "-c", _LIST)) for place in (installed, clone / "src"))
     assert of_wheel == of_clone
-    assert {"container/buildspec.yml", "layer/Makefile", "functions/api/app.py"} <= of_clone.keys()
+    assert {
+        "container/buildspec.yml",
+        "layer/Makefile",
+        "functions/api/app.py",
+        "layer/requirements.lock",
+    } <= of_clone.keys()
 
     # AND the layer's script finds the installed modules, without what the wheel carries beside them
     pip = tmp_path / "stand-ins" / "pip"

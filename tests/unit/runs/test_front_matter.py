@@ -53,13 +53,15 @@ def test_an_empty_head_sets_nothing(text: str) -> None:
         ("- a\n- b", "is not a mapping"),
         ("repo: [a", "is not readable YAML (line 3)"),
         ("repo: {a: b}", "value in line 2 of instructions.md is not a scalar"),
-        ("a: &x 1\nrepo: *x", "uses an alias"),
-        ("repo: !!python/object/apply:os.system [id]", "is not a scalar"),
+        ("a: &x 1\nrepo: *x", "is not readable YAML (line 3): an alias (*name)"),
+        ("repo: !!python/object/apply:os.system [id]", "a tag that is not known"),
         ("repo: !!python/name:os.system x", "is not readable YAML"),
         ("repo: \x01", "is not readable YAML"),
         ("x: " + "y" * 20_000, "is longer than 16,384 characters"),
         ("a: " + "[" * 400, "is not readable YAML"),
-        ("a: " + "[" * 5_000, "opens more than 500 brackets"),
+        ("a: " + "[" * 5_000, "nested deeper than 20 levels"),
+        ("verify_required: !!bool maybe", "neither true nor false"),
+        ('repo: "\\UFFFFFFFF"', "is not readable YAML"),
     ],
 )
 def test_a_head_that_cannot_be_read_is_refused(head: str, words: str) -> None:

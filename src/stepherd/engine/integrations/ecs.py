@@ -21,6 +21,7 @@ from stepherd.engine.references import referred
 from stepherd.engine.runner_choice import Runners
 from stepherd.engine.runners import ContainerSpec, Runner
 from stepherd.engine.values import compact
+from stepherd.services.number_text import read_number
 
 __all__ = ["Container", "EcsIntegration", "TaskDefinition"]
 
@@ -213,7 +214,7 @@ def _megabytes(memory: str) -> int | None:
     """As task definitions have it: a number of MiB, or text such as '8 GB'."""
     number, _, unit = memory.strip().partition(" ")
     try:
-        return round(float(number) * (1024 if unit.upper() == "GB" else 1))
+        return round(read_number(number) * (1024 if unit.upper() == "GB" else 1))
     except ValueError:
         return None
 

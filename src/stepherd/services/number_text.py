@@ -1,0 +1,35 @@
+"""Numbers that somebody typed: in flags, variables, metadata and YAML.
+
+Python reads more as a number than anybody means: ``nan`` (with which every comparison is false, so that a
+limit is off), ``1e999``, ``1_000``, the digits of other scripts, text of any length. Here a number is decimal
+digits that a sum can use: finite by its form, at most fifteen digits before the point, none of them a leading
+zero, which elsewhere means octal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["DECIMAL", "WHOLE", "read_number", "read_whole"]
+
+WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,14})")
+"""A whole number."""
+DECIMAL: Final = re.compile(
+    r"[-+]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,17})?|\.[0-9]{1,17})(?:[eE][-+]?[0-9]{1,2})?"
+)
+"""Any number."""
+
+
+def read_whole(text: str) -> int:
+    """The whole number that ``text`` is. Raises ValueError, which does not quote it."""
+    if not WHOLE.fullmatch(text.strip()):
+        raise ValueError("not a whole number of at most 15 digits")
+    return int(text)
+
+
+def read_number(text: str) -> float:
+    """The number that ``text`` is, always finite. Raises ValueError, which does not quote it."""
+    if not DECIMAL.fullmatch(text.strip()):
+        raise ValueError("not a number of at most 15 digits")
+    return float(text)
