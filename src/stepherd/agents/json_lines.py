@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.agents.contract import BasicReader, Stream
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
-from stepherd.services.plain_text import plain
 from stepherd.services.redaction import RedactedStream, Redactor
+from stepherd.text.plain import plain
 
 __all__ = ["MOST_BYTES", "MOST_LINE_BYTES", "Transcript"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from stepherd.cli.durations import seconds_text
 from stepherd.cli.output import Output
-from stepherd.cli.terminal_text import one_line
 from stepherd.runs.folder import REPORT_PAGE
+from stepherd.text.terminal import one_line
 
 __all__ = ["outcome_lines"]
 

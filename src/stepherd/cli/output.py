@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from stepherd.cli.terminal_text import clean, one_line
 from stepherd.errors import StepherdError
+from stepherd.text.terminal import clean, one_line
 
 if TYPE_CHECKING:
     from stepherd.cli.place import Choice, Place

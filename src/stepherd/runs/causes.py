@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stepherd.runs.result import Failure
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["failure_of"]
 

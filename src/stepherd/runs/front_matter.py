@@ -129,6 +129,6 @@ def _place_of(error: Exception, source: _Source) -> str:
 
 
 def _shown(text: str) -> str:
-    from stepherd.services.plain_text import one_paragraph
+    from stepherd.text.plain import one_paragraph
 
     return one_paragraph(text, 60)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from stepherd.errors import DataError, NotFoundError, UsageError
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.store import ObjectInfo, Store

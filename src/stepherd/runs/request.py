@@ -174,7 +174,7 @@ def _words(values: object) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    from stepherd.services.plain_text import one_paragraph
+    from stepherd.text.plain import one_paragraph
 
     return one_paragraph(str(value), 60)
 

@@ -17,10 +17,10 @@ from stepherd.runs.event_text import readable
 from stepherd.runs.events import Event, Message, Usage
 from stepherd.runs.folder import TRANSCRIPT
 from stepherd.runs.recording import Recorder
-from stepherd.services.plain_text import one_paragraph
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.agents.account import Account

@@ -8,9 +8,9 @@ from stepherd.errors import StepherdError
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.folder import BUNDLE
-from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["keep_changes"]
 

@@ -13,10 +13,10 @@ from stepherd import errors
 from stepherd.errors import ConfigurationError, InternalError, StepherdError, StorageError, UsageError
 from stepherd.runs.folder import RunFolder, open_run_folder
 from stepherd.runs.result import Failure, Result, Status, now
-from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.contract import Done, Step, StepContext
 from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
 from stepherd.steps.termination import Interrupted, Terminated, Termination
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["main", "run_step", "say"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepherd.services.plain_text import one_paragraph, plain
+from stepherd.text.plain import one_paragraph, plain
 
 
 @pytest.mark.parametrize(
