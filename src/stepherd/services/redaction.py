@@ -44,13 +44,16 @@ class _Sight:
         seen = {view.seen(form) for form in forms}
         self.needles = sorted((form for form in seen if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._starts = {needle[:_SHORTEST_START] for needle in self.needles}
-        self._patterns: dict[bytes, re.Pattern[bytes]] = {}
 
     def spans(self, data: bytes, seen: bytes) -> Iterator[tuple[int, int]]:
         """Where in ``data``, which is seen as ``seen``, secrets are."""
+        positions = None
         for needle in self.needles:
-            if needle in seen:
-                yield from (found.span() for found in self._pattern(needle).finditer(data))
+            at = seen.find(needle)
+            while at >= 0:
+                positions = positions or self.view.positions(data)
+                yield positions[at], positions[at + len(needle) - 1] + 1
+                at = seen.find(needle, at + 1)
 
     def start_at_end(self, data: bytes, shortest: int = _SHORTEST_START) -> int:
         """Where in ``data`` the start of a secret stands that the end of ``data`` cuts off; its length when
@@ -62,7 +65,8 @@ class _Sight:
         longest = max((self._overlap(seen, start) for start in self._starts), default=0)
         if longest < shortest:
             return len(data)
-        return window + self.view.positions(data[window:])[-longest]
+        positions = self.view.positions(data[window:])
+        return window + positions[positions.length - longest]
 
     def _overlap(self, seen: bytes, start: bytes) -> int:
         """How much of the end of ``seen`` is the start of a needle that begins with ``start``."""
@@ -73,12 +77,6 @@ class _Sight:
                 return len(rest)
             at = seen.find(start, at + 1)
         return 0
-
-    def _pattern(self, needle: bytes) -> re.Pattern[bytes]:
-        if needle not in self._patterns:
-            letters = (re.escape(needle[at : at + 1]) for at in range(len(needle)))
-            self._patterns[needle] = re.compile(self.view.separator.join(letters))
-        return self._patterns[needle]
 
 
 def _sights(secrets: Iterable[str]) -> tuple[_Sight, ...]:

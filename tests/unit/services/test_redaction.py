@@ -164,17 +164,34 @@ def test_json_stays_json() -> None:
         "2026-11-21",
         "claude",
         "/usr/bin/git",
+        "/dev/null",
         "true",
         "1234567",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "us-gov-west-1",
     ],
 )
 def test_what_is_in_every_log_is_no_secret(value: str) -> None:
     assert Redactor([value]).mask(f"a {value} b") == f"a {value} b"
 
 
-@pytest.mark.parametrize("value", ["tr0ub4", "hunter-22", "ab12-cd34", "12345678901", "correcthorse"])
-def test_short_secrets_of_some_variety_are(value: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("tr0ub4", "hunter-22", "ab12-cd34", "12345678901", "correcthorse", "ABCDEF", "121212121212"),
+        *("/opt/0pen-sesame", "/wJalrXUtnFEMIK7MDENGbPxRfiCYzAbCdEfGhIj", "/etc/Secret"),
+        *("no-horse-battery-5", "sa-lt-3", "9876-54-32"),
+    ],
+)
+def test_a_secret_is_masked_whatever_it_looks_like(value: str) -> None:
     assert Redactor([value]).mask(f"a {value} b") == "a *** b"
+
+
+@pytest.mark.parametrize("length", [1024, 1025, 1030, 1039, 2049, 3000])
+def test_the_end_of_a_long_secret_is_masked_too(length: int) -> None:
+    """Fails when the last piece is left out for being short."""
+    secret = "".join(f"{number:x}." for number in range(1000))[:length]
+    assert set(Redactor([secret]).mask(secret)) == {"*"}
 
 
 def test_long_secrets_are_masked_in_pieces_and_so_is_what_is_cut_off_of_them() -> None:
