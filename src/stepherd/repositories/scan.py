@@ -14,7 +14,7 @@ from typing import Final, Literal
 from stepherd.errors import DataError
 from stepherd.repositories.git import Git
 from stepherd.repositories.secret_patterns import SecretPatterns
-from stepherd.repositories.text import clean_line
+from stepherd.text.plain import one_paragraph
 
 __all__ = [
     "LARGEST_FILE",
@@ -46,7 +46,7 @@ class Finding:
 
     def __str__(self) -> str:
         """Where and what, on one line."""
-        where = clean_line(self.path, limit=200) + (f":{self.line}" if self.line is not None else "")
+        where = one_paragraph(self.path, 200) + (f":{self.line}" if self.line is not None else "")
         return f"{where}: {self.detail}"
 
 
