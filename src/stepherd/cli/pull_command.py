@@ -64,8 +64,10 @@ def _pull(home: Path, folder: RunFolder, agent: Result, into: Path, branch: str 
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
     from stepherd.repositories.push import push_bundle
+    from stepherd.steps.changes import check_not_blocked
     from stepherd.steps.push import commit_message
 
+    check_not_blocked(agent)
     request, cloned = folder.read_request(), folder.read_result("clone")
     assert cloned is not None, "an agent only works on a clone"
     with tempfile.TemporaryDirectory(prefix="pull-", dir=home) as temporary:

@@ -29,6 +29,7 @@ _TEXTS: Final = {
     "MODEL": "model",
     "VERIFY": "verify",
     "PUSH": "push",
+    "AUTOMATION_CHANGES": "automation_changes",
     "AGENT_CREDENTIALS_SECRET_ID": "agent_credentials",
 }
 _NUMBERS: Final = {"TIMEOUT_SECONDS": int, "MAX_TURNS": int, "MAX_COST_USD": float}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from stepherd.services.unseen import View
 
-__all__ = ["MASK", "RedactedStream", "Redactor", "Shape"]
+__all__ = ["MASK", "RedactedStream", "Redactor", "SecretSearch", "Shape"]
 
 MASK: Final = "***"
 Shape = tuple[bytes, bytes]
@@ -132,6 +132,15 @@ class Redactor:
         """For text that comes in pieces."""
         return RedactedStream(self)
 
+    def search(self) -> SecretSearch:
+        """To find secrets in what comes in pieces."""
+        return SecretSearch(self)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The secrets that it knows, worth masking or not."""
+        return self._known
+
     def spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where in ``data`` secrets are: in order, none within or upon another."""
         found: list[tuple[int, int]] = []
@@ -195,6 +204,34 @@ class RedactedStream:
         self._held = block[end:]
         self._context = block[max(0, end - _CONTEXT) : end]
         return _rebuilt(block[:end], spans, begin)
+
+
+class SecretSearch:
+    """Finds secrets in bytes that come in pieces, also where one ends in the next piece."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._context = b""
+        self._held = b""
+        self.passed = 0
+        """How many bytes are done with: what is found from now on begins at most a secret's length before."""
+
+    def feed(self, data: bytes) -> list[int]:
+        """Take a piece; returns where secrets begin, in bytes from the very first one."""
+        block = self._context + self._held + data
+        begin, first = len(self._context), self.passed - len(self._context)
+        end = max(begin, self._redactor.safe_end(block), len(block) - _MOST_HELD)
+        found = [(start, stop) for start, stop in self._redactor.spans(block) if begin < stop and start < end]
+        end = max([end, *(stop for _, stop in found)])
+        self._context, self._held = block[max(0, end - _CONTEXT) : end], block[end:]
+        self.passed = first + end
+        return [first + start for start, _ in found]
+
+    def finish(self) -> list[int]:
+        """What is found in the rest. A secret that is cut short at the very end is not."""
+        block, first = self._context + self._held, self.passed - len(self._context)
+        spans = self._redactor.spans(block)
+        return [first + start for start, stop in spans if stop > len(self._context)]
 
 
 def _open_shape(data: bytes) -> int:

@@ -11,10 +11,13 @@ from typing import Final, cast
 
 from stepherd import errors
 from stepherd.errors import ConfigurationError, InternalError, StepherdError, StorageError, UsageError
+from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.folder import RunFolder, open_run_folder
 from stepherd.runs.result import Failure, Result, Status, now
+from stepherd.services.redaction import Redactor
 from stepherd.steps.contract import Done, Step, StepContext
 from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
+from stepherd.steps.held_secrets import held_secrets
 from stepherd.steps.termination import Interrupted, Terminated, Termination
 from stepherd.text.plain import one_paragraph
 
@@ -73,27 +76,40 @@ def run_step(name: str, folder: RunFolder, attempt: str, termination: Terminatio
 
 
 def _perform(name: str, step: Step, folder: RunFolder, termination: Termination) -> tuple[Done, Status]:
+    redactor = Redactor(held_secrets(), secret_shapes())
+    done = _masked(_done(name, step, folder, termination, redactor), redactor)
+    if done.error is None:
+        return done, "succeeded"
+    return done, "interrupted" if done.error.category == Interrupted.category else "failed"
+
+
+def _done(name: str, step: Step, folder: RunFolder, termination: Termination, redactor: Redactor) -> Done:
     try:
         with tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch:
             request = folder.read_request()
             with deadline(seconds_of(name, request), termination):
-                done = step.work(StepContext(folder, request, Path(scratch), termination))
+                redactor.learn(held_secrets(request.git_credentials, request.agent_credentials))
+                return step.work(StepContext(folder, request, Path(scratch), termination, redactor))
     except Terminated:
-        done = Done(error=_ending(termination))
+        return Done(error=_ending(termination))
     except StepherdError as error:
-        done = Done(error=error)
+        return Done(error=error)
     except OSError as error:
-        done = Done(error=_storage_error(error))
+        return Done(error=_storage_error(error))
     except Exception as error:  # noqa: BLE001 - its trace goes to the log, its meaning to the report
         import traceback
 
-        traceback.print_exc()
-        done = Done(
-            error=InternalError(f"The step failed unexpectedly: {error!r}.", remedy="Please report it.")
-        )
-    if done.error is None:
-        return done, "succeeded"
-    return done, "interrupted" if done.error.category == Interrupted.category else "failed"
+        sys.stderr.write(redactor.mask(traceback.format_exc()))
+        failure = InternalError(f"The step failed unexpectedly: {error!r}.", remedy="Please report it.")
+        return Done(error=failure)
+
+
+def _masked(done: Done, redactor: Redactor) -> Done:
+    """Without secrets, whichever step it is, and whatever it was told by an agent, a server or git."""
+    if done.error is not None:
+        done.error.message = redactor.mask(done.error.message)
+        done.error.remedy = redactor.mask(done.error.remedy)
+    return Done(redactor.mask_all(done.facts), done.error)
 
 
 def _ending(termination: Termination) -> StepherdError:

@@ -118,8 +118,8 @@ exit 3
     error = rig.result("agent").error
     assert error is not None
     assert "***" in error.message
-    rig.steps("push")
-    assert rig.branches().keys() == {"main", "stepherd/run_1"}, "files are never touched"
+    assert rig.step("push").returncode != 0
+    assert rig.branches().keys() == {"main"}, "files are never touched, so they are not pushed"
 
 
 def test_a_refusal_before_the_start_is_told_and_masked(rig: Rig) -> None:
