@@ -30,6 +30,8 @@ _CONTEXT: Final = 1024
 _MOST_HELD: Final = 64 * 1024
 _LONGEST_TOKEN: Final = 512
 _TOKEN_AT_END: Final = rb"[A-Za-z0-9_./+=-]{1,512}\Z"
+_LIKE_A_TOKEN: Final = rb"(?:[A-Za-z0-9_.~+/=%-]|\x1b\[[0-9;]*m|\xe2\x80\x8b)+"
+_SHORTEST_TOKEN: Final = 16
 _KEY_BEGINS: Final = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]"
 _KEY: Final = _KEY_BEGINS + rb"{32,16384}(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?"
 _KEY_AT_END: Final = _KEY_BEGINS + rb"{0,16384}-{0,5}[A-Z0-9 ]{0,40}\Z"
@@ -179,22 +181,30 @@ class RedactedStream:
         self._context = b""
         """The end of what was let out: too short a start of a secret to wait for its rest."""
         self._held = b""
+        self._doubt = False
 
-    def feed(self, data: bytes) -> bytes:
-        """Take a piece; returns what can be let out."""
+    def feed(self, data: bytes, *, doubt: bool = False) -> bytes:
+        """Take a piece; returns what can be let out. With ``doubt`` there may be secrets in it that are not
+        known: whatever looks like a token is masked as well."""
         block = self._context + self._held + data
         begin = len(self._context)
         spans = self._redactor.spans(block)
         end = max(begin, self._redactor.safe_end(block))
+        self._doubt = doubt or (self._doubt and bool(self._held))
+        if self._doubt:
+            spans, unfinished = _with_tokens(block, spans)
+            end = max(begin, min(end, unfinished))
         end = max([end, *(stop for start, stop in spans if start < end)])
         if len(block) - end > _MOST_HELD:
             return self._let_out(block, begin, len(block), spans)
         return self._let_out(block, begin, end, spans)
 
-    def flush(self) -> bytes:
+    def flush(self, *, doubt: bool = False) -> bytes:
         """The rest. The start of a secret at its end is masked: a secret cut short is one, too."""
         block = self._context + self._held
         spans = self._redactor.spans(block)
+        if doubt or self._doubt:
+            spans, _ = _with_tokens(block, spans)
         start = self._redactor.masked_start(block)
         if start < len(block):
             spans = _merged([*spans, (start, len(block))])
@@ -232,6 +242,14 @@ class SecretSearch:
         block, first = self._context + self._held, self.passed - len(self._context)
         spans = self._redactor.spans(block)
         return [first + start for start, stop in spans if stop > len(self._context)]
+
+
+def _with_tokens(data: bytes, spans: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """``spans`` and those of all that looks like a token, and where one may begin that ``data`` cuts off."""
+    tokens = [match.span() for match in re.compile(_LIKE_A_TOKEN).finditer(data)]
+    long = [(start, stop) for start, stop in tokens if stop - start >= _SHORTEST_TOKEN]
+    unfinished = tokens[-1][0] if tokens and tokens[-1][1] == len(data) else len(data)
+    return _merged([*spans, *long]), unfinished
 
 
 def _open_shape(data: bytes) -> int:

@@ -96,7 +96,7 @@ class Attempt:
     def learn(self) -> None:
         """Know the secrets that are there by now: an agent may renew its login, AWS's client its session."""
         if self.transcript.before:
-            self.transcript.before()
+            self.transcript.before()  # Whether it is certain counts for what was printed.
         self.step.redactor.learn(held_secrets())
 
     def show_usage(self) -> None:
