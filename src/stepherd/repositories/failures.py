@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +16,7 @@ from stepherd.errors import (
     StorageError,
     UnavailableError,
 )
+from stepherd.repositories.process import MOST_WORDS
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.services.redaction import Redactor
 from stepherd.text.plain import one_paragraph
@@ -37,6 +37,7 @@ class PushRejected(DataError):
 
 
 _LONGEST_LINE: Final = 400
+_EDGE: Final = 16 << 10  # longer than any form of a secret
 _FROM_SERVER: Final = re.compile(r"(?:\x1b\[[0-9;]*[mK])*remote: ?")
 
 
@@ -154,7 +155,7 @@ def server_words(said: str, secrets: tuple[str, ...] = (), *, limit: int = 600) 
     """The lines of ``said`` that carry a meaning, on one line, clean and without ``secrets``."""
     lines = [one_paragraph(line, _LONGEST_LINE) for line in _masked(said, secrets)]
     noise = re.compile(
-        r"(remote: )?((Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Total)\b.*|=*)"
+        r"(remote: ?)?((Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Total)\b.*|=*)"
         r"|hint:.*|Warning: Permanently added .*|Please make sure you have the correct access rights"
         r"|and the repository exists\."
     )
@@ -162,12 +163,18 @@ def server_words(said: str, secrets: tuple[str, ...] = (), *, limit: int = 600) 
     return one_paragraph("; ".join(told[-8:]), limit)
 
 
-def _masked(said: str, secrets: tuple[str, ...]) -> Iterator[str]:
+def _masked(said: str, secrets: tuple[str, ...]) -> list[str]:
     """The lines of ``said`` without secrets, also without one that the server broke over several lines:
     git begins each line of a server's with a word of its own, which is put aside while secrets are looked
     for."""
     lines = re.split(r"[\r\n]+", said)
     begins = [found[0] if (found := _FROM_SERVER.match(line)) else "" for line in lines]
     told = "\n".join(line[len(begin) :] for begin, line in zip(begins, lines, strict=True))
-    masked = Redactor(secrets, secret_shapes()).mask(told).split("\n")
-    return (begin + line for begin, line in zip(begins, masked, strict=True))
+    stream = Redactor(secrets, secret_shapes()).stream()
+    data = told.encode("utf-8", "surrogatepass")
+    masked = (stream.feed(data) + stream.flush()).decode("utf-8", "replace").split("\n")
+    shown = [begin + line for begin, line in zip(begins, masked, strict=True)]
+    if len(said.encode("utf-8", "surrogatepass")) < MOST_WORDS:
+        return shown
+    # Words that were cut off at their beginning may begin with the rest of a secret, which nothing can tell.
+    return "\n".join(shown)[_EDGE:].split("\n")
