@@ -14,7 +14,7 @@ from tests.integration.repositories.origin import Origin, Run, git
 from tests.random_keys import HIDDEN, KINDS, written
 
 from stepherd.errors import UsageError
-from stepherd.repositories import scan
+from stepherd.repositories import known_secrets, scan
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.known_secrets import KnownSecrets
@@ -95,15 +95,30 @@ def test_no_boundary_of_lines_or_pieces_hides_one(seed: int, piece: int, before:
     key = random.choice(list(KINDS.values()))(random)
     form = random.choice(list(written(key).values()))
     text = "w " * before + HIDDEN[way](form) + "\n" + "end " * (before // 2)
-    lines = text.encode().split(b"\n")
-    reader = scan._DiffReader(scan.SecretPatterns(), KnownSecrets([key]).search())
-    diff = b"+++ b/file.txt\n@@ -0,0 +1,%d @@\n" % len(lines) + b"".join(
-        b"+" + line + b"\n" for line in lines
-    )
-    for at in range(0, len(diff), piece):
-        reader.feed(diff[at : at + piece])
-    reader.end()
-    assert [found.path for found in reader.findings if found.detail == OF_RUN]
+    assert _found(text.encode(), key, piece, searched=random.randrange(1, 300))
+
+
+@pytest.mark.parametrize("before", range(0, 2600, 130))
+def test_it_is_found_wherever_a_line_is_cut_that_is_too_long_to_keep(
+    before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "_LONGEST_LINE", 1500)
+    key = "".join(f"{number:04d}." for number in range(200))
+    assert _found(b"x" * before + key.encode() + b"y" * 3000, key, 700, searched=333)
+
+
+def _found(text: bytes, key: str, piece: int, searched: int) -> bool:
+    """Whether ``key`` is found in a new file when its diff comes in pieces, and is searched in others."""
+    lines = text.split(b"\n")
+    diff = b"+++ b/file.txt\n@@ -0,0 +1,%d @@\n" % len(lines)
+    diff += b"".join(b"+" + line + b"\n" for line in lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known_secrets, "_PIECE", searched)
+        reader = scan._DiffReader(scan.SecretPatterns(), KnownSecrets([key]).search())
+        for at in range(0, len(diff), piece):
+            reader.feed(diff[at : at + piece])
+        reader.end()
+    return {found.path for found in reader.findings if found.detail == OF_RUN} == {"file.txt"}
 
 
 def test_what_was_there_before_and_what_goes_do_not_block(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from stepherd.errors import StepherdError
@@ -12,7 +14,7 @@ from stepherd.errors import StepherdError
 __all__ = ["held_secrets"]
 
 # What our own environment calls a secret. A reference, such as …_SECRET_ID, is none.
-_SECRET: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "_KEY")
+_SECRET: Final = re.compile("TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEYS?(_|$)|API_?KEY", re.IGNORECASE)
 _REFERENCE: Final = (
     "_ID",
     "_ARN",
@@ -33,7 +35,7 @@ def held_secrets(*references: str | None) -> Iterator[str]:
     reach an agent; should it find them all the same, they are masked and not pushed."""
     named = {reference[4:] for reference in references if reference and reference.startswith("env:")}
     for name, value in os.environ.items():
-        by_name = any(word in name for word in _SECRET) and not name.endswith(_REFERENCE)
+        by_name = _SECRET.search(name) and not name.endswith(_REFERENCE) and not _is_file(value)
         if name in named or by_name:
             yield value
             yield from _fields(value)
@@ -42,6 +44,14 @@ def held_secrets(*references: str | None) -> Iterator[str]:
         from stepherd.services.aws import session_secrets
 
         yield from session_secrets()
+
+
+def _is_file(value: str) -> bool:
+    """Whether it is the path of something that is there, such as SSH_KEY=/home/ann/.ssh/id: no secret is."""
+    try:
+        return value.startswith("/") and Path(value).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _fields(value: str) -> Iterator[str]:

@@ -115,11 +115,12 @@ def test_what_was_printed_before_a_doubt_is_masked_wherever_it_looks_like_a_toke
         ]
 
 
-@pytest.mark.parametrize("cut", range(4, 40, 5))
+@pytest.mark.parametrize("cut", range(5, 40, 5))
 def test_a_token_in_doubt_is_masked_also_where_pieces_part_it(tmp_path: Path, cut: int) -> None:
     text = f"new {RENEWED} end\n".encode()
     with _doubting(tmp_path, [False, *[True] * 9]) as transcript:
-        lines = transcript.take("agent", text[:cut]) + transcript.take("agent", text[cut:])
+        pieces = (text[:4], text[4:cut], text[cut:])
+        lines = [line for piece in pieces for line in transcript.take("agent", piece)]
         assert lines + transcript.end_stream("agent") == ["new *** end"]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.random_keys import HIDDEN
 
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.services.redaction import Redactor
@@ -276,3 +277,18 @@ class _Counting(Redactor):
     def spans(self, data: bytes) -> list[tuple[int, int]]:
         self.looked_at += len(data)
         return super().spans(data)
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+@pytest.mark.parametrize(("length", "size"), [(40, 1), (40, 7), (900, 300), (900, 10_000)])
+def test_a_search_finds_where_a_secret_begins_whatever_the_pieces(way: str, length: int, size: int) -> None:
+    secret = "".join(f"{number:05d}," for number in range(200))[:length]
+    before = "some text before it, "
+    data = (before + HIDDEN[way](secret) + " and after it").encode()
+    search, found = Redactor([secret]).search(), []
+    for at in range(0, len(data), size):
+        found += search.feed(data[at : at + size])
+    found += search.finish()
+    assert found
+    assert 0 <= min(found) - len(before) < 30
+    assert search.passed <= len(data)

@@ -29,6 +29,18 @@ def test_they_are_told_by_the_names_of_variables(monkeypatch: pytest.MonkeyPatch
     assert "a-reference-0123456789" not in found
 
 
+def test_the_path_of_a_file_and_other_words_with_key_are_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSH_KEY", str(tmp_path))
+    monkeypatch.setenv("DEPLOY_KEY", f"/{KEY}")
+    monkeypatch.setenv("GNOME_KEYRING_CONTROL", "/run/user/1000/keyring-nowhere")
+    found = set(held_secrets())
+    assert str(tmp_path) not in found
+    assert "/run/user/1000/keyring-nowhere" not in found
+    assert f"/{KEY}" in found
+
+
 def test_a_reference_names_a_variable_of_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY", KEY)
     assert KEY not in set(held_secrets(None, "file:/x", ""))
