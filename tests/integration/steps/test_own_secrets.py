@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import zstandard
-from tests.integration.steps import tester
 from tests.integration.steps.rig import Rig
 
-from stepherd.agents.registry import _AGENTS
 from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.report import write_report
 from stepherd.steps.changes import check_not_blocked
@@ -21,19 +17,8 @@ KEY = "gw/7hQz+Wm2Lp9Xc4Vb8Nt1Rs6Jd3Fk5"
 
 
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setitem(_AGENTS, "tester", ("tests.integration.steps.tester", "TesterAgent"))
-    with Rig.at(tmp_path) as made:
-        made.module = tester.__name__
-        made.make_remote()
-        yield made
-
-
-def _agent(rig: Rig, script: str, **fields: object) -> None:
-    path = rig.root / "agent.sh"
-    path.write_text(script)
-    rig.prepare(agent="tester", command=f"sh {path}", **fields)
-    rig.steps("clone")
+def rig(tester_rig: Rig) -> Rig:
+    return tester_rig
 
 
 def _shown(rig: Rig) -> str:
@@ -53,7 +38,7 @@ def _shown(rig: Rig) -> str:
 )
 def test_the_agents_key_is_not_pushed_whether_it_succeeds_or_not(rig: Rig, leak: str, exit_code: int) -> None:
     """The push knows nothing of the key: the verdict of the agent's step holds for partial work, too."""
-    _agent(rig, f"{leak}; exit {exit_code}", agent_credentials="env:TESTER_KEY")
+    rig.tester(f"{leak}; exit {exit_code}", agent_credentials="env:TESTER_KEY")
     done = rig.step("agent", TESTER_KEY=KEY)
     assert done.returncode != 0
     agent = rig.result("agent")
@@ -87,7 +72,7 @@ def test_what_the_environment_of_the_step_holds_is_not_pushed_either(
     """On a laptop an agent can find it where the step got it from."""
     found = rig.root / "found"
     found.write_text(KEY)
-    _agent(rig, f"cp {found} notes.txt")
+    rig.tester(f"cp {found} notes.txt")
     if fields:
         rig.folder.write_request(_with(rig, **fields))
     done = rig.step("agent", **variables)
@@ -103,8 +88,7 @@ def _with(rig: Rig, **fields: str):  # type: ignore[no-untyped-def]
 
 def test_the_session_that_is_kept_has_the_key_in_no_text_name_or_link(rig: Rig) -> None:
     name = KEY.replace("/", "_")
-    _agent(
-        rig,
+    rig.tester(
         'd="$HOME/.tester/sessions/one"; mkdir -p "$d/$TESTER_OTHER"; echo "so $TESTER_KEY" > "$d/log.txt"\n'
         'echo x > "$d/$TESTER_OTHER.txt"; echo y > "$d/$TESTER_OTHER/z"; ln -s "$TESTER_OTHER" "$d/link"\n'
         "exit 3",
@@ -126,7 +110,7 @@ def test_the_session_that_is_kept_has_the_key_in_no_text_name_or_link(rig: Rig) 
 
 def test_an_unexpected_fault_is_told_without_secrets(rig: Rig) -> None:
     """Its trace goes to the log of the step."""
-    _agent(rig, "true")
+    rig.tester("true")
     rig.folder.store.put("agent/instructions", b"")
     request = json.loads(rig.folder.store.get("request.json").body)
     rig.folder.store.put("request.json", json.dumps({**request, "agent": f"x{KEY}"}).encode())
@@ -138,7 +122,7 @@ def test_an_unexpected_fault_is_told_without_secrets(rig: Rig) -> None:
 
 def test_changed_workflows_are_named_in_the_report(rig: Rig) -> None:
     script = "mkdir -p .github/workflows && echo on: push > .github/workflows/ci.yml && echo x > a.txt"
-    _agent(rig, script)
+    rig.tester(script)
     rig.steps("agent", "push")
     report = write_report(rig.folder, rig.run_id)
     assert report.automation == [{"path": ".github/workflows/ci.yml", "what": "a workflow of the forge"}]
@@ -147,7 +131,7 @@ def test_changed_workflows_are_named_in_the_report(rig: Rig) -> None:
 
 
 def test_a_request_can_keep_them_from_the_push(rig: Rig) -> None:
-    _agent(rig, "echo '[submodule \"x\"]' > .gitmodules", automation_changes="refuse")
+    rig.tester("echo '[submodule \"x\"]' > .gitmodules", automation_changes="refuse")
     done = rig.step("agent")
     assert done.returncode == 65
     assert ".gitmodules: it is the list of submodules" in done.stderr
