@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.http_server import Fault, GitServer, serve
 from tests.integration.repositories.origin import Origin, Run, files_below, text_below
+from tests.random_keys import HIDDEN, written
 
 from stepherd.errors import StepherdError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.credentials import GitCredentials
-from stepherd.repositories.failures import explain
+from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.probe import probe
-from stepherd.repositories.text import redact
 
 TOKEN = "canary" + "/t0ken+" + "77aa01bb=="
 FORMS = (
@@ -132,8 +132,23 @@ def test_the_token_is_in_no_error(server: GitServer, run: Run, action: str) -> N
 
 def test_a_server_that_echoes_the_token_is_redacted() -> None:
     for form in FORMS:
-        assert "canary" not in explain("x", "y", f"remote: you sent {form}", (TOKEN,)).message
-    assert redact("nothing here", (TOKEN, "")) == "nothing here"
+        said = explain("x", "y", f"remote: you sent {form}", (TOKEN,)).message
+        assert "***" in said
+        assert "canary" not in said
+        assert base64.b64encode(TOKEN.encode())[4:20].decode() not in said
+    assert server_words("nothing here", (TOKEN, "")) == "nothing here"
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+@pytest.mark.parametrize("form", written(TOKEN))
+def test_it_is_redacted_however_the_server_writes_it(form: str, way: str) -> None:
+    """Git begins every line of a server's with "remote:", also those that it was wrapped into."""
+    broken = HIDDEN[way](written(TOKEN)[form])
+    said = "".join(f"remote: {line}\n" for line in f"sent\n{broken}\n.".splitlines())
+    shown = explain("Pushing", "y", said, (TOKEN,)).message
+    assert "***" in shown
+    middle = written(TOKEN)[form][6:-6].replace("\0", "")
+    assert not [at for at in range(len(middle) - 8) if middle[at : at + 9] in shown.replace("; remote: ", "")]
 
 
 def test_the_token_is_in_no_representation() -> None:

@@ -12,14 +12,15 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "functions").rglob("*.py")])
 MAY_IMPORT = {
     "errors": set(),
-    "services": {"errors"},
-    "engine": {"errors", "services"},
-    "repositories": {"errors", "services"},
-    "logins": {"errors", "services", "runs"},
-    "agents": {"errors", "services", "repositories", "runs", "logins"},
-    "runs": {"errors", "services", "repositories", "agents", "logins"},
-    "api": {"errors", "services", "runs", "agents"},
-    "cloud": {"errors", "services", "runs", "application"},
+    "text": {"errors"},
+    "services": {"errors", "text"},
+    "engine": {"errors", "text", "services"},
+    "repositories": {"errors", "text", "services"},
+    "logins": {"errors", "text", "services", "runs"},
+    "agents": {"errors", "text", "services", "repositories", "runs", "logins"},
+    "runs": {"errors", "text", "services", "repositories", "agents", "logins"},
+    "api": {"errors", "text", "services", "runs", "agents"},
+    "cloud": {"errors", "text", "services", "runs", "application"},
 }
 """What each part of the package may know of the others; cli, steps and functions may know all."""
 DOMAIN = {"runs", "agents", "repositories", "logins", "steps", "cli", "cloud", "functions"}

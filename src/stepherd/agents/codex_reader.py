@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.agents.json_lines import JsonLineReader, count, items, mapping, text
 from stepherd.services.json_text import read_json
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.agents.contract import BasicReader, Stream
 from stepherd.services.json_text import read_printed_json
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from stepherd.agents.contract import Stream
 from stepherd.agents.json_lines import JsonLineReader, items, mapping, shown_input, text
 from stepherd.agents.terminal_reader import Sign, TerminalReader
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.agents.json_lines import JsonLineReader, count, mapping, money, shown_input, text
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event

@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
-from stepherd.services.plain_text import plain
 from stepherd.services.redaction import RedactedStream, Redactor
+from stepherd.text.plain import plain
 
-__all__ = ["MOST_BYTES", "MOST_LINE_BYTES", "Transcript"]
+__all__ = ["FULL_PIECE", "MOST_BYTES", "MOST_LINE_BYTES", "Transcript"]
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_LINE_BYTES: Final = 16 * 1024
+FULL_PIECE: Final = 1 << 16
+"""As much as is read of a stream at once; of a shorter piece the pipe held no more."""
 _LONGEST_LINE: Final = 4 * 1024 * 1024  # for who must read every line
 _TAIL_BYTES: Final = 32 * 1024
 _RECORD_BYTES: Final = 64  # what a line costs beside its text
@@ -43,6 +45,8 @@ class _Stream:
     """The last of the lines that were read on after the transcript was full, and their bytes in all."""
     unkept: int = 0
     every_line: bool = False
+    doubted: bool = False
+    """Whether what is not yet redacted may hold a secret that is not known."""
 
 
 @dataclass(slots=True)
@@ -58,8 +62,11 @@ class Transcript:
     """The last lines, made plain and shortened."""
     truncated: bool = False
     """Whether output was left out."""
-    before: Callable[[], None] | None = None
-    """Called before each piece is masked: there may be more to mask by now."""
+    before: Callable[[], bool] | None = None
+    """Called before each piece is masked: there may be more to mask by now. Whether all secrets are known
+    that the piece can hold; where that is not certain, whatever looks like a token is masked in it."""
+    _doubted: set[str] | None = None
+    """Streams of which all that was printed before the last doubt has been read; None: there is no doubt."""
     _kept: int = 0
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
@@ -72,24 +79,25 @@ class Transcript:
         """Take a piece of output as it was read, and return the lines that it ends: redacted, otherwise as
         they were printed. ``every_line``: also those that the transcript has no room for."""
         self.bytes_seen += len(chunk)
-        if self.before:
-            self.before()
+        doubt = self._doubt(name, len(chunk))
         stream = self._stream(name)
         if self._kept >= MOST_BYTES and not every_line:
             self.truncated = True
             lines = [] if stream.dropped else self._end_line(name, stream)
             stream.dropped += len(chunk)
+            stream.doubted |= doubt
             stream.tail = (stream.tail + chunk)[-_TAIL_BYTES - self.redactor.longest :]
             return lines
         stream.every_line = every_line
-        return self._split(name, stream, stream.redacted.feed(chunk))
+        return self._split(name, stream, stream.redacted.feed(chunk, doubt=doubt))
 
     def end_stream(self, name: str) -> list[str]:
         """No more will come of ``name``: write what is pending, and return its lines."""
         stream = self._streams.pop(name, None)
         if stream is None:
             return []
-        lines = self._split(name, stream, stream.redacted.flush())
+        doubt = self._doubt(name, FULL_PIECE)
+        lines = self._split(name, stream, stream.redacted.flush(doubt=doubt))
         lines += self._end_line(name, stream)
         if stream.dropped:
             lines += self._end_dropped(name, stream)
@@ -111,6 +119,18 @@ class Transcript:
             self.end_stream(name)
         self.file.close()
 
+    def _doubt(self, name: str, length: int) -> bool:
+        """Whether a piece of ``name`` may hold a secret that is not known. So may what was printed on any
+        stream before the doubt arose, until the pipe was found empty: a piece was not a full one."""
+        if self.before and not self.before():
+            self._doubted = set()
+            return True
+        if self._doubted is None or name in self._doubted:
+            return False
+        if length < FULL_PIECE:
+            self._doubted.add(name)
+        return True
+
     def _stream(self, name: str) -> _Stream:
         if name not in self._streams:
             self._streams[name] = _Stream(self.redactor.stream())
@@ -130,9 +150,10 @@ class Transcript:
         return [self._finish_line(name, stream)] if stream.pending or stream.cut else []
 
     def _end_dropped(self, name: str, stream: _Stream) -> list[str]:
-        redacted = self.redactor.stream()
+        redacted, doubt = self.redactor.stream(), stream.doubted
         # What the tail begins with may be the end of a secret: as much as that is cut away after redaction.
-        tail = (redacted.feed(stream.tail) + redacted.flush())[-_TAIL_BYTES:]
+        tail = redacted.feed(stream.tail, doubt=doubt) + redacted.flush(doubt=doubt)
+        tail = tail[-_TAIL_BYTES:]
         self._write({"stream": name, "left_out": max(0, stream.dropped - len(tail))})
         lines = []
         for part in tail.split(b"\n")[-_LAST_LINES:]:

@@ -17,7 +17,7 @@ from typing import Final
 from stepherd.agents.account import Account
 from stepherd.agents.contract import Evidence, Launch, PlainReader, Reader, Stream
 from stepherd.agents.listening import Listener, Speech
-from stepherd.agents.output import Transcript
+from stepherd.agents.output import FULL_PIECE, Transcript
 from stepherd.agents.process_tree import children_of_this_process, end_tree, signal_tree
 from stepherd.agents.watch import LimitName, Limits, StopRequest, Watch
 from stepherd.runs.events import Event, Limit
@@ -25,7 +25,6 @@ from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["Limits", "StopRequest", "supervise"]
 
-_CHUNK: Final = 1 << 16
 _DRAIN_SECONDS: Final = 1.0
 _NOT_FOUND: Final = 127
 _NOT_EXECUTABLE: Final = 126
@@ -203,7 +202,7 @@ class _Following:
             selector.unregister(key.fileobj)  # it has done its part: it woke us
 
     def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        chunk = os.read(key.fd, _CHUNK)
+        chunk = os.read(key.fd, FULL_PIECE)
         if not chunk:
             selector.unregister(key.fileobj)
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.agents.contract import BasicReader, Stream
-from stepherd.services.plain_text import one_paragraph, plain
+from stepherd.text.plain import one_paragraph, plain
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event

@@ -11,7 +11,7 @@ from stepherd.api.problems import InvalidCall
 from stepherd.errors import CredentialsError, DataError, NotFoundError, UsageError
 from stepherd.runs.fields import check_fields
 from stepherd.runs.request import InvalidRequest
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.store import Store

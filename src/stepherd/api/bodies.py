@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from stepherd.api.problems import InvalidCall
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["MOST_BYTES", "MOST_DEPTH", "read_body", "read_object"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from stepherd.api.bodies import read_body, read_object
 from stepherd.api.callers import Caller, caller_of
 from stepherd.api.problems import Forbidden, InvalidCall
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["Answer", "Call", "call_of"]
 

@@ -11,7 +11,7 @@ from stepherd.api.links import links_of
 from stepherd.api.ownership import check_visible
 from stepherd.api.states import states_of
 from stepherd.runs.folder import run_folder
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.api.service import Service

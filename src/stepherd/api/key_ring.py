@@ -13,8 +13,8 @@ from stepherd.api.callers import SCOPES
 from stepherd.api.key_texts import hash_key, id_of, matches, new_key
 from stepherd.errors import DataError, NotFoundError, TemporaryError, UsageError
 from stepherd.services.json_text import read_json
-from stepherd.services.plain_text import one_paragraph
 from stepherd.services.store import PreconditionFailed
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.documents import SecretDocument

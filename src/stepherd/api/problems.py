@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from stepherd.errors import NotFoundError, StepherdError, UsageError
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = [
     "TYPES",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from stepherd.cli.checkup import Check, Finding, examine
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
-from stepherd.cli.terminal_text import one_line
 from stepherd.errors import StepherdError
+from stepherd.text.terminal import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

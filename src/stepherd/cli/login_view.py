@@ -9,9 +9,9 @@ from typing import Protocol
 
 from stepherd.cli.output import Output
 from stepherd.cli.screen import Part, Screen, Whole
-from stepherd.cli.terminal_text import one_line
 from stepherd.cli.waiting import LoginProgress, Waiting
 from stepherd.cli.waiting_text import waiting_line
+from stepherd.text.terminal import one_line
 
 __all__ = ["LoginView", "login_picture", "make_login_view"]
 

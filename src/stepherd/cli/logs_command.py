@@ -16,8 +16,8 @@ from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
 from stepherd.cli.sources import events_after
 from stepherd.cli.task_logs import Line
-from stepherd.cli.terminal_text import clean
 from stepherd.errors import UsageError
+from stepherd.text.terminal import clean
 
 if TYPE_CHECKING:
     from stepherd.cli.place import TaskLines

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepherd.cli.terminal_text import one_line
 from stepherd.errors import StepherdError
 from stepherd.services.notices_console import Notice, recorded_notices
+from stepherd.text.terminal import one_line
 
 __all__ = ["NewNotices"]
 

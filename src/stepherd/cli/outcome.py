@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from stepherd.cli.client import Call, EngineGone
@@ -18,6 +18,9 @@ from stepherd.services.json_text import read_json
 __all__ = ["describe", "finish", "own_run_folder"]
 
 _EXIT_CODES = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, "ABORTED": 2}
+
+_OF_REPORT: Final = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary",
+                     "automation")  # fmt: skip
 
 
 def own_run_folder(output: Output, run_id: str) -> RunFolder:
@@ -52,13 +55,12 @@ def describe(output: Output, call: Call, run_id: str, progress: Progress) -> dic
     # A run that was stopped or timed out wrote no report; one that lies there is of before a redrive.
     error = report.get("error") if status == "FAILED" else None
     error = error or _error_without_report(run_id, status, described)
-    known = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary")
     now = time.time()
     return {
         "run_id": run_id,
         "status": status,
-        **{name: report.get(name) for name in known},
-        **{name: value for name, value in _proven(status, described).items() if name in known},
+        **{name: report.get(name) for name in _OF_REPORT},
+        **{name: value for name, value in _proven(status, described).items() if name in _OF_REPORT},
         "files_changed": report.get("files_changed", []),
         "report": _shown_address(own_run_folder(output, run_id)) if report else None,
         "console": output.place.console(run_id),

@@ -8,8 +8,8 @@ from typing import Any
 
 from stepherd.cli.durations import seconds_text
 from stepherd.cli.output import Output
-from stepherd.cli.terminal_text import one_line
 from stepherd.runs.folder import REPORT_PAGE
+from stepherd.text.terminal import one_line
 
 __all__ = ["outcome_lines"]
 
@@ -49,6 +49,7 @@ def _facts(
     yield "compare", fields.get("compare")
     yield "verify", _verify(fields.get("verify"))
     yield "files", _files(fields.get("files_changed") or [])
+    yield "look at", _automation(fields.get("automation") or [])
     report = str(fields.get("report") or "")
     yield "report", report and f"{report.rpartition('/')[0]}/{REPORT_PAGE}"
     yield "console", fields.get("console")
@@ -65,6 +66,13 @@ def _files(changed: list[Mapping[str, Any]]) -> str:
     names = [f"{item['path']} +{item.get('added') or 0} -{item.get('deleted') or 0}" for item in changed]
     more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
     return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def _automation(found: list[Mapping[str, Any]]) -> str:
+    """Changed files that run by themselves."""
+    names = [f"{item['path']}, {item['what']}" for item in found]
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return "; ".join(names[:_SHOWN_FILES]) + more
 
 
 def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:

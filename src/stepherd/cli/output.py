@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -13,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from stepherd.cli.terminal_text import clean, one_line
 from stepherd.errors import StepherdError
+from stepherd.text.plain import json_text
+from stepherd.text.terminal import clean, one_line
 
 if TYPE_CHECKING:
     from stepherd.cli.place import Choice, Place
@@ -103,7 +103,7 @@ class Output:
 
     def json(self, value: Any) -> None:
         """One JSON value, the whole answer of a command with ``--json``."""
-        _write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=False))
+        _write(sys.stdout, json_text(value, indent=2))
 
     def note(self, text: str, **how: Any) -> None:
         """A line about what is going on."""
@@ -118,9 +118,7 @@ def show_error(error: StepherdError, remedy: str, *, as_json: bool) -> int:
     """Show an error in one line, as JSON too where that was asked for; its exit code."""
     if as_json:
         fields = {"category": error.category, "message": error.message, "remedy": remedy}
-        _write(
-            sys.stdout, json.dumps({"error": {**fields, "retryable": error.retryable}}, ensure_ascii=False)
-        )
+        _write(sys.stdout, json_text({"error": {**fields, "retryable": error.retryable}}))
     head = _styled(sys.stderr, "stepherd:", {"fg": "red", "bold": True})
     _write(sys.stderr, f"{head} {one_line(f'{error.message} {remedy}')}")
     return error.exit_code

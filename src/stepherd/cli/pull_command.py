@@ -80,8 +80,10 @@ def _pull(
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
     from stepherd.repositories.push import push_bundle
+    from stepherd.steps.changes import check_not_blocked
     from stepherd.steps.push import base_of, commit_message
 
+    check_not_blocked(agent)
     asked, message = _asked(output, folder, run_id)
     base_commit, base_ref = base_of(agent, folder)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary:

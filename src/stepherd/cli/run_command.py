@@ -51,6 +51,11 @@ _EXAMPLES = (
 @click.option("--verify", metavar="CMD", help="Command to run in the workspace after the agent.")
 @click.option("--verify-required", is_flag=True, default=None, help="A failing verify command fails the run.")
 @click.option(
+    "--automation-changes",
+    type=click.Choice(["report", "refuse"]),
+    help="Changed workflows, hooks and the like: name them in the report, or do not push. Default: report.",
+)
+@click.option(
     "--git-credentials", metavar="REF", help="Secret with the git token or key: an id, env:NAME or file:PATH."
 )
 @click.option(

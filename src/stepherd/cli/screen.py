@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from stepherd.cli.output import coloured, silence
-from stepherd.cli.terminal_text import cut, width
+from stepherd.text.terminal import cut, width
 
 __all__ = ["Part", "Screen", "Whole", "rows_of"]
 

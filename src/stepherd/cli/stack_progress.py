@@ -7,8 +7,8 @@ import time
 from stepherd.cli.durations import seconds_text
 from stepherd.cli.output import Output
 from stepherd.cli.screen import Part, Screen
-from stepherd.cli.terminal_text import one_line
 from stepherd.cloud.stack_events import Change
+from stepherd.text.terminal import one_line
 
 __all__ = ["StackProgress"]
 

@@ -10,9 +10,9 @@ from stepherd.cli.durations import seconds_text
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress, StateRow
 from stepherd.cli.screen import Part, Screen, rows_of
-from stepherd.cli.terminal_text import clean, cut
 from stepherd.cli.waiting import Waiting
 from stepherd.cli.waiting_text import waiting_line, waiting_parts, waiting_remark
+from stepherd.text.terminal import clean, cut
 
 __all__ = ["View", "make_view", "picture", "row_parts"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stepherd.cli.screen import Part, Whole
-from stepherd.cli.terminal_text import one_line
 from stepherd.cli.waiting import Waiting
+from stepherd.text.terminal import one_line
 
 __all__ = ["waiting_line", "waiting_parts", "waiting_remark"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from stepherd.errors import UsageError
 from stepherd.services.number_text import read_number, read_whole
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["DEFAULTS", "request_of"]
 
@@ -31,6 +31,7 @@ _TEXTS: Final = {
     "MODEL": "model",
     "VERIFY": "verify",
     "PUSH": "push",
+    "AUTOMATION_CHANGES": "automation_changes",
     "AGENT_CREDENTIALS_SECRET_ID": "agent_credentials",
 }
 _NUMBERS: Final[Mapping[str, Callable[[str], float]]] = {

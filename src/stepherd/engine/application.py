@@ -17,8 +17,8 @@ from stepherd.engine.intrinsics import Resolver
 from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.errors import ConfigurationError
 from stepherd.services.number_text import read_number
-from stepherd.services.plain_text import one_paragraph
 from stepherd.services.template_text import read_template
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["Application", "MachineSource", "load_application"]
 

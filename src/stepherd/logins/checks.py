@@ -19,7 +19,7 @@ from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.schema import REQUIRED
 from stepherd.logins.snapshots import FAULTS, database_error, deadline, opened, snapshot
 
-__all__ = ["checked_bytes", "checked_copy", "text_of"]
+__all__ = ["checked_bytes", "checked_copy", "restrict", "text_of"]
 
 _MOST_VALUE_BYTES: Final = 1_048_576
 _STEPS: Final = 10_000
@@ -47,7 +47,7 @@ def checked_bytes(body: bytes, place: str) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def _checked(db: sqlite3.Connection, place: str) -> Iterator[None]:
     try:
-        _restrict(db)
+        restrict(db)
         _check_content(db, place)
         yield
     except FAULTS as error:
@@ -68,7 +68,8 @@ def text_of(db: sqlite3.Connection, table: str, key: str) -> str | None:
     return str(value)
 
 
-def _restrict(db: sqlite3.Connection) -> None:
+def restrict(db: sqlite3.Connection) -> None:
+    """Take from the schema of a foreign database what it could do; texts come as bytes."""
     db.text_factory = bytes
     db.set_progress_handler(deadline(), _STEPS)
     db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)

@@ -8,7 +8,7 @@ from typing import Literal
 from stepherd.errors import StepherdError
 from stepherd.logins.wanted import Wanted
 from stepherd.runs.events import LoginEvent
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["tell"]
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from stepherd.errors import UsageError
 from stepherd.repositories.hosts import is_loopback, objection
-from stepherd.repositories.text import clean_line, is_unsafe
+from stepherd.text.plain import is_unsafe, one_paragraph
 
 __all__ = ["Kind", "Repository", "parse_repository"]
 
@@ -199,5 +199,5 @@ def _is_repository(folder: Path) -> bool:
 
 
 def _refusal(text: str, reason: str, remedy: str = _EXAMPLE + " or a path.") -> UsageError:
-    shown = re.sub(r"//[^/@]*@", "//***@", clean_line(text, limit=120))
+    shown = re.sub(r"//[^/@]*@", "//***@", one_paragraph(text, 120))
     return UsageError(f"The repository '{shown}' is not acceptable: {reason}.", remedy=remedy)

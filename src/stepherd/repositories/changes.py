@@ -16,17 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import DataError, NotFoundError
+from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.bundle import write_bundle
 from stepherd.repositories.git import Git, Limits, create_repository
+from stepherd.repositories.known_secrets import KnownSecrets
+from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.refs import is_commit_id
-from stepherd.repositories.scan import (
-    LARGEST_FILE,
-    ChangesBlocked,
-    Finding,
-    RawChange,
-    list_raw_changes,
-    scan_changes,
-)
+from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked, Finding, scan_changes
 from stepherd.repositories.scratch import private_folder
 
 __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
@@ -60,6 +56,7 @@ class Changes:
     files: tuple[FileChange, ...]
     tree: str
     commit: str | None
+    automation: tuple[Automation, ...] = ()
 
 
 def record_changes(
@@ -69,12 +66,15 @@ def record_changes(
     bundle: Path,
     scratch: Path,
     *,
+    known_secrets: Iterable[str] = (),
+    refuse_automation: bool = False,
     limits: Limits | None = None,
 ) -> Changes:
     """Record ``workspace`` as one commit on ``base_commit`` and write it to ``bundle``.
 
     ``private_git`` is a copy of the clone's ``.git`` from before the agent started; of it, only the objects
-    are used. Files that git ignores are left out. Without a change no bundle is written. Raises
+    are used. Files that git ignores are left out. Without a change no bundle is written. ``known_secrets``
+    are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names. Raises
     ChangesBlocked when the scan finds something that must not be pushed; the bundle is written all the
     same (without nested repositories and files over 100 MB), so that the work is not lost.
     """
@@ -87,7 +87,16 @@ def record_changes(
     with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
-        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle)
+        scan = _Scan(KnownSecrets(known_secrets), refuse_automation)
+        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What changes are judged by."""
+
+    known: KnownSecrets
+    refuse_automation: bool
 
 
 def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
@@ -100,7 +109,7 @@ def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
     (git.git_dir / "shallow").write_text(f"{base_commit}\n", encoding="ascii")
 
 
-def _record(git: Git, workspace: Path, base_commit: str, bundle: Path) -> Changes:
+def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Scan) -> Changes:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
     blocked, skipped = _inspect(git, workspace)
     _add(git, [*(finding.path for finding in blocked), *skipped])
@@ -120,10 +129,12 @@ def _record(git: Git, workspace: Path, base_commit: str, bundle: Path) -> Change
             environment=_IDENTITY,
         )
         write_bundle(git, base_commit, commit, bundle)
-    findings = (*blocked, *scan_changes(git, base_commit, tree, raw))
-    if findings:
+    automation = find_automation(git, raw)
+    refused = automation if scan.refuse_automation else ()
+    found = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)
+    if findings := (*blocked, *found):
         raise ChangesBlocked(findings)
-    return Changes(_count_lines(git, base_commit, tree, raw), tree, commit)
+    return Changes(_count_lines(git, base_commit, tree, raw), tree, commit, automation)
 
 
 def _inspect(git: Git, workspace: Path) -> tuple[list[Finding], list[str]]:

@@ -22,7 +22,7 @@ from stepherd.errors import ConfigurationError, CredentialsError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.own import OwnSettings, own_home, read_own_settings
-from stepherd.repositories.text import is_unsafe
+from stepherd.text.plain import is_unsafe
 
 __all__ = ["Access", "GitCredentials", "Identity", "commit_identity", "prepare_access"]
 

@@ -98,7 +98,7 @@ class Delivery:
             return error
         if finished.code == 0:
             return None
-        said = (finished.out + b"\n" + finished.err).decode("utf-8", "replace")
+        said = (finished.err + b"\n" + finished.out).decode("utf-8", "replace")
         failure = explain("Pushing", self.git.place, said, self.git.access.secrets)
         if any(word in said for word in _RACE):
             return _Raced(failure.message, remedy=failure.remedy)

@@ -16,7 +16,10 @@ from stepherd.errors import (
     StorageError,
     UnavailableError,
 )
-from stepherd.repositories.text import clean_line, redact
+from stepherd.repositories.process import MOST_WORDS
+from stepherd.repositories.secret_patterns import secret_shapes
+from stepherd.services.redaction import Redactor
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["CommitNotServed", "PushRejected", "RepositoryMoved", "explain", "server_words"]
 
@@ -31,6 +34,11 @@ class CommitNotServed(NotFoundError):
 
 class PushRejected(DataError):
     """The server took the objects but refused the branch: a protected branch, a hook, a rule."""
+
+
+_LONGEST_LINE: Final = 400
+_EDGE: Final = 16 << 10  # longer than any form of a secret
+_FROM_SERVER: Final = re.compile(r"(?:\x1b\[[0-9;]*[mK])*remote: ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +153,28 @@ def explain(doing: str, place: str, said: str, secrets: tuple[str, ...] = ()) ->
 
 def server_words(said: str, secrets: tuple[str, ...] = (), *, limit: int = 600) -> str:
     """The lines of ``said`` that carry a meaning, on one line, clean and without ``secrets``."""
-    lines = [clean_line(redact(line, secrets)) for line in re.split(r"[\r\n]+", said)]
+    lines = [one_paragraph(line, _LONGEST_LINE) for line in _masked(said, secrets)]
     noise = re.compile(
-        r"(remote: )?((Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Total)\b.*|=*)"
+        r"(remote: ?)?((Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Total)\b.*|=*)"
         r"|hint:.*|Warning: Permanently added .*|Please make sure you have the correct access rights"
         r"|and the repository exists\."
     )
     told = [line for line in lines if line and not noise.fullmatch(line)]
-    return clean_line("; ".join(told[-8:]), limit=limit)
+    return one_paragraph("; ".join(told[-8:]), limit)
+
+
+def _masked(said: str, secrets: tuple[str, ...]) -> list[str]:
+    """The lines of ``said`` without secrets, also without one that the server broke over several lines:
+    git begins each line of a server's with a word of its own, which is put aside while secrets are looked
+    for."""
+    lines = re.split(r"[\r\n]+", said)
+    begins = [found[0] if (found := _FROM_SERVER.match(line)) else "" for line in lines]
+    told = "\n".join(line[len(begin) :] for begin, line in zip(begins, lines, strict=True))
+    stream = Redactor(secrets, secret_shapes()).stream()
+    data = told.encode("utf-8", "surrogatepass")
+    masked = (stream.feed(data) + stream.flush()).decode("utf-8", "replace").split("\n")
+    shown = [begin + line for begin, line in zip(begins, masked, strict=True)]
+    if len(said.encode("utf-8", "surrogatepass")) < MOST_WORDS:
+        return shown
+    # Words that were cut off at their beginning may begin with the rest of a secret, which nothing can tell.
+    return "\n".join(shown)[_EDGE:].split("\n")

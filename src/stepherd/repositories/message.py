@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from stepherd.repositories.text import clean_line, clean_text
+from stepherd.text.plain import one_paragraph, plain
 
 __all__ = ["RUN_TRAILER", "clean_email", "clean_message", "clean_name"]
 
@@ -27,7 +27,7 @@ def clean_message(message: str, *, fallback: str, run_id: str | None = None, lim
     part (Co-authored-by and its kin). ``fallback`` is used when nothing is left. ``run_id`` adds the
     trailer by which a later attempt of the same run knows its own commit.
     """
-    lines = [line.rstrip() for line in clean_text(message, limit=limit).split("\n")]
+    lines = [line.rstrip() for line in plain(message)[:limit].split("\n")]
     text = "\n".join(line for line in lines if not _CLAIM.match(line)).strip("\n")
     text = re.sub(r"\n{3,}", "\n\n", text) or fallback
     if run_id is not None:
@@ -37,10 +37,10 @@ def clean_message(message: str, *, fallback: str, run_id: str | None = None, lim
 
 def clean_name(name: str, *, fallback: str = "Stepherd") -> str:
     """``name`` on one line and without the characters that end a name in a commit's header."""
-    return re.sub(r"[<>]", "", clean_line(name, limit=100)).strip(_CRUD) or fallback
+    return re.sub(r"[<>]", "", one_paragraph(name, 100)).strip(_CRUD) or fallback
 
 
 def clean_email(email: str, *, fallback: str = "stepherd@localhost.invalid") -> str:
     """``email`` when it is one address; ``fallback`` otherwise."""
-    text = clean_line(email, limit=200).strip(_CRUD)
+    text = one_paragraph(email, 200).strip(_CRUD)
     return text if _EMAIL.fullmatch(text) else fallback

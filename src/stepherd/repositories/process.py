@@ -14,9 +14,11 @@ from typing import IO, Final
 
 from stepherd.services.file_modes import umask_of_user
 
-__all__ = ["Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
+__all__ = ["MOST_WORDS", "Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
 
 _CHUNK: Final = 1 << 16
+MOST_WORDS: Final = 80 << 10
+"""Bytes of a program's messages that are kept: the last ones, which may begin within a secret."""
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
 _MARKER: Final = "STEPHERD_TASK"
@@ -64,8 +66,8 @@ class _Collector:
 
     def take_err(self, chunk: bytes) -> None:
         self.err += chunk
-        if len(self.err) > _CHUNK:
-            del self.err[: len(self.err) - _CHUNK]
+        if len(self.err) > MOST_WORDS:
+            del self.err[: len(self.err) - MOST_WORDS]
 
 
 def run_bounded(

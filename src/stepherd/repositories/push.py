@@ -7,22 +7,25 @@ commit to exactly that branch, never by force, and then the remote is asked what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from stepherd.errors import DataError, UsageError
 from stepherd.repositories.address import Repository
+from stepherd.repositories.automation import find_automation
 from stepherd.repositories.bundle import take_bundle
 from stepherd.repositories.credentials import Access, GitCredentials
 from stepherd.repositories.delivery import BranchTaken, Delivery, OneCommit, PushFacts
 from stepherd.repositories.git import Git, Limits, create_repository
+from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.message import clean_email, clean_message, clean_name
+from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.refs import check_branch, is_commit_id
 from stepherd.repositories.remote import Base, Listing, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
-from stepherd.repositories.scan import ChangesBlocked, list_raw_changes, scan_changes
+from stepherd.repositories.scan import ChangesBlocked, scan_changes
 from stepherd.repositories.scratch import private_folder
 
 __all__ = ["BranchTaken", "PushFacts", "push_bundle"]
@@ -46,6 +49,8 @@ def push_bundle(
     scratch: Path,
     allow_default_branch: bool = False,
     run_id: str | None = None,
+    known_secrets: Iterable[str] = (),
+    refuse_automation: bool = False,
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
 ) -> PushFacts:
@@ -55,13 +60,17 @@ def push_bundle(
     the remote and reports it with ``created=False``. ``base_ref`` is where the base is looked for when the
     remote does not hand out commits by id. With ``run_id`` the message gets a trailer, and a branch that
     holds nothing but earlier commits of the same run is continued. Faults that may pass are tried again
-    after each of ``pauses`` (seconds).
+    after each of ``pauses`` (seconds). ``known_secrets``, and those of ``credentials``, are pushed in no
+    content, name, link or branch name, and masked in the message and the author.
 
-    Raises UsageError for the default branch without ``allow_default_branch``, BranchTaken when the branch
+    Raises UsageError for the default branch without ``allow_default_branch`` and for a branch that is named
+    after a secret, BranchTaken when the branch
     holds something else, ChangesBlocked, PushRejected, CredentialsError, UnavailableError and the other
     errors of ``failures``; ProtocolError when the remote took the push but does not have the commit.
     """
     check_branch(branch)
+    known = KnownSecrets((*known_secrets, *credentials.secrets))
+    _check_name(branch, known)
     if not is_commit_id(base_commit):
         raise DataError("The base commit of the changes is not a full commit id.")
     with (
@@ -76,10 +85,10 @@ def push_bundle(
         _check_room(listing, branch)
         retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
         commit = OneCommit(
-            tree=_checked_tree(local, bundle, base_commit, credentials),
+            tree=_checked_tree(local, bundle, base_commit, known, refuse_automation),
             base=base_commit,
-            message=clean_message(message, fallback="Changes by Stepherd", run_id=run_id),
-            environment=_signature(author_name, author_email, when),
+            message=clean_message(known.mask(message), fallback="Changes by Stepherd", run_id=run_id),
+            environment=_signature(known.mask(author_name), known.mask(author_email), when),
             run_id=run_id,
         )
         return Delivery(remote, git, local, branch, commit).deliver(listing, pauses)
@@ -119,13 +128,22 @@ def _base(commit: str, name: str) -> Base:
     return Base(commit, name, (f"refs/heads/{name}", f"refs/tags/{name}"), None)
 
 
-def _checked_tree(git: Git, bundle: Path, base: str, credentials: GitCredentials) -> str:
+def _check_name(branch: str, known: KnownSecrets) -> None:
+    if known.held_by(branch):
+        raise UsageError(
+            "The name of the branch holds a secret of this run; it is not pushed.",
+            remedy="Give another --branch, and replace the secret if it was real.",
+        )
+
+
+def _checked_tree(git: Git, bundle: Path, base: str, known: KnownSecrets, refuse_automation: bool) -> str:
     changes = take_bundle(git, bundle, base)
     tree = git.run("Reading the changes", "rev-parse", "--verify", "--end-of-options", f"{changes}^{{tree}}")
     raw = list_raw_changes(git, base, tree)
     if not raw:
         raise DataError("The bundle changes nothing.", remedy="There is nothing to push.")
-    findings = scan_changes(git, base, tree, raw, known_secrets=credentials.secrets)
+    automation = find_automation(git, raw) if refuse_automation else ()
+    findings = scan_changes(git, base, tree, raw, known=known, automation=automation)
     if findings:
         raise ChangesBlocked(findings)
     return tree

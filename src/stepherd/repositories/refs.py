@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from stepherd.errors import UsageError
-from stepherd.repositories.text import clean_line, is_unsafe
+from stepherd.text.plain import is_unsafe, one_paragraph
 
 __all__ = ["check_branch", "check_ref", "is_commit_id", "run_branch"]
 
@@ -27,7 +27,7 @@ def check_branch(name: str) -> str:
         reason = "it looks like a commit id"
     if reason is not None:
         raise UsageError(
-            f"The branch name '{clean_line(name, limit=60)}' is not acceptable: {reason}.",
+            f"The branch name '{one_paragraph(name, 60)}' is not acceptable: {reason}.",
             remedy="Choose a name of letters, digits, '-', '_', '.' and '/', for example 'feature/login'.",
         )
     return name
@@ -38,7 +38,7 @@ def check_ref(name: str) -> str:
     reason = _objection(name)
     if reason is not None:
         raise UsageError(
-            f"The base '{clean_line(name, limit=60)}' is not acceptable: {reason}.",
+            f"The base '{one_paragraph(name, 60)}' is not acceptable: {reason}.",
             remedy="Give a branch, a tag or a full commit id.",
         )
     return name
@@ -48,7 +48,7 @@ def run_branch(run_id: str) -> str:
     """The branch that a run pushes to when no other was asked for: ``stepherd/<run id>``."""
     if not _RUN_ID.fullmatch(run_id):
         raise UsageError(
-            f"The run id '{clean_line(run_id, limit=90)}' is not acceptable: it must be 1 to 80 letters, "
+            f"The run id '{one_paragraph(run_id, 90)}' is not acceptable: it must be 1 to 80 letters, "
             "digits, '-' and '_', starting with a letter or digit.",
             remedy="Choose another --name.",
         )

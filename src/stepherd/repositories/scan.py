@@ -1,4 +1,5 @@
-"""What must not be pushed: secrets, huge files, nested repositories, links that point outside (faults 76).
+"""What must not be pushed: secrets, huge files, nested repositories, links that point outside (faults 76),
+and by a request's choice what runs by itself (``automation``).
 
 It runs twice: where the changes are recorded, for an early report, and before the push, where the agent
 cannot reach.
@@ -7,21 +8,22 @@ cannot reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from stepherd.errors import DataError
+from stepherd.repositories.automation import Automation
 from stepherd.repositories.git import Git
+from stepherd.repositories.known_secrets import KnownSecrets, LineSearch
+from stepherd.repositories.raw_changes import RawChange, read_blobs
 from stepherd.repositories.secret_patterns import SecretPatterns
-from stepherd.repositories.text import clean_line
+from stepherd.text.plain import one_paragraph
 
 __all__ = [
     "LARGEST_FILE",
     "ChangesBlocked",
     "Finding",
-    "RawChange",
-    "list_raw_changes",
     "scan_changes",
 ]
 
@@ -32,7 +34,8 @@ _LONGEST_LINE: Final = 1 << 20
 _ESCAPES: Final = {b"n": b"\n", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"r": b"\r", b"v": b"\v"}
 _LINK, _NESTED = "120000", "160000"
 
-What = Literal["secret", "too large", "nested repository", "link outwards", "forbidden name"]
+What = Literal["secret", "too large", "nested repository", "link outwards", "forbidden name", "automation"]
+_OWN: Final = "a secret of this run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Finding:
 
     def __str__(self) -> str:
         """Where and what, on one line."""
-        where = clean_line(self.path, limit=200) + (f":{self.line}" if self.line is not None else "")
+        where = one_paragraph(self.path, 200) + (f":{self.line}" if self.line is not None else "")
         return f"{where}: {self.detail}"
 
 
@@ -64,48 +67,37 @@ class ChangesBlocked(DataError):
         self.findings = findings
 
 
-@dataclass(frozen=True, slots=True)
-class RawChange:
-    """One path of ``git diff-tree --raw``: modes before and after, the new object's id, the status letter."""
-
-    path: str
-    old_mode: str
-    mode: str
-    object_id: str
-    status: str
-
-
-def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
-    """The paths that differ between two trees, without rename detection."""
-    out = git.run(
-        "Comparing",
-        "diff-tree",
-        "-r",
-        "-z",
-        "--raw",
-        "--no-renames",
-        "--no-abbrev",
-        "--end-of-options",
-        base,
-        tree,
-    )
-    fields = out.split("\0")
-    changes: list[RawChange] = []
-    for head, path in zip(fields[0::2], fields[1::2], strict=False):
-        old_mode, mode, _, object_id, status = head.removeprefix(":").split(" ")
-        changes.append(RawChange(path, old_mode, mode, object_id, status[0]))
-    return tuple(changes)
-
-
 def scan_changes(
-    git: Git, base: str, tree: str, changes: Iterable[RawChange], *, known_secrets: Iterable[str] = ()
+    git: Git,
+    base: str,
+    tree: str,
+    changes: Iterable[RawChange],
+    *,
+    known: KnownSecrets,
+    automation: Iterable[Automation] = (),
 ) -> tuple[Finding, ...]:
-    """Judge everything that ``tree`` has more than ``base``. Deletions are never judged."""
+    """Judge everything that ``tree`` has more than ``base``. Deletions are never judged.
+
+    ``known`` are the run's own secrets; ``automation`` is what else is refused, by the request's choice.
+    """
     added = [change for change in changes if change.status != "D"]
-    findings = [*_nested(added), *_links(git, added), *_large(git, added)]
+    findings = [*_nested(added), *_links(git, added), *_large(git, added), *_named(added, known)]
+    findings += [Finding(found.path, None, "automation", f"it is {found.what}") for found in automation]
     if added:
-        findings += _secrets(git, base, tree, SecretPatterns(known_secrets))
-    return tuple(findings[:_MOST_FINDINGS])
+        findings += _secrets(git, base, tree, known)
+    return tuple(_masked(finding, known) for finding in findings[:_MOST_FINDINGS])
+
+
+def _named(added: list[RawChange], known: KnownSecrets) -> list[Finding]:
+    return [
+        Finding(change.path, None, "secret", f"its name holds {_OWN}")
+        for change in added
+        if known.held_by(change.path)
+    ]
+
+
+def _masked(finding: Finding, known: KnownSecrets) -> Finding:
+    return replace(finding, path=known.mask(finding.path)) if known.held_by(finding.path) else finding
 
 
 def _nested(added: list[RawChange]) -> list[Finding]:
@@ -120,22 +112,9 @@ def _links(git: Git, added: list[RawChange]) -> list[Finding]:
     links = [change for change in added if change.mode == _LINK]
     return [
         Finding(change.path, None, "link outwards", "it is a symbolic link that leads out of the tree")
-        for change, target in zip(links, _contents(git, links), strict=True)
+        for change, target in zip(links, read_blobs(git, [change.object_id for change in links]), strict=True)
         if leads_outside(change.path, target)
     ]
-
-
-def _contents(git: Git, changes: list[RawChange]) -> Iterator[str]:
-    """The contents of small blobs, asked for in one go (git-cat-file: a line with the size, then bytes)."""
-    if not changes:
-        return
-    question = "".join(f"{change.object_id}\n" for change in changes).encode()
-    rest = git.run("Reading links", "cat-file", "--batch=%(objectsize)", stdin=question) + "\n"
-    data = rest.encode("utf-8", "surrogateescape")
-    while data:
-        size, _, data = data.partition(b"\n")
-        yield data[: int(size)].decode("utf-8", "surrogateescape")
-        data = data[int(size) + 1 :]
 
 
 def leads_outside(path: str, target: str) -> bool:
@@ -166,8 +145,8 @@ def _large(git: Git, added: list[RawChange]) -> list[Finding]:
     ]
 
 
-def _secrets(git: Git, base: str, tree: str, patterns: SecretPatterns) -> list[Finding]:
-    reader = _DiffReader(patterns)
+def _secrets(git: Git, base: str, tree: str, known: KnownSecrets) -> list[Finding]:
+    reader = _DiffReader(SecretPatterns(), known.search())
     git.run(
         "Scanning",
         "diff-tree",
@@ -192,11 +171,15 @@ def _secrets(git: Git, base: str, tree: str, patterns: SecretPatterns) -> list[F
 
 @dataclass(slots=True)
 class _DiffReader:
-    """Reads a unified diff in pieces and looks at every added line. A line is looked at up to 1 MiB."""
+    """Reads a unified diff in pieces and looks at every added line: by patterns up to 1 MiB of it, for known
+    secrets at all of it, also across lines. A link's target is a line, too."""
 
     patterns: SecretPatterns
+    known: LineSearch
     findings: list[Finding] = field(default_factory=list)
     _rest: bytes = b""
+    _searched: int = 0
+    """How much of ``_rest`` known secrets were looked for in."""
     _path: str = ""
     _line: int = 0
     _removed_left: int = 0
@@ -205,21 +188,23 @@ class _DiffReader:
     def feed(self, chunk: bytes) -> None:
         lines = (self._rest + chunk).split(b"\n")
         self._rest = lines.pop()
+        for line in lines:
+            self._take(line)
         if len(self._rest) > _LONGEST_LINE:
             self._judge(self._rest)
             self._rest = self._rest[:1] + self._rest[-512:]
-        for line in lines:
-            self._take(line)
+            self._searched = len(self._rest)
 
     def end(self) -> None:
         if self._rest:
             self._take(self._rest)
+        self._tell(self.known.end())
 
     def _take(self, line: bytes) -> None:
         if self._removed_left and line.startswith(b"-"):
             self._removed_left -= 1
         elif self._added_left and line.startswith(b"+"):
-            self._judge(line)
+            self._judge(line + b"\n")
             self._added_left -= 1
             self._line += 1
         elif match := _HUNK.match(line):
@@ -228,15 +213,25 @@ class _DiffReader:
             self._added_left = int(match[3] or 1)
         elif line.startswith(b"+++ "):
             self._path = _path_of(line[4:])
+        self._searched = 0
 
     def _judge(self, line: bytes) -> None:
         if not self._added_left or not line.startswith(b"+") or len(self.findings) >= _MOST_FINDINGS:
             return
         kind = self.patterns.kind_of(line[1:])
         if kind is not None:
-            finding = Finding(self._path, self._line, "secret", f"it holds what looks like {kind}")
-            if finding not in self.findings[-1:]:
-                self.findings.append(finding)
+            self._find(self._path, self._line, kind)
+        self._tell(self.known.add((self._path, self._line), line[max(1, self._searched) :]))
+
+    def _tell(self, places: Iterable[tuple[str, int]]) -> None:
+        for path, line in places:
+            self._find(path, line, _OWN)
+
+    def _find(self, path: str, line: int, kind: str) -> None:
+        what = f"it holds {kind}" if kind == _OWN else f"it holds what looks like {kind}"
+        finding = Finding(path, line, "secret", what)
+        if finding not in self.findings and len(self.findings) < _MOST_FINDINGS:
+            self.findings.append(finding)
 
 
 def _path_of(name: bytes) -> str:

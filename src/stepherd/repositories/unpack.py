@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import CannotCreateError, DataError, NotFoundError, StorageError
 from stepherd.repositories.tar_header import BLOCK, Entry, decode_header, padding, read_pax
-from stepherd.repositories.text import clean_line
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from zstandard import ZstdDecompressionReader
@@ -308,7 +308,7 @@ def _checked_name(entry: Entry) -> bytes:
 
 
 def _refused(name: bytes, reason: str) -> DataError:
-    shown = clean_line(name.decode("utf-8", "replace"), limit=120)
+    shown = one_paragraph(name.decode("utf-8", "replace"), 120)
     return DataError(
         f"The archive's entry '{shown}' is refused: {reason}.",
         remedy="The archive was not written by Stepherd, or the repository holds what cannot be handed on.",

@@ -9,7 +9,7 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.proof import SuccessNotProven
 from stepherd.runs.result import Failure
 from stepherd.services.json_text import read_json
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["failure_of"]
 

@@ -29,6 +29,7 @@ SETTINGS: Final = {
     "max_turns": "max_turns",
     "max_cost_usd": "max_cost_usd",
     "silence": "silence_seconds",
+    "automation_changes": "automation_changes",
 }
 """The name in front matter, and the field of a request that it sets."""
 _REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."
@@ -111,6 +112,6 @@ def _entries_of(head: str, source: _Source) -> list[Entry]:
 
 
 def _shown(text: str) -> str:
-    from stepherd.services.plain_text import one_paragraph
+    from stepherd.text.plain import one_paragraph
 
     return one_paragraph(text, 60)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stepherd.errors import UsageError
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["check_run_id", "derived_run_id", "new_run_id"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.runs.front_matter import SETTINGS, InvalidFrontMatter, read_settings
 from stepherd.runs.prepare import merged_settings
 from stepherd.services.number_text import read_number, read_whole
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.store import Store

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from stepherd.errors import DataError
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["files_below", "read_file"]
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from stepherd.errors import DataError, NotFoundError, UsageError
 from stepherd.runs.digests import digest_of, digest_of_files
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.store import ObjectInfo, Store

@@ -129,6 +129,7 @@ def check_whole_request(
         max_turns=fields.get("max_turns"),
         max_cost_usd=fields.get("max_cost_usd"),
         silence_seconds=fields.get("silence_seconds"),
+        automation_changes=fields.get("automation_changes", "report"),
     )
     return request, instructions
 

@@ -18,8 +18,8 @@ from stepherd.errors import StepherdError, TemporaryError
 from stepherd.runs.events import Event, Limit
 from stepherd.runs.folder import EVENTS, RunFolder
 from stepherd.runs.result import now
-from stepherd.services.plain_text import plain
 from stepherd.services.store import ObjectNotFound, PreconditionFailed, Store, StoredObject, WriteConflict
+from stepherd.text.plain import plain
 
 __all__ = ["MOST_BYTES", "Recorder", "append_events"]
 

@@ -17,8 +17,8 @@ from stepherd.runs.report_page import escaped, render_report
 from stepherd.runs.result import now
 from stepherd.services.json_text import read_json
 from stepherd.services.keys import key_fault
-from stepherd.services.plain_text import one_paragraph
 from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder

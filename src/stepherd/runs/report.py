@@ -18,6 +18,7 @@ from stepherd.runs.result import Failure, Result, now, seconds_between
 
 __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
 
+_MOST_NAMED: Final = 10
 _STATES: Final = {
     "prepare": "PrepareRun",
     "clone": "CloneRepository",
@@ -86,6 +87,8 @@ class Report:
     """Where the changes are, as a git bundle on the base commit."""
     error: ReportedError | None = None
     notes: list[str] = field(default_factory=list)
+    automation: list[dict[str, str]] = field(default_factory=list)
+    """Changed files that run by themselves: path, and what the file is."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields as report.json holds them."""
@@ -166,7 +169,12 @@ def _report_of(
         logs=_logs(folder, run_id, results),
         bundle=folder.address_of(facts["bundle"]) if facts.get("bundle") else None,
         error=error,
-        notes=_notes(results, failure) + [doubt for doubt in found.doubts if not _is_said(doubt, error)],
+        notes=[
+            *_notes(results, failure),
+            *_automation_note(facts),
+            *(doubt for doubt in found.doubts if not _is_said(doubt, error)),
+        ],
+        automation=list(facts.get("automation", [])),
     )
 
 
@@ -243,6 +251,15 @@ def _notes(results: Mapping[str, Result], failure: Mapping[str, Any] | None) -> 
         for step, result in results.items()
         if step != failed and result.error is not None
     ]
+
+
+def _automation_note(facts: Mapping[str, Any]) -> list[str]:
+    found = facts.get("automation") or []
+    if not found:
+        return []
+    shown = ", ".join(f"{file['path']} ({file['what']})" for file in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [f"Look at these changes first, they run by themselves: {shown}{more}."]
 
 
 class RunFailed(StepherdError):

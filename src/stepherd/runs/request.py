@@ -67,6 +67,8 @@ class Request:
     max_cost_usd: float | None = None
     silence_seconds: int | None = None
     """How long the agent may print nothing; None: half an hour, in which it has no child that works."""
+    automation_changes: Literal["report", "refuse"] = "report"
+    """What becomes of changed files that run by themselves, such as a workflow of the forge."""
 
     @property
     def verify_seconds(self) -> int:
@@ -204,7 +206,7 @@ def _words(values: object) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    from stepherd.services.plain_text import one_paragraph
+    from stepherd.text.plain import one_paragraph
 
     return one_paragraph(str(value), 60)
 
@@ -247,5 +249,6 @@ _REMEDIES: Final = {
     "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
+    "automation_changes": "Give --automation-changes report or --automation-changes refuse.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError
-from stepherd.services.plain_text import one_paragraph
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["Failure", "Result", "Status", "now", "seconds_between"]
 

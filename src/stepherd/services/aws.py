@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 
 from stepherd.services.aws_errors import aws_error, translated
 
-__all__ = ["credentials_expire", "new_client"]
+__all__ = ["credentials_expire", "new_client", "session_secrets"]
 
 
 def new_client(service: str, *, region: str | None = None, attempts: int = 6, read_seconds: int = 60) -> Any:
@@ -62,3 +62,13 @@ def credentials_expire() -> datetime | None:
     # botocore tells it nowhere else.
     moment = getattr(credentials, "_expiry_time", None)
     return moment if isinstance(moment, datetime) else None
+
+
+def session_secrets() -> tuple[str, ...]:
+    """The secret key and the session token of the credentials in use; empty when there are none."""
+    try:
+        credentials = botocore.session.get_session().get_credentials()
+        found = credentials.get_frozen_credentials() if credentials is not None else None
+    except BotoCoreError:
+        return ()
+    return tuple(value for value in (found and found.secret_key, found and found.token) if value)

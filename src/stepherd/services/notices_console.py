@@ -17,7 +17,7 @@ from pathlib import Path
 from stepherd.errors import UnavailableError, UsageError
 from stepherd.services.disk import disk_error, write_all
 from stepherd.services.json_text import read_json
-from stepherd.services.plain_text import one_paragraph, plain
+from stepherd.text.plain import one_paragraph, plain
 
 __all__ = ["ConsoleNotices", "Notice", "recorded_notices"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from stepherd.errors import DataError, UsageError
 from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import translated
-from stepherd.services.plain_text import one_paragraph, plain
+from stepherd.text.plain import one_paragraph, plain
 
 __all__ = ["SnsNotices"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from stepherd.services.unseen import View
 
-__all__ = ["MASK", "RedactedStream", "Redactor", "Shape"]
+__all__ = ["MASK", "RedactedStream", "Redactor", "SecretSearch", "Shape"]
 
 MASK: Final = "***"
 Shape = tuple[bytes, bytes]
@@ -30,6 +30,8 @@ _CONTEXT: Final = 1024
 _MOST_HELD: Final = 64 * 1024
 _LONGEST_TOKEN: Final = 512
 _TOKEN_AT_END: Final = rb"[A-Za-z0-9_./+=-]{1,512}\Z"
+_LIKE_A_TOKEN: Final = rb"(?:[A-Za-z0-9_.~+/=%-]|\x1b\[[0-9;]*m|\xe2\x80\x8b)+"
+_SHORTEST_TOKEN: Final = 16
 _KEY_BEGINS: Final = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]"
 _KEY: Final = _KEY_BEGINS + rb"{32,16384}(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?"
 _KEY_AT_END: Final = _KEY_BEGINS + rb"{0,16384}-{0,5}[A-Z0-9 ]{0,40}\Z"
@@ -44,13 +46,16 @@ class _Sight:
         seen = {view.seen(form) for form in forms}
         self.needles = sorted((form for form in seen if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._starts = {needle[:_SHORTEST_START] for needle in self.needles}
-        self._patterns: dict[bytes, re.Pattern[bytes]] = {}
 
     def spans(self, data: bytes, seen: bytes) -> Iterator[tuple[int, int]]:
         """Where in ``data``, which is seen as ``seen``, secrets are."""
+        positions = None
         for needle in self.needles:
-            if needle in seen:
-                yield from (found.span() for found in self._pattern(needle).finditer(data))
+            at = seen.find(needle)
+            while at >= 0:
+                positions = positions or self.view.positions(data)
+                yield positions[at], positions[at + len(needle) - 1] + 1
+                at = seen.find(needle, at + 1)
 
     def start_at_end(self, data: bytes, shortest: int = _SHORTEST_START) -> int:
         """Where in ``data`` the start of a secret stands that the end of ``data`` cuts off; its length when
@@ -62,7 +67,8 @@ class _Sight:
         longest = max((self._overlap(seen, start) for start in self._starts), default=0)
         if longest < shortest:
             return len(data)
-        return window + self.view.positions(data[window:])[-longest]
+        positions = self.view.positions(data[window:])
+        return window + positions[positions.length - longest]
 
     def _overlap(self, seen: bytes, start: bytes) -> int:
         """How much of the end of ``seen`` is the start of a needle that begins with ``start``."""
@@ -73,12 +79,6 @@ class _Sight:
                 return len(rest)
             at = seen.find(start, at + 1)
         return 0
-
-    def _pattern(self, needle: bytes) -> re.Pattern[bytes]:
-        if needle not in self._patterns:
-            letters = (re.escape(needle[at : at + 1]) for at in range(len(needle)))
-            self._patterns[needle] = re.compile(self.view.separator.join(letters))
-        return self._patterns[needle]
 
 
 def _sights(secrets: Iterable[str]) -> tuple[_Sight, ...]:
@@ -134,6 +134,15 @@ class Redactor:
         """For text that comes in pieces."""
         return RedactedStream(self)
 
+    def search(self) -> SecretSearch:
+        """To find secrets in what comes in pieces."""
+        return SecretSearch(self)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The secrets that it knows, worth masking or not."""
+        return self._known
+
     def spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where in ``data`` secrets are: in order, none within or upon another."""
         found: list[tuple[int, int]] = []
@@ -172,22 +181,30 @@ class RedactedStream:
         self._context = b""
         """The end of what was let out: too short a start of a secret to wait for its rest."""
         self._held = b""
+        self._doubt = False
 
-    def feed(self, data: bytes) -> bytes:
-        """Take a piece; returns what can be let out."""
+    def feed(self, data: bytes, *, doubt: bool = False) -> bytes:
+        """Take a piece; returns what can be let out. With ``doubt`` there may be secrets in it that are not
+        known: whatever looks like a token is masked as well."""
         block = self._context + self._held + data
         begin = len(self._context)
         spans = self._redactor.spans(block)
         end = max(begin, self._redactor.safe_end(block))
+        self._doubt = doubt or (self._doubt and bool(self._held))
+        if self._doubt:
+            spans, unfinished = _with_tokens(block, spans)
+            end = max(begin, min(end, unfinished))
         end = max([end, *(stop for start, stop in spans if start < end)])
         if len(block) - end > _MOST_HELD:
             return self._let_out(block, begin, len(block), spans)
         return self._let_out(block, begin, end, spans)
 
-    def flush(self) -> bytes:
+    def flush(self, *, doubt: bool = False) -> bytes:
         """The rest. The start of a secret at its end is masked: a secret cut short is one, too."""
         block = self._context + self._held
         spans = self._redactor.spans(block)
+        if doubt or self._doubt:
+            spans, _ = _with_tokens(block, spans)
         start = self._redactor.masked_start(block)
         if start < len(block):
             spans = _merged([*spans, (start, len(block))])
@@ -197,6 +214,42 @@ class RedactedStream:
         self._held = block[end:]
         self._context = block[max(0, end - _CONTEXT) : end]
         return _rebuilt(block[:end], spans, begin)
+
+
+class SecretSearch:
+    """Finds secrets in bytes that come in pieces, also where one ends in the next piece."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._context = b""
+        self._held = b""
+        self.passed = 0
+        """How many bytes are done with: what is found from now on begins at most a secret's length before."""
+
+    def feed(self, data: bytes) -> list[int]:
+        """Take a piece; returns where secrets begin, in bytes from the very first one."""
+        block = self._context + self._held + data
+        begin, first = len(self._context), self.passed - len(self._context)
+        end = max(begin, self._redactor.safe_end(block), len(block) - _MOST_HELD)
+        found = [(start, stop) for start, stop in self._redactor.spans(block) if begin < stop and start < end]
+        end = max([end, *(stop for _, stop in found)])
+        self._context, self._held = block[max(0, end - _CONTEXT) : end], block[end:]
+        self.passed = first + end
+        return [first + start for start, _ in found]
+
+    def finish(self) -> list[int]:
+        """What is found in the rest. A secret that is cut short at the very end is not."""
+        block, first = self._context + self._held, self.passed - len(self._context)
+        spans = self._redactor.spans(block)
+        return [first + start for start, stop in spans if stop > len(self._context)]
+
+
+def _with_tokens(data: bytes, spans: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """``spans`` and those of all that looks like a token, and where one may begin that ``data`` cuts off."""
+    tokens = [match.span() for match in re.compile(_LIKE_A_TOKEN).finditer(data)]
+    long = [(start, stop) for start, stop in tokens if stop - start >= _SHORTEST_TOKEN]
+    unfinished = tokens[-1][0] if tokens and tokens[-1][1] == len(data) else len(data)
+    return _merged([*spans, *long]), unfinished
 
 
 def _open_shape(data: bytes) -> int:

@@ -7,21 +7,29 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import quote_from_bytes
 
 __all__ = ["SHORTEST_SECRET", "forms_of", "parts_of", "worth_masking"]
 
 SHORTEST_SECRET: Final = 6
 """In characters. What is shorter would be found in half of all words."""
+_SHORTEST_SIMPLE: Final = 8  # of one that has only lower-case letters, or only digits
+_SHORTEST_MONOTONOUS: Final = 12  # of one that has only two or three different characters
 _SHORTEST_LINE: Final = 16  # of a secret with lines
 _LONGEST_PART: Final = 1024
-_FEWEST_CHARACTERS: Final = 4
 _COMMON: Final = frozenset(
     {"anthropic", "changeme", "codewhisperer", "hunter2", "localhost", "password", "passw0rd", "production"}
     | {"stepherd", "undefined", "username", "12345678", "123456789", "1234567890"}
+    | {"/bin/bash", "/bin/sh", "/dev/null", "/usr/bin", "/usr/bin/env", "/usr/bin/git", "/usr/local/bin"}
 )
-_ORDINARY: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d|\d{1,7}|\d{4}-\d\d-\d\d|[a-z]{1,7}|/[\w./-]{1,40}")
-_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
-_SAFE_SETS: Final = (b"", b"/", b"!*'()", b"!*'();,/?:@&=+$#")
+_REGION: Final = re.compile(
+    r"(af|ap|ca|cn|eu|il|me|mx|sa|us)(-gov|-isob?)?-(north|south|central|north(east|west)|south(east|west)|east"
+    r"|west)-\d"
+)
+_DATE: Final = re.compile(r"(19|20)\d\d-[01]\d-[0-3]\d")
+_ARMOUR: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
+_ESCAPED_BYTE: Final = re.compile("%[0-9A-F]{2}")
+_SAFE_SETS: Final = ("", "/", "!*'()", "!*'();,/?:@&=+$#")
 _QUOTES: Final = (
     ("&quot;", "'"),
     ("&quot;", "&#x27;"),
@@ -32,32 +40,39 @@ _QUOTES: Final = (
 
 
 def worth_masking(secret: str) -> bool:
-    """Whether ``secret`` can be masked without masking what is none.
+    """Whether ``secret`` is masked. Everything is, whatever it looks like, but what is proven to protect
+    nothing and stands in every log:
 
-    Not when it is shorter than six characters, has fewer than four different ones, or is something that is
-    in every log: a common word or any lower-case word of up to seven letters, a region, a date, a number of
-    up to seven digits, a short path. Such a "secret" protects nothing; masking it would make logs unreadable.
+    - what is shorter than six characters, or than eight when all are digits or all lower-case letters;
+    - one character repeated, or up to three different ones in fewer than twelve characters;
+    - a word of a short list, a region of AWS, a date.
     """
     text = secret.strip()
-    return (
-        len(text) >= SHORTEST_SECRET
-        and len(set(text)) >= _FEWEST_CHARACTERS
-        and text.lower() not in _COMMON
-        and not _ORDINARY.fullmatch(text)
+    return not (
+        len(text) < SHORTEST_SECRET
+        or (len(text) < _SHORTEST_SIMPLE and _is_simple(text))
+        or len(set(text)) == 1
+        or (len(text) < _SHORTEST_MONOTONOUS and len(set(text)) <= 3)
+        or text.lower() in _COMMON
+        or _REGION.fullmatch(text)
+        or _DATE.fullmatch(text)
     )
 
 
+def _is_simple(text: str) -> bool:
+    return text.isascii() and (text.isdigit() or (text.isalpha() and text.islower()))
+
+
 def parts_of(secret: str) -> Iterator[str]:
-    """What is looked for of a secret: the whole, up to 1,024 characters; a longer one in such pieces; and of
-    one with lines each long line, because tools number, quote or indent them."""
+    """What is looked for of a secret: the whole, up to 1,024 characters; of a longer one such pieces, which
+    cover all of it; and of one with lines each long line, because tools number, quote or indent them."""
     text = secret.strip()
-    for start in range(0, len(text), _LONGEST_PART):
-        part = text[start : start + _LONGEST_PART]
-        if start == 0 or len(part) >= _SHORTEST_LINE:
-            yield part
+    last = max(0, len(text) - _LONGEST_PART)
+    for start in (*range(0, last, _LONGEST_PART), last):
+        yield text[start : start + _LONGEST_PART]
     if "\n" in text:
         for line in text.split("\n"):
-            if len(line.strip()) >= _SHORTEST_LINE and not line.startswith("-----"):
+            if len(line.strip()) >= _SHORTEST_LINE and not _ARMOUR.fullmatch(line.strip()):
                 yield from parts_of(line)
 
 
@@ -83,11 +98,10 @@ def _base64_forms(raw: bytes) -> Iterable[bytes]:
 
 def _percent_forms(raw: bytes) -> Iterable[bytes]:
     for safe in _SAFE_SETS:
-        for form in ("%%%02X", "%%%02x"):
-            yield b"".join(
-                bytes((byte,)) if byte in _UNRESERVED or byte in safe else (form % byte).encode()
-                for byte in raw
-            )
+        form = quote_from_bytes(raw, safe)
+        yield form.encode()
+        if "%" in form:
+            yield _ESCAPED_BYTE.sub(lambda found: found[0].lower(), form).encode()
 
 
 def _json_forms(text: str) -> Iterable[str]:

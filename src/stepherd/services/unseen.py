@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +26,7 @@ _STRING: Final = rb"[\]PX^_][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)"
 _HIDDEN: Final = b"|".join(
     (
         rb"\x1b(?:" + _CONTROL + b"|" + _STRING + rb"|[ -/]*[0-Z\\^-~])",
+        rb"\^\[" + _CONTROL,  # as git and less show the escape character of others
         rb"\xc2(?:\x9b" + _CONTROL[2:] + rb"|[\x80-\xa0\xad])",
         _ESCAPED + b"(?:" + _CONTROL + b"|" + _STRING + b")",
         _BACKSLASHES + b"[nrt]",
@@ -33,25 +36,49 @@ _HIDDEN: Final = b"|".join(
         rb"\xf3\xa0[\x80\x81][\x80-\xbf]",
     )
 )
-_HINT: Final = rb"[\x1b\\\xc2\xd8\xe2\xef\xf3]"
+_HINT: Final = rb"[\x1b\\^\xc2\xd8\xe2\xef\xf3]"
 # At the end of a piece, what the next piece may turn into something hidden.
 _UNFINISHED: Final = (
-    rb"(?:(?:\x1b|\xc2\x9b|" + _ESCAPED + b")"
+    rb"(?:(?:\x1b|\xc2\x9b|\^\[|" + _ESCAPED + b")"
     rb"(?:\[?[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\n]{0,512}\x1b?)"
     rb"|" + _BACKSLASHES + rb"(?:u0{0,2}|u001|x1?|03?)?"
-    rb"|[\xc2\xd8]|[\xe2\xef][\x80\x81\xbb]?|\xf3(?:\xa0[\x80\x81]?)?)\Z"
+    rb"|\^|[\xc2\xd8]|[\xe2\xef][\x80\x81\xbb]?|\xf3(?:\xa0[\x80\x81]?)?)\Z"
 )
 _LONGEST_UNFINISHED: Final = 600
 _MOST_UNFINISHED: Final = 4
 
 
+class Positions:
+    """Where in a text each seen byte stands. Kept for runs of seen bytes: a byte and a half for each of the
+    text, however long it is."""
+
+    def __init__(self, data: bytes, hidden: bytes) -> None:
+        self._seen, self._data = array("Q"), array("Q")
+        self.length = 0
+        """How many bytes are seen."""
+        start = 0
+        for match in re.compile(hidden).finditer(data):
+            self._add(start, match.start())
+            start = match.end()
+        self._add(start, len(data))
+
+    def __getitem__(self, index: int) -> int:
+        run = bisect_right(self._seen, index) - 1
+        return self._data[run] + index - self._seen[run]
+
+    def _add(self, start: int, end: int) -> None:
+        if end > start:
+            self._seen.append(self.length)
+            self._data.append(start)
+            self.length += end - start
+
+
 class View(ABC):
     """One way to see a text."""
 
-    separator: bytes
-    """A pattern of what it leaves out, in one piece: it never gives any of it back."""
     hidden: bytes
-    """A pattern of it, for a search. Patterns are compiled when they are needed; ``re`` remembers them."""
+    """A pattern of what it leaves out, piece by piece. Patterns are compiled when they are needed; ``re``
+    remembers them."""
 
     @abstractmethod
     def seen(self, data: bytes) -> bytes:
@@ -61,21 +88,14 @@ class View(ABC):
         """Where in ``data`` something begins that may go on behind its end; its length when there is none."""
         return len(data)
 
-    def positions(self, data: bytes) -> list[int]:
-        """Where in ``data`` each seen byte stands."""
-        found: list[int] = []
-        start = 0
-        for hidden in re.compile(self.hidden).finditer(data):
-            found.extend(range(start, hidden.start()))
-            start = hidden.end()
-        found.extend(range(start, len(data)))
-        return found
+    def positions(self, data: bytes) -> Positions:
+        """Where in ``data`` each byte of ``seen(data)`` stands."""
+        return Positions(data, self.hidden)
 
 
 class Narrow(View):
     """Without white space and controls."""
 
-    separator = rb"[\x00-\x20\x7f]*+"
     hidden = rb"[\x00-\x20\x7f]+"
 
     def seen(self, data: bytes) -> bytes:
@@ -86,8 +106,8 @@ class Narrow(View):
 class Wide(View):
     """Also without escape sequences and invisible characters, and without those that JSON escaped."""
 
-    separator = rb"(?:[\x00-\x1a\x1c-\x20\x7f]|" + _HIDDEN + rb"|\x1b)*+"
-    hidden = _HIDDEN + rb"|[\x00-\x20\x7f]+"
+    # The escape character is white too, but only where it begins nothing.
+    hidden = _HIDDEN + rb"|[\x00-\x1a\x1c-\x20\x7f]+|\x1b"
 
     def seen(self, data: bytes) -> bytes:
         """``data`` as it is read."""

@@ -12,14 +12,12 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
-from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result, Status
-from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_attempt import Attempt
-from stepherd.steps.agent_credentials import AgentCredentials, own_secrets, read_agent_credentials
+from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
 from stepherd.steps.agent_session import agent_root, keep_session, restore_session
@@ -68,21 +66,19 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
 def _attempt(
     step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, cloned: Result
 ) -> Done:
-    # As it was before the agent began: what the folder says of it later may be the agent's own. It is not
-    # masked, because the push has to read it.
+    # As it was before the agent began: what the folder says of it later may be the agent's own.
     base = {name: str(cloned.facts[name]) for name in ("base_commit", "base_ref")}
     stop = StopRequest()
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
-        redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
-        attempt = Attempt.begin(step, place, stop, agent_account(), redactor)
+        step.redactor.learn((*credentials.secrets, *of_login))
+        attempt = Attempt.begin(step, place, stop, agent_account(), step.redactor)
         if login:
-            attempt.transcript.before = lambda: login.look(redactor.learn)
+            attempt.transcript.before = lambda: login.look(step.redactor.learn)
         try:
-            done = _masked(_run(attempt, agent, credentials, base["base_commit"]), redactor)
+            done = _run(attempt, agent, credentials, base["base_commit"])
             return Done({**base, **done.facts}, done.error)
         except StepherdError as error:
-            _mask(error, redactor)
             attempt.tell("agent", Finished("agent", "failed", text=error.message))
             raise
         finally:
@@ -98,6 +94,7 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
     attempt.place.take(attempt.account)
     attempt.show_usage()
+    attempt.learn()
     # Before the verify command: what tests leave behind is not the agent's work.
     kept = keep_changes(attempt.step, attempt.place, base_commit)
     evidence = attempt.with_changes(evidence, kept)
@@ -219,16 +216,6 @@ def _verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], Stepherd
 def _shown(launch: Launch) -> tuple[str, ...]:
     """The command line, of which some agents get their whole instructions."""
     return tuple(word if len(word) <= 200 else f"{word[:199]}…" for word in launch.argv[:50])
-
-
-def _masked(done: Done, redactor: Redactor) -> Done:
-    if done.error is not None:
-        _mask(done.error, redactor)
-    return Done(redactor.mask_all(done.facts), done.error)
-
-
-def _mask(error: StepherdError, redactor: Redactor) -> None:
-    error.message, error.remedy = redactor.mask(error.message), redactor.mask(error.remedy)
 
 
 def _check_binaries(agent: Agent) -> None:

@@ -17,10 +17,11 @@ from stepherd.runs.event_text import readable
 from stepherd.runs.events import Event, Message, Usage
 from stepherd.runs.folder import TRANSCRIPT
 from stepherd.runs.recording import Recorder
-from stepherd.services.plain_text import one_paragraph
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
+from stepherd.steps.held_secrets import held_secrets
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.agents.account import Account
@@ -91,6 +92,12 @@ class Attempt:
         )
         self.recorder.catch_up(name)
         return evidence
+
+    def learn(self) -> None:
+        """Know the secrets that are there by now: an agent may renew its login, AWS's client its session."""
+        if self.transcript.before:
+            self.transcript.before()  # Whether it is certain counts for what was printed.
+        self.step.redactor.learn(held_secrets())
 
     def show_usage(self) -> None:
         """What it used in all, in the log: with every event of usage it would be most of it."""

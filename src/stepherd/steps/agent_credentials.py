@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from stepherd.agents.contract import Agent
 from stepherd.errors import CredentialsError
 from stepherd.runs.request import Request
 
-__all__ = ["AgentCredentials", "own_secrets", "read_agent_credentials"]
-
-# What our own environment calls a secret. A reference, such as …_SECRET_ID, is none.
-_SECRET: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "_KEY")
-_REFERENCE: Final = (
-    "_ID",
-    "_ARN",
-    "_URI",
-    "_URL",
-    "_FILE",
-    "_PATH",
-    "_NAME",
-    "_FOLDER",
-    "_DIR",
-    "_CREDENTIALS",
-)
+__all__ = ["AgentCredentials", "read_agent_credentials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +44,6 @@ def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
             remedy=f"Store a JSON object with one of {', '.join(agent.secret_names)}.",
         )
     return AgentCredentials(variables, tuple(secret.values()))
-
-
-def own_secrets() -> Iterator[str]:
-    """What this process's environment holds of secrets, by their names. They never reach an agent; should it
-    find them all the same, they are masked."""
-    for name, value in os.environ.items():
-        if any(word in name for word in _SECRET) and not name.endswith(_REFERENCE):
-            yield value
 
 
 def _read(reference: str, *, asked: bool) -> dict[str, str] | None:

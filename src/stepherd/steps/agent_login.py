@@ -16,15 +16,13 @@ from stepherd.runs.folder import DATABASE
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.logins.kinds import LoginKind
+    from stepherd.logins.live import LiveDatabase
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
 __all__ = ["LoginCopy", "keep_login_database", "place_login_database"]
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
-_HEADER_BYTES: Final = 100  # With a counter of SQLite's that every transaction moves on.
-_MOST_BYTES: Final = 16 * 1024 * 1024
-
 Learn = Callable[[Iterable[str]], None]
 
 
@@ -32,47 +30,32 @@ Learn = Callable[[Iterable[str]], None]
 class LoginCopy:
     """The agent's login database, and what is in it of secrets, while the agent may renew them."""
 
-    kind: LoginKind
     secrets: tuple[str, ...]
-    _handle: int
-    """Opened while the file was ours: its folder may be the agent's own by now."""
-    _seen: tuple[int, int, bytes] | None = None
+    _live: LiveDatabase
 
     @classmethod
     @contextmanager
     def at(cls, path: Path, kind: LoginKind) -> Iterator[LoginCopy]:
         """The database at ``path``. Raises what ``read_login`` does."""
         from stepherd.logins.database import read_login
+        from stepherd.logins.live import LiveDatabase
 
         secrets = read_login(path, kind).secrets()
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        live = LiveDatabase(path)
         try:
-            copy = cls(kind, secrets, handle)
-            copy._seen = copy._state()
-            yield copy
+            found = live.look()
+            yield cls((*secrets, *(found.secrets if found else ())), live)
         finally:
-            os.close(handle)
+            live.close()
 
-    def look(self, learn: Learn) -> None:
-        """Tell ``learn`` the secrets when the database has changed. A file that makes no sense, because it
-        is being written, is looked at again the next time; one that was put in its place is not seen."""
-        try:
-            state = self._state()
-            if state != self._seen:
-                learn(self._read())
-                self._seen = state
-        except (StepherdError, OSError):
-            return
-
-    def _state(self) -> tuple[int, int, bytes]:
-        facts = os.fstat(self._handle)
-        return facts.st_mtime_ns, facts.st_size, os.pread(self._handle, _HEADER_BYTES, 0)
-
-    def _read(self) -> tuple[str, ...]:
-        from stepherd.logins.database import login_in
-
-        body = os.pread(self._handle, _MOST_BYTES, 0)
-        return login_in(body, self.kind, "the agent's login database").secrets()
+    def look(self, learn: Learn) -> bool:
+        """Tell ``learn`` the secrets when the database has changed; whether it is certain that these are all
+        that have been in it. Whatever was printed before this call is masked only after it."""
+        found = self._live.look()
+        if found is None:
+            return True
+        learn(found.secrets)
+        return found.certain
 
 
 @contextmanager

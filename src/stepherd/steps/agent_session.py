@@ -69,7 +69,7 @@ def restore_session(step: StepContext, agent: Agent, place: Place, base_commit: 
     except StepherdError as error:
         from stepherd.steps.execution import say
 
-        say(f"The agent's session cannot be resumed. {error}")
+        say(f"The agent's session cannot be resumed. {step.redactor.mask(str(error))}")
         for path in agent.session_paths:
             shutil.rmtree(place.home / path, ignore_errors=True)
         return False
@@ -118,9 +118,14 @@ def _unpack(archive: Path, agent: Agent, place: Place) -> None:
 
 
 def _mask(folder: Path, redactor: Redactor) -> None:
-    """A session is text: what its tools printed, with whatever the agent let them print."""
-    for where, _, names in os.walk(folder):
-        for path in (Path(where, name) for name in names):
+    """A session is text: what its tools printed, with whatever the agent let them print. What is named after
+    a secret, or is a link to such a name, is left out."""
+    for where, folders, names in os.walk(folder, topdown=False):
+        for path in (Path(where, name) for name in (*names, *folders)):
+            named = path.name + (str(path.readlink()) if path.is_symlink() else "")
+            if redactor.spans(os.fsencode(named)):
+                path.unlink() if path.is_symlink() or not path.is_dir() else shutil.rmtree(path)
+                continue
             if path.is_symlink() or not path.is_file():
                 continue  # Packed as the link that it is, or not at all.
             before, stream = path.read_bytes(), redactor.stream()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from stepherd.errors import StepherdError
 from stepherd.repositories.changes import Changes, record_changes
-from stepherd.repositories.scan import ChangesBlocked
+from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.runs.folder import BUNDLE
-from stepherd.services.plain_text import one_paragraph
+from stepherd.runs.result import Result
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
+from stepherd.text.plain import one_paragraph
 
-__all__ = ["keep_changes"]
+__all__ = ["check_not_blocked", "keep_changes"]
 
 _MOST_FILES: Final = 1000
 
@@ -20,20 +22,45 @@ _MOST_FILES: Final = 1000
 def keep_changes(step: StepContext, place: Place, base_commit: str) -> Done:
     """Record the workspace and upload the bundle, also when it must not be pushed.
 
-    Facts: bundle (its key, None without a change), files, totals {files, added, deleted}.
+    Facts: bundle (its key, None without a change), files, totals {files, added, deleted}, automation (the
+    changed files that run by themselves: path and what they are), and blocked: what must not be pushed, which
+    only this step can tell where it is a secret of the agent's.
     """
     bundle = place.private / "changes.bundle"
     error: StepherdError | None = None
     facts: dict[str, Any] = {"files": [], "totals": _totals(None)}
     try:
-        changes = record_changes(place.workspace, place.private_git, base_commit, bundle, place.scratch)
+        changes = record_changes(
+            place.workspace,
+            place.private_git,
+            base_commit,
+            bundle,
+            place.scratch,
+            known_secrets=step.redactor.known,
+            refuse_automation=step.request.automation_changes == "refuse",
+        )
         facts = {"files": _files(changes), "totals": _totals(changes)}
+        if changes.automation:
+            facts["automation"] = [asdict(found) for found in changes.automation[:_MOST_FILES]]
     except ChangesBlocked as blocked:
         error = blocked
+        facts["blocked"] = [asdict(finding) for finding in blocked.findings]
     if bundle.exists():
         step.folder.store.upload(bundle, BUNDLE)
         facts["bundle"] = BUNDLE
     return Done(facts, error)
+
+
+def check_not_blocked(agent: Result) -> None:
+    """Raises ChangesBlocked when the agent's step found what must not be pushed.
+
+    Whoever pushes or pulls knows the shapes of keys, but not the agent's own.
+    """
+    found = agent.facts.get("blocked") or ()
+    # What a request refuses to push is no reason to keep it from a clone; the push looks for itself.
+    findings = tuple(Finding(**finding) for finding in found if finding["what"] != "automation")
+    if findings:
+        raise ChangesBlocked(findings)
 
 
 def _files(changes: Changes) -> list[dict[str, Any]]:

@@ -19,11 +19,13 @@ def work(step: StepContext) -> Done:
     workspace = step.scratch / "workspace"
     private = step.scratch / "git"
     private.mkdir()
+    credentials = git_credentials(request)
+    step.redactor.learn(credentials.secrets)
     facts = clone(
         parse_repository(request.repo, allow_local=step.allow_local),
         workspace,
         base=request.base,
-        credentials=git_credentials(request),
+        credentials=credentials,
         scratch=private,
     )
     archive = step.scratch / "workspace.tar.zst"

@@ -11,6 +11,7 @@ from stepherd.errors import StepherdError
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
+from stepherd.services.redaction import Redactor
 
 if TYPE_CHECKING:
     from stepherd.steps.termination import Termination
@@ -27,6 +28,9 @@ class StepContext:
     scratch: Path
     """An empty private folder, removed afterwards."""
     termination: Termination
+    redactor: Redactor = field(default_factory=Redactor)
+    """Knows every secret that this process holds; a step that reads more teaches it. What the step gives back
+    is masked with it."""
 
     @property
     def allow_local(self) -> bool:

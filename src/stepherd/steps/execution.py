@@ -18,16 +18,22 @@ from stepherd.errors import (
     StorageError,
     UsageError,
 )
+from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, Status, now
-from stepherd.services.plain_text import one_paragraph
+from stepherd.services.redaction import Redactor
 from stepherd.steps.contract import Done, Step, StepContext
 from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
+from stepherd.steps.held_secrets import held_secrets
 from stepherd.steps.termination import Interrupted, Terminated, Termination
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["main", "run_step", "say"]
+
+_FOR_LATER_STEPS: Final = ("base_commit", "base_ref")
+"""Facts that the push needs as they are: the name of a branch may read like a secret."""
 
 _STEPS: Final = ("clone", "agent", "push", "persist")
 _FAILED: Final = 1
@@ -108,6 +114,21 @@ def _request_of(folder: RunFolder, digest: str | None) -> Request | StepherdErro
 def _perform(
     name: str, step: Step, folder: RunFolder, request: Request | StepherdError, termination: Termination
 ) -> tuple[Done, Status]:
+    redactor = Redactor(held_secrets(), secret_shapes())
+    done = _masked(_done(name, step, folder, request, termination, redactor), redactor)
+    if done.error is None:
+        return done, "succeeded"
+    return done, "interrupted" if done.error.category == Interrupted.category else "failed"
+
+
+def _done(
+    name: str,
+    step: Step,
+    folder: RunFolder,
+    request: Request | StepherdError,
+    termination: Termination,
+    redactor: Redactor,
+) -> Done:
     try:
         if isinstance(request, StepherdError):
             raise request
@@ -115,23 +136,29 @@ def _perform(
             tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch,
             deadline(seconds_of(name, request), termination),
         ):
-            done = step.work(StepContext(folder, request, Path(scratch), termination))
+            redactor.learn(held_secrets(request.git_credentials, request.agent_credentials))
+            return step.work(StepContext(folder, request, Path(scratch), termination, redactor))
     except Terminated:
-        done = Done(error=_ending(termination))
+        return Done(error=_ending(termination))
     except StepherdError as error:
-        done = Done(error=error)
+        return Done(error=error)
     except OSError as error:
-        done = Done(error=_storage_error(error))
+        return Done(error=_storage_error(error))
     except Exception as error:  # noqa: BLE001 - its trace goes to the log, its meaning to the report
         import traceback
 
-        traceback.print_exc()
-        done = Done(
-            error=InternalError(f"The step failed unexpectedly: {error!r}.", remedy="Please report it.")
-        )
-    if done.error is None:
-        return done, "succeeded"
-    return done, "interrupted" if done.error.category == Interrupted.category else "failed"
+        sys.stderr.write(redactor.mask(traceback.format_exc()))
+        failure = InternalError(f"The step failed unexpectedly: {error!r}.", remedy="Please report it.")
+        return Done(error=failure)
+
+
+def _masked(done: Done, redactor: Redactor) -> Done:
+    """Without secrets, whichever step it is, and whatever it was told by an agent, a server or git."""
+    if done.error is not None:
+        done.error.message = redactor.mask(done.error.message)
+        done.error.remedy = redactor.mask(done.error.remedy)
+    as_they_are = {name: done.facts[name] for name in _FOR_LATER_STEPS if name in done.facts}
+    return Done({**redactor.mask_all(done.facts), **as_they_are}, done.error)
 
 
 def _ending(termination: Termination) -> StepherdError:

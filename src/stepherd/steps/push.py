@@ -13,6 +13,7 @@ from stepherd.repositories.push import PushFacts, push_bundle
 from stepherd.repositories.refs import run_branch
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.result import Result
+from stepherd.steps.changes import check_not_blocked
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
 
@@ -31,6 +32,7 @@ def work(step: StepContext) -> Done:
     about = {"agent_finished": agent.finished}
     if not agent.facts.get("bundle"):
         return Done(about)
+    check_not_blocked(agent)
     bundle = step.scratch / "changes.bundle"
     step.folder.store.download(str(agent.facts["bundle"]), bundle)
     base_commit, base_ref = base_of(agent, step.folder)
@@ -91,6 +93,7 @@ def _note(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, 
 def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agent: Result) -> PushFacts:
     request = step.request
     credentials = git_credentials(request)
+    step.redactor.learn(credentials.secrets)
     identity = commit_identity(credentials, step.scratch)
     return push_bundle(
         parse_repository(request.repo, allow_local=step.allow_local),
@@ -107,4 +110,6 @@ def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agen
         scratch=step.scratch,
         allow_default_branch=request.branch != run_branch(request.run_id),
         run_id=request.run_id,
+        known_secrets=step.redactor.known,
+        refuse_automation=request.automation_changes == "refuse",
     )

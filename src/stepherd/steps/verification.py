@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from stepherd.agents.contract import AgentFailed, Evidence
 from stepherd.errors import StepherdError
-from stepherd.services.plain_text import one_paragraph
 from stepherd.steps.termination import Interrupted
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["VerifyFailed", "judge_verify", "verify_facts"]
 

@@ -94,6 +94,13 @@ class Rig:
         given = {"instructions": str(path), "repo": str(self.remote), **fields}
         prepare_run(self.run_id, given, open_store(str(self.root / "store")))
 
+    def tester(self, script: str, *, name: str = "agent.sh", **fields: Any) -> None:
+        """Prepare and clone for the agent ``tester``, which runs ``script``."""
+        path = self.root / name
+        path.write_text(script)
+        self.prepare(agent="tester", command=f"sh {path}", **fields)
+        self.steps("clone")
+
     def environment(self, **more: str) -> dict[str, str]:
         (self.root / "home").mkdir(exist_ok=True)
         (self.root / "tmp").mkdir(exist_ok=True)

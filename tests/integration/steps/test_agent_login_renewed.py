@@ -22,6 +22,7 @@ OLD, NEW, NEWER = (f"cAn4ry-{name}-token-0123456789" for name in ("old", "new", 
 SCRIPT = """
 import base64, json, os, sqlite3, sys
 db = sqlite3.connect(os.path.expanduser("~/.local/share/amazon-q/data.sqlite3"))
+db.execute("pragma journal_mode=" + sys.argv[1])
 for token in ("cAn4ry-new-token-0123456789", "cAn4ry-newer-token-0123456789"):
     (row,) = db.execute("select value from auth_kv where key = 'codewhisperer:odic:token'").fetchone()
     value = {**json.loads(row), "access_token": token, "refresh_token": token[::-1]}
@@ -57,11 +58,13 @@ def _login_database(folder: Path) -> str:
     return str(path)
 
 
-def test_what_an_agent_renews_and_prints_is_masked_at_once(rig: Rig, user: str) -> None:
-    """Fails when only the tokens that the database began with are known."""
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_what_an_agent_renews_and_prints_is_masked_at_once(rig: Rig, user: str, mode: str) -> None:
+    """Fails when only the tokens that the database began with are known, and, where it is read late, when a
+    token that was replaced in the meantime counts as known: the second comes right after the first."""
     program = rig.root / "agent.py"
     program.write_text(SCRIPT)
-    rig.prepare(agent="tester", command=f"python3 {program}")
+    rig.prepare(agent="tester", command=f"python3 {program} {mode}")
     rig.steps("clone")
     more: dict[str, Any] = {"STEPHERD_AGENT_USER": user} if user else {}
     done = rig.step("agent", STEPHERD_LOGIN=_login_database(rig.root), **more)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zstandard
-from tests.integration.steps import tester
 from tests.integration.steps.rig import Rig, git
-
-from stepherd.agents.registry import _AGENTS
 
 WORK = """
 mkdir -p $HOME/.tester/sessions
@@ -24,19 +20,8 @@ echo more >> work.txt
 
 
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setitem(_AGENTS, "tester", ("tests.integration.steps.tester", "TesterAgent"))
-    with Rig.at(tmp_path) as made:
-        made.module = tester.__name__
-        made.make_remote()
-        yield made
-
-
-def _prepare(rig: Rig, script: str, **fields: object) -> None:
-    path = rig.root / "agent.sh"
-    path.write_text(script)
-    rig.prepare(agent="tester", command=f"sh {path}", **fields)
-    rig.steps("clone")
+def rig(tester_rig: Rig) -> Rig:
+    return tester_rig
 
 
 def _environment(rig: Rig, attempt: int) -> dict[str, str]:
@@ -46,7 +31,7 @@ def _environment(rig: Rig, attempt: int) -> dict[str, str]:
 
 
 def test_a_redriven_agent_finds_its_session_its_path_and_its_changes(rig: Rig) -> None:
-    _prepare(rig, WORK + f"test -e {rig.root}/luck")
+    rig.tester(WORK + f"test -e {rig.root}/luck")
     first = rig.step("agent", **_environment(rig, 0))
     assert first.returncode == 1, first.stderr
     (rig.root / "luck").touch()
@@ -63,13 +48,13 @@ def test_a_redriven_agent_finds_its_session_its_path_and_its_changes(rig: Rig) -
 
 
 def test_a_success_keeps_no_session(rig: Rig) -> None:
-    _prepare(rig, WORK)
+    rig.tester(WORK)
     rig.steps("agent", **_environment(rig, 0))
     assert not rig.folder.store.exists("agent/session.tar.zst")
 
 
 def test_what_a_killed_attempt_left_behind_is_cleared_away(rig: Rig) -> None:
-    _prepare(rig, WORK + "exit 1")
+    rig.tester(WORK + "exit 1")
     root = Path(rig.step("agent", **_environment(rig, 0)).stdout.split()[2]).parent
     (root / "private" / "git").mkdir(parents=True)
     root.chmod(0o700)
@@ -79,7 +64,7 @@ def test_what_a_killed_attempt_left_behind_is_cleared_away(rig: Rig) -> None:
 
 @pytest.mark.parametrize("planted", ["a link", "a folder of others", "a file"])
 def test_a_folder_that_another_made_before_is_not_used(rig: Rig, planted: str, tmp_path: Path) -> None:
-    _prepare(rig, WORK + "exit 1")
+    rig.tester(WORK + "exit 1")
     root = Path(rig.step("agent", **_environment(rig, 0)).stdout.split()[2]).parent
     trap = tmp_path / "trap"
     trap.mkdir()
@@ -98,7 +83,7 @@ def test_a_folder_that_another_made_before_is_not_used(rig: Rig, planted: str, t
 
 
 def test_a_session_that_was_damaged_begins_anew(rig: Rig) -> None:
-    _prepare(rig, WORK + "exit 1")
+    rig.tester(WORK + "exit 1")
     rig.step("agent", **_environment(rig, 0))
     rig.folder.store.put("agent/session.tar.zst", b"nonsense")
     second = rig.step("agent", **_environment(rig, 1))
@@ -108,7 +93,7 @@ def test_a_session_that_was_damaged_begins_anew(rig: Rig) -> None:
 
 def test_links_out_of_a_session_bring_nothing_in(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("canary")
-    _prepare(rig, f"mkdir -p $HOME/.tester; ln -s {tmp_path} $HOME/.tester/sessions; exit 1")
+    rig.tester(f"mkdir -p $HOME/.tester; ln -s {tmp_path} $HOME/.tester/sessions; exit 1")
     assert rig.step("agent", **_environment(rig, 0)).returncode == 1
     assert not rig.folder.store.exists("agent/session.tar.zst")
     assert (tmp_path / "secret").exists()
@@ -116,9 +101,7 @@ def test_links_out_of_a_session_bring_nothing_in(rig: Rig, tmp_path: Path) -> No
 
 def test_a_link_within_it_is_a_link(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("canary")
-    _prepare(
-        rig, f"mkdir -p $HOME/.tester/sessions; ln -s {tmp_path}/secret $HOME/.tester/sessions/x; exit 1"
-    )
+    rig.tester(f"mkdir -p $HOME/.tester/sessions; ln -s {tmp_path}/secret $HOME/.tester/sessions/x; exit 1")
     rig.step("agent", **_environment(rig, 0))
     body = rig.folder.store.get("agent/session.tar.zst").body
     assert b"canary" not in zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body)).read()
@@ -127,7 +110,7 @@ def test_a_link_within_it_is_a_link(rig: Rig, tmp_path: Path) -> None:
 
 def test_a_session_that_is_too_large_is_not_kept_and_that_is_said(rig: Rig) -> None:
     script = "mkdir -p $HOME/.tester/sessions; head -c 70000000 /dev/zero > $HOME/.tester/sessions/x; exit 1"
-    _prepare(rig, script)
+    rig.tester(script)
     assert rig.step("agent", **_environment(rig, 0)).returncode == 1
     assert "larger than 64 MiB" in rig.result("agent").facts["note"]
     assert not rig.folder.store.exists("agent/session.tar.zst")

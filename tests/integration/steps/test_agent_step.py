@@ -5,16 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.steps import tester
 from tests.integration.steps.rig import Rig, git
 
-from stepherd.agents.registry import _AGENTS
 from stepherd.logins.database import read_login, write_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Token
@@ -26,19 +22,8 @@ REFRESH = "cAn4ry-refresh-token-0123456789"
 
 
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setitem(_AGENTS, "tester", ("tests.integration.steps.tester", "TesterAgent"))
-    with Rig.at(tmp_path) as made:
-        made.module = tester.__name__
-        made.make_remote()
-        yield made
-
-
-def _agent(rig: Rig, script: str, *, name: str = "agent.sh", **fields: object) -> None:
-    path = rig.root / name
-    path.write_text(script)
-    rig.prepare(agent="tester", command=f"sh {path}", **fields)
-    rig.steps("clone")
+def rig(tester_rig: Rig) -> Rig:
+    return tester_rig
 
 
 def _step(rig: Rig, **environment: str) -> Any:
@@ -71,7 +56,7 @@ def test_the_agent_gets_its_credentials_and_no_other_process_does(
     rig: Rig, reference: str, secret: str, variables: dict[str, str]
 ) -> None:
     seen = rig.root / "seen"
-    _agent(rig, f"env > {seen}", agent_credentials=reference, verify=f"sh -c 'env > {seen}-verify'")
+    rig.tester(f"env > {seen}", agent_credentials=reference, verify=f"sh -c 'env > {seen}-verify'")
     assert _step(rig, **{reference.removeprefix("env:"): secret}).returncode == 0
     got = dict(line.partition("=")[::2] for line in seen.read_text().splitlines())
     assert {name: value for name, value in got.items() if KEY in value} == variables
@@ -80,7 +65,7 @@ def test_the_agent_gets_its_credentials_and_no_other_process_does(
 
 def test_the_engine_s_reference_and_the_default_are_used_in_this_order(rig: Rig) -> None:
     seen = rig.root / "seen"
-    _agent(rig, f"echo $TESTER_KEY >> {seen}; exit 1")
+    rig.tester(f"echo $TESTER_KEY >> {seen}; exit 1")
     both = {"STEPHERD_AGENT_CREDENTIALS": "env:FIRST", "AGENT_CREDENTIALS_SECRET_ID": "env:SECOND"}
     _step(rig, FIRST="first-of-all", SECOND="second-of-all", **both)
     both["STEPHERD_AGENT_CREDENTIALS"] = ""
@@ -91,7 +76,7 @@ def test_the_engine_s_reference_and_the_default_are_used_in_this_order(rig: Rig)
 
 @pytest.mark.parametrize("secret", [None, json.dumps({"OTHER": "something-else"})])
 def test_credentials_that_were_asked_for_and_are_not_there_are_said(rig: Rig, secret: str | None) -> None:
-    _agent(rig, "true", agent_credentials="env:KEYS")
+    rig.tester("true", agent_credentials="env:KEYS")
     assert _step(rig, **({"KEYS": secret} if secret else {})).returncode == 77
     error = rig.result("agent").error
     assert error is not None
@@ -107,7 +92,7 @@ printf '%s' '{KEY[:10]}'; sleep 0.3; printf '%s\\n' '{KEY[10:]}'
 echo {KEY} > file.txt; echo {TOKEN} {REFRESH}
 exit 3
 """
-    _agent(rig, script, agent_credentials="env:TESTER_KEY")
+    rig.tester(script, agent_credentials="env:TESTER_KEY")
     done = _step(rig, TESTER_KEY=KEY, STEPHERD_LOGIN=_login_database(rig))
     assert done.returncode == 1
     write_report(rig.folder, rig.run_id, failure={"state": "RunAgent", "error": "States.TaskFailed"})
@@ -118,13 +103,13 @@ exit 3
     error = rig.result("agent").error
     assert error is not None
     assert "***" in error.message
-    rig.steps("push")
-    assert rig.branches().keys() == {"main", "stepherd/run_1"}, "files are never touched"
+    assert rig.step("push").returncode != 0
+    assert rig.branches().keys() == {"main"}, "files are never touched, so they are not pushed"
 
 
 def test_a_base_that_reads_like_a_secret_can_still_be_pushed_to(rig: Rig) -> None:
     git(rig.remote, "branch", KEY, "main")
-    _agent(rig, "echo new > new.txt", base=KEY, agent_credentials="env:TESTER_KEY")
+    rig.tester("echo new > new.txt", base=KEY, agent_credentials="env:TESTER_KEY")
     assert _step(rig, TESTER_KEY=KEY).returncode == 0
     assert rig.result("agent").facts["base_ref"] == KEY
     rig.steps("push")
@@ -132,7 +117,7 @@ def test_a_base_that_reads_like_a_secret_can_still_be_pushed_to(rig: Rig) -> Non
 
 
 def test_a_refusal_before_the_start_is_told_and_masked(rig: Rig) -> None:
-    _agent(rig, "true", name="refuse.sh", agent_credentials="env:TESTER_KEY")
+    rig.tester("true", name="refuse.sh", agent_credentials="env:TESTER_KEY")
     assert _step(rig, TESTER_KEY=KEY).returncode == 77
     error = rig.result("agent").error
     assert error is not None
@@ -146,7 +131,7 @@ def test_the_login_is_in_its_place_and_what_the_agent_leaves_is_kept(rig: Rig) -
     python += (
         "c.execute('pragma journal_mode=wal'); c.execute('create table more(x)'); c.commit(); os._exit(0)"
     )
-    _agent(rig, f'stat -c %a {database}; python3 -c "{python}"')
+    rig.tester(f'stat -c %a {database}; python3 -c "{python}"')
     done = _step(rig, STEPHERD_LOGIN=_login_database(rig))
     assert done.stdout.split() == ["600"], done.stderr
     copy = rig.root / "copy.sqlite3"
@@ -175,7 +160,7 @@ def test_the_login_is_in_its_place_and_what_the_agent_leaves_is_kept(rig: Rig) -
 )
 def test_a_login_that_the_agent_damaged_is_noted_and_not_kept(rig: Rig, damage: str) -> None:
     script = f"F=$HOME/.local/share/amazon-q/data.sqlite3; {damage.replace('/tmp/', str(rig.root) + '/')}"
-    _agent(rig, f"{script}; echo new > new.txt")
+    rig.tester(f"{script}; echo new > new.txt")
     done = _step(rig, STEPHERD_LOGIN=_login_database(rig))
     assert done.returncode == 0, done.stderr
     assert not rig.folder.store.exists("agent/database.sqlite3")
@@ -195,7 +180,7 @@ def test_events_usage_and_words_come_to_the_result_the_report_and_the_log(rig: R
         {"type": "message", "text": "All is *done*."},
     ]
     script = "\n".join(f"printf '%s\\n' '{json.dumps(line)}'" for line in lines)
-    _agent(rig, f"{script}\necho left > new.txt\necho plain")
+    rig.tester(f"{script}\necho left > new.txt\necho plain")
     done = _step(rig)
     assert done.stdout.splitlines() == [
         "I look.",
@@ -228,7 +213,7 @@ def test_events_usage_and_words_come_to_the_result_the_report_and_the_log(rig: R
 @pytest.mark.parametrize("broken", ["reader", "judge"])
 def test_an_internal_error_loses_no_work(rig: Rig, broken: str) -> None:
     stumble = """echo '{"stumble": 1}'""" if broken == "reader" else "true"
-    _agent(rig, f"{stumble}; echo new > new.txt")
+    rig.tester(f"{stumble}; echo new > new.txt")
     done = _step(rig, TESTER_JUDGE="broken" if broken == "judge" else "")
     assert done.returncode == 70
     result = rig.result("agent")
@@ -240,13 +225,13 @@ def test_an_internal_error_loses_no_work(rig: Rig, broken: str) -> None:
 
 
 def test_turns_and_money_have_limits(rig: Rig) -> None:
-    _agent(rig, """echo '{"type": "usage", "turns": 9}'; exec sleep 60""", max_turns=5)
+    rig.tester("""echo '{"type": "usage", "turns": 9}'; exec sleep 60""", max_turns=5)
     assert _step(rig).returncode == 1
     assert rig.result("agent").facts["agent"]["ending"] == "turns"
     assert [event["name"] for event in rig.events() if event["type"] == "limit"] == ["turns"]
 
 
 def test_who_is_done_and_stays_is_ended_and_judged(rig: Rig) -> None:
-    _agent(rig, """trap 'exit 0' INT; echo '{"done": 1}'; while :; do sleep 0.1; done""")
+    rig.tester("""trap 'exit 0' INT; echo '{"done": 1}'; while :; do sleep 0.1; done""")
     assert _step(rig, STEPHERD_LINGER_SECONDS="0.5").returncode == 0
     assert rig.result("agent").facts["agent"]["ending"] == "lingered"

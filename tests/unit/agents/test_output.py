@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stepherd.agents.output import MOST_BYTES, MOST_LINE_BYTES, Transcript
+from stepherd.agents.output import FULL_PIECE, MOST_BYTES, MOST_LINE_BYTES, Transcript
 from stepherd.services.redaction import Redactor
 
 
@@ -83,3 +85,49 @@ def test_too_much_output_keeps_its_start_and_its_end(case: _Case) -> None:
     assert records[-2]["text"] == "the end"
     assert case.transcript.lines[-2] == "the end"
     assert case.transcript.truncated
+
+
+RENEWED = "cAn4ry-renewed-token-0123456789"
+
+
+def test_what_was_printed_before_a_doubt_is_masked_wherever_it_looks_like_a_token(tmp_path: Path) -> None:
+    """A token that was replaced before anybody looked is known to nobody: both streams may hold it, in what
+    is read until their pipes are empty."""
+    certain = [True, False, True, True, True, True, True]
+    with _doubting(tmp_path, certain) as transcript:
+        assert transcript.take("agent", b"sure abcdefghijklmnopqrstuvwxyz\n") == [
+            "sure abcdefghijklmnopqrstuvwxyz"
+        ]
+        # WHEN it is not certain THEN this piece is masked
+        assert transcript.take("agent", f"new {RENEWED}\nshort words stay\n".encode()) == [
+            "new ***",
+            "short words stay",
+        ]
+        # AND a full one and the first that is not, on each stream
+        full = f"{RENEWED} ".encode().ljust(FULL_PIECE - 1, b".") + b"\n"
+        assert RENEWED not in transcript.take("agent", full)[0]
+        assert transcript.take("agent", f"{RENEWED}\n".encode()) == ["***"]
+        assert transcript.take("agent-errors", f"error {RENEWED}\n".encode()) == ["error ***"]
+        # AND nothing after that
+        assert transcript.take("agent", b"https://example.com/a/b/c/d\n") == ["https://example.com/a/b/c/d"]
+        assert transcript.take("agent-errors", b"tests/unit/agents/test_it.py\n") == [
+            "tests/unit/agents/test_it.py"
+        ]
+
+
+@pytest.mark.parametrize("cut", range(5, 40, 5))
+def test_a_token_in_doubt_is_masked_also_where_pieces_part_it(tmp_path: Path, cut: int) -> None:
+    text = f"new {RENEWED} end\n".encode()
+    with _doubting(tmp_path, [False, *[True] * 9]) as transcript:
+        pieces = (text[:4], text[4:cut], text[cut:])
+        lines = [line for piece in pieces for line in transcript.take("agent", piece)]
+        assert lines + transcript.end_stream("agent") == ["new *** end"]
+
+
+@contextmanager
+def _doubting(folder: Path, answers: list[bool]) -> Iterator[Transcript]:
+    transcript = Transcript.create(folder / "transcript.jsonl", Redactor())
+    rest = iter(answers)
+    transcript.before = lambda: next(rest, True)
+    yield transcript
+    transcript.close()

@@ -9,8 +9,8 @@ import pytest
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress, StateRow
 from stepherd.cli.screen import Part, Screen
-from stepherd.cli.terminal_text import width
 from stepherd.cli.views import make_view, picture
+from stepherd.text.terminal import width
 
 
 def progress_of(*rows: StateRow, status: str = "RUNNING") -> Progress:

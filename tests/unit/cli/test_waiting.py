@@ -12,9 +12,9 @@ import pytest
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress, StateRow
 from stepherd.cli.screen import Whole
-from stepherd.cli.terminal_text import width
 from stepherd.cli.views import make_view, picture
 from stepherd.cli.waiting import LoginProgress, Waiting
+from stepherd.text.terminal import width
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 ARN = "arn:aws:states:us-east-1:000000000000:execution:stepherd-login:login_1"

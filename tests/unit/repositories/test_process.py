@@ -8,6 +8,7 @@ import pytest
 from tests.processes import gone_soon
 
 from stepherd.repositories.process import (
+    MOST_WORDS,
     Finished,
     OutputTooLong,
     TimeExpired,
@@ -65,7 +66,7 @@ def test_a_child_left_behind_with_open_pipes_does_not_hold_up_and_does_not_survi
 def test_endless_output_is_cut_off(tmp_path: Path) -> None:
     with pytest.raises(OutputTooLong):
         run("yes", tmp_path, limit=100_000)
-    assert len(run("yes err | head -c 1000000 >&2", tmp_path).err) == 1 << 16
+    assert len(run("yes err | head -c 1000000 >&2", tmp_path).err) == MOST_WORDS
 
 
 def test_closed_pipes_do_not_end_the_wait(tmp_path: Path) -> None:

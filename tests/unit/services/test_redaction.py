@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.random_keys import HIDDEN
 
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.services.redaction import Redactor
@@ -164,17 +165,34 @@ def test_json_stays_json() -> None:
         "2026-11-21",
         "claude",
         "/usr/bin/git",
+        "/dev/null",
         "true",
         "1234567",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "us-gov-west-1",
     ],
 )
 def test_what_is_in_every_log_is_no_secret(value: str) -> None:
     assert Redactor([value]).mask(f"a {value} b") == f"a {value} b"
 
 
-@pytest.mark.parametrize("value", ["tr0ub4", "hunter-22", "ab12-cd34", "12345678901", "correcthorse"])
-def test_short_secrets_of_some_variety_are(value: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("tr0ub4", "hunter-22", "ab12-cd34", "12345678901", "correcthorse", "ABCDEF", "121212121212"),
+        *("/opt/0pen-sesame", "/wJalrXUtnFEMIK7MDENGbPxRfiCYzAbCdEfGhIj", "/etc/Secret"),
+        *("no-horse-battery-5", "sa-lt-3", "9876-54-32"),
+    ],
+)
+def test_a_secret_is_masked_whatever_it_looks_like(value: str) -> None:
     assert Redactor([value]).mask(f"a {value} b") == "a *** b"
+
+
+@pytest.mark.parametrize("length", [1024, 1025, 1030, 1039, 2049, 3000])
+def test_the_end_of_a_long_secret_is_masked_too(length: int) -> None:
+    """Fails when the last piece is left out for being short."""
+    secret = "".join(f"{number:x}." for number in range(1000))[:length]
+    assert set(Redactor([secret]).mask(secret)) == {"*"}
 
 
 def test_long_secrets_are_masked_in_pieces_and_so_is_what_is_cut_off_of_them() -> None:
@@ -259,3 +277,18 @@ class _Counting(Redactor):
     def spans(self, data: bytes) -> list[tuple[int, int]]:
         self.looked_at += len(data)
         return super().spans(data)
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+@pytest.mark.parametrize(("length", "size"), [(40, 1), (40, 7), (900, 300), (900, 10_000)])
+def test_a_search_finds_where_a_secret_begins_whatever_the_pieces(way: str, length: int, size: int) -> None:
+    secret = "".join(f"{number:05d}," for number in range(200))[:length]
+    before = "some text before it, "
+    data = (before + HIDDEN[way](secret) + " and after it").encode()
+    search, found = Redactor([secret]).search(), []
+    for at in range(0, len(data), size):
+        found += search.feed(data[at : at + size])
+    found += search.finish()
+    assert found
+    assert 0 <= min(found) - len(before) < 30
+    assert search.passed <= len(data)

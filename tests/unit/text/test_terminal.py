@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from stepherd.cli.terminal_text import clean, cut, one_line, width
+from stepherd.text.terminal import clean, cut, one_line, width
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""What differs between two trees, path by path, and the contents of small files in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stepherd.repositories.git import Git
+
+__all__ = ["RawChange", "list_raw_changes", "read_blobs"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawChange:
+    """One path of ``git diff-tree --raw``: modes and object ids before and after, the status letter."""
+
+    path: str
+    old_mode: str
+    mode: str
+    old_id: str
+    object_id: str
+    status: str
+
+
+def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
+    """The paths that differ between two trees, without rename detection."""
+    out = git.run(
+        "Comparing",
+        "diff-tree",
+        "-r",
+        "-z",
+        "--raw",
+        "--no-renames",
+        "--no-abbrev",
+        "--end-of-options",
+        base,
+        tree,
+    )
+    fields = out.split("\0")
+    changes: list[RawChange] = []
+    for head, path in zip(fields[0::2], fields[1::2], strict=False):
+        old_mode, mode, old_id, object_id, status = head.removeprefix(":").split(" ")
+        changes.append(RawChange(path, old_mode, mode, old_id, object_id, status[0]))
+    return tuple(changes)
+
+
+def read_blobs(git: Git, object_ids: Sequence[str]) -> Iterator[str]:
+    """The contents of small blobs, asked for in one go (git-cat-file: a line with the size, then bytes)."""
+    if not object_ids:
+        return
+    question = "".join(f"{object_id}\n" for object_id in object_ids).encode()
+    rest = git.run("Reading files", "cat-file", "--batch=%(objectsize)", stdin=question) + "\n"
+    data = rest.encode("utf-8", "surrogateescape")
+    while data:
+        size, _, data = data.partition(b"\n")
+        yield data[: int(size)].decode("utf-8", "surrogateescape")
+        data = data[int(size) + 1 :]
