@@ -16,7 +16,6 @@ there were more changes than were looked at, the answer is not certain, and says
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import sqlite3
 import stat
@@ -190,7 +189,7 @@ def secrets_in(db: sqlite3.Connection) -> frozenset[str]:
     for (value,) in db.execute("SELECT value FROM auth_kv"):
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
         try:
-            found.update(_values(json.loads(text), "", _MOST_DEPTH))
+            found.update(_values(read_printed_json(text), "", _MOST_DEPTH))
         except (ValueError, RecursionError):
             found.add(text)
     return frozenset(found)

@@ -6,7 +6,6 @@ runs only when somebody builds or tests (a Makefile, a test, a build script) is 
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from stepherd.repositories.git import Git
 from stepherd.repositories.raw_changes import RawChange, read_blobs
+from stepherd.services.json_text import read_json
 
 __all__ = ["Automation", "find_automation"]
 
@@ -135,7 +135,7 @@ def _of_pyproject(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 _MANIFESTS: Final = {
-    "package.json": _Manifest(json.loads, _of_package),
-    "composer.json": _Manifest(json.loads, _of_composer),
+    "package.json": _Manifest(read_json, _of_package),
+    "composer.json": _Manifest(read_json, _of_composer),
     "pyproject.toml": _Manifest(tomllib.loads, _of_pyproject),
 }

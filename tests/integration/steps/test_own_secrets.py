@@ -52,7 +52,7 @@ def test_the_agents_key_is_not_pushed_whether_it_succeeds_or_not(rig: Rig, leak:
     assert agent.facts["bundle"]
     with pytest.raises(ChangesBlocked, match="secret of this run"):
         check_not_blocked(agent)
-    write_report(rig.folder, rig.run_id)
+    write_report(rig.folder, rig.run_id, failure={"state": "CommitAndPush", "error": "States.TaskFailed"})
     assert KEY not in done.stdout + done.stderr + pushed.stdout + pushed.stderr + _shown(rig)
 
 
