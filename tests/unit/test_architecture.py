@@ -13,10 +13,11 @@ SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "functions").rglob("*.
 MAY_IMPORT = {
     "errors": set(),
     "services": {"errors"},
-    "engine": {"errors", "services"},
-    "repositories": {"errors", "services"},
-    "logins": {"errors", "services", "runs"},
-    "agents": {"errors", "services", "repositories", "runs", "logins"},
+    "processes": {"errors"},
+    "engine": {"errors", "services", "processes"},
+    "repositories": {"errors", "services", "processes"},
+    "logins": {"errors", "services", "processes", "runs"},
+    "agents": {"errors", "services", "processes", "repositories", "runs", "logins"},
     "runs": {"errors", "services", "repositories", "agents", "logins"},
     "api": {"errors", "services", "runs", "agents"},
     "cloud": {"errors", "services", "runs", "application"},
@@ -77,7 +78,7 @@ def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
             for n in _imports(ast.Module([node], []))
             if isinstance(node, ast.Import | ast.ImportFrom)
         }
-        if _part(path) in ("engine", "repositories", "runs", "agents", "errors"):
+        if _part(path) in ("engine", "repositories", "runs", "agents", "processes", "errors"):
             assert not top & {"boto3", "botocore", "rich"}, _where(path)
 
 

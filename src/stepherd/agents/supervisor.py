@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stepherd.agents.account import Account
 from stepherd.agents.contract import Evidence, Launch, PlainReader, Reader, Stream
 from stepherd.agents.listening import Listener, Speech
 from stepherd.agents.output import Transcript
-from stepherd.agents.process_tree import children_of_this_process, end_tree, signal_tree
 from stepherd.agents.watch import LimitName, Limits, StopRequest, Watch
+from stepherd.processes.account import Account
+from stepherd.processes.descendants import children_of_this_process, end_tree, signal_tree
 from stepherd.runs.events import Event, Limit
 
 __all__ = ["Limits", "StopRequest", "supervise"]

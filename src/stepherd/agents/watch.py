@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from stepherd.agents.contract import Ending
-from stepherd.agents.process_tree import has_children, signal_tree
+from stepherd.processes.descendants import has_children, signal_tree
 
 if TYPE_CHECKING:
     from stepherd.agents.listening import Listener

@@ -59,9 +59,9 @@ def new_engine(
     Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
     ``runner`` is for executions that nobody chose one for.
     """
-    from stepherd.agents.account import hide_this_process
     from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine, base_environment
+    from stepherd.processes.account import hide_this_process
 
     # Agents run as this user, and this environment may hold the secret of env:NAME.
     hide_this_process()

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stepherd.agents.account import adopt_orphans, agent_account, hide_this_process
 from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outcome
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
+from stepherd.processes.account import adopt_orphans, agent_account, hide_this_process
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder

@@ -23,7 +23,7 @@ from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
 
 if TYPE_CHECKING:
-    from stepherd.agents.account import Account
+    from stepherd.processes.account import Account
 
 __all__ = ["Attempt"]
 
