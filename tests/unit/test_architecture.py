@@ -113,3 +113,14 @@ def test_no_file_is_over_five_hundred_lines() -> None:
 def test_every_function_says_what_it_returns() -> None:
     bare = [f"{_where(path)}:{f.name}" for path in SOURCES for f in _functions(path) if f.returns is None]
     assert bare == []
+
+
+def test_one_module_reads_the_table_of_processes() -> None:
+    """A process may look at itself; looking at others has one owner."""
+    readers = {
+        _where(path).removeprefix("src/stepherd/")
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in {"/proc", "/proc/", "ps"}
+    }
+    assert readers == {"processes/table.py"}

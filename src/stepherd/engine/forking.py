@@ -17,10 +17,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MARKER", "ForkServer", "Forked", "Start"]
+from stepherd.processes.marked import MARKER
 
-MARKER = "STEPHERD_TASK"
-"""The environment variable that tells a task's processes from all others."""
+__all__ = ["ForkServer", "Forked", "Start"]
 
 _INHERITED = ("LANG", "LC_ALL", "TZ", "PYTHONPATH")
 # By its path: what is loaded need not be where Stepherd is.

@@ -2,5 +2,7 @@
 
 account      running as another user, and keeping this process unreadable
 descendants  which processes descend from one, and ending them
+marked       the processes of a task, by the marker in their environment
+table        the processes of this machine; the one reader of /proc
 tree         what a launched process and everything that it starts must offer
 """

@@ -1,46 +1,52 @@
-"""Who descends from a process, and ending them all. On Linux by /proc; elsewhere by process group alone."""
+"""Which processes descend from one, also when they left its group or lost their parents, and ending them."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Final
 
-__all__ = ["children_of_this_process", "end_tree", "has_children", "signal_tree", "tree_of"]
+from stepherd.processes.table import Row, is_living, table
+
+__all__ = ["below", "children_of_this_process", "end_tree", "has_children", "signal_tree", "tree_of"]
 
 _ROUNDS: Final = 200
 _PAUSE_SECONDS: Final = 0.01
 
 
+def below(found: Collection[int], rows: Mapping[int, Row]) -> set[int]:
+    """The processes of ``found``, and all in ``rows`` that descend from them."""
+    every = set(found)
+    while more := {pid for pid, row in rows.items() if row.parent in every and pid not in every}:
+        every |= more
+    return every
+
+
 def children_of_this_process() -> frozenset[int]:
     """The process ids of the children that this process has now."""
     me = os.getpid()
-    return frozenset(pid for pid, (parent, _) in _processes().items() if parent == me)
+    return frozenset(pid for pid, row in table().items() if row.parent == me)
 
 
 def tree_of(leader: int, before: frozenset[int]) -> set[int]:
     """The living processes that descend from ``leader`` or share its group or session, and those that came
     to this process when their parents died: its children that are not among ``before``."""
-    processes = _processes()
     me = os.getpid()
+    # Zombies of others are theirs to reap.
+    rows = {pid: row for pid, row in table().items() if not row.zombie or row.parent == me}
     found = {
         pid
-        for pid, (parent, session) in processes.items()
-        if leader in {pid, session} or (parent == me and pid not in before)
+        for pid, row in rows.items()
+        if leader in {pid, row.session} or (row.parent == me and pid not in before)
     }
-    grew = True
-    while grew:
-        more = {pid for pid, (parent, _) in processes.items() if parent in found and pid not in found}
-        found |= more
-        grew = bool(more)
-    return found
+    return below(found, rows)
 
 
 def has_children(leader: int, before: frozenset[int]) -> bool:
     """Whether a process lives that ``leader`` or one of its descendants started. False without /proc."""
-    return any(not _is_zombie(pid) for pid in tree_of(leader, before) - {leader})
+    return any(is_living(pid) for pid in tree_of(leader, before) - {leader})
 
 
 def signal_tree(leader: int, before: frozenset[int], number: signal.Signals) -> set[int]:
@@ -62,28 +68,6 @@ def end_tree(leader: int, before: frozenset[int]) -> None:
         if not left:
             return
         time.sleep(_PAUSE_SECONDS)  # the kernel takes a moment to hand orphans over
-
-
-def _processes() -> dict[int, tuple[int, int]]:
-    """Parent and session of every process (proc(5): fields 4 and 6 of stat), zombies of others left out."""
-    found: dict[int, tuple[int, int]] = {}
-    me = os.getpid()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        state, parent, session = fields[0], int(fields[1]), int(fields[3])
-        if state not in {b"Z", b"X"} or parent == me:
-            found[int(folder.name)] = (parent, session)
-    return found
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in {b"Z", b"X"}
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def _send(pid: int, number: signal.Signals, *, group: bool = False) -> None:

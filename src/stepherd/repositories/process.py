@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from stepherd.processes.marked import MARKER
+
 __all__ = ["Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
 
 _CHUNK: Final = 1 << 16
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
-_MARKER: Final = "STEPHERD_TASK"
-"""By it an engine finds and ends what a task left, such as a program that a signal came too early for."""
 
 
 class TimeExpired(Exception):
@@ -87,7 +87,8 @@ def run_bounded(
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**environment, **({_MARKER: os.environ[_MARKER]} if _MARKER in os.environ else {})},
+        # By it an engine finds and ends what a step left that was killed itself.
+        env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
         cwd=folder,
         start_new_session=True,
     )

@@ -24,8 +24,9 @@ from stepherd.engine.function_process import FunctionProcess
 from stepherd.engine.functions import Function, FunctionPool
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.processes import LocalProcess, family
+from stepherd.engine.processes import LocalProcess
 from stepherd.engine.runner_choice import Runners
+from stepherd.processes.marked import family
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
 
