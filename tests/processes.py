@@ -41,10 +41,12 @@ class HeldFile:
                 return True
         return False
 
-    def wait(self) -> None:
-        """Until none of them lives."""
-        with self.path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    def is_free_within(self, seconds: float) -> bool:
+        """Whether all of them have ended, as soon as they have."""
+        deadline = time.monotonic() + seconds
+        while self.is_held() and time.monotonic() < deadline:
+            time.sleep(0.01)  # A lock cannot be waited for with a limit.
+        return not self.is_held()
 
 
 def lives(pid: int) -> bool:
