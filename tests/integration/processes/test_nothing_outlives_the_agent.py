@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="th
 
 HOPPER = """
 import os, time
-end, generations = time.monotonic() + 20, 3000
+end, generations = time.monotonic() + 6, 10_000
 os.setsid()
 for generation in range(generations):
     if time.monotonic() > end or os.fork():
@@ -55,7 +55,7 @@ ATTACK_PARENT = (
     DAEMON
     + """
 import signal
-for number in (signal.SIGSTOP, signal.SIGKILL):
+for number in (signal.SIGINT, signal.SIGSTOP, signal.SIGKILL):
     try:
         os.kill(os.getppid(), number)
     except OSError:
@@ -86,7 +86,12 @@ sys.exit(left and f"{left} zombies")
 WHERE = """
 import sys
 parent = os.getppid()
-print(os.geteuid(), parent == 1, os.stat(f"/proc/{parent}").st_uid)
+status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+try:
+    seen = open(f"/proc/{parent}/environ").read() or "seen"
+except PermissionError:
+    seen = ""
+print(os.geteuid(), parent == 1, os.stat(f"/proc/{parent}").st_uid, status["NoNewPrivs"], bool(seen))
 """
 
 
@@ -182,7 +187,10 @@ def test_the_worlds_are_what_they_are_called(agency: Agency) -> None:
     """A namespace's first process is the parent there; the keeper in docker is root; else it is the step."""
     child = agency.start(WHERE)
     out, err = child.communicate(timeout=60)
-    user, first, keeper = out.split()[:3]
+    user, first, keeper, no_new_privileges, seen = out.split()
     name = agency.world.name
     assert (first == "True") is name.endswith("in a namespace"), err
     assert (keeper == user) is ("an agent's user" not in name)
+    # A program that changes its user would be out of the reach of kill(-1).
+    assert no_new_privileges == ("1" if "docker" in name else "0")
+    assert (seen == "True") is (user == "0"), "root sees everything"

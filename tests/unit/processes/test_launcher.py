@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from tests.users import make_agent_user
 
-from stepherd.processes import containment
+from stepherd.processes import containment, reservations
 from stepherd.processes.account import agent_account
 from stepherd.processes.launcher import ProcessLauncher
+from stepherd.processes.reservations import Cancelled, reserve_user
 from stepherd.processes.tree import Command, Tree
 
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 Start = Callable[..., Tree]
 KINDS = ("namespace", "user", "plain")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -124,7 +126,28 @@ def test_no_descriptor_of_ours_is_the_tree_s(start: Start) -> None:
     tree.end()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@as_root
+@pytest.mark.parametrize("kind", ["namespace", "user"])
+def test_a_tree_has_its_user_until_its_end(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And kill(-1) of another one, which takes the user for itself, does not meet it."""
+    monkeypatch.setattr(reservations, "_FOLDERS", (tmp_path / "reserved",))
+    account = agent_account(make_agent_user())
+    assert account is not None
+    launcher = ProcessLauncher(account, lambda _: False)
+    launcher._ways = [launcher._in_namespace if kind == "namespace" else launcher._as_user]
+    tree = launcher.start(Command(("sleep", "60"), {"PATH": PATH}, Path("/")))
+    with pytest.raises(Cancelled):
+        reserve_user(account.user, alone=True, pause=lambda _: False)
+    tree.end()
+    descriptor = reserve_user(account.user, alone=True, pause=lambda _: False)
+    with pytest.raises(Cancelled):
+        launcher.start(Command(("true",), {"PATH": PATH}, Path("/")))
+    os.close(descriptor)
+
+
+@as_root
 @pytest.mark.parametrize("kind", ["namespace", "user"])
 def test_a_tree_has_a_limit_of_processes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containment, "_MOST_PROCESSES", 20)
