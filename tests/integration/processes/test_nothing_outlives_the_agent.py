@@ -16,30 +16,13 @@ from pathlib import Path
 import pytest
 from tests.integration.processes.worlds import WORLDS, World
 from tests.integration.steps.rig import Rig
-from tests.processes import HeldFile
+from tests.processes import HOPPERS, HeldFile
 from tests.users import interpreter
 
 from stepherd.runs.result import Result
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the means are Linux's")
 
-HOPPER = """
-import os, time
-end, generations = time.monotonic() + 6, 10_000
-os.setsid()
-for generation in range(generations):
-    if time.monotonic() > end or os.fork():
-        os._exit(0)
-    os.setsid()
-"""
-"""Its process is another one every time that anybody looks."""
-
-HOPPERS = f"""
-import subprocess, sys
-for _ in range(6):
-    subprocess.Popen([sys.executable, "-I", "-S", "-c", {HOPPER!r}], env={{}}, close_fds=False)
-time.sleep(0.2)
-"""
 DAEMON = """
 if os.fork() == 0:
     os.setsid()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.users import make_agent_user
+from tests.processes import HOPPERS, HeldFile
+from tests.users import interpreter, make_agent_user
 
 from stepherd.processes import containment, reservations
 from stepherd.processes.account import agent_account
@@ -25,8 +28,8 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @pytest.fixture(params=KINDS)
-def start(request: pytest.FixtureRequest) -> Start:
-    """Starts a command in a tree of each kind."""
+def start(request: pytest.FixtureRequest) -> Iterator[Start]:
+    """Starts a command in a tree of each kind; at the end all are ended."""
     kind: str = request.param
     if kind == "user" and os.geteuid() != 0:
         pytest.skip("only root can become another user")
@@ -34,18 +37,35 @@ def start(request: pytest.FixtureRequest) -> Start:
         pytest.skip("the means are Linux's")
 
     def begin(*argv: str, stdin: bool = False, **environment: str) -> Tree:
-        launcher = ProcessLauncher(
-            agent_account(make_agent_user()) if kind == "user" else None, lambda _: True
-        )
+        account = agent_account(make_agent_user()) if kind == "user" else None
+        launcher = ProcessLauncher(account, wait)
         ways = {
-            "namespace": [launcher._in_namespace],
-            "user": [launcher._as_user],
-            "plain": [launcher._plainly],
+            "namespace": launcher._in_namespace,
+            "user": launcher._as_user,
+            "plain": launcher._plainly,
         }
-        launcher._ways = ways[kind]
-        return launcher.start(Command(argv, {"PATH": PATH, **environment}, Path("/"), stdin))
+        launcher._ways = [ways[kind]]
+        trees.append(launcher.start(Command(argv, {"PATH": PATH, **environment}, Path("/"), stdin)))
+        return trees[-1]
 
-    return begin
+    trees: list[Tree] = []
+    yield begin
+    for tree in trees:
+        tree.end()
+
+
+def wait(seconds: float) -> bool:
+    """Another test's tree may have the user."""
+    time.sleep(seconds)
+    return True
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach, which pytest's own is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def said(tree: Tree) -> bytes:
@@ -77,6 +97,16 @@ def test_arguments_environment_and_input_arrive_as_they_are(start: Start) -> Non
     assert {b"EMPTY=", b"ODD=a=b\nc"} <= variables
     allowed = (b"EMPTY=", b"ODD=", b"PATH=", b"PWD=", b"OLDPWD=", b"SHLVL=", b"_=")
     assert [v for v in variables if v and not v.startswith(allowed)] == []
+
+
+def test_nobody_lives_at_the_moment_when_it_is_proven(start: Start, open_folder: Path) -> None:
+    """Not even of those who are never there when anybody looks; where they win, nothing is proven."""
+    held = HeldFile(open_folder / "held")
+    tree = start(interpreter(), "-I", "-S", "-c", held.hold() + HOPPERS)
+    assert code(tree) == 0
+    state = tree.end().state
+    assert held.is_held() is (state == "alive")
+    assert held.is_free_within(60)
 
 
 @pytest.mark.parametrize(("script", "expected"), [("exit 3", 3), ("kill -9 $$", 137), ("kill -PIPE $$", 141)])
@@ -151,7 +181,7 @@ def test_a_tree_has_its_user_until_its_end(
 @pytest.mark.parametrize("kind", ["namespace", "user"])
 def test_a_tree_has_a_limit_of_processes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containment, "_MOST_PROCESSES", 20)
-    launcher = ProcessLauncher(agent_account(make_agent_user()), lambda _: True)
+    launcher = ProcessLauncher(agent_account(make_agent_user()), wait)
     launcher._ways = [launcher._in_namespace if kind == "namespace" else launcher._as_user]
     many = "for i in $(seq 40); do sleep 60 & done; wait"
     tree = launcher.start(Command(("sh", "-c", many), {"PATH": PATH}, Path("/")))
