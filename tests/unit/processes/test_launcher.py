@@ -117,6 +117,12 @@ def test_the_exit_code_is_a_shell_s(start: Start, script: str, expected: int) ->
     assert tree.poll() == expected
 
 
+def test_a_zero_byte_is_refused_as_the_system_would(start: Start) -> None:
+    """It would be the end of an argument, and the rest another one."""
+    with pytest.raises((OSError, ValueError), match="zero|null"):
+        start("echo", "a\0b")
+
+
 @pytest.mark.parametrize(
     ("program", "error"), [("no-such-program", FileNotFoundError), ("/etc", PermissionError)]
 )
