@@ -57,13 +57,27 @@ def test_trees_in_namespaces_share_a_user(opened: list[int]) -> None:
     opened += [reserve_user(USER, alone=False, pause=never) for _ in range(2)]
 
 
-def test_a_user_with_processes_of_its_own_is_refused(opened: list[int]) -> None:
+def test_a_user_with_processes_of_its_own_is_refused(
+    opened: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reservations, "_PATIENCE_SECONDS", 0)
     with subprocess.Popen(["sleep", "60"], user=USER, group=USER, extra_groups=[]) as own:
         with pytest.raises(ConfigurationError, match="processes of its own"):
             reserve_user(USER, alone=True, pause=never)
         opened.append(reserve_user(USER, alone=False, pause=never))
         assert own.poll() is None
         own.kill()
+
+
+def test_what_is_just_ending_is_waited_for(opened: list[int]) -> None:
+    with subprocess.Popen(["sleep", "60"], user=USER, group=USER, extra_groups=[]) as ending:
+
+        def pause(_seconds: float) -> bool:
+            ending.kill()
+            ending.wait()
+            return True
+
+        opened.append(reserve_user(USER, alone=True, pause=pause))
 
 
 def test_no_two_trees_have_the_same_killer(opened: list[int]) -> None:
