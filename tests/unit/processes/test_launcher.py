@@ -119,7 +119,7 @@ def test_the_exit_code_is_a_shell_s(start: Start, script: str, expected: int) ->
 
 def test_a_zero_byte_is_refused_as_the_system_would(start: Start) -> None:
     """It would be the end of an argument, and the rest another one."""
-    with pytest.raises((OSError, ValueError), match="zero|null"):
+    with pytest.raises((OSError, ValueError), match=r"zero|null"):
         start("echo", "a\0b")
 
 

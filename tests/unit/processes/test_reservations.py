@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from stepherd.processes import reservations
 from stepherd.processes.reservations import Cancelled, reserve_killer, reserve_user
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives users to others")
-USER = 60710
+USER = random.randrange(61_300, 65_500)
+"""Not that of another test process: what it runs would be seen here."""
+OTHER = USER - 200
 
 
 @pytest.fixture(autouse=True)
@@ -61,23 +64,24 @@ def test_a_user_with_processes_of_its_own_is_refused(
     opened: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reservations, "_PATIENCE_SECONDS", 0)
-    with subprocess.Popen(["sleep", "60"], user=USER, group=USER, extra_groups=[]) as own:
-        with pytest.raises(ConfigurationError, match="processes of its own"):
-            reserve_user(USER, alone=True, pause=never)
-        opened.append(reserve_user(USER, alone=False, pause=never))
-        assert own.poll() is None
-        own.kill()
+    with subprocess.Popen(["sleep", "60"], user=OTHER, group=OTHER, extra_groups=[]) as own:
+        try:
+            with pytest.raises(ConfigurationError, match="processes of its own"):
+                reserve_user(OTHER, alone=True, pause=never)
+            opened.append(reserve_user(OTHER, alone=False, pause=never))
+        finally:
+            own.kill()
 
 
 def test_what_is_just_ending_is_waited_for(opened: list[int]) -> None:
-    with subprocess.Popen(["sleep", "60"], user=USER, group=USER, extra_groups=[]) as ending:
+    with subprocess.Popen(["sleep", "60"], user=OTHER, group=OTHER, extra_groups=[]) as ending:
 
         def pause(_seconds: float) -> bool:
             ending.kill()
             ending.wait()
             return True
 
-        opened.append(reserve_user(USER, alone=True, pause=pause))
+        opened.append(reserve_user(OTHER, alone=True, pause=pause))
 
 
 def test_no_two_trees_have_the_same_killer(opened: list[int]) -> None:
