@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +107,10 @@ in_sure_worlds = pytest.mark.parametrize("agency", SURE, ids=lambda world: world
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: world.name)
-def agency(request: pytest.FixtureRequest) -> Iterator[Agency]:
+def agency(request: pytest.FixtureRequest, require: Callable[[str], str]) -> Iterator[Agency]:
     world: World = request.param
+    for program in ("perl", *world.prefix[:1]):
+        require(program)
     with world.rig() as rig:
         held = HeldFile(rig.root / "held")
         yield Agency(world, rig, held)

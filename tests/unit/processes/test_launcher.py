@@ -20,6 +20,7 @@ from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.reservations import Cancelled, reserve_user
 from stepherd.processes.tree import Command, Tree
 
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the means are Linux's")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 Start = Callable[..., Tree]
 KINDS = ("namespace", "user", "plain")
@@ -33,8 +34,6 @@ def start(request: pytest.FixtureRequest) -> Iterator[Start]:
     kind: str = request.param
     if kind == "user" and os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    if kind != "plain" and not sys.platform.startswith("linux"):
-        pytest.skip("the means are Linux's")
 
     def begin(*argv: str, stdin: bool = False, **environment: str) -> Tree:
         account = agent_account(make_agent_user()) if kind == "user" else None
@@ -99,8 +98,11 @@ def test_arguments_environment_and_input_arrive_as_they_are(start: Start) -> Non
     assert [v for v in variables if v and not v.startswith(allowed)] == []
 
 
-def test_nobody_lives_at_the_moment_when_it_is_proven(start: Start, open_folder: Path) -> None:
+def test_nobody_lives_at_the_moment_when_it_is_proven(
+    start: Start, open_folder: Path, require: Callable[[str], str]
+) -> None:
     """Not even of those who are never there when anybody looks; where they win, nothing is proven."""
+    require("perl")
     held = HeldFile(open_folder / "held")
     tree = start(interpreter(), "-I", "-S", "-c", held.hold() + HOPPERS)
     assert code(tree) == 0
