@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from aws_lambda_powertools import Logger, Metrics
 
-from stepherd.agents.account import hide_this_process
+from stepherd.processes.account import hide_this_process
 
 __all__ = ["Handler", "logger", "metrics", "observed"]
 

@@ -29,7 +29,7 @@ def stepherd(
     """The command line in this process, without its start-up time; nothing that is refused starts another."""
     monkeypatch.chdir(place.root)
     monkeypatch.setenv("STEPHERD_HOME", str(place.home))
-    monkeypatch.setattr("stepherd.agents.account.hide_this_process", lambda: None)
+    monkeypatch.setattr("stepherd.processes.account.hide_this_process", lambda: None)
 
     def call(*argv: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["stepherd", *argv])

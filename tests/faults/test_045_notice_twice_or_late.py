@@ -17,6 +17,7 @@ from tests.integration.logins_machine.rig import FastPace, Rig
 
 from stepherd.logins import claims
 from stepherd.logins.claims import Claim, NotClaimed
+from stepherd.processes.table import began, boot_id
 
 
 @pytest.fixture
@@ -103,11 +104,11 @@ def test_a_claim_lapses_and_one_of_a_machine_that_waits_anew_counts(rig: Rig) ->
 
 def test_a_claim_of_a_process_of_this_machine_that_died_does_not_count() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = f"{claims._machine()}/{child.pid}/{claims._began(child.pid)}/x"
+    owner = f"{boot_id()}/{child.pid}/{began(child.pid)}/x"
     assert not claims._is_gone(owner)
     child.communicate()
     assert claims._is_gone(owner)
     assert not claims._is_gone(f"another-machine/{child.pid}/1/x")
     assert not claims._is_gone(claims._this_process())
     # AND a process that has the number of a dead one is another one
-    assert claims._is_gone(f"{claims._machine()}/{os.getpid()}/1/x")
+    assert claims._is_gone(f"{boot_id()}/{os.getpid()}/1/x")

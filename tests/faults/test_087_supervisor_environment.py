@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stepherd.agents.account import hide_this_process
+from stepherd.processes.account import hide_this_process
 
 NOBODY = 65534
 _PR_SET_DUMPABLE = 4

@@ -14,10 +14,11 @@ MAY_IMPORT = {
     "errors": set(),
     "text": {"errors"},
     "services": {"errors", "text"},
-    "engine": {"errors", "text", "services"},
-    "repositories": {"errors", "text", "services"},
-    "logins": {"errors", "text", "services", "runs"},
-    "agents": {"errors", "text", "services", "repositories", "runs", "logins"},
+    "processes": {"errors"},
+    "engine": {"errors", "text", "services", "processes"},
+    "repositories": {"errors", "text", "services", "processes"},
+    "logins": {"errors", "text", "services", "processes", "runs"},
+    "agents": {"errors", "text", "services", "processes", "repositories", "runs", "logins"},
     "runs": {"errors", "text", "services", "repositories", "agents", "logins"},
     "api": {"errors", "text", "services", "runs", "agents"},
     "cloud": {"errors", "text", "services", "runs", "application"},
@@ -78,7 +79,7 @@ def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
             for n in _imports(ast.Module([node], []))
             if isinstance(node, ast.Import | ast.ImportFrom)
         }
-        if _part(path) in ("engine", "repositories", "runs", "agents", "errors"):
+        if _part(path) in ("engine", "repositories", "runs", "agents", "processes", "errors"):
             assert not top & {"boto3", "botocore", "rich"}, _where(path)
 
 
@@ -182,3 +183,14 @@ def test_no_file_is_over_five_hundred_lines() -> None:
 def test_every_function_says_what_it_returns() -> None:
     bare = [f"{_where(path)}:{f.name}" for path in SOURCES for f in _functions(path) if f.returns is None]
     assert bare == []
+
+
+def test_one_module_reads_the_table_of_processes() -> None:
+    """A process may look at itself; looking at others has one owner."""
+    readers = {
+        _where(path).removeprefix("src/stepherd/")
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in {"/proc", "/proc/", "ps"}
+    }
+    assert readers == {"processes/table.py"}

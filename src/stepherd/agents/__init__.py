@@ -18,9 +18,7 @@
     supervisor    runs one process within its limits and ends its whole tree
     watch         its limits, and acting on them
     listening     what is heard of it, through its reader, and what it is told
-    process_tree  who descends from a process
     output        bounded output, line by line, and its transcript
-    account       running as another user, and keeping this process unreadable
 
 Import from the modules: a step loads only what it needs.
 """

@@ -96,7 +96,7 @@ class ClaudeAgent(BasicAgent):
 
     def plan(self, context: AgentContext) -> Launch:
         """``claude -p``, with the prompt on stdin."""
-        from stepherd.agents.account import agent_account
+        from stepherd.processes.account import agent_account
 
         again = _transcript(context) is not None
         words = ["claude", "-p", "--verbose", "--permission-mode=bypassPermissions"]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from stepherd.processes.marked import MARKER
+
 __all__ = ["agent_environment"]
 
 # What a program needs to find its language, certificates and proxy; none of it is secret by its meaning.
@@ -20,7 +22,7 @@ _INHERITED: Final = (
     "REQUESTS_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
     # By it the engine knows the processes of a task, also those whose step was killed from under them.
-    "STEPHERD_TASK",
+    MARKER,
 )
 # An agent may commit as it goes; the run's one commit is made elsewhere and signed by the credentials' owner.
 _IDENTITY: Final = {

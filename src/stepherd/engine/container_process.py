@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stepherd.engine.container_client import ContainerClient
-from stepherd.engine.processes import LocalProcess, kill_family
+from stepherd.engine.processes import LocalProcess
+from stepherd.processes.marked import kill_family
 
 __all__ = ["IN_CONTAINER", "ContainerProcess"]
 

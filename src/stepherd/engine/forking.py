@@ -17,10 +17,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["INHERITED", "MARKER", "ForkServer", "Forked", "Start"]
+from stepherd.processes.marked import MARKER
 
-MARKER = "STEPHERD_TASK"
-"""The environment variable that tells a task's processes from all others."""
+__all__ = ["INHERITED", "ForkServer", "Forked", "Start"]
 
 INHERITED = ("LANG", "LC_ALL", "TZ", "PYTHONPATH")
 """What a Python process needs when it starts; the rest of its environment it is told later, in private."""

@@ -21,11 +21,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stepherd.engine.forking import MARKER, Forked, ForkServer, Start
+from stepherd.engine.forking import Forked, ForkServer, Start
+from stepherd.processes.marked import MARKER, kill_family
 
-__all__ = ["MARKER", "LocalProcess", "family", "interpreter_path", "kill_family"]
+__all__ = ["LocalProcess", "interpreter_path"]
 
-_PROC = Path("/proc/self/stat")
 _WRAPPER = """echo "$$" >pid.new && mv pid.new "${0%exit}pid"
 trap : TERM INT HUP
 ( @COMMAND@ )
@@ -222,57 +222,3 @@ async def _lock_released(path: Path) -> None:
 def _finish(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def kill_family(leader: int | None, name: str) -> list[int]:
-    """KILL every process of a task, and give their ids; empty when none was there."""
-    found = family(leader, name)
-    for pid in found:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    return found
-
-
-def family(leader: int | None, name: str) -> list[int]:
-    """The process ids of a task: those that bear its marker, and all below them.
-
-    The leader's id alone proves nothing where the system shows markers: it may be another process's by now.
-    """
-    rows = _processes()
-    found = {pid for pid in rows if _has_marker(pid, name)}
-    if leader in rows and not _PROC.exists():
-        found.add(leader)
-    while True:
-        more = {pid for pid, parent in rows.items() if parent in found} - found
-        if not more:
-            return sorted(found)
-        found |= more
-
-
-def _has_marker(pid: int, name: str) -> bool:
-    try:
-        return f"{MARKER}={name}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-
-
-def _processes() -> dict[int, int]:
-    """Every process that has not ended, and its parent."""
-    if _PROC.exists():
-        return dict(_rows_of_proc())
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
-    ).stdout
-    rows = (line.split() for line in listing.splitlines())
-    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
-
-
-def _rows_of_proc() -> list[tuple[int, int]]:
-    rows = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                if state not in "ZX":
-                    rows.append((int(entry.name), int(parent)))
-    return rows

@@ -13,11 +13,11 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from stepherd.logins.attempts import Attempt, StoredAttempt, read_attempt
 from stepherd.logins.place import LoginPlace
+from stepherd.processes.table import began, boot_id
 from stepherd.services.store import PreconditionFailed, WriteConflict
 
 __all__ = ["Claim", "ClaimLost", "NotClaimed"]
@@ -128,27 +128,13 @@ def _until(attempt: Attempt, now: datetime) -> float:
 
 def _this_process() -> str:
     """A name for this claim that says whose it is: machine, process, when that began."""
-    machine, began = _machine(), _began(os.getpid())
-    return f"{machine}/{os.getpid()}/{began}/{uuid.uuid4().hex}" if machine and began else uuid.uuid4().hex
+    machine, start = boot_id(), began(os.getpid())
+    return f"{machine}/{os.getpid()}/{start}/{uuid.uuid4().hex}" if machine and start else uuid.uuid4().hex
 
 
 def _is_gone(owner: str) -> bool:
     """Whether the owner was a process of this machine that has ended; False where it cannot be known."""
     parts = owner.split("/")
-    if len(parts) != 4 or parts[0] != _machine() or not parts[1].isdigit():
+    if len(parts) != 4 or parts[0] != boot_id() or not parts[1].isdigit():
         return False
-    return _began(int(parts[1])) != parts[2]
-
-
-def _machine() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
-
-
-def _began(pid: int) -> str:
-    """When a process began, as Linux counts; empty when there is none, or only a zombie."""
-    with suppress(OSError, IndexError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if fields[0] in "ZX" else fields[19]
-    return ""
+    return began(int(parts[1])) != parts[2]

@@ -32,6 +32,7 @@ from typing import Any, Final
 from stepherd.errors import StepherdError
 from stepherd.logins.checks import restrict
 from stepherd.logins.snapshots import FAULTS, MOST_BYTES, opened
+from stepherd.services.json_text import read_printed_json
 
 __all__ = ["LiveDatabase", "Reading", "secrets_in"]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from stepherd.processes.marked import MARKER
 from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["MOST_WORDS", "Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
@@ -21,8 +22,6 @@ MOST_WORDS: Final = 80 << 10
 """Bytes of a program's messages that are kept: the last ones, which may begin within a secret."""
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
-_MARKER: Final = "STEPHERD_TASK"
-"""By it an engine finds and ends what a task left, such as a program that a signal came too early for."""
 
 
 class TimeExpired(Exception):
@@ -91,7 +90,8 @@ def run_bounded(
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**environment, **({_MARKER: os.environ[_MARKER]} if _MARKER in os.environ else {})},
+        # By it an engine finds and ends what a step left that was killed itself.
+        env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
         cwd=folder,
         start_new_session=True,
         # What it makes may be the user's: a workspace, the objects of a clone on this disk.

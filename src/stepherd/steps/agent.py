@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stepherd.agents.account import adopt_orphans, agent_account, hide_this_process
 from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outcome
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
+from stepherd.processes.account import Account, agent_account, hide_this_process
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
@@ -45,17 +45,16 @@ def work(step: StepContext) -> Done:
     agent = get_agent(step.request.agent)
     agent.check(step.request.command)
     _check_binaries(agent)
+    account = agent_account()
     cloned = step.folder.read_result("clone")
     if cloned is None or not cloned.succeeded:
         raise NotFoundError("There is no clone to work on.", remedy="Run the step clone first.")
-    # From here on there are secrets, and then a process that is not ours: it must neither read this one nor
-    # outlive it.
+    # From here on there are secrets, and then a process that is not ours: it must not read this one.
     hide_this_process()
-    adopt_orphans()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent) as root:
         place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
-        return _attempt(step, agent, credentials, place, cloned)
+        return _attempt(step, agent, account, credentials, place, cloned)
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
@@ -64,7 +63,12 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
 
 
 def _attempt(
-    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, cloned: Result
+    step: StepContext,
+    agent: Agent,
+    account: Account | None,
+    credentials: AgentCredentials,
+    place: Place,
+    cloned: Result,
 ) -> Done:
     # As it was before the agent began: what the folder says of it later may be the agent's own.
     base = {name: str(cloned.facts[name]) for name in ("base_commit", "base_ref")}
@@ -72,7 +76,7 @@ def _attempt(
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
         step.redactor.learn((*credentials.secrets, *of_login))
-        attempt = Attempt.begin(step, place, stop, agent_account(), step.redactor)
+        attempt = Attempt.begin(step, place, stop, account, step.redactor)
         if login:
             attempt.transcript.before = lambda: login.look(step.redactor.learn)
         try:
@@ -110,6 +114,7 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
         # A redriven agent goes on from here.
         redactor = attempt.transcript.redactor
         notes.append(keep_session(attempt.step, agent, attempt.place, redactor))
+    notes.append(attempt.unproven)
     note = " ".join(note for note in notes if note)
     return Done({**facts, "note": note} if note else facts, error)
 

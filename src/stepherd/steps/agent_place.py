@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepherd.agents.account import Account
+from stepherd.processes.account import Account
 from stepherd.repositories.changes import copy_private
 from stepherd.repositories.workspace import UnpackLimits, unpack
 from stepherd.runs.digests import check_digest, digest_of, digest_of_files

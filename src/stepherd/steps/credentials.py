@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from stepherd.agents.account import hide_this_process
+from stepherd.processes.account import hide_this_process
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.runs.request import Request
 from stepherd.services import read_secret

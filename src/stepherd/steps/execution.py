@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
@@ -18,6 +20,8 @@ from stepherd.errors import (
     StorageError,
     UsageError,
 )
+from stepherd.processes.account import adopt_orphans
+from stepherd.processes.descendants import children_of_this_process, end_children
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
@@ -44,6 +48,7 @@ def main(argv: list[str]) -> int:
     termination = Termination()
     termination.install()
     try:
+        adopt_orphans()
         if len(argv) != 1 or argv[0] not in _STEPS:
             raise UsageError(f"Give one step: {', '.join(_STEPS)}.", remedy="python -m stepherd.steps clone")
         reference = os.environ.get("STEPHERD_RUN_FOLDER", "")
@@ -135,6 +140,7 @@ def _done(
         with (
             tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch,
             deadline(seconds_of(name, request), termination),
+            _no_process_left(),
         ):
             redactor.learn(held_secrets(request.git_credentials, request.agent_credentials))
             return step.work(StepContext(folder, request, Path(scratch), termination, redactor))
@@ -159,6 +165,17 @@ def _masked(done: Done, redactor: Redactor) -> Done:
         done.error.remedy = redactor.mask(done.error.remedy)
     as_they_are = {name: done.facts[name] for name in _FOR_LATER_STEPS if name in done.facts}
     return Done({**redactor.mask_all(done.facts), **as_they_are}, done.error)
+
+
+@contextmanager
+def _no_process_left() -> Iterator[None]:
+    """Whatever was started meanwhile is ended. A signal may tear a step out of starting it, before anything
+    knows of it; and it would write into folders that are being removed."""
+    before = children_of_this_process()
+    try:
+        yield
+    finally:
+        end_children(before)
 
 
 def _ending(termination: Termination) -> StepherdError:

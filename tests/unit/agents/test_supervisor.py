@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.processes import gone_soon
+from tests.processes import HeldFile
 
 from stepherd.agents.contract import BasicReader, Evidence, Launch, Reader, Stream
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
+from stepherd.processes.launcher import ProcessLauncher
+from stepherd.processes.reservations import Cancelled
+from stepherd.processes.tree import Command, Launcher, Tree
 from stepherd.runs.events import Event, Limit, Output
 from stepherd.services.redaction import Redactor
 
@@ -34,6 +37,7 @@ class Bench:
         self.stop = StopRequest()
         self.transcript = Transcript.create(folder / "transcript.jsonl", Redactor())
         self.events: list[Event] = []
+        self.launcher: Launcher = ProcessLauncher(None, self.stop.pause)
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
@@ -56,6 +60,7 @@ class Bench:
             limits=limits or Limits(30, 20, 0.3, 0.3),
             transcript=self.transcript,
             stop=self.stop,
+            launcher=self.launcher,
             reader=reader,
             tell=self.tell,
         )
@@ -158,19 +163,32 @@ def test_a_stop_interrupts_it_at_once(bench: Bench) -> None:
 
 
 def test_what_it_left_in_the_background_is_ended_with_it(bench: Bench) -> None:
-    evidence = bench.run("sh", "-c", "sleep 300 & echo $!; sleep 300 & echo $!")
+    held = HeldFile(bench.folder / "held")
+    evidence = bench.python(held.hold() + "os.system('sleep 300 & sleep 300 & :')")
     assert evidence.ending == "exited"
     assert evidence.seconds < 10, "a grandchild that holds the pipe must not be waited for"
-    assert all(gone_soon(int(line)) for line in evidence.last_lines)
+    assert not held.is_held()
 
 
 def test_a_whole_tree_that_ignores_signals_is_killed(bench: Bench) -> None:
+    held = HeldFile(bench.folder / "held")
     deaf = bench.folder / "deaf.sh"
-    deaf.write_text("trap '' INT TERM\necho $$\nsleep 300\nsleep 300\n")
+    deaf.write_text("trap '' INT TERM\nsleep 300\nsleep 300\n")
     tree = f"trap '' INT TERM; sh {deaf} & sh {deaf}; wait"
-    evidence = bench.run("sh", "-c", tree, limits=Limits(1.0, None, 0.3, 0.3))
+    start = f"os.execvp('sh', ['sh', '-c', {tree!r}])"
+    evidence = bench.python(held.hold() + start, limits=Limits(1.0, None, 0.3, 0.3))
     assert evidence.exit_code == 137
-    assert all(gone_soon(int(line)) for line in evidence.last_lines)
+    assert not held.is_held()
+
+
+def test_a_stop_while_another_run_has_the_agent_s_user_is_an_interruption(bench: Bench) -> None:
+    class Waiting:
+        def start(self, command: Command) -> Tree:
+            raise Cancelled
+
+    bench.launcher = Waiting()
+    evidence = bench.run("true")
+    assert (evidence.ending, evidence.exit_code, evidence.proof) == ("interrupted", None, None)
 
 
 def test_no_zombie_is_left(bench: Bench) -> None:
@@ -194,10 +212,12 @@ def test_an_error_of_the_supervisor_leaves_no_process(bench: Bench) -> None:
         bench.shown.append(event.text)
         raise RuntimeError("disk full")
 
+    held = HeldFile(bench.folder / "held")
     bench.tell = explode  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="disk full"):
-        bench.run("sh", "-c", "echo $$; exec sleep 300")
-    assert gone_soon(int(bench.shown[0]))
+        bench.python(held.hold() + "print('up', flush=True); os.execvp('sleep', ['sleep', '300'])")
+    assert bench.shown == ["up"]
+    assert not held.is_held()
 
 
 class Told(BasicReader):

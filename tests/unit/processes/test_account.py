@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stepherd.agents.account import Account
+from stepherd.processes.account import Account
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 THEM = Account(65534, 65534)
