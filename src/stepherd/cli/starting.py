@@ -131,7 +131,8 @@ def _probe(home: Path, request: Request) -> None:
     credentials = GitCredentials.from_secret(read_secret(request.git_credentials or ""))
     _make_private(home)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
-        probe(parse_repository(request.repo), credentials, Path(scratch), request.base)
+        pushes = request.push == "branch"
+        probe(parse_repository(request.repo), credentials, Path(scratch), request.base, for_push=pushes)
 
 
 class _Start:

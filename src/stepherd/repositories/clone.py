@@ -21,6 +21,8 @@ __all__ = ["CloneFacts", "clone"]
 
 # An agent that pushes by itself reads this in git's error.
 _NO_PUSH: Final = "/dev/null/stepherd-pushes-when-the-agent-is-done"
+# A repository on this machine is named, for agents that ask what they work on, but not where it is.
+_NOWHERE: Final = "/dev/null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,14 @@ def _create(git: Git, folder: Path, base: Base) -> None:
     )
 
 
+def _origin(repository: Repository) -> str:
+    if repository.kind != "file":
+        return repository.display
+    return f"{_NOWHERE}/{Path(repository.path).name}"
+
+
 def _check_out(git: Git, repository: Repository, base: Base) -> None:
-    settings = [("remote.origin.url", repository.display), ("remote.origin.pushurl", _NO_PUSH)]
+    settings = [("remote.origin.url", _origin(repository)), ("remote.origin.pushurl", _NO_PUSH)]
     ref = base.refs[0] if base.refs else ""
     if ref.startswith("refs/heads/"):
         git.run("Naming the base", "update-ref", f"refs/remotes/origin/{base.name}", base.commit)

@@ -98,7 +98,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Git with one scratch folder (working directory and HOME), one repository, one remote's access."""
+    """Git with one scratch folder (working directory and HOME), one repository, one remote's access.
+
+    With ``discover``, ``git_dir`` is the top of a repository in which git finds its own folder, and judges
+    whether it may trust the owner.
+    """
 
     scratch: Path
     git_dir: Path
@@ -106,6 +110,7 @@ class Git:
     access: Access = field(default_factory=Access)
     limits: Limits = field(default_factory=Limits)
     place: str = "the repository"
+    discover: bool = False
 
     def run(
         self,
@@ -176,7 +181,8 @@ class Git:
         }
         if self.access.protocol is not None:
             settings[f"protocol.{self.access.protocol}.allow"] = "always"
-        words = ["git", "--no-pager", f"--git-dir={self.git_dir}"]
+        words = ["git", "--no-pager"]
+        words += ["-C", str(self.git_dir)] if self.discover else [f"--git-dir={self.git_dir}"]
         if self.work_tree is not None:
             words.append(f"--work-tree={self.work_tree}")
         for key, value in settings.items():
