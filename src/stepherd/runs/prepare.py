@@ -119,6 +119,7 @@ def check_whole_request(
         max_turns=fields.get("max_turns"),
         max_cost_usd=fields.get("max_cost_usd"),
         silence_seconds=fields.get("silence_seconds"),
+        git_token_host=fields.get("git_token_host"),
     )
     return request, instructions
 

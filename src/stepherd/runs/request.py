@@ -66,6 +66,8 @@ class Request:
     max_cost_usd: float | None = None
     silence_seconds: int | None = None
     """How long the agent may print nothing; None: half an hour, in which it has no child that works."""
+    git_token_host: str | None = None
+    """The host of the repository where a person has typed its address, and not instructions named it."""
 
     @property
     def verify_seconds(self) -> int:
@@ -84,6 +86,11 @@ class Request:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Request:
         """The request of a request.json that ``prepare`` wrote. Raises DataError when it is not one."""
+        if "git_token_host" not in fields:
+            from stepherd.repositories.binding import typed_host
+
+            # Of a version that asked for no host: its runs end as they began.
+            fields = {**fields, "git_token_host": typed_host(str(fields.get("repo", "")))}
         try:
             return cls(**fields)
         except TypeError as error:
@@ -215,5 +222,6 @@ _REMEDIES: Final = {
     "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
+    "git_token_host": "Give the host of the repository, such as github.com, or leave it out.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }
