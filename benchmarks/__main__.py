@@ -9,6 +9,7 @@ from benchmarks.cold_import import cold_import_figures
 from benchmarks.engine_speed import engine_figures
 from benchmarks.figures import Figure, print_table, write_json
 from benchmarks.hand_off import hand_off_figures
+from benchmarks.memory import memory_figures
 from benchmarks.pipeline import pipeline_figures
 
 _PARTS = {
@@ -16,6 +17,7 @@ _PARTS = {
     "pipeline": pipeline_figures,
     "hand-off": hand_off_figures,
     "cold-import": cold_import_figures,
+    "memory": memory_figures,
 }
 
 

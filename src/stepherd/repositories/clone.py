@@ -16,6 +16,7 @@ from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import Base, Remote, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
+from stepherd.repositories.tree_size import check_tree_size
 
 __all__ = ["CloneFacts", "clone"]
 
@@ -83,6 +84,7 @@ def _clone_once(remote: Remote, folder: Path, base: str | None) -> CloneFacts:
     remote.fetch_commit(git, found)
     # From here on git needs no remote: without access, nothing in the tree can make it reach for one.
     local = Git(git.scratch, git.git_dir, folder, Access(), git.limits, git.place)
+    check_tree_size(local, found.commit, folder)
     _check_out(local, remote.repository, found)
     return CloneFacts(found.commit, found.name, found.default_branch)
 

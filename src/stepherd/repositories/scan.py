@@ -7,12 +7,13 @@ cannot reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from stepherd.errors import DataError
-from stepherd.repositories.git import Git
+from stepherd.repositories.git import LARGE_FILE, Git
+from stepherd.repositories.large_files import blob_sizes, judge_new_lines, tree_without
 from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.repositories.text import clean_line
 
@@ -73,6 +74,7 @@ class RawChange:
     mode: str
     object_id: str
     status: str
+    old_id: str = ""
 
 
 def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
@@ -92,8 +94,8 @@ def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
     fields = out.split("\0")
     changes: list[RawChange] = []
     for head, path in zip(fields[0::2], fields[1::2], strict=False):
-        old_mode, mode, _, object_id, status = head.removeprefix(":").split(" ")
-        changes.append(RawChange(path, old_mode, mode, object_id, status[0]))
+        old_mode, mode, old_id, object_id, status = head.removeprefix(":").split(" ")
+        changes.append(RawChange(path, old_mode, mode, object_id, status[0], old_id))
     return tuple(changes)
 
 
@@ -102,9 +104,10 @@ def scan_changes(
 ) -> tuple[Finding, ...]:
     """Judge everything that ``tree`` has more than ``base``. Deletions are never judged."""
     added = [change for change in changes if change.status != "D"]
-    findings = [*_nested(added), *_links(git, added), *_large(git, added)]
+    sizes = blob_sizes(git, [each for change in added for each in (change.object_id, change.old_id)])
+    findings = [*_nested(added), *_links(git, added), *_large(added, sizes)]
     if added:
-        findings += _secrets(git, base, tree, SecretPatterns(known_secrets))
+        findings += _secrets(git, base, tree, added, sizes, SecretPatterns(known_secrets))
     return tuple(findings[:_MOST_FINDINGS])
 
 
@@ -153,20 +156,31 @@ def leads_outside(path: str, target: str) -> bool:
     return climbs > path.count("/") or ".." in rest or any(part.lower() == ".git" for part in rest)
 
 
-def _large(git: Git, added: list[RawChange]) -> list[Finding]:
+def _large(added: list[RawChange], sizes: Mapping[str, int]) -> list[Finding]:
     blobs = [change for change in added if change.mode not in {_NESTED, _LINK}]
-    if not blobs:
-        return []
-    question = "".join(f"{change.object_id}\n" for change in blobs).encode()
-    sizes = git.run("Measuring files", "cat-file", "--batch-check=%(objectsize)", stdin=question).split("\n")
     return [
-        Finding(change.path, None, "too large", f"its {int(size) / 1e6:.0f} MB are more than 100 MB")
-        for change, size in zip(blobs, sizes, strict=True)
-        if int(size) > LARGEST_FILE
+        Finding(change.path, None, "too large", f"its {size / 1e6:.0f} MB are more than 100 MB")
+        for change in blobs
+        if (size := sizes.get(change.object_id, 0)) > LARGEST_FILE
     ]
 
 
-def _secrets(git: Git, base: str, tree: str, patterns: SecretPatterns) -> list[Finding]:
+def _secrets(
+    git: Git,
+    base: str,
+    tree: str,
+    added: list[RawChange],
+    sizes: Mapping[str, int],
+    patterns: SecretPatterns,
+) -> list[Finding]:
+    """In new lines. Large files are left out of git's diff; what is too large is not read at all."""
+    large = [
+        change
+        for change in added
+        if max(sizes.get(change.object_id, 0), sizes.get(change.old_id, 0)) > LARGE_FILE
+    ]
+    if large:
+        tree = tree_without(git, tree, [change.path for change in large])
     reader = _DiffReader(patterns)
     git.run(
         "Scanning",
@@ -174,6 +188,7 @@ def _secrets(git: Git, base: str, tree: str, patterns: SecretPatterns) -> list[F
         "-r",
         "-p",
         "--unified=0",
+        "--diff-filter=d",
         "--text",
         "--no-renames",
         "--no-ext-diff",
@@ -187,7 +202,19 @@ def _secrets(git: Git, base: str, tree: str, patterns: SecretPatterns) -> list[F
         sink=reader.feed,
     )
     reader.end()
-    return reader.findings
+    return reader.findings + [
+        finding for change in large for finding in _in_large(git, change, sizes, patterns)
+    ]
+
+
+def _in_large(
+    git: Git, change: RawChange, sizes: Mapping[str, int], patterns: SecretPatterns
+) -> Iterator[Finding]:
+    if change.mode == _NESTED or sizes.get(change.object_id, 0) > LARGEST_FILE:
+        return
+    old = change.old_id if sizes.get(change.old_id, LARGEST_FILE + 1) <= LARGEST_FILE else None
+    for line, kind in judge_new_lines(git, old, change.object_id, patterns.kind_of):
+        yield Finding(change.path, line, "secret", f"it holds what looks like {kind}")
 
 
 @dataclass(slots=True)
