@@ -7,6 +7,7 @@ import json
 from tests.e2e.aftermath import entered_states, one_terminal_status
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
+from tests.integration.repositories.http_server import serve
 
 
 def _agent(place: Place, then: str = "") -> str:
@@ -101,8 +102,11 @@ def test_after_the_agent(place: Place) -> None:
 def test_after_a_push_that_the_server_refused(place: Place) -> None:
     before = place.origin.refs()
     place.origin.hook("pre-receive", "echo 'closed for the night' >&2; exit 1")
-    with Inside.at(place) as inside:
-        assert inside.run(command=_agent(place)) == "FAILED"
+    with (
+        serve(place.origin.folder) as server,
+        Inside.at(place, STEPHERD_ALLOW_LOOPBACK_REMOTES="1") as inside,
+    ):
+        assert inside.run(command=_agent(place), repo=f"{server.url}/team.git") == "FAILED"
         error = _error(place)
         assert error["state"] == "CommitAndPush"
         assert "closed for the night" in error["message"]

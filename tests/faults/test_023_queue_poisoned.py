@@ -26,6 +26,7 @@ POISON: list[object] = [
     {"run": {**RUN, "repo": "/etc"}, "instructions": "# Do it\n"},
     {"run": {**RUN, "repo": f"https://u:{CANARY}@github.com/o/n"}, "instructions": "# Do it\n"},
     {"run": {**RUN, "reply_to": "inbox/other"}, "instructions": "# Do it\n"},
+    {"run": {**RUN, "git_token_host": "evil.example"}, "instructions": "# Do it\n"},
     {"run": {**RUN, "instructions": "s3://stepherd-bucket/runs/other/instructions/"}},
     {"run": {**RUN, "instructions": "file:///etc/passwd"}},
     {"run": RUN, "instructions": " "},

@@ -13,12 +13,9 @@ from tests.integration.repositories.http_server import serve
 TOKEN = "canary-Ws5Jd8Kq2Bn7"
 
 
-@pytest.fixture(params=["file", "http"])
-def repo(place: Place, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The remote on disk, whose side of a push ends with ours; and behind a server, where it goes on."""
-    if request.param == "file":
-        yield str(place.origin.bare)
-        return
+@pytest.fixture
+def repo(place: Place) -> Iterator[str]:
+    """The remote behind a server, whose side of a push is not ours to end."""
     place.environment |= {
         "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1", "GIT_CREDENTIALS_SECRET_ID": "env:MY_TOKEN", "MY_TOKEN": TOKEN
     }  # fmt: skip

@@ -11,6 +11,7 @@ from tests.e2e.aftermath import no_process_left, one_terminal_status
 from tests.e2e.gate import Gate
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
+from tests.integration.repositories.http_server import serve
 from tests.integration.repositories.origin import git
 
 BRANCH = "refs/heads/stepherd/run_1"
@@ -77,8 +78,12 @@ def test_partial_work_without_a_push_is_a_bundle(place: Place) -> None:
 def test_a_push_of_partial_work_that_fails_hides_nothing(place: Place) -> None:
     before = place.origin.refs()
     place.origin.hook("pre-receive", "echo 'closed for the night' >&2; exit 1")
-    with Inside.at(place) as inside:
-        assert inside.run(command=place.script("echo half > half.txt; exit 4")) == "FAILED"
+    command = place.script("echo half > half.txt; exit 4")
+    with (
+        serve(place.origin.folder) as server,
+        Inside.at(place, STEPHERD_ALLOW_LOOPBACK_REMOTES="1") as inside,
+    ):
+        assert inside.run(command=command, repo=f"{server.url}/team.git") == "FAILED"
     one_terminal_status(place, "run_1", "FAILED")
     assert place.origin.refs() == before
     report = _report(place)
@@ -89,20 +94,22 @@ def test_a_push_of_partial_work_that_fails_hides_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize("state", ["CloneRepository", "RunAgent", "CommitAndPush"])
 def test_a_run_that_is_stopped_in_any_phase_ends_and_can_be_redriven(place: Place, state: str) -> None:
-    # GIVEN a run that stands still in that state: its git, its agent, or a hook of the server waits
+    # GIVEN a run that stands still in that state: its git, its agent, or the push of its git waits
     before, gate = place.origin.refs(), Gate(place)
     quick = place.script("echo new > new.txt", "quick.sh")
     environment: dict[str, str] = {}
-    if state == "CloneRepository":
+    if state != "RunAgent":
         wrapper = place.root / "bin/git"
         wrapper.parent.mkdir()
+        waits = "*" if state == "CloneRepository" else "*' push '*"
         # What git started has left its group, as a credential helper's daemon does.
         stray = f"setsid sh -c 'echo here > {place.root}/gate.here; exec sleep 300'"
-        wrapper.write_text(f"#!/bin/sh\n{stray} &\nexec sleep 300\n")
+        wrapper.write_text(
+            f'#!/bin/sh\ncase "$*" in {waits}) {stray} & exec sleep 300 ;; esac\n'
+            f'PATH={os.environ["PATH"]}\nexport PATH\nexec git "$@"\n'
+        )
         wrapper.chmod(0o755)
         environment["PATH"] = f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"
-    elif state == "CommitAndPush":
-        place.origin.hook("pre-receive", f"echo here > {place.root}/gate.here; exec sleep 300")
     command = gate.command if state == "RunAgent" else quick
     with Inside.at(place, **environment) as inside:
         inside.start("run_1", command=command)
@@ -114,7 +121,6 @@ def test_a_run_that_is_stopped_in_any_phase_ends_and_can_be_redriven(place: Plac
     no_process_left(place.root, {os.getpid()})
     assert place.origin.refs() == before
     # AND a redrive ends it
-    (place.origin.bare / "hooks/pre-receive").unlink(missing_ok=True)
     with Inside.at(place) as inside:
         inside.redrive("run_1")
         if state == "RunAgent":

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.integration.repositories.http_server import serve
 from tests.integration.repositories.origin import Origin, Run, git
 
 from stepherd.errors import StepherdError
+from stepherd.repositories.address import parse_repository
 from stepherd.repositories.failures import explain
 
 
@@ -161,10 +163,11 @@ def test_a_servers_words_lose_their_escape_sequences(origin: Origin, tmp_path: P
     origin.hook(
         "pre-receive", r"printf '\033]52;c;ZXZpbA==\007\033[31mno\033[0m \342\200\256evil\n' >&2; exit 1"
     )
-    run = Run(tmp_path / "run", origin.repository)
-    run.work()
-    with pytest.raises(StepherdError) as caught:
-        run.push()
+    with serve(origin.folder) as server:
+        run = Run(tmp_path / "run", parse_repository(f"{server.url}/team.git", allow_http_loopback=True))
+        run.work()
+        with pytest.raises(StepherdError) as caught:
+            run.push()
     assert "\x1b" not in str(caught.value)
     assert "\u202e" not in str(caught.value)
     assert "no evil" in caught.value.message

@@ -20,10 +20,11 @@ def test_a_protected_branch_is_rejected_in_the_servers_words(tmp_path: Path) -> 
     origin = Origin.create(tmp_path / "origin")
     origin.hook("pre-receive", 'echo "GitHub: protected branch: a review is needed" >&2; exit 1')
     before = origin.refs()
-    run = Run(tmp_path / "run", origin.repository)
-    run.work()
-    with pytest.raises(PushRejected, match="a review is needed") as caught:
-        run.push()
+    with serve(origin.folder) as server:
+        run = Run(tmp_path / "run", parse_repository(f"{server.url}/team.git", allow_http_loopback=True))
+        run.work()
+        with pytest.raises(PushRejected, match="a review is needed") as caught:
+            run.push()
     assert "--branch" in caught.value.remedy
     assert not caught.value.retryable
     assert origin.refs() == before

@@ -73,10 +73,11 @@ def test_a_yes_without_the_commit_is_a_protocol_error(tmp_path: Path) -> None:
     """Success is proven: a server whose hook moves the branch away at once is not believed."""
     origin = Origin.create(tmp_path / "origin")
     origin.hook("post-update", "git update-ref -d refs/heads/stepherd/run_1")
-    run = Run(tmp_path / "run", origin.repository)
-    run.work()
-    with pytest.raises(ProtocolError, match="accepted the push"):
-        run.push()
+    with serve(origin.folder) as server:
+        run = Run(tmp_path / "run", parse_repository(f"{server.url}/team.git", allow_http_loopback=True))
+        run.work()
+        with pytest.raises(ProtocolError, match="accepted the push"):
+            run.push()
 
 
 def test_without_a_run_id_the_same_commit_is_still_known_again(tmp_path: Path) -> None:

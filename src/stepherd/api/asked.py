@@ -20,8 +20,9 @@ __all__ = ["Asked", "read_asked"]
 
 _OPEN_PLACES: Final = ("inbox", "instructions")
 """Where instructions may lie in the store itself: the rest belongs to runs, owners and logins."""
-_NOT_BY_CALL: Final = frozenset({"reply_to"})
-"""Fields of a request that only the inbox sets: they say where in the store something is written."""
+_NOT_BY_CALL: Final = frozenset({"reply_to", "git_token_host"})
+"""Fields that others set: the inbox says where in the store its answer is written, and the command line which
+host the owner of a git token has typed. A caller need not be the owner."""
 _SHAPE: Final = 'Send {"run": {…}}, and with it "instructions" when they are not on S3.'
 
 

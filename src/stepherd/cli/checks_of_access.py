@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ _KEY_ENDS_SOON: Final = timedelta(days=14)
 
 
 def look_at_secrets(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
-    """Whether the secrets that the stack names are there. Their values are not read."""
+    """Whether the secrets that the stack names are there; of git's, which is read, which hosts it is for."""
     for parameter, (name, form) in _SECRETS.items():
         reference = stack.parameters.get(parameter, "")
         if reference in ("", "none"):
@@ -37,7 +38,27 @@ def look_at_secrets(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
                 words = "The stack has none: what needs them can be neither cloned nor pushed to."
                 yield Finding(name, "warning", words, checked.own("init"))
             continue
-        yield _secret_finding(checked, name, reference, form)
+        finding = _secret_finding(checked, name, reference, form)
+        bound = parameter == _GIT and finding.status == "ok"
+        yield _git_finding(checked, stack, reference, finding) if bound else finding
+
+
+def _git_finding(checked: CheckedStack, stack: Stack, reference: str, found: Finding) -> Finding:
+    from stepherd.cli.checks_of_tokens import binding_finding
+    from stepherd.errors import ConfigurationError, CredentialsError, DataError
+    from stepherd.services.aws_errors import translated
+    from stepherd.services.secrets import SecretNotFound, parse_secret
+
+    change = checked.own("init --git-hosts github.com")
+    try:
+        with translated(f"the secret {reference}"):
+            value = checked.client("secretsmanager").get_secret_value(SecretId=reference)
+        secret = parse_secret(value.get("SecretString", ""), reference)
+        return binding_finding(found.text, secret, change, stack.parameters.get("DefaultRepo", ""))
+    except (ConfigurationError, DataError, SecretNotFound) as error:
+        return replace(found, status="problem", text=error.message, remedy=error.remedy)
+    except CredentialsError:
+        return replace(found, text=f"{found.text}; you may not read which hosts they are for")
 
 
 def _secret_finding(checked: CheckedStack, name: str, reference: str, form: str) -> Finding:

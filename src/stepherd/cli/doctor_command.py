@@ -68,9 +68,10 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
     """
     from stepherd.cli.checks_of_home import HOME_CHECKS
     from stepherd.cli.checks_of_machine import MACHINE_CHECKS
+    from stepherd.cli.checks_of_tokens import TOKEN_CHECK
 
     if context is None:
-        return (*MACHINE_CHECKS, *HOME_CHECKS)
+        return (*MACHINE_CHECKS, TOKEN_CHECK, *HOME_CHECKS)
     from stepherd.cli.checks_of_stack import stack_checks
     from stepherd.services import needs_boto3
 

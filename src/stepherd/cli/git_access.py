@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
 import click
 
-from stepherd.errors import DataError, UsageError
+from stepherd.errors import ConfigurationError, DataError, UsageError
+from stepherd.repositories.binding import host_by_prefix, read_hosts
 
-__all__ = ["GitAccess", "TOKEN_VARIABLE", "ask_for_access", "given_access"]
+__all__ = ["GitAccess", "TOKEN_VARIABLE", "ask_for_access", "bound_access", "given_access"]
 
 TOKEN_VARIABLE: Final = "STEPHERD_GIT_TOKEN"  # noqa: S105 - a name
 _MOST_CHARACTERS: Final = 32_768
@@ -33,7 +34,9 @@ class GitAccess:
     def words(self) -> str:
         """For people."""
         if self.choice == "given":
-            return "an SSH key" if "ssh_key" in self.fields else "a token"
+            kinds = {"ssh_key": "an SSH key", "token": "a token"}
+            kind = next((words for key, words in kinds.items() if key in self.fields), "what is stored")
+            return f"{kind}, for {self.fields['hosts']}" if "hosts" in self.fields else kind
         return "none: public repositories can be read, and nothing can be pushed"
 
 
@@ -54,6 +57,44 @@ def given_access(token_file: str | None, key_file: str | None, *, none: bool) ->
     if token:
         return GitAccess("given", _token({"token": token}, TOKEN_VARIABLE))
     return GitAccess("unsaid")
+
+
+def bound_access(
+    access: GitAccess, hosts: str | None, *, secret_there: bool, likely: str | None, ask: bool
+) -> GitAccess:
+    """``access`` with the hosts that it is for: ``hosts``, else those of its file, else what it says itself.
+
+    ``hosts`` alone are for the secret that is there. ``likely`` is the host of the stack's default
+    repository. With ``ask`` a person is asked for the hosts of a token. Raises UsageError when there are none
+    for a token, and ConfigurationError for what are not hosts.
+    """
+    if access.choice == "unsaid" and hosts and secret_there:
+        return GitAccess("given", {"hosts": ", ".join(read_hosts(hosts))})
+    if access.choice != "given":
+        if hosts:
+            raise UsageError("--git-hosts is for a token or a key.", remedy="Give --git-token-file, too.")
+        return access
+    token, said = access.fields.get("token", ""), hosts or access.fields.get("hosts")
+    if token and not said:
+        said = host_by_prefix(token) or likely
+        if ask:
+            words = "Hosts that the token is for, separated by commas"
+            said = click.prompt(words, default=said, err=True, value_proc=_hosts)
+    if said:
+        return replace(access, fields={**access.fields, "hosts": ", ".join(read_hosts(said))})
+    if token:
+        raise UsageError(
+            "The token does not say which hosts it is for.",
+            remedy="Add --git-hosts HOST: whoever starts a run may name any repository.",
+        )
+    return access
+
+
+def _hosts(text: str) -> str:
+    try:
+        return ", ".join(read_hosts(text))
+    except ConfigurationError as error:
+        raise click.UsageError(error.message) from error
 
 
 def ask_for_access() -> GitAccess:

@@ -46,6 +46,11 @@ __all__ = ["command"]
     metavar="PATH",
     help=f"A token for https remotes, or {TOKEN_VARIABLE} in the environment.",
 )
+@click.option(
+    "--git-hosts",
+    metavar="LIST",
+    help="Hosts that the token or key is for. Default: that of the token's prefix, or of DefaultRepo.",
+)
 @click.option("--git-ssh-key-file", metavar="PATH", help="A private key without passphrase, for ssh remotes.")
 @click.option("--no-git", is_flag=True, help="No git credentials: public repositories, and no push.")
 @click.option("--no-api-key", is_flag=True, help="Make no key for the HTTP API.")
@@ -63,6 +68,7 @@ def command(
     agents: str | None,
     no_image: bool,
     git_token_file: str | None,
+    git_hosts: str | None,
     git_ssh_key_file: str | None,
     no_git: bool,
     no_api_key: bool,
@@ -84,8 +90,8 @@ def command(
     project = find_project()
     template = template_of(project)
     request = checked_request(
-        template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), parameters=parameters,
-        email=email, agents=agents, image=not no_image, api_key=not no_api_key,
+        template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), hosts=git_hosts,
+        parameters=parameters, email=email, agents=agents, image=not no_image, api_key=not no_api_key,
     )  # fmt: skip
     with going_on(output):
         target = choose_target(output.home, name, stack, region, profile)
@@ -107,7 +113,9 @@ def _carry_out(
     secret = GitSecret.of(request.secret_name(had), target.stack, target.region)
     there = secret.state() == "there"
     show_plan(output, target, found, kinds)
-    if not yes:
+    if yes:
+        request = request.bound(had, secret_there=there, ask=False)
+    else:
         request = asked(request, had, secret_there=there)
     show_git(output, request)
     failed = found is not None and found.status in FAILED_CREATION

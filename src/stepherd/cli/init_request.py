@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import click
 
-from stepherd.cli.git_access import GitAccess, ask_for_access
+from stepherd.cli.git_access import GitAccess, ask_for_access, bound_access
 from stepherd.cloud.image_source import build_arguments
 from stepherd.errors import ConfigurationError, UsageError
+from stepherd.repositories.binding import read_hosts, typed_host
 
 __all__ = ["InitRequest", "asked", "checked_request", "parse_parameters"]
 
@@ -26,11 +27,19 @@ class InitRequest:
 
     parameters: Mapping[str, str]
     git: GitAccess
+    hosts: str | None
+    """Of the token or key, as they were given."""
     email: str | None
     arguments: str | None
     """Of the image's build."""
     image: bool
     api_key: bool
+
+    def bound(self, had: Mapping[str, str], *, secret_there: bool, ask: bool) -> InitRequest:
+        """With the hosts of the token. Raises UsageError and ConfigurationError."""
+        likely = typed_host(self.parameters.get("DefaultRepo", had.get("DefaultRepo", "")))
+        access = bound_access(self.git, self.hosts, secret_there=secret_there, likely=likely, ask=ask)
+        return replace(self, git=access)
 
     def stack_parameters(self, had: Mapping[str, str], *, secret_there: bool) -> dict[str, str]:
         """What the stack is told; ``had`` is what it has, empty for a new one."""
@@ -58,6 +67,7 @@ def checked_request(
     template: Mapping[str, Any],
     *,
     git: GitAccess,
+    hosts: str | None,
     parameters: Sequence[str],
     email: str | None,
     agents: str | None,
@@ -71,9 +81,18 @@ def checked_request(
         raise UsageError("--agents and --no-image do not go together.", remedy="Give one of them.")
     if api_key:
         _need_bcrypt()
+    if hosts:
+        _check_hosts(hosts)
     names = None if agents is None else [name for name in re.split(r"[,\s]+", agents) if name]
     arguments = None if names is None else build_arguments(names)
-    return InitRequest(parse_parameters(template, parameters), git, email, arguments, image, api_key)
+    return InitRequest(parse_parameters(template, parameters), git, hosts, email, arguments, image, api_key)
+
+
+def _check_hosts(text: str) -> None:
+    try:
+        read_hosts(text)
+    except ConfigurationError as error:
+        raise UsageError(error.message, remedy=error.remedy) from error
 
 
 def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:
@@ -95,8 +114,9 @@ def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[
 
 def asked(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -> InitRequest:
     """What is unsaid and nowhere stored, asked at the terminal."""
-    if request.git.choice == "unsaid" and not secret_there:
+    if request.git.choice == "unsaid" and not secret_there and not request.hosts:
         request = replace(request, git=ask_for_access())
+    request = request.bound(had, secret_there=secret_there, ask=True)
     if request.email is None and not had.get("LoginEmail"):
         mail = click.prompt("Mail address that is asked to approve logins (empty: none)", default="",
                             show_default=False, err=True, value_proc=_mail)  # fmt: skip

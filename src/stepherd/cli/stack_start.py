@@ -14,6 +14,7 @@ from stepherd.cli.client import ApiFault, Call
 from stepherd.cli.outcome import describe
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
+from stepherd.cli.typed_repo import with_typed_host
 from stepherd.errors import (
     CannotCreateError,
     CredentialsError,
@@ -50,6 +51,7 @@ def start_on_stack(
 
     default_agent = place.stack.parameters.get("DefaultAgent", "")
     place.check_can_start()
+    request = with_typed_host(request)
     checked, instructions = check_whole_request(run_id, request, default_agent=default_agent)
     _check_repository(place, request, checked)
     _check_credentials(place, checked)

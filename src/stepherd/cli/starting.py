@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
+from stepherd.cli.typed_repo import with_typed_host
 from stepherd.engine.lock import find_engine
 from stepherd.engine.place import JOURNAL
 from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice, read_choice, write_choice
@@ -36,6 +37,7 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
     """
     engine = _warmed_up(output.home) if (output.home / JOURNAL).exists() else None
     try:
+        request = with_typed_host(request)
         checked = _check(run_id, request)
         request = with_agent_credentials(checked, request)
         engine = engine or _warmed_up(output.home)
@@ -60,6 +62,7 @@ def start_detached(
     from stepherd.cli.progress import Progress
     from stepherd.cli.sources import events_after
 
+    request = with_typed_host(request)
     checked = _check(run_id, request)
     request = with_agent_credentials(checked, request)
     _probe(output.home, checked)
@@ -128,10 +131,12 @@ def _probe(home: Path, request: Request) -> None:
     from stepherd.repositories.probe import probe
     from stepherd.services import read_secret
 
-    credentials = GitCredentials.from_secret(read_secret(request.git_credentials or ""))
+    secret = read_secret(request.git_credentials or "")
+    credentials = GitCredentials.from_secret(secret, owner_hosts=(request.git_token_host,))
     _make_private(home)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
-        probe(parse_repository(request.repo), credentials, Path(scratch), request.base)
+        pushes = request.push == "branch"
+        probe(parse_repository(request.repo), credentials, Path(scratch), request.base, for_push=pushes)
 
 
 class _Start:

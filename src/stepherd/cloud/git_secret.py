@@ -61,8 +61,9 @@ class GitSecret:
             if state == "removed":
                 self.client.restore_secret(SecretId=self.name)
             had = self._fields()
-            # A token and a key do not go together: what is given replaces both.
-            kept = {key: value for key, value in had.items() if key not in {"token", "ssh_key"}}
+            # A token and a key do not go together: either replaces both.
+            replaced = {"token", "ssh_key"} if fields.keys() & {"token", "ssh_key"} else set()
+            kept = {key: value for key, value in had.items() if key not in replaced}
             value = json.dumps({**kept, **fields})
             if value != json.dumps(had):
                 self.client.put_secret_value(SecretId=self.name, SecretString=value)

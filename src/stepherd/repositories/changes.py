@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.bundle import write_bundle
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.known_secrets import KnownSecrets
+from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.refs import is_commit_id
 from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked, Finding, scan_changes
@@ -140,18 +141,33 @@ def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Sc
 def _inspect(git: Git, workspace: Path) -> tuple[list[Finding], list[str]]:
     """What must stay out of the tree: findings, and the base's own submodules, which are left as they are."""
     tracked, submodules = _tracked(git)
+    grown = [*_grown(git, workspace, tracked)]
     out = git.run("Looking for new files", "ls-files", "-z", "--others", "--exclude-standard")
     others = [path for path in out.split("\0") if path]
-    findings = [*_nested_in(workspace, tracked), *_unwanted(workspace, others)]
+    findings = [*_nested_in(workspace, tracked), *grown, *_unwanted(workspace, others)]
     inside = {f"{path}/" for path in submodules}
     return [finding for finding in findings if f"{finding.path}/" not in inside], submodules
 
 
-def _tracked(git: Git) -> tuple[list[str], list[str]]:
+def _tracked(git: Git) -> tuple[dict[str, str], list[str]]:
+    """The base's paths with the ids of what is there, and those of its submodules."""
     out = git.run("Reading the base", "ls-files", "-z", "--stage")
     entries = [entry.split("\t", 1) for entry in out.split("\0") if entry]
     submodules = [path for head, path in entries if head.startswith("160000")]
-    return [path for _, path in entries], submodules
+    return {path: head.split(" ")[1] for head, path in entries}, submodules
+
+
+def _grown(git: Git, workspace: Path, tracked: Mapping[str, str]) -> Iterator[Finding]:
+    """Files of the base that have become too large, by their size alone: they are not even read."""
+    large = {path: size for path in tracked if (size := _size(workspace / path)) > LARGEST_FILE}
+    before = blob_sizes(git, [tracked[path] for path in large])
+    for path, size in large.items():
+        if before.get(tracked[path]) != size:
+            yield _too_large(path, size)
+
+
+def _too_large(path: str, size: int) -> Finding:
+    return Finding(path, None, "too large", f"its {size / 1e6:.0f} MB are more than 100 MB")
 
 
 def _nested_in(workspace: Path, tracked: Iterable[str]) -> Iterator[Finding]:
@@ -176,7 +192,7 @@ def _unwanted(workspace: Path, others: Iterable[str]) -> Iterator[Finding]:
         elif any(_imitates_git(part) for part in path.split("/")):
             yield Finding(path, None, "forbidden name", "its name imitates .git")
         elif (size := _size(workspace / path)) > LARGEST_FILE:
-            yield Finding(path, None, "too large", f"its {size / 1e6:.0f} MB are more than 100 MB")
+            yield _too_large(path, size)
 
 
 def _imitates_git(part: str) -> bool:

@@ -16,11 +16,14 @@ from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import Base, Remote, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
+from stepherd.repositories.tree_size import check_tree_size
 
 __all__ = ["CloneFacts", "clone"]
 
 # An agent that pushes by itself reads this in git's error.
 _NO_PUSH: Final = "/dev/null/stepherd-pushes-when-the-agent-is-done"
+# A repository on this machine is named, for agents that ask what they work on, but not where it is.
+_NOWHERE: Final = "/dev/null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def _clone_once(remote: Remote, folder: Path, base: str | None) -> CloneFacts:
     remote.fetch_commit(git, found)
     # From here on git needs no remote: without access, nothing in the tree can make it reach for one.
     local = Git(git.scratch, git.git_dir, folder, Access(), git.limits, git.place)
+    check_tree_size(local, found.commit, folder)
     _check_out(local, remote.repository, found)
     return CloneFacts(found.commit, found.name, found.default_branch)
 
@@ -99,8 +103,14 @@ def _create(git: Git, folder: Path, base: Base) -> None:
     )
 
 
+def _origin(repository: Repository) -> str:
+    if repository.kind != "file":
+        return repository.display
+    return f"{_NOWHERE}/{Path(repository.path).name}"
+
+
 def _check_out(git: Git, repository: Repository, base: Base) -> None:
-    settings = [("remote.origin.url", repository.display), ("remote.origin.pushurl", _NO_PUSH)]
+    settings = [("remote.origin.url", _origin(repository)), ("remote.origin.pushurl", _NO_PUSH)]
     ref = base.refs[0] if base.refs else ""
     if ref.startswith("refs/heads/"):
         git.run("Naming the base", "update-ref", f"refs/remotes/origin/{base.name}", base.commit)

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stepherd.errors import ConfigurationError, CredentialsError
 from stepherd.repositories.address import Repository
+from stepherd.repositories.binding import allowed_hosts, name_of, normal_host, read_hosts, token_host
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.own import OwnSettings, own_home, read_own_settings
 from stepherd.text.plain import is_unsafe
@@ -60,16 +61,22 @@ class GitCredentials:
     known_hosts: str | None = None
     name: str | None = None
     email: str | None = None
-    hosts: str | None = None
-    """The hosts that the token and the key are for, separated by commas; None: whichever a request names."""
+    hosts: tuple[str, ...] = ()
+    """The hosts that the token and the key are for. Empty: a key is for every host, since it is never sent; a
+    token for that of its prefix, and for ``owner_hosts``."""
+    owner_hosts: tuple[str, ...] = ()
+    """Hosts that the token's owner has named elsewhere, by typing a repository's address."""
 
     @classmethod
-    def from_secret(cls, secret: Mapping[str, str] | None) -> GitCredentials:
+    def from_secret(
+        cls, secret: Mapping[str, str] | None, *, owner_hosts: Iterable[str | None] = ()
+    ) -> GitCredentials:
         """From the secret's JSON object; None means git's own credentials. Other keys are left alone.
 
-        Raises ConfigurationError when a value is no text or when a token or user name spans lines.
+        Raises ConfigurationError when a value is no text, when a token or user name spans lines, or when
+        ``hosts`` holds something else.
         """
-        found = {key: secret.get(key) or None for key in _KEYS} if secret is not None else {}
+        found: dict[str, Any] = {key: secret.get(key) or None for key in _KEYS} if secret is not None else {}
         for key, value in found.items():
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(
@@ -83,7 +90,8 @@ class GitCredentials:
                     raise ConfigurationError(
                         f"The git credentials secret's '{key}' holds a control character.", remedy=_SHAPE
                     )
-        return cls(**found)
+        hosts = read_hosts(found["hosts"]) if found.get("hosts") is not None else ()
+        return cls(**{**found, "hosts": hosts}, owner_hosts=tuple(host for host in owner_hosts if host))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -132,23 +140,45 @@ def commit_identity(credentials: GitCredentials, scratch: Path) -> Identity:
 
 def prepare_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
     """Write what git needs into ``private`` (a folder of mode 0700 that the caller removes afterwards)."""
-    _check_host(repository, credentials)
+    if repository.kind == "ssh" or credentials.token is None:
+        _check_key_host(repository, credentials)
     if repository.kind == "ssh":
         return _ssh_access(credentials, private)
     if credentials.own:
         return _own_access(repository, private)
     if repository.kind in {"https", "http"} and credentials.token is not None:
+        _check_token_host(repository, credentials, credentials.token)
         return _token_access(repository, credentials, private)
     return Access(protocol=repository.kind)
 
 
-def _check_host(repository: Repository, credentials: GitCredentials) -> None:
-    """Who may start a run may name any repository: a secret that says its hosts goes to no other."""
-    hosts = [host.strip().lower() for host in (credentials.hosts or "").split(",") if host.strip()]
-    if credentials.own or not hosts or repository.host is None or repository.host.lower() in hosts:
+def _check_key_host(repository: Repository, credentials: GitCredentials) -> None:
+    """A key is used by ssh on whichever port: the host's name decides."""
+    names = [name_of(host) for host in credentials.hosts]
+    if credentials.own or not names or repository.host is None:
         return
+    if name_of(normal_host(repository.host)) in names:
+        return
+    raise _not_for(", ".join(names), repository.host)
+
+
+def _check_token_host(repository: Repository, credentials: GitCredentials, token: str) -> None:
+    allowed = allowed_hosts(token, credentials.hosts, credentials.owner_hosts)
+    asked = token_host(repository)
+    if asked in allowed:
+        return
+    if allowed:
+        raise _not_for(", ".join(sorted(allowed)), asked)
     raise CredentialsError(
-        f"The git credentials are for {', '.join(hosts)}, and the repository is on {repository.host}.",
+        f"The git token does not say which host it is for, and its owner has not named {asked}.",
+        remedy=f'Store it with its hosts: {{"token": "…", "hosts": "{asked}"}}, or give the address yourself '
+        "with --repo.",
+    )
+
+
+def _not_for(hosts: str, asked: str | None) -> CredentialsError:
+    return CredentialsError(
+        f"The git credentials are for {hosts}, and the repository is on {asked}.",
         remedy="Name credentials of that host with --git-credentials, or add it to 'hosts' in the secret.",
     )
 
@@ -165,7 +195,9 @@ def _token_access(repository: Repository, credentials: GitCredentials, private: 
     config = private / "gitconfig"
     setting = (f"credential.{parts.scheme}://{parts.netloc}.helper", helper)
     _write_private(config, config_text([setting]))
-    return Access(protocol=repository.kind, config=config, secrets=credentials.secrets)
+    # http is for this machine alone, and a proxy would carry the token away from it in clear.
+    direct = {"no_proxy": "*", "NO_PROXY": "*"} if repository.kind == "http" else {}
+    return Access(repository.kind, direct, config, credentials.secrets)
 
 
 def _own_access(repository: Repository, private: Path) -> Access:

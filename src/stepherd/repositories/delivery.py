@@ -36,11 +36,15 @@ class BranchTaken(CannotCreateError):
 
 @dataclass(frozen=True, slots=True)
 class PushFacts:
-    """The branch and the commit that the remote now has there; ``created`` is False when it had it before."""
+    """The branch and the commit that the remote now has there; ``created`` is False when it had it before.
+
+    ``unrun_hooks`` are those of a repository on this machine that a push of git would have run.
+    """
 
     branch: str
     commit: str
     created: bool
+    unrun_hooks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,13 @@ class Delivery:
         while True:
             parent, there = self._settle(listing.branch(self.branch))
             if there is not None:
-                return PushFacts(self.branch, there, created=pushed)
+                return PushFacts(self.branch, there, pushed, self.remote.unrun_hooks)
             commit = self._make(parent)
             failure = self._push(commit)
             pushed = True
             listing = self._look(failure, pauses)
             if listing.branch(self.branch) == commit:
-                return PushFacts(self.branch, commit, created=True)
+                return PushFacts(self.branch, commit, True, self.remote.unrun_hooks)
             if failure is None:
                 raise ProtocolError(
                     f"The remote accepted the push, but its branch '{self.branch}' is not {commit}.",

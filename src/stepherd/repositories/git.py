@@ -20,7 +20,7 @@ from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
 
-__all__ = ["Git", "Limits", "create_repository"]
+__all__ = ["BOUNDED_MEMORY", "LARGE_FILE", "Git", "Limits", "create_repository"]
 
 _PASSED_ON: Final = (
     "http_proxy",
@@ -50,7 +50,16 @@ _FIXED: Final = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
-_SETTINGS: Final = {
+LARGE_FILE: Final = 4 << 20
+"""Bytes. Git reads and writes a larger file as a stream: it makes no delta of it and compares no lines."""
+BOUNDED_MEMORY: Final = {
+    "core.bigFileThreshold": str(LARGE_FILE),
+    "core.packedGitWindowSize": "16m",
+    "core.packedGitLimit": "64m",
+    "core.deltaBaseCacheLimit": "32m",
+    "pack.windowMemory": "32m",
+}
+_SETTINGS: Final = BOUNDED_MEMORY | {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.attributesFile": os.devnull,
@@ -98,7 +107,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Git with one scratch folder (working directory and HOME), one repository, one remote's access."""
+    """Git with one scratch folder (working directory and HOME), one repository, one remote's access.
+
+    With ``discover``, ``git_dir`` is the top of a repository in which git finds its own folder, and judges
+    whether it may trust the owner.
+    """
 
     scratch: Path
     git_dir: Path
@@ -106,6 +119,7 @@ class Git:
     access: Access = field(default_factory=Access)
     limits: Limits = field(default_factory=Limits)
     place: str = "the repository"
+    discover: bool = False
 
     def run(
         self,
@@ -176,7 +190,8 @@ class Git:
         }
         if self.access.protocol is not None:
             settings[f"protocol.{self.access.protocol}.allow"] = "always"
-        words = ["git", "--no-pager", f"--git-dir={self.git_dir}"]
+        words = ["git", "--no-pager"]
+        words += ["-C", str(self.git_dir)] if self.discover else [f"--git-dir={self.git_dir}"]
         if self.work_tree is not None:
             words.append(f"--work-tree={self.work_tree}")
         for key, value in settings.items():

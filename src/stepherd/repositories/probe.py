@@ -28,13 +28,15 @@ def probe(
     scratch: Path,
     base: str | None = None,
     *,
+    for_push: bool = False,
     limits: Limits | None = None,
 ) -> RemoteFacts:
     """Ask the remote once (``git ls-remote``).
 
     Raises UnavailableError when it cannot be reached, CredentialsError when it refuses, NotFoundError
     when the repository or ``base`` is not there. A base given as a commit id is not proven by this.
+    ``for_push`` raises ConfigurationError for a repository on this machine whose hooks may refuse a push.
     """
-    with open_remote(repository, credentials, scratch, limits) as remote:
+    with open_remote(repository, credentials, scratch, limits, for_push=for_push) as remote:
         found = remote.find_base(check_ref(base) if base is not None else None)
     return RemoteFacts(found.default_branch, found.commit)

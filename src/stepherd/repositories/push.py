@@ -75,7 +75,7 @@ def push_bundle(
         raise DataError("The base commit of the changes is not a full commit id.")
     with (
         private_folder(scratch, "push") as private,
-        open_remote(repository, credentials, private, limits) as remote,
+        open_remote(repository, credentials, private, limits, for_push=True) as remote,
     ):
         git = remote.git.within(private / "push.git")
         local = Git(git.scratch, git.git_dir, None, Access(secrets=git.access.secrets), git.limits, git.place)

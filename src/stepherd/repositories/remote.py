@@ -12,6 +12,7 @@ from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import GitCredentials, prepare_access
 from stepherd.repositories.failures import CommitNotServed, RepositoryMoved
 from stepherd.repositories.git import Git, Limits
+from stepherd.repositories.local import open_local
 from stepherd.repositories.process import Finished
 from stepherd.repositories.refs import is_commit_id
 from stepherd.repositories.scratch import private_folder
@@ -49,10 +50,12 @@ class Base:
 class Remote:
     """A remote repository. Methods raise the errors of ``failures`` and are bounded in time."""
 
-    def __init__(self, repository: Repository, git: Git) -> None:
+    def __init__(self, repository: Repository, git: Git, url: str, unrun_hooks: tuple[str, ...] = ()) -> None:
         self.repository = repository
         self.git = git
-        self.url = repository.url
+        self.url = url
+        self.unrun_hooks = unrun_hooks
+        """Hooks of a repository on this machine that a push of git would run."""
 
     def list(self, *refs: str) -> Listing:
         """Read HEAD and the named refs (full names).
@@ -167,9 +170,17 @@ class Remote:
 
 @contextmanager
 def open_remote(
-    repository: Repository, credentials: GitCredentials, scratch: Path, limits: Limits | None = None
+    repository: Repository,
+    credentials: GitCredentials,
+    scratch: Path,
+    limits: Limits | None = None,
+    *,
+    for_push: bool = False,
 ) -> Iterator[Remote]:
-    """Open ``repository``; what the credentials need on disk is under ``scratch`` until the block ends."""
+    """Open ``repository``; what the credentials need on disk is under ``scratch`` until the block ends.
+
+    ``for_push`` raises ConfigurationError for a repository on this machine whose hooks may refuse a push.
+    """
     with private_folder(scratch, "remote") as private:
         git = Git(
             scratch=private,
@@ -178,7 +189,14 @@ def open_remote(
             limits=limits or Limits(),
             place=repository.display,
         )
-        yield Remote(repository, git)
+        if repository.kind != "file":
+            yield Remote(repository, git, repository.url)
+            return
+        local = open_local(Path(repository.path), git)
+        unrun = local.unrun_hooks() if for_push else ()
+        view = private / "view.git"
+        local.make_view(view, for_push=for_push)
+        yield Remote(repository, git, str(view), unrun)
 
 
 def has_commit(git: Git, commit: str) -> bool:

@@ -8,14 +8,15 @@ cannot reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from stepherd.errors import DataError
 from stepherd.repositories.automation import Automation
-from stepherd.repositories.git import Git
+from stepherd.repositories.git import LARGE_FILE, Git
 from stepherd.repositories.known_secrets import KnownSecrets, LineSearch
+from stepherd.repositories.large_files import blob_sizes, judge_new_lines, lines_with_secrets, tree_without
 from stepherd.repositories.raw_changes import RawChange, read_blobs
 from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.text.plain import one_paragraph
@@ -81,10 +82,11 @@ def scan_changes(
     ``known`` are the run's own secrets; ``automation`` is what else is refused, by the request's choice.
     """
     added = [change for change in changes if change.status != "D"]
-    findings = [*_nested(added), *_links(git, added), *_large(git, added), *_named(added, known)]
+    sizes = blob_sizes(git, [each for change in added for each in (change.object_id, change.old_id)])
+    findings = [*_nested(added), *_links(git, added), *_large(added, sizes), *_named(added, known)]
     findings += [Finding(found.path, None, "automation", f"it is {found.what}") for found in automation]
     if added:
-        findings += _secrets(git, base, tree, known)
+        findings += _secrets(git, base, tree, added, sizes, known)
     return tuple(_masked(finding, known) for finding in findings[:_MOST_FINDINGS])
 
 
@@ -132,27 +134,40 @@ def leads_outside(path: str, target: str) -> bool:
     return climbs > path.count("/") or ".." in rest or any(part.lower() == ".git" for part in rest)
 
 
-def _large(git: Git, added: list[RawChange]) -> list[Finding]:
+def _large(added: list[RawChange], sizes: Mapping[str, int]) -> list[Finding]:
     blobs = [change for change in added if change.mode not in {_NESTED, _LINK}]
-    if not blobs:
-        return []
-    question = "".join(f"{change.object_id}\n" for change in blobs).encode()
-    sizes = git.run("Measuring files", "cat-file", "--batch-check=%(objectsize)", stdin=question).split("\n")
     return [
-        Finding(change.path, None, "too large", f"its {int(size) / 1e6:.0f} MB are more than 100 MB")
-        for change, size in zip(blobs, sizes, strict=True)
-        if int(size) > LARGEST_FILE
+        Finding(change.path, None, "too large", f"its {size / 1e6:.0f} MB are more than 100 MB")
+        for change in blobs
+        if (size := sizes.get(change.object_id, 0)) > LARGEST_FILE
     ]
 
 
-def _secrets(git: Git, base: str, tree: str, known: KnownSecrets) -> list[Finding]:
-    reader = _DiffReader(SecretPatterns(), known.search())
+def _secrets(
+    git: Git,
+    base: str,
+    tree: str,
+    added: list[RawChange],
+    sizes: Mapping[str, int],
+    known: KnownSecrets,
+) -> list[Finding]:
+    """In new lines. Large files are left out of git's diff; what is too large is not read at all."""
+    large = [
+        change
+        for change in added
+        if max(sizes.get(change.object_id, 0), sizes.get(change.old_id, 0)) > LARGE_FILE
+    ]
+    if large:
+        tree = tree_without(git, tree, [change.path for change in large])
+    patterns = SecretPatterns()
+    reader = _DiffReader(patterns, known.search())
     git.run(
         "Scanning",
         "diff-tree",
         "-r",
         "-p",
         "--unified=0",
+        "--diff-filter=d",
         "--text",
         "--no-renames",
         "--no-ext-diff",
@@ -166,7 +181,23 @@ def _secrets(git: Git, base: str, tree: str, known: KnownSecrets) -> list[Findin
         sink=reader.feed,
     )
     reader.end()
-    return reader.findings
+    return reader.findings + [
+        finding for change in large for finding in _in_large(git, change, sizes, patterns, known)
+    ]
+
+
+def _in_large(
+    git: Git, change: RawChange, sizes: Mapping[str, int], patterns: SecretPatterns, known: KnownSecrets
+) -> Iterator[Finding]:
+    if change.mode == _NESTED or sizes.get(change.object_id, 0) > LARGEST_FILE:
+        return
+    old = change.old_id if sizes.get(change.old_id, LARGEST_FILE + 1) <= LARGEST_FILE else None
+    for line, kind in judge_new_lines(git, old, change.object_id, patterns.kind_of):
+        yield Finding(change.path, line, "secret", f"it holds what looks like {kind}")
+    own = lines_with_secrets(git, change.object_id, known)
+    # What the base holds is no news.
+    if own and (old is None or len(own) > len(lines_with_secrets(git, old, known))):
+        yield from (Finding(change.path, line, "secret", f"it holds {_OWN}") for line in own)
 
 
 @dataclass(slots=True)

@@ -69,6 +69,8 @@ class Request:
     """How long the agent may print nothing; None: half an hour, in which it has no child that works."""
     automation_changes: Literal["report", "refuse"] = "report"
     """What becomes of changed files that run by themselves, such as a workflow of the forge."""
+    git_token_host: str | None = None
+    """The host of the repository where a person has typed its address, and not instructions named it."""
 
     @property
     def verify_seconds(self) -> int:
@@ -87,6 +89,11 @@ class Request:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Request:
         """The request of a request.json that ``prepare`` wrote. Raises DataError when it is not one."""
+        if "git_token_host" not in fields:
+            from stepherd.repositories.binding import typed_host
+
+            # Of a version that asked for no host: its runs end as they began.
+            fields = {**fields, "git_token_host": typed_host(str(fields.get("repo", "")))}
         try:
             request = cls(**fields)
             request._check_numbers()
@@ -250,5 +257,6 @@ _REMEDIES: Final = {
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
     "automation_changes": "Give --automation-changes report or --automation-changes refuse.",
+    "git_token_host": "Give the host of the repository, such as github.com, or leave it out.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }

@@ -43,7 +43,7 @@ def work(step: StepContext) -> Done:
     return Done(
         {
             **about,
-            **_note(before, pushed, agent),
+            **_notes(before, pushed, agent),
             "branch": pushed.branch,
             "commit": pushed.commit,
             "partial": not agent.succeeded,
@@ -81,13 +81,15 @@ def commit_message(message: str, agent: Result) -> str:
     return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
 
 
-def _note(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, str]:
+def _notes(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, str]:
+    notes = []
     same = before is not None and before.facts.get("commit") == pushed.commit
-    if before is None or not (same and before.facts.get("partial") and agent.succeeded):
-        return {}
-    return {
-        "note": "The finished work is the same as the partial work, so its commit stays, with its message."
-    }
+    if before is not None and same and before.facts.get("partial") and agent.succeeded:
+        notes.append("The finished work is the same as the partial work: its commit stays, with its message.")
+    if pushed.unrun_hooks:
+        hooks = ", ".join(pushed.unrun_hooks)
+        notes.append(f"Hooks of the repository that were not run, because it is on this machine: {hooks}.")
+    return {"note": " ".join(notes)} if notes else {}
 
 
 def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agent: Result) -> PushFacts:

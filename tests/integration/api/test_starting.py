@@ -128,6 +128,7 @@ REFUSED = [
     ("git_credentials", "env:HOME"),
     ("agent_credentials", "file:/proc/self/environ"),
     ("reply_to", "owners/ada/"),
+    ("git_token_host", "evil.example"),
     ("timeout_seconds", 0),
 ]
 

@@ -47,7 +47,10 @@ def test_one_command_deploys_everything_and_again_changes_nothing(person: Person
     _assert_context(person.home / "config.yaml")
     _assert_staging_is_private(person)
     # AND the token is nowhere but in its secret
-    assert json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"]) == {"token": CANARY}
+    assert json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"]) == {
+        "token": CANARY,
+        "hosts": "github.com",
+    }
     assert _places_of(CANARY, person) == {("secretsmanager", "CreateSecret")}
     assert CANARY not in str(secrets.describe_secret(SecretId=_GIT_SECRET))
 
@@ -103,6 +106,7 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
         (["--no-git", "--git-token-file", "token"], "do not go together"),
         (["--git-ssh-key-file", "token"], "holds no private key"),
         (["--git-token-file", "absent"], "no file"),
+        (["--git-hosts", "*.example.com"], "not a host"),
         (["--stack-name", "a_b"], "cannot be the name of a stack"),
     ],
 )
@@ -122,8 +126,14 @@ def test_a_removed_git_secret_is_restored_and_what_else_it_holds_stays(person: P
     secrets.delete_secret(SecretId=_GIT_SECRET, RecoveryWindowInDays=7)
     person.init("--no-image", "--no-api-key", STEPHERD_GIT_TOKEN=CANARY)
     held = json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"])
-    assert held == {"token": CANARY, "email": "ada@example.com"}
+    assert held == {"token": CANARY, "email": "ada@example.com", "hosts": "github.com"}
     assert _places_of(CANARY, person) == {("secretsmanager", "PutSecretValue")}
+    # AND hosts can be added to what is there
+    person.init("--no-image", "--no-api-key", "--git-hosts", "GitHub.com, git.example.com:8443")
+    held = json.loads(secrets.get_secret_value(SecretId=_GIT_SECRET)["SecretString"])
+    assert held == {
+        "token": CANARY, "email": "ada@example.com", "hosts": "github.com, git.example.com:8443"
+    }  # fmt: skip
 
 
 @pytest.mark.exhaustive

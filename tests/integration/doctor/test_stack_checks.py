@@ -18,6 +18,7 @@ from tests.login_files import a_login
 
 from stepherd.api.key_ring import KeyRing
 from stepherd.cli import checked_stack, checks_of_images
+from stepherd.cli.checkup import Finding
 from stepherd.cli.doctor_command import command
 from stepherd.cloud.contexts import keep_context
 from stepherd.logins.kinds import login_kind
@@ -25,6 +26,7 @@ from stepherd.logins.place import open_place
 from stepherd.services import open_document, open_store
 
 Instead = Callable[[str, Answer], None]
+_GIT_SECRET = "amazon-q-headless/git-credentials"
 _DENIED = "User: arn:aws:iam::1:user/u is not authorized to perform: servicequotas:ListServiceQuotas on: x"
 
 
@@ -203,6 +205,31 @@ def test_missing_git_credentials_come_with_the_command_that_makes_them(deployed:
     gone = deployed.findings("secrets")["git credentials"]
     assert gone.status == "problem"
     assert "aws secretsmanager create-secret --name amazon-q-headless/git-credentials" in gone.remedy
+
+
+@pytest.mark.parametrize("default_repo", ["", "https://git.example.com/me/x"])
+def test_a_git_token_that_is_not_bound_to_hosts_is_told(deployed: Deployed, default_repo: str) -> None:
+    deployed.deploy(DefaultRepo=default_repo)
+
+    def found(value: str) -> Finding:
+        deployed.client("secretsmanager").put_secret_value(SecretId=_GIT_SECRET, SecretString=value)
+        return deployed.findings("secrets")["git credentials"]
+
+    plain = found('{"token": "t0ken-without-a-prefix", "email": "ada@example.com"}')
+    assert (plain.status, plain.remedy) == ("warning", "stepherd init --git-hosts github.com")
+    goes = "to git.example.com, and where" if default_repo else "only where"
+    assert f"{goes} --repo is typed" in plain.text
+    by_prefix = found('{"token": "glpat-0123456789"}')
+    goes = "to git.example.com and gitlab.com, and" if default_repo else "to gitlab.com, and"
+    assert (by_prefix.status, goes in by_prefix.text) == ("warning", True)
+    bound = found('{"token": "t0ken-without-a-prefix", "hosts": "GitHub.com"}')
+    assert (bound.status, bound.text.endswith(", for github.com")) == ("ok", True)
+    assert found('{"ssh_key": "x"}').status == "ok"
+    wrong = found('{"token": "t0ken-without-a-prefix", "hosts": "*"}')
+    assert (wrong.status, "not a host" in wrong.text) == ("problem", True)
+    for each in (plain, by_prefix, bound, wrong):
+        assert "t0ken" not in f"{each}"
+        assert "0123456789" not in f"{each}"
 
 
 def test_no_git_credentials_at_all_are_a_warning_and_other_secrets_are_looked_for(deployed: Deployed) -> None:

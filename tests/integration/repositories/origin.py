@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stepherd.repositories.address import Repository, parse_repository
+from stepherd.repositories.binding import token_host
 from stepherd.repositories.changes import Changes, copy_private, record_changes
 from stepherd.repositories.clone import CloneFacts, clone
 from stepherd.repositories.credentials import GitCredentials
@@ -104,6 +105,7 @@ class Run:
     folder: Path
     repository: Repository
     credentials: GitCredentials = field(default_factory=GitCredentials)
+    """Of a person who has typed the repository's address."""
     branch: str = "stepherd/run_1"
     facts: CloneFacts | None = None
     pauses: tuple[float, ...] = (0.0, 0.0)
@@ -133,12 +135,17 @@ class Run:
             self.repository,
             self.workspace,
             base=base,
-            credentials=self.credentials,
+            credentials=self.typed,
             scratch=self.scratch,
             **more,
         )
         copy_private(self.workspace / ".git", self.private_git)
         return self.facts
+
+    @property
+    def typed(self) -> GitCredentials:
+        host = token_host(self.repository)
+        return replace(self.credentials, owner_hosts=(host,) if host else ())
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -162,7 +169,7 @@ class Run:
             "author_name": "Robot",
             "author_email": "robot@example.com",
             "when": WHEN,
-            "credentials": self.credentials,
+            "credentials": self.typed,
             "scratch": self.scratch,
             "run_id": "run_1",
             "pauses": self.pauses,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.integration.repositories.origin import Origin, Run, files_below, git
+from tests.integration.repositories.origin import Origin, Run, files_below, git, text_below
 
 from stepherd.errors import CannotCreateError, DataError, NotFoundError, UsageError
 from stepherd.repositories.address import parse_repository
@@ -45,7 +45,8 @@ def test_the_clone_is_shallow_on_its_branch_and_has_no_push_address(origin: Orig
     assert (facts.base_ref, facts.default_branch) == ("main", "main")
     assert git(run.workspace, "rev-list", "--count", "HEAD") == "1"
     assert git(run.workspace, "status", "--short", "--branch") == "## main...origin/main"
-    assert git(run.workspace, "remote", "get-url", "origin") == str(origin.bare)
+    assert git(run.workspace, "remote", "get-url", "origin") == "/dev/null/team.git"
+    assert str(origin.folder).encode() not in text_below(run.workspace)
     run.write({"x": "x"})
     git(run.workspace, "add", "x")
     git(run.workspace, "commit", "-qm", "by the agent")

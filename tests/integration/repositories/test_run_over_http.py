@@ -101,7 +101,7 @@ def test_the_token_is_offered_to_its_own_port_alone(origin: Origin, tmp_path: Pa
 
     with (
         serve(origin.folder, TOKEN) as other,
-        open_remote(run.repository, run.credentials, tmp_path) as remote,
+        open_remote(run.repository, run.typed, tmp_path) as remote,
     ):
         remote.url = f"{other.url}/team.git"
         with pytest.raises(CredentialsError):
@@ -119,13 +119,13 @@ def test_probe_of_a_dead_server_is_unavailable(origin: Origin, run: Run, tmp_pat
 def test_a_hanging_server_is_left_after_the_quiet_seconds(server: GitServer, run: Run) -> None:
     server.faults.append(Fault("info/refs", "hang", times=9))
     with pytest.raises(UnavailableError):
-        probe(run.repository, run.credentials, run.scratch, limits=Limits(quiet_seconds=1))
+        probe(run.repository, run.typed, run.scratch, limits=Limits(quiet_seconds=1))
 
 
 def test_a_command_is_ended_when_its_time_is_up(server: GitServer, run: Run) -> None:
     server.faults.append(Fault("info/refs", "hang", times=9))
     with pytest.raises(UnavailableError, match=r"broken off after 0\.5 s"):
-        probe(run.repository, run.credentials, run.scratch, limits=Limits(network_seconds=0.5))
+        probe(run.repository, run.typed, run.scratch, limits=Limits(network_seconds=0.5))
 
 
 def test_the_credential_helper_of_the_persons_configuration_is_used_and_nothing_else_of_it(

@@ -149,3 +149,22 @@ def test_the_exit_code_tells_problems_and_json_all(
 
 def test_every_check_has_a_limit(tmp_path: Path) -> None:
     assert all(0 < check.seconds <= 15 for check in all_checks(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("secret", "status", "words"),
+    [
+        ("t0ken-without-a-prefix", "warning", "only where --repo is typed"),
+        ("ghp_0123456789", "warning", "to github.com, and where"),
+        ('{"token": "t0ken", "hosts": "git.example.com:8443"}', "ok", "for git.example.com:8443"),
+        ('{"ssh_key": "x"}', "ok", "env:MY_SECRET"),
+    ],
+)
+def test_a_token_of_this_machine_that_is_not_bound_to_hosts_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str, status: str, words: str
+) -> None:
+    monkeypatch.setenv("GIT_CREDENTIALS_SECRET_ID", "env:MY_SECRET")
+    monkeypatch.setenv("MY_SECRET", secret)
+    check = next(check for check in all_checks(tmp_path) if check.name == "git credentials")
+    (found,) = examine([check], tmp_path)
+    assert (found.status, words in found.text, secret in str(found)) == (status, True, False)

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from stepherd.cli.git_access import TOKEN_VARIABLE, given_access
-from stepherd.errors import DataError, UsageError
+from stepherd.cli.git_access import TOKEN_VARIABLE, GitAccess, bound_access, given_access
+from stepherd.errors import ConfigurationError, DataError, UsageError
 
 _TOKEN = "ghp_0123456789abcdef"
 
@@ -61,3 +63,52 @@ def test_a_key_is_taken_whole_and_one_with_a_passphrase_not_at_all(tmp_path: Pat
 def test_two_ways_at_once_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="do not go together"):
         given_access("a", "b", none=False)
+
+
+def _bound(fields: dict[str, str], hosts: str | None = None, *, likely: str | None = None) -> str:
+    access = bound_access(GitAccess("given", fields), hosts, secret_there=False, likely=likely, ask=False)
+    return access.fields.get("hosts", "")
+
+
+def test_a_token_is_bound_to_hosts_from_the_start() -> None:
+    plain = {"token": "t0ken-without-a-prefix"}
+    assert _bound({"token": _TOKEN}) == "github.com"
+    assert _bound({"token": _TOKEN}, "Git.Example.com:8443") == "git.example.com:8443"
+    assert _bound({"token": _TOKEN, "hosts": "a.example"}, "b.example") == "b.example"
+    assert _bound({"token": _TOKEN, "hosts": "a.example"}, likely="b.example") == "a.example"
+    assert _bound(plain, likely="git.example.com") == "git.example.com"
+    with pytest.raises(UsageError, match="which hosts") as caught:
+        _bound(plain)
+    assert "--git-hosts" in caught.value.remedy
+    with pytest.raises(ConfigurationError, match="not a host"):
+        _bound({**plain, "hosts": "*"})
+    assert _bound({"ssh_key": "x"}) == "", "a key is never sent"
+    assert _bound({"ssh_key": "x"}, "github.com") == "github.com"
+
+
+@pytest.mark.parametrize(
+    ("token", "typed", "hosts"),
+    [
+        (_TOKEN, "\n", "github.com"),
+        ("glpat-x", "git.example.com\n", "git.example.com"),
+        ("plain", "not a host\ngit.example.com\n", "git.example.com"),
+    ],
+)
+def test_a_person_is_asked_for_the_hosts_of_a_token(token: str, typed: str, hosts: str) -> None:
+    @click.command()
+    def ask() -> None:
+        given = GitAccess("given", {"token": token})
+        bound = bound_access(given, None, secret_there=False, likely=None, ask=True)
+        click.echo(f"bound to {bound.fields['hosts']}")
+
+    done = CliRunner().invoke(ask, input=typed)
+    assert f"bound to {hosts}" in done.output, done.output
+
+
+def test_hosts_alone_are_for_what_is_stored_already() -> None:
+    unsaid = GitAccess("unsaid")
+    bound = bound_access(unsaid, "github.com", secret_there=True, likely=None, ask=False)
+    assert bound.fields == {"hosts": "github.com"}
+    with pytest.raises(UsageError, match="--git-hosts"):
+        bound_access(unsaid, "github.com", secret_there=False, likely=None, ask=False)
+    assert bound_access(unsaid, None, secret_there=True, likely="x", ask=False) == unsaid

@@ -45,13 +45,8 @@ def test_credentials_that_say_their_hosts_go_to_no_other(
     assert list(tmp_path.iterdir()) == [], "nothing was written for it"
 
 
-@pytest.mark.parametrize("hosts", ["github.com,git.example.com", None, " ,"])
-def test_credentials_go_to_a_host_of_theirs_and_to_any_when_they_say_none(
-    tmp_path: Path, hosts: str | None
-) -> None:
-    secret = {"token": "t0ken"} if hosts is None else {"token": "t0ken", "hosts": hosts}
-    here = Repository("https://Git.Example.com/x", "https", "Git.Example.com", "Git.Example.com/x", "x")
-    assert prepare_access(here, GitCredentials.from_secret(secret), tmp_path).config is not None
+def test_a_key_without_hosts_is_for_every_host_because_it_is_never_sent(tmp_path: Path) -> None:
+    assert prepare_access(SSH, GitCredentials(ssh_key="KEY"), tmp_path).protocol == "ssh"
 
 
 def test_ssh_with_a_key_leaves_the_persons_configuration_and_agent_out(tmp_path: Path) -> None:
