@@ -14,6 +14,8 @@ from tests.integration.repositories.origin import ENVIRONMENT, Origin, Run, git
 from stepherd.errors import DataError
 from stepherd.repositories import changes, large_files, scan, tree_size
 from stepherd.repositories.git import LARGE_FILE, Git, Limits
+from stepherd.repositories.known_secrets import KnownSecrets
+from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked
 from stepherd.repositories.tree_size import check_tree_size
 from stepherd.repositories.unpack import UnpackLimits
@@ -153,14 +155,44 @@ def test_both_ways_of_scanning_find_the_same_new_lines(
         str(origin.bare),
         git(origin.work, "commit-tree", "-m", "x", tree) + ":refs/heads/x",
     )
-    raw = scan.list_raw_changes(git_, "main", tree)
+    raw = list_raw_changes(git_, "main", tree)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan, "LARGE_FILE", threshold)
-        streamed = {each.line for each in scan.scan_changes(git_, "main", tree, raw)}
-    plain = {each.line for each in scan.scan_changes(git_, "main", tree, raw)}
+        streamed = {each.line for each in scan.scan_changes(git_, "main", tree, raw, known=KnownSecrets())}
+    plain = {each.line for each in scan.scan_changes(git_, "main", tree, raw, known=KnownSecrets())}
     expected = {number for number, line in enumerate(new, 1) if SECRET in line and line not in old}
     assert expected <= streamed <= plain
     assert expected <= plain
+
+
+OWN = "gw-Zk3v9QpL0xT7nR2s"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("a\n", f"a\nb {OWN} c\n", [2]),
+        ("a\n", f"a\n{OWN[:9]}\n{OWN[9:]}\n", [2]),
+        ("a\n", "x" * (3 << 20) + OWN, [1]),
+        (f"{OWN}\n", f"{OWN}\nb\n", []),
+        (f"{OWN}\n", f"{OWN}\n{OWN} b\n", [1, 2]),
+    ],
+    ids=["in a line", "over two lines", "behind a long line", "in the base already", "once more"],
+)
+def test_a_secret_of_the_run_is_found_in_a_large_file(
+    old: str, new: str, lines: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "LARGE_FILE", 1)
+    origin = Origin.create(tmp_path / "own", {"f": old})
+    (origin.work / "f").write_text(new, encoding="utf-8")
+    git(origin.work, "add", "-A")
+    tree = git(origin.work, "write-tree")
+    commit = git(origin.work, "commit-tree", "-m", "x", tree)
+    git(origin.work, "push", "-q", str(origin.bare), f"{commit}:refs/heads/x")
+    git_ = Git(origin.folder, origin.bare)
+    raw = list_raw_changes(git_, "main", tree)
+    found = scan.scan_changes(git_, "main", tree, raw, known=KnownSecrets([OWN]))
+    assert [finding.line for finding in found] == lines
 
 
 def test_a_line_without_an_end_and_a_flood_of_findings_take_bounded_memory(origin: Origin) -> None:
