@@ -61,8 +61,9 @@ def new_engine(
     """
     from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine, base_environment
-    from stepherd.processes.account import hide_this_process
+    from stepherd.processes.account import agent_account, hide_this_process
 
+    agent_account()  # Said now, and not by every agent that cannot start.
     # Agents run as this user, and this environment may hold the secret of env:NAME.
     hide_this_process()
 
@@ -90,6 +91,8 @@ def parameters_of(home: Path) -> dict[str, str]:
         "StoreUri": (home / "store").as_uri(),
         "LoginSubscribers": "UNCHECKED",
         "DefaultAgent": "",
+        # The template names a user of the image; here only the one counts that a person has set.
+        "AgentUser": os.environ.get("STEPHERD_AGENT_USER", ""),
         **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
     }
 

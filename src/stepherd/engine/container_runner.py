@@ -16,9 +16,11 @@ from stepherd.engine.runners import ContainerSpec
 
 __all__ = ["ContainerRunner", "Mount", "Needs"]
 
+_AGENT_USER = "STEPHERD_AGENT_USER"
 _OF_THIS_MACHINE = frozenset(
     {
         *("PATH", "PYTHONPATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "STEPHERD_USER_HOME", "LC_ALL"),
+        _AGENT_USER,
         *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR"),
     }
@@ -67,7 +69,9 @@ class ContainerRunner:
             [*_named_in(environment), *(self._needs(argv, environment) if self._needs else ())]
         )
         try:
-            process.run([*self._options(process, spec, mounts), image, *_shell(argv)], _inside(environment))
+            process.run(
+                [*self._options(process, spec, mounts), image, *_shell(argv)], self._inside(spec, environment)
+            )
         except (OSError, ValueError) as error:
             return f"CannotStartContainerError: {error}"
         return None
@@ -91,14 +95,15 @@ class ContainerRunner:
             return spec.user
         return "0:0" if self._client.root_is_us else f"{os.geteuid()}:{os.getegid()}"
 
+    def _inside(self, spec: ContainerSpec, environment: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in environment.items() if name not in _OF_THIS_MACHINE}
+        if self._user(spec).partition(":")[0] not in ("0", "root"):
+            kept[_AGENT_USER] = ""  # The image names one, but its first process could not become it.
+        return {"HOME": "/tmp", **kept}  # noqa: S108 - the container's own, and the only place to write
+
 
 def _shell(argv: Sequence[str]) -> list[str]:
     return ["/bin/sh", "-c", IN_CONTAINER, "sh", *argv]
-
-
-def _inside(environment: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in environment.items() if name not in _OF_THIS_MACHINE}
-    return {"HOME": "/tmp", **kept}  # noqa: S108 - the container's own, and the only place to write
 
 
 def _named_in(environment: Mapping[str, str]) -> Iterator[Mount]:

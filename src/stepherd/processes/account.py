@@ -13,6 +13,7 @@ from stepherd.errors import ConfigurationError
 
 __all__ = ["Account", "adopt_orphans", "agent_account", "hide_this_process"]
 
+_VARIABLE = "STEPHERD_AGENT_USER"
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -61,17 +62,34 @@ class Account:
                         os.chown(entry.path, *own, follow_symlinks=False)
 
 
-def agent_account() -> Account | None:
-    """The user that STEPHERD_AGENT_USER names, when it exists and this process is root; None otherwise."""
-    name = os.environ.get("STEPHERD_AGENT_USER", "")
-    if not name or os.geteuid() != 0:
+def agent_account(name: str | None = None) -> Account | None:
+    """The user ``name`` for agents, by default what STEPHERD_AGENT_USER says; None when that is empty.
+
+    Raises ConfigurationError when agents cannot run as that user: never does one run as this process's own
+    user because another was not to be had.
+    """
+    name = os.environ.get(_VARIABLE, "") if name is None else name
+    if not name:
         return None
+    if os.geteuid() != 0:
+        raise ConfigurationError(
+            f"{_VARIABLE} is '{name}', but only root can run an agent as another user.",
+            remedy=f"Unset {_VARIABLE}, or start Stepherd as root.",
+        )
     import pwd
 
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        return None
+        raise ConfigurationError(
+            f"{_VARIABLE} is '{name}', and there is no such user here.",
+            remedy=f"Create it (useradd --create-home {name}), or name another user.",
+        ) from None
+    if entry.pw_uid == 0:
+        raise ConfigurationError(
+            f"{_VARIABLE} is '{name}', which is root itself.",
+            remedy="Name a user that has no rights of its own.",
+        )
     return Account(entry.pw_uid, entry.pw_gid)
 
 

@@ -11,7 +11,7 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
-from stepherd.processes.account import adopt_orphans, agent_account, hide_this_process
+from stepherd.processes.account import Account, adopt_orphans, agent_account, hide_this_process
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
@@ -45,6 +45,7 @@ def work(step: StepContext) -> Done:
     agent = get_agent(step.request.agent)
     agent.check(step.request.command)
     _check_binaries(agent)
+    account = agent_account()
     cloned = step.folder.read_result("clone")
     if cloned is None or not cloned.succeeded:
         raise NotFoundError("There is no clone to work on.", remedy="Run the step clone first.")
@@ -54,7 +55,8 @@ def work(step: StepContext) -> Done:
     adopt_orphans()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent) as root:
-        return _attempt(step, agent, credentials, Place.build(root, step.folder), _base_of(cloned))
+        place = Place.build(root, step.folder)
+        return _attempt(step, agent, account, credentials, place, _base_of(cloned))
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
@@ -67,13 +69,18 @@ def _base_of(cloned: Result) -> str:
 
 
 def _attempt(
-    step: StepContext, agent: Agent, credentials: AgentCredentials, place: Place, base_commit: str
+    step: StepContext,
+    agent: Agent,
+    account: Account | None,
+    credentials: AgentCredentials,
+    place: Place,
+    base_commit: str,
 ) -> Done:
     stop = StopRequest()
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
         redactor = Redactor((*credentials.secrets, *of_login, *own_secrets()), secret_shapes())
-        attempt = Attempt.begin(step, place, stop, agent_account(), redactor)
+        attempt = Attempt.begin(step, place, stop, account, redactor)
         if login:
             attempt.transcript.before = lambda: login.look(redactor.learn)
         try:

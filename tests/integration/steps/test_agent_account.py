@@ -1,4 +1,4 @@
-"""The agent as a user of its own, where the step is root and that user exists."""
+"""The agent as a user of its own: STEPHERD_AGENT_USER is obeyed, or no agent starts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.steps.rig import Rig
+from tests.users import ordinary_python
+
+from stepherd.errors import ConfigurationError
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -32,10 +35,24 @@ def test_the_agent_is_that_user_and_reads_neither_its_supervisor_nor_its_files(r
 
 
 @as_root
-def test_a_user_that_does_not_exist_changes_nothing(rig: Rig) -> None:
-    rig.prepare(command="id -u")
+@pytest.mark.parametrize(
+    ("user", "why"), [("no-such-user", "there is no such user"), ("root", "root itself")]
+)
+def test_a_user_that_cannot_be_had_ends_the_step(rig: Rig, user: str, why: str) -> None:
+    rig.prepare(command=f"touch {rig.root}/ran")
     rig.steps("clone")
-    assert rig.step("agent", STEPHERD_AGENT_USER="no-such-user").stdout == "0\n"
+    done = rig.step("agent", STEPHERD_AGENT_USER=user)
+    assert done.returncode == ConfigurationError.exit_code
+    assert f"STEPHERD_AGENT_USER is '{user}'" in done.stderr
+    assert why in done.stderr
+    assert not (rig.root / "ran").exists()
+
+
+def test_an_ordinary_user_cannot_have_agents_run_as_another() -> None:
+    code = "from stepherd.processes.account import agent_account; agent_account()"
+    done = ordinary_python(code, environment={"STEPHERD_AGENT_USER": "nobody"})
+    assert "only root can run an agent as another user" in done.stderr
+    assert ordinary_python(code, environment={"STEPHERD_AGENT_USER": ""}).returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -100,15 +100,20 @@ def test_a_container_gets_no_more_than_its_definition_says(tmp_path: Path, place
     assert asked(place, "rm --force --volumes stepherd-")
 
 
-@pytest.mark.parametrize(("root", "user"), [(True, "0:0"), (False, f"{os.geteuid()}:{os.getegid()}")])
+@pytest.mark.parametrize(("root", "user"), [(True, "0:0"), (False, "1234:5678")])
 def test_whoever_owns_the_run_folder_is_who_a_container_runs_as(
     tmp_path: Path, place: Path, root: bool, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "stepherd.engine.container_client.ContainerClient.root_is_us", property(lambda _: root)
     )
-    ran(tmp_path, "true")
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    monkeypatch.setattr(os, "getegid", lambda: 5678)
+    done = ran(tmp_path, 'echo "${STEPHERD_AGENT_USER-of the image}"', {"STEPHERD_AGENT_USER": "ann"})
+    assert done.status == "SUCCEEDED"
     assert f" --user {user} " in asked(place, "run ")[0]
+    # A user of this machine is not one of the image; and only root can become the image's own.
+    assert log(tmp_path) == ("of the image\n" if root else "\n")
 
 
 def test_what_the_environment_names_is_mounted_under_its_own_name(tmp_path: Path, place: Path) -> None:

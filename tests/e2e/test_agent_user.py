@@ -1,0 +1,58 @@
+"""STEPHERD_AGENT_USER on a laptop: what a person sets counts, and nothing else does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.place import Place
+from tests.users import make_agent_user
+
+from stepherd.cli.engines import parameters_of
+from stepherd.engine.application import load_application
+
+
+@pytest.fixture
+def open_place() -> Iterator[Place]:
+    """A place that another user can reach."""
+    root = Path(tempfile.mkdtemp(prefix="stepherd-test-"))
+    root.chmod(0o755)
+    with Place.at(root / "place") as made:
+        yield made
+    shutil.rmtree(root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_agent_is_the_user_that_a_person_has_set(open_place: Place) -> None:
+    user = make_agent_user()
+    temporary = open_place.root.parent / "tmp"
+    temporary.mkdir()
+    open_place.run(
+        "sh -c 'id -un >who.txt'", STEPHERD_AGENT_USER=user, STEPHERD_TASK_TMPDIR=str(temporary)
+    ).ok()
+    assert open_place.origin.show("stepherd/run_1", "who.txt").strip() == user
+
+
+def test_the_template_s_own_user_is_not_taken_on_a_laptop(tmp_path: Path) -> None:
+    """A machine may happen to have a user of that name."""
+    root = Path(__file__).parents[2]
+    (agent,) = (
+        container
+        for task in load_application(root / "template.yaml", parameters_of(tmp_path)).tasks
+        for container in task.containers
+        if container.name == "agent"
+    )
+    assert agent.environment["STEPHERD_AGENT_USER"] == ""
+
+
+def test_a_user_that_is_not_there_is_said_before_anything_starts(place: Place) -> None:
+    done = place.run(f"touch {place.root}/ran", STEPHERD_AGENT_USER="no-such-user")
+    assert done.code != 0
+    assert "STEPHERD_AGENT_USER is 'no-such-user'" in done.err
+    assert "Traceback" not in done.err
+    assert not (place.root / "ran").exists()
+    assert not (place.home / "tasks").exists()
