@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "repositories": {"errors", "services", "processes"},
     "logins": {"errors", "services", "processes", "runs"},
     "agents": {"errors", "services", "processes", "repositories", "runs", "logins"},
-    "runs": {"errors", "services", "repositories", "agents", "logins"},
+    "runs": {"errors", "services", "processes", "repositories", "agents", "logins"},
     "api": {"errors", "services", "runs", "agents"},
     "cloud": {"errors", "services", "runs", "application"},
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stepherd.engine.runner_choice import CONTAINER_RUNNERS, RunnerChoice
+from stepherd.engine.runner_choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice
 from stepherd.errors import ConfigurationError, StepherdError, UsageError
 
 if TYPE_CHECKING:
@@ -21,30 +21,34 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 def runner_options(decorated: Decorated) -> Decorated:
     """The options themselves."""
-    kinds = click.Choice(["process", *CONTAINER_RUNNERS])
+    kinds = click.Choice(["process", SANDBOX, *CONTAINER_RUNNERS])
     image = click.option(
         "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
     )
-    words = "How tasks run: process, podman or docker. Default: process."
+    words = "How the agent runs: sandbox, process, podman or docker. Default: sandbox where it can work."
     return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))
 
 
-def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice:
-    """What the options say. Raises UsageError for an image without a container, ConfigurationError for a
+def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
+    """What the options say; None when it is left to this machine. With an image alone, whichever of podman
+    and docker is installed. Raises UsageError for an image without a container, ConfigurationError for a
     program that is not installed."""
-    choice = RunnerChoice(runner or "process", image or "")
-    if choice.runner not in CONTAINER_RUNNERS:
-        if choice.image:
+    if runner is None and not image:
+        return None
+    if runner is not None and runner not in CONTAINER_RUNNERS:
+        if image:
             raise UsageError("--image is for tasks in containers.", remedy="Add --runner podman or docker.")
-        return choice
+        return RunnerChoice(runner)
     from stepherd.engine.container_client import ContainerClient
 
-    if not ContainerClient(choice.runner).is_there:
+    possible = CONTAINER_RUNNERS if runner is None else (runner,)
+    found = next((kind for kind in possible if ContainerClient(kind).is_there), None)
+    if found is None:
         raise ConfigurationError(
-            f"{choice.runner} is not installed.",
-            remedy="Install it, or leave --runner out: tasks are processes.",
+            f"{' and '.join(possible)} {'is' if runner else 'are'} not installed.",
+            remedy="Install it, or leave --runner and --image out.",
         )
-    return choice
+    return RunnerChoice(found, image or "")
 
 
 def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> list[Mount]:

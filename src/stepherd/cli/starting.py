@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
+from stepherd.cli.runner_selection import RunnerSelection, check_programs
 from stepherd.engine.lock import find_engine
 from stepherd.engine.place import JOURNAL
-from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice, read_choice, write_choice
+from stepherd.engine.runner_choice import AS_PROCESSES, SANDBOX, RunnerChoice, read_choice, write_choice
 from stepherd.errors import CannotCreateError, StorageError
+from stepherd.runs.network import OPEN
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
@@ -26,8 +28,10 @@ __all__ = ["start", "start_detached"]
 _NEEDED_LATER = ("stepherd.engine.api", "stepherd.engine.endpoint", "stepherd.engine.http_serving")
 
 
-def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice = AS_PROCESSES) -> int:
-    """Check a request, run it, show it to its end; the exit code.
+def start(
+    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice | None = AS_PROCESSES
+) -> int:
+    """Check a request, run it, show it to its end; the exit code. A ``runner`` of None is chosen here.
 
     A repository that cannot be reached, or a base that is not there, is found before anything starts.
     While that is looked into, the engine is loaded and the first processes begin: the run starts as soon as
@@ -37,23 +41,25 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
     engine = _warmed_up(output.home) if (output.home / JOURNAL).exists() else None
     try:
         checked = _check(run_id, request)
+        selection = RunnerSelection.begin(output.home, runner, checked.network or OPEN)
         request = with_agent_credentials(checked, request)
         engine = engine or _warmed_up(output.home)
         if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
             threading.Thread(target=_load_later, daemon=True).start()
         _probe(output.home, checked)
+        choice = _chosen(output, selection, checked)
         from stepherd.cli.carry import carry
     except BaseException:
         if engine:
             engine.release()
         raise
-    return carry(output, _Start(output.home, run_id, request, runner), engine=engine)
+    return carry(output, _Start(output.home, run_id, request, choice), engine=engine)
 
 
 def start_detached(
-    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice = AS_PROCESSES
+    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice | None = AS_PROCESSES
 ) -> int:
-    """Check a request and start it on an engine that goes on in the background."""
+    """Check a request and start it on an engine that goes on in the background. ``runner`` as above."""
     from stepherd.cli.background import background_engine
     from stepherd.cli.carry import left_running
     from stepherd.cli.outcome import describe
@@ -61,9 +67,10 @@ def start_detached(
     from stepherd.cli.sources import events_after
 
     checked = _check(run_id, request)
+    selection = RunnerSelection.begin(output.home, runner, checked.network or OPEN)
     request = with_agent_credentials(checked, request)
     _probe(output.home, checked)
-    begin = _Start(output.home, run_id, request, runner)
+    begin = _Start(output.home, run_id, request, _chosen(output, selection, checked))
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))
         try:
@@ -85,6 +92,15 @@ def _check(run_id: str, request: dict[str, Any]) -> Request:
     from stepherd.runs.prepare import check_whole_request
 
     return check_whole_request(run_id, request)[0]
+
+
+def _chosen(output: Output, selection: RunnerSelection, request: Request) -> RunnerChoice:
+    choice = selection.choice
+    if choice.runner == SANDBOX:
+        check_programs(output.home, request)
+    elif selection.remark():
+        output.note(selection.remark())
+    return choice
 
 
 def _warmed_up(home: Path) -> LocalEngine | None:
@@ -146,7 +162,7 @@ class _Start:
 
     def __call__(self, call: Call) -> str:
         again, self._asked = self._asked, True
-        if self._runner != AS_PROCESSES and read_choice(self._home, self._run_id) is None:
+        if read_choice(self._home, self._run_id) is None:
             # Before the start: whichever engine comes to its tasks finds it.
             write_choice(self._home, self._run_id, self._runner)
         try:

@@ -31,6 +31,7 @@ SETTINGS: Final = {
     "max_turns": "max_turns",
     "max_cost_usd": "max_cost_usd",
     "silence": "silence_seconds",
+    "network": "network",
 }
 """The name in front matter, and the field of a request that it sets."""
 _REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."

@@ -16,6 +16,7 @@ from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import check_run_id
 from stepherd.runs.instructions import Instructions, find_instructions, title_of
+from stepherd.runs.network import checked_network
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
@@ -119,6 +120,7 @@ def check_whole_request(
         max_turns=fields.get("max_turns"),
         max_cost_usd=fields.get("max_cost_usd"),
         silence_seconds=fields.get("silence_seconds"),
+        network=checked_network(fields.get("network"), allow_local=allow_local),
     )
     return request, instructions
 

@@ -66,6 +66,8 @@ class Request:
     max_cost_usd: float | None = None
     silence_seconds: int | None = None
     """How long the agent may print nothing; None: half an hour, in which it has no child that works."""
+    network: str | None = None
+    """What the agent may reach: "on", "off", or hosts as ``check_network`` gives them; None: on."""
 
     @property
     def verify_seconds(self) -> int:
@@ -215,5 +217,6 @@ _REMEDIES: Final = {
     "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
+    "network": "Give on, off, or hosts with --network HOST,HOST.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }

@@ -29,6 +29,9 @@ _SYSTEM: Final = tuple(
     for name in ("/", "/home", "/root", "/run", "/run/user", "/var", "/tmp", "/proc", "/sys", "/dev", "/mnt")  # noqa: S108
 )
 
+# Links of the kernel lead anywhere: /proc/self/cwd.
+_KERNEL: Final = (Path("/proc"), Path("/sys"), Path("/dev"))
+
 
 class Privacy:
     """Judges which folders may be shown."""
@@ -37,7 +40,7 @@ class Privacy:
         """``home`` is the person's; ``hidden`` are further paths that are nobody else's."""
         paths = [*(home / name for name in _OF_HOME), home, *hidden]
         self._paths = {form for path in paths for form in _forms(path)}
-        self._folders = self._paths - set(_forms(home))
+        self._folders = {*(self._paths - set(_forms(home))), *_KERNEL}
 
     def allows(self, path: Path) -> bool:
         """Whether ``path`` holds nothing private, and lies in nothing private."""

@@ -14,7 +14,7 @@ __all__ = ["system_mounts"]
 _PROGRAMS: Final = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _MORE: Final = ("opt", "nix", "gnu", "snap")
 _RESOLVER: Final = Path("/etc/resolv.conf")
-_SHARED: Final = {Path(name) for name in ("/", "/run", "/var", "/home", "/tmp", "/mnt", "/usr", "/etc")}  # noqa: S108
+_SHARED: Final = ("", "run", "var", "home", "tmp", "mnt")
 
 
 def system_mounts(network: Network, root: Path = Path("/")) -> tuple[Mount, ...]:
@@ -46,8 +46,8 @@ def _resolver(shown: list[Mount], root: Path) -> Iterator[Mount]:
     Only where the network is the machine's own: such a folder may hold the resolver's socket, by which names
     could be asked for in spite of a network that is off.
     """
+    shared = {root / name for name in _SHARED}
     for hop in hops(root / _RESOLVER.relative_to("/")):
         real = Path(os.path.realpath(hop.parent)) / hop.name
         if real.exists() and not shown_by(shown, real):
-            target = real if real.parent in _SHARED or root in (real.parent,) else real.parent
-            yield Mount(target, "read")
+            yield Mount(real if real.parent in shared else real.parent, "read")

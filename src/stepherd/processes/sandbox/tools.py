@@ -89,9 +89,9 @@ class _Finder:
 
     def take(self, entry: Path) -> None:
         """One entry of PATH, and what its programs lead to."""
-        if not can_reach(entry, self.account):
-            return
         self._show(entry)
+        if not shown_by(self.mounts, entry):
+            return
         for link in _links_of(entry):
             for hop in hops(link):
                 self._show(hop)

@@ -70,4 +70,7 @@ def _place(authority: str, default: int | None) -> tuple[str, int]:
     port = int(found[3]) if found and found[3] else default
     if found is None or port is None or not 0 < port < 65536:
         raise BadRequest
-    return (found[1] or found[2]).lower().rstrip("."), port
+    host = (found[1] or found[2]).lower().rstrip(".")
+    if not host:
+        raise BadRequest
+    return host, port
