@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from stepherd.errors import StepherdError
+from stepherd.processes.tree import Proof
 
 if TYPE_CHECKING:
     from stepherd.runs.events import Event
@@ -107,6 +108,8 @@ class Evidence:
     """How many files of the workspace it changed; None when that could not be told."""
     reader_error: str | None = None
     """What the reader stumbled over: ``facts`` are not to be trusted then, and nobody judges."""
+    proof: Proof | None = None
+    """What is known of its tree after the end; None when it never started."""
 
 
 class Reader(Protocol):

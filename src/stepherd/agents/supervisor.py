@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,8 +15,8 @@ from stepherd.agents.contract import Evidence, Launch, PlainReader, Reader, Stre
 from stepherd.agents.listening import Listener, Speech
 from stepherd.agents.output import Transcript
 from stepherd.agents.watch import LimitName, Limits, StopRequest, Watch
-from stepherd.processes.account import Account
-from stepherd.processes.descendants import children_of_this_process, end_tree, signal_tree
+from stepherd.processes.reservations import Cancelled
+from stepherd.processes.tree import Command, Launcher
 from stepherd.runs.events import Event, Limit
 
 __all__ = ["Limits", "StopRequest", "supervise"]
@@ -45,70 +42,54 @@ def supervise(
     limits: Limits,
     transcript: Transcript,
     stop: StopRequest,
-    account: Account | None = None,
+    launcher: Launcher,
     reader: Reader | None = None,
     tell: Callable[[Event], None] = lambda _event: None,
 ) -> Evidence:
-    """Run ``launch`` in ``folder`` until it ends or a limit is reached; then its whole tree is gone.
+    """Run ``launch`` in ``folder`` until it ends or a limit is reached; then its whole tree is ended.
 
     At a limit or when asked to stop: SIGINT, after a grace SIGTERM, after another SIGKILL. Its streams go to
     ``transcript`` as ``name`` and ``name-errors``, and line by line to ``reader``, whose events go to
     ``tell`` with those of the limits. ``environment`` is all that it gets. A program that cannot be started
-    is evidence too.
+    is evidence too, and so is what is known of the tree's end.
     """
-    before = children_of_this_process()
     started = time.monotonic()
+    variables = {**environment, **launch.environment}
     try:
-        child = _start(launch, environment, folder, account)
+        tree = launcher.start(Command(launch.argv, variables, folder, stdin=launch.stdin is not None))
     except OSError as error:
-        return _not_started(error, launch, name, environment, transcript)
-    listener = Listener(reader or PlainReader(), tell)
-    speech = None
-    if child.stdin is not None:
-        speech = Speech(child.stdin, listener.reader.takes_notices, bytearray(launch.stdin or b""))
-    adviser = _Adviser(listener, speech)
-    watch = Watch(child, before, limits, stop, listener, adviser.near, adviser.reached)
+        return _not_started(error, launch, name, variables.get("PATH"), transcript)
+    except Cancelled:
+        return Evidence("interrupted", None, 0.0)
     try:
-        _Following(watch, name, transcript, speech).to_the_end()
+        listener = Listener(reader or PlainReader(), tell)
+        speech = None
+        if tree.stdin is not None:
+            speech = Speech(tree.stdin, listener.reader.takes_notices, bytearray(launch.stdin or b""))
+        adviser = _Adviser(listener, speech)
+        watch = Watch(tree, limits, stop, listener, adviser.near, adviser.reached)
+        code = _Following(watch, name, transcript, speech).to_the_end()
     finally:
         # Also when this process is itself thrown out of the loop: no agent outlives its supervisor.
-        _close(watch)
+        proof = tree.end()
     return Evidence(
         watch.ending,
-        child.returncode if child.returncode >= 0 else 128 - child.returncode,
+        code,
         round(time.monotonic() - started, 3),
         tuple(transcript.lines),
         watch.limit_seconds,
         listener.facts(),
         reader_error=listener.error,
-    )
-
-
-def _start(
-    launch: Launch, environment: Mapping[str, str], folder: Path, account: Account | None
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        launch.argv,
-        stdin=subprocess.DEVNULL if launch.stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        env={**environment, **launch.environment},
-        cwd=folder,
-        start_new_session=True,
-        user=None if account is None else account.user,
-        group=None if account is None else account.group,
-        extra_groups=None if account is None else [],
+        proof=proof,
     )
 
 
 def _not_started(
-    error: OSError, launch: Launch, name: str, environment: Mapping[str, str], transcript: Transcript
+    error: OSError, launch: Launch, name: str, path: str | None, transcript: Transcript
 ) -> Evidence:
     said = f"{launch.argv[0]}: {error.strerror}"
     transcript.note(stream=name, text=said)
     # A folder of PATH that may not be searched gives "permission denied" for what is not there at all.
-    path = launch.environment.get("PATH", environment.get("PATH"))
     there = shutil.which(launch.argv[0], os.F_OK, path=path) is not None
     code = _NOT_EXECUTABLE if there and not isinstance(error, FileNotFoundError) else _NOT_FOUND
     return Evidence("not_started", code, 0.0, (said,))
@@ -141,38 +122,38 @@ class _Following:
     transcript: Transcript
     speech: Speech | None
 
-    def to_the_end(self) -> None:
-        """Until the process has ended and its pipes are empty. What it left running may hold the pipes open
-        for ever, so their end is not waited for."""
-        child = self.watch.child
+    def to_the_end(self) -> int:
+        """Until the process has ended, with its exit code, and its pipes are empty. What it left running may
+        hold the pipes open for ever, so their end is not waited for."""
+        tree = self.watch.tree
         drained_by: float | None = None
-        with selectors.DefaultSelector() as selector, _exit_of(child) as exit_handle:
-            self._register(selector, exit_handle)
+        with selectors.DefaultSelector() as selector:
+            self._register(selector)
             while True:
-                ended = child.poll() is not None
+                code = tree.poll()
                 now = time.monotonic()
-                if not ended:
+                if code is None:
                     self.watch.look(now)
                     self._speak(selector)
                 elif drained_by is None:
                     drained_by = now + _DRAIN_SECONDS
-                ready = [key for key, _ in selector.select(0 if ended else self.watch.wait_seconds(now))]
-                if drained_by is not None and (
-                    not any(isinstance(key.data, str) for key in ready) or now >= drained_by
-                ):
-                    break
+                wait = self.watch.wait_seconds(now) if code is None else 0
+                ready = [key for key, _ in selector.select(wait)]
+                if code is not None and drained_by is not None:
+                    said = any(isinstance(key.data, str) for key in ready)
+                    if not said or now >= drained_by:
+                        break
                 for key in ready:
                     self._serve(selector, key)
         for label in (self.name, f"{self.name}-errors"):
             self.watch.listener.hear(self._stream_of(label), self.transcript.end_stream(label))
+        return code
 
-    def _register(self, selector: selectors.BaseSelector, exit_handle: int | None) -> None:
-        child = self.watch.child
-        assert child.stdout is not None
-        assert child.stderr is not None
-        selector.register(child.stdout, selectors.EVENT_READ, self.name)
-        selector.register(child.stderr, selectors.EVENT_READ, f"{self.name}-errors")
-        for wake in (self.watch.stop.fileno(), exit_handle):
+    def _register(self, selector: selectors.BaseSelector) -> None:
+        tree = self.watch.tree
+        selector.register(tree.stdout, selectors.EVENT_READ, self.name)
+        selector.register(tree.stderr, selectors.EVENT_READ, f"{self.name}-errors")
+        for wake in (self.watch.stop.fileno(), tree.fileno()):
             if wake is not None:
                 selector.register(wake, selectors.EVENT_READ)
         if self.speech is not None:
@@ -212,26 +193,3 @@ class _Following:
 
     def _stream_of(self, label: str) -> Stream:
         return "out" if label == self.name else "err"
-
-
-@contextmanager
-def _exit_of(child: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """A handle that becomes readable when the child ends (pidfd_open(2)), where there is such a thing."""
-    if not hasattr(os, "pidfd_open"):
-        yield None
-        return
-    handle = os.pidfd_open(child.pid)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _close(watch: Watch) -> None:
-    if watch.child.poll() is None:
-        signal_tree(watch.child.pid, watch.before, signal.SIGKILL)
-        watch.child.wait()
-    end_tree(watch.child.pid, watch.before)
-    for pipe in (watch.child.stdin, watch.child.stdout, watch.child.stderr):
-        if pipe is not None:
-            pipe.close()

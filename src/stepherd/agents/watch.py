@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from stepherd.agents.contract import Ending
-from stepherd.processes.descendants import has_children, signal_tree
+from stepherd.processes.tree import Tree
 
 if TYPE_CHECKING:
     from stepherd.agents.listening import Listener
@@ -59,6 +59,10 @@ class StopRequest:
         """Readable once asked."""
         return self._pipe[0]
 
+    def pause(self, seconds: float) -> bool:
+        """Wait for so many seconds, or until asked; False once asked."""
+        return not select.select([self], [], [], seconds)[0]
+
     def close(self) -> None:
         """Give the pipe back."""
         for end in self._pipe:
@@ -72,8 +76,7 @@ LimitName = Literal["time", "silence", "turns", "cost"]
 class Watch:
     """One process under way."""
 
-    child: subprocess.Popen[bytes]
-    before: frozenset[int]
+    tree: Tree
     limits: Limits
     stop: StopRequest
     listener: Listener
@@ -122,7 +125,7 @@ class Watch:
             often = limit / _CHILD_CHECKS
             if now - self.heard >= often and now - self._children_checked >= often:
                 self._children_checked = now
-                if has_children(self.child.pid, self.before):
+                if self.tree.busy():
                     self.heard = now
         return now - self.heard >= limit
 
@@ -155,19 +158,12 @@ class Watch:
     def _begin_ending(self, now: float, ending: Ending) -> None:
         self.ending = ending
         # To the group alone: a tool's helpers get it from their leader, as from a terminal.
-        _signal_group(self.child.pid, signal.SIGINT)
+        self.tree.signal(signal.SIGINT, everyone=False)
         self.next_signal = (now + self.limits.interrupt_grace, signal.SIGTERM)
 
     def _go_on_ending(self, now: float) -> None:
         assert self.next_signal is not None
         when, number = self.next_signal
         if now >= when:
-            signal_tree(self.child.pid, self.before, number)
+            self.tree.signal(number, everyone=True)
             self.next_signal = (now + self.limits.terminate_grace, signal.SIGKILL)
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return  # it has just ended

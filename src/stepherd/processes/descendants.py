@@ -58,16 +58,18 @@ def signal_tree(leader: int, before: frozenset[int], number: signal.Signals) -> 
     return others
 
 
-def end_tree(leader: int, before: frozenset[int]) -> None:
+def end_tree(leader: int, before: frozenset[int]) -> set[int]:
     """Kill and reap whoever is left of a tree whose leader has ended. A process that forks while it is
-    killed is met in the next round."""
+    killed is met in the next round; returns who was met in the last, after many: empty when none is left."""
+    left = set[int]()
     for _ in range(_ROUNDS):
         left = signal_tree(leader, before, signal.SIGKILL)
         for pid in left:
             _reap(pid)
         if not left:
-            return
+            break
         time.sleep(_PAUSE_SECONDS)  # the kernel takes a moment to hand orphans over
+    return left
 
 
 def _send(pid: int, number: signal.Signals, *, group: bool = False) -> None:

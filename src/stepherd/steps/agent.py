@@ -117,6 +117,7 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
         # A redriven agent goes on from here.
         redactor = attempt.transcript.redactor
         notes.append(keep_session(attempt.step, agent, attempt.place, redactor))
+    notes.append(attempt.unproven)
     note = " ".join(note for note in notes if note)
     return Done({**facts, "note": note} if note else facts, error)
 

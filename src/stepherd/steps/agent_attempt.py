@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.agents.contract import Evidence, Launch, Reader
+from stepherd.agents.contract import AgentFailed, Evidence, Launch, Reader
 from stepherd.agents.environment import agent_environment
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import supervise
 from stepherd.agents.watch import Limits, StopRequest
+from stepherd.processes.launcher import ProcessLauncher
+from stepherd.processes.tree import Launcher, Proof
 from stepherd.runs.event_text import readable
 from stepherd.runs.events import Event, Message, Usage
 from stepherd.runs.folder import TRANSCRIPT
@@ -25,10 +27,22 @@ from stepherd.steps.contract import Done, StepContext
 if TYPE_CHECKING:
     from stepherd.processes.account import Account
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "ProcessesLeft"]
 
 _LONGEST_SAYING: Final = 2000
 _LARGEST_DETAILS: Final = 16 * 1024
+
+
+class ProcessesLeft(AgentFailed):
+    """Something that the agent started could not be ended, and might change whatever came after it."""
+
+    category = "processes_left"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The {name}'s processes could not all be ended: {reason}. Its work is not used.",
+            remedy="End them, or restart the machine; then continue with: stepherd redrive RUN",
+        )
 
 
 @dataclass(slots=True)
@@ -39,11 +53,14 @@ class Attempt:
     place: Place
     stop: StopRequest
     account: Account | None
+    launcher: Launcher
     transcript: Transcript
     recorder: Recorder
     said: str | None = None
     """The last that the agent said."""
     usage: dict[str, Any] = field(default_factory=dict)
+    unproven: str = ""
+    """Why it is not known for sure that all of its processes have ended; empty when it is."""
 
     @classmethod
     def begin(
@@ -51,7 +68,9 @@ class Attempt:
     ) -> Attempt:
         """With a transcript, and with events that also go to this step's own output."""
         transcript = Transcript.create(place.private / "transcript.jsonl", redactor)
-        return cls(step, place, stop, account, transcript, Recorder(step.folder, redactor.mask, _show))
+        launcher = ProcessLauncher(account, stop.pause)
+        recorder = Recorder(step.folder, redactor.mask, _show)
+        return cls(step, place, stop, account, launcher, transcript, recorder)
 
     def tell(self, source: str, event: Event) -> None:
         """Record an event; what it says of usage is kept for the report."""
@@ -69,7 +88,7 @@ class Attempt:
         reader: Reader | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> Evidence:
-        """Run one process in the workspace, contained."""
+        """Run one process in the workspace, contained. Raises ProcessesLeft."""
         environment = agent_environment(
             run_id=self.step.request.run_id,
             home=self.place.home,
@@ -85,12 +104,20 @@ class Attempt:
             limits=limits,
             transcript=self.transcript,
             stop=self.stop,
-            account=self.account,
+            launcher=self.launcher,
             reader=reader,
             tell=lambda event: self.tell(name, event),
         )
         self.recorder.catch_up(name)
+        self._look_at_the_end(name, evidence.proof)
         return evidence
+
+    def _look_at_the_end(self, name: str, proof: Proof | None) -> None:
+        if proof is None or proof.state == "proven":
+            return
+        if proof.state == "alive":
+            raise ProcessesLeft(name, proof.reason)
+        self.unproven = f"It is not certain that every process of the agent has ended: {proof.reason}."
 
     def show_usage(self) -> None:
         """What it used in all, in the log: with every event of usage it would be most of it."""

@@ -21,6 +21,7 @@ from stepherd.agents.supervisor import Limits, StopRequest, supervise
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
+from stepherd.processes.launcher import ProcessLauncher
 from stepherd.runs.events import Event
 from stepherd.services.redaction import Redactor
 
@@ -88,6 +89,7 @@ class Trial:
             limits=Limits(20, linger_seconds=0.2, interrupt_grace=0.3, terminate_grace=0.3),
             transcript=transcript,
             stop=own,
+            launcher=ProcessLauncher(None, own.pause),
             reader=agent.reader(),
             tell=self.events.append,
         )

@@ -20,6 +20,7 @@ from tests.processes import gone_soon
 from stepherd.agents.contract import BasicReader, Evidence, Launch, Reader, Stream
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
+from stepherd.processes.launcher import ProcessLauncher
 from stepherd.runs.events import Event, Limit, Output
 from stepherd.services.redaction import Redactor
 
@@ -56,6 +57,7 @@ class Bench:
             limits=limits or Limits(30, 20, 0.3, 0.3),
             transcript=self.transcript,
             stop=self.stop,
+            launcher=ProcessLauncher(None, self.stop.pause),
             reader=reader,
             tell=self.tell,
         )
