@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import stepherd
 from stepherd.engine.runner_choice import SANDBOXED
 from stepherd.errors import ConfigurationError
+from stepherd.processes.reservations import reserve_user
 from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
 from stepherd.processes.sandbox.launcher import SandboxLauncher
 from stepherd.processes.sandbox.layout import Layout, Person, sandbox_view
@@ -25,7 +26,8 @@ from stepherd.runs.network import OPEN, hosts_of
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.processes.account import Account
-    from stepherd.processes.sandbox.view import View
+    from stepherd.processes.sandbox.view import Network, View
+    from stepherd.processes.tree import Command, Tree
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
@@ -36,9 +38,14 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 def agent_sandbox(
-    step: StepContext, agent: Agent, place: Place, account: Account | None, secrets: Mapping[str, str]
+    step: StepContext,
+    agent: Agent,
+    place: Place,
+    account: Account | None,
+    secrets: Mapping[str, str],
+    pause: Callable[[float], bool],
 ) -> AgentSandbox | None:
-    """The sandbox of a step's run; None where it has none.
+    """The sandbox of a step's run; None where it has none. ``pause`` as in ``reserve_user``.
 
     Raises ConfigurationError where the request limits the network and there is no sandbox to do it.
     """
@@ -60,9 +67,9 @@ def agent_sandbox(
         allowlist = Allowlist(hosts_of(network), _models(agent, secrets))
     layout = Layout(place.workspace, place.home, place.temporary, place.instructions)
     person = person_of(user_home, os.environ.get("PATH", os.defpath), private)
-    kind = "on" if network == OPEN else "off" if allowlist is None else "proxy"
-    view = sandbox_view(layout, person, kind, account)  # type: ignore[arg-type]
-    return AgentSandbox(bubblewrap, view, account, allowlist)
+    kind: Network = "on" if network == OPEN else "off" if allowlist is None else "proxy"
+    view = sandbox_view(layout, person, kind, account)
+    return AgentSandbox(bubblewrap, view, account, allowlist, pause)
 
 
 def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
@@ -73,22 +80,27 @@ def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
 
 @dataclass(slots=True)
 class AgentSandbox:
-    """What every process of the step's agent is started in; each has a network of its own."""
+    """Starts an agent and what verifies its work, each with a network of its own. See ``Launcher``."""
 
     bubblewrap: Path
     view: View
     account: Account | None
     allowlist: Allowlist | None
     """None: the network is not limited to hosts."""
+    pause: Callable[[float], bool]
+    _reservation: int = -1
     _proxies: list[Egress] = field(default_factory=list)
 
-    def launcher(self) -> SandboxLauncher:
-        """For one start."""
+    def start(self, command: Command) -> Tree:
+        """Start a command in it. Raises Cancelled when ``pause`` gave up."""
+        if self.account is not None and self._reservation < 0:
+            # Until this step ends: a run without a sandbox would kill all that this user has.
+            self._reservation = reserve_user(self.account.user, alone=False, pause=self.pause)
         egress = None
         if self.allowlist is not None:
             egress = Egress(self.allowlist)
             self._proxies.append(egress)
-        return SandboxLauncher(self.bubblewrap, self.view, self.account, egress)
+        return SandboxLauncher(self.bubblewrap, self.view, self.account, egress).start(command)
 
     def facts(self) -> dict[str, Any]:
         """For the result: the network, and what was asked for and is not on its list."""
