@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentSandbox", "agent_sandbox", "person_of"]
 
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _MOST_SHOWN: Final = 20
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
@@ -73,9 +74,12 @@ def agent_sandbox(
 
 
 def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
-    """The person whose machine this is, with what agents of our own need of Stepherd itself."""
+    """The person whose machine this is, with what agents of our own need of Stepherd itself, and with the
+    certificates that every agent's environment names."""
     package = Path(stepherd.__file__).parent
-    return Person(Path(home), path, hidden, (Path(sys.prefix), Path(sys.base_prefix), package))
+    certificates = [Path(os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)]
+    needed = (Path(sys.prefix), Path(sys.base_prefix), package, *certificates)
+    return Person(Path(home), path, hidden, needed)
 
 
 @dataclass(slots=True)

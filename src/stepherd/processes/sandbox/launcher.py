@@ -112,16 +112,19 @@ class SandboxLauncher:
         tree = SandboxTree.of(process, status, self.egress)
         if tree is None:
             with process:
-                assert process.stderr is not None
-                words = process.stderr.read()
+                words = _words_of(process)
             status.close()
-            raise refused(words.decode("utf-8", "replace").removeprefix("bwrap:"))
+            raise refused(words)
         try:
             limit_processes(tree.init, self.account)
             self._serve(tree.init)
             os.write(release, b"!")
-        except BaseException:
+        except BaseException as error:
+            # What was to be prepared is gone when bubblewrap has failed meanwhile: then it says why.
+            words = _words_of(process) if tree.is_empty() else str(error)
             tree.end()
+            if isinstance(error, OSError | ConfigurationError):
+                raise refused(words) from error
             raise
         return tree
 
@@ -136,3 +139,9 @@ class SandboxLauncher:
         listening = listen_inside(init, [inside for inside, _ in places])
         for each, (_, target) in zip(listening, places, strict=True):
             self.egress.serve(each, target)
+
+
+def _words_of(process: subprocess.Popen[bytes]) -> str:
+    """What a bubblewrap that fails says, to its end."""
+    assert process.stderr is not None
+    return process.stderr.read().decode("utf-8", "replace").removeprefix("bwrap:")

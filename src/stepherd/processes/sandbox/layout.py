@@ -17,7 +17,7 @@ from stepherd.processes.sandbox.view import Mount, Network, View, shown_by
 
 __all__ = ["Layout", "Person", "sandbox_view"]
 
-_TEMPORARY: Final = Path("/tmp")  # noqa: S108 - inside, it is the run's own
+_TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - inside, they are the run's own
 _VERSIONS: Final = ".tool-versions"
 
 
@@ -58,7 +58,8 @@ def sandbox_view(
     Below ``~/.stepherd`` and the like the run's folders are alone in empty ones. ``account`` is who runs
     inside: what that user cannot reach cannot be shown.
     """
-    mounts = [*system_mounts(network), Mount(_TEMPORARY, "write", layout.temporary)]
+    mounts = list(system_mounts(network))
+    mounts += [Mount(path, "write", layout.temporary) for path in _TEMPORARY]
     privacy = Privacy(person.home, (*person.hidden, *layout.all))
     tools = find_tools(person.path, person.home, mounts, privacy, account, person.needed)
     mounts += tools.mounts
@@ -68,7 +69,7 @@ def sandbox_view(
     versions = person.home / _VERSIONS
     if "ASDF_DATA_DIR" in tools.variables and versions.is_file() and person.home != layout.home:
         mounts.append(Mount(layout.home / _VERSIONS, "read", versions))
-    variables = {"TMPDIR": str(_TEMPORARY), **tools.variables}
+    variables = {"TMPDIR": str(_TEMPORARY[0]), **tools.variables}
     return View(
         tuple(mounts),
         layout.workspace,

@@ -96,7 +96,7 @@ class SandboxTree:
     def signal(self, number: signal.Signals, *, everyone: bool) -> None:
         """To the command's group, or to all that is inside. bubblewrap itself would end all at once, so it
         gets none."""
-        if self._is_empty():
+        if self.is_empty():
             return
         if number == signal.SIGKILL and everyone:
             self._kill()
@@ -117,7 +117,7 @@ class SandboxTree:
         the proof that nothing is left."""
         if self._proof is None:
             self._kill()
-            gone = self._is_empty(_PATIENCE)
+            gone = self.is_empty(_PATIENCE)
             why = "" if gone else f"What ran in the sandbox did not end within {_PATIENCE:g} s."
             self._proof = Proof("proven" if gone else "alive", why)
             self._close(gone)
@@ -129,7 +129,8 @@ class SandboxTree:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._end_of_init, signal.SIGKILL)
 
-    def _is_empty(self, seconds: float = 0.0) -> bool:
+    def is_empty(self, seconds: float = 0.0) -> bool:
+        """Whether nothing lives inside any more; waits for it for so many seconds."""
         if self._end_of_init < 0:
             return True
         ready = select.poll()

@@ -33,7 +33,6 @@ def system_mounts(network: Network, root: Path = Path("/")) -> tuple[Mount, ...]
     mounts += [
         Mount(root / "run", "memory"),
         Mount(root / "var/run", "link", Path("../run")),
-        Mount(root / "var/tmp", "link", Path("../tmp")),
     ]
     if network == "on":
         mounts += _resolver(mounts, root)

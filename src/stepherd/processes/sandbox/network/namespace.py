@@ -14,7 +14,6 @@ import socket
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from stepherd.errors import ConfigurationError
 from stepherd.processes.sandbox.limits import fork_quietly
 
 __all__ = ["listen_inside"]
@@ -31,7 +30,7 @@ _MOST: Final = 32
 def listen_inside(process: int, addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
     """Sockets that listen at ``addresses``, of loopback, in the network of ``process``; in the same order.
 
-    The process must be alive, and in a user namespace that this one's user made. Raises ConfigurationError.
+    The process must be alive, and in a user namespace that this one's user made. Raises OSError.
     """
     library = ctypes.CDLL(None, use_errno=True)
     library.setns.argtypes = (ctypes.c_int, ctypes.c_int)
@@ -53,11 +52,8 @@ def listen_inside(process: int, addresses: Sequence[tuple[str, int]]) -> list[so
         message, handles, *_ = socket.recv_fds(ours, 64, _MOST)
         os.waitpid(child, 0)
     if len(handles) != len(addresses):
-        why = os.strerror(int(message or errno.EIO))
-        raise ConfigurationError(
-            f"The network of the sandbox cannot be prepared: {why}.",
-            remedy="Run with --network on or off, or see: stepherd doctor",
-        )
+        code = int(message or errno.EIO)
+        raise OSError(code, f"The network of the sandbox cannot be prepared: {os.strerror(code)}")
     return [socket.socket(fileno=handle) for handle in handles]
 
 
