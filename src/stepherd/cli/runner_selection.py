@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from stepherd.processes.account import Account
     from stepherd.processes.sandbox.layout import Person
     from stepherd.processes.sandbox.probe import Probe
+    from stepherd.processes.sandbox.view import View
     from stepherd.runs.request import Request
 
-__all__ = ["RunnerSelection", "check_programs", "default_runner"]
+__all__ = ["RunnerSelection", "check_programs", "default_runner", "unseen_folders"]
 
 _OTHERWISE: Final = "To run without one and without this line: --runner process"
 
@@ -82,14 +83,9 @@ class RunnerSelection:
 def check_programs(home: Path, request: Request) -> None:
     """Look for the run's programs as its sandbox will. Raises ConfigurationError naming one that is found on
     this machine and would not be found there; what is not there at all is the run's to say."""
-    from stepherd.engine.processes import interpreter_path
-    from stepherd.processes.sandbox.layout import Layout, sandbox_view
     from stepherd.processes.sandbox.view import find_program
 
-    nowhere = home / "tasks" / "none"
-    layout = Layout(*(nowhere / name for name in ("workspace", "home", "tmp", "instructions")))
-    path = interpreter_path()
-    view = sandbox_view(layout, _person(home, path), account=_account())
+    path, view = _outlook(home)
     for program in _programs(request):
         outside = find_program(program, path)
         if outside is not None and find_program(program, path, view) is None:
@@ -97,6 +93,24 @@ def check_programs(home: Path, request: Request) -> None:
                 f"'{program}' is {outside} on this machine, and a sandbox does not show that.",
                 remedy="Install it where all programs are (/usr/local), or give --runner process.",
             )
+
+
+def unseen_folders(home: Path) -> list[Path]:
+    """The folders of PATH that a sandbox does not show."""
+    path, view = _outlook(home)
+    folders = [Path(entry) for entry in dict.fromkeys(path.split(os.pathsep)) if entry]
+    return [folder for folder in folders if os.access(folder, os.R_OK) and not view.shows(folder)]
+
+
+def _outlook(home: Path) -> tuple[str, View]:
+    """PATH as tasks have it, and what the sandbox of a run would show."""
+    from stepherd.engine.processes import interpreter_path
+    from stepherd.processes.sandbox.layout import Layout, sandbox_view
+
+    nowhere = home / "tasks" / "none"
+    layout = Layout(*(nowhere / name for name in ("workspace", "home", "tmp", "instructions")))
+    path = interpreter_path()
+    return path, sandbox_view(layout, _person(home, path), account=_account())
 
 
 def _programs(request: Request) -> Iterator[str]:
