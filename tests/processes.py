@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import time
@@ -9,7 +10,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["gone_soon", "lives", "sampled_command_lines", "sampled_environments"]
+__all__ = ["HeldFile", "gone_soon", "lives", "sampled_command_lines", "sampled_environments"]
+
+
+class HeldFile:
+    """A file that a process and all that descends from it hold locked: whether one of them lives is known at
+    once, whatever its process id is, in whatever namespace, and however short its life.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+        path.chmod(0o666)
+
+    def hold(self) -> str:
+        """Python code that holds it, for the first process: those that it starts inherit the descriptor."""
+        return (
+            "import fcntl, os\n"
+            f"held = os.open({str(self.path)!r}, os.O_RDWR)\n"
+            "fcntl.flock(held, fcntl.LOCK_SH)\n"
+            "os.set_inheritable(held, True)\n"
+        )
+
+    def is_held(self) -> bool:
+        """Whether a process lives that holds it."""
+        with self.path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def is_free_within(self, seconds: float) -> bool:
+        """Whether all of them have ended, as soon as they have."""
+        deadline = time.monotonic() + seconds
+        while self.is_held() and time.monotonic() < deadline:
+            time.sleep(0.01)  # A lock cannot be waited for with a limit.
+        return not self.is_held()
 
 
 def lives(pid: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.steps.rig import Rig
-from tests.processes import gone_soon
+from tests.processes import lives
 
 
 @pytest.fixture
@@ -48,15 +48,21 @@ def test_an_interrupted_agent_s_work_is_bundled_pushed_as_partial_and_can_be_red
     assert not rig.result("push").facts["partial"]
 
 
-@pytest.mark.parametrize("blows", [1, 3])
-def test_a_clone_that_is_terminated_says_so_and_leaves_nothing(rig: Rig, blows: int) -> None:
-    # GIVEN a clone that hangs: the remote's git is a program that waits
+@pytest.fixture
+def hanging(rig: Rig) -> Path:
+    """A git that waits, first in PATH; it notes its process id."""
     trap = rig.root / "bin"
     trap.mkdir()
     (trap / "git").write_text(f"#!/bin/sh\necho $$ > {rig.root}/pid\nexec sleep 300\n")
     (trap / "git").chmod(0o755)
     rig.prepare(command="true")
-    child = rig.start("clone", PATH=f"{trap}:{os.environ['PATH']}")
+    return trap
+
+
+@pytest.mark.parametrize("blows", [1, 3])
+def test_a_clone_that_is_terminated_says_so_and_leaves_nothing(rig: Rig, hanging: Path, blows: int) -> None:
+    # GIVEN a clone that hangs
+    child = rig.start("clone", PATH=f"{hanging}:{os.environ['PATH']}")
     pid = rig.root / "pid"
     end = time.monotonic() + 30
     while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < end and child.poll() is None:
@@ -69,4 +75,15 @@ def test_a_clone_that_is_terminated_says_so_and_leaves_nothing(rig: Rig, blows: 
     assert child.returncode == 75, child.stderr and child.stderr.read()
     assert rig.result("clone").status == "interrupted"
     assert list((rig.root / "tmp").iterdir()) == []
-    assert gone_soon(int(pid.read_text()))
+    assert not lives(int(pid.read_text()))
+
+
+def test_a_process_that_the_step_does_not_know_of_yet_is_ended_too(rig: Rig, hanging: Path) -> None:
+    """WHEN the signal comes between the start of git and its being known, as under load it does."""
+    rig.module = "tests.faults.torn_step"
+    path = f"{hanging}:{os.environ['PATH']}"
+    done = rig.step("clone", PATH=path, STARTED=str(rig.root / "pid"))
+    assert done.returncode == 75, done.stderr
+    assert rig.result("clone").status == "interrupted"
+    assert list((rig.root / "tmp").iterdir()) == []
+    assert not lives(int((rig.root / "pid").read_text()))

@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -27,9 +28,10 @@ from typing import Any, NoReturn
 
 __all__ = ["main"]
 
-_PR_SET_DUMPABLE = 4
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _LONGEST = 65_536
 _MOST_FILES = 4
+_ORPHANS_SECONDS = 10.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Program = Callable[[], None]
 
@@ -79,6 +81,7 @@ def _keep(
         _bear(marker, wanted["marker"])
     notes = Path(wanted["notes"]) if wanted["notes"] else None
     if notes:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         _note(notes / "pid", os.getpid())
     os.write(status, b"%d\n" % os.getpid())
     process = os.fork()
@@ -125,11 +128,31 @@ def _see_the_end(process: int, status: int, notes: Path | None) -> NoReturn:
         with suppress(BrokenPipeError):  # The last one who asked went at the same moment.
             os.write(status, b"%d\n" % code)
         os._exit(0)
+    _end_orphans()
     code = 128 - code if code < 0 else code  # as a shell has it
     if not (notes / "ready").exists():
         os.kill(os.getpid(), signal.SIGKILL)  # Nothing has begun: that is no end of a task.
     _note(notes / "exit", code)
     os._exit(code)
+
+
+def _end_orphans() -> None:
+    """End what the program left, above all when it was killed: without its marker no engine would find it.
+
+    What loses its parent becomes a child of this process; when it has none, nothing is left.
+    """
+    children = Path(f"/proc/self/task/{os.getpid()}/children")  # this process's only thread
+    end = time.monotonic() + _ORPHANS_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError):  # not every kernel has it
+            for pid in children.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.002)  # between a kill and its effect
 
 
 def _ends_before(process: int, status: int) -> bool:

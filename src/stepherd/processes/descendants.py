@@ -10,7 +10,16 @@ from typing import Final
 
 from stepherd.processes.table import Row, is_living, table
 
-__all__ = ["below", "children_of_this_process", "end_tree", "has_children", "signal_tree", "tree_of"]
+__all__ = [
+    "below",
+    "children_of_this_process",
+    "end_children",
+    "end_tree",
+    "has_children",
+    "has_no_children",
+    "signal_tree",
+    "tree_of",
+]
 
 _ROUNDS: Final = 200
 _PAUSE_SECONDS: Final = 0.01
@@ -24,10 +33,36 @@ def below(found: Collection[int], rows: Mapping[int, Row]) -> set[int]:
     return every
 
 
+def has_no_children() -> bool:
+    """Whether this process has no child, a zombie neither. With ``account.adopt_orphans`` before, it then has
+    no descendant at all: whoever loses its parent becomes its child."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
 def children_of_this_process() -> frozenset[int]:
     """The process ids of the children that this process has now."""
+    if hasattr(os, "waitid") and has_no_children():
+        return frozenset()
     me = os.getpid()
     return frozenset(pid for pid, row in table().items() if row.parent == me)
+
+
+def end_children(before: frozenset[int]) -> bool:
+    """Kill and reap this process's children but those of ``before``, and all that descends from them. False
+    when some are left after many rounds."""
+    for _ in range(_ROUNDS):
+        left = children_of_this_process() - before
+        if not left:
+            return True
+        for pid in below(left, table()):
+            _send(pid, signal.SIGKILL)
+            _reap(pid)
+        time.sleep(_PAUSE_SECONDS)
+    return False
 
 
 def tree_of(leader: int, before: frozenset[int]) -> set[int]:

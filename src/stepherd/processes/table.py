@@ -27,11 +27,12 @@ def table() -> dict[int, Row]:
     """Every process that can be seen, zombies too, by its id. No snapshot: it changes while it is read."""
     if _PROC.exists():
         return {pid: row for pid in _ids() if (row := _row(pid)) is not None}
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
-    ).stdout
-    lines = (line.split() for line in listing.splitlines())
-    return {int(pid): Row(int(parent), 0, state.startswith("Z")) for pid, parent, state in lines}
+    with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid=,stat="], stdout=subprocess.PIPE, text=True) as ps:
+        assert ps.stdout is not None
+        lines = [line.split() for line in ps.stdout]
+    rows = {int(pid): Row(int(parent), 0, state.startswith("Z")) for pid, parent, state in lines}
+    rows.pop(ps.pid, None)
+    return rows
 
 
 def is_living(pid: int) -> bool:

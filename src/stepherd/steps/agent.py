@@ -11,7 +11,7 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
-from stepherd.processes.account import Account, adopt_orphans, agent_account, hide_this_process
+from stepherd.processes.account import Account, agent_account, hide_this_process
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
@@ -50,10 +50,8 @@ def work(step: StepContext) -> Done:
     cloned = step.folder.read_result("clone")
     if cloned is None or not cloned.succeeded:
         raise NotFoundError("There is no clone to work on.", remedy="Run the step clone first.")
-    # From here on there are secrets, and then a process that is not ours: it must neither read this one nor
-    # outlive it.
+    # From here on there are secrets, and then a process that is not ours: it must not read this one.
     hide_this_process()
-    adopt_orphans()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent) as root:
         place = Place.build(root, step.folder)

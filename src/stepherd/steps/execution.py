@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
 from stepherd import errors
 from stepherd.errors import ConfigurationError, InternalError, StepherdError, StorageError, UsageError
+from stepherd.processes.account import adopt_orphans
+from stepherd.processes.descendants import children_of_this_process, end_children
 from stepherd.runs.folder import RunFolder, open_run_folder
 from stepherd.runs.result import Failure, Result, Status, now
 from stepherd.services.plain_text import one_paragraph
@@ -29,6 +33,7 @@ def main(argv: list[str]) -> int:
     termination = Termination()
     termination.install()
     try:
+        adopt_orphans()
         if len(argv) != 1 or argv[0] not in _STEPS:
             raise UsageError(f"Give one step: {', '.join(_STEPS)}.", remedy="python -m stepherd.steps clone")
         reference = os.environ.get("STEPHERD_RUN_FOLDER", "")
@@ -76,7 +81,7 @@ def _perform(name: str, step: Step, folder: RunFolder, termination: Termination)
     try:
         with tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch:
             request = folder.read_request()
-            with deadline(seconds_of(name, request), termination):
+            with deadline(seconds_of(name, request), termination), _no_process_left():
                 done = step.work(StepContext(folder, request, Path(scratch), termination))
     except Terminated:
         done = Done(error=_ending(termination))
@@ -94,6 +99,17 @@ def _perform(name: str, step: Step, folder: RunFolder, termination: Termination)
     if done.error is None:
         return done, "succeeded"
     return done, "interrupted" if done.error.category == Interrupted.category else "failed"
+
+
+@contextmanager
+def _no_process_left() -> Iterator[None]:
+    """Whatever was started meanwhile is ended. A signal may tear a step out of starting it, before anything
+    knows of it; and it would write into folders that are being removed."""
+    before = children_of_this_process()
+    try:
+        yield
+    finally:
+        end_children(before)
 
 
 def _ending(termination: Termination) -> StepherdError:

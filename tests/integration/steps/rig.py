@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.event_schema import check_events, recorded_events
+from tests.users import interpreter, python_path
 
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
@@ -38,6 +39,10 @@ class Rig:
     run_id: str = "run_1"
     module: str = "stepherd.steps"
     """What is run as the step."""
+    prefix: tuple[str, ...] = ()
+    """What runs the step's process, such as ``setpriv``."""
+    owner: int | None = None
+    """Whose the run's files are, where that is not us; ``prefix`` makes the step that user's."""
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @classmethod
@@ -101,16 +106,22 @@ class Rig:
             "PATH": os.environ["PATH"],
             "HOME": str(self.root / "home"),
             "TMPDIR": str(self.root / "tmp"),
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            "PYTHONPATH": python_path(),
             "STEPHERD_RUN_FOLDER": self.folder.reference,
             "STEPHERD_ATTEMPT": "0.0",
             **more,
         }
 
     def start(self, step: str, **environment: str) -> subprocess.Popen[str]:
+        variables = self.environment(**environment)
+        python = sys.executable
+        if self.owner is not None:
+            python = interpreter()
+            for path in (self.root, *self.root.rglob("*")):
+                os.chown(path, self.owner, self.owner, follow_symlinks=False)
         child = subprocess.Popen(
-            [sys.executable, "-m", self.module, step],
-            env=self.environment(**environment),
+            [*self.prefix, python, "-m", self.module, step],
+            env=variables,
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.processes import gone_soon
+from tests.processes import HeldFile
 
 from stepherd.agents.contract import BasicReader, Evidence, Launch, Reader, Stream
 from stepherd.agents.output import Transcript
@@ -160,19 +160,22 @@ def test_a_stop_interrupts_it_at_once(bench: Bench) -> None:
 
 
 def test_what_it_left_in_the_background_is_ended_with_it(bench: Bench) -> None:
-    evidence = bench.run("sh", "-c", "sleep 300 & echo $!; sleep 300 & echo $!")
+    held = HeldFile(bench.folder / "held")
+    evidence = bench.python(held.hold() + "os.system('sleep 300 & sleep 300 & :')")
     assert evidence.ending == "exited"
     assert evidence.seconds < 10, "a grandchild that holds the pipe must not be waited for"
-    assert all(gone_soon(int(line)) for line in evidence.last_lines)
+    assert not held.is_held()
 
 
 def test_a_whole_tree_that_ignores_signals_is_killed(bench: Bench) -> None:
+    held = HeldFile(bench.folder / "held")
     deaf = bench.folder / "deaf.sh"
-    deaf.write_text("trap '' INT TERM\necho $$\nsleep 300\nsleep 300\n")
+    deaf.write_text("trap '' INT TERM\nsleep 300\nsleep 300\n")
     tree = f"trap '' INT TERM; sh {deaf} & sh {deaf}; wait"
-    evidence = bench.run("sh", "-c", tree, limits=Limits(1.0, None, 0.3, 0.3))
+    start = f"os.execvp('sh', ['sh', '-c', {tree!r}])"
+    evidence = bench.python(held.hold() + start, limits=Limits(1.0, None, 0.3, 0.3))
     assert evidence.exit_code == 137
-    assert all(gone_soon(int(line)) for line in evidence.last_lines)
+    assert not held.is_held()
 
 
 def test_no_zombie_is_left(bench: Bench) -> None:
@@ -196,10 +199,12 @@ def test_an_error_of_the_supervisor_leaves_no_process(bench: Bench) -> None:
         bench.shown.append(event.text)
         raise RuntimeError("disk full")
 
+    held = HeldFile(bench.folder / "held")
     bench.tell = explode  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="disk full"):
-        bench.run("sh", "-c", "echo $$; exec sleep 300")
-    assert gone_soon(int(bench.shown[0]))
+        bench.python(held.hold() + "print('up', flush=True); os.execvp('sleep', ['sleep', '300'])")
+    assert bench.shown == ["up"]
+    assert not held.is_held()
 
 
 class Told(BasicReader):
