@@ -34,6 +34,8 @@ SETTINGS: Final = {
     "network": "network",
 }
 """The name in front matter, and the field of a request that it sets."""
+_WORDS: Final = frozenset({"network"})
+"""What is taken as it is written: YAML 1.1 reads "on" and "off" as true and false."""
 _REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."
 
 
@@ -107,12 +109,12 @@ def _pairs_of(head: str, source: _Source) -> list[tuple[str, Any]]:
             return []
         if not isinstance(node, yaml.MappingNode):
             raise source.refusal(f"{source.file} is not a mapping")
-        return [(str(key.value), _value_of(value, source)) for key, value in node.value]
+        return [(str(key.value), _value_of(key, value, source)) for key, value in node.value]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise source.refusal(f"{source.file} is not readable YAML{_place_of(error, source)}") from None
 
 
-def _value_of(node: yaml.Node, source: _Source) -> Any:
+def _value_of(key: yaml.Node, node: yaml.Node, source: _Source) -> Any:
     import yaml
 
     if not isinstance(node, yaml.ScalarNode):
@@ -121,6 +123,8 @@ def _value_of(node: yaml.Node, source: _Source) -> Any:
             f"{source.name} value in line {line} of {source.file.rpartition(' ')[2]} is not a scalar",
             "Write each value on one line, in quotes when it holds ': ' or '#'.",
         )
+    if key.value in _WORDS:
+        return node.value
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
 

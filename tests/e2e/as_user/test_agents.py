@@ -1,4 +1,4 @@
-"""The real agents in a sandbox, on a model of this machine; installed for all, or below the home as by nvm."""
+"""The real agents in a sandbox, on a model of this machine: installed for all, or by nvm below the home."""
 
 from __future__ import annotations
 
