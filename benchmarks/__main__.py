@@ -10,10 +10,12 @@ from benchmarks.engine_speed import engine_figures
 from benchmarks.figures import Figure, print_table, write_json
 from benchmarks.hand_off import hand_off_figures
 from benchmarks.pipeline import pipeline_figures
+from benchmarks.sandbox import sandbox_figures
 
 _PARTS = {
     "engine": engine_figures,
     "pipeline": pipeline_figures,
+    "sandbox": sandbox_figures,
     "hand-off": hand_off_figures,
     "cold-import": cold_import_figures,
 }
