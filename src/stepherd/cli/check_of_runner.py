@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stepherd.cli.checkup import Check, Finding
+from stepherd.cli.runner_options import chosen_runner
 from stepherd.cli.runner_selection import RunnerSelection, unseen_folders
 from stepherd.engine.runner_choice import SANDBOX
 
@@ -15,12 +16,16 @@ __all__ = ["runner_check"]
 
 def runner_check(home: Path) -> Check:
     """The check. Its sandbox is begun at once, as only the main thread may, which checks are not."""
-    selection = RunnerSelection.begin(home, None, "on")
+    selection = RunnerSelection.begin(home, chosen_runner(None, None), "on")
     return Check("runner", lambda home: _findings(home, selection))
 
 
 def _findings(home: Path, selection: RunnerSelection) -> Iterator[Finding]:
-    choice, obstacle = selection.choice, selection.obstacle
+    obstacle = selection.obstacle
+    choice = selection.choice
+    if selection.asked is not None:
+        yield Finding("runner", "ok", f"{choice.runner}, as STEPHERD_RUNNER says")
+        return
     if choice.runner == SANDBOX:
         unseen = ", ".join(map(str, unseen_folders(home)))
         but = f"; of PATH it does not show {unseen}" if unseen else ""

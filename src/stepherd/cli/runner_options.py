@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,31 +11,44 @@ import click
 
 from stepherd.engine.runner_choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice
 from stepherd.errors import ConfigurationError, StepherdError, UsageError
+from stepherd.services.plain_text import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.engine.container_runner import Mount
 
 __all__ = ["chosen_runner", "repository_mounts", "runner_options"]
 
+_KINDS = ("process", SANDBOX, *CONTAINER_RUNNERS)
+_VARIABLE = "STEPHERD_RUNNER"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def runner_options(decorated: Decorated) -> Decorated:
     """The options themselves."""
-    kinds = click.Choice(["process", SANDBOX, *CONTAINER_RUNNERS])
+    kinds = click.Choice(_KINDS)
     image = click.option(
         "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
     )
-    words = "How the agent runs: sandbox, process, podman or docker. Default: sandbox where it can work."
+    words = (
+        "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, else a sandbox "
+    )
+    words += "where it can work."
     return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))
 
 
 def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
-    """What the options say; None when it is left to this machine. With an image alone, whichever of podman
-    and docker is installed. Raises UsageError for an image without a container, ConfigurationError for a
-    program that is not installed."""
+    """What the options say, else STEPHERD_RUNNER; None when it is left to this machine. With an image alone,
+    whichever of podman and docker is installed. Raises UsageError for an image without a container,
+    ConfigurationError for a program that is not installed."""
     if runner is None and not image:
-        return None
+        runner = os.environ.get(_VARIABLE) or None
+        if runner is None:
+            return None
+        if runner not in _KINDS:
+            raise UsageError(
+                f"{_VARIABLE} is '{one_paragraph(runner, 60)}'.",
+                remedy=f"Set it to one of {', '.join(_KINDS)}.",
+            )
     if runner is not None and runner not in CONTAINER_RUNNERS:
         if image:
             raise UsageError("--image is for tasks in containers.", remedy="Add --runner podman or docker.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunnerSelection", "check_programs", "default_runner", "unseen_folders"]
 
-_OTHERWISE: Final = "To run without one and without this line: --runner process"
+_OTHERWISE: Final = "To run so without this line: --runner process, or STEPHERD_RUNNER=process."
 
 
 def default_runner(home: Path) -> tuple[RunnerChoice, StepherdError | None]:

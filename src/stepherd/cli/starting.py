@@ -47,13 +47,13 @@ def start(
         if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
             threading.Thread(target=_load_later, daemon=True).start()
         _probe(output.home, checked)
-        choice = _chosen(output, selection, checked)
+        begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
         from stepherd.cli.carry import carry
     except BaseException:
         if engine:
             engine.release()
         raise
-    return carry(output, _Start(output.home, run_id, request, choice), engine=engine)
+    return carry(output, begin, engine=engine, remark=selection.remark())
 
 
 def start_detached(
@@ -70,7 +70,7 @@ def start_detached(
     selection = RunnerSelection.begin(output.home, runner, checked.network or OPEN)
     request = with_agent_credentials(checked, request)
     _probe(output.home, checked)
-    begin = _Start(output.home, run_id, request, _chosen(output, selection, checked))
+    begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))
         try:
@@ -78,6 +78,8 @@ def start_detached(
             break
         except EngineGone:
             continue  # It was about to end: another one has the home by now, or will.
+    if selection.remark():
+        output.note(selection.remark())
     left_running(output, run_id)
     if output.as_json:
         progress = Progress()
@@ -94,12 +96,10 @@ def _check(run_id: str, request: dict[str, Any]) -> Request:
     return check_whole_request(run_id, request)[0]
 
 
-def _chosen(output: Output, selection: RunnerSelection, request: Request) -> RunnerChoice:
+def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerChoice:
     choice = selection.choice
     if choice.runner == SANDBOX:
-        check_programs(output.home, request)
-    elif selection.remark():
-        output.note(selection.remark())
+        check_programs(home, request)
     return choice
 
 

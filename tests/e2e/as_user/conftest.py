@@ -18,4 +18,5 @@ def place(tmp_path: Path, require: Callable[[str], str]) -> Iterator[Place]:
     """A home, a remote, and the command line as a process; at the end nothing of it may run."""
     require("bwrap")
     with Place.at(tmp_path / "place") as made:
+        del made.environment["STEPHERD_RUNNER"]
         yield made

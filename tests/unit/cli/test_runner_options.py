@@ -34,7 +34,16 @@ def test_an_image_alone_means_whichever_container_program_there_is(
         assert chosen_runner(None, "image:1") == RunnerChoice(program, "image:1")
 
 
-def test_nothing_said_leaves_it_to_the_machine() -> None:
+def test_nothing_said_leaves_it_to_a_variable_and_then_to_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STEPHERD_RUNNER", "process")
+    assert chosen_runner(None, None) == RunnerChoice("process")
+    assert chosen_runner("sandbox", None) == RunnerChoice("sandbox")
+    monkeypatch.setenv("STEPHERD_RUNNER", "\x1b[31mfirejail")
+    with pytest.raises(UsageError, match="STEPHERD_RUNNER is '"):
+        chosen_runner(None, None)
+    monkeypatch.setenv("STEPHERD_RUNNER", "")
     assert chosen_runner(None, None) is None
 
 
