@@ -60,7 +60,10 @@ class Probe:
         return self._failure
 
     def _layout(self) -> Layout:
-        root = Path(self._undo.enter_context(tempfile.TemporaryDirectory(prefix="stepherd-probe-")))
+        # Where another user can come, who may not enter what root's own TMPDIR is in.
+        where = None if self.account is None else "/tmp"  # noqa: S108 - a name that nobody can foresee
+        made = tempfile.TemporaryDirectory(prefix="stepherd-probe-", dir=where)
+        root = Path(self._undo.enter_context(made))
         layout = Layout(*(root / name for name in ("workspace", "home", "tmp", "instructions")))
         for folder in layout.all:
             folder.mkdir(mode=0o700)
