@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 USER = 55_000 + os.getpid() % 1_000
-AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+# By a shell, because setpriv itself still has root's rights when it looks for the program.
+AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "sh", "-c", 'exec "$@"', "sh")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="tests/e2e/as_user are run by this user itself")
 
 

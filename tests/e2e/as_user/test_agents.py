@@ -62,7 +62,7 @@ def _run(place: Place, agent: str, path: str, model: ScriptedModel, *more: str) 
 def _path(place: Place, agent: str, install: str, require: Callable[[str], str]) -> str:
     program = Path(require(agent))
     first = _like_nvm(place, agent, program) if install == "nvm" else str(program.parent)
-    others = [e for e in place.environment["PATH"].split(":") if not (Path(e) / agent).exists()]
+    others = [e for e in place.environment["PATH"].split(":") if shutil.which(agent, path=e) is None]
     if agent != "opencode":
         return ":".join([first, *others])
     wrapper = place.root / "bin" / agent
