@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +95,21 @@ def test_its_model_is_always_within_reach(place: Place, require: Callable[[str],
     result = place.folder().read_result("agent")
     assert result is not None
     assert result.facts["network"]["kind"] == "proxy"
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", pytest.param("opencode", marks=LONG)])
+@pytest.mark.timeout(300)
+def test_it_takes_the_proxy_to_a_model_elsewhere(
+    place: Place, require: Callable[[str], str], agent: str
+) -> None:
+    """At an address of this machine that is not in the sandbox: there is no other way to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback's")
+        address = probe.getsockname()[0]
+    with ScriptedModel.serve(WRITES[agent], say("Done."), host=address) as model:
+        _run(place, agent, _path(place, agent, "system", require), model, "--network", "index.example")
+        assert len(model.calls) >= 2
+    assert place.origin.show("stepherd/run_1", "hello.txt") == "hello"

@@ -203,8 +203,7 @@ def test_closing_it_ends_connections_that_go_on(port: int) -> None:
         egress = Egress(Allowlist())
         place = listening.getsockname()
         egress.serve(listening, silent.getsockname())
-        with socket.create_connection(place) as client:
-            silent.accept()[0].close()
+        with socket.create_connection(place) as client, silent.accept()[0]:
             egress.close()
             with suppress(ConnectionError):
                 assert client.recv(1) == b""

@@ -55,7 +55,7 @@ class Egress:
 
         def pass_on(client: socket.socket) -> None:
             assert target is not None
-            self._relay(client, socket.create_connection(target, _PATIENCE), b"")
+            self._relay(client, socket.create_connection(target, _PATIENCE))
 
         if self._keep(listening):
             _in_background(self._accept, listening, self._obey if target is None else pass_on)
@@ -113,9 +113,7 @@ class Egress:
         if server is None:
             answer(client, "502 Bad Gateway", f"{request.host}:{request.port} cannot be reached.")
             return
-        if request.is_tunnel:
-            client.sendall(_ESTABLISHED)
-        self._relay(client, server, request.first)
+        self._relay(client, server, _ESTABLISHED if request.is_tunnel else b"", request.first)
 
     def _judge(self, request: ProxyRequest) -> list[tuple[int, str]]:
         host, port = request.host, request.port
@@ -123,15 +121,19 @@ class Egress:
             raise Refused(f"{host}:{port} is not on the list of this run")
         return self.resolve(host, port, trusted=self.allowlist.trusts(host, port))
 
-    def _relay(self, client: socket.socket, server: socket.socket, first: bytes) -> None:
-        client.settimeout(None)
-        server.settimeout(None)
-        if self._keep(server):
-            try:
-                server.sendall(first)
+    def _relay(
+        self, client: socket.socket, server: socket.socket, to_client: bytes = b"", to_server: bytes = b""
+    ) -> None:
+        """Say to each what is to come first, then pass on what they say; the server is closed in any case."""
+        try:
+            if self._keep(server):
+                client.settimeout(None)
+                server.settimeout(None)
+                client.sendall(to_client)
+                server.sendall(to_server)
                 relay(client, server)
-            finally:
-                self._drop(server)
+        finally:
+            self._drop(server)
 
     def _count(self, request: ProxyRequest) -> None:
         place = (request.host, request.port)
