@@ -76,7 +76,7 @@ def _write(path: Path, text: str) -> None:
 
 def _find(home: Path, *entries: str, account: Account | None = None) -> Tools:
     path = os.pathsep.join(str(home / entry) for entry in entries)
-    return find_tools(path, home, SYSTEM, Privacy(home, [home / "code/app/.git"]), account)
+    return find_tools(path, home, SYSTEM, Privacy(home), account)
 
 
 def _shows(tools: Tools, path: Path) -> bool:
