@@ -89,9 +89,9 @@ class _Finder:
 
     def take(self, entry: Path) -> None:
         """One entry of PATH, and what its programs lead to."""
-        self._show(entry)
-        if not shown_by(self.mounts, entry):
+        if not (self.privacy.allows(entry) and can_reach(entry, self.account)):
             return
+        self._show(entry)
         for link in _links_of(entry):
             for hop in hops(link):
                 self._show(hop)
@@ -110,7 +110,10 @@ class _Finder:
                 return
 
     def _may_show(self, path: Path) -> bool:
-        return self.privacy.allows(path) and can_reach(path, self.account)
+        if not (self.privacy.allows(path) and can_reach(path, self.account)):
+            return False
+        managed = path.is_relative_to(self.home) and str(path.relative_to(self.home)) in _ROOTS
+        return managed or not _holds_repository(path)
 
     def _add(self, root: Path) -> None:
         mount = Mount(root, "read")
@@ -162,6 +165,18 @@ def _prefix_of(path: Path, home: Path) -> Path:
     return path
 
 
+def _holds_repository(path: Path) -> bool:
+    """Whether a folder is a person's repository, or has one in it: its programs are shown one by one then."""
+    try:
+        with os.scandir(path) as entries:
+            return any(
+                entry.name == ".git" or (entry.is_dir() and os.path.lexists(f"{entry.path}/.git"))
+                for entry in entries
+            )
+    except OSError:
+        return False  # A file.
+
+
 def can_reach(path: Path, account: Account | None) -> bool:
     """Whether ``path`` is there, and a user, by default this one, may come to it and read it; of others the
     modes alone are looked at."""
@@ -190,6 +205,7 @@ def _links_of(entry: Path) -> Iterator[Path]:
             for number, program in enumerate(programs):
                 if number >= _MOST_PROGRAMS:
                     return
-                yield Path(program.path)
+                if not program.is_dir() and os.access(program.path, os.X_OK):
+                    yield Path(program.path)
     except OSError:
         return

@@ -30,6 +30,7 @@ def home(tmp_path: Path) -> Path:
     home = tmp_path / "me"
     for name in PRIVATE:
         _write(home / name, "secret")
+        (home / name).chmod(0o600)
     for program in (
         *(
             ".nvm/versions/node/v22.1.0/bin/node",
@@ -119,6 +120,12 @@ def test_links_of_local_bin_lead_to_what_they_need_and_to_no_more(home: Path) ->
     }
 
 
+def test_of_a_folder_with_a_repository_in_it_the_programs_alone_are_shown(home: Path) -> None:
+    (home / "bin/.git").mkdir()
+    tools = _find(home, "bin", "code")
+    assert [mount.target for mount in tools.mounts] == [home / "bin/mine", home / "code/tool.sh"]
+
+
 def test_a_program_is_found_inside_when_everything_it_leads_to_is_there(home: Path) -> None:
     tools = _find(home, ".local/bin")
     view = View((*SYSTEM, *tools.mounts), home)
@@ -167,8 +174,7 @@ ENTRIES = st.lists(st.sampled_from(WHERE), max_size=6)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 def test_whatever_path_says_nothing_private_is_shown(home: Path, entries: list[str]) -> None:
     tools = _find(home, *entries)
-    private = [name for name in PRIVATE if name != "code/app/app.py" or "code/app" not in entries]
-    assert [name for name in private if _shows(tools, home / name)] == []
+    assert [name for name in PRIVATE if _shows(tools, home / name)] == []
     assert not _shows(tools, home)
 
 
