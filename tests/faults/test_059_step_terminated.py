@@ -50,10 +50,11 @@ def test_an_interrupted_agent_s_work_is_bundled_pushed_as_partial_and_can_be_red
 
 @pytest.fixture
 def hanging(rig: Rig) -> Path:
-    """A git that waits, first in PATH; it notes its process id."""
+    """A git that waits, first in PATH. What it started left its session and its parent, and notes its id."""
     trap = rig.root / "bin"
     trap.mkdir()
-    (trap / "git").write_text(f"#!/bin/sh\necho $$ > {rig.root}/pid\nexec sleep 300\n")
+    note = f"echo $$ > {rig.root}/pid; exec sleep 300"
+    (trap / "git").write_text(f"#!/bin/sh\n(setsid sh -c '{note}' &)\nexec sleep 300\n")
     (trap / "git").chmod(0o755)
     rig.prepare(command="true")
     return trap

@@ -123,7 +123,11 @@ def test_as_a_user_of_its_own_it_finds_nothing(rig: Rig, port: int) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root reads everything")
 def test_the_hunt_is_a_hunt(rig: Rig, port: int) -> None:
-    """Without the defence, that is as root itself, everything is found: the test above means something."""
+    """Without the defence, that is as root itself, everything is found: the test above means something.
+
+    Without a namespace, too, in which not even root sees its supervisor.
+    """
+    rig.prefix = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--")
     found = _hunt(rig, port)
     assert found.count(CANARY[::-1]) >= 4
 

@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 _MS_REC, _MS_SLAVE, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 0x4000, 0x80000, 2, 4, 8
-_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 36, 38
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _SIGINT, _SIGKILL, _SIGPIPE, _SIGXFSZ = 2, 9, 13, 25
 _SIG_DFL, _SIG_IGN = None, 1
 _LOOK_MILLISECONDS: Final = 100
@@ -48,8 +48,6 @@ def main() -> None:
             _control_process(_PR_SET_NO_NEW_PRIVS, 1)
             _control_process(_PR_SET_CHILD_SUBREAPER, 1)
             _say(status, f"init {os.getpid()}")
-        # Nobody of this user looks into it; only now, because the maps of a namespace could not be written.
-        _control_process(_PR_SET_DUMPABLE, 0)
         _limit_processes(most)
     except OSError as error:
         _say(status, f"refused {error.strerror}")

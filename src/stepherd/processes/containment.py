@@ -33,6 +33,7 @@ _MOST_PROCESSES: Final = 8192
 """Of one tree, threads included: more than the largest builds need, less than a machine has."""
 _END_SECONDS: Final = 30.0
 _ALIVE: Final = "some of its processes were still there long after they had been killed"
+_UNWATCHED: Final = "the process that stood above them was killed"
 _KILLED: Final = 128 + signal.SIGKILL
 
 
@@ -62,6 +63,7 @@ def start_contained(keeper: Keeper, command: Command) -> ContainedTree:
 
     This process should adopt orphans (``account.adopt_orphans``) before.
     """
+    order = _order_of(command)
     control, status = os.pipe(), os.pipe()
     try:
         child = _spawn(keeper, command, control[0], status[1])
@@ -73,10 +75,7 @@ def start_contained(keeper: Keeper, command: Command) -> ContainedTree:
     os.close(status[1])
     tree = ContainedTree(keeper.kind, child, control[1], status[0])
     try:
-        tree.begin(command)
-    except Refused:
-        tree.abandon()
-        raise
+        tree.begin(order, command.argv[0])
     except BaseException:
         tree.end()
         raise
@@ -131,9 +130,8 @@ class ContainedTree:
         assert self._child.stderr is not None
         return self._child.stderr
 
-    def begin(self, command: Command) -> None:
+    def begin(self, order: bytes, program: str) -> None:
         """Give the keeper its order, and see the command begin. Raises Refused, OSError."""
-        order = _order_of(command)
         self._order(b"%016d" % len(order) + order)
         ready = False
         while not (ready and self._init):  # Its first process may be ready before it is known.
@@ -151,14 +149,7 @@ class ContainedTree:
         self._order(b"g")
         word, _, rest = self._line().partition(" ")
         if word == "failed":
-            raise OSError(int(rest), os.strerror(int(rest)), command.argv[0])
-
-    def abandon(self) -> None:
-        """Leave a keeper that was refused what it needs: nothing has begun."""
-        self._proof = Proof("proven")
-        os.close(self._control)  # By this it ends.
-        self._control = -1
-        self._close()
+            raise OSError(int(rest), os.strerror(int(rest)), program)
 
     def fileno(self) -> int | None:
         """As ``tree.Tree`` has it."""
@@ -183,7 +174,8 @@ class ContainedTree:
 
     def signal(self, number: signal.Signals, *, everyone: bool) -> None:
         """As ``tree.Tree`` has it."""
-        self._order(b"%s %d\n" % (b"a" if everyone else b"l", number))
+        if self._proof is None:
+            self._order(b"%s %d\n" % (b"a" if everyone else b"l", number))
 
     def busy(self) -> bool:
         """As ``tree.Tree`` has it."""
@@ -193,24 +185,31 @@ class ContainedTree:
     def end(self) -> Proof:
         """As ``tree.Tree`` has it."""
         if self._proof is None:
-            ended = self._kill_namespace() if self._kind == "namespace" else self._kill_user()
-            self._proof = Proof("proven") if ended else Proof("alive", _ALIVE)
+            if self._handle < 0:  # Nothing has begun, and nothing will without a word from here.
+                os.close(self._control)
+                self._control = -1
+                self._proof = Proof("proven")
+            else:
+                self._proof = self._kill_namespace() if self._kind == "namespace" else self._kill_user()
             self._close()
         return self._proof
 
-    def _kill_namespace(self) -> bool:
+    def _kill_namespace(self) -> Proof:
         signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         # It counts as ended when the kernel has emptied the namespace, and not before.
-        return _readable(self._handle, _END_SECONDS)
+        return Proof("proven") if _readable(self._handle, _END_SECONDS) else Proof("alive", _ALIVE)
 
-    def _kill_user(self) -> bool:
+    def _kill_user(self) -> Proof:
         self._order(b"e\n")
         end = time.monotonic() + _END_SECONDS
         while not self._empty and self._hears(end - time.monotonic()):
             self._hear()
-        return self._empty
+        if self._empty:
+            return Proof("proven")
+        return Proof("alive", _UNWATCHED if self._gone else _ALIVE)
 
     def _close(self) -> None:
+        self._gone = True
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()

@@ -45,7 +45,10 @@ class PlainTree:
             group=None if account is None else account.group,
             extra_groups=None if account is None else [],
         )
-        self._handle = os.pidfd_open(self._child.pid) if hasattr(os, "pidfd_open") else None
+        self._handle: int | None = None
+        if hasattr(os, "pidfd_open"):
+            with suppress(OSError):  # A filter may forbid it: then there is polling.
+                self._handle = os.pidfd_open(self._child.pid)
 
     @property
     def stdin(self) -> IO[bytes] | None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pwd
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ _FOLDERS: Final = (Path("/run/stepherd"), Path("/var/tmp/stepherd-locks"), Path(
 _KILLERS: Final = range(60578, 61184)
 """Ids that no distribution gives out (systemd's UIDS-GIDS), and that a rootless container has, too."""
 _LOOK_AGAIN_SECONDS: Final = 0.2
+_PATIENCE_SECONDS: Final = 5.0
 
 
 class Cancelled(Exception):
@@ -34,18 +36,30 @@ def reserve_user(user: int, *, alone: bool, pause: Callable[[float], bool]) -> i
     descriptor = _open(f"user-{user}")
     try:
         while not _locked(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
-            if not pause(_LOOK_AGAIN_SECONDS):
-                raise Cancelled
-        if alone and _has_processes(user):
-            name = _name_of(user)
-            raise ConfigurationError(
-                f"The user '{name}' has processes of its own, which the end of an agent would end with it.",
-                remedy=f"Set STEPHERD_AGENT_USER to a user for agents alone, or end them: ps -u {name}",
-            )
+            _wait(pause)
+        # A namespace gives its reservation back a moment before the last of its processes has ended.
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while alone and _has_processes(user):
+            if time.monotonic() >= end:
+                raise _not_alone(user)
+            _wait(pause)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _wait(pause: Callable[[float], bool]) -> None:
+    if not pause(_LOOK_AGAIN_SECONDS):
+        raise Cancelled
+
+
+def _not_alone(user: int) -> ConfigurationError:
+    name = _name_of(user)
+    return ConfigurationError(
+        f"The user '{name}' has processes of its own, which the end of an agent would end with it.",
+        remedy=f"Set STEPHERD_AGENT_USER to a user for agents alone, or end them: ps -u {name}",
+    )
 
 
 def reserve_killer() -> tuple[int, int]:

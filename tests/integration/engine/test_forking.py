@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.engine_bench import ECS, Bench, Finished, task
-from tests.processes import gone_soon, lives
+from tests.processes import HeldFile, gone_soon, lives
 
 from stepherd.engine.clock import SystemClock
 from stepherd.engine.forking import ForkServer, Start
@@ -180,6 +180,33 @@ def test_its_exit_code_is_the_tasks(
     assert exit_code(done) == code
     log = next(tmp_path.glob("tasks/*/main/log")).read_text()
     assert ("KeyError: 'x'" in log) is ("RAISE" in variables)
+
+
+LEAVER = """
+import signal
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execve("/bin/sleep", ["sleep", "20"], {})
+    os._exit(0)
+os.wait()
+if os.environ["END"] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("end", ["killed", "usual"])
+def test_what_a_task_left_without_marker_and_session_ends_with_it(
+    end: str, tmp_path: Path, modules: Path
+) -> None:
+    held = HeldFile(tmp_path / "held")
+    (modules / "program.py").write_text(held.hold() + LEAVER)
+    server = new_server(modules)
+    server.start()
+    done = ran(tmp_path, integration(tmp_path, modules, server), job(END=end))
+    assert not held.is_held()
+    assert done.status == ("FAILED" if end == "killed" else "SUCCEEDED")
+    server.close()
 
 
 def test_a_program_that_is_not_named_is_started(tmp_path: Path, modules: Path, forks: ForkServer) -> None:

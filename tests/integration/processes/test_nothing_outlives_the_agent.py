@@ -9,37 +9,20 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.integration.processes.worlds import WORLDS, World
 from tests.integration.steps.rig import Rig
-from tests.processes import HeldFile
+from tests.processes import HOPPERS, HeldFile
 from tests.users import interpreter
 
 from stepherd.runs.result import Result
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the means are Linux's")
 
-HOPPER = """
-import os, time
-end, generations = time.monotonic() + 20, 3000
-os.setsid()
-for generation in range(generations):
-    if time.monotonic() > end or os.fork():
-        os._exit(0)
-    os.setsid()
-"""
-"""Its process is another one every time that anybody looks."""
-
-HOPPERS = f"""
-import subprocess, sys
-for _ in range(6):
-    subprocess.Popen([sys.executable, "-I", "-S", "-c", {HOPPER!r}], env={{}}, close_fds=False)
-time.sleep(0.2)
-"""
 DAEMON = """
 if os.fork() == 0:
     os.setsid()
@@ -55,7 +38,7 @@ ATTACK_PARENT = (
     DAEMON
     + """
 import signal
-for number in (signal.SIGSTOP, signal.SIGKILL):
+for number in (signal.SIGINT, signal.SIGSTOP, signal.SIGKILL):
     try:
         os.kill(os.getppid(), number)
     except OSError:
@@ -86,7 +69,12 @@ sys.exit(left and f"{left} zombies")
 WHERE = """
 import sys
 parent = os.getppid()
-print(os.geteuid(), parent == 1, os.stat(f"/proc/{parent}").st_uid)
+status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+try:
+    seen = open(f"/proc/{parent}/environ").read() or "seen"
+except PermissionError:
+    seen = ""
+print(os.geteuid(), parent == 1, os.stat(f"/proc/{parent}").st_uid, status["NoNewPrivs"], bool(seen))
 """
 
 
@@ -119,8 +107,10 @@ in_sure_worlds = pytest.mark.parametrize("agency", SURE, ids=lambda world: world
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: world.name)
-def agency(request: pytest.FixtureRequest) -> Iterator[Agency]:
+def agency(request: pytest.FixtureRequest, require: Callable[[str], str]) -> Iterator[Agency]:
     world: World = request.param
+    for program in ("perl", *world.prefix[:1]):
+        require(program)
     with world.rig() as rig:
         held = HeldFile(rig.root / "held")
         yield Agency(world, rig, held)
@@ -182,7 +172,10 @@ def test_the_worlds_are_what_they_are_called(agency: Agency) -> None:
     """A namespace's first process is the parent there; the keeper in docker is root; else it is the step."""
     child = agency.start(WHERE)
     out, err = child.communicate(timeout=60)
-    user, first, keeper = out.split()[:3]
+    user, first, keeper, no_new_privileges, seen = out.split()
     name = agency.world.name
     assert (first == "True") is name.endswith("in a namespace"), err
     assert (keeper == user) is ("an agent's user" not in name)
+    # A program that changes its user would be out of the reach of kill(-1).
+    assert no_new_privileges == ("1" if "docker" in name else "0")
+    assert (seen == "True") is (user == "0"), "root sees everything"

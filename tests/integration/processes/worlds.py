@@ -15,7 +15,8 @@ from tests.users import ORDINARY, make_agent_user
 
 __all__ = ["WORLDS", "World"]
 
-_NO_ADMIN = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--")
+_TASK = ("setpriv", "--bounding-set=-all,+chown,+kill,+setgid,+setuid", "--inh-caps=-all", "--")
+"""Root as the agent's task definition has it."""
 _DROP = ("setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups", "--")
 _NO_NAMESPACES = (sys.executable, str(Path(__file__).with_name("no_namespaces.py")), str(ORDINARY))
 
@@ -51,7 +52,7 @@ class World:
 WORLDS = (
     World("whoever runs the tests, in a namespace"),
     World("an agent's user, in a namespace", agent_user=True),
-    World("an agent's user, as in docker and on Fargate", _NO_ADMIN, agent_user=True),
+    World("an agent's user, as in docker and on Fargate", _TASK, agent_user=True),
     World("an ordinary user, in a namespace", _DROP, ORDINARY),
     World("an ordinary user without namespaces", _NO_NAMESPACES, ORDINARY, sure=False),
 )

@@ -21,6 +21,8 @@ from stepherd.agents.contract import BasicReader, Evidence, Launch, Reader, Stre
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
 from stepherd.processes.launcher import ProcessLauncher
+from stepherd.processes.reservations import Cancelled
+from stepherd.processes.tree import Command, Launcher, Tree
 from stepherd.runs.events import Event, Limit, Output
 from stepherd.services.redaction import Redactor
 
@@ -35,6 +37,7 @@ class Bench:
         self.stop = StopRequest()
         self.transcript = Transcript.create(folder / "transcript.jsonl", Redactor())
         self.events: list[Event] = []
+        self.launcher: Launcher = ProcessLauncher(None, self.stop.pause)
 
     def tell(self, event: Event) -> None:
         self.events.append(event)
@@ -57,7 +60,7 @@ class Bench:
             limits=limits or Limits(30, 20, 0.3, 0.3),
             transcript=self.transcript,
             stop=self.stop,
-            launcher=ProcessLauncher(None, self.stop.pause),
+            launcher=self.launcher,
             reader=reader,
             tell=self.tell,
         )
@@ -176,6 +179,16 @@ def test_a_whole_tree_that_ignores_signals_is_killed(bench: Bench) -> None:
     evidence = bench.python(held.hold() + start, limits=Limits(1.0, None, 0.3, 0.3))
     assert evidence.exit_code == 137
     assert not held.is_held()
+
+
+def test_a_stop_while_another_run_has_the_agent_s_user_is_an_interruption(bench: Bench) -> None:
+    class Waiting:
+        def start(self, command: Command) -> Tree:
+            raise Cancelled
+
+    bench.launcher = Waiting()
+    evidence = bench.run("true")
+    assert (evidence.ending, evidence.exit_code, evidence.proof) == ("interrupted", None, None)
 
 
 def test_no_zombie_is_left(bench: Bench) -> None:
