@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,6 +15,7 @@ from tests.integration.sandbox.rig import SandboxRig
 from stepherd.processes.sandbox.network.addresses import Refused, reachable_addresses
 from stepherd.processes.sandbox.network.allowlist import Allowlist, Endpoint, parse_hosts
 from stepherd.processes.sandbox.network.egress import Blocked, Egress
+from stepherd.processes.sandbox.network.namespace import listen_inside
 
 PROXY = "/dev/tcp/127.0.0.1/3128"
 
@@ -214,3 +216,15 @@ def test_closing_it_ends_connections_that_go_on(port: int) -> None:
 def test_a_name_that_cannot_be_judged_is_refused() -> None:
     with pytest.raises(Refused):
         reachable_addresses("127.0.0.1", 80)
+
+
+def test_it_listens_where_the_network_has_no_address_yet(require: Callable[[str], str]) -> None:
+    """bubblewrap may still be about to bring the loopback interface up."""
+    command = [require("unshare"), "--user", "--net", "sh", "-c", "echo begun; read end"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        listening = listen_inside(process.pid, [("127.0.0.1", 3128), ("::1", 3128)])
+        assert [each.getsockname()[1] for each in listening] == [3128, 3128]
+        for each in listening:
+            each.close()
