@@ -79,14 +79,17 @@ class SandboxRig:
         network: Network = "on",
         egress: Egress | None = None,
         view: View | None = None,
+        program: str = "",
         **environment: str,
     ) -> SandboxTree:
-        """Start a script of bash."""
+        """Start a script of bash, or a ``program``."""
         bubblewrap = find_bubblewrap()
         assert bubblewrap is not None, "bubblewrap is not installed"
         launcher = SandboxLauncher(bubblewrap, view or self.view(network), self.account, egress)
         variables: Mapping[str, str] = {"PATH": PATH, "HOME": str(self.layout.home), **environment}
-        tree = launcher.start(Command(("bash", "-c", script), variables, self.layout.workspace))
+        tree = launcher.start(
+            Command((program,) if program else ("bash", "-c", script), variables, self.layout.workspace)
+        )
         self.trees.append(tree)
         return tree
 

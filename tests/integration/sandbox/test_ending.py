@@ -113,6 +113,14 @@ def test_a_failure_of_bubblewrap_is_no_exit_code_of_the_command(sandbox: Sandbox
         finish(sandbox.start("true", view=broken))
 
 
+def test_nor_is_one_of_the_kernel_which_finds_no_interpreter(sandbox: SandboxRig) -> None:
+    script = sandbox.layout.workspace / "script"
+    script.write_text("#!/usr/bin/no-such-interpreter\n")
+    script.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="could not be set up, or its command not begun"):
+        finish(sandbox.start("", program="./script"))
+
+
 def test_a_program_that_is_not_there_is_not_started(sandbox: SandboxRig) -> None:
     view = sandbox.view()
     hidden = View(tuple(m for m in view.mounts if m.target != Path("/usr")), view.folder)

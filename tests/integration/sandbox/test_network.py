@@ -218,6 +218,14 @@ def test_a_name_that_cannot_be_judged_is_refused() -> None:
         reachable_addresses("127.0.0.1", 80)
 
 
+def test_the_server_s_side_is_closed_when_the_client_is_gone_before_it_begins() -> None:
+    client, server = socket.socketpair()
+    client.close()
+    with suppress(OSError):
+        Egress(Allowlist())._relay(client, server)
+    assert server.fileno() == -1
+
+
 def test_it_listens_where_the_network_has_no_address_yet(require: Callable[[str], str]) -> None:
     """bubblewrap may still be about to bring the loopback interface up."""
     command = [require("unshare"), "--user", "--net", "sh", "-c", "echo begun; read end"]

@@ -153,7 +153,7 @@ class _Finder:
 def _prefix_of(path: Path, home: Path) -> Path:
     """The installation that ``path`` is the ``bin`` of, or lies in the ``bin`` of; else itself.
 
-    A repository is no installation, and neither is a folder that many installations share.
+    A folder that many installations share is none.
     """
     for above in (path, *path.parents):
         prefix = above.parent
@@ -161,7 +161,7 @@ def _prefix_of(path: Path, home: Path) -> Path:
             is_installation = (prefix / "pyvenv.cfg").exists() or any(
                 (prefix / part).is_dir() for part in _PREFIX_PARTS
             )
-            return prefix if is_installation and not (prefix / ".git").exists() else path
+            return prefix if is_installation else path
     return path
 
 
