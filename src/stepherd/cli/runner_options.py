@@ -30,9 +30,8 @@ def runner_options(decorated: Decorated) -> Decorated:
         "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
     )
     words = (
-        "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, else a sandbox "
+        "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, else a sandbox."
     )
-    words += "where it can work."
     return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))
 
 

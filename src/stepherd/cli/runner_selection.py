@@ -32,7 +32,7 @@ def default_runner(home: Path) -> tuple[RunnerChoice, StepherdError | None]:
 
 @dataclass(slots=True)
 class RunnerSelection:
-    """A choice that is being made."""
+    """A choice that is being made: until the end of its ``with``."""
 
     asked: RunnerChoice | None
     network: str
@@ -61,6 +61,13 @@ class RunnerSelection:
         if self._probe is not None:
             self._obstacle, self._probe = self._probe.failure(), None
         return self._obstacle
+
+    def __enter__(self) -> RunnerSelection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for the look that was begun, so that nothing of it is left when the run is refused."""
+        _ = self.obstacle
 
     @property
     def choice(self) -> RunnerChoice:

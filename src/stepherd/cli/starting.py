@@ -41,12 +41,12 @@ def start(
     engine = _warmed_up(output.home) if (output.home / JOURNAL).exists() else None
     try:
         checked = _check(run_id, request)
-        selection = RunnerSelection.begin(output.home, runner, checked.network or OPEN)
-        request = with_agent_credentials(checked, request)
-        engine = engine or _warmed_up(output.home)
-        if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
-            threading.Thread(target=_load_later, daemon=True).start()
-        _probe(output.home, checked)
+        with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
+            request = with_agent_credentials(checked, request)
+            engine = engine or _warmed_up(output.home)
+            if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
+                threading.Thread(target=_load_later, daemon=True).start()
+            _probe(output.home, checked)
         begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
         from stepherd.cli.carry import carry
     except BaseException:
@@ -67,9 +67,9 @@ def start_detached(
     from stepherd.cli.sources import events_after
 
     checked = _check(run_id, request)
-    selection = RunnerSelection.begin(output.home, runner, checked.network or OPEN)
-    request = with_agent_credentials(checked, request)
-    _probe(output.home, checked)
+    with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
+        request = with_agent_credentials(checked, request)
+        _probe(output.home, checked)
     begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))

@@ -19,8 +19,10 @@ class Machine:
 
     def __init__(self, failure: StepherdError | None) -> None:
         self._failure = failure
+        self.is_over = False
 
     def failure(self) -> StepherdError | None:
+        self.is_over = True
         return self._failure
 
 
@@ -84,6 +86,16 @@ def test_what_was_asked_for_is_given_without_a_look_for_a_sandbox(
     assert (selection.choice, selection.remark()) == (RunnerChoice(runner, "image:1"), "")
     with pytest.raises(UsageError, match="limited in a sandbox alone"):
         RunnerSelection.begin(home, RunnerChoice(runner), "off")
+
+
+def test_what_was_begun_is_ended_when_the_run_is_refused_meanwhile(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(None)
+    monkeypatch.setattr(runner_selection, "_begin_probe", lambda *_: machine)
+    with pytest.raises(ZeroDivisionError), RunnerSelection.begin(home, None, "on"):
+        _ = 1 / 0
+    assert machine.is_over
 
 
 def test_root_gets_one_only_with_a_user_for_agents(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
