@@ -12,10 +12,12 @@ from benchmarks.hand_off import hand_off_figures
 from benchmarks.memory import memory_figures
 from benchmarks.pipeline import pipeline_figures
 from benchmarks.redaction import redaction_figures
+from benchmarks.sandbox import sandbox_figures
 
 _PARTS = {
     "engine": engine_figures,
     "pipeline": pipeline_figures,
+    "sandbox": sandbox_figures,
     "hand-off": hand_off_figures,
     "cold-import": cold_import_figures,
     "redaction": redaction_figures,

@@ -26,6 +26,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name in list(os.environ):
         if name.startswith(_REMOVED) and name not in _KEPT:
             monkeypatch.delenv(name)
+    # Tests' agents write where tests see it; those of the sandbox take this away.
+    monkeypatch.setenv("STEPHERD_RUNNER", "process")
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home-of-user")))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

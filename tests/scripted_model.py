@@ -107,12 +107,12 @@ class ScriptedModel:
 
     @classmethod
     @contextmanager
-    def serve(cls, *script: Reply) -> Iterator[ScriptedModel]:
-        """Serve on a free port of 127.0.0.1 until the block ends."""
+    def serve(cls, *script: Reply, host: str = "127.0.0.1") -> Iterator[ScriptedModel]:
+        """Serve on a free port of an address of this machine until the block ends."""
         model = cls(script)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(model))
+        server = ThreadingHTTPServer((host, 0), _handler_of(model))
         server.daemon_threads = True
-        model.url = f"http://127.0.0.1:{server.server_address[1]}"
+        model.url = f"http://{host}:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

@@ -24,6 +24,7 @@ _MODULES = (
     "stepherd.runs.report",
     "stepherd.services.store_folder",
     "stepherd.steps.agent",
+    "stepherd.steps.agent_sandbox",
     "stepherd.steps.clone",
     "stepherd.steps.execution",
     "stepherd.steps.push",

@@ -67,6 +67,7 @@ class Place:
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
             "STEPHERD_HOME": str(root / "home"),
+            "STEPHERD_RUNNER": "process",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         place = cls(root, environment)

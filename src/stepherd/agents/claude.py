@@ -48,6 +48,7 @@ _QUIET: Final = {
 }
 _RETRIES: Final = "8"
 """About a minute and a half of a service that is overloaded."""
+_BEDROCK_REGION: Final = "us-east-1"
 _LIMITS: Final = {"error_max_turns": "turns", "error_max_budget_usd": "cost"}
 _REFUSALS: Final = (401, 403)
 _NO_LOGIN: Final = re.compile(r"not logged in|/login|invalid api key|oauth token", re.IGNORECASE)
@@ -67,6 +68,14 @@ class ClaudeAgent(BasicAgent):
     )
     binaries: ClassVar[tuple[str, ...]] = ("claude",)
     session_paths: ClassVar[tuple[str, ...]] = (f"{_FOLDER}/projects",)
+    service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"ANTHROPIC_BASE_URL": ("api.anthropic.com",)}
+
+    def model_hosts(self, secrets: Mapping[str, str]) -> tuple[str, ...]:
+        """Those of Bedrock in its region, where the secrets say so."""
+        if not secrets.get("CLAUDE_CODE_USE_BEDROCK"):
+            return super().model_hosts(secrets)
+        region = secrets.get("AWS_REGION") or _BEDROCK_REGION
+        return (f"bedrock-runtime.{region}.amazonaws.com", f"bedrock.{region}.amazonaws.com")
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""

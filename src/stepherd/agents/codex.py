@@ -29,6 +29,7 @@ A base URL counts in its configuration alone, not in its environment.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from stepherd.agents.codex_reader import CodexReader
@@ -65,6 +66,7 @@ class CodexAgent(BasicAgent):
     name: ClassVar[str] = "codex"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, _BASE_URL)
     binaries: ClassVar[tuple[str, ...]] = ("codex",)
+    service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {_BASE_URL: ("api.openai.com",)}
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""

@@ -208,6 +208,11 @@ class Agent(Protocol):
     are kept in the run folder, up to 64 MiB, and the next attempt of the run finds them again
     (``AgentContext.resume``). Credentials must not be below them."""
 
+    def model_hosts(self, secrets: Mapping[str, str]) -> tuple[str, ...]:
+        """Where its model is, as URLs or host names: what a limited network must let through. ``secrets`` as
+        in the context."""
+        ...
+
     def needs_login(self, *, has_secret: bool) -> bool:
         """Whether the pipeline runs the login machine first; ``has_secret``: the request has credentials."""
         ...
@@ -241,6 +246,13 @@ class BasicAgent:
     secret_names: ClassVar[tuple[str, ...]] = ()
     binaries: ClassVar[tuple[str, ...]] = ()
     session_paths: ClassVar[tuple[str, ...]] = ()
+    service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The hosts of its model, by the variable with a base URL that stands for them; "": there is none."""
+
+    def model_hosts(self, secrets: Mapping[str, str]) -> tuple[str, ...]:
+        """The base URLs among ``secrets``, and its usual hosts where none is given."""
+        given = ((secrets.get(variable), usual) for variable, usual in self.service_hosts.items())
+        return tuple(host for url, usual in given for host in ((url,) if url else usual))
 
     def needs_login(self, *, has_secret: bool) -> bool:
         """When it has a login, and the request names no credentials that stand in for it."""

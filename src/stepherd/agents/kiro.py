@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
@@ -32,7 +33,14 @@ from stepherd.agents.credentials import no_command
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.kiro_reader import KiroReader
 from stepherd.agents.prompt import prompt_of
-from stepherd.agents.q import SIGNS, judge_terminal, login_folder, require_login, write_settings
+from stepherd.agents.q import (
+    SERVICE_HOSTS,
+    SIGNS,
+    judge_terminal,
+    login_folder,
+    require_login,
+    write_settings,
+)
 from stepherd.agents.terminal_reader import Sign
 from stepherd.agents.versions import version_of
 from stepherd.errors import ConfigurationError, StepherdError
@@ -55,6 +63,7 @@ class KiroAgent(BasicAgent):
     login: ClassVar[str | None] = "kiro"
     secret_names: ClassVar[tuple[str, ...]] = ("KIRO_API_KEY",)
     binaries: ClassVar[tuple[str, ...]] = ("kiro-cli",)
+    service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("*.kiro.dev", *SERVICE_HOSTS)}
 
     def __init__(self) -> None:
         self._streams = False

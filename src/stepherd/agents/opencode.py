@@ -29,6 +29,7 @@ It has a limit of neither turns nor cost of its own; it reports both, and the su
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
@@ -50,6 +51,10 @@ class OpencodeAgent(BasicAgent):
     name: ClassVar[str] = "opencode"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
     binaries: ClassVar[tuple[str, ...]] = ("opencode",)
+    service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "ANTHROPIC_BASE_URL": ("api.anthropic.com",),
+        "OPENAI_BASE_URL": ("api.openai.com",),
+    }
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -35,8 +36,13 @@ from stepherd.agents.prompt import prompt_of
 from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.errors import CredentialsError
 
-__all__ = ["SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
+__all__ = ["SERVICE_HOSTS", "SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
 
+SERVICE_HOSTS: Final = (
+    *("q.us-east-1.amazonaws.com", "q.eu-central-1.amazonaws.com", "codewhisperer.us-east-1.amazonaws.com"),
+    # Tokens are renewed there; of a login in another region, its own.
+    *("oidc.us-east-1.amazonaws.com", "oidc.eu-central-1.amazonaws.com"),
+)
 SIGNS: Final = (
     Sign.of(
         "login", r"login session has expired|not logged in|bearer token included in the request is invalid"
@@ -64,6 +70,7 @@ class QAgent(BasicAgent):
         *("AMAZON_Q_SIGV4", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("q",)
+    service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": SERVICE_HOSTS}
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""

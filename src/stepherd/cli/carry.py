@@ -38,13 +38,19 @@ _QUESTION = "[s]top the run, [c]ontinue it in the background, or [w]atch on?"
 
 
 def carry(
-    output: Output, begin: Begin, *, engine: LocalEngine | None = None, progress: Progress | None = None
+    output: Output,
+    begin: Begin,
+    *,
+    engine: LocalEngine | None = None,
+    progress: Progress | None = None,
+    remark: str = "",
 ) -> int:
     """Begin a run, show it to its end, and give the exit code.
 
-    ``engine`` is one of our own that was warmed up; ``progress`` what is known of the run already.
+    ``engine`` is one of our own that was warmed up; ``progress`` what is known of the run already; ``remark``
+    is said below the run's id.
     """
-    return asyncio.run(_Carrier(output, begin, progress or Progress()).carry(engine))
+    return asyncio.run(_Carrier(output, begin, progress or Progress(), remark).carry(engine))
 
 
 def left_running(output: Output, run_id: str) -> None:
@@ -63,10 +69,11 @@ def say_which(output: Output, run_id: str) -> None:
 
 
 class _Carrier:
-    def __init__(self, output: Output, begin: Begin, progress: Progress) -> None:
+    def __init__(self, output: Output, begin: Begin, progress: Progress, remark: str) -> None:
         self._output = output
         self._begin = begin
         self._progress = progress
+        self._remark = remark
         self._happenings = Happenings()
         self._run_id = ""
         self._view: View | None = None
@@ -187,6 +194,8 @@ class _Carrier:
         self._run_id = self._begin(call)
         if new:
             say_which(self._output, self._run_id)
+            if self._remark:
+                self._output.note(self._remark)
         self._view = make_view(self._output)
         return self._view
 

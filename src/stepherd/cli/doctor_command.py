@@ -66,12 +66,13 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
 
     Raises ConfigurationError when there is no boto3 for a stack.
     """
+    from stepherd.cli.check_of_runner import runner_check
     from stepherd.cli.checks_of_home import HOME_CHECKS
     from stepherd.cli.checks_of_machine import MACHINE_CHECKS
     from stepherd.cli.checks_of_tokens import TOKEN_CHECK
 
     if context is None:
-        return (*MACHINE_CHECKS, TOKEN_CHECK, *HOME_CHECKS)
+        return (*MACHINE_CHECKS, TOKEN_CHECK, runner_check(home), *HOME_CHECKS)
     from stepherd.cli.checks_of_stack import stack_checks
     from stepherd.services import needs_boto3
 

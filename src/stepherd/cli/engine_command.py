@@ -15,6 +15,7 @@ from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.place import only_local
 from stepherd.cli.runner_options import chosen_runner, runner_options
+from stepherd.cli.runner_selection import default_runner
 from stepherd.engine.lock import EngineAddress
 from stepherd.engine.place import REGION
 from stepherd.errors import CannotCreateError
@@ -55,7 +56,8 @@ def command(
     --runner is for executions that are started here; those of 'stepherd run' have their own.
     """
     only_local(output, "engine", "Name it: stepherd engine --context local")
-    engine = _engine(output, access_key, port, chosen_runner(runner, image))
+    choice = chosen_runner(runner, image) or default_runner(output.home)[0]
+    engine = _engine(output, access_key, port, choice)
     if go_fd is not None:
         with os.fdopen(go_fd) as go:
             go.read()

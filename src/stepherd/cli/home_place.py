@@ -102,13 +102,19 @@ class HomePlace:
         address = await find_or_wait(self.home, seconds)
         return RemoteSource(address) if address else None
 
-    def runner(self, kind: str | None, image: str | None) -> RunnerChoice:
+    def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
         from stepherd.cli.runner_options import chosen_runner
 
         return chosen_runner(kind, image)
 
     def start(
-        self, output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice, *, detach: bool
+        self,
+        output: Output,
+        run_id: str,
+        request: dict[str, Any],
+        runner: RunnerChoice | None,
+        *,
+        detach: bool,
     ) -> int:
         from stepherd.cli.starting import start, start_detached
 

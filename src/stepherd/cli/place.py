@@ -124,12 +124,18 @@ class Place(Protocol):
         """What carries runs already; None when nothing does within so many seconds."""
         ...
 
-    def runner(self, kind: str | None, image: str | None) -> RunnerChoice:
-        """What --runner and --image say. Raises UsageError where they make no sense."""
+    def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
+        """What --runner and --image say; None when nothing. Raises UsageError where they make no sense."""
         ...
 
     def start(
-        self, output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice, *, detach: bool
+        self,
+        output: Output,
+        run_id: str,
+        request: dict[str, Any],
+        runner: RunnerChoice | None,
+        *,
+        detach: bool,
     ) -> int:
         """Check a request, start it, show it to its end or leave it; the exit code."""
         ...

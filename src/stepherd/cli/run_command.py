@@ -63,6 +63,9 @@ _EXAMPLES = (
     metavar="REF",
     help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
 )
+@click.option(
+    "--network", metavar="on|off|HOST,…", help="What the agent may reach, in a sandbox. Default: on."
+)
 @runner_options
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
 @click.option("--detach", is_flag=True, help="Run in the background; print the run id and return.")

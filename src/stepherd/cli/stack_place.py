@@ -156,23 +156,21 @@ class StackPlace:
         if self.stack.status.startswith("DELETE"):
             raise _lacks(self.stack, "")
 
-    def runner(self, kind: str | None, image: str | None) -> RunnerChoice:
-        from stepherd.engine.runner_choice import AS_PROCESSES
-
+    def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
         if kind or image:
             option = "--runner" if kind else "--image"
             raise UsageError(
                 f"{option} is for runs on this machine, and this one would be in {self.title}.",
                 remedy="Leave it out, or give --context local.",
             )
-        return AS_PROCESSES
+        return None
 
     def start(
         self,
         output: Output,
         run_id: str,
         request: dict[str, Any],
-        runner: RunnerChoice,  # noqa: ARG002
+        runner: RunnerChoice | None,  # noqa: ARG002
         *,
         detach: bool,
     ) -> int:

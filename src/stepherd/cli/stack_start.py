@@ -47,12 +47,14 @@ def start_on_stack(
     repository or secret that only this machine has. Raises the errors of ``check_whole_request``, UsageError,
     CredentialsError, DataError for instructions that hold a secret, and CannotCreateError.
     """
+    from stepherd.runs.network import checked_network
     from stepherd.runs.prepare import check_whole_request
 
     default_agent = place.stack.parameters.get("DefaultAgent", "")
     place.check_can_start()
     request = with_typed_host(request)
     checked, instructions = check_whole_request(run_id, request, default_agent=default_agent)
+    checked_network(checked.network, allow_local=False)
     _check_repository(place, request, checked)
     _check_credentials(place, checked)
     with _taken_along(place, run_id, request, instructions) as whole:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
+from stepherd.cli.runner_selection import RunnerSelection, check_programs
 from stepherd.cli.typed_repo import with_typed_host
 from stepherd.engine.lock import find_engine
 from stepherd.engine.place import JOURNAL
-from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice, read_choice, write_choice
+from stepherd.engine.runner_choice import AS_PROCESSES, SANDBOX, RunnerChoice, read_choice, write_choice
 from stepherd.errors import CannotCreateError, StorageError
+from stepherd.runs.network import OPEN
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
@@ -27,8 +29,10 @@ __all__ = ["start", "start_detached"]
 _NEEDED_LATER = ("stepherd.engine.api", "stepherd.engine.endpoint", "stepherd.engine.http_serving")
 
 
-def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice = AS_PROCESSES) -> int:
-    """Check a request, run it, show it to its end; the exit code.
+def start(
+    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice | None = AS_PROCESSES
+) -> int:
+    """Check a request, run it, show it to its end; the exit code. A ``runner`` of None is chosen here.
 
     A repository that cannot be reached, or a base that is not there, is found before anything starts.
     While that is looked into, the engine is loaded and the first processes begin: the run starts as soon as
@@ -39,23 +43,25 @@ def start(output: Output, run_id: str, request: dict[str, Any], runner: RunnerCh
     try:
         request = with_typed_host(request)
         checked = _check(run_id, request)
-        request = with_agent_credentials(checked, request)
-        engine = engine or _warmed_up(output.home)
-        if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
-            threading.Thread(target=_load_later, daemon=True).start()
-        _probe(output.home, checked)
+        with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
+            request = with_agent_credentials(checked, request)
+            engine = engine or _warmed_up(output.home)
+            if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
+                threading.Thread(target=_load_later, daemon=True).start()
+            _probe(output.home, checked)
+        begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
         from stepherd.cli.carry import carry
     except BaseException:
         if engine:
             engine.release()
         raise
-    return carry(output, _Start(output.home, run_id, request, runner), engine=engine)
+    return carry(output, begin, engine=engine, remark=selection.remark())
 
 
 def start_detached(
-    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice = AS_PROCESSES
+    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice | None = AS_PROCESSES
 ) -> int:
-    """Check a request and start it on an engine that goes on in the background."""
+    """Check a request and start it on an engine that goes on in the background. ``runner`` as above."""
     from stepherd.cli.background import background_engine
     from stepherd.cli.carry import left_running
     from stepherd.cli.outcome import describe
@@ -64,9 +70,10 @@ def start_detached(
 
     request = with_typed_host(request)
     checked = _check(run_id, request)
-    request = with_agent_credentials(checked, request)
-    _probe(output.home, checked)
-    begin = _Start(output.home, run_id, request, runner)
+    with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
+        request = with_agent_credentials(checked, request)
+        _probe(output.home, checked)
+    begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))
         try:
@@ -74,6 +81,8 @@ def start_detached(
             break
         except EngineGone:
             continue  # It was about to end: another one has the home by now, or will.
+    if selection.remark():
+        output.note(selection.remark())
     left_running(output, run_id)
     if output.as_json:
         progress = Progress()
@@ -88,6 +97,13 @@ def _check(run_id: str, request: dict[str, Any]) -> Request:
     from stepherd.runs.prepare import check_whole_request
 
     return check_whole_request(run_id, request)[0]
+
+
+def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerChoice:
+    choice = selection.choice
+    if choice.runner == SANDBOX:
+        check_programs(home, request)
+    return choice
 
 
 def _warmed_up(home: Path) -> LocalEngine | None:
@@ -151,7 +167,7 @@ class _Start:
 
     def __call__(self, call: Call) -> str:
         again, self._asked = self._asked, True
-        if self._runner != AS_PROCESSES and read_choice(self._home, self._run_id) is None:
+        if read_choice(self._home, self._run_id) is None:
             # Before the start: whichever engine comes to its tasks finds it.
             write_choice(self._home, self._run_id, self._runner)
         try:

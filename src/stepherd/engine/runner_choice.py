@@ -13,14 +13,27 @@ if TYPE_CHECKING:
     from stepherd.engine.forking import ForkServer
     from stepherd.engine.runners import Runner
 
-__all__ = ["AS_PROCESSES", "CONTAINER_RUNNERS", "RunnerChoice", "Runners", "read_choice", "write_choice"]
+__all__ = [
+    "AS_PROCESSES",
+    "CONTAINER_RUNNERS",
+    "SANDBOX",
+    "SANDBOXED",
+    "RunnerChoice",
+    "Runners",
+    "read_choice",
+    "write_choice",
+]
 
 CONTAINER_RUNNERS = ("podman", "docker")
+SANDBOX = "sandbox"
+SANDBOXED = "STEPHERD_SANDBOX"
+"""The variable by which a task knows that what it starts for others is to be in a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerChoice:
-    """How tasks run: as a ``process``, or in their image with ``podman`` or ``docker``."""
+    """How tasks run: as a ``process``; as a process that puts what is not ours into a ``sandbox``; or in
+    their image with ``podman`` or ``docker``."""
 
     runner: str = "process"
     image: str = ""
@@ -117,7 +130,7 @@ class Runners:
         if choice.runner not in CONTAINER_RUNNERS:
             from stepherd.engine.runners import ProcessRunner
 
-            return ProcessRunner(self._forks)
+            return ProcessRunner(self._forks, {SANDBOXED: "1"} if choice.runner == SANDBOX else {})
         from stepherd.engine.container_runner import ContainerRunner
 
         return ContainerRunner(choice.runner, image=choice.image, needs=self._needs)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from stepherd.engine.forking import ForkServer
@@ -43,9 +44,12 @@ class Runner(Protocol):
 class ProcessRunner:
     """Runs the command itself: the image plays no part."""
 
-    def __init__(self, forks: ForkServer | None = None) -> None:
-        """What ``forks`` may run is forked."""
+    def __init__(
+        self, forks: ForkServer | None = None, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """What ``forks`` may run is forked. Every task gets ``environment``, too."""
         self._forks = forks
+        self._environment = environment
 
     def process(self, folder: Path, name: str) -> LocalProcess:
         """A process of this machine."""
@@ -59,7 +63,7 @@ class ProcessRunner:
         environment: Mapping[str, str],
     ) -> str | None:
         """Start the command as a process of this machine; ``python`` is the interpreter that runs here."""
-        environment = {"PATH": interpreter_path(), **environment}
+        environment = {"PATH": interpreter_path(), **environment, **self._environment}
         own = argv and argv[0] in ("python", "python3")
         command = [sys.executable, *argv[1:]] if own else list(argv)
         if not command or shutil.which(command[0], path=interpreter_path()) is None:

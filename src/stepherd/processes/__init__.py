@@ -8,6 +8,7 @@ launcher           the best containment that this machine offers
 marked             the processes of a task, by the marker in their environment
 plain              a tree without containment
 reservations       users that a tree has for itself
+sandbox            a command that sees its run and the system alone (Linux, bubblewrap)
 table              the processes of this machine; the one reader of /proc
 tree               what a launched process and everything that it starts must offer
 """

@@ -30,8 +30,11 @@ SETTINGS: Final = {
     "max_cost_usd": "max_cost_usd",
     "silence": "silence_seconds",
     "automation_changes": "automation_changes",
+    "network": "network",
 }
 """The name in front matter, and the field of a request that it sets."""
+_SWITCHES: Final = frozenset({"network"})
+"""Fields of words: YAML reads a plain "on" and "off" as true and false."""
 _REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."
 
 
@@ -93,7 +96,8 @@ def _fields_of(head: str, source: _Source) -> dict[str, Any]:
             raise source.refusal(f"{source.name} key '{_shown(entry.key)}' is unknown")
         if SETTINGS[entry.key] in fields:
             raise source.refusal(f"{source.name} key '{entry.key}' is there twice", "Keep one of them.")
-        fields[SETTINGS[entry.key]] = entry.value
+        switch = entry.key in _SWITCHES and isinstance(entry.value, bool)
+        fields[SETTINGS[entry.key]] = ("on" if entry.value else "off") if switch else entry.value
     return fields
 
 

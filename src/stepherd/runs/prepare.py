@@ -17,6 +17,7 @@ from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import check_run_id
 from stepherd.runs.instructions import Instructions, find_instructions, frozen_digest, title_of
+from stepherd.runs.network import checked_network
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
@@ -131,6 +132,7 @@ def check_whole_request(
         silence_seconds=fields.get("silence_seconds"),
         automation_changes=fields.get("automation_changes", "report"),
         git_token_host=fields.get("git_token_host"),
+        network=checked_network(fields.get("network"), allow_local=allow_local),
     )
     return request, instructions
 

@@ -71,6 +71,8 @@ class Request:
     """What becomes of changed files that run by themselves, such as a workflow of the forge."""
     git_token_host: str | None = None
     """The host of the repository where a person has typed its address, and not instructions named it."""
+    network: str | None = None
+    """What the agent may reach: "on", "off", or hosts as ``check_network`` gives them; None: on."""
 
     @property
     def verify_seconds(self) -> int:
@@ -258,5 +260,6 @@ _REMEDIES: Final = {
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
     "automation_changes": "Give --automation-changes report or --automation-changes refuse.",
     "git_token_host": "Give the host of the repository, such as github.com, or leave it out.",
+    "network": "Give on, off, or hosts with --network HOST,HOST.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }

@@ -20,6 +20,7 @@ from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
+from stepherd.steps.agent_sandbox import agent_sandbox
 from stepherd.steps.agent_session import agent_root, keep_session, restore_session
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
@@ -76,7 +77,8 @@ def _attempt(
     with place_login_database(agent, place) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
         step.redactor.learn((*credentials.secrets, *of_login))
-        attempt = Attempt.begin(step, place, stop, account, step.redactor)
+        sandbox = agent_sandbox(step, agent, place, account, credentials.variables, stop.pause)
+        attempt = Attempt.begin(step, place, stop, account, step.redactor, sandbox)
         if login:
             attempt.transcript.before = lambda: login.look(step.redactor.learn)
         try:
@@ -115,6 +117,9 @@ def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_com
         redactor = attempt.transcript.redactor
         notes.append(keep_session(attempt.step, agent, attempt.place, redactor))
     notes.append(attempt.unproven)
+    if attempt.sandbox is not None:
+        facts.update(attempt.sandbox.facts())
+        notes.append(attempt.sandbox.note())
     note = " ".join(note for note in notes if note)
     return Done({**facts, "note": note} if note else facts, error)
 

@@ -27,6 +27,7 @@ from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.processes.account import Account
+    from stepherd.steps.agent_sandbox import AgentSandbox
 
 __all__ = ["Attempt", "ProcessesLeft"]
 
@@ -60,18 +61,25 @@ class Attempt:
     said: str | None = None
     """The last that the agent said."""
     usage: dict[str, Any] = field(default_factory=dict)
+    sandbox: AgentSandbox | None = None
     unproven: str = ""
     """Why it is not known for sure that all of its processes have ended; empty when it is."""
 
     @classmethod
     def begin(
-        cls, step: StepContext, place: Place, stop: StopRequest, account: Account | None, redactor: Redactor
+        cls,
+        step: StepContext,
+        place: Place,
+        stop: StopRequest,
+        account: Account | None,
+        redactor: Redactor,
+        sandbox: AgentSandbox | None = None,
     ) -> Attempt:
         """With a transcript, and with events that also go to this step's own output."""
         transcript = Transcript.create(place.private / "transcript.jsonl", redactor)
-        launcher = ProcessLauncher(account, stop.pause)
+        launcher = sandbox or ProcessLauncher(account, stop.pause)
         recorder = Recorder(step.folder, redactor.mask, _show)
-        return cls(step, place, stop, account, launcher, transcript, recorder)
+        return cls(step, place, stop, account, launcher, transcript, recorder, sandbox=sandbox)
 
     def tell(self, source: str, event: Event) -> None:
         """Record an event; what it says of usage is kept for the report."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stepherd.engine.runner_choice import SANDBOXED
 from stepherd.errors import StepherdError
 from stepherd.runs.folder import BUNDLE, SESSION
 from stepherd.services.store import ObjectNotFound
@@ -36,7 +37,9 @@ _LOCK: Final = "lock"
 @contextmanager
 def agent_root(step: StepContext, agent: Agent) -> Iterator[Path]:
     """The folder below which an agent's place is built; nothing of it is left afterwards."""
-    place = _claimed(step.request.run_id) if agent.session_paths else None
+    # A task's own folder may be below a home that the agent's account cannot enter, as its sandbox must.
+    elsewhere = bool(agent.session_paths) or (SANDBOXED in os.environ and os.geteuid() == 0)
+    place = _claimed(step.request.run_id) if elsewhere else None
     if place is None:
         yield step.scratch
         return

@@ -8,18 +8,43 @@ import pytest
 
 from stepherd.cli.runner_options import chosen_runner, repository_mounts
 from stepherd.engine.container_runner import Mount
-from stepherd.engine.runner_choice import AS_PROCESSES, RunnerChoice
+from stepherd.engine.runner_choice import RunnerChoice
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
 from stepherd.services import open_store
 
 
-@pytest.mark.parametrize("runner", [None, "process"])
-def test_without_a_container_there_is_no_image(runner: str | None) -> None:
-    assert chosen_runner(runner, None) == AS_PROCESSES
+@pytest.mark.parametrize("runner", ["process", "sandbox"])
+def test_without_a_container_there_is_no_image(runner: str) -> None:
+    assert chosen_runner(runner, None) == RunnerChoice(runner)
     with pytest.raises(UsageError, match="--image is for tasks in containers"):
         chosen_runner(runner, "image:1")
+
+
+def test_an_image_alone_means_whichever_container_program_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="podman and docker are not installed"):
+        chosen_runner(None, "image:1")
+    for program in ("docker", "podman"):
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+        assert chosen_runner(None, "image:1") == RunnerChoice(program, "image:1")
+
+
+def test_nothing_said_leaves_it_to_a_variable_and_then_to_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STEPHERD_RUNNER", "process")
+    assert chosen_runner(None, None) == RunnerChoice("process")
+    assert chosen_runner("sandbox", None) == RunnerChoice("sandbox")
+    monkeypatch.setenv("STEPHERD_RUNNER", "\x1b[31mfirejail")
+    with pytest.raises(UsageError, match="STEPHERD_RUNNER is '"):
+        chosen_runner(None, None)
+    monkeypatch.setenv("STEPHERD_RUNNER", "")
+    assert chosen_runner(None, None) is None
 
 
 def test_a_program_that_is_not_installed_is_said_before_anything_starts(

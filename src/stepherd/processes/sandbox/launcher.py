@@ -1,0 +1,147 @@
+"""Starting a command in a sandbox."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepherd.errors import ConfigurationError, InternalError
+from stepherd.processes.account import Account
+from stepherd.processes.sandbox.arguments import bubblewrap_arguments
+from stepherd.processes.sandbox.limits import limit_processes
+from stepherd.processes.sandbox.network.egress import Egress
+from stepherd.processes.sandbox.network.namespace import listen_inside
+from stepherd.processes.sandbox.network.variables import PROXY_PORT
+from stepherd.processes.sandbox.remedies import refused
+from stepherd.processes.sandbox.sandbox_tree import SandboxTree
+from stepherd.processes.sandbox.status import StatusReader
+from stepherd.processes.sandbox.view import View, find_program
+from stepherd.processes.tree import Command
+
+__all__ = ["SandboxLauncher"]
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLauncher:
+    """Starts commands in a view of this machine."""
+
+    bubblewrap: Path
+    view: View
+    account: Account | None = None
+    """Who the command runs as; None: this process's own user. Never root."""
+    egress: Egress | None = None
+    """What serves the network ``proxy``."""
+
+    def start(self, command: Command) -> SandboxTree:
+        """Start ``command``; its environment is completed by the view's variables.
+
+        Raises OSError for a program that is not to be found inside, ConfigurationError when the sandbox
+        cannot be had.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            # --die-with-parent means the thread, and would end the sandbox together with it.
+            raise InternalError("A sandbox is started from the main thread.", remedy="Please report it.")
+        self._refuse_root()
+        environment = {**command.environment, **self.view.variables}
+        self._look_for(command.argv[0], command.folder, environment.get("PATH", os.defpath))
+        (status, status_end), (release_end, release) = os.pipe(), os.pipe()
+        try:
+            process = self._spawn(command, environment, status_end, release_end)
+        except BaseException:
+            os.close(status)
+            os.close(release)
+            raise
+        finally:
+            os.close(status_end)
+            os.close(release_end)
+        try:
+            return self._released(process, StatusReader(status), release)
+        finally:
+            os.close(release)
+
+    def _refuse_root(self) -> None:
+        user = os.getuid() if self.account is None else self.account.user
+        if user == 0:
+            # The kernel looks at the user outside: root inside could write /proc/sys, and undo mounts.
+            raise ConfigurationError(
+                "A sandbox is no boundary for root.",
+                remedy="Run as another user, or name one by STEPHERD_AGENT_USER, or give --runner process.",
+            )
+
+    def _look_for(self, program: str, folder: Path, path: str) -> None:
+        """Else bubblewrap fails in the end, with an exit code that a command may have, too."""
+        named = str(folder / program) if "/" in program else program
+        if find_program(named, path, self.view) is None:
+            outside = find_program(named, path)
+            hint = "" if outside is None else f" in the sandbox; outside it is {outside}"
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT) + hint, program)
+
+    def _spawn(
+        self, command: Command, environment: dict[str, str], status: int, release: int
+    ) -> subprocess.Popen[bytes]:
+        # By a file in memory: in the list of processes every user could read which folders are whose.
+        arguments = os.memfd_create("arguments", 0)
+        try:
+            words = bubblewrap_arguments(self.view, status, release)
+            os.write(arguments, b"".join(os.fsencode(word) + b"\0" for word in words))
+            os.lseek(arguments, 0, os.SEEK_SET)
+            return subprocess.Popen(
+                [self.bubblewrap, "--args", str(arguments), "--", *command.argv],
+                # Handed over as it is: with --clearenv or --setenv it would be seen in /proc/1 or by all.
+                env=environment,
+                cwd="/",
+                stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                pass_fds=(status, release, arguments),
+                start_new_session=True,
+                user=None if self.account is None else self.account.user,
+                group=None if self.account is None else self.account.group,
+                extra_groups=None if self.account is None else [],
+            )
+        finally:
+            os.close(arguments)
+
+    def _released(self, process: subprocess.Popen[bytes], status: StatusReader, release: int) -> SandboxTree:
+        """The tree of a sandbox that has been prepared, once its command may begin."""
+        tree = SandboxTree.of(process, status, self.egress)
+        if tree is None:
+            with process:
+                words = _words_of(process)
+            status.close()
+            raise refused(words)
+        try:
+            limit_processes(tree.init, self.account)
+            self._serve(tree.init)
+            os.write(release, b"!")
+        except BaseException as error:
+            # What was to be prepared is gone when bubblewrap has failed meanwhile: then it says why.
+            words = _words_of(process) if tree.is_empty() else str(error)
+            tree.end()
+            if isinstance(error, OSError | ConfigurationError):
+                raise refused(words) from error
+            raise
+        return tree
+
+    def _serve(self, init: int) -> None:
+        if self.egress is None:
+            return
+        models = self.egress.allowlist.on_this_machine
+        places: list[tuple[tuple[str, int], tuple[str, int] | None]] = [(("127.0.0.1", PROXY_PORT), None)]
+        for host, port in models:
+            insides = ("127.0.0.1", "::1") if host == "localhost" else (host,)
+            places += [((inside, port), (host, port)) for inside in insides]
+        listening = listen_inside(init, [inside for inside, _ in places])
+        for each, (_, target) in zip(listening, places, strict=True):
+            self.egress.serve(each, target)
+
+
+def _words_of(process: subprocess.Popen[bytes]) -> str:
+    """What a bubblewrap that fails says, to its end."""
+    assert process.stderr is not None
+    return process.stderr.read().decode("utf-8", "replace").removeprefix("bwrap:")

@@ -1,0 +1,34 @@
+"""Copying between two connections until both have said all."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Final
+
+__all__ = ["relay"]
+
+_CHUNK: Final = 65_536
+
+
+def relay(one: socket.socket, other: socket.socket) -> None:
+    """Pass on what each side sends until both directions have ended. The sockets stay to be closed."""
+    back = threading.Thread(target=_copy, args=(other, one), daemon=True, name="relay")
+    back.start()
+    _copy(one, other)
+    back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while chunk := source.recv(_CHUNK):
+            target.sendall(chunk)
+    except OSError:
+        # One side is broken: the other has nobody to speak to any more.
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        return
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,162 @@
+"""The sandbox around an agent and the verify command, where the run has one; made of what the step knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import stepherd
+from stepherd.engine.runner_choice import SANDBOXED
+from stepherd.errors import ConfigurationError
+from stepherd.processes.reservations import reserve_user
+from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
+from stepherd.processes.sandbox.launcher import SandboxLauncher
+from stepherd.processes.sandbox.layout import Layout, Person, sandbox_view
+from stepherd.processes.sandbox.network.allowlist import Allowlist, Endpoint, parse_hosts
+from stepherd.processes.sandbox.network.egress import Egress
+from stepherd.processes.sandbox.remedies import not_installed
+from stepherd.runs.network import OPEN, hosts_of
+
+if TYPE_CHECKING:
+    from stepherd.agents.contract import Agent
+    from stepherd.processes.account import Account
+    from stepherd.processes.sandbox.view import Network, View
+    from stepherd.processes.tree import Command, Tree
+    from stepherd.steps.agent_place import Place
+    from stepherd.steps.contract import StepContext
+
+__all__ = ["AgentSandbox", "agent_sandbox", "person_of"]
+
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+_MOST_SHOWN: Final = 20
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
+
+
+def agent_sandbox(
+    step: StepContext,
+    agent: Agent,
+    place: Place,
+    account: Account | None,
+    secrets: Mapping[str, str],
+    pause: Callable[[float], bool],
+) -> AgentSandbox | None:
+    """The sandbox of a step's run; None where it has none. ``pause`` as in ``reserve_user``.
+
+    Raises ConfigurationError where the request limits the network and there is no sandbox to do it.
+    """
+    network = step.request.network or OPEN
+    if not os.environ.get(SANDBOXED):
+        if network != OPEN:
+            raise ConfigurationError(
+                f"The run's network is to be '{network}', and there is no sandbox around its agent.",
+                remedy="Start it with --runner sandbox, or without --network.",
+            )
+        return None
+    user_home = os.environ.get("STEPHERD_USER_HOME") or str(Path("~").expanduser())
+    private = _private_folders(step)
+    bubblewrap = find_bubblewrap(beware=(Path(user_home), place.root, Path.cwd(), *private))
+    if bubblewrap is None:
+        raise not_installed()
+    allowlist = None
+    if network not in (OPEN, "off"):
+        allowlist = Allowlist(hosts_of(network), _models(agent, secrets))
+    layout = Layout(place.workspace, place.home, place.temporary, place.instructions)
+    person = person_of(user_home, os.environ.get("PATH", os.defpath), private)
+    kind: Network = "on" if network == OPEN else "off" if allowlist is None else "proxy"
+    view = sandbox_view(layout, person, kind, account)
+    return AgentSandbox(bubblewrap, view, account, allowlist, pause)
+
+
+def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
+    """The person whose machine this is, with what agents of our own need of Stepherd itself, and with the
+    certificates that every agent's environment names."""
+    package = Path(stepherd.__file__).parent
+    certificates = [Path(os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)]
+    needed = (Path(sys.prefix), Path(sys.base_prefix), package, *certificates)
+    return Person(Path(home), path, hidden, needed)
+
+
+@dataclass(slots=True)
+class AgentSandbox:
+    """Starts an agent and what verifies its work, each with a network of its own. See ``Launcher``."""
+
+    bubblewrap: Path
+    view: View
+    account: Account | None
+    allowlist: Allowlist | None
+    """None: the network is not limited to hosts."""
+    pause: Callable[[float], bool]
+    _reservation: int = -1
+    _proxies: list[Egress] = field(default_factory=list)
+
+    def start(self, command: Command) -> Tree:
+        """Start a command in it. Raises Cancelled when ``pause`` gave up."""
+        if self.account is not None and self._reservation < 0:
+            # Until this step ends: a run without a sandbox would kill all that this user has.
+            self._reservation = reserve_user(self.account.user, alone=False, pause=self.pause)
+        egress = None
+        if self.allowlist is not None:
+            egress = Egress(self.allowlist)
+            self._proxies.append(egress)
+        return SandboxLauncher(self.bubblewrap, self.view, self.account, egress).start(command)
+
+    def facts(self) -> dict[str, Any]:
+        """For the result: the network, and what was asked for and is not on its list."""
+        return {"network": {"kind": self.view.network, "blocked": self._blocked()}}
+
+    def note(self) -> str:
+        """For the report: the hosts that were blocked; empty when none was."""
+        blocked = self._blocked()
+        if not blocked:
+            return ""
+        places = [f"{each['host']}:{each['port']} ({each['times']})" for each in blocked[:_MOST_SHOWN]]
+        more = f" and {len(blocked) - len(places)} more" if len(blocked) > len(places) else ""
+        return f"Blocked by --network, with how often: {', '.join(places)}{more}."
+
+    def _blocked(self) -> list[dict[str, Any]]:
+        times: Counter[tuple[str, int]] = Counter()
+        for proxy in self._proxies:
+            times.update({(each.host, each.port): each.times for each in proxy.blocked})
+        return [{"host": host, "port": port, "times": count} for (host, port), count in times.most_common()]
+
+
+def _models(agent: Agent, secrets: Mapping[str, str]) -> tuple[Endpoint, ...]:
+    return tuple(_endpoint(where) for where in agent.model_hosts(secrets))
+
+
+def _endpoint(where: str) -> Endpoint:
+    """The host of a URL, at its port alone; a name without a scheme stands for itself."""
+    if "://" not in where:
+        return parse_hosts(where)[0]
+    try:
+        url = urlsplit(where)
+        port = url.port or _USUAL_PORTS.get(url.scheme)
+    except ValueError:
+        port = None
+    if port is None or not url.hostname:
+        raise ConfigurationError(
+            "A base URL in the agent's credentials names no host.",
+            remedy="Give one such as https://gateway.example/v1.",
+        )
+    host = url.hostname
+    return parse_hosts(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")[0]
+
+
+def _private_folders(step: StepContext) -> tuple[Path, ...]:
+    """The store, the home that it is in, and the repository, where they are on this disk."""
+    from stepherd.repositories.address import parse_repository
+
+    found: list[Path] = []
+    if step.allow_local:
+        store = Path(urlsplit(step.folder.reference).path).parents[1]
+        found += [store, store.parent] if store.name == "store" else [store]
+        repository = parse_repository(step.request.repo)
+        if repository.kind == "file":
+            found.append(Path(repository.path))
+    return tuple(found)
