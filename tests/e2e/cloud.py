@@ -94,6 +94,13 @@ class Cloud:
         """The address of the remote, for who has the token."""
         return f"{self.remote.url}/team.git"
 
+    def bind_token(self) -> None:
+        """Store the token with its host, as ``stepherd init`` does: those who do not type --repo need it."""
+        secret = {"token": TOKEN, "hosts": self.remote.url.removeprefix("http://")}
+        self.client("secretsmanager").put_secret_value(
+            SecretId="amazon-q-headless/git-credentials", SecretString=json.dumps(secret)
+        )
+
     def run_words(self, command: str, *more: str, name: str = "run_1") -> list[str]:
         """The words of ``stepherd run`` on the stack."""
         words = ["run", "--name", name, "--repo", self.repo, "--command", command]

@@ -31,6 +31,7 @@ def test_what_is_marked_as_tested_runs_in_the_order_of_the_page(
     program.chmod(0o755)
     (place.root / "task.md").write_text(TASK)
     with Cloud.at(place) as cloud:
+        cloud.bind_token()
         path = os.pathsep.join([str(program.parent), str(Path(aws).parent), place.environment["PATH"]])
         environment = {**place.environment, "PATH": path, "REPO": cloud.repo, "PAGER": "cat"}
         # One shell, as at a keyboard: what one block defines, later ones use.

@@ -84,6 +84,7 @@ def cloud(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
             monkeypatch.setenv(name, place.environment[name])
         monkeypatch.setenv("STORE_URI", f"s3://{BUCKET}")
         monkeypatch.setenv("PIPELINE_ARN", machine_arn())
+        made.bind_token()
         yield made
 
 

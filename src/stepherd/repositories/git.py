@@ -20,7 +20,7 @@ from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
 
-__all__ = ["BOUNDED_MEMORY", "LARGE_FILE", "Git", "Limits", "create_repository"]
+__all__ = ["LARGE_FILE", "Git", "Limits", "create_repository"]
 
 _PASSED_ON: Final = (
     "http_proxy",
@@ -52,14 +52,8 @@ _FIXED: Final = {
 }
 LARGE_FILE: Final = 4 << 20
 """Bytes. Git reads and writes a larger file as a stream: it makes no delta of it and compares no lines."""
-BOUNDED_MEMORY: Final = {
+_SETTINGS: Final = {
     "core.bigFileThreshold": str(LARGE_FILE),
-    "core.packedGitWindowSize": "16m",
-    "core.packedGitLimit": "64m",
-    "core.deltaBaseCacheLimit": "32m",
-    "pack.windowMemory": "32m",
-}
-_SETTINGS: Final = BOUNDED_MEMORY | {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.attributesFile": os.devnull,

@@ -18,7 +18,7 @@ from typing import Final
 
 from stepherd.errors import ConfigurationError, DataError
 from stepherd.repositories.config_text import config_text
-from stepherd.repositories.git import BOUNDED_MEMORY, Git
+from stepherd.repositories.git import LARGE_FILE, Git
 from stepherd.repositories.own import own_home
 
 __all__ = ["LocalRepository", "open_local"]
@@ -39,7 +39,7 @@ _TAKEN_OVER: Final = {
 _OURS: Final = (
     ("core.alternateRefsCommand", ":"),  # a shell's no-op: git would start itself in each alternate
     ("receive.autogc", "false"),  # a view does not know all that keeps an object alive, such as an index
-    *BOUNDED_MEMORY.items(),
+    ("core.bigFileThreshold", str(LARGE_FILE)),
 )
 # Shared with the repository. A link may dangle: a file that git makes later is then made in the repository.
 _LINKED: Final = ("objects", "refs", "packed-refs", "shallow", "reftable", "worktrees", "logs")
