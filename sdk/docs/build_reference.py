@@ -19,7 +19,14 @@ HEAD = """# Reference
 Built from the docstrings by `make docs`; a test keeps it up to date.
 """
 CONSTANTS = {
-    "ENDPOINTS": "The endpoint of each region that has one: " + ", ".join(package.ENDPOINTS.values()) + ".",
+    "ENDPOINTS": "The hosts of each service (Hosts), by service and region: "
+    + ", ".join(
+        url
+        for regions in package.ENDPOINTS.values()
+        for hosts in regions.values()
+        for url in dict.fromkeys((hosts.answers, hosts.account))
+    )
+    + ".",
     "EVENT_TYPES": "The class of each known event, by its name on the wire.",
     "HeaderValue": "The types of header values: bool, int, bytes, str, UUID, and the four below.",
 }
@@ -31,6 +38,7 @@ GROUPS = {
         "WireForm",
         "RetryPolicy",
         "ENDPOINTS",
+        "Hosts",
     ),
     "Streams and answers": (
         "EventStream",
@@ -48,6 +56,7 @@ GROUPS = {
     "Tokens": (
         "AccessToken",
         "TokenKind",
+        "LoginService",
         "TokenProvider",
         "AsyncTokenProvider",
         "StaticTokenProvider",

@@ -11,7 +11,7 @@ from ._answer import Answer, AnswerAssembler, collect, collect_sync
 from ._client import EventStream, QStreamingClient
 from ._client_sync import EventStreamSync, QStreamingClientSync
 from ._conversation import Conversation
-from ._endpoints import ENDPOINTS
+from ._endpoints import ENDPOINTS, Hosts
 from ._eventstream import EventStreamDecoder, Message, encode_message
 from ._exceptions import (
     AccessDeniedError,
@@ -45,7 +45,14 @@ from ._login import CliDatabaseTokenProvider, default_database, from_cli_databas
 from ._requests import question
 from ._retry import RetryPolicy
 from ._settings import ClientOptions, WireForm
-from ._tokens import AccessToken, AsyncTokenProvider, StaticTokenProvider, TokenKind, TokenProvider
+from ._tokens import (
+    AccessToken,
+    AsyncTokenProvider,
+    LoginService,
+    StaticTokenProvider,
+    TokenKind,
+    TokenProvider,
+)
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from ._version import __version__
 from .models import EVENT_TYPES, Event, UnknownEvent
@@ -73,11 +80,13 @@ __all__ = [
     "EventStreamSync",
     "ExpiredTokenError",
     "HeaderValue",
+    "Hosts",
     "Int16",
     "Int32",
     "Int8",
     "InternalServiceError",
     "InvalidRequestError",
+    "LoginService",
     "Message",
     "ModelUnavailableError",
     "MonthlyLimitError",

@@ -24,7 +24,7 @@ from ._exceptions import (
 )
 from ._failures import failure_from_body, printable, to_error
 from ._messages import INITIAL_RESPONSE, prepare, read_event, read_failure
-from ._operations import EVENT_STREAM, Operation, WireRequest, build_request, with_profile
+from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
 from ._retry import Pace
 from ._settings import Settings
 from ._tokens import AccessToken, StaticTokenProvider
@@ -237,7 +237,7 @@ def stream_exchange(
 ) -> Steps[None]:
     """Ask ``operation`` and deliver the events of the answer."""
     prepare()
-    call = _Call(operation, with_profile(request, settings), settings, pace, facts)
+    call = _Call(operation, request, settings, pace, facts)
     return call.run(call.read_events)
 
 
@@ -255,7 +255,7 @@ def call_exchange(
         pace.succeeded()
         return document
 
-    call = _Call(operation, with_profile(request, settings), settings, pace, StreamFacts())
+    call = _Call(operation, request, settings, pace, StreamFacts())
     return call.run(read)
 
 

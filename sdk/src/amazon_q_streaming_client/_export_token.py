@@ -11,7 +11,7 @@ from typing import Final
 
 from ._exceptions import TokenError
 from ._failures import printable
-from ._tokens import AccessToken, StaticTokenProvider, TokenProvider
+from ._tokens import AccessToken, LoginService, StaticTokenProvider, TokenKind, TokenProvider
 
 __all__ = ["ExportTokenProvider", "TOKEN_VARIABLE", "command_line_provider"]
 
@@ -60,7 +60,14 @@ def _read(output: bytes) -> AccessToken:
     try:
         document = json.loads(output)
         ends = document.get("expiresAt")
-        return AccessToken(document["accessToken"], datetime.fromisoformat(ends) if ends else None)
+        return AccessToken(
+            document["accessToken"],
+            datetime.fromisoformat(ends) if ends else None,
+            kind=document.get("tokenType") or TokenKind.BEARER,
+            profile_arn=document.get("profileArn"),
+            region=document.get("region"),
+            service=document.get("service") or LoginService.Q,
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         # The output may hold a token, so it is not quoted.
         raise TokenError(

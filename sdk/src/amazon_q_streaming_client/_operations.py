@@ -20,7 +20,6 @@ __all__ = [
     "Operation",
     "WireRequest",
     "build_request",
-    "with_profile",
 ]
 
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
@@ -34,6 +33,11 @@ class Operation:
     path: str
     method: str = "POST"
     streaming: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the operation."""
+        return self.target.partition(".")[2]
 
 
 GENERATE_ASSISTANT_RESPONSE: Final = Operation(
@@ -65,11 +69,12 @@ class WireRequest:
     body: bytes = field(repr=False)
 
 
-def with_profile(request: Shape, settings: Settings) -> Shape:
-    """Add the profile of the client to a request that can carry one and has none."""
-    if settings.profile_arn is None or getattr(request, "profile_arn", "") is not None:
+def _with_profile(request: Shape, settings: Settings, token: AccessToken) -> Shape:
+    """Add the profile of the client, else of the login, to a request that can carry one and has none."""
+    profile_arn = settings.hosts.profile_arn or token.profile_arn
+    if profile_arn is None or getattr(request, "profile_arn", "") is not None:
         return request
-    return request.model_copy(update={"profile_arn": settings.profile_arn})
+    return request.model_copy(update={"profile_arn": profile_arn})
 
 
 def build_request(
@@ -81,7 +86,9 @@ def build_request(
     invocation_id: str,
     attempt: int,
 ) -> WireRequest:
-    """Lay ``request`` out in the wire form of the client."""
+    """Lay ``request`` out in the wire form of the client, for the login that ``token`` is of."""
+    request = _with_profile(request, settings, token)
+    endpoint = settings.hosts.url(operation.name, token, answers=operation.streaming)
     agent_mode: str | None = getattr(request, "agent_mode", None)
     headers = {
         "authorization": f"Bearer {token.value}",
@@ -94,13 +101,13 @@ def build_request(
     if operation.streaming:
         # A compressed stream would hold events back in the compressor.
         headers["accept-encoding"] = "identity"
-    if token.kind is TokenKind.API_KEY:
-        headers["tokentype"] = "API_KEY"
+    if token.kind is not TokenKind.BEARER:
+        headers["tokentype"] = token.kind.value
     if agent_mode is not None:
         headers["x-amzn-kiro-agent-mode"] = agent_mode
     if settings.wire_form is WireForm.AWS_JSON:
-        return _aws_json(operation, request, settings.endpoint, headers)
-    return _rest_json(operation, request, settings.endpoint, headers)
+        return _aws_json(operation, request, endpoint, headers)
+    return _rest_json(operation, request, endpoint, headers)
 
 
 def _aws_json(operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]) -> WireRequest:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from ._endpoints import choose_endpoint
+from ._endpoints import EndpointChoice, EndpointOption
 from ._exceptions import ConfigurationError
 from ._retry import RetryPolicy
-from ._tokens import AccessToken, AnyTokenProvider, StaticTokenProvider, TokenKind
+from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
 from ._version import __version__
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["ClientOptions", "Settings", "WireForm"]
+__all__ = ["OPERATION_NAMES", "ClientOptions", "Settings", "WireForm"]
+
+OPERATION_NAMES: Final = (
+    "GenerateAssistantResponse",
+    "SendMessage",
+    "ListAvailableModels",
+    "ListAvailableProfiles",
+    "GetUsageLimits",
+)
+"""The operations that there are; a test holds them against ``_operations``."""
 
 
 class WireForm(StrEnum):
@@ -34,9 +43,11 @@ class ClientOptions(TypedDict, total=False):
     - ``access_token``: the token of a login; it cannot be refreshed.
     - ``api_key``: an API key, sent with ``TokenType: API_KEY``.
     - ``token_provider``: anything with ``get_token(refresh=...)``, see TokenProvider.
-    - ``profile_arn``: the profile of an IAM Identity Center user; it also chooses the endpoint.
+    - ``profile_arn``: the profile of a company's subscription, in place of that of the login; it also chooses
+      the region.
     - ``region``: us-east-1 or eu-central-1; goes before the region of the profile.
-    - ``endpoint``: another base URL; https, or http on loopback.
+    - ``endpoint``: another base URL (https, or http on loopback), or one for each named operation, as
+      ``{"ListAvailableModels": "https://..."}``. Without it ENDPOINTS says which host to ask.
     - ``wire_form``: the form of the API, by default that of the CLI.
     - ``opt_out``: whether the content must not be used to improve the service (default False, as the CLI).
     - ``retry``: how often and how patiently to retry before the first event.
@@ -53,7 +64,7 @@ class ClientOptions(TypedDict, total=False):
     token_provider: AnyTokenProvider
     profile_arn: str | None
     region: str | None
-    endpoint: str | None
+    endpoint: EndpointOption | None
     wire_form: WireForm
     opt_out: bool
     retry: RetryPolicy
@@ -70,8 +81,7 @@ class Settings:
     """Checked client options."""
 
     provider: AnyTokenProvider
-    endpoint: str
-    profile_arn: str | None
+    hosts: EndpointChoice
     wire_form: WireForm
     opt_out: bool
     retry: RetryPolicy
@@ -88,11 +98,11 @@ class Settings:
         unknown = options.keys() - ClientOptions.__annotations__.keys()
         if unknown:
             raise TypeError(f"unknown client options: {', '.join(sorted(unknown))}")
-        profile_arn = options.get("profile_arn")
         return cls(
             provider=_provider(options),
-            endpoint=choose_endpoint(options.get("endpoint"), options.get("region"), profile_arn),
-            profile_arn=profile_arn,
+            hosts=EndpointChoice.from_options(
+                options.get("endpoint"), options.get("region"), options.get("profile_arn"), OPERATION_NAMES
+            ),
             wire_form=WireForm(options.get("wire_form", WireForm.AWS_JSON)),
             opt_out=options.get("opt_out", False),
             retry=options.get("retry", RetryPolicy()),
@@ -116,7 +126,9 @@ def _provider(options: ClientOptions) -> AnyTokenProvider:
     if given == ["token_provider"]:
         return options["token_provider"]
     if given == ["api_key"]:
-        return StaticTokenProvider(AccessToken(options["api_key"], kind=TokenKind.API_KEY))
+        return StaticTokenProvider(
+            AccessToken(options["api_key"], kind=TokenKind.API_KEY, service=LoginService.KIRO)
+        )
     return StaticTokenProvider(AccessToken(options["access_token"]))
 
 

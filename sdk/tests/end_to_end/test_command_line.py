@@ -39,6 +39,9 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMAZON_Q_ACCESS_TOKEN", "env-token")
 
 
+ARN = "arn:aws:codewhisperer:eu-central-1:123456789012:profile/TEAM"
+
+
 def program(folder: Path, script: str) -> None:
     path = folder / "stepherd"
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -154,10 +157,15 @@ def test_without_a_token_variable_stepherd_is_run(
     program(
         tmp_path,
         'test "$1" = export-token && echo warning >&2 && '
-        'echo \'{"accessToken": "exported", "expiresAt": "2999-01-01T00:00:00Z"}\'',
+        'echo \'{"accessToken": "exported", "expiresAt": "2999-01-01T00:00:00Z", '
+        '"tokenType": "EXTERNAL_IDP", '
+        f'"profileArn": "{ARN}", "region": "eu-central-1", "service": "kiro"}}\'',
     )
     assert main(["hi", "--endpoint", server.url]) == 0
     assert "Bearer exported" in capsys.readouterr().out
+    (request,) = server.requests
+    assert request.members["profileArn"] == ARN
+    assert request.headers["tokentype"] == "EXTERNAL_IDP"
 
 
 @pytest.mark.parametrize(

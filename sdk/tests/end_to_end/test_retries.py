@@ -18,6 +18,7 @@ from amazon_q_streaming_client import (
     QStreamingClient,
     QStreamingClientSync,
     RetryPolicy,
+    StaticTokenProvider,
     StreamBrokenError,
     ThrottledError,
     TokenError,
@@ -329,8 +330,44 @@ def test_a_bearer_token_is_sent_without_a_token_type_and_without_opt_out(server:
     assert headers["x-amzn-codewhisperer-optout"] == "false"
 
 
-def test_token_kinds_are_two() -> None:
-    assert [kind.value for kind in TokenKind] == ["BEARER", "API_KEY"]
+@pytest.mark.parametrize("form", list(WireForm))
+def test_every_call_uses_the_profile_and_the_kind_of_the_login(server: Loopback, form: WireForm) -> None:
+    """GIVEN a login with a profile, THEN all operations that take one send it, in both wire forms."""
+
+    async def service(request: Request, reply: Reply) -> None:
+        if request.operation in ("GenerateAssistantResponse", "SendMessage"):
+            await good(request, reply)
+        elif request.operation == "ListAvailableModels":
+            await reply.document({"models": [], "defaultModel": {"modelId": "m"}})
+        else:
+            await reply.document({"profiles": []})
+
+    server.handler = service
+    login = AccessToken("tok", kind=TokenKind.EXTERNAL_IDP, profile_arn=ARN)
+    provider = StaticTokenProvider(login)
+    with QStreamingClientSync(token_provider=provider, endpoint=server.url, wire_form=form) as client:
+        collect_sync(client.generate_assistant_response("q"))
+        collect_sync(client.send_message("q"))
+        client.list_available_models()
+        client.get_usage_limits()
+        client.list_available_profiles()
+    assert {request.headers["tokentype"] for request in server.requests} == {"EXTERNAL_IDP"}
+    sent = {request.operation: request.members.get("profileArn") for request in server.requests}
+    assert sent == {
+        "GenerateAssistantResponse": ARN,
+        "SendMessage": ARN,
+        "ListAvailableModels": ARN,
+        "GetUsageLimits": ARN,
+        "ListAvailableProfiles": None,
+    }
+
+
+def test_a_profile_of_the_options_goes_before_that_of_the_login(server: Loopback) -> None:
+    server.handler = good
+    provider = StaticTokenProvider(AccessToken("tok", profile_arn=ARN.replace("123", "999")))
+    with QStreamingClientSync(token_provider=provider, endpoint=server.url, profile_arn=ARN) as client:
+        collect_sync(client.generate_assistant_response("q"))
+    assert server.requests[0].members["profileArn"] == ARN
 
 
 async def strange_type(_: Request, reply: Reply) -> None:
