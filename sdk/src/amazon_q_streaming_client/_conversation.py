@@ -57,6 +57,7 @@ class Conversation:
         self.conversation_id = conversation_id
         self._history = list(history)
         self._pending: UserInputMessage | None = None
+        self._served: dict[str, ToolResult] = {}
 
     @property
     def history(self) -> tuple[ChatMessage, ...]:
@@ -81,7 +82,8 @@ class Conversation:
     def give_results(self, results: Sequence[ToolResult], text: str = "") -> ConversationState:
         """Return the state to send for the results of the tools that the last answer used.
 
-        Tools without a result here are answered as not run. Raises ConversationError for a result that no
+        Tools without a result here are answered as the service did, if it ran them itself, else as not run.
+        Raises ConversationError for a result that no
         tool use waits for, or that is given twice.
         """
         if not open_tool_uses(self._history):
@@ -103,6 +105,7 @@ class Conversation:
         self._history.append(ChatMessage(user_input_message=_without_tools(self._pending)))
         self._history.append(ChatMessage(assistant_response_message=answer.to_message()))
         self.conversation_id = answer.conversation_id or self.conversation_id
+        self._served = {result.tool_use_id: result for result in answer.tool_results}
         self._pending = None
 
     def abandon(self) -> None:
@@ -163,10 +166,13 @@ class Conversation:
         return state
 
     def _complete(self, results: Sequence[ToolResult]) -> list[ToolResult]:
-        """Add a result for each open tool use that has none; what is too much is found by ``check_state``."""
+        """Add a result for each open tool use that has none: that of the service, if it ran the tool itself.
+
+        What is too much is found by ``check_state``.
+        """
         given = {result.tool_use_id for result in results}
         missing = [use.tool_use_id for use in open_tool_uses(self._history) if use.tool_use_id not in given]
-        return [*results, *(_not_run(tool_use_id) for tool_use_id in missing)]
+        return [*results, *(self._served.get(use) or _not_run(use) for use in missing)]
 
     def _described_tools(self) -> list[Tool]:
         """The tools, and a stand-in for each tool of the history that is gone."""

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from .models import ToolUse, ToolUseEvent
+from .models._base import FROM_SERVICE
 
 __all__ = ["ToolCall", "ToolProblem", "ToolUseAssembler"]
 
@@ -42,7 +43,10 @@ class ToolCall:
 
     def to_tool_use(self) -> ToolUse:
         """Return it as it goes into the history."""
-        return ToolUse(tool_use_id=self.tool_use_id, name=self.name, input=self.input)
+        # The service gave name and id: they go back as they came, whatever it allows in requests.
+        return ToolUse.model_validate(
+            {"tool_use_id": self.tool_use_id, "name": self.name, "input": self.input}, context=FROM_SERVICE
+        )
 
 
 @dataclass(slots=True)
