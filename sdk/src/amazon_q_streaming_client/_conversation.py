@@ -8,7 +8,7 @@ from typing import Final
 from ._answer import Answer
 from ._exceptions import ConversationError
 from ._history import check_history, check_state, open_tool_uses, result_ids, used_tools
-from ._tooluse import ToolProblem
+from ._tooluse import ToolProblem, result_of
 from .models import (
     AssistantResponseMessage,
     ChatMessage,
@@ -201,11 +201,7 @@ def _without_tools(message: UserInputMessage) -> UserInputMessage:
 
 
 def _not_run(tool_use_id: str) -> ToolResult:
-    return ToolResult(
-        tool_use_id=tool_use_id,
-        content=[ToolResultContentBlock(text=_NOT_RUN)],
-        status=ToolResultStatus.ERROR,
-    )
+    return result_of(tool_use_id, ToolResultContentBlock(text=_NOT_RUN), ToolResultStatus.ERROR)
 
 
 def _summary(text: str, origin: Origin | str) -> list[ChatMessage]:

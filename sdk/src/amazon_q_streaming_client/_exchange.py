@@ -11,8 +11,6 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, TypeVar
 
-from pydantic import ValidationError
-
 from ._eventstream import EventStreamDecoder, Message
 from ._exceptions import (
     EventStreamError,
@@ -23,7 +21,7 @@ from ._exceptions import (
     TransportError,
 )
 from ._failures import failure_from_body, printable, to_error
-from ._messages import INITIAL_RESPONSE, prepare, read_event, read_failure
+from ._messages import INITIAL_RESPONSE, EventReader, prepare, read_failure
 from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
 from ._retry import Pace
 from ._settings import Settings
@@ -193,24 +191,27 @@ class _Call:
         self.facts.conversation_id = head.headers.get("x-amzn-codewhisperer-conversation-id")
         if head.content_type != EVENT_STREAM:
             yield from _raise_for_content(head)
-        decoder = EventStreamDecoder()
+        decoder, reader = EventStreamDecoder(), EventReader()
         while (chunk := (yield Receive())) is not None:
             for message in decoder.feed(chunk):
-                event = self._event(message)
+                event = self._event(message, reader)
                 if event is not None:
                     self._count()
                     yield Deliver(event)
         yield Close()
         self._check_end(decoder)
 
-    def _event(self, message: Message) -> Event | None:
+    def _event(self, message: Message, reader: EventReader) -> Event | None:
         failure = read_failure(message, self.facts.request_id)
         if failure is not None:
             raise failure
         if message.headers.get(":event-type") == INITIAL_RESPONSE:
-            self._note_conversation(MessageMetadataEvent.from_wire(message.payload or b"{}"))
+            first = Message({**message.headers, ":event-type": "messageMetadataEvent"}, message.payload)
+            event = reader.read(first)
+            if isinstance(event, MessageMetadataEvent):
+                self._note_conversation(event)
             return None
-        event = read_event(message)
+        event = reader.read(message)
         if isinstance(event, MessageMetadataEvent):
             self._note_conversation(event)
         return event
@@ -248,10 +249,15 @@ def call_exchange(
 
     def read(head: ResponseHead) -> Steps[_S]:
         body = yield from _read_body(head, _MAX_JSON_BODY, cut=False)
+        failure = failure_from_body(
+            body, code=head.headers.get("x-amzn-errortype", ""), request_id=head.request_id
+        )
+        if failure.code.endswith(("Exception", "Error")):
+            raise to_error(failure)
         try:
             document = answer.from_wire(body)
-        except ValidationError as error:
-            raise _unreadable(head, body, f"{error.error_count()} faults") from None
+        except ProtocolError as error:
+            raise _unreadable(head, body, error.message) from None
         pace.succeeded()
         return document
 

@@ -19,11 +19,15 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     SerializerFunctionWrapHandler,
+    ValidationError,
     ValidationInfo,
     model_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+
+from .._exceptions import ProtocolError
+from ._lenient import corrected, load_document
 
 __all__ = [
     "FROM_SERVICE",
@@ -40,6 +44,13 @@ __all__ = [
 
 FROM_SERVICE: Final = "from the service"
 """Validation context of what the service sent: its lengths are its own business and are not checked."""
+_CORRECTED: Final = "from the service, corrected"
+"""The same for what did not fit and was corrected: a union may then be without a member."""
+
+
+def _is_from_service(info: ValidationInfo) -> bool:
+    return info.context is not None and info.context in (FROM_SERVICE, _CORRECTED)
+
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -70,6 +81,7 @@ class Shape(BaseModel):
         extra="allow",
         frozen=True,
         defer_build=True,
+        allow_inf_nan=False,
     )
 
     @model_serializer(mode="wrap")
@@ -83,15 +95,45 @@ class Shape(BaseModel):
 
     @classmethod
     def from_wire(cls, data: bytes | str) -> Self:
-        """Read JSON that the service sent; raise pydantic.ValidationError when it does not fit the shape."""
-        return cls.model_validate_json(data, context=FROM_SERVICE)
+        """Read JSON that the service sent, leniently: what is missing or odd gets a neutral value.
+
+        Raises ProtocolError for what is not a JSON object.
+        """
+        try:
+            return cls.model_validate_json(data, context=FROM_SERVICE)
+        except ValidationError:
+            return cls._from_odd_wire(data)
+
+    @classmethod
+    def _from_odd_wire(cls, data: bytes | str) -> Self:
+        try:
+            document = load_document(data)
+            if isinstance(document, dict):
+                return cls.from_odd_document(document)
+            why = type(document).__name__
+        except (ValueError, RecursionError) as error:
+            why = str(error)
+        raise ProtocolError(f"{cls.__name__} is not a JSON object: {why}")
+
+    @classmethod
+    def from_odd_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read a document of the service that need not fit; raise ProtocolError where it cannot be read."""
+        try:
+            return cls.model_validate(corrected(cls, document), context=_CORRECTED)
+        except (ValidationError, RecursionError) as error:
+            raise ProtocolError(f"{cls.__name__} cannot be read: {type(error).__name__}") from None
 
 
 class OneOf(Shape):
-    """A union of the service: exactly one member is set. A member that is not known yet counts as one."""
+    """A union of the service: exactly one member is set. A member that is not known yet counts as one.
+
+    Only one that the service left empty is without a member.
+    """
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
+    def _exactly_one(self, info: ValidationInfo) -> Self:
+        if info.context == _CORRECTED:
+            return self
         names = [name for name in type(self).model_fields if getattr(self, name) is not None]
         names += [name for name, value in (self.model_extra or {}).items() if value is not None]
         if len(names) != 1:
@@ -101,10 +143,10 @@ class OneOf(Shape):
 
     @property
     def member(self) -> str:
-        """The name of the member that is set (the wire name where it is not known yet)."""
+        """The name of the member that is set (the wire name where it is not known yet); "" for none."""
         known = (name for name in type(self).model_fields if getattr(self, name) is not None)
         extra = (name for name, value in (self.model_extra or {}).items() if value is not None)
-        return next(known, None) or next(extra)
+        return next(known, None) or next(extra, "")
 
 
 def _blob_from_text(value: object) -> object:
@@ -155,7 +197,7 @@ def chars(minimum: int = 0, maximum: int | None = None, *, pattern: str | None =
     compiled = re.compile(pattern) if pattern else None
 
     def check(value: str, info: ValidationInfo) -> str:
-        if info.context != FROM_SERVICE:
+        if not _is_from_service(info):
             _check_size(len(value), minimum, maximum, "characters")
             if compiled is not None and not compiled.fullmatch(value):
                 raise ValueError(f"the service allows only {compiled.pattern}")
@@ -171,7 +213,7 @@ def at_most(maximum: int, what: str = "items") -> AfterValidator:
     """Limit a list or blob to ``maximum`` items or bytes, in requests only."""
 
     def check(value: _S, info: ValidationInfo) -> _S:
-        if info.context != FROM_SERVICE:
+        if not _is_from_service(info):
             _check_size(len(value), 0, maximum, what)
         return value
 

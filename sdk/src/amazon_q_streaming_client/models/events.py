@@ -66,7 +66,7 @@ class UnknownEvent(Event):
         """Return the payload read as JSON; None when it is not JSON."""
         try:
             return json.loads(self.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
