@@ -27,6 +27,8 @@ CONSTANTS = {
         for url in dict.fromkeys((hosts.answers, hosts.account))
     )
     + ".",
+    "AnyEvent": "Every event that a stream can deliver: a closed union, so that type checkers see what a "
+    "`match` lacks.",
     "EVENT_TYPES": "The class of each known event, by its name on the wire.",
     "HeaderValue": "The types of header values: bool, int, bytes, str, UUID, and the four below.",
 }
@@ -49,6 +51,7 @@ GROUPS = {
         "AnswerAssembler",
         "Event",
         "UnknownEvent",
+        "AnyEvent",
         "EVENT_TYPES",
     ),
     "Conversations": ("question", "Conversation", "check_state"),

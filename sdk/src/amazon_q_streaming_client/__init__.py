@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from . import models
 from ._answer import Answer, AnswerAssembler, collect, collect_sync
-from ._client import EventStream, QStreamingClient
-from ._client_sync import EventStreamSync, QStreamingClientSync
+from ._client import QStreamingClient
+from ._client_sync import QStreamingClientSync
 from ._conversation import Conversation
 from ._endpoints import ENDPOINTS, Hosts
 from ._eventstream import EventStreamDecoder, Message, encode_message
@@ -20,9 +20,11 @@ from ._exceptions import (
     ContextTooLongError,
     ConversationError,
     DryRunError,
+    EndpointError,
     EventStreamError,
     ExpiredTokenError,
     InternalServiceError,
+    InvalidArgumentError,
     InvalidRequestError,
     ModelUnavailableError,
     MonthlyLimitError,
@@ -45,6 +47,8 @@ from ._login import CliDatabaseTokenProvider, default_database, from_cli_databas
 from ._requests import question
 from ._retry import RetryPolicy
 from ._settings import ClientOptions, WireForm
+from ._stream import EventStream
+from ._stream_sync import EventStreamSync
 from ._tokens import (
     AccessToken,
     AsyncTokenProvider,
@@ -55,13 +59,14 @@ from ._tokens import (
 )
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from ._version import __version__
-from .models import EVENT_TYPES, Event, UnknownEvent
+from .models import EVENT_TYPES, AnyEvent, Event, UnknownEvent
 
 __all__ = [
     "AccessDeniedError",
     "AccessToken",
     "Answer",
     "AnswerAssembler",
+    "AnyEvent",
     "AsyncTokenProvider",
     "CliDatabaseTokenProvider",
     "ClientOptions",
@@ -72,6 +77,7 @@ __all__ = [
     "ConversationError",
     "DryRunError",
     "ENDPOINTS",
+    "EndpointError",
     "EVENT_TYPES",
     "Event",
     "EventStream",
@@ -85,6 +91,7 @@ __all__ = [
     "Int32",
     "Int8",
     "InternalServiceError",
+    "InvalidArgumentError",
     "InvalidRequestError",
     "LoginService",
     "Message",

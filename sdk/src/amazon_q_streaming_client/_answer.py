@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ._exceptions import QError, TruncatedToolUseError
+from ._exceptions import InvalidArgumentError, QError, TruncatedToolUseError
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from .models import (
     AssistantResponseEvent,
@@ -34,7 +34,7 @@ from .models import (
     ToolUseEvent,
 )
 
-__all__ = ["Answer", "AnswerAssembler", "collect", "collect_sync"]
+__all__ = ["Answer", "AnswerAssembler", "collect", "collect_sync", "complete", "note_partial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,34 +203,37 @@ async def collect(events: AsyncIterable[Event]) -> Answer:
     Raises what the stream raises, with the answer so far as ``partial``, and TruncatedToolUseError when the
     stream ends inside of a tool use. The stream is closed in every case.
     """
+    _check_iterable(events, AsyncIterable)
     assembler = AnswerAssembler()
     try:
-        with _partial(assembler, events):
+        with note_partial(assembler, events):
             async for event in events:
                 assembler.add(event)
     finally:
         close = getattr(events, "aclose", None)
         if close is not None:
             await close()
-    return _checked(assembler, events)
+    return complete(assembler, events)
 
 
 def collect_sync(events: Iterable[Event]) -> Answer:
     """The same for the blocking client."""
+    _check_iterable(events, Iterable)
     assembler = AnswerAssembler()
     try:
-        with _partial(assembler, events):
+        with note_partial(assembler, events):
             for event in events:
                 assembler.add(event)
     finally:
         close = getattr(events, "close", None)
         if close is not None:
             close()
-    return _checked(assembler, events)
+    return complete(assembler, events)
 
 
 @contextmanager
-def _partial(assembler: AnswerAssembler, events: object) -> Iterator[None]:
+def note_partial(assembler: AnswerAssembler, events: object) -> Iterator[None]:
+    """Put the answer so far into an error of the stream."""
     try:
         yield
     except QError as error:
@@ -238,7 +241,8 @@ def _partial(assembler: AnswerAssembler, events: object) -> Iterator[None]:
         raise
 
 
-def _checked(assembler: AnswerAssembler, events: object) -> Answer:
+def complete(assembler: AnswerAssembler, events: object) -> Answer:
+    """Return the answer of a stream that has ended; raise TruncatedToolUseError for one that was cut."""
     answer = assembler.answer(conversation_id=_conversation_id(events))
     cut = [call.name for call in answer.tool_uses if call.problem is ToolProblem.TRUNCATED]
     if cut:
@@ -253,3 +257,8 @@ def _checked(assembler: AnswerAssembler, events: object) -> Answer:
 
 def _conversation_id(events: object) -> str | None:
     return getattr(events, "conversation_id", None)
+
+
+def _check_iterable(events: object, kind: type) -> None:
+    if not isinstance(events, kind):
+        raise InvalidArgumentError(f"the events must be {kind.__name__}, not {type(events).__name__}")

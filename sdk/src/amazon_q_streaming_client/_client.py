@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from . import _operations as operations
 from . import _requests as requests
 from ._exchange import StreamFacts, call_exchange, stream_exchange
 from ._retry import Pace
 from ._settings import ClientOptions, Settings
+from ._stream import EventStream
 from ._transport import Pump
 from ._transport_async import AsyncTransport
-from .models import ConversationState, Event, Origin, Shape
+from .models import ConversationState, Origin, Shape
 
 if TYPE_CHECKING:
     from ._account_calls import Call
@@ -25,55 +25,9 @@ if TYPE_CHECKING:
         ResourceType,
     )
 
-__all__ = ["EventStream", "QStreamingClient"]
+__all__ = ["QStreamingClient"]
 
 _S = TypeVar("_S", bound=Shape)
-
-
-class EventStream(AsyncGenerator[Event, None]):
-    """The events of an answer as they come: an async generator that is also an async context manager.
-
-    Nothing is sent before the first event is asked for. Leave it with ``async with`` or ``aclose()`` when you
-    stop before the end: that closes the connection. Cancelling the task that reads it does so too.
-    """
-
-    def __init__(self, events: AsyncGenerator[Event, None], facts: StreamFacts) -> None:
-        self._events = events
-        self._facts = facts
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request; None before the first event."""
-        return self._facts.request_id
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The id of the conversation, as soon as the service said it."""
-        return self._facts.conversation_id
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Coroutine[Any, Any, Event]:
-        return self._events.asend(None)
-
-    def asend(self, value: None) -> Coroutine[Any, Any, Event]:
-        """Return the next event."""
-        return self._events.asend(value)
-
-    def athrow(self, *error: Any) -> Coroutine[Any, Any, Event]:
-        """Raise an error where the stream stands; the connection is closed."""
-        return self._events.athrow(*error)
-
-    def aclose(self) -> Coroutine[Any, Any, None]:
-        """Close the connection."""
-        return self._events.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
 
 class QStreamingClient:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from . import _operations as operations
 from . import _requests as requests
 from ._exchange import StreamFacts, call_exchange, stream_exchange
 from ._retry import Pace
 from ._settings import ClientOptions, Settings
+from ._stream_sync import EventStreamSync
 from ._transport import Pump
 from ._transport_sync import SyncTransport
-from .models import ConversationState, Event, Origin, Shape
+from .models import ConversationState, Origin, Shape
 
 if TYPE_CHECKING:
     from ._account_calls import Call
@@ -25,55 +25,9 @@ if TYPE_CHECKING:
         ResourceType,
     )
 
-__all__ = ["EventStreamSync", "QStreamingClientSync"]
+__all__ = ["QStreamingClientSync"]
 
 _S = TypeVar("_S", bound=Shape)
-
-
-class EventStreamSync(Generator[Event, None, None]):
-    """The events of an answer as they come: a generator that is also a context manager.
-
-    Nothing is sent before the first event is asked for. Leave it with ``with`` or ``close()`` when you stop
-    before the end: that closes the connection.
-    """
-
-    def __init__(self, events: Generator[Event, None, None], facts: StreamFacts) -> None:
-        self._events = events
-        self._facts = facts
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request; None before the first event."""
-        return self._facts.request_id
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The id of the conversation, as soon as the service said it."""
-        return self._facts.conversation_id
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Event:
-        return next(self._events)
-
-    def send(self, value: None) -> Event:
-        """Return the next event."""
-        return self._events.send(value)
-
-    def throw(self, *error: Any) -> Event:
-        """Raise an error where the stream stands; the connection is closed."""
-        return self._events.throw(*error)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class QStreamingClientSync:

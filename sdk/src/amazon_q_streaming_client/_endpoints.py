@@ -75,7 +75,7 @@ class EndpointChoice:
         """
         if profile_arn is not None and arn_region(profile_arn) is None:
             raise ConfigurationError(
-                f"{profile_arn!r} is not a profile ARN",
+                "profile_arn is not the ARN of a profile",
                 remedy="It looks like arn:aws:codewhisperer:us-east-1:123456789012:profile/NAME.",
             )
         by_operation = endpoint if isinstance(endpoint, Mapping) else {}
@@ -86,6 +86,8 @@ class EndpointChoice:
                 remedy=f"The operations are {', '.join(operations)}.",
             )
         everything = None if endpoint is None or isinstance(endpoint, Mapping) else _checked(endpoint)
+        if region is not None and not isinstance(region, str):
+            raise ConfigurationError(f"region must be text, not {type(region).__name__}")
         if region is not None and region not in _REGIONS and everything is None:
             raise ConfigurationError(
                 f"the region {region!r} has no known endpoint; known: {', '.join(_REGIONS)}",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from ._exceptions import EventStreamError
+from ._exceptions import ConfigurationError, EventStreamError, InvalidArgumentError
 from ._headers import HeaderValue, decode_headers, encode_headers
 
 __all__ = ["EventStreamDecoder", "Message", "encode_message"]
@@ -45,6 +45,9 @@ class EventStreamDecoder:
     """
 
     def __init__(self, *, max_headers: int = MAX_HEADERS, max_payload: int = MAX_PAYLOAD) -> None:
+        for size in (max_headers, max_payload):
+            if not isinstance(size, int) or size < 0:
+                raise ConfigurationError("the limits of a decoder are whole numbers of bytes")
         self._max_headers = max_headers
         self._max_payload = max_payload
         self._small = min(_BIG, max_headers, max_payload)
@@ -66,6 +69,8 @@ class EventStreamDecoder:
         """
         if self._failure is not None:
             raise self._failure
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise InvalidArgumentError(f"a chunk must be bytes, not {type(chunk).__name__}")
         if not self._tail:
             return self._drain(chunk)
         self._tail += chunk
@@ -141,6 +146,8 @@ class EventStreamDecoder:
 
 def encode_message(headers: Mapping[str, HeaderValue], payload: bytes = b"") -> bytes:
     """Encode one message; raise EventStreamError on what the format or the limits do not allow."""
+    if not isinstance(headers, Mapping) or not isinstance(payload, bytes | bytearray | memoryview):
+        raise EventStreamError("a message is made of a mapping of headers and bytes of payload")
     block = encode_headers(headers)
     if len(block) > MAX_HEADERS or len(payload) > MAX_PAYLOAD:
         raise EventStreamError(

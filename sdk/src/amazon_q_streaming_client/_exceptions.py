@@ -2,11 +2,13 @@
 
     QError
     ├── ConfigurationError          an argument or setting cannot work
+    │   └── InvalidArgumentError        a value does not fit what the service takes
     ├── TokenError                  no usable access token could be had
     │   └── StepherdUnavailableError    Stepherd is missing or offers no token provider
     ├── TransportError              the service could not be reached, or the connection failed   (retryable)
     │   └── RequestTimeoutError         a time limit passed                                      (retryable)
     ├── ProtocolError               the answer is not what the protocol says
+    │   ├── EndpointError               the host has moved, or does not serve this operation
     │   └── EventStreamError            a malformed event-stream message
     ├── StreamBrokenError           the stream ended early, after events were delivered
     │   └── TruncatedToolUseError       a tool use ended without its stop mark
@@ -33,6 +35,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ._answer import Answer
 
 __all__ = [
@@ -42,9 +46,11 @@ __all__ = [
     "ContextTooLongError",
     "ConversationError",
     "DryRunError",
+    "EndpointError",
     "EventStreamError",
     "ExpiredTokenError",
     "InternalServiceError",
+    "InvalidArgumentError",
     "InvalidRequestError",
     "ModelUnavailableError",
     "MonthlyLimitError",
@@ -67,8 +73,9 @@ class QError(Exception):
     """The base of all errors of this package.
 
     ``message`` says what happened and why, ``remedy`` the next step (may be empty) and ``request_id`` the
-    id that the service gave the request, if it gave one. ``partial`` is what ``collect()`` had assembled
-    when the stream failed; it is None where the events were not read with ``collect()``.
+    id that the service gave the request, if it gave one; ``response_headers`` are those of its answer (names
+    in lower case), empty where there was none. ``partial`` is what ``collect()`` had assembled when the
+    stream failed; it is None where the events were not read with ``collect()``.
     """
 
     retryable: bool = False
@@ -79,6 +86,7 @@ class QError(Exception):
         self.message = message
         self.remedy = remedy or self.default_remedy
         self.request_id = request_id
+        self.response_headers: Mapping[str, str] = {}
         self.partial: Answer | None = None
 
     def __str__(self) -> str:
@@ -88,6 +96,10 @@ class QError(Exception):
 
 class ConfigurationError(QError):
     """An argument or setting cannot work."""
+
+
+class InvalidArgumentError(ConfigurationError, ValueError):
+    """A value does not fit what the service takes: a wrong type, too long, or nothing that JSON can hold."""
 
 
 class TokenError(QError):
@@ -117,6 +129,14 @@ class RequestTimeoutError(TransportError):
 
 class ProtocolError(QError):
     """The answer is not what the protocol says: HTML instead of events, a redirect, an unreadable body."""
+
+
+class EndpointError(ProtocolError):
+    """The host has moved, or does not serve this operation: it redirects, or knows no such address."""
+
+    default_remedy = (
+        "Check endpoint= and region=: ENDPOINTS lists the known hosts, and no redirect is followed."
+    )
 
 
 class EventStreamError(ProtocolError):

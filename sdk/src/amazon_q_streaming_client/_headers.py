@@ -155,6 +155,8 @@ def _encode_value(name: str, value: HeaderValue) -> bytes:
             return b"\x07" + _with_size(name, _encodable(value))
         case UUID():
             return b"\x09" + value.bytes
+        case _:
+            raise EventStreamError(f"the header {name!r} has a value of type {type(value).__name__}")
 
 
 def _encode_number(name: str, value: int) -> bytes:
@@ -172,7 +174,9 @@ def _with_size(name: str, raw: bytes) -> bytes:
     return _U16.pack(len(raw)) + raw
 
 
-def _encodable(text: str) -> bytes:
+def _encodable(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise EventStreamError(f"a header name must be text, not {type(text).__name__}")
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

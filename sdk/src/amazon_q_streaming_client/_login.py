@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from ._exceptions import StepherdUnavailableError, TokenError
+from ._exceptions import ConfigurationError, StepherdUnavailableError, TokenError
 from ._login_rows import PROFILE_KEY, TOKEN_ROWS, TokenRow, login_of
 from ._tokens import AccessToken, LoginService, TokenProvider
 
@@ -31,7 +31,7 @@ def from_cli_database(path: str | os.PathLike[str] | None = None) -> TokenProvid
     file and an expired one is refused. Any object with ``get_token`` (see TokenProvider) serves the clients
     as well.
     """
-    database = Path(path) if path is not None else default_database()
+    database = _path(path)
     try:
         return from_stepherd(database)
     except StepherdUnavailableError:
@@ -51,7 +51,7 @@ def from_stepherd(path: str | os.PathLike[str]) -> TokenProvider:
     factory = getattr(logins, _FACTORY, None)
     if not callable(factory):
         raise StepherdUnavailableError(f"the installed Stepherd has no stepherd.logins.{_FACTORY}")
-    provider: Any = factory(Path(path))
+    provider: Any = factory(_path(path))
     if not callable(getattr(provider, "get_token", None)):
         raise StepherdUnavailableError(f"stepherd.logins.{_FACTORY} returned no token provider")
     checked: TokenProvider = provider
@@ -63,6 +63,14 @@ def default_database() -> Path:
     base = _data_folder()
     candidates = [base / name / "data.sqlite3" for name in ("amazon-q", "kiro-cli")]
     return next((path for path in candidates if path.exists()), candidates[0])
+
+
+def _path(path: object) -> Path:
+    if path is None:
+        return default_database()
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"the path of a login database cannot be {type(path).__name__}")
+    return Path(path)
 
 
 def _data_folder() -> Path:
@@ -78,7 +86,7 @@ class CliDatabaseTokenProvider:
     """Reads the login from its database each time it is asked; never writes."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self._path = Path(path) if path is not None else default_database()
+        self._path = _path(path)
 
     def get_token(self, *, refresh: bool = False) -> AccessToken:  # noqa: ARG002  the name is the protocol's
         """Return the login in the database: the token with its profile, kind and service.
@@ -113,7 +121,7 @@ def _ended(token: AccessToken, row: TokenRow, path: Path) -> TokenError:
 
 def _read_rows(path: Path) -> tuple[list[tuple[TokenRow, object]], object]:
     """Return the rows that hold a token, in the order to look at them, and that of the profile."""
-    if not path.is_file():
+    if not _is_file(path):
         raise TokenError(f"there is no login database at {path}", remedy=_LOG_IN)
     try:
         with closing(
@@ -125,6 +133,13 @@ def _read_rows(path: Path) -> tuple[list[tuple[TokenRow, object]], object]:
         raise TokenError(f"the login database {path} cannot be read: {error}") from error
     rows = sorted(TOKEN_ROWS, key=lambda row: row.service is LoginService.Q and _is_of_kiro(path))
     return [(row, found[row.key]) for row in rows if found.get(row.key) not in (None, "null")], profile
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have, or a folder that may not be read
+        return False
 
 
 def _profile_row(db: sqlite3.Connection) -> object:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
 from ._eventstream import Message
 from ._exceptions import ProtocolError, ServiceError
-from ._failures import Failure, failure_from_body, short_name, to_error
+from ._failures import Failure, failure_from_body, printable, short_name, to_error
 from ._headers import HeaderValue
 from .models import (
     EVENT_TYPES,
+    AnyEvent,
     AssistantResponseEvent,
-    Event,
     MessageMetadataEvent,
     ReasoningContentEvent,
     ToolUseEvent,
     UnknownEvent,
 )
-from .models._base import FROM_SERVICE
 from .models._lenient import load_document
 
 __all__ = ["INITIAL_RESPONSE", "EventReader", "prepare", "read_failure"]
@@ -29,6 +28,7 @@ __all__ = ["INITIAL_RESPONSE", "EventReader", "prepare", "read_failure"]
 _FIRST_EVENTS = (AssistantResponseEvent, MessageMetadataEvent, ReasoningContentEvent, ToolUseEvent)
 
 _TEXTS: Final = ("content", "text", "input", "signature")
+_SHAPES: Final = cast("Mapping[str, type[AnyEvent]]", EVENT_TYPES)
 _LOGGER: Final = logging.getLogger("amazon_q_streaming_client")
 
 INITIAL_RESPONSE = "initial-response"
@@ -51,17 +51,16 @@ class EventReader:
     def __init__(self) -> None:
         self._halves: dict[tuple[str, object, str], str] = {}
 
-    def read(self, message: Message) -> Event:
+    def read(self, message: Message) -> AnyEvent:
         """Return the event in a message; what cannot be read as its type says is an UnknownEvent."""
-        event_type = message.headers.get(":event-type")
-        name = event_type if isinstance(event_type, str) else ""
-        shape = EVENT_TYPES.get(name)
+        name = _text(message.headers, ":event-type")
+        shape = _SHAPES.get(name)
         if shape is None:
             return _unknown(name, message)
         payload = message.payload or b"{}"
         if not self._halves:
             try:
-                return shape.model_validate_json(payload, context=FROM_SERVICE)
+                return shape.from_fitting_wire(payload)
             except ValidationError:
                 _LOGGER.debug("the event %s does not fit its shape and is read leniently", name)
         try:
@@ -96,32 +95,23 @@ def _unknown(name: str, message: Message) -> UnknownEvent:
 
 
 def read_failure(message: Message, request_id: str | None) -> ServiceError | None:
-    """Return the error that a message carries; None when it is an event. Raise ProtocolError for neither."""
-    kind = _header(message.headers, ":message-type")
-    if kind == "event":
-        return None
+    """Return the error that a message carries; None for an event, and for a kind that is not known."""
+    kind = _text(message.headers, ":message-type")
     if kind == "exception":
-        name = _header(message.headers, ":exception-type")
+        name = _text(message.headers, ":exception-type")
         code = "InternalServerException" if name == "error" else name
         return to_error(failure_from_body(message.payload, code=code, request_id=request_id))
     if kind == "error":
         return to_error(
             Failure(
-                code=short_name(_header(message.headers, ":error-code")),
-                message=_optional(message.headers, ":error-message"),
+                code=short_name(_text(message.headers, ":error-code")),
+                message=_text(message.headers, ":error-message") or printable(message.payload),
                 request_id=request_id,
             )
         )
-    raise ProtocolError(f"a message has the unknown type {kind!r}")
+    return None
 
 
-def _header(headers: Mapping[str, HeaderValue], name: str) -> str:
-    value = headers.get(name)
-    if not isinstance(value, str):
-        raise ProtocolError(f"a message has no header {name}")
-    return value
-
-
-def _optional(headers: Mapping[str, HeaderValue], name: str) -> str:
+def _text(headers: Mapping[str, HeaderValue], name: str) -> str:
     value = headers.get(name)
     return value if isinstance(value, str) else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode
 
+from ._exceptions import InvalidArgumentError
 from ._settings import Settings, WireForm
 from ._tokens import AccessToken, TokenKind
 from .models import Shape
@@ -67,6 +68,9 @@ class WireRequest:
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    timeout: float
+    """Seconds without a byte before giving up."""
+    connect_timeout: float
 
 
 def _with_profile(request: Shape, settings: Settings, token: AccessToken) -> Shape:
@@ -104,29 +108,42 @@ def build_request(
     if token.kind is not TokenKind.BEARER:
         headers["tokentype"] = token.kind.value
     if agent_mode is not None:
+        check_header("agent_mode", agent_mode)
         headers["x-amzn-kiro-agent-mode"] = agent_mode
-    if settings.wire_form is WireForm.AWS_JSON:
-        return _aws_json(operation, request, endpoint, headers)
-    return _rest_json(operation, request, endpoint, headers)
+    layout = _aws_json if settings.wire_form is WireForm.AWS_JSON else _rest_json
+    method, url, body = layout(operation, request, endpoint, headers)
+    return WireRequest(method, url, headers, body, settings.timeout, settings.connect_timeout)
 
 
-def _aws_json(operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]) -> WireRequest:
+def check_header(name: str, value: object) -> None:
+    """Raise InvalidArgumentError for a value that cannot stand in a header."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidArgumentError(f"{name} must be printable ASCII")
+
+
+def _aws_json(
+    operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]
+) -> tuple[str, str, bytes]:
     headers["content-type"] = "application/x-amz-json-1.0"
     headers["x-amz-target"] = operation.target
-    return WireRequest("POST", f"{endpoint}/", headers, _body(request))
+    return "POST", f"{endpoint}/", _body(request)
 
 
-def _rest_json(operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]) -> WireRequest:
+def _rest_json(
+    operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]
+) -> tuple[str, str, bytes]:
     url = endpoint + operation.path
     if operation.method == "GET":
         query = urlencode({name: _query_value(value) for name, value in request.to_wire().items()})
-        return WireRequest("GET", f"{url}?{query}" if query else url, headers, b"")
+        return "GET", f"{url}?{query}" if query else url, b""
     headers["content-type"] = "application/json"
-    return WireRequest("POST", url, headers, _body(request, without={"agent_mode"}))
+    return "POST", url, _body(request, without={"agent_mode"})
 
 
 def _body(request: Shape, *, without: set[str] | None = None) -> bytes:
-    return request.model_dump_json(by_alias=True, exclude=without).encode()
+    known = type(request).model_fields
+    bare = request.model_copy(update={name: None for name in without or () if name in known})
+    return bare.to_wire_text().encode()
 
 
 def _query_value(value: object) -> str:

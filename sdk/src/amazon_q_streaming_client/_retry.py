@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -30,6 +31,9 @@ class RetryPolicy:
     max_delay: float = 10.0
 
     def __post_init__(self) -> None:
+        numbers = (self.attempts, self.base_delay, self.max_delay)
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+            raise ConfigurationError("a retry policy is made of finite numbers")
         if self.attempts < 1 or self.base_delay < 0 or self.max_delay < self.base_delay:
             raise ConfigurationError("a retry policy needs attempts >= 1 and 0 <= base_delay <= max_delay")
 

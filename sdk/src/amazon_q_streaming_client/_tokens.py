@@ -76,14 +76,14 @@ class AccessToken:
             if self.expires_at.tzinfo is None:
                 raise TokenError("the end of the access token has no time zone")
         if self.profile_arn is not None and arn_region(self.profile_arn) is None:
-            raise TokenError(f"the profile of the access token, {self.profile_arn!r}, is not an ARN")
+            raise TokenError("the profile of the access token is not an ARN")
         if self.region is not None and not isinstance(self.region, str):
             raise TokenError("the region of the access token is not text")
         for name, kind in (("kind", TokenKind), ("service", LoginService)):
-            try:
-                object.__setattr__(self, name, kind(getattr(self, name)))
-            except ValueError:
-                raise TokenError(f"{getattr(self, name)!r} is not a {name} of a token") from None
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in list(kind):
+                raise TokenError(f"the {name} of the access token must be {' or '.join(kind)}")
+            object.__setattr__(self, name, kind(value))
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether the token ends within the next 60 seconds, the margin of the CLI."""
@@ -115,6 +115,10 @@ class StaticTokenProvider:
     """A token that was handed over and cannot be refreshed."""
 
     token: AccessToken
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.token, AccessToken):
+            raise TokenError(f"the token must be an AccessToken, not {type(self.token).__name__}")
 
     def get_token(self, *, refresh: bool = False) -> AccessToken:
         """Return the token; raise TokenError when another one is asked for, or when it has ended."""

@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Final, NoReturn
 
+from ._exceptions import InvalidArgumentError
 from .models import ToolResult, ToolResultContentBlock, ToolResultStatus, ToolUse, ToolUseEvent
 from .models._base import FROM_SERVICE
 
@@ -88,6 +89,8 @@ class ToolUseAssembler:
 
         A piece without an id belongs to the tool use that came last; a name may come with any piece.
         """
+        if not isinstance(event, ToolUseEvent):
+            raise InvalidArgumentError(f"a piece must be a ToolUseEvent, not {type(event).__name__}")
         tool_use_id = event.tool_use_id or self._open_id()
         pieces = self._pieces.setdefault(tool_use_id, _Pieces(event.name))
         if pieces.call is not None:

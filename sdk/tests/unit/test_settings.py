@@ -22,9 +22,10 @@ from amazon_q_streaming_client import (
 )
 from amazon_q_streaming_client import _operations as operations
 from amazon_q_streaming_client._endpoints import EndpointChoice
+from amazon_q_streaming_client._http import Http
 from amazon_q_streaming_client._settings import OPERATION_NAMES, ClientOptions, Settings
-from amazon_q_streaming_client._transport import translate
 
+HTTP = Http(Settings.from_options({"access_token": "t"}), "Client")
 EAST, CENTRAL = "https://q.us-east-1.amazonaws.com", "https://q.eu-central-1.amazonaws.com"
 ARN = "arn:aws:codewhisperer:{}:123456789012:profile/ABC"
 
@@ -128,8 +129,8 @@ def test_options_that_make_no_sense_are_refused(options: Any) -> None:
         Settings.from_options(options)
 
 
-def test_an_option_that_does_not_exist_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="tokn"):
+def test_an_option_that_does_not_exist_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="tokn"):
         QStreamingClient(tokn="x")  # type: ignore[call-arg]
 
 
@@ -164,14 +165,14 @@ def test_http2_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_error_of_httpx_without_a_request_is_read_too() -> None:
-    error = translate(httpx.ReadError(""))
+    error = HTTP.translate(httpx.ReadError(""))
     assert (type(error), str(error)) == (TransportError, "the connection failed: ReadError")
 
 
 def test_every_httpx_error_has_one_of_ours() -> None:
     for _, kind in inspect.getmembers(httpx, inspect.isclass):
         if issubclass(kind, httpx.TransportError | httpx.DecodingError):
-            assert translate(kind("x")).message.endswith("x")
+            assert HTTP.translate(kind("x")).message.endswith("x")
 
 
 def test_every_option_is_described() -> None:
