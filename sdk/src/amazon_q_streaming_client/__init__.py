@@ -6,12 +6,15 @@ async with QStreamingClient(token_provider=from_cli_database()) as client:
 
 from __future__ import annotations
 
+import logging
+
 from . import models
 from ._answer import Answer, AnswerAssembler, collect, collect_sync
 from ._client import QStreamingClient
 from ._client_sync import QStreamingClientSync
 from ._conversation import Conversation
 from ._endpoints import ENDPOINTS, Hosts
+from ._environment import from_environment
 from ._eventstream import EventStreamDecoder, Message, encode_message
 from ._exceptions import (
     AccessDeniedError,
@@ -38,15 +41,17 @@ from ._exceptions import (
     StreamBrokenError,
     ThrottledError,
     TokenError,
+    ToolLimitError,
     TransportError,
     TruncatedToolUseError,
 )
+from ._function_tools import FunctionTool, tool
 from ._headers import HeaderValue, Int8, Int16, Int32, Timestamp
 from ._history import check_state
 from ._login import CliDatabaseTokenProvider, default_database, from_cli_database, from_stepherd
 from ._requests import question
 from ._retry import RetryPolicy
-from ._settings import ClientOptions, WireForm
+from ._settings import CallOptions, ClientOptions, ResponseHead, WireForm
 from ._stream import EventStream
 from ._stream_sync import EventStreamSync
 from ._tokens import (
@@ -57,9 +62,13 @@ from ._tokens import (
     TokenKind,
     TokenProvider,
 )
+from ._tool_runner import ToolRunner
+from ._tool_runner_sync import ToolRunnerSync
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from ._version import __version__
 from .models import EVENT_TYPES, AnyEvent, Event, UnknownEvent
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "AccessDeniedError",
@@ -68,6 +77,7 @@ __all__ = [
     "AnswerAssembler",
     "AnyEvent",
     "AsyncTokenProvider",
+    "CallOptions",
     "CliDatabaseTokenProvider",
     "ClientOptions",
     "ConfigurationError",
@@ -85,6 +95,7 @@ __all__ = [
     "EventStreamError",
     "EventStreamSync",
     "ExpiredTokenError",
+    "FunctionTool",
     "HeaderValue",
     "Hosts",
     "Int16",
@@ -104,6 +115,7 @@ __all__ = [
     "QuotaExceededError",
     "RequestTimeoutError",
     "ResourceNotFoundError",
+    "ResponseHead",
     "RetryPolicy",
     "ServiceError",
     "StaticTokenProvider",
@@ -115,7 +127,10 @@ __all__ = [
     "TokenKind",
     "TokenProvider",
     "ToolCall",
+    "ToolLimitError",
     "ToolProblem",
+    "ToolRunner",
+    "ToolRunnerSync",
     "ToolUseAssembler",
     "TransportError",
     "TruncatedToolUseError",
@@ -128,7 +143,9 @@ __all__ = [
     "default_database",
     "encode_message",
     "from_cli_database",
+    "from_environment",
     "from_stepherd",
     "models",
     "question",
+    "tool",
 ]

@@ -13,6 +13,7 @@
     ├── StreamBrokenError           the stream ended early, after events were delivered
     │   └── TruncatedToolUseError       a tool use ended without its stop mark
     ├── ConversationError           a message would break the history rules of the service
+    ├── ToolLimitError              the tool runner reached its limit of requests
     └── ServiceError                the service refused or failed, in HTTP or inside the stream
         ├── ThrottledError              too many requests                                        (retryable)
         ├── MonthlyLimitError           the allowance of the month is used up
@@ -64,6 +65,7 @@ __all__ = [
     "StreamBrokenError",
     "ThrottledError",
     "TokenError",
+    "ToolLimitError",
     "TransportError",
     "TruncatedToolUseError",
 ]
@@ -157,6 +159,12 @@ class ConversationError(QError):
     """A message would break the history rules that the service enforces."""
 
 
+class ToolLimitError(QError):
+    """The tool runner reached its limit of requests; ``partial`` is the last answer, its tools not run."""
+
+    default_remedy = "Raise max_requests=, or ask again: the conversation can go on."
+
+
 class ServiceError(QError):
     """The service refused the request or failed.
 
@@ -247,3 +255,8 @@ class ResourceNotFoundError(ServiceError):
 
 class DryRunError(ServiceError):
     """The service answered a dry run with an error: what it would have answered is in ``message``."""
+
+
+for _name in __all__:
+    # Tracebacks and pickles name the public place, which stays when this module moves.
+    globals()[_name].__module__ = __package__

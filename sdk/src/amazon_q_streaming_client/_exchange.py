@@ -6,6 +6,7 @@ throws the error in. The async and the sync client differ in nothing but that dr
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from ._failures import Failure, failure_from_body, printable, to_error, wait_of
 from ._messages import INITIAL_RESPONSE, EventReader, prepare, read_failure
 from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
 from ._retry import Pace
-from ._settings import Settings
+from ._settings import ResponseHead, Settings
 from ._tokens import AccessToken, StaticTokenProvider
 from .models import AnyEvent, MessageMetadataEvent, Shape
 
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 _MAX_ERROR_BODY: Final = 64 * 1024
+_LOGGER: Final = logging.getLogger(__package__)
 _NO_SUCH_OPERATION: Final = ("UnknownOperationException", "UnknownOperation")
 _NO_SUCH_ADDRESS: Final = (404, 405, 410, 421, 501)
 _MAX_JSON_BODY: Final = 16 * 1024 * 1024
@@ -91,24 +93,6 @@ class Deliver:
 Step: TypeAlias = GetToken | Send | Receive | Close | Wait | Deliver
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """Status and headers (names in lower case) of a response."""
-
-    status: int
-    headers: Mapping[str, str]
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request."""
-        return self.headers.get("x-amzn-requestid")
-
-    @property
-    def content_type(self) -> str:
-        """The media type, without parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 @dataclass(slots=True)
 class StreamFacts:
     """What is known of a stream beside its events; filled in as it goes."""
@@ -152,12 +136,14 @@ class _Call:
                 if self.facts.delivered:
                     raise self._broken(error) from error
                 if isinstance(error, ExpiredTokenError) and not refreshed:
+                    _LOGGER.info("%s: the token is refused, another one is asked for", self.operation.name)
                     token, refreshed = (yield from self._another_token(token, error)), True
                     continue
                 delay = self.pace.retry_delay(attempt, error)
                 if delay is None:
                     raise
                 attempt += 1
+                _LOGGER.info("%s: again in %.2f s, after: %s", self.operation.name, delay, error)
                 yield Wait(delay)
 
     def _send(self, token: AccessToken, attempt: int) -> Steps[ResponseHead]:
@@ -170,8 +156,13 @@ class _Call:
             attempt=attempt,
         )
         self.facts.request_id, self.facts.headers = None, {}
+        where = urlsplit(request.url)
+        _LOGGER.debug("%s: try %d, to %s%s", self.operation.name, attempt, where.netloc, where.path)
         head: ResponseHead = yield Send(request)
         self.facts.request_id, self.facts.headers = head.request_id, head.headers
+        _LOGGER.debug("%s: HTTP %d, request id %s", self.operation.name, head.status, head.request_id)
+        if self.settings.on_response is not None:
+            self.settings.on_response(head)
         if head.status != 200:
             yield from _raise_for_status(head, self.operation, request.url)
         return head

@@ -29,7 +29,7 @@ _FIRST_EVENTS = (AssistantResponseEvent, MessageMetadataEvent, ReasoningContentE
 
 _TEXTS: Final = ("content", "text", "input", "signature")
 _SHAPES: Final = cast("Mapping[str, type[AnyEvent]]", EVENT_TYPES)
-_LOGGER: Final = logging.getLogger("amazon_q_streaming_client")
+_LOGGER: Final = logging.getLogger(__package__)
 
 INITIAL_RESPONSE = "initial-response"
 """The first message of the awsJson1.0 form may carry the members of the response that are no events."""

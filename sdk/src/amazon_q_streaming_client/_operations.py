@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from ._exceptions import InvalidArgumentError
@@ -105,6 +106,7 @@ def build_request(
     if operation.streaming:
         # A compressed stream would hold events back in the compressor.
         headers["accept-encoding"] = "identity"
+    headers.update(settings.headers)
     if token.kind is not TokenKind.BEARER:
         headers["tokentype"] = token.kind.value
     if agent_mode is not None:
@@ -112,7 +114,21 @@ def build_request(
         headers["x-amzn-kiro-agent-mode"] = agent_mode
     layout = _aws_json if settings.wire_form is WireForm.AWS_JSON else _rest_json
     method, url, body = layout(operation, request, endpoint, headers)
+    if settings.extra_body:
+        url, body = _with_members(method, url, body, settings.extra_body)
     return WireRequest(method, url, headers, body, settings.timeout, settings.connect_timeout)
+
+
+def _with_members(method: str, url: str, body: bytes, members: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Add members that the shapes do not have: to the body, or to the query where there is none."""
+    try:
+        if method == "GET":
+            query = urlencode({name: _query_value(value) for name, value in members.items()})
+            return f"{url}{'&' if '?' in url else '?'}{query}", body
+        document = {**json.loads(body), **members}
+        return url, json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidArgumentError(f"extra_body cannot be written as JSON: {error}") from None
 
 
 def check_header(name: str, value: object) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import platform
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar, cast, get_args
 
 from ._endpoints import EndpointChoice, EndpointOption
+from ._environment import environment_login
 from ._exceptions import ConfigurationError
 from ._retry import RetryPolicy
 from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
@@ -17,9 +20,21 @@ from ._version import __version__
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["OPERATION_NAMES", "ClientOptions", "Settings", "WireForm"]
+__all__ = ["OPERATION_NAMES", "CallOptions", "ClientOptions", "ResponseHead", "Settings", "WireForm"]
 
 _T = TypeVar("_T")
+_HEADER_NAME: Final = re.compile(r"[a-zA-Z0-9!#$%&'*+.^_`|~-]+")
+_OURS: Final = frozenset(
+    {
+        "authorization",
+        "tokentype",
+        "host",
+        "content-length",
+        "content-type",
+        "x-amz-target",
+        "transfer-encoding",
+    }
+)
 HttpLibrary: TypeAlias = Literal["httpx", "httpx2"]
 
 OPERATION_NAMES: Final = (
@@ -32,6 +47,24 @@ OPERATION_NAMES: Final = (
 """The operations that there are; a test holds them against ``_operations``."""
 
 
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """Status and headers (names in lower case) of a response."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the service gave the request."""
+        return self.headers.get("x-amzn-requestid")
+
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 class WireForm(StrEnum):
     """The two equivalent forms of the API: that of the CLI (the default) and that of the language servers."""
 
@@ -39,10 +72,33 @@ class WireForm(StrEnum):
     REST_JSON = "restJson1"
 
 
+class CallOptions(TypedDict, total=False):
+    """The keyword arguments of ``with_options``: what can differ from call to call.
+
+    - ``timeout``, ``connect_timeout``, ``retry``, ``opt_out``, ``profile_arn``, ``region``, ``endpoint``: as
+      in ClientOptions.
+    - ``headers``: more headers, by name; those that carry the login and the form of the body cannot be set.
+    - ``extra_body``: more members of the request, for what the service takes and this version does not know.
+    - ``on_response``: called with the status and headers of each response (ResponseHead), refused or not.
+    """
+
+    timeout: float
+    connect_timeout: float
+    retry: RetryPolicy
+    opt_out: bool
+    profile_arn: str | None
+    region: str | None
+    endpoint: EndpointOption | None
+    headers: Mapping[str, str]
+    extra_body: Mapping[str, Any]
+    on_response: Callable[[ResponseHead], object]
+
+
 class ClientOptions(TypedDict, total=False):
     """The keyword arguments of QStreamingClient and QStreamingClientSync.
 
-    Exactly one of ``access_token``, ``api_key`` and ``token_provider`` says who asks.
+    One of ``access_token``, ``api_key`` and ``token_provider`` says who asks; without any it is the login of
+    the environment (see from_environment).
 
     - ``access_token``: the token of a login; it cannot be refreshed.
     - ``api_key``: an API key, sent with ``TokenType: API_KEY``.
@@ -107,16 +163,14 @@ class Settings:
     proxy: str | None
     http_library: HttpLibrary
     http_client: Any
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    on_response: Callable[[ResponseHead], object] | None = None
 
     @classmethod
     def from_options(cls, options: ClientOptions) -> Settings:
         """Check ``options``; raise ConfigurationError or TokenError."""
-        unknown = options.keys() - ClientOptions.__annotations__.keys()
-        if unknown:
-            raise ConfigurationError(
-                f"unknown client options: {', '.join(sorted(unknown))}",
-                remedy=f"The options are {', '.join(ClientOptions.__annotations__)}.",
-            )
+        _check_names(options, ClientOptions.__annotations__)
         return cls(
             provider=_provider(options),
             hosts=EndpointChoice.from_options(
@@ -136,14 +190,69 @@ class Settings:
             http_client=options.get("http_client"),
         )
 
+    def changed(self, options: CallOptions) -> Settings:
+        """Return the settings with ``options`` in place of their own; raise ConfigurationError."""
+        _check_names(options, CallOptions.__annotations__)
+        hosts = EndpointChoice.from_options(
+            options.get("endpoint", self.hosts.everything or self.hosts.by_operation),
+            options.get("region", self.hosts.region),
+            options.get("profile_arn", self.hosts.profile_arn),
+            OPERATION_NAMES,
+        )
+        on_response = options.get("on_response", self.on_response)
+        patience = options.get("connect_timeout", self.connect_timeout)
+        if on_response is not None and not callable(on_response):
+            raise ConfigurationError("on_response must be callable")
+        return replace(
+            self,
+            hosts=hosts,
+            opt_out=_of_type("opt_out", options.get("opt_out", self.opt_out), bool),
+            retry=_of_type("retry", options.get("retry", self.retry), RetryPolicy),
+            timeout=_positive("timeout", options.get("timeout", self.timeout)),
+            connect_timeout=_positive("connect_timeout", patience),
+            headers={**self.headers, **_headers(options.get("headers", {}))},
+            extra_body={**self.extra_body, **_members(options.get("extra_body", {}))},
+            on_response=on_response,
+        )
+
+
+def _check_names(options: Mapping[str, object], known: Mapping[str, object]) -> None:
+    unknown = options.keys() - known.keys()
+    if unknown:
+        raise ConfigurationError(
+            f"unknown options: {', '.join(sorted(unknown))}",
+            remedy=f"The options are {', '.join(known)}.",
+        )
+
+
+def _headers(headers: object) -> dict[str, str]:
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError("headers must be a mapping of names to values")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
+            raise ConfigurationError(f"the header {str(name)[:80]!r} cannot be set")
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise ConfigurationError(f"the header {name} must be printable ASCII")
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _members(members: object) -> dict[str, Any]:
+    if not isinstance(members, Mapping) or not all(isinstance(name, str) for name in members):
+        raise ConfigurationError("extra_body must be a mapping of names to values")
+    return dict(members)
+
 
 def _provider(options: ClientOptions) -> AnyTokenProvider:
+    if all(options.get(name) is None for name in ("access_token", "api_key", "token_provider")):
+        login = environment_login()
+        if login is not None:
+            return StaticTokenProvider(login)
     given = [name for name in ("access_token", "api_key", "token_provider") if options.get(name) is not None]
     if len(given) != 1:
         raise ConfigurationError(
             "exactly one of access_token, api_key and token_provider is needed, given: "
-            + (", ".join(given) or "none"),
-            remedy="See from_cli_database() for the token of a logged-in CLI.",
+            + (", ".join(given) or "none, and there is no login in the environment"),
+            remedy="See from_cli_database() for the login of a CLI, from_environment() for the variables.",
         )
     if given == ["token_provider"]:
         if not callable(getattr(options["token_provider"], "get_token", None)):

@@ -181,8 +181,8 @@ def test_a_throttled_client_waits_before_its_next_call(server: Loopback) -> None
     server.handler = scripted(fails({}, 429), good)
     with QStreamingClientSync(access_token="tok", endpoint=server.url, retry=QUICK) as client:
         assert collect_sync(client.generate_assistant_response("q")).text == "ok"
-        client._pace._pressure = 2
-        client._pace._throttled_at = client._pace._clock()
+        client._pace._state.pressure = 2
+        client._pace._state.throttled_at = client._pace._clock()
         assert collect_sync(client.generate_assistant_response("q")).text == "ok"
 
 
