@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -198,17 +198,17 @@ class AnswerAssembler:
 
 
 async def collect(events: AsyncIterable[Event]) -> Answer:
-    """Read a stream to its end and return the answer.
+    """Read a stream to its end and return the answer; events that were read of it before count too.
 
     Raises what the stream raises, with the answer so far as ``partial``, and TruncatedToolUseError when the
     stream ends inside of a tool use. The stream is closed in every case.
     """
     _check_iterable(events, AsyncIterable)
-    assembler = AnswerAssembler()
+    assembler, add = _assembler_of(events)
     try:
         with note_partial(assembler, events):
             async for event in events:
-                assembler.add(event)
+                add(event)
     finally:
         close = getattr(events, "aclose", None)
         if close is not None:
@@ -219,16 +219,25 @@ async def collect(events: AsyncIterable[Event]) -> Answer:
 def collect_sync(events: Iterable[Event]) -> Answer:
     """The same for the blocking client."""
     _check_iterable(events, Iterable)
-    assembler = AnswerAssembler()
+    assembler, add = _assembler_of(events)
     try:
         with note_partial(assembler, events):
             for event in events:
-                assembler.add(event)
+                add(event)
     finally:
         close = getattr(events, "close", None)
         if close is not None:
             close()
     return complete(assembler, events)
+
+
+def _assembler_of(events: object) -> tuple[AnswerAssembler, Callable[[Event], object]]:
+    """A stream of a client assembles its answer itself; for any other source of events it is done here."""
+    own = getattr(events, "assembler", None)
+    if isinstance(own, AnswerAssembler):
+        return own, id
+    assembler = AnswerAssembler()
+    return assembler, assembler.add
 
 
 @contextmanager

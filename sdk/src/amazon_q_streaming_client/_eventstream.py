@@ -27,6 +27,8 @@ _OVERHEAD: Final = 16
 _CACHED_BLOCK: Final = 512
 _CACHED_BLOCKS: Final = 64
 _BIG: Final = 16 * 1024
+_SMALL: Final = 1024
+"""Up to here a second copy is cheaper than a view."""
 
 
 class Message(NamedTuple):
@@ -69,8 +71,8 @@ class EventStreamDecoder:
         """
         if self._failure is not None:
             raise self._failure
-        if not isinstance(chunk, bytes | bytearray | memoryview):
-            raise InvalidArgumentError(f"a chunk must be bytes, not {type(chunk).__name__}")
+        if not isinstance(chunk, bytes):
+            chunk = _as_bytes(chunk)
         if not self._tail:
             return self._drain(chunk)
         self._tail += chunk
@@ -114,7 +116,8 @@ class EventStreamDecoder:
         except EventStreamError as error:
             self._failure = error
             raise
-        self._keep(data, at)
+        if at < size:
+            self._keep(data, at)
 
     def _check_sizes(self, total: int, header_size: int) -> None:
         payload_size = total - header_size - _OVERHEAD
@@ -139,9 +142,15 @@ class EventStreamDecoder:
 
     def _keep(self, data: bytes, at: int) -> None:
         """Keep the bytes from ``at`` on, and note how many are needed to go on."""
-        self._tail += memoryview(data)[at:]
-        held = len(self._tail)
-        self._need = _PRELUDE.unpack_from(self._tail)[0] if held >= _PRELUDE.size else _PRELUDE.size
+        tail = self._tail
+        tail += data[at:] if len(data) - at <= _SMALL else memoryview(data)[at:]
+        self._need = _PRELUDE.unpack_from(tail)[0] if len(tail) >= _PRELUDE.size else _PRELUDE.size
+
+
+def _as_bytes(chunk: object) -> bytes:
+    if not isinstance(chunk, bytearray | memoryview):
+        raise InvalidArgumentError(f"a chunk must be bytes, not {type(chunk).__name__}")
+    return bytes(chunk)
 
 
 def encode_message(headers: Mapping[str, HeaderValue], payload: bytes = b"") -> bytes:

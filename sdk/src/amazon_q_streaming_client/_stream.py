@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ._answer import Answer, AnswerAssembler, complete, note_partial
+from ._answer import Answer, AnswerAssembler, collect
 from ._exceptions import ConfigurationError, StreamBrokenError
 from ._exchange import StreamFacts
 from ._transport_async import NO_LOOP, NO_LOOP_REMEDY
@@ -31,7 +31,8 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
     def __init__(self, events: AsyncGenerator[AnyEvent, None], facts: StreamFacts) -> None:
         self._events = events
         self._facts = facts
-        self._assembler = AnswerAssembler()
+        self.assembler = AnswerAssembler()
+        self._current_task = _current_task_of()
         self._reader: asyncio.Task[Any] | None = None
         self._left: asyncio.Event | None = None
 
@@ -53,7 +54,7 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
     @property
     def answer_so_far(self) -> Answer:
         """What the events that were read up to now make up."""
-        return self._assembler.answer(conversation_id=self.conversation_id)
+        return self.assembler.answer(conversation_id=self.conversation_id)
 
     async def final_answer(self) -> Answer:
         """Read what is left of the stream, close it, and return the whole answer.
@@ -61,11 +62,7 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
         Events that were read before count too. Raises what the stream raises, with the answer so far as
         ``partial``, and TruncatedToolUseError when the stream ends inside of a tool use.
         """
-        async with self:
-            with note_partial(self._assembler, self):
-                async for _ in self:
-                    pass
-        return complete(self._assembler, self)
+        return await collect(self)
 
     @property
     def text_stream(self) -> AsyncIterator[str]:
@@ -89,7 +86,7 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
             raise
         finally:
             self._leave()
-        self._assembler.add(event)
+        self.assembler.add(event)
         return event
 
     async def asend(self, value: None) -> AnyEvent:  # noqa: ARG002  the signature is that of generators
@@ -124,7 +121,10 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
     def _enter(self) -> None:
         if self._reader is not None:
             raise ConfigurationError(BUSY, remedy=BUSY_REMEDY)
-        self._reader = _current_task()
+        try:
+            self._reader = self._current_task()
+        except RuntimeError:
+            raise ConfigurationError(NO_LOOP, remedy=NO_LOOP_REMEDY) from None
 
     def _leave(self) -> None:
         self._reader = None
@@ -142,10 +142,7 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
             raise StreamBrokenError(CLOSED_WHILE_READ, request_id=self.request_id) from None
 
 
-def _current_task() -> asyncio.Task[Any] | None:
+def _current_task_of() -> Callable[[], asyncio.Task[Any] | None]:
     import asyncio
 
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        raise ConfigurationError(NO_LOOP, remedy=NO_LOOP_REMEDY) from None
+    return asyncio.current_task

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
-from ._answer import Answer, AnswerAssembler, complete, note_partial
+from ._answer import Answer, AnswerAssembler, collect_sync
 from ._exceptions import ConfigurationError
 from ._exchange import StreamFacts
 from ._stream import BUSY, BUSY_REMEDY
@@ -26,7 +26,7 @@ class EventStreamSync(Generator[AnyEvent, None, None]):
     def __init__(self, events: Generator[AnyEvent, None, None], facts: StreamFacts) -> None:
         self._events = events
         self._facts = facts
-        self._assembler = AnswerAssembler()
+        self.assembler = AnswerAssembler()
         self._lock = threading.Lock()
 
     @property
@@ -47,7 +47,7 @@ class EventStreamSync(Generator[AnyEvent, None, None]):
     @property
     def answer_so_far(self) -> Answer:
         """What the events that were read up to now make up."""
-        return self._assembler.answer(conversation_id=self.conversation_id)
+        return self.assembler.answer(conversation_id=self.conversation_id)
 
     def final_answer(self) -> Answer:
         """Read what is left of the stream, close it, and return the whole answer.
@@ -55,10 +55,7 @@ class EventStreamSync(Generator[AnyEvent, None, None]):
         Events that were read before count too. Raises what the stream raises, with the answer so far as
         ``partial``, and TruncatedToolUseError when the stream ends inside of a tool use.
         """
-        with self, note_partial(self._assembler, self):
-            for _ in self:
-                pass
-        return complete(self._assembler, self)
+        return collect_sync(self)
 
     @property
     def text_stream(self) -> Iterator[str]:
@@ -80,7 +77,7 @@ class EventStreamSync(Generator[AnyEvent, None, None]):
             event = next(self._events)
         finally:
             self._lock.release()
-        self._assembler.add(event)
+        self.assembler.add(event)
         return event
 
     def send(self, value: None) -> AnyEvent:  # noqa: ARG002  the signature is that of generators
