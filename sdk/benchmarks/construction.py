@@ -1,4 +1,4 @@
-"""What a cancelled call costs: the HTTP client that takes the place of the one it may have left in a bad state."""
+"""What a cancelled call costs: a new HTTP client in place of one that it may have left in a bad state."""
 
 from __future__ import annotations
 

@@ -127,7 +127,8 @@ def _shown(stream: EventStreamSync, show: Callable[[Event], str]) -> Iterator[Ev
 def _as_json(event: Event) -> str:
     data = event.to_wire()
     if isinstance(event, UnknownEvent):
-        data = event.document() or data
+        document = event.document()
+        data = data if document is None else document
     return json.dumps({"event": event.wire_name, "data": data}) + "\n"
 
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -196,6 +195,8 @@ def wait_of(headers: Mapping[str, str], now: datetime | None = None) -> float | 
     seconds = _seconds(text)
     if seconds is not None or not text:
         return seconds
+    from email.utils import parsedate_to_datetime  # it takes longer to load than all of this module
+
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

@@ -47,7 +47,8 @@ HeaderValue: TypeAlias = bool | int | bytes | str | UUID
 
 _U16: Final = struct.Struct(">H")
 _MAX_NAME: Final = 255
-_MAX_VALUE: Final = 0xFFFF
+_MAX_VALUE: Final = 0x7FFF
+"""The specification limits texts and bytes to 32,767 bytes, although their length has 16 bits."""
 
 
 def _whole(kind: type[int], width: int) -> Callable[[bytes, int], tuple[HeaderValue, int]]:

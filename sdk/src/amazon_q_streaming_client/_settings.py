@@ -243,26 +243,26 @@ def _members(members: object) -> dict[str, Any]:
 
 
 def _provider(options: ClientOptions) -> AnyTokenProvider:
-    if all(options.get(name) is None for name in ("access_token", "api_key", "token_provider")):
-        login = environment_login()
-        if login is not None:
-            return StaticTokenProvider(login)
-    given = [name for name in ("access_token", "api_key", "token_provider") if options.get(name) is not None]
-    if len(given) != 1:
+    provider, key, token = (options.get(name) for name in ("token_provider", "api_key", "access_token"))
+    given = sum(value is not None for value in (provider, key, token))
+    login = environment_login() if not given else None
+    if login is not None:
+        return StaticTokenProvider(login)
+    if given != 1:
         raise ConfigurationError(
             "exactly one of access_token, api_key and token_provider is needed, given: "
-            + (", ".join(given) or "none, and there is no login in the environment"),
+            + (str(given) if given else "none, and there is no login in the environment"),
             remedy="See from_cli_database() for the login of a CLI, from_environment() for the variables.",
         )
-    if given == ["token_provider"]:
-        if not callable(getattr(options["token_provider"], "get_token", None)):
-            raise ConfigurationError("the token_provider has no get_token", remedy="See TokenProvider.")
-        return options["token_provider"]
-    if given == ["api_key"]:
+    if key is not None:
         return StaticTokenProvider(
-            AccessToken(options["api_key"], kind=TokenKind.API_KEY, service=LoginService.KIRO)
+            AccessToken(cast("str", key), kind=TokenKind.API_KEY, service=LoginService.KIRO)
         )
-    return StaticTokenProvider(AccessToken(options["access_token"]))
+    if token is not None:
+        return StaticTokenProvider(AccessToken(cast("str", token)))
+    if not callable(getattr(provider, "get_token", None)):
+        raise ConfigurationError("the token_provider has no get_token", remedy="See TokenProvider.")
+    return cast("AnyTokenProvider", provider)
 
 
 def _of_type(name: str, value: object, kind: type[_T]) -> _T:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from amazon_q_streaming_client.__main__ import main
-from frames import event, exception, text
+from frames import event, exception, raw_event, text
 from loopback import Loopback, Reply, Request
 
 
@@ -80,13 +80,16 @@ def test_json_prints_one_event_a_line(server: Loopback, capsys: pytest.CaptureFi
 
 def test_json_shows_what_is_in_an_unknown_event(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     async def handler(_: Request, reply: Reply) -> None:
-        await reply.stream(event("noveltyEvent", {"a": 1}), event("emptyEvent", {}))
+        await reply.stream(
+            event("noveltyEvent", {"a": 1}), event("emptyEvent", {}), raw_event("binaryEvent", b"\xff")
+        )
 
     server.handler = handler
     assert main(["hi", "--endpoint", server.url, "--json"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert json.loads(third)["data"]["payload"] == "/w=="
     assert json.loads(first) == {"event": "noveltyEvent", "data": {"a": 1}}
-    assert json.loads(second)["data"]["payload"] == "e30="
+    assert json.loads(second) == {"event": "emptyEvent", "data": {}}
 
 
 def test_the_question_may_come_from_standard_input(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
