@@ -11,6 +11,7 @@ from typing import Any
 
 import amazon_q_streaming_client as package
 from amazon_q_streaming_client import models
+from amazon_q_streaming_client._stream_view import StreamView
 from amazon_q_streaming_client.models import OneOf, Shape
 
 TARGET = Path(__file__).parent / "reference.md"
@@ -161,7 +162,8 @@ def _annotation(annotation: object) -> str:
 def _methods(kind: type) -> Iterator[str]:
     if issubclass(kind, Shape):
         return
-    for name, member in vars(kind).items():
+    shared = {} if StreamView not in kind.__mro__ else vars(StreamView)
+    for name, member in {**shared, **vars(kind)}.items():
         doc = inspect.getdoc(member)
         if name.startswith("_") or not doc:
             continue

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from ._answer import Answer, AnswerAssembler, collect
+from ._answer import Answer, collect
 from ._exceptions import ConfigurationError, StreamBrokenError
 from ._exchange import StreamFacts
+from ._stream_view import StreamView
 from ._transport_async import NO_LOOP, NO_LOOP_REMEDY
 from .models import AnyEvent, AssistantResponseEvent
 
@@ -21,7 +22,7 @@ BUSY_REMEDY = "Read a stream in one place; ask again for a second stream."
 CLOSED_WHILE_READ = "the stream was closed while it was being read"
 
 
-class EventStream(AsyncGenerator[AnyEvent, None]):
+class EventStream(StreamView, AsyncGenerator[AnyEvent, None]):
     """The events of an answer as they come: an async generator that is also an async context manager.
 
     Nothing is sent before the first event is asked for. Leave it with ``async with`` or ``aclose()`` when you
@@ -29,32 +30,11 @@ class EventStream(AsyncGenerator[AnyEvent, None]):
     """
 
     def __init__(self, events: AsyncGenerator[AnyEvent, None], facts: StreamFacts) -> None:
+        super().__init__(facts)
         self._events = events
-        self._facts = facts
-        self.assembler = AnswerAssembler()
         self._current_task = _current_task_of()
         self._reader: asyncio.Task[Any] | None = None
         self._left: asyncio.Event | None = None
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request; None before the first event."""
-        return self._facts.request_id
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The id of the conversation, as soon as the service said it."""
-        return self._facts.conversation_id
-
-    @property
-    def response_headers(self) -> Mapping[str, str]:
-        """The headers of the response, names in lower case; empty before the first event."""
-        return self._facts.headers
-
-    @property
-    def answer_so_far(self) -> Answer:
-        """What the events that were read up to now make up."""
-        return self.assembler.answer(conversation_id=self.conversation_id)
 
     async def final_answer(self) -> Answer:
         """Read what is left of the stream, close it, and return the whole answer.

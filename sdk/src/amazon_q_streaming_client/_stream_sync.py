@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from ._answer import Answer, AnswerAssembler, collect_sync
+from ._answer import Answer, collect_sync
 from ._exceptions import ConfigurationError
 from ._exchange import StreamFacts
 from ._stream import BUSY, BUSY_REMEDY
+from ._stream_view import StreamView
 from .models import AnyEvent, AssistantResponseEvent
 
 __all__ = ["EventStreamSync"]
 
 
-class EventStreamSync(Generator[AnyEvent, None, None]):
+class EventStreamSync(StreamView, Generator[AnyEvent, None, None]):
     """The events of an answer as they come: a generator that is also a context manager.
 
     Nothing is sent before the first event is asked for. Leave it with ``with`` or ``close()`` when you stop
@@ -24,30 +25,9 @@ class EventStreamSync(Generator[AnyEvent, None, None]):
     """
 
     def __init__(self, events: Generator[AnyEvent, None, None], facts: StreamFacts) -> None:
+        super().__init__(facts)
         self._events = events
-        self._facts = facts
-        self.assembler = AnswerAssembler()
         self._lock = threading.Lock()
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request; None before the first event."""
-        return self._facts.request_id
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The id of the conversation, as soon as the service said it."""
-        return self._facts.conversation_id
-
-    @property
-    def response_headers(self) -> Mapping[str, str]:
-        """The headers of the response, names in lower case; empty before the first event."""
-        return self._facts.headers
-
-    @property
-    def answer_so_far(self) -> Answer:
-        """What the events that were read up to now make up."""
-        return self.assembler.answer(conversation_id=self.conversation_id)
 
     def final_answer(self) -> Answer:
         """Read what is left of the stream, close it, and return the whole answer.

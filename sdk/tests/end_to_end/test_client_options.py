@@ -322,8 +322,9 @@ def test_logs_say_what_was_asked_and_hold_neither_token_nor_content(
 
     server.handler = handler
     with caplog.at_level(logging.DEBUG, "amazon_q_streaming_client"):
-        retry = RetryPolicy(2, 0, 0)
-        with client_of(server, access_token="secret-token", profile_arn=ARN, retry=retry) as client:
+        options = {"access_token": "secret-token", "profile_arn": ARN, "retry": RetryPolicy(2, 0, 0)}
+        # This form has the profile in the address of a plain call.
+        with client_of(server, **options, wire_form=WireForm.REST_JSON) as client:
             collect_sync(
                 client.with_options(headers={"x-key": "secret-header"}).send_message("secret question")
             )

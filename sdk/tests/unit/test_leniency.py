@@ -188,6 +188,8 @@ def test_every_shape_can_be_read_from_nothing(shape: type[Shape]) -> None:
         ),
         ("contextUsageEvent", b'{"contextUsagePercentage": NaN}', {}),
         ("contextUsageEvent", b'{"contextUsagePercentage": 1e999}', {}),
+        ("contextUsageEvent", {"contextUsagePercentage": "NaN"}, {}),
+        ("contextUsageEvent", {"contextUsagePercentage": "1e999"}, {}),
         ("reasoningContentEvent", {"redactedContent": "+/8"}, {"redactedContent": "+/8="}),
         ("reasoningContentEvent", {"redactedContent": "***", "text": "t"}, {"text": "t"}),
         ("meteringEvent", {"usage": "much", "novel": {"a": [1]}}, {"novel": {"a": [1]}}),
