@@ -336,7 +336,7 @@ def test_logs_say_what_was_asked_and_hold_neither_token_nor_content(
     assert "again in 0.00 s, after: the service answered ThrottlingException: slow down" in said
     assert "does not fit its shape" in said
     assert "secret" not in said
-    assert ARN not in said
+    assert "profileArn" not in said
 
 
 def test_nothing_is_printed_by_the_logger_of_its_own() -> None:
