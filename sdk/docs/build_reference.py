@@ -11,6 +11,7 @@ from typing import Any
 
 import amazon_q_streaming_client as package
 from amazon_q_streaming_client import models
+from amazon_q_streaming_client._stream_view import StreamView
 from amazon_q_streaming_client.models import OneOf, Shape
 
 TARGET = Path(__file__).parent / "reference.md"
@@ -19,7 +20,16 @@ HEAD = """# Reference
 Built from the docstrings by `make docs`; a test keeps it up to date.
 """
 CONSTANTS = {
-    "ENDPOINTS": "The endpoint of each region that has one: " + ", ".join(package.ENDPOINTS.values()) + ".",
+    "ENDPOINTS": "The hosts of each service (Hosts), by service and region: "
+    + ", ".join(
+        url
+        for regions in package.ENDPOINTS.values()
+        for hosts in regions.values()
+        for url in dict.fromkeys((hosts.answers, hosts.account))
+    )
+    + ".",
+    "AnyEvent": "Every event that a stream can deliver: a closed union, so that type checkers see what a "
+    "`match` lacks.",
     "EVENT_TYPES": "The class of each known event, by its name on the wire.",
     "HeaderValue": "The types of header values: bool, int, bytes, str, UUID, and the four below.",
 }
@@ -28,9 +38,12 @@ GROUPS = {
         "QStreamingClient",
         "QStreamingClientSync",
         "ClientOptions",
+        "CallOptions",
+        "ResponseHead",
         "WireForm",
         "RetryPolicy",
         "ENDPOINTS",
+        "Hosts",
     ),
     "Streams and answers": (
         "EventStream",
@@ -41,17 +54,28 @@ GROUPS = {
         "AnswerAssembler",
         "Event",
         "UnknownEvent",
+        "AnyEvent",
         "EVENT_TYPES",
     ),
     "Conversations": ("question", "Conversation", "check_state"),
-    "Tools": ("ToolUseAssembler", "ToolCall", "ToolProblem"),
+    "Tools": (
+        "tool",
+        "FunctionTool",
+        "ToolRunner",
+        "ToolRunnerSync",
+        "ToolUseAssembler",
+        "ToolCall",
+        "ToolProblem",
+    ),
     "Tokens": (
         "AccessToken",
         "TokenKind",
+        "LoginService",
         "TokenProvider",
         "AsyncTokenProvider",
         "StaticTokenProvider",
         "from_cli_database",
+        "from_environment",
         "from_stepherd",
         "CliDatabaseTokenProvider",
         "default_database",
@@ -138,7 +162,8 @@ def _annotation(annotation: object) -> str:
 def _methods(kind: type) -> Iterator[str]:
     if issubclass(kind, Shape):
         return
-    for name, member in vars(kind).items():
+    shared = {} if StreamView not in kind.__mro__ else vars(StreamView)
+    for name, member in {**shared, **vars(kind)}.items():
         doc = inspect.getdoc(member)
         if name.startswith("_") or not doc:
             continue

@@ -19,6 +19,8 @@ async def main() -> None:
                         print(f"\n{event.usage} {event.unit}")
                     case UnknownEvent():
                         print(f"\n(an event of the type {event.event_type})")
+                    case _:
+                        pass
         print(f"conversation {stream.conversation_id}, request {stream.request_id}")
 
 

@@ -1,4 +1,4 @@
-"""Let the model use a tool until it has its answer."""
+"""The loop of the tool runner by hand, where each step is yours."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,13 +10,7 @@ from amazon_q_streaming_client import (
     collect,
     from_cli_database,
 )
-from amazon_q_streaming_client.models import (
-    ToolInputSchema,
-    ToolResult,
-    ToolResultContentBlock,
-    ToolResultStatus,
-    ToolSpecification,
-)
+from amazon_q_streaming_client.models import ToolInputSchema, ToolResult, ToolSpecification
 
 CLOCK = ToolSpecification(
     name="clock",
@@ -27,12 +21,8 @@ CLOCK = ToolSpecification(
 
 def run_tool(call: ToolCall) -> ToolResult:
     if call.problem is not None:
-        text, status = f"The input was not usable: {call.problem}.", ToolResultStatus.ERROR
-    else:
-        text, status = datetime.now(UTC).isoformat(), ToolResultStatus.SUCCESS
-    return ToolResult(
-        tool_use_id=call.tool_use_id, content=[ToolResultContentBlock(text=text)], status=status
-    )
+        return call.to_result(f"The input was not usable: {call.problem}.", is_error=True)
+    return call.to_result(datetime.now(UTC).isoformat())
 
 
 async def main() -> None:

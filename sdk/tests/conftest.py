@@ -20,7 +20,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("AMAZON_Q_", "AWS_", "STEPHERD_", "XDG_")) or name.lower().endswith("_proxy"):
+        if name.startswith(
+            ("AMAZON_Q_", "AWS_", "STEPHERD_", "KIRO_", "SSL_", "XDG_")
+        ) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
 

@@ -8,13 +8,18 @@ from typing import Any
 
 from amazon_q_streaming_client import encode_message
 
-__all__ = ["ALL_EVENTS", "error", "event", "exception", "text"]
+__all__ = ["ALL_EVENTS", "error", "event", "exception", "raw_event", "text"]
 
 
 def event(event_type: str, document: Mapping[str, Any]) -> bytes:
     """An event."""
     headers = {":event-type": event_type, ":content-type": "application/json", ":message-type": "event"}
     return encode_message(headers, json.dumps(document).encode())
+
+
+def raw_event(event_type: str, payload: bytes) -> bytes:
+    """An event with a payload of any kind."""
+    return encode_message({":event-type": event_type, ":message-type": "event"}, payload)
 
 
 def text(content: str) -> bytes:

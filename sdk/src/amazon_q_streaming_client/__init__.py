@@ -6,12 +6,15 @@ async with QStreamingClient(token_provider=from_cli_database()) as client:
 
 from __future__ import annotations
 
+import logging
+
 from . import models
 from ._answer import Answer, AnswerAssembler, collect, collect_sync
-from ._client import EventStream, QStreamingClient
-from ._client_sync import EventStreamSync, QStreamingClientSync
+from ._client import QStreamingClient
+from ._client_sync import QStreamingClientSync
 from ._conversation import Conversation
-from ._endpoints import ENDPOINTS
+from ._endpoints import ENDPOINTS, Hosts
+from ._environment import from_environment
 from ._eventstream import EventStreamDecoder, Message, encode_message
 from ._exceptions import (
     AccessDeniedError,
@@ -20,9 +23,11 @@ from ._exceptions import (
     ContextTooLongError,
     ConversationError,
     DryRunError,
+    EndpointError,
     EventStreamError,
     ExpiredTokenError,
     InternalServiceError,
+    InvalidArgumentError,
     InvalidRequestError,
     ModelUnavailableError,
     MonthlyLimitError,
@@ -36,26 +41,43 @@ from ._exceptions import (
     StreamBrokenError,
     ThrottledError,
     TokenError,
+    ToolLimitError,
     TransportError,
     TruncatedToolUseError,
 )
+from ._function_tools import FunctionTool, tool
 from ._headers import HeaderValue, Int8, Int16, Int32, Timestamp
 from ._history import check_state
 from ._login import CliDatabaseTokenProvider, default_database, from_cli_database, from_stepherd
 from ._requests import question
 from ._retry import RetryPolicy
-from ._settings import ClientOptions, WireForm
-from ._tokens import AccessToken, AsyncTokenProvider, StaticTokenProvider, TokenKind, TokenProvider
+from ._settings import CallOptions, ClientOptions, ResponseHead, WireForm
+from ._stream import EventStream
+from ._stream_sync import EventStreamSync
+from ._tokens import (
+    AccessToken,
+    AsyncTokenProvider,
+    LoginService,
+    StaticTokenProvider,
+    TokenKind,
+    TokenProvider,
+)
+from ._tool_runner import ToolRunner
+from ._tool_runner_sync import ToolRunnerSync
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from ._version import __version__
-from .models import EVENT_TYPES, Event, UnknownEvent
+from .models import EVENT_TYPES, AnyEvent, Event, UnknownEvent
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "AccessDeniedError",
     "AccessToken",
     "Answer",
     "AnswerAssembler",
+    "AnyEvent",
     "AsyncTokenProvider",
+    "CallOptions",
     "CliDatabaseTokenProvider",
     "ClientOptions",
     "ConfigurationError",
@@ -65,6 +87,7 @@ __all__ = [
     "ConversationError",
     "DryRunError",
     "ENDPOINTS",
+    "EndpointError",
     "EVENT_TYPES",
     "Event",
     "EventStream",
@@ -72,12 +95,16 @@ __all__ = [
     "EventStreamError",
     "EventStreamSync",
     "ExpiredTokenError",
+    "FunctionTool",
     "HeaderValue",
+    "Hosts",
     "Int16",
     "Int32",
     "Int8",
     "InternalServiceError",
+    "InvalidArgumentError",
     "InvalidRequestError",
+    "LoginService",
     "Message",
     "ModelUnavailableError",
     "MonthlyLimitError",
@@ -88,6 +115,7 @@ __all__ = [
     "QuotaExceededError",
     "RequestTimeoutError",
     "ResourceNotFoundError",
+    "ResponseHead",
     "RetryPolicy",
     "ServiceError",
     "StaticTokenProvider",
@@ -99,7 +127,10 @@ __all__ = [
     "TokenKind",
     "TokenProvider",
     "ToolCall",
+    "ToolLimitError",
     "ToolProblem",
+    "ToolRunner",
+    "ToolRunnerSync",
     "ToolUseAssembler",
     "TransportError",
     "TruncatedToolUseError",
@@ -112,7 +143,9 @@ __all__ = [
     "default_database",
     "encode_message",
     "from_cli_database",
+    "from_environment",
     "from_stepherd",
     "models",
     "question",
+    "tool",
 ]

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import ValidationError
-
 from ._answer import collect_sync
-from ._client_sync import EventStreamSync, QStreamingClientSync
+from ._client_sync import QStreamingClientSync
 from ._exceptions import (
     AccessDeniedError,
     ConfigurationError,
+    InvalidArgumentError,
     InvalidRequestError,
     ProtocolError,
     QError,
@@ -30,13 +29,15 @@ from ._exceptions import (
 from ._export_token import command_line_provider
 from ._requests import question
 from ._settings import ClientOptions
+from ._stream_sync import EventStreamSync
 from ._version import __version__
-from .models import AssistantResponseEvent, CodeEvent, ConversationState, Event, UnknownEvent
+from .models import AssistantResponseEvent, CodeEvent, Event, UnknownEvent
 
 __all__ = ["main"]
 
 EXIT_CODES: Final[Mapping[type[QError], int]] = MappingProxyType(
     {
+        InvalidArgumentError: 65,
         ConfigurationError: 78,
         TokenError: 77,
         AccessDeniedError: 77,
@@ -96,15 +97,10 @@ def _ask(options: argparse.Namespace) -> int:
         endpoint=options.endpoint,
     )
     with QStreamingClientSync(**settings) as client:
-        _print(client.generate_assistant_response(_state(text, options.model)), as_json=options.json)
+        _print(
+            client.generate_assistant_response(question(text, model_id=options.model)), as_json=options.json
+        )
     return 0
-
-
-def _state(text: str, model: str | None) -> ConversationState:
-    try:
-        return question(text, model_id=model)
-    except ValidationError as error:
-        raise ConfigurationError(f"the question cannot be sent: {error.errors()[0]['msg']}") from None
 
 
 def _print(stream: EventStreamSync, *, as_json: bool) -> None:
@@ -131,7 +127,8 @@ def _shown(stream: EventStreamSync, show: Callable[[Event], str]) -> Iterator[Ev
 def _as_json(event: Event) -> str:
     data = event.to_wire()
     if isinstance(event, UnknownEvent):
-        data = event.document() or data
+        document = event.document()
+        data = data if document is None else document
     return json.dumps({"event": event.wire_name, "data": data}) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ._exceptions import ProtocolError
 from ._operations import GET_USAGE_LIMITS, LIST_AVAILABLE_MODELS, LIST_AVAILABLE_PROFILES, Operation
 from .models import (
     GetUsageLimitsRequest,
@@ -19,7 +20,7 @@ from .models import (
     Shape,
 )
 
-__all__ = ["Call", "models_call", "profiles_call", "usage_call"]
+__all__ = ["Call", "NextPage", "models_call", "profiles_call", "usage_call"]
 
 _S = TypeVar("_S", bound=Shape)
 
@@ -31,6 +32,23 @@ class Call(Generic[_S]):
     operation: Operation
     request: Shape
     answer: type[_S]
+
+
+class NextPage:
+    """The token of the next page; the service ends a list by giving none."""
+
+    def __init__(self) -> None:
+        self.token: str | None = None
+        self.more = True
+        self._seen: set[str] = set()
+
+    def turn(self, token: str | None) -> None:
+        """Take the token that a page ends with; raise ProtocolError where pages come in a circle."""
+        if token in self._seen:
+            raise ProtocolError("the service gives the same page over and over")
+        if token:
+            self._seen.add(token)
+        self.token, self.more = token or None, bool(token)
 
 
 def models_call(

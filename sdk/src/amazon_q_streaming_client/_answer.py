@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ._exceptions import QError, TruncatedToolUseError
+from ._exceptions import InvalidArgumentError, QError, TruncatedToolUseError
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from .models import (
     AssistantResponseEvent,
@@ -22,30 +22,39 @@ from .models import (
     MessageMetadataEvent,
     MetadataEvent,
     MeteringEvent,
+    ReasoningContent,
     ReasoningContentEvent,
+    ReasoningText,
     Reference,
     SupplementaryWebLink,
     SupplementaryWebLinksEvent,
     TokenUsage,
+    ToolResult,
+    ToolResultEvent,
     ToolUseEvent,
 )
 
-__all__ = ["Answer", "AnswerAssembler", "collect", "collect_sync"]
+__all__ = ["Answer", "AnswerAssembler", "collect", "collect_sync", "complete", "note_partial"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer: its text, what the model wants to run, what it refers to and what it took.
 
-    ``context_usage_percentage`` is the used share of the context window. ``metering`` holds what the answer
-    cost. ``invalid_states`` are warnings that the service sent on the way. ``unknown`` are the events that
-    this version does not know, and those that carry nothing for an answer.
+    ``reasoning_signature`` proves ``reasoning`` unchanged and ``redacted_reasoning`` is reasoning that only
+    the service can read; both go back with the next question. ``tool_results`` are of tools that the service
+    ran itself. ``context_usage_percentage`` is the used share of the context window. ``metering`` holds what
+    the answer cost. ``invalid_states`` are warnings that the service sent on the way. ``unknown`` are the
+    events that this version does not know, and those that carry nothing for an answer.
     """
 
     text: str = ""
     reasoning: str = ""
+    reasoning_signature: str | None = None
+    redacted_reasoning: bytes | None = None
     code: str = ""
     tool_uses: tuple[ToolCall, ...] = ()
+    tool_results: tuple[ToolResult, ...] = ()
     references: tuple[Reference, ...] = ()
     citations: tuple[CitationEvent, ...] = ()
     web_links: tuple[SupplementaryWebLink, ...] = ()
@@ -60,12 +69,27 @@ class Answer:
     unknown: tuple[Event, ...] = ()
 
     def to_message(self) -> AssistantResponseMessage:
-        """Return the answer as it goes into the history."""
+        """Return the answer as it goes into the history, with all of it that a message can hold.
+
+        A message holds reasoning that is readable or redacted, not both: readable goes first.
+        """
         return AssistantResponseMessage(
             content=self.text,
             message_id=self.utterance_id,
+            followup_prompt=self.followup_prompt,
+            reasoning_content=self._reasoning_content(),
+            references=list(self.references) or None,
+            supplementary_web_links=list(self.web_links) or None,
             tool_uses=[call.to_tool_use() for call in self.tool_uses] or None,
         )
+
+    def _reasoning_content(self) -> ReasoningContent | None:
+        if self.reasoning or self.reasoning_signature:
+            text = ReasoningText(text=self.reasoning, signature=self.reasoning_signature)
+            return ReasoningContent(reasoning_text=text)
+        if self.redacted_reasoning:
+            return ReasoningContent(redacted_content=self.redacted_reasoning)
+        return None
 
 
 class AnswerAssembler:
@@ -74,8 +98,11 @@ class AnswerAssembler:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._signature: list[str] = []
+        self._redacted: list[bytes] = []
         self._code: list[str] = []
         self._tools = ToolUseAssembler()
+        self._tool_results: list[ToolResult] = []
         self._references: list[Reference] = []
         self._citations: list[CitationEvent] = []
         self._links: list[SupplementaryWebLink] = []
@@ -99,6 +126,8 @@ class AnswerAssembler:
                 self._tools.add(event)
             case ReasoningContentEvent():
                 self._reasoning.append(event.text or "")
+                self._signature.append(event.signature or "")
+                self._redacted.append(event.redacted_content or b"")
             case CodeEvent():
                 self._code.append(event.content)
             case MessageMetadataEvent():
@@ -116,7 +145,9 @@ class AnswerAssembler:
             case SupplementaryWebLinksEvent():
                 self._links += event.supplementary_web_links or []
             case FollowupPromptEvent():
-                self._followup = event.followup_prompt
+                self._followup = event.followup_prompt or self._followup
+            case ToolResultEvent(tool_result=ToolResult() as result):
+                self._tool_results.append(result)
             case _:
                 self._add_measure(event)
 
@@ -146,8 +177,11 @@ class AnswerAssembler:
         return Answer(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
+            reasoning_signature="".join(self._signature) or None,
+            redacted_reasoning=b"".join(self._redacted) or None,
             code="".join(self._code),
             tool_uses=tuple(self._tools.finish()),
+            tool_results=tuple(self._tool_results),
             references=tuple(self._references),
             citations=tuple(self._citations),
             web_links=tuple(self._links),
@@ -164,39 +198,51 @@ class AnswerAssembler:
 
 
 async def collect(events: AsyncIterable[Event]) -> Answer:
-    """Read a stream to its end and return the answer.
+    """Read a stream to its end and return the answer; events that were read of it before count too.
 
     Raises what the stream raises, with the answer so far as ``partial``, and TruncatedToolUseError when the
     stream ends inside of a tool use. The stream is closed in every case.
     """
-    assembler = AnswerAssembler()
+    _check_iterable(events, AsyncIterable)
+    assembler, add = _assembler_of(events)
     try:
-        with _partial(assembler, events):
+        with note_partial(assembler, events):
             async for event in events:
-                assembler.add(event)
+                add(event)
     finally:
         close = getattr(events, "aclose", None)
         if close is not None:
             await close()
-    return _checked(assembler, events)
+    return complete(assembler, events)
 
 
 def collect_sync(events: Iterable[Event]) -> Answer:
     """The same for the blocking client."""
-    assembler = AnswerAssembler()
+    _check_iterable(events, Iterable)
+    assembler, add = _assembler_of(events)
     try:
-        with _partial(assembler, events):
+        with note_partial(assembler, events):
             for event in events:
-                assembler.add(event)
+                add(event)
     finally:
         close = getattr(events, "close", None)
         if close is not None:
             close()
-    return _checked(assembler, events)
+    return complete(assembler, events)
+
+
+def _assembler_of(events: object) -> tuple[AnswerAssembler, Callable[[Event], object]]:
+    """A stream of a client assembles its answer itself; for any other source of events it is done here."""
+    own = getattr(events, "assembler", None)
+    if isinstance(own, AnswerAssembler):
+        return own, id
+    assembler = AnswerAssembler()
+    return assembler, assembler.add
 
 
 @contextmanager
-def _partial(assembler: AnswerAssembler, events: object) -> Iterator[None]:
+def note_partial(assembler: AnswerAssembler, events: object) -> Iterator[None]:
+    """Put the answer so far into an error of the stream."""
     try:
         yield
     except QError as error:
@@ -204,7 +250,8 @@ def _partial(assembler: AnswerAssembler, events: object) -> Iterator[None]:
         raise
 
 
-def _checked(assembler: AnswerAssembler, events: object) -> Answer:
+def complete(assembler: AnswerAssembler, events: object) -> Answer:
+    """Return the answer of a stream that has ended; raise TruncatedToolUseError for one that was cut."""
     answer = assembler.answer(conversation_id=_conversation_id(events))
     cut = [call.name for call in answer.tool_uses if call.problem is ToolProblem.TRUNCATED]
     if cut:
@@ -219,3 +266,8 @@ def _checked(assembler: AnswerAssembler, events: object) -> Answer:
 
 def _conversation_id(events: object) -> str | None:
     return getattr(events, "conversation_id", None)
+
+
+def _check_iterable(events: object, kind: type) -> None:
+    if not isinstance(events, kind):
+        raise InvalidArgumentError(f"the events must be {kind.__name__}, not {type(events).__name__}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import copy
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -10,70 +11,31 @@ from . import _operations as operations
 from . import _requests as requests
 from ._exchange import StreamFacts, call_exchange, stream_exchange
 from ._retry import Pace
-from ._settings import ClientOptions, Settings
+from ._settings import CallOptions, ClientOptions, Settings
+from ._stream_sync import EventStreamSync
 from ._transport import Pump
 from ._transport_sync import SyncTransport
-from .models import ConversationState, Event, Origin, Shape
+from .models import ConversationState, Origin, Shape
 
 if TYPE_CHECKING:
     from ._account_calls import Call
+    from ._conversation import Conversation
+    from ._function_tools import FunctionTool
+    from ._tool_runner_sync import ToolRunnerSync
     from .models import (
+        AnyEvent,
         GetUsageLimitsResponse,
         ListAvailableModelsResponse,
         ListAvailableProfilesResponse,
+        Model,
         ModelProvider,
+        Profile,
         ResourceType,
     )
 
-__all__ = ["EventStreamSync", "QStreamingClientSync"]
+__all__ = ["QStreamingClientSync"]
 
 _S = TypeVar("_S", bound=Shape)
-
-
-class EventStreamSync(Generator[Event, None, None]):
-    """The events of an answer as they come: a generator that is also a context manager.
-
-    Nothing is sent before the first event is asked for. Leave it with ``with`` or ``close()`` when you stop
-    before the end: that closes the connection.
-    """
-
-    def __init__(self, events: Generator[Event, None, None], facts: StreamFacts) -> None:
-        self._events = events
-        self._facts = facts
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request; None before the first event."""
-        return self._facts.request_id
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The id of the conversation, as soon as the service said it."""
-        return self._facts.conversation_id
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Event:
-        return next(self._events)
-
-    def send(self, value: None) -> Event:
-        """Return the next event."""
-        return self._events.send(value)
-
-    def throw(self, *error: Any) -> Event:
-        """Raise an error where the stream stands; the connection is closed."""
-        return self._events.throw(*error)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class QStreamingClientSync:
@@ -102,6 +64,16 @@ class QStreamingClientSync:
     def close(self) -> None:
         """Close all connections; streams that are still read raise StreamBrokenError."""
         self._transport.close()
+
+    def with_options(self, **options: Unpack[CallOptions]) -> Self:
+        """Return a client whose calls differ by ``options``; it shares connections, login and pace with this.
+
+        Close the first client only: ``client.with_options(timeout=10).get_usage_limits()``.
+        """
+        other = copy.copy(self)
+        other._settings = self._settings.changed(options)
+        other._pace = self._pace.with_policy(other._settings.retry)
+        return other
 
     def generate_assistant_response(
         self, conversation: ConversationState | str, *, agent_mode: str | None = None
@@ -161,6 +133,59 @@ class QStreamingClientSync:
 
         call = usage_call(origin=origin, resource_type=resource_type, is_email_required=is_email_required)
         return self._call(call)
+
+    def run_tools(
+        self,
+        question: str | Conversation,
+        tools: Iterable[FunctionTool | Callable[..., Any]],
+        *,
+        text: str | None = None,
+        max_requests: int = 10,
+        max_result_characters: int = 400_000,
+        tool_timeout: float | None = None,
+        on_event: Callable[[AnyEvent], object] | None = None,
+    ) -> ToolRunnerSync:
+        """Ask, run the typed functions that the model uses, and send their results, until it uses none.
+
+        ``question`` is a text, or a Conversation to which ``text`` is the next question. The result is an
+        iterator of answers, with ``until_done()``. At most ``max_requests`` are sent; results are cut to
+        ``max_result_characters``; each call of a tool may take ``tool_timeout`` seconds (not with the
+        blocking client, which cannot stop a function). ``on_event`` is called with each event as it comes.
+        Raises ConfigurationError and InvalidArgumentError for arguments that cannot work.
+        """
+        from ._tool_loop import ToolLoop
+        from ._tool_runner_sync import ToolRunnerSync
+
+        loop = ToolLoop(
+            question, text, tools, max_requests=max_requests, max_result_characters=max_result_characters
+        )
+        return ToolRunnerSync(
+            loop, self.generate_assistant_response, tool_timeout=tool_timeout, on_event=on_event
+        )
+
+    def iterate_models(
+        self, *, origin: Origin | str = Origin.CLI, model_provider: ModelProvider | str | None = None
+    ) -> Iterator[Model]:
+        """Yield all models that can be asked, page by page."""
+        from ._account_calls import NextPage
+
+        pages = NextPage()
+        while pages.more:
+            page = self.list_available_models(
+                origin=origin, model_provider=model_provider, next_token=pages.token
+            )
+            pages.turn(page.next_token)
+            yield from page.models
+
+    def iterate_profiles(self) -> Iterator[Profile]:
+        """Yield all profiles of the user, page by page."""
+        from ._account_calls import NextPage
+
+        pages = NextPage()
+        while pages.more:
+            page = self.list_available_profiles(next_token=pages.token)
+            pages.turn(page.next_token)
+            yield from page.profiles
 
     def _stream(self, operation: operations.Operation, request: Shape) -> EventStreamSync:
         facts = StreamFacts()

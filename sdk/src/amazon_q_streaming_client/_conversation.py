@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from ._answer import Answer
-from ._exceptions import ConversationError
+from ._exceptions import ConversationError, InvalidArgumentError
 from ._history import check_history, check_state, open_tool_uses, result_ids, used_tools
-from ._tooluse import ToolProblem
+from ._tooluse import ToolProblem, result_of
 from .models import (
     AssistantResponseMessage,
     ChatMessage,
@@ -27,6 +27,8 @@ from .models import (
 )
 
 __all__ = ["Conversation"]
+
+_T = TypeVar("_T")
 
 _NOT_RUN: Final = "The tool was not run."
 _NO_LONGER: Final = "This tool is not available any more."
@@ -50,13 +52,15 @@ class Conversation:
         history: Sequence[ChatMessage] = (),
     ) -> None:
         """Start with ``history``, which must end with an answer; raise ConversationError for a bad one."""
+        self.tools = listed("tools", tools, ToolSpecification)
+        history = listed("history", history, ChatMessage)
         check_history(history)
-        self.tools = tuple(tools)
         self.model_id = model_id
         self.origin = origin
         self.conversation_id = conversation_id
         self._history = list(history)
         self._pending: UserInputMessage | None = None
+        self._served: dict[str, ToolResult] = {}
 
     @property
     def history(self) -> tuple[ChatMessage, ...]:
@@ -76,14 +80,19 @@ class Conversation:
         surroundings; its tools and tool results are set by the conversation. Raises ConversationError while
         another question waits for its answer.
         """
-        return self._send(text, self._complete(()), images, context)
+        if context is not None and not isinstance(context, UserInputMessageContext):
+            raise InvalidArgumentError("the context must be a UserInputMessageContext")
+        pictures = listed("images", images, ImageBlock)
+        return self._send(text, self._complete(()), pictures, context)
 
     def give_results(self, results: Sequence[ToolResult], text: str = "") -> ConversationState:
         """Return the state to send for the results of the tools that the last answer used.
 
-        Tools without a result here are answered as not run. Raises ConversationError for a result that no
+        Tools without a result here are answered as the service did, if it ran them itself, else as not run.
+        Raises ConversationError for a result that no
         tool use waits for, or that is given twice.
         """
+        results = listed("results", results, ToolResult)
         if not open_tool_uses(self._history):
             raise ConversationError("the last answer used no tool", remedy="Use ask() for a question.")
         return self._send(text, self._complete(results), (), None)
@@ -94,6 +103,8 @@ class Conversation:
         Raises ConversationError when there was no question, and for an answer with a truncated tool use: it
         cannot be part of a history; ``abandon`` the question and ask again.
         """
+        if not isinstance(answer, Answer):
+            raise InvalidArgumentError(f"the answer must be an Answer, not {type(answer).__name__}")
         if self._pending is None:
             raise ConversationError("there is no question to this answer")
         if any(call.problem is ToolProblem.TRUNCATED for call in answer.tool_uses):
@@ -103,6 +114,7 @@ class Conversation:
         self._history.append(ChatMessage(user_input_message=_without_tools(self._pending)))
         self._history.append(ChatMessage(assistant_response_message=answer.to_message()))
         self.conversation_id = answer.conversation_id or self.conversation_id
+        self._served = {result.tool_use_id: result for result in answer.tool_results}
         self._pending = None
 
     def abandon(self) -> None:
@@ -119,7 +131,12 @@ class Conversation:
         to ``max_result_characters``. Raises ConversationError for ``keep_turns`` below 1 while tool uses are
         open.
         """
-        if keep_turns < 0 or (keep_turns == 0 and open_tool_uses(self._history)):
+        for number in (keep_turns, max_result_characters or 0):
+            if not isinstance(number, int) or number < 0:
+                raise ConversationError("turns and characters to keep are whole numbers from 0")
+        if summary is not None and not isinstance(summary, str):
+            raise InvalidArgumentError("the summary must be text")
+        if keep_turns == 0 and open_tool_uses(self._history):
             raise ConversationError("the last turn has open tool uses and must be kept")
         starts = [index for index, message in enumerate(self._history) if _starts_turn(message)]
         first = [0, *starts, len(self._history)][max(len(starts) + 1 - keep_turns, 0)]
@@ -163,10 +180,13 @@ class Conversation:
         return state
 
     def _complete(self, results: Sequence[ToolResult]) -> list[ToolResult]:
-        """Add a result for each open tool use that has none; what is too much is found by ``check_state``."""
+        """Add a result for each open tool use that has none: that of the service, if it ran the tool itself.
+
+        What is too much is found by ``check_state``.
+        """
         given = {result.tool_use_id for result in results}
         missing = [use.tool_use_id for use in open_tool_uses(self._history) if use.tool_use_id not in given]
-        return [*results, *(_not_run(tool_use_id) for tool_use_id in missing)]
+        return [*results, *(self._served.get(use) or _not_run(use) for use in missing)]
 
     def _described_tools(self) -> list[Tool]:
         """The tools, and a stand-in for each tool of the history that is gone."""
@@ -178,6 +198,15 @@ class Conversation:
             for name in gone
         )
         return [Tool(tool_specification=tool) for tool in (*self.tools, *stand_ins)]
+
+
+def listed(name: str, values: object, kind: type[_T]) -> tuple[_T, ...]:
+    """Return ``values`` as a tuple; raise InvalidArgumentError where they are not all of ``kind``."""
+    if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+        found = tuple(values)
+        if all(isinstance(value, kind) for value in found):
+            return found
+    raise InvalidArgumentError(f"{name} must be a sequence of {kind.__name__}")
 
 
 def _starts_turn(message: ChatMessage) -> bool:
@@ -195,11 +224,7 @@ def _without_tools(message: UserInputMessage) -> UserInputMessage:
 
 
 def _not_run(tool_use_id: str) -> ToolResult:
-    return ToolResult(
-        tool_use_id=tool_use_id,
-        content=[ToolResultContentBlock(text=_NOT_RUN)],
-        status=ToolResultStatus.ERROR,
-    )
+    return result_of(tool_use_id, ToolResultContentBlock(text=_NOT_RUN), ToolResultStatus.ERROR)
 
 
 def _summary(text: str, origin: Origin | str) -> list[ChatMessage]:

@@ -1,61 +1,120 @@
-"""Which host to ask: by region, or by the region in a profile ARN, as the CLI chooses it."""
+"""Which host to ask, for each operation, login and region: data, which the client options can replace.
+
+``q`` asks one host for everything. A notice of AWS names two hosts for logins of Kiro since May 2026, one for
+answers and one for the account; reports conflict whether the older host still takes such logins.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from ._exceptions import ConfigurationError
+from ._tokens import AccessToken, LoginService, arn_region
 
-__all__ = ["ENDPOINTS", "choose_endpoint"]
+__all__ = ["ENDPOINTS", "EndpointChoice", "EndpointOption", "Hosts"]
 
-ENDPOINTS: Final = MappingProxyType(
+EndpointOption: TypeAlias = str | Mapping[str, str]
+"""One URL for all operations, or a URL for each named operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The base URLs of one service in one region: for answers, and for models, profiles and usage."""
+
+    answers: str
+    account: str
+
+
+def _q(region: str) -> Hosts:
+    return Hosts(f"https://q.{region}.amazonaws.com", f"https://q.{region}.amazonaws.com")
+
+
+def _kiro(region: str) -> Hosts:
+    return Hosts(f"https://runtime.{region}.kiro.dev", f"https://management.{region}.kiro.dev")
+
+
+_REGIONS: Final = ("us-east-1", "eu-central-1")
+_DEFAULT_REGION: Final = _REGIONS[0]
+
+ENDPOINTS: Final[Mapping[LoginService, Mapping[str, Hosts]]] = MappingProxyType(
     {
-        "us-east-1": "https://q.us-east-1.amazonaws.com",
-        "eu-central-1": "https://q.eu-central-1.amazonaws.com",
+        LoginService.Q: MappingProxyType({region: _q(region) for region in _REGIONS}),
+        LoginService.KIRO: MappingProxyType({region: _kiro(region) for region in _REGIONS}),
     }
 )
-"""The endpoint of each region that has one."""
+"""The hosts of each service, by region."""
 
-_DEFAULT_REGION: Final = "us-east-1"
-_ARN: Final = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:(?P<region>[a-z0-9-]*):[0-9]*:\S+")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def choose_endpoint(endpoint: str | None, region: str | None, profile_arn: str | None) -> str:
-    """Return the base URL without a trailing slash.
+@dataclass(frozen=True, slots=True)
+class EndpointChoice:
+    """What the client options say of hosts."""
 
-    An explicit endpoint wins, then the region, then the region in the profile ARN; a region without an
-    endpoint in an ARN means us-east-1, as for the CLI. Raises ConfigurationError for a URL that would send
-    the token in the clear (http is for loopback only), a malformed ARN, and a region without an endpoint.
-    """
-    arn_region = _region_of(profile_arn) if profile_arn is not None else None
-    if endpoint is not None:
-        return _checked(endpoint)
-    if region is not None:
-        if region not in ENDPOINTS:
-            known = ", ".join(ENDPOINTS)
+    everything: str | None
+    by_operation: Mapping[str, str]
+    region: str | None
+    profile_arn: str | None
+
+    @classmethod
+    def from_options(
+        cls,
+        endpoint: EndpointOption | None,
+        region: str | None,
+        profile_arn: str | None,
+        operations: tuple[str, ...],
+    ) -> EndpointChoice:
+        """Check the options.
+
+        Raises ConfigurationError for a URL that would send the token in the clear (http is for loopback
+        only), an operation that does not exist, a malformed ARN, and a region without a known host.
+        """
+        if profile_arn is not None and arn_region(profile_arn) is None:
             raise ConfigurationError(
-                f"the region {region!r} has no known endpoint; known: {known}",
+                "profile_arn is not the ARN of a profile",
+                remedy="It looks like arn:aws:codewhisperer:us-east-1:123456789012:profile/NAME.",
+            )
+        by_operation = endpoint if isinstance(endpoint, Mapping) else {}
+        unknown = [str(name) for name in by_operation if name not in operations]
+        if unknown:
+            raise ConfigurationError(
+                f"endpoint= names operations that do not exist: {', '.join(unknown)}",
+                remedy=f"The operations are {', '.join(operations)}.",
+            )
+        everything = None if endpoint is None or isinstance(endpoint, Mapping) else _checked(endpoint)
+        if region is not None and not isinstance(region, str):
+            raise ConfigurationError(f"region must be text, not {type(region).__name__}")
+        if region is not None and region not in _REGIONS and everything is None:
+            raise ConfigurationError(
+                f"the region {region!r} has no known endpoint; known: {', '.join(_REGIONS)}",
                 remedy="Give the URL as endpoint=.",
             )
-        return ENDPOINTS[region]
-    return ENDPOINTS.get(arn_region or _DEFAULT_REGION, ENDPOINTS[_DEFAULT_REGION])
+        checked = {name: _checked(url) for name, url in by_operation.items()}
+        return cls(everything, MappingProxyType(checked), region, profile_arn)
+
+    def url(self, operation: str, token: AccessToken, *, answers: bool) -> str:
+        """Return the base URL without a trailing slash.
+
+        An explicit endpoint wins, then the region of the options, then the region in the profile ARN of the
+        options or else of the login, then the region of the login. A region without a known host means
+        us-east-1, as for the CLI.
+        """
+        explicit = self.by_operation.get(operation) or self.everything
+        if explicit is not None:
+            return explicit
+        arn = self.profile_arn or token.profile_arn
+        region = self.region or (arn_region(arn) if arn else token.region) or _DEFAULT_REGION
+        hosts = ENDPOINTS[token.service].get(region, ENDPOINTS[token.service][_DEFAULT_REGION])
+        return hosts.answers if answers else hosts.account
 
 
-def _region_of(arn: str) -> str:
-    match = _ARN.fullmatch(arn)
-    if match is None:
-        raise ConfigurationError(
-            f"{arn!r} is not a profile ARN",
-            remedy="It looks like arn:aws:codewhisperer:us-east-1:123456789012:profile/NAME.",
-        )
-    return match["region"]
-
-
-def _checked(endpoint: str) -> str:
+def _checked(endpoint: object) -> str:
+    if not isinstance(endpoint, str):
+        raise ConfigurationError(f"the endpoint must be a URL, not {type(endpoint).__name__}")
     try:
         parts = urlsplit(endpoint)
         host, port = parts.hostname, parts.port

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from ._exceptions import EventStreamError
+from ._exceptions import ConfigurationError, EventStreamError, InvalidArgumentError
 from ._headers import HeaderValue, decode_headers, encode_headers
 
 __all__ = ["EventStreamDecoder", "Message", "encode_message"]
@@ -27,6 +27,8 @@ _OVERHEAD: Final = 16
 _CACHED_BLOCK: Final = 512
 _CACHED_BLOCKS: Final = 64
 _BIG: Final = 16 * 1024
+_SMALL: Final = 1024
+"""Up to here a second copy is cheaper than a view."""
 
 
 class Message(NamedTuple):
@@ -45,6 +47,9 @@ class EventStreamDecoder:
     """
 
     def __init__(self, *, max_headers: int = MAX_HEADERS, max_payload: int = MAX_PAYLOAD) -> None:
+        for size in (max_headers, max_payload):
+            if not isinstance(size, int) or size < 0:
+                raise ConfigurationError("the limits of a decoder are whole numbers of bytes")
         self._max_headers = max_headers
         self._max_payload = max_payload
         self._small = min(_BIG, max_headers, max_payload)
@@ -66,6 +71,8 @@ class EventStreamDecoder:
         """
         if self._failure is not None:
             raise self._failure
+        if not isinstance(chunk, bytes):
+            chunk = _as_bytes(chunk)
         if not self._tail:
             return self._drain(chunk)
         self._tail += chunk
@@ -109,7 +116,8 @@ class EventStreamDecoder:
         except EventStreamError as error:
             self._failure = error
             raise
-        self._keep(data, at)
+        if at < size:
+            self._keep(data, at)
 
     def _check_sizes(self, total: int, header_size: int) -> None:
         payload_size = total - header_size - _OVERHEAD
@@ -134,13 +142,21 @@ class EventStreamDecoder:
 
     def _keep(self, data: bytes, at: int) -> None:
         """Keep the bytes from ``at`` on, and note how many are needed to go on."""
-        self._tail += memoryview(data)[at:]
-        held = len(self._tail)
-        self._need = _PRELUDE.unpack_from(self._tail)[0] if held >= _PRELUDE.size else _PRELUDE.size
+        tail = self._tail
+        tail += data[at:] if len(data) - at <= _SMALL else memoryview(data)[at:]
+        self._need = _PRELUDE.unpack_from(tail)[0] if len(tail) >= _PRELUDE.size else _PRELUDE.size
+
+
+def _as_bytes(chunk: object) -> bytes:
+    if not isinstance(chunk, bytearray | memoryview):
+        raise InvalidArgumentError(f"a chunk must be bytes, not {type(chunk).__name__}")
+    return bytes(chunk)
 
 
 def encode_message(headers: Mapping[str, HeaderValue], payload: bytes = b"") -> bytes:
     """Encode one message; raise EventStreamError on what the format or the limits do not allow."""
+    if not isinstance(headers, Mapping) or not isinstance(payload, bytes | bytearray | memoryview):
+        raise EventStreamError("a message is made of a mapping of headers and bytes of payload")
     block = encode_headers(headers)
     if len(block) > MAX_HEADERS or len(payload) > MAX_PAYLOAD:
         raise EventStreamError(

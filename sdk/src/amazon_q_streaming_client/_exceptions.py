@@ -2,15 +2,18 @@
 
     QError
     ├── ConfigurationError          an argument or setting cannot work
+    │   └── InvalidArgumentError        a value does not fit what the service takes
     ├── TokenError                  no usable access token could be had
     │   └── StepherdUnavailableError    Stepherd is missing or offers no token provider
     ├── TransportError              the service could not be reached, or the connection failed   (retryable)
     │   └── RequestTimeoutError         a time limit passed                                      (retryable)
     ├── ProtocolError               the answer is not what the protocol says
+    │   ├── EndpointError               the host has moved, or does not serve this operation
     │   └── EventStreamError            a malformed event-stream message
     ├── StreamBrokenError           the stream ended early, after events were delivered
     │   └── TruncatedToolUseError       a tool use ended without its stop mark
     ├── ConversationError           a message would break the history rules of the service
+    ├── ToolLimitError              the tool runner reached its limit of requests
     └── ServiceError                the service refused or failed, in HTTP or inside the stream
         ├── ThrottledError              too many requests                                        (retryable)
         ├── MonthlyLimitError           the allowance of the month is used up
@@ -33,6 +36,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ._answer import Answer
 
 __all__ = [
@@ -42,9 +47,11 @@ __all__ = [
     "ContextTooLongError",
     "ConversationError",
     "DryRunError",
+    "EndpointError",
     "EventStreamError",
     "ExpiredTokenError",
     "InternalServiceError",
+    "InvalidArgumentError",
     "InvalidRequestError",
     "ModelUnavailableError",
     "MonthlyLimitError",
@@ -58,6 +65,7 @@ __all__ = [
     "StreamBrokenError",
     "ThrottledError",
     "TokenError",
+    "ToolLimitError",
     "TransportError",
     "TruncatedToolUseError",
 ]
@@ -67,8 +75,9 @@ class QError(Exception):
     """The base of all errors of this package.
 
     ``message`` says what happened and why, ``remedy`` the next step (may be empty) and ``request_id`` the
-    id that the service gave the request, if it gave one. ``partial`` is what ``collect()`` had assembled
-    when the stream failed; it is None where the events were not read with ``collect()``.
+    id that the service gave the request, if it gave one; ``response_headers`` are those of its answer (names
+    in lower case), empty where there was none. ``partial`` is what ``collect()`` had assembled when the
+    stream failed; it is None where the events were not read with ``collect()``.
     """
 
     retryable: bool = False
@@ -79,6 +88,7 @@ class QError(Exception):
         self.message = message
         self.remedy = remedy or self.default_remedy
         self.request_id = request_id
+        self.response_headers: Mapping[str, str] = {}
         self.partial: Answer | None = None
 
     def __str__(self) -> str:
@@ -88,6 +98,10 @@ class QError(Exception):
 
 class ConfigurationError(QError):
     """An argument or setting cannot work."""
+
+
+class InvalidArgumentError(ConfigurationError, ValueError):
+    """A value does not fit what the service takes: a wrong type, too long, or nothing that JSON can hold."""
 
 
 class TokenError(QError):
@@ -119,6 +133,14 @@ class ProtocolError(QError):
     """The answer is not what the protocol says: HTML instead of events, a redirect, an unreadable body."""
 
 
+class EndpointError(ProtocolError):
+    """The host has moved, or does not serve this operation: it redirects, or knows no such address."""
+
+    default_remedy = (
+        "Check endpoint= and region=: ENDPOINTS lists the known hosts, and no redirect is followed."
+    )
+
+
 class EventStreamError(ProtocolError):
     """A malformed event-stream message: a wrong checksum, length, header or text."""
 
@@ -135,6 +157,12 @@ class TruncatedToolUseError(StreamBrokenError):
 
 class ConversationError(QError):
     """A message would break the history rules that the service enforces."""
+
+
+class ToolLimitError(QError):
+    """The tool runner reached its limit of requests; ``partial`` is the last answer, its tools not run."""
+
+    default_remedy = "Raise max_requests=, or ask again: the conversation can go on."
 
 
 class ServiceError(QError):
@@ -227,3 +255,8 @@ class ResourceNotFoundError(ServiceError):
 
 class DryRunError(ServiceError):
     """The service answered a dry run with an error: what it would have answered is in ``message``."""
+
+
+for _name in __all__:
+    # Tracebacks and pickles name the public place, which stays when this module moves.
+    globals()[_name].__module__ = __package__

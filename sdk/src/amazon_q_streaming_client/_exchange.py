@@ -6,15 +6,16 @@ throws the error in. The async and the sync client differ in nothing but that dr
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, TypeVar
-
-from pydantic import ValidationError
+from urllib.parse import urlsplit
 
 from ._eventstream import EventStreamDecoder, Message
 from ._exceptions import (
+    EndpointError,
     EventStreamError,
     ExpiredTokenError,
     ProtocolError,
@@ -22,13 +23,13 @@ from ._exceptions import (
     StreamBrokenError,
     TransportError,
 )
-from ._failures import failure_from_body, printable, to_error
-from ._messages import INITIAL_RESPONSE, prepare, read_event, read_failure
-from ._operations import EVENT_STREAM, Operation, WireRequest, build_request, with_profile
+from ._failures import Failure, failure_from_body, printable, to_error, wait_of
+from ._messages import INITIAL_RESPONSE, EventReader, prepare, read_failure
+from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
 from ._retry import Pace
-from ._settings import Settings
+from ._settings import ResponseHead, Settings
 from ._tokens import AccessToken, StaticTokenProvider
-from .models import Event, MessageMetadataEvent, Shape
+from .models import AnyEvent, MessageMetadataEvent, Shape
 
 __all__ = [
     "Close",
@@ -45,6 +46,9 @@ __all__ = [
 ]
 
 _MAX_ERROR_BODY: Final = 64 * 1024
+_LOGGER: Final = logging.getLogger(__package__)
+_NO_SUCH_OPERATION: Final = ("UnknownOperationException", "UnknownOperation")
+_NO_SUCH_ADDRESS: Final = (404, 405, 410, 421, 501)
 _MAX_JSON_BODY: Final = 16 * 1024 * 1024
 
 
@@ -83,28 +87,10 @@ class Wait:
 class Deliver:
     """Hand an event to the caller."""
 
-    event: Event
+    event: AnyEvent
 
 
 Step: TypeAlias = GetToken | Send | Receive | Close | Wait | Deliver
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """Status and headers (names in lower case) of a response."""
-
-    status: int
-    headers: Mapping[str, str]
-
-    @property
-    def request_id(self) -> str | None:
-        """The id that the service gave the request."""
-        return self.headers.get("x-amzn-requestid")
-
-    @property
-    def content_type(self) -> str:
-        """The media type, without parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(slots=True)
@@ -113,6 +99,7 @@ class StreamFacts:
 
     request_id: str | None = None
     conversation_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     delivered: int = 0
 
 
@@ -145,15 +132,18 @@ class _Call:
                 return (yield from read(head))
             except QError as error:
                 yield Close()
+                self._note_response(error)
                 if self.facts.delivered:
                     raise self._broken(error) from error
                 if isinstance(error, ExpiredTokenError) and not refreshed:
+                    _LOGGER.info("%s: the token is refused, another one is asked for", self.operation.name)
                     token, refreshed = (yield from self._another_token(token, error)), True
                     continue
                 delay = self.pace.retry_delay(attempt, error)
                 if delay is None:
                     raise
                 attempt += 1
+                _LOGGER.info("%s: again in %.2f s, after: %s", self.operation.name, delay, error)
                 yield Wait(delay)
 
     def _send(self, token: AccessToken, attempt: int) -> Steps[ResponseHead]:
@@ -165,11 +155,22 @@ class _Call:
             invocation_id=self.invocation_id,
             attempt=attempt,
         )
+        self.facts.request_id, self.facts.headers = None, {}
+        where = urlsplit(request.url)
+        _LOGGER.debug("%s: try %d, to %s%s", self.operation.name, attempt, where.netloc, where.path)
         head: ResponseHead = yield Send(request)
-        self.facts.request_id = head.request_id
+        self.facts.request_id, self.facts.headers = head.request_id, head.headers
+        _LOGGER.debug("%s: HTTP %d, request id %s", self.operation.name, head.status, head.request_id)
+        if self.settings.on_response is not None:
+            self.settings.on_response(head)
         if head.status != 200:
-            yield from _raise_for_status(head)
+            yield from _raise_for_status(head, self.operation, request.url)
         return head
+
+    def _note_response(self, error: QError) -> None:
+        """An error that had a response says which, wherever in the answer it arose."""
+        error.request_id = error.request_id or self.facts.request_id
+        error.response_headers = self.facts.headers
 
     def _another_token(self, refused: AccessToken, error: ExpiredTokenError) -> Steps[AccessToken]:
         if isinstance(self.settings.provider, StaticTokenProvider):
@@ -183,34 +184,36 @@ class _Call:
         """An error after the first event: a lost connection means that the answer is not complete."""
         if not isinstance(error, TransportError):
             return error
-        return StreamBrokenError(
-            f"the stream broke after {self.facts.delivered} events: {error.message}",
-            request_id=self.facts.request_id,
-        )
+        broken = StreamBrokenError(f"the stream broke after {self.facts.delivered} events: {error.message}")
+        self._note_response(broken)
+        return broken
 
     def read_events(self, head: ResponseHead) -> Steps[None]:
         """Deliver the events of an open response."""
         self.facts.conversation_id = head.headers.get("x-amzn-codewhisperer-conversation-id")
         if head.content_type != EVENT_STREAM:
             yield from _raise_for_content(head)
-        decoder = EventStreamDecoder()
+        decoder, reader = EventStreamDecoder(), EventReader()
         while (chunk := (yield Receive())) is not None:
             for message in decoder.feed(chunk):
-                event = self._event(message)
+                event = self._event(message, reader)
                 if event is not None:
                     self._count()
                     yield Deliver(event)
         yield Close()
         self._check_end(decoder)
 
-    def _event(self, message: Message) -> Event | None:
+    def _event(self, message: Message, reader: EventReader) -> AnyEvent | None:
         failure = read_failure(message, self.facts.request_id)
         if failure is not None:
             raise failure
         if message.headers.get(":event-type") == INITIAL_RESPONSE:
-            self._note_conversation(MessageMetadataEvent.from_wire(message.payload or b"{}"))
+            first = Message({**message.headers, ":event-type": "messageMetadataEvent"}, message.payload)
+            event = reader.read(first)
+            if isinstance(event, MessageMetadataEvent):
+                self._note_conversation(event)
             return None
-        event = read_event(message)
+        event = reader.read(message)
         if isinstance(event, MessageMetadataEvent):
             self._note_conversation(event)
         return event
@@ -227,9 +230,9 @@ class _Call:
         try:
             decoder.finish()
         except EventStreamError as error:
-            raise TransportError(error.message, request_id=self.facts.request_id) from None
+            raise TransportError(error.message) from None
         if not self.facts.delivered:
-            raise TransportError("the stream ended without an event", request_id=self.facts.request_id)
+            raise TransportError("the stream ended without an event")
 
 
 def stream_exchange(
@@ -237,7 +240,7 @@ def stream_exchange(
 ) -> Steps[None]:
     """Ask ``operation`` and deliver the events of the answer."""
     prepare()
-    call = _Call(operation, with_profile(request, settings), settings, pace, facts)
+    call = _Call(operation, request, settings, pace, facts)
     return call.run(call.read_events)
 
 
@@ -248,14 +251,17 @@ def call_exchange(
 
     def read(head: ResponseHead) -> Steps[_S]:
         body = yield from _read_body(head, _MAX_JSON_BODY, cut=False)
+        failure = _failure(head, body)
+        if failure.code.endswith(("Exception", "Error")):
+            raise to_error(failure)
         try:
             document = answer.from_wire(body)
-        except ValidationError as error:
-            raise _unreadable(head, body, f"{error.error_count()} faults") from None
+        except ProtocolError as error:
+            raise _unreadable(head, body, error.message) from None
         pace.succeeded()
         return document
 
-    call = _Call(operation, with_profile(request, settings), settings, pace, StreamFacts())
+    call = _Call(operation, request, settings, pace, StreamFacts())
     return call.run(read)
 
 
@@ -272,33 +278,35 @@ def _read_body(head: ResponseHead, limit: int, *, cut: bool) -> Steps[bytes]:
     return bytes(body[:limit])
 
 
-def _raise_for_status(head: ResponseHead) -> Steps[None]:
+def _raise_for_status(head: ResponseHead, operation: Operation, url: str) -> Steps[None]:
     body = yield from _read_body(head, _MAX_ERROR_BODY, cut=True)
+    host = urlsplit(url).netloc
     if 200 < head.status < 400:
         place = printable(head.headers.get("location", "").encode())
-        raise ProtocolError(
-            f"the service answered HTTP {head.status}{f' to {place}' if place else ''}, not followed",
-            remedy="Check the endpoint; a token is never sent on to another address.",
-            request_id=head.request_id,
+        raise EndpointError(
+            f"{host} answered HTTP {head.status}{f' to {place}' if place else ''}, which is not followed"
         )
-    code = head.headers.get("x-amzn-errortype", "")
-    raise to_error(
-        failure_from_body(
-            body,
-            code=code,
-            status=head.status,
-            request_id=head.request_id,
-            retry_after=_seconds(head.headers.get("retry-after")),
-        )
+    failure = _failure(head, body, head.status)
+    if failure.code in _NO_SUCH_OPERATION or (head.status in _NO_SUCH_ADDRESS and not failure.code):
+        said = failure.code or f"HTTP {head.status}"
+        raise EndpointError(f"{host} does not serve {operation.name} (it answered {said})")
+    raise to_error(failure)
+
+
+def _failure(head: ResponseHead, body: bytes, status: int | None = None) -> Failure:
+    return failure_from_body(
+        body,
+        code=head.headers.get("x-amzn-errortype", ""),
+        status=status,
+        request_id=head.request_id,
+        retry_after=wait_of(head.headers),
     )
 
 
 def _raise_for_content(head: ResponseHead) -> Steps[None]:
     """A 200 that is no event stream: an error of the service in JSON, or something else that answered."""
     body = yield from _read_body(head, _MAX_ERROR_BODY, cut=True)
-    failure = failure_from_body(
-        body, code=head.headers.get("x-amzn-errortype", ""), request_id=head.request_id
-    )
+    failure = _failure(head, body)
     if failure.code:
         raise to_error(failure)
     raise _unreadable(head, body, "not an event stream")
@@ -311,7 +319,3 @@ def _unreadable(head: ResponseHead, body: bytes, why: str) -> ProtocolError:
         remedy="Check the endpoint, and whether a proxy answered in its place.",
         request_id=head.request_id,
     )
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from datetime import datetime
 from typing import Final
 
+from ._environment import KEY_VARIABLE, TOKEN_VARIABLE, environment_login
 from ._exceptions import TokenError
 from ._failures import printable
-from ._tokens import AccessToken, StaticTokenProvider, TokenProvider
+from ._tokens import AccessToken, LoginService, StaticTokenProvider, TokenKind, TokenProvider
 
-__all__ = ["ExportTokenProvider", "TOKEN_VARIABLE", "command_line_provider"]
+__all__ = ["ExportTokenProvider", "command_line_provider"]
 
-TOKEN_VARIABLE: Final = "AMAZON_Q_ACCESS_TOKEN"  # noqa: S105  a name, not a token
 _COMMAND: Final = "stepherd"
 _SECONDS: Final = 60.0
 _REMEDY: Final = f"Set {TOKEN_VARIABLE}, or install Stepherd and log in with 'q login'."
@@ -23,12 +22,15 @@ _REMEDY: Final = f"Set {TOKEN_VARIABLE}, or install Stepherd and log in with 'q 
 
 def command_line_provider() -> TokenProvider:
     """Return the provider for the command line; raise TokenError when there is neither source."""
-    value = os.environ.get(TOKEN_VARIABLE)
-    if value:
-        return StaticTokenProvider(AccessToken(value.strip()))
+    login = environment_login()
+    if login is not None:
+        return StaticTokenProvider(login)
     program = shutil.which(_COMMAND)
     if program is None:
-        raise TokenError(f"{TOKEN_VARIABLE} is not set and there is no '{_COMMAND}' on PATH", remedy=_REMEDY)
+        raise TokenError(
+            f"neither {TOKEN_VARIABLE} nor {KEY_VARIABLE} is set and there is no '{_COMMAND}' on PATH",
+            remedy=_REMEDY,
+        )
     return ExportTokenProvider(program)
 
 
@@ -60,7 +62,14 @@ def _read(output: bytes) -> AccessToken:
     try:
         document = json.loads(output)
         ends = document.get("expiresAt")
-        return AccessToken(document["accessToken"], datetime.fromisoformat(ends) if ends else None)
+        return AccessToken(
+            document["accessToken"],
+            datetime.fromisoformat(ends) if ends else None,
+            kind=document.get("tokenType") or TokenKind.BEARER,
+            profile_arn=document.get("profileArn"),
+            region=document.get("region"),
+            service=document.get("service") or LoginService.Q,
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         # The output may hold a token, so it is not quoted.
         raise TokenError(

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from ._exceptions import (
     ThrottledError,
 )
 
-__all__ = ["Failure", "failure_from_body", "printable", "to_error"]
+__all__ = ["Failure", "failure_from_body", "printable", "short_name", "to_error", "wait_of"]
 
 _BY_REASON: Final[Mapping[str, type[ServiceError]]] = MappingProxyType(
     {
@@ -45,6 +46,7 @@ _BY_NAME: Final[Mapping[str, type[ServiceError]]] = MappingProxyType(
         "Conflict": ConflictError,
         "DryRunOperation": DryRunError,
         "ExpiredToken": ExpiredTokenError,
+        "InternalFailure": InternalServiceError,
         "InternalServer": InternalServiceError,
         "InvalidToken": ExpiredTokenError,
         "ResourceNotFound": ResourceNotFoundError,
@@ -65,6 +67,36 @@ _BY_STATUS: Final[Mapping[int, type[ServiceError]]] = MappingProxyType(
         429: ThrottledError,
     }
 )
+_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "CONTENT_LENGTH_EXCEEDS_THRESHOLD": ContextTooLongError.default_remedy,
+        "CONVERSATION_LIMIT_EXCEEDED": "This conversation is at its limit; start a new one.",
+        "CUSTOMER_KMS_KEY_DISABLED": "Ask who administers the profile to enable its KMS key.",
+        "CUSTOMER_KMS_KEY_INVALID_KEY_POLICY": (
+            "Ask who administers the profile to let the service use its KMS key (the policy of the key)."
+        ),
+        "DAILY_REQUEST_COUNT": "The requests of the day are used up; wait for the next day.",
+        "FEATURE_NOT_SUPPORTED": "Leave out what this subscription or region does not offer.",
+        "INSUFFICIENT_MODEL_CAPACITY": ModelUnavailableError.default_remedy,
+        "INVALID_CONVERSATION_ID": "Leave out conversation_id, or start a new conversation.",
+        "INVALID_KMS_GRANT": "Ask who administers the profile to grant the service its KMS key again.",
+        "INVALID_MODEL_ID": "Choose one of list_available_models.",
+        "MISMATCHED_KMS_KEY": "Start a new conversation: this one was encrypted with another KMS key.",
+        "MODEL_TEMPORARILY_UNAVAILABLE": ModelUnavailableError.default_remedy,
+        "MONTHLY_REQUEST_COUNT": MonthlyLimitError.default_remedy,
+        "OVERAGE_REQUEST_LIMIT_EXCEEDED": (
+            "The limit beyond the allowance is used up: raise it in the subscription, or wait for the reset."
+        ),
+        "TEMPORARILY_SUSPENDED": "The account is suspended for now: contact AWS Support.",
+        "UNAUTHORIZED_CUSTOMIZATION_RESOURCE_ACCESS": (
+            "Leave out customization_arn, or ask who administers the profile for access to it."
+        ),
+        "UNAUTHORIZED_WORKSPACE_CONTEXT_FEATURE_ACCESS": (
+            "Leave out workspace_id, or ask who administers the profile to allow workspace context."
+        ),
+    }
+)
+"""What to do about each reason that the service names."""
 _EXPIRED: Final = re.compile(r"bearer token .{0,40}(invalid|expired)|token (has |is )?expired", re.IGNORECASE)
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -122,10 +154,10 @@ def to_error(failure: Failure) -> ServiceError:
         reason=failure.reason,
         request_id=failure.request_id,
         retry_after=failure.retry_after,
+        remedy=_REMEDIES.get(failure.reason or "", ""),
     )
     if failure.reason == "DAILY_REQUEST_COUNT":
         error.retryable = False
-        error.remedy = "The requests of the day are used up; wait for the next day."
     return error
 
 
@@ -144,10 +176,37 @@ def _choose(failure: Failure) -> type[ServiceError]:
 
 def _by_status(status: int | None) -> type[ServiceError]:
     if status is None:
-        return InternalServiceError
+        # In a stream, by a name that is not known: whether it can pass by itself is not known either.
+        return ServiceError
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return InternalServiceError if status >= 500 else InvalidRequestError
+
+
+def wait_of(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds that the headers of a response (names in lower case) ask to wait, if they do.
+
+    ``x-amz-retry-after`` counts milliseconds; ``retry-after`` is seconds, also with a fraction, or a date.
+    """
+    milliseconds = _seconds(headers.get("x-amz-retry-after", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after", "")
+    seconds = _seconds(text)
+    if seconds is not None or not text:
+        return seconds
+    from email.utils import parsedate_to_datetime  # it takes longer to load than all of this module
+
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\s*\d{1,9}(\.\d{0,9})?\s*", text, re.ASCII) else None
 
 
 def short_name(name: str) -> str:

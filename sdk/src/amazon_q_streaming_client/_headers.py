@@ -47,7 +47,8 @@ HeaderValue: TypeAlias = bool | int | bytes | str | UUID
 
 _U16: Final = struct.Struct(">H")
 _MAX_NAME: Final = 255
-_MAX_VALUE: Final = 0xFFFF
+_MAX_VALUE: Final = 0x7FFF
+"""The specification limits texts and bytes to 32,767 bytes, although their length has 16 bits."""
 
 
 def _whole(kind: type[int], width: int) -> Callable[[bytes, int], tuple[HeaderValue, int]]:
@@ -155,6 +156,8 @@ def _encode_value(name: str, value: HeaderValue) -> bytes:
             return b"\x07" + _with_size(name, _encodable(value))
         case UUID():
             return b"\x09" + value.bytes
+        case _:
+            raise EventStreamError(f"the header {name!r} has a value of type {type(value).__name__}")
 
 
 def _encode_number(name: str, value: int) -> bytes:
@@ -172,7 +175,9 @@ def _with_size(name: str, raw: bytes) -> bytes:
     return _U16.pack(len(raw)) + raw
 
 
-def _encodable(text: str) -> bytes:
+def _encodable(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise EventStreamError(f"a header name must be text, not {type(text).__name__}")
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

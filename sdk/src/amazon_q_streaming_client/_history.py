@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ._exceptions import ConversationError
+from ._exceptions import ConversationError, InvalidArgumentError
 from .models import ChatMessage, ConversationState, ToolUse, UserInputMessage
 
 __all__ = ["MAX_HISTORY", "check_state"]
@@ -21,6 +21,8 @@ MAX_HISTORY: Final = 10_000
 
 def check_state(state: ConversationState) -> None:
     """Raise ConversationError where ``state`` breaks a rule of the service."""
+    if not isinstance(state, ConversationState):
+        raise InvalidArgumentError(f"the state must be a ConversationState, not {type(state).__name__}")
     history = state.history or []
     current = state.current_message.user_input_message
     if current is None:

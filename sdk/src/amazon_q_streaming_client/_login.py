@@ -7,22 +7,18 @@ here: refreshing a token means writing, which is left to Stepherd and to the CLI
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sqlite3
 import sys
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ._exceptions import StepherdUnavailableError, TokenError
-from ._tokens import AccessToken, TokenProvider
+from ._exceptions import ConfigurationError, StepherdUnavailableError, TokenError
+from ._login_rows import PROFILE_KEY, TOKEN_ROWS, TokenRow, login_of
+from ._tokens import AccessToken, LoginService, TokenProvider
 
 __all__ = ["CliDatabaseTokenProvider", "default_database", "from_cli_database", "from_stepherd"]
-
-TOKEN_KEYS: Final = ("codewhisperer:odic:token", "kirocli:odic:token", "kirocli:social:token")
-"""Where the CLIs keep their token, in the order in which they are looked at (they do spell it ``odic``)."""
 
 _BUSY_SECONDS: Final = 5.0
 _FACTORY: Final = "token_provider"
@@ -35,7 +31,7 @@ def from_cli_database(path: str | os.PathLike[str] | None = None) -> TokenProvid
     file and an expired one is refused. Any object with ``get_token`` (see TokenProvider) serves the clients
     as well.
     """
-    database = Path(path) if path is not None else default_database()
+    database = _path(path)
     try:
         return from_stepherd(database)
     except StepherdUnavailableError:
@@ -55,7 +51,7 @@ def from_stepherd(path: str | os.PathLike[str]) -> TokenProvider:
     factory = getattr(logins, _FACTORY, None)
     if not callable(factory):
         raise StepherdUnavailableError(f"the installed Stepherd has no stepherd.logins.{_FACTORY}")
-    provider: Any = factory(Path(path))
+    provider: Any = factory(_path(path))
     if not callable(getattr(provider, "get_token", None)):
         raise StepherdUnavailableError(f"stepherd.logins.{_FACTORY} returned no token provider")
     checked: TokenProvider = provider
@@ -69,6 +65,14 @@ def default_database() -> Path:
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
+def _path(path: object) -> Path:
+    if path is None:
+        return default_database()
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"the path of a login database cannot be {type(path).__name__}")
+    return Path(path)
+
+
 def _data_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support"
@@ -79,48 +83,71 @@ def _data_folder() -> Path:
 
 
 class CliDatabaseTokenProvider:
-    """Reads the token from the login database each time it is asked; never writes."""
+    """Reads the login from its database each time it is asked; never writes."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self._path = Path(path) if path is not None else default_database()
+        self._path = _path(path)
 
     def get_token(self, *, refresh: bool = False) -> AccessToken:  # noqa: ARG002  the name is the protocol's
-        """Return the token in the database.
+        """Return the login in the database: the token with its profile, kind and service.
 
-        With ``refresh`` the caller holds that it is not good any more; it is read again, as the CLI may have
-        refreshed it since. Raises TokenError when there is no readable, unexpired token.
+        Of several, it is the first that has not ended; a database of ``kiro-cli`` may still hold the rows
+        that it took over from ``q``, so its own go first there. With ``refresh`` the caller holds that the
+        token is not good any more; it is read again, as the CLI may have refreshed it since. Raises
+        TokenError when there is no readable, unexpired token.
         """
-        token = _read_token(_read_row(self._path), self._path)
-        if token.expired():
-            raise TokenError(
-                f"the token in {self._path} ended at {token.expires_at}",
-                remedy="Run 'stepherd export-token' or any 'q' command to refresh it, or 'q login'.",
-            )
-        return token
+        rows, profile = _read_rows(self._path)
+        if not rows:
+            raise TokenError(f"nobody is logged in in {self._path}", remedy=_LOG_IN)
+        ended: TokenError | None = None
+        for row, text in rows:
+            token = login_of(row, text, profile, self._path)
+            if not token.expired():
+                return token
+            ended = ended or _ended(token, row, self._path)
+        assert ended is not None
+        raise ended
 
 
-def _read_row(path: Path) -> str:
-    if not path.is_file():
-        raise TokenError(f"there is no login database at {path}", remedy="Log in with 'q login'.")
+_LOG_IN: Final = "Log in with 'q login' or 'kiro-cli login'."
+
+
+def _ended(token: AccessToken, row: TokenRow, path: Path) -> TokenError:
+    remedy = "Run 'stepherd export-token' or any 'q' command to refresh it, or 'q login'."
+    if row.service is LoginService.KIRO:
+        remedy = "Run any 'kiro-cli' command to refresh it, or 'kiro-cli login'."
+    return TokenError(f"the token in {path} ended at {token.expires_at}", remedy=remedy)
+
+
+def _read_rows(path: Path) -> tuple[list[tuple[TokenRow, object]], object]:
+    """Return the rows that hold a token, in the order to look at them, and that of the profile."""
+    if not _is_file(path):
+        raise TokenError(f"there is no login database at {path}", remedy=_LOG_IN)
     try:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
         ) as db:
-            rows = dict(db.execute("SELECT key, value FROM auth_kv WHERE key IN (?, ?, ?)", TOKEN_KEYS))
+            found = dict(db.execute("SELECT key, value FROM auth_kv"))
+            profile = _profile_row(db)
     except sqlite3.Error as error:
         raise TokenError(f"the login database {path} cannot be read: {error}") from error
-    row = next((rows[key] for key in TOKEN_KEYS if rows.get(key) not in (None, "null")), None)
-    if not isinstance(row, str):
-        raise TokenError(f"nobody is logged in in {path}", remedy="Log in with 'q login'.")
-    return row
+    rows = sorted(TOKEN_ROWS, key=lambda row: row.service is LoginService.Q and _is_of_kiro(path))
+    return [(row, found[row.key]) for row in rows if found.get(row.key) not in (None, "null")], profile
 
 
-def _read_token(row: str, path: Path) -> AccessToken:
+def _is_file(path: Path) -> bool:
     try:
-        document = json.loads(row)
-        return AccessToken(document["access_token"], datetime.fromisoformat(document["expires_at"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise TokenError(
-            f"the token in {path} cannot be read: {type(error).__name__}",
-            remedy="Log in again with 'q login'.",
-        ) from None
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have, or a folder that may not be read
+        return False
+
+
+def _profile_row(db: sqlite3.Connection) -> object:
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
+        return None
+    row = db.execute("SELECT value FROM state WHERE key = ?", (PROFILE_KEY,)).fetchone()
+    return row[0] if row else None
+
+
+def _is_of_kiro(path: Path) -> bool:
+    return path.absolute().parent.name == "kiro-cli"

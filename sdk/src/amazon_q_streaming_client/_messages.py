@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
 from ._eventstream import Message
 from ._exceptions import ProtocolError, ServiceError
-from ._failures import Failure, failure_from_body, short_name, to_error
+from ._failures import Failure, failure_from_body, printable, short_name, to_error
 from ._headers import HeaderValue
 from .models import (
     EVENT_TYPES,
+    AnyEvent,
     AssistantResponseEvent,
-    Event,
     MessageMetadataEvent,
     ReasoningContentEvent,
     ToolUseEvent,
     UnknownEvent,
 )
+from .models._lenient import load_document
 
-__all__ = ["INITIAL_RESPONSE", "prepare", "read_event", "read_failure"]
+__all__ = ["INITIAL_RESPONSE", "EventReader", "prepare", "read_failure"]
 
 _FIRST_EVENTS = (AssistantResponseEvent, MessageMetadataEvent, ReasoningContentEvent, ToolUseEvent)
+
+_TEXTS: Final = ("content", "text", "input", "signature")
+_SHAPES: Final = cast("Mapping[str, type[AnyEvent]]", EVENT_TYPES)
+_LOGGER: Final = logging.getLogger(__package__)
 
 INITIAL_RESPONSE = "initial-response"
 """The first message of the awsJson1.0 form may carry the members of the response that are no events."""
@@ -34,52 +41,77 @@ def prepare() -> None:
         event.model_rebuild()
 
 
-def read_event(message: Message) -> Event:
-    """Return the event in a message; raise ProtocolError when it is not what its type says."""
-    event_type = _header(message.headers, ":event-type")
-    shape = EVENT_TYPES.get(event_type)
-    if shape is None:
-        content_type = message.headers.get(":content-type")
-        return UnknownEvent(
-            event_type=event_type,
-            content_type=content_type if isinstance(content_type, str) else None,
-            payload=message.payload,
-        )
-    try:
-        return shape.from_wire(message.payload or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its payload"
-        raise ProtocolError(f"the event {event_type} is malformed: {place}: {first['msg']}") from None
+class EventReader:
+    """Reads the events of one stream.
+
+    A character beyond the first 65,536 may be cut in two where the service counts in UTF-16: its first half
+    is held back until the event with the second comes.
+    """
+
+    def __init__(self) -> None:
+        self._halves: dict[tuple[str, object, str], str] = {}
+
+    def read(self, message: Message) -> AnyEvent:
+        """Return the event in a message; what cannot be read as its type says is an UnknownEvent."""
+        name = _text(message.headers, ":event-type")
+        shape = _SHAPES.get(name)
+        if shape is None:
+            return _unknown(name, message)
+        payload = message.payload or b"{}"
+        if not self._halves:
+            try:
+                return shape.from_fitting_wire(payload)
+            except ValidationError:
+                _LOGGER.debug("the event %s does not fit its shape and is read leniently", name)
+        try:
+            document = load_document(payload)
+            if isinstance(document, dict):
+                self._join_halves(name, document)
+                return shape.from_odd_document(document)
+        except (ValueError, RecursionError, ProtocolError):
+            pass
+        return _unknown(name, message)
+
+    def _join_halves(self, name: str, document: dict[str, Any]) -> None:
+        for member in _TEXTS:
+            text = document.get(member)
+            if not isinstance(text, str):
+                continue
+            key = (name, str(document.get("toolUseId")), member)
+            text = self._halves.pop(key, "") + text
+            if text and "\ud800" <= text[-1] <= "\udbff":
+                self._halves[key] = text[-1]
+                text = text[:-1]
+            document[member] = text
+
+
+def _unknown(name: str, message: Message) -> UnknownEvent:
+    content_type = message.headers.get(":content-type")
+    return UnknownEvent(
+        event_type=name,
+        content_type=content_type if isinstance(content_type, str) else None,
+        payload=message.payload,
+    )
 
 
 def read_failure(message: Message, request_id: str | None) -> ServiceError | None:
-    """Return the error that a message carries; None when it is an event. Raise ProtocolError for neither."""
-    kind = _header(message.headers, ":message-type")
-    if kind == "event":
-        return None
+    """Return the error that a message carries; None for an event, and for a kind that is not known."""
+    kind = _text(message.headers, ":message-type")
     if kind == "exception":
-        name = _header(message.headers, ":exception-type")
+        name = _text(message.headers, ":exception-type")
         code = "InternalServerException" if name == "error" else name
         return to_error(failure_from_body(message.payload, code=code, request_id=request_id))
     if kind == "error":
         return to_error(
             Failure(
-                code=short_name(_header(message.headers, ":error-code")),
-                message=_optional(message.headers, ":error-message"),
+                code=short_name(_text(message.headers, ":error-code")),
+                message=_text(message.headers, ":error-message") or printable(message.payload),
                 request_id=request_id,
             )
         )
-    raise ProtocolError(f"a message has the unknown type {kind!r}")
+    return None
 
 
-def _header(headers: Mapping[str, HeaderValue], name: str) -> str:
-    value = headers.get(name)
-    if not isinstance(value, str):
-        raise ProtocolError(f"a message has no header {name}")
-    return value
-
-
-def _optional(headers: Mapping[str, HeaderValue], name: str) -> str:
+def _text(headers: Mapping[str, HeaderValue], name: str) -> str:
     value = headers.get(name)
     return value if isinstance(value, str) else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
+from ._exceptions import InvalidArgumentError
 from ._settings import Settings, WireForm
 from ._tokens import AccessToken, TokenKind
 from .models import Shape
@@ -20,7 +22,6 @@ __all__ = [
     "Operation",
     "WireRequest",
     "build_request",
-    "with_profile",
 ]
 
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
@@ -34,6 +35,11 @@ class Operation:
     path: str
     method: str = "POST"
     streaming: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the operation."""
+        return self.target.partition(".")[2]
 
 
 GENERATE_ASSISTANT_RESPONSE: Final = Operation(
@@ -63,13 +69,17 @@ class WireRequest:
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    timeout: float
+    """Seconds without a byte before giving up."""
+    connect_timeout: float
 
 
-def with_profile(request: Shape, settings: Settings) -> Shape:
-    """Add the profile of the client to a request that can carry one and has none."""
-    if settings.profile_arn is None or getattr(request, "profile_arn", "") is not None:
+def _with_profile(request: Shape, settings: Settings, token: AccessToken) -> Shape:
+    """Add the profile of the client, else of the login, to a request that can carry one and has none."""
+    profile_arn = settings.hosts.profile_arn or token.profile_arn
+    if profile_arn is None or getattr(request, "profile_arn", "") is not None:
         return request
-    return request.model_copy(update={"profile_arn": settings.profile_arn})
+    return request.model_copy(update={"profile_arn": profile_arn})
 
 
 def build_request(
@@ -81,7 +91,9 @@ def build_request(
     invocation_id: str,
     attempt: int,
 ) -> WireRequest:
-    """Lay ``request`` out in the wire form of the client."""
+    """Lay ``request`` out in the wire form of the client, for the login that ``token`` is of."""
+    request = _with_profile(request, settings, token)
+    endpoint = settings.hosts.url(operation.name, token, answers=operation.streaming)
     agent_mode: str | None = getattr(request, "agent_mode", None)
     headers = {
         "authorization": f"Bearer {token.value}",
@@ -94,32 +106,60 @@ def build_request(
     if operation.streaming:
         # A compressed stream would hold events back in the compressor.
         headers["accept-encoding"] = "identity"
-    if token.kind is TokenKind.API_KEY:
-        headers["tokentype"] = "API_KEY"
+    headers.update(settings.headers)
+    if token.kind is not TokenKind.BEARER:
+        headers["tokentype"] = token.kind.value
     if agent_mode is not None:
+        check_header("agent_mode", agent_mode)
         headers["x-amzn-kiro-agent-mode"] = agent_mode
-    if settings.wire_form is WireForm.AWS_JSON:
-        return _aws_json(operation, request, settings.endpoint, headers)
-    return _rest_json(operation, request, settings.endpoint, headers)
+    layout = _aws_json if settings.wire_form is WireForm.AWS_JSON else _rest_json
+    method, url, body = layout(operation, request, endpoint, headers)
+    if settings.extra_body:
+        url, body = _with_members(method, url, body, settings.extra_body)
+    return WireRequest(method, url, headers, body, settings.timeout, settings.connect_timeout)
 
 
-def _aws_json(operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]) -> WireRequest:
+def _with_members(method: str, url: str, body: bytes, members: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Add members that the shapes do not have: to the body, or to the query where there is none."""
+    try:
+        if method == "GET":
+            query = urlencode({name: _query_value(value) for name, value in members.items()})
+            return f"{url}{'&' if '?' in url else '?'}{query}", body
+        document = {**json.loads(body), **members}
+        return url, json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidArgumentError(f"extra_body cannot be written as JSON: {error}") from None
+
+
+def check_header(name: str, value: object) -> None:
+    """Raise InvalidArgumentError for a value that cannot stand in a header."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidArgumentError(f"{name} must be printable ASCII")
+
+
+def _aws_json(
+    operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]
+) -> tuple[str, str, bytes]:
     headers["content-type"] = "application/x-amz-json-1.0"
     headers["x-amz-target"] = operation.target
-    return WireRequest("POST", f"{endpoint}/", headers, _body(request))
+    return "POST", f"{endpoint}/", _body(request)
 
 
-def _rest_json(operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]) -> WireRequest:
+def _rest_json(
+    operation: Operation, request: Shape, endpoint: str, headers: dict[str, str]
+) -> tuple[str, str, bytes]:
     url = endpoint + operation.path
     if operation.method == "GET":
         query = urlencode({name: _query_value(value) for name, value in request.to_wire().items()})
-        return WireRequest("GET", f"{url}?{query}" if query else url, headers, b"")
+        return "GET", f"{url}?{query}" if query else url, b""
     headers["content-type"] = "application/json"
-    return WireRequest("POST", url, headers, _body(request, without={"agent_mode"}))
+    return "POST", url, _body(request, without={"agent_mode"})
 
 
 def _body(request: Shape, *, without: set[str] | None = None) -> bytes:
-    return request.model_dump_json(by_alias=True, exclude=without).encode()
+    known = type(request).model_fields
+    bare = request.model_copy(update={name: None for name in without or () if name in known})
+    return bare.to_wire_text().encode()
 
 
 def _query_value(value: object) -> str:

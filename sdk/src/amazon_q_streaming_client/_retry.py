@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -30,8 +31,18 @@ class RetryPolicy:
     max_delay: float = 10.0
 
     def __post_init__(self) -> None:
+        numbers = (self.attempts, self.base_delay, self.max_delay)
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+            raise ConfigurationError("a retry policy is made of finite numbers")
         if self.attempts < 1 or self.base_delay < 0 or self.max_delay < self.base_delay:
             raise ConfigurationError("a retry policy needs attempts >= 1 and 0 <= base_delay <= max_delay")
+
+
+@dataclass(slots=True)
+class _State:
+    pressure: int = 0
+    throttled_at: float = 0.0
+    quota: int = _QUOTA
 
 
 class Pace:
@@ -53,35 +64,39 @@ class Pace:
         self._policy = policy
         self._jitter = jitter
         self._clock = clock
-        self._pressure = 0
-        self._throttled_at = 0.0
-        self._quota = _QUOTA
+        self._state = _State()
+
+    def with_policy(self, policy: RetryPolicy) -> Pace:
+        """Return the same pace with another policy: throttling is felt by both."""
+        other = Pace(policy, jitter=self._jitter, clock=self._clock)
+        other._state = self._state
+        return other
 
     def entry_delay(self) -> float:
         """How long a new call must wait, in seconds: 0 unless the service throttled this client lately."""
-        if self._pressure and self._clock() - self._throttled_at > self._policy.max_delay:
-            self._pressure = 0
-        if not self._pressure:
+        if self._state.pressure and self._clock() - self._state.throttled_at > self._policy.max_delay:
+            self._state.pressure = 0
+        if not self._state.pressure:
             return 0.0
-        return self._jittered(self._pressure - 1)
+        return self._jittered(self._state.pressure - 1)
 
     def retry_delay(self, attempt: int, error: QError) -> float | None:
         """How long to wait after the failed try number ``attempt`` (from 1); None: do not try again."""
         if isinstance(error, ThrottledError | ModelUnavailableError):
-            self._pressure = min(self._pressure + 1, _MAX_PRESSURE)
-            self._throttled_at = self._clock()
-        if not error.retryable or attempt >= self._policy.attempts or self._quota < _COST:
+            self._state.pressure = min(self._state.pressure + 1, _MAX_PRESSURE)
+            self._state.throttled_at = self._clock()
+        if not error.retryable or attempt >= self._policy.attempts or self._state.quota < _COST:
             return None
         asked = (error.retry_after if isinstance(error, ServiceError) else None) or 0.0
         if asked > self._policy.max_delay:
             return None
-        self._quota -= _COST
-        return max(asked, self._jittered(attempt - 1 + self._pressure))
+        self._state.quota -= _COST
+        return max(asked, self._jittered(attempt - 1 + self._state.pressure))
 
     def succeeded(self) -> None:
         """Note that a call was answered."""
-        self._pressure //= 2
-        self._quota = min(self._quota + _COST, _QUOTA)
+        self._state.pressure //= 2
+        self._state.quota = min(self._state.quota + _COST, _QUOTA)
 
     def _jittered(self, doublings: int) -> float:
         ceiling = min(self._policy.max_delay, self._policy.base_delay * 2.0**doublings)

@@ -14,39 +14,76 @@ from ._exceptions import TokenError
 __all__ = [
     "AccessToken",
     "AsyncTokenProvider",
+    "LoginService",
     "StaticTokenProvider",
     "TokenCache",
     "TokenKind",
     "TokenProvider",
+    "arn_region",
 ]
 
 _MARGIN: Final = timedelta(seconds=60)
 _HEADER_SAFE: Final = re.compile(r"[!-~]+")
+_ARN: Final = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:(?P<region>[a-z0-9-]*):[0-9]*:\S+")
+
+
+def arn_region(arn: object) -> str | None:
+    """Return the region in a profile ARN (may be empty); None for what is not an ARN."""
+    match = _ARN.fullmatch(arn) if isinstance(arn, str) else None
+    return match["region"] if match else None
 
 
 class TokenKind(StrEnum):
-    """How a token is sent: a bearer token of a login, or an API key (``TokenType: API_KEY``)."""
+    """How a token is sent: plain, or with the header ``TokenType`` that API keys and external IdPs need."""
 
     BEARER = "BEARER"
     API_KEY = "API_KEY"
+    EXTERNAL_IDP = "EXTERNAL_IDP"
+
+
+class LoginService(StrEnum):
+    """Whose login a token is of; the two have different hosts."""
+
+    Q = "q"
+    KIRO = "kiro"
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token, and when it stops being good (aware datetime; None: not known). Its value is not in its repr.
+    """A login as every call uses it: the token, its kind, whose it is, and the profile and region it is for.
 
-    Raises TokenError for a value that cannot stand in a header and for an ``expires_at`` without a time zone.
+    ``expires_at`` is an aware datetime (None: not known). ``profile_arn`` is the profile of a company's
+    subscription; Builder ID has none. ``region`` is that of the service, not of the identity provider, and
+    is used where there is no profile. The value is not in the repr.
+
+    Raises TokenError for a value that cannot stand in a header, an ``expires_at`` without a time zone, a
+    ``profile_arn`` that is not an ARN and a ``kind`` or ``service`` that does not exist.
     """
 
     value: str = field(repr=False)
     expires_at: datetime | None = None
     kind: TokenKind = TokenKind.BEARER
+    profile_arn: str | None = None
+    region: str | None = None
+    service: LoginService = LoginService.Q
 
     def __post_init__(self) -> None:
-        if not _HEADER_SAFE.fullmatch(self.value):
+        if not isinstance(self.value, str) or not _HEADER_SAFE.fullmatch(self.value):
             raise TokenError("the access token is empty or has characters that no token has (as a line end)")
-        if self.expires_at is not None and self.expires_at.tzinfo is None:
-            raise TokenError("the end of the access token has no time zone")
+        if self.expires_at is not None:
+            if not isinstance(self.expires_at, datetime):
+                raise TokenError("the end of the access token is not a datetime")
+            if self.expires_at.tzinfo is None:
+                raise TokenError("the end of the access token has no time zone")
+        if self.profile_arn is not None and arn_region(self.profile_arn) is None:
+            raise TokenError("the profile of the access token is not an ARN")
+        if self.region is not None and not isinstance(self.region, str):
+            raise TokenError("the region of the access token is not text")
+        for name, kind in (("kind", TokenKind), ("service", LoginService)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in list(kind):
+                raise TokenError(f"the {name} of the access token must be {' or '.join(kind)}")
+            object.__setattr__(self, name, kind(value))
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether the token ends within the next 60 seconds, the margin of the CLI."""
@@ -78,6 +115,10 @@ class StaticTokenProvider:
     """A token that was handed over and cannot be refreshed."""
 
     token: AccessToken
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.token, AccessToken):
+            raise TokenError(f"the token must be an AccessToken, not {type(self.token).__name__}")
 
     def get_token(self, *, refresh: bool = False) -> AccessToken:
         """Return the token; raise TokenError when another one is asked for, or when it has ended."""

@@ -12,11 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final, NoReturn
 
-from .models import ToolUse, ToolUseEvent
+from ._exceptions import InvalidArgumentError
+from .models import ToolResult, ToolResultContentBlock, ToolResultStatus, ToolUse, ToolUseEvent
+from .models._base import FROM_SERVICE
 
-__all__ = ["ToolCall", "ToolProblem", "ToolUseAssembler"]
+__all__ = ["ToolCall", "ToolProblem", "ToolUseAssembler", "result_of"]
+
+_NAMELESS: Final = "unknown_tool"
+"""The name in the history of a tool use that came without one, as the service refuses an empty name."""
 
 
 class ToolProblem(StrEnum):
@@ -42,7 +47,27 @@ class ToolCall:
 
     def to_tool_use(self) -> ToolUse:
         """Return it as it goes into the history."""
-        return ToolUse(tool_use_id=self.tool_use_id, name=self.name, input=self.input)
+        # The service gave name and id: they go back as they came, whatever it allows in requests.
+        return ToolUse.model_validate(
+            {"tool_use_id": self.tool_use_id, "name": self.name or _NAMELESS, "input": self.input},
+            context=FROM_SERVICE,
+        )
+
+    def to_result(self, content: str | ToolResultContentBlock, *, is_error: bool = False) -> ToolResult:
+        """Return the result of this tool use, as ``Conversation.give_results`` takes it.
+
+        Raises InvalidArgumentError for a text that is too long.
+        """
+        block = ToolResultContentBlock(text=content) if isinstance(content, str) else content
+        status = ToolResultStatus.ERROR if is_error else ToolResultStatus.SUCCESS
+        return result_of(self.tool_use_id, block, status)
+
+
+def result_of(tool_use_id: str, block: ToolResultContentBlock, status: ToolResultStatus) -> ToolResult:
+    """Return a tool result for an id that the service gave, whatever ids it allows in requests."""
+    return ToolResult.model_validate(
+        {"tool_use_id": tool_use_id, "content": [block], "status": status}, context=FROM_SERVICE
+    )
 
 
 @dataclass(slots=True)
@@ -60,17 +85,30 @@ class ToolUseAssembler:
         self._pieces: dict[str, _Pieces] = {}
 
     def add(self, event: ToolUseEvent) -> ToolCall | None:
-        """Take a piece; return the tool use that it completes. Pieces after that are ignored as repeats."""
-        pieces = self._pieces.setdefault(event.tool_use_id, _Pieces(event.name))
+        """Take a piece; return the tool use that it completes. Pieces after that are ignored as repeats.
+
+        A piece without an id belongs to the tool use that came last; a name may come with any piece.
+        """
+        if not isinstance(event, ToolUseEvent):
+            raise InvalidArgumentError(f"a piece must be a ToolUseEvent, not {type(event).__name__}")
+        tool_use_id = event.tool_use_id or self._open_id()
+        pieces = self._pieces.setdefault(tool_use_id, _Pieces(event.name))
         if pieces.call is not None:
             return None
+        pieces.name = pieces.name or event.name
         if isinstance(event.input, dict):
             pieces.snapshot = _merge(pieces.snapshot or {}, event.input)
         elif event.input:
             pieces.texts.append(event.input)
         if event.stop:
-            pieces.call = _complete(event.tool_use_id, pieces)
+            pieces.call = _complete(tool_use_id, pieces)
         return pieces.call
+
+    def _open_id(self) -> str:
+        last = next(reversed(self._pieces), None)
+        if last is not None and self._pieces[last].call is None:
+            return last
+        return f"unidentified-{len(self._pieces) + 1}"
 
     def finish(self) -> list[ToolCall]:
         """Say that the stream has ended; return all tool uses, those without a stop mark as truncated."""
@@ -116,9 +154,14 @@ _BROKEN = object()
 
 def _parse(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return _BROKEN
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Python reads NaN and Infinity, which are not JSON and cannot be sent back."""
+    raise ValueError(constant)
 
 
 def _last_snapshot(texts: Sequence[str]) -> object:
@@ -132,7 +175,7 @@ def _last_snapshot(texts: Sequence[str]) -> object:
 
 def _repeated(whole: str) -> object:
     """The text is one document several times over; documents that differ are not guessed at."""
-    decoder, at, found = json.JSONDecoder(), 0, []
+    decoder, at, found = json.JSONDecoder(parse_constant=_refuse), 0, []
     while at < len(whole):
         try:
             document, at = decoder.raw_decode(whole, at)

@@ -1,30 +1,15 @@
-"""What the two transports share: how httpx is set up, how its errors are read, how an exchange is stepped."""
+"""What the two transports share: how an exchange is stepped, and how responses and providers are read."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from ._exceptions import (
-    ConfigurationError,
-    ProtocolError,
-    QError,
-    RequestTimeoutError,
-    TokenError,
-    TransportError,
-)
+from ._exceptions import QError, TokenError
 from ._exchange import ResponseHead, Step, Steps
 
-if TYPE_CHECKING:
-    import httpx
-
-    from ._settings import Settings
-
-__all__ = ["CLOSED", "Pump", "client_options", "head_of", "provider_failure", "translate"]
-
-CLOSED: Final = "the client is closed"
+__all__ = ["Pump", "head_of", "provider_failure"]
 
 _T = TypeVar("_T")
 
@@ -60,50 +45,11 @@ class Pump(Generic[_T]):
         return result
 
 
-def client_options(settings: Settings) -> dict[str, Any]:
-    """Return the arguments of both httpx clients."""
-    import httpx
-
-    if settings.http2 and importlib.util.find_spec("h2") is None:
-        raise ConfigurationError(
-            "HTTP/2 needs the package h2",
-            remedy="Install it with: pip install 'amazon-q-streaming-client[http2]'",
-        )
-    return {
-        "follow_redirects": False,
-        "http2": settings.http2,
-        "timeout": httpx.Timeout(settings.timeout, connect=settings.connect_timeout, pool=None),
-        "limits": httpx.Limits(max_connections=settings.max_connections),
-        "verify": True if settings.verify is None else settings.verify,
-    }
-
-
-def head_of(response: httpx.Response) -> ResponseHead:
+def head_of(response: Any) -> ResponseHead:
     """Return status and headers."""
     return ResponseHead(
         response.status_code, {name.lower(): value for name, value in response.headers.items()}
     )
-
-
-def translate(error: httpx.HTTPError) -> QError:
-    """Return the error of this package for one of httpx."""
-    import httpx
-
-    detail = str(error) or type(error).__name__
-    if isinstance(error, httpx.TimeoutException):
-        return RequestTimeoutError(f"the service did not answer in time: {detail}")
-    if isinstance(error, httpx.DecodingError):
-        return ProtocolError(f"the body cannot be decompressed: {detail}")
-    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
-        return ConfigurationError(f"the request cannot be sent: {detail}")
-    return TransportError(f"the connection{_to(error)} failed: {detail}")
-
-
-def _to(error: httpx.HTTPError) -> str:
-    try:
-        return f" to {error.request.url.netloc.decode()}"
-    except RuntimeError:
-        return ""
 
 
 def provider_failure(error: Exception) -> QError:

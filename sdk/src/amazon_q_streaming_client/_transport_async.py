@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ._exceptions import ConfigurationError, QError
 from ._exchange import Close, Deliver, GetToken, Receive, ResponseHead, Send, Step, Steps, Wait
+from ._http import CLOSED, Http
 from ._operations import WireRequest
 from ._settings import Settings
 from ._tokens import AccessToken, StaticTokenProvider, TokenCache
-from ._transport import CLOSED, Pump, client_options, head_of, provider_failure, translate
+from ._transport import Pump, head_of, provider_failure
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx
 
-    from .models import Event
+    from .models import AnyEvent
 
 __all__ = ["AsyncTransport"]
+
+NO_LOOP: Final = "the async client needs the event loop of asyncio, and none is running"
+NO_LOOP_REMEDY: Final = "Under trio, run QStreamingClientSync in a thread: trio.to_thread.run_sync."
 
 _T = TypeVar("_T")
 
@@ -31,14 +37,34 @@ class AsyncTransport:
     def __init__(self, settings: Settings) -> None:
         import asyncio
 
-        self._pools = _Pools(client_options(settings))
+        self._http = Http(settings, "AsyncClient")
+        self._pools = _Pools(self._http)
         self._provider = settings.provider
         self._tokens = TokenCache()
         self._token_lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if self._loop is not None:
+            self._check_loop()
         await self._pools.aclose()
+
+    def _check_loop(self) -> None:
+        """Connections belong to the event loop that opened them; in another one they fail in odd ways."""
+        import asyncio
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(NO_LOOP, remedy=NO_LOOP_REMEDY) from None
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise ConfigurationError(
+                "the client was used in another event loop",
+                remedy="Make a client in each asyncio.run(), or use QStreamingClientSync.",
+            )
 
     async def call(self, exchange: Steps[_T]) -> _T:
         """Run an exchange that delivers nothing and return its result."""
@@ -47,10 +73,10 @@ class AsyncTransport:
             pass
         return pump.result
 
-    async def events(self, pump: Pump[_T]) -> AsyncGenerator[Event, None]:
+    async def events(self, pump: Pump[_T]) -> AsyncGenerator[AnyEvent, None]:
         """Run an exchange and yield what it delivers; the response is closed in every case."""
-        import httpx
-
+        self._check_loop()
+        failures = self._http.failures
         response = _Response(self._pools)
         try:
             while (step := pump.step()) is not None:
@@ -60,10 +86,10 @@ class AsyncTransport:
                     continue
                 try:
                     pump.give(await self._perform(step, response))
-                except httpx.HTTPError as error:
-                    pump.fail(translate(error))
                 except QError as error:
                     pump.fail(error)
+                except failures as error:
+                    pump.fail(self._http.translate(error))
         finally:
             await response.aclose()
 
@@ -115,12 +141,10 @@ async def _in_thread(function: Callable[[], object]) -> object:
 
 
 class _Pool:
-    """The connections of one httpx client, and how many responses are open on them."""
+    """The connections of one HTTP client, and how many responses are open on them."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        import httpx
-
-        self.client = httpx.AsyncClient(**options)
+    def __init__(self, http: Http) -> None:
+        self.client = http.client()
         self.responses = 0
 
 
@@ -130,18 +154,18 @@ class _Pools:
     A call that is cancelled just after its connection was opened, or while its response ends by itself,
     leaves that connection in httpx's pool, where it takes a place for ever and is never used again (httpcore
     1.0). So a pool in which that can have happened gets no more requests, and is closed when its last
-    response is.
+    response is. The user's own client is left alone: its connections are the user's.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = options
+    def __init__(self, http: Http) -> None:
+        self.http = http
         self._closed = False
-        self.current = _Pool(options)
+        self.current = _Pool(http)
         self._retired: list[_Pool] = []
 
     def take(self) -> _Pool:
         """The pool for a new request, which counts as one of its responses until it is given back."""
-        if self._closed:
+        if self._closed or self.current.client.is_closed:
             raise ConfigurationError(CLOSED)
         self.current.responses += 1
         return self.current
@@ -161,14 +185,16 @@ class _Pools:
         try:
             yield
         except asyncio.CancelledError:
-            if pool is self.current and not self._closed:
+            if pool is self.current and not self._closed and not self.http.is_own:
                 self._retired.append(pool)
-                self.current = _Pool(self._options)
+                self.current = _Pool(self.http)
             raise
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, unless they are the user's."""
         self._closed = True
+        if self.http.is_own:
+            return
         for pool in (self.current, *self._retired):
             await pool.client.aclose()
 
@@ -184,13 +210,11 @@ class _Response:
 
     async def send(self, request: WireRequest) -> ResponseHead:
         pool = self._pool = self._pools.take()
-        message = pool.client.build_request(
-            request.method, request.url, headers=dict(request.headers), content=request.body
-        )
+        message = self._pools.http.message(pool.client, request)
         with self._pools.retired_on_cancelling(pool):
-            self._open = await pool.client.send(message, stream=True)
-        self._chunks = self._open.aiter_bytes()
-        return head_of(self._open)
+            response: httpx.Response = await pool.client.send(message, stream=True, follow_redirects=False)
+        self._open, self._chunks = response, response.aiter_bytes()
+        return head_of(response)
 
     async def receive(self) -> bytes | None:
         assert self._chunks is not None

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ._exceptions import ConfigurationError, QError
 from ._exchange import Close, Deliver, GetToken, Receive, ResponseHead, Send, Step, Steps, Wait
+from ._http import CLOSED, Http
 from ._operations import WireRequest
 from ._settings import Settings
 from ._tokens import AccessToken, TokenCache
-from ._transport import CLOSED, Pump, client_options, head_of, provider_failure, translate
+from ._transport import Pump, head_of, provider_failure
 
 if TYPE_CHECKING:
     import httpx
 
-    from .models import Event
+    from .models import AnyEvent
 
 __all__ = ["SyncTransport"]
 
@@ -29,19 +30,20 @@ class SyncTransport:
     """The connections and the token of one blocking client."""
 
     def __init__(self, settings: Settings) -> None:
-        import httpx
-
-        self._client = httpx.Client(**client_options(settings))
         if inspect.iscoroutinefunction(settings.provider.get_token):
-            self._client.close()
             raise ConfigurationError("the blocking client cannot use an AsyncTokenProvider")
+        self._http = Http(settings, "Client")
+        self._client = self._http.client()
+        self._closed = False
         self._provider = settings.provider
         self._tokens = TokenCache()
         self._token_lock = threading.Lock()
 
     def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
+        """Close all connections, unless the HTTP client is the user's."""
+        self._closed = True
+        if not self._http.is_own:
+            self._client.close()
 
     def call(self, exchange: Steps[_T]) -> _T:
         """Run an exchange that delivers nothing and return its result."""
@@ -50,11 +52,10 @@ class SyncTransport:
             pass
         return pump.result
 
-    def events(self, pump: Pump[_T]) -> Generator[Event, None, None]:
+    def events(self, pump: Pump[_T]) -> Generator[AnyEvent, None, None]:
         """Run an exchange and yield what it delivers; the response is closed in every case."""
-        import httpx
-
-        response = _Response(self._client)
+        failures = self._http.failures
+        response = _Response(self)
         try:
             while (step := pump.step()) is not None:
                 if isinstance(step, Deliver):
@@ -63,12 +64,20 @@ class SyncTransport:
                     continue
                 try:
                     pump.give(self._perform(step, response))
-                except httpx.HTTPError as error:
-                    pump.fail(translate(error))
                 except QError as error:
                     pump.fail(error)
+                except failures as error:
+                    pump.fail(self._http.translate(error))
         finally:
             response.close()
+
+    def send(self, request: WireRequest) -> httpx.Response:
+        """Send a request; the response must be closed."""
+        if self._closed or self._client.is_closed:
+            raise ConfigurationError(CLOSED)
+        message = self._http.message(self._client, request)
+        response: httpx.Response = self._client.send(message, stream=True, follow_redirects=False)
+        return response
 
     def _perform(self, step: Step, response: _Response) -> object:
         match step:
@@ -101,18 +110,13 @@ class SyncTransport:
 class _Response:
     """The response that is open at the moment, if one is."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, transport: SyncTransport) -> None:
+        self._transport = transport
         self._open: httpx.Response | None = None
         self._chunks: Iterator[bytes] | None = None
 
     def send(self, request: WireRequest) -> ResponseHead:
-        if self._client.is_closed:
-            raise ConfigurationError(CLOSED)
-        message = self._client.build_request(
-            request.method, request.url, headers=dict(request.headers), content=request.body
-        )
-        self._open = self._client.send(message, stream=True)
+        self._open = self._transport.send(request)
         self._chunks = self._open.iter_bytes()
         return head_of(self._open)
 

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from amazon_q_streaming_client.__main__ import main
-from frames import event, exception, text
+from frames import event, exception, raw_event, text
 from loopback import Loopback, Reply, Request
 
 
@@ -37,6 +38,9 @@ async def good(request: Request, reply: Reply) -> None:
 @pytest.fixture(autouse=True)
 def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMAZON_Q_ACCESS_TOKEN", "env-token")
+
+
+ARN = "arn:aws:codewhisperer:eu-central-1:123456789012:profile/TEAM"
 
 
 def program(folder: Path, script: str) -> None:
@@ -76,13 +80,16 @@ def test_json_prints_one_event_a_line(server: Loopback, capsys: pytest.CaptureFi
 
 def test_json_shows_what_is_in_an_unknown_event(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     async def handler(_: Request, reply: Reply) -> None:
-        await reply.stream(event("noveltyEvent", {"a": 1}), event("emptyEvent", {}))
+        await reply.stream(
+            event("noveltyEvent", {"a": 1}), event("emptyEvent", {}), raw_event("binaryEvent", b"\xff")
+        )
 
     server.handler = handler
     assert main(["hi", "--endpoint", server.url, "--json"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert json.loads(third)["data"]["payload"] == "/w=="
     assert json.loads(first) == {"event": "noveltyEvent", "data": {"a": 1}}
-    assert json.loads(second)["data"]["payload"] == "e30="
+    assert json.loads(second) == {"event": "emptyEvent", "data": {}}
 
 
 def test_the_question_may_come_from_standard_input(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +103,9 @@ def test_the_question_may_come_from_standard_input(server: Loopback, monkeypatch
     ("arguments", "code", "said"),
     [
         (["  "], 78, "empty"),
-        (["x" * 600_001], 78, "at most 600000"),
+        (["x" * 600_001], 65, "at most 600000"),
         (["hi", "--region", "mars-1"], 78, "us-east-1"),
-        (["hi", "--profile-arn", "x"], 78, "profile ARN"),
+        (["hi", "--profile-arn", "x"], 78, "ARN of a profile"),
     ],
 )
 def test_arguments_that_cannot_work_are_told(
@@ -128,7 +135,7 @@ def test_each_kind_of_failure_has_its_exit_code(
     server.handler = handler
     assert main(["hi", "--endpoint", server.url]) == code
     printed = capsys.readouterr()
-    assert printed.err.startswith("error: the service answered")
+    assert re.match(r"error: (the service|127\.0\.0\.1:\d+) answered ", printed.err)
     assert "\x1b" not in printed.err
 
 
@@ -154,10 +161,15 @@ def test_without_a_token_variable_stepherd_is_run(
     program(
         tmp_path,
         'test "$1" = export-token && echo warning >&2 && '
-        'echo \'{"accessToken": "exported", "expiresAt": "2999-01-01T00:00:00Z"}\'',
+        'echo \'{"accessToken": "exported", "expiresAt": "2999-01-01T00:00:00Z", '
+        '"tokenType": "EXTERNAL_IDP", '
+        f'"profileArn": "{ARN}", "region": "eu-central-1", "service": "kiro"}}\'',
     )
     assert main(["hi", "--endpoint", server.url]) == 0
     assert "Bearer exported" in capsys.readouterr().out
+    (request,) = server.requests
+    assert request.members["profileArn"] == ARN
+    assert request.headers["tokentype"] == "EXTERNAL_IDP"
 
 
 @pytest.mark.parametrize(

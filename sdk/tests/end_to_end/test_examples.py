@@ -26,7 +26,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 async def service(request: Request, reply: Reply) -> None:
     """Answers as the service does, with a tool use when there is a tool that was not used yet."""
     if request.operation == "ListAvailableModels":
-        await reply.document({"models": [], "defaultModel": {"modelId": "m-default"}})
+        await reply.document({"models": [{"modelId": "m-1"}], "defaultModel": {"modelId": "m-default"}})
         return
     state = request.members["conversationState"]
     context = state["currentMessage"]["userInputMessage"].get("userInputMessageContext", {})
@@ -88,6 +88,15 @@ def run(module: ModuleType, *arguments: Any) -> None:
             "conversation c-1, request req-1\n",
         ),
         ("errors", "A bucket holds objects.\n"),
+        (
+            "text_stream",
+            "A bucket holds objects.\n23 characters, 0 references to licensed code\n",
+        ),
+        ("call_options", "HTTP 200, request req-1\n['m-1']\nA bucket holds objects.\n"),
+        (
+            "every_event",
+            "(about the conversation)\nA bucket holds objects.\n(noveltyEvent)\n(what it took)\n",
+        ),
     ],
 )
 def test_an_example_prints_what_its_page_says(
@@ -103,6 +112,17 @@ def test_the_tool_example_runs_its_tool(server: Loopback, capsys: pytest.Capture
     server.handler = service
     run(load("tools", server))
     assert datetime.fromisoformat(capsys.readouterr().out.strip()).tzinfo is not None
+    assert len(server.requests) == 2
+
+
+def test_the_tool_runner_example_calls_its_function(
+    server: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.handler = service
+    run(load("tool_runner", server))
+    first, _, last = capsys.readouterr().out.splitlines()
+    assert first == "(uses clock with {})"
+    assert datetime.fromisoformat(last).tzinfo is not None
     assert len(server.requests) == 2
 
 

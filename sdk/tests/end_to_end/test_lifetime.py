@@ -86,7 +86,7 @@ def connection_states(client: QStreamingClient) -> list[str]:
     return [
         connection.info()
         for pool in (pools.current, *pools._retired)
-        for connection in pool.client._transport._pool.connections  # type: ignore[attr-defined]
+        for connection in pool.client._transport._pool.connections
     ]
 
 
@@ -244,3 +244,130 @@ def test_many_threads_share_a_blocking_client(server: Loopback) -> None:
             thread.join()
     assert answers == ["x"] * 160
     server.wait_idle()
+
+
+def test_a_client_in_a_second_event_loop_says_so(server: Loopback) -> None:
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.stream(text("x"))
+
+    async def ask(client: QStreamingClient) -> None:
+        await collect(client.generate_assistant_response("q"))
+
+    server.handler = handler
+    client = QStreamingClient(access_token="tok", endpoint=server.url)
+    with asyncio.Runner() as first:
+        first.run(ask(client))
+        with pytest.raises(ConfigurationError, match="another event loop"), asyncio.Runner() as second:
+            second.run(ask(client))
+        with pytest.raises(ConfigurationError, match="another event loop"), asyncio.Runner() as third:
+            third.run(client.aclose())
+        first.run(client.aclose())
+
+
+def test_trio_is_told_that_it_needs_another_client(server: Loopback) -> None:
+    import trio
+
+    async def ask() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            await collect(client.generate_assistant_response("q"))
+
+    with pytest.raises(ConfigurationError, match="asyncio") as caught:
+        trio.run(ask)
+    assert "trio.to_thread" in caught.value.remedy
+
+
+def test_closing_a_stream_ends_the_task_that_reads_it(server: Loopback) -> None:
+    """GIVEN a task that waits for an event, WHEN another one closes the stream, THEN the first is told."""
+
+    async def silent(_: Request, reply: Reply) -> None:
+        await reply.head()
+        await reply.data(text("one"))
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            stream = client.generate_assistant_response("q")
+            await anext(stream)
+            task = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            with pytest.raises(ConfigurationError, match="being read already"):
+                await anext(stream)
+            with pytest.raises(ConfigurationError, match="being read already"):
+                await stream.athrow(KeyError("x"))
+            await stream.aclose()
+            with pytest.raises(StreamBrokenError, match="closed while it was being read"):
+                await task
+            assert task.cancelling() == 0
+            assert open_connections(client) == 0
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+
+    server.handler = silent
+    asyncio.run(run())
+
+
+def test_a_reader_that_is_cancelled_itself_stays_cancelled_by_a_close(
+    server: Loopback,
+) -> None:
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
+            stream = client.generate_assistant_response("q")
+            await anext(stream)
+            task = asyncio.ensure_future(collect(stream))
+            await asyncio.sleep(0)
+            task.cancel()
+            await stream.aclose()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    server.handler = endless
+    asyncio.run(run())
+
+
+def test_closing_the_client_ends_a_read_that_waits(server: Loopback) -> None:
+    async def silent(_: Request, reply: Reply) -> None:
+        await reply.head()
+        await reply.data(text("one"))
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        client = QStreamingClient(access_token="tok", endpoint=server.url)
+        stream = client.generate_assistant_response("q")
+        await anext(stream)
+        task = asyncio.ensure_future(collect(stream))
+        await asyncio.sleep(0.01)
+        await client.aclose()
+        with pytest.raises(StreamBrokenError):
+            await asyncio.wait_for(task, 5)
+
+    server.handler = silent
+    asyncio.run(run())
+
+
+def test_a_blocking_stream_that_another_thread_reads_says_so(server: Loopback) -> None:
+    reading, done = threading.Event(), threading.Event()
+
+    async def silent(_: Request, reply: Reply) -> None:
+        await reply.head()
+        await reply.data(text("one"))
+        reading.set()
+        await asyncio.to_thread(done.wait, 10)
+        await reply.data(text("two"))
+        await reply.end()
+
+    server.handler = silent
+    with QStreamingClientSync(access_token="tok", endpoint=server.url) as client:
+        stream = client.generate_assistant_response("q")
+        next(stream)
+        answers: list[str] = []
+        thread = threading.Thread(target=lambda: answers.append(stream.final_answer().text))
+        thread.start()
+        while not stream._lock.locked():
+            reading.wait(0.001)
+        for attempt in (stream.close, lambda: next(stream), lambda: stream.throw(KeyError("x"))):
+            with pytest.raises(ConfigurationError, match="being read already"):
+                attempt()
+        done.set()
+        thread.join(10)
+        assert answers == ["onetwo"]
+        stream.close()

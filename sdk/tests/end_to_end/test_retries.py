@@ -12,20 +12,27 @@ import pytest
 from amazon_q_streaming_client import (
     AccessToken,
     ConfigurationError,
+    EndpointError,
     ExpiredTokenError,
+    InvalidArgumentError,
     MonthlyLimitError,
-    ProtocolError,
+    QError,
     QStreamingClient,
     QStreamingClientSync,
+    ResourceNotFoundError,
     RetryPolicy,
+    ServiceError,
+    StaticTokenProvider,
     StreamBrokenError,
     ThrottledError,
     TokenError,
     TokenKind,
     TransportError,
+    UnknownEvent,
     WireForm,
     collect,
     collect_sync,
+    encode_message,
 )
 from frames import exception, text
 from loopback import Loopback, Reply, Request
@@ -174,8 +181,8 @@ def test_a_throttled_client_waits_before_its_next_call(server: Loopback) -> None
     server.handler = scripted(fails({}, 429), good)
     with QStreamingClientSync(access_token="tok", endpoint=server.url, retry=QUICK) as client:
         assert collect_sync(client.generate_assistant_response("q")).text == "ok"
-        client._pace._pressure = 2
-        client._pace._throttled_at = client._pace._clock()
+        client._pace._state.pressure = 2
+        client._pace._state.throttled_at = client._pace._clock()
         assert collect_sync(client.generate_assistant_response("q")).text == "ok"
 
 
@@ -329,47 +336,203 @@ def test_a_bearer_token_is_sent_without_a_token_type_and_without_opt_out(server:
     assert headers["x-amzn-codewhisperer-optout"] == "false"
 
 
-def test_token_kinds_are_two() -> None:
-    assert [kind.value for kind in TokenKind] == ["BEARER", "API_KEY"]
+@pytest.mark.parametrize("form", list(WireForm))
+def test_every_call_uses_the_profile_and_the_kind_of_the_login(server: Loopback, form: WireForm) -> None:
+    """GIVEN a login with a profile, THEN all operations that take one send it, in both wire forms."""
+
+    async def service(request: Request, reply: Reply) -> None:
+        if request.operation in ("GenerateAssistantResponse", "SendMessage"):
+            await good(request, reply)
+        elif request.operation == "ListAvailableModels":
+            await reply.document({"models": [], "defaultModel": {"modelId": "m"}})
+        else:
+            await reply.document({"profiles": []})
+
+    server.handler = service
+    login = AccessToken("tok", kind=TokenKind.EXTERNAL_IDP, profile_arn=ARN)
+    provider = StaticTokenProvider(login)
+    with QStreamingClientSync(token_provider=provider, endpoint=server.url, wire_form=form) as client:
+        collect_sync(client.generate_assistant_response("q"))
+        collect_sync(client.send_message("q"))
+        client.list_available_models()
+        client.get_usage_limits()
+        client.list_available_profiles()
+    assert {request.headers["tokentype"] for request in server.requests} == {"EXTERNAL_IDP"}
+    sent = {request.operation: request.members.get("profileArn") for request in server.requests}
+    assert sent == {
+        "GenerateAssistantResponse": ARN,
+        "SendMessage": ARN,
+        "ListAvailableModels": ARN,
+        "GetUsageLimits": ARN,
+        "ListAvailableProfiles": None,
+    }
 
 
-async def strange_type(_: Request, reply: Reply) -> None:
-    from amazon_q_streaming_client import encode_message
-
-    await reply.stream(encode_message({":message-type": "novelty"}, b"x"))
-
-
-async def no_type(_: Request, reply: Reply) -> None:
-    from amazon_q_streaming_client import encode_message
-
-    await reply.stream(encode_message({":message-type": "event", ":event-type": 7}, b"x"))
-
-
-async def bare_error(_: Request, reply: Reply) -> None:
-    from amazon_q_streaming_client import encode_message
-
-    await reply.stream(encode_message({":message-type": "error", ":error-code": "Throttling"}))
+def test_a_profile_of_the_options_goes_before_that_of_the_login(server: Loopback) -> None:
+    server.handler = good
+    provider = StaticTokenProvider(AccessToken("tok", profile_arn=ARN.replace("123", "999")))
+    with QStreamingClientSync(token_provider=provider, endpoint=server.url, profile_arn=ARN) as client:
+        collect_sync(client.generate_assistant_response("q"))
+    assert server.requests[0].members["profileArn"] == ARN
 
 
 @pytest.mark.parametrize(
-    ("script", "expected"),
-    [(strange_type, ProtocolError), (no_type, ProtocolError), (bare_error, ThrottledError)],
+    ("headers", "name"),
+    [
+        ({":message-type": "novelty"}, ""),
+        ({":message-type": "event", ":event-type": 7}, ""),
+        ({":message-type": "event"}, ""),
+        ({":event-type": "novelEvent"}, "novelEvent"),
+        ({}, ""),
+    ],
 )
-def test_messages_of_no_known_kind_are_protocol_errors(
-    server: Loopback, script: Script, expected: type[Exception]
+def test_a_message_of_no_known_kind_does_not_end_the_answer(
+    server: Loopback, headers: dict[str, str | int], name: str
 ) -> None:
+    async def script(_: Request, reply: Reply) -> None:
+        await reply.stream(text("a"), encode_message(headers, b"x"), text("b"))
+
     server.handler = script
-    with pytest.raises(expected):
+    with QStreamingClientSync(access_token="tok", endpoint=server.url) as client:
+        answer = collect_sync(client.generate_assistant_response("q"))
+    assert answer.text == "ab"
+    (odd,) = answer.unknown
+    assert isinstance(odd, UnknownEvent)
+    assert (odd.event_type, odd.payload) == (name, b"x")
+
+
+@pytest.mark.parametrize(
+    ("headers", "payload", "kind", "said"),
+    [
+        ({":message-type": "error", ":error-code": "Throttling"}, b"", ThrottledError, "Throttling"),
+        ({":message-type": "error", ":error-message": "why"}, b"", ServiceError, "why"),
+        ({":message-type": "error"}, b"in the body", ServiceError, "in the body"),
+        ({":message-type": "error", ":error-code": 7}, b"", ServiceError, "ServiceError"),
+        ({":message-type": "exception"}, b'{"__type": "ThrottlingException"}', ThrottledError, "Throttling"),
+        ({":message-type": "exception"}, b'{"message": "why"}', ServiceError, "why"),
+        ({":message-type": "exception", ":exception-type": "novel"}, b"{}", ServiceError, "Novel"),
+    ],
+)
+def test_a_failure_in_the_stream_keeps_its_text_whatever_else_it_lacks(
+    server: Loopback, headers: dict[str, str | int], payload: bytes, kind: type[ServiceError], said: str
+) -> None:
+    async def script(_: Request, reply: Reply) -> None:
+        await reply.stream(encode_message(headers, payload))
+
+    server.handler = script
+    with pytest.raises(ServiceError, match=said) as caught:
         ask(server, retry=RetryPolicy(attempts=1))
+    assert type(caught.value) is kind
+    assert caught.value.request_id == "req-1"
 
 
-def test_a_request_that_http_cannot_carry_is_a_configuration_error(server: Loopback) -> None:
+def test_an_exception_that_is_not_known_is_not_retried(server: Loopback) -> None:
+    """GIVEN an exception by a new name in the stream, THEN the same call is not made again by itself."""
+
+    async def script(_: Request, reply: Reply) -> None:
+        await reply.stream(exception("brandNewException", {"message": "m"}))
+
+    server.handler = script
+    with pytest.raises(ServiceError) as caught:
+        ask(server)
+    assert not caught.value.retryable
+    assert len(server.requests) == 1
+
+
+async def broken_frame(_: Request, reply: Reply) -> None:
+    await reply.stream(text("x")[:-1] + b"\0")
+
+
+async def cut_head(_: Request, reply: Reply) -> None:
+    await reply.head()
+    await reply.cut()
+
+
+async def not_json(_: Request, reply: Reply) -> None:
+    await reply.head(content_type="text/html")
+    await reply.data(b"<html>")
+
+
+async def early_end(_: Request, reply: Reply) -> None:
+    await reply.stream(text("x"), text("y")[:-3])
+
+
+async def only_head(_: Request, reply: Reply) -> None:
+    await reply.stream()
+
+
+async def bad_encoding(_: Request, reply: Reply) -> None:
+    await reply.head(content_encoding="gzip")
+    await reply.data(b"not gzip")
+
+
+async def throttled(_: Request, reply: Reply) -> None:
+    await reply.document({"__type": "ThrottlingException"}, 429)
+
+
+async def moved(_: Request, reply: Reply) -> None:
+    await reply.document({}, 301, location="https://elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    "script", [broken_frame, cut_head, not_json, early_end, only_head, bad_encoding, moved, throttled]
+)
+def test_every_error_that_had_a_response_says_which(server: Loopback, script: Script) -> None:
+    server.handler = script
+    with pytest.raises(QError) as caught:
+        ask(server, retry=RetryPolicy(attempts=1))
+    assert caught.value.request_id == "req-1"
+    assert caught.value.response_headers["x-amzn-requestid"] == "req-1"
+
+
+def test_an_error_without_a_response_does_not_have_that_of_the_try_before(server: Loopback) -> None:
+    async def gone(_: Request, reply: Reply) -> None:
+        await reply.cut()
+
+    server.handler = scripted(throttled, gone, gone)
+    with pytest.raises(TransportError) as caught:
+        ask(server)
+    assert (caught.value.request_id, caught.value.response_headers) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "error"),
+    [
+        (301, {}, EndpointError),
+        (308, {}, EndpointError),
+        (404, {}, EndpointError),
+        (410, {"message": "gone"}, EndpointError),
+        (421, {}, EndpointError),
+        (400, {"__type": "UnknownOperationException"}, EndpointError),
+        (404, {"__type": "com.amazon.coral.service#UnknownOperationException"}, EndpointError),
+        (404, {"__type": "ResourceNotFoundException"}, ResourceNotFoundError),
+    ],
+)
+def test_a_host_that_moved_or_refuses_is_told_in_words(
+    server: Loopback, status: int, document: Any, error: type[QError]
+) -> None:
+    async def script(_: Request, reply: Reply) -> None:
+        await reply.document(document, status)
+
+    server.handler = script
+    with pytest.raises(error) as caught:
+        ask(server)
+    assert type(caught.value) is error
+    assert len(server.requests) == 1
+    if error is EndpointError:
+        assert f"127.0.0.1:{server.port}" in str(caught.value)
+        assert "endpoint=" in caught.value.remedy
+
+
+@pytest.mark.parametrize("value", ["a\nb", "ä", "\ud83d"])
+def test_a_request_that_http_cannot_carry_is_an_error_of_the_argument(server: Loopback, value: str) -> None:
     server.handler = good
     with (
         QStreamingClientSync(access_token="tok", endpoint=server.url) as client,
-        pytest.raises(ConfigurationError, match="cannot be sent"),
+        pytest.raises(InvalidArgumentError),
     ):
-        collect_sync(client.generate_assistant_response("q", agent_mode="a\nb"))
+        collect_sync(client.generate_assistant_response("q", agent_mode=value))
+    assert server.requests == []
 
 
 def test_an_interrupted_answer_of_a_plain_call_is_retried(server: Loopback) -> None:

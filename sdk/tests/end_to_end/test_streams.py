@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import ssl
 from collections.abc import Callable
 
@@ -32,7 +31,7 @@ from amazon_q_streaming_client import (
     collect,
     collect_sync,
 )
-from frames import ALL_EVENTS, error, event, exception, text
+from frames import ALL_EVENTS, error, event, exception, raw_event, text
 from loopback import Loopback, Reply, Request
 
 ONCE = RetryPolicy(attempts=1)
@@ -267,13 +266,28 @@ def test_a_flipped_bit_is_an_event_stream_error(server: Loopback, ask: Ask) -> N
         ask(server.url, [])
 
 
-def test_an_event_that_does_not_fit_its_type_is_a_protocol_error(server: Loopback, ask: Ask) -> None:
+def test_an_odd_event_does_not_end_the_answer(server: Loopback, ask: Ask) -> None:
+    """GIVEN events that miss members, are of a wrong type or no JSON, THEN the text around them arrives."""
+
     async def handler(_: Request, reply: Reply) -> None:
-        await reply.stream(event("assistantResponseEvent", {"content": 7}))
+        await reply.stream(
+            text("one "),
+            event("assistantResponseEvent", {"content": None}),
+            event("citationEvent", {"citationLink": "https://c.example"}),
+            event("metadataEvent", {"tokenUsage": {"outputTokens": 3}}),
+            raw_event("assistantResponseEvent", b"no JSON"),
+            raw_event("assistantResponseEvent", b'{"content": "\\ud83d"}'),
+            raw_event("assistantResponseEvent", b'{"content": "\\ude00 two"}'),
+        )
 
     server.handler = handler
-    with pytest.raises(ProtocolError, match="assistantResponseEvent is malformed: content"):
-        ask(server.url, [])
+    events: list[Event] = []
+    ask(server.url, events)
+    answer = collect_sync(events)
+    assert answer.text == "one \U0001f600 two"
+    assert answer.usage is not None
+    assert (answer.usage.output_tokens, answer.usage.total_tokens) == (3, 0)
+    assert [found.payload for found in answer.unknown if isinstance(found, UnknownEvent)] == [b"no JSON"]
 
 
 @pytest.mark.parametrize("events", [0, 2])
@@ -444,7 +458,30 @@ def test_json_answers_come_to_the_async_client_too(server: Loopback) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", json.dumps({"models": {}}).encode()])
+def test_a_model_without_an_id_does_not_hide_the_others(server: Loopback) -> None:
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.document({"models": [{"modelId": "a"}, {"modelName": "B"}, None, {"modelId": "c"}]})
+
+    server.handler = handler
+    with QStreamingClientSync(access_token="tok", endpoint=server.url) as client:
+        found = client.list_available_models()
+    assert [model.model_id for model in found.models] == ["a", "", "c"]
+    assert (found.models[1].model_name, found.default_model.model_id) == ("B", "")
+
+
+def test_an_error_in_a_successful_json_answer_is_raised(server: Loopback) -> None:
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.document({"__type": "AccessDeniedException", "message": "no"})
+
+    server.handler = handler
+    with (
+        QStreamingClientSync(access_token="tok", endpoint=server.url) as client,
+        pytest.raises(AccessDeniedError, match="no"),
+    ):
+        client.list_available_models()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"", b'{"models": '])
 def test_a_json_answer_that_does_not_fit_is_a_protocol_error(server: Loopback, body: bytes) -> None:
     async def handler(_: Request, reply: Reply) -> None:
         await reply.head(content_type="application/json")

@@ -37,6 +37,7 @@ def test_the_wheel_holds_the_package_and_its_type_mark(dist: Path) -> None:
         metadata = Parser().parsestr(wheel.read(f"{NAME}.dist-info/METADATA").decode())
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     assert modules | {"amazon_q_streaming_client/py.typed"} == {n for n in names if ".dist-info" not in n}
+    assert all(", https://" in line for line in metadata.get_all("Project-URL") or [""])
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
     needed = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
     assert sorted(line.split("<")[0].split(">")[0] for line in needed) == ["httpx", "pydantic"]

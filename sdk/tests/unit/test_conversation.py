@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from amazon_q_streaming_client import (
     Answer,
     Conversation,
     ConversationError,
+    InvalidArgumentError,
     ToolCall,
     ToolProblem,
     check_state,
@@ -281,7 +281,7 @@ def test_a_state_that_the_service_would_refuse_is_refused() -> None:
 
 def test_a_question_that_is_too_long_leaves_the_conversation_as_it_was() -> None:
     conversation = Conversation()
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidArgumentError):
         conversation.ask("x" * 600_001)
     assert conversation.ask("short")
 

@@ -6,6 +6,7 @@ import random
 import struct
 import time
 import tracemalloc
+from collections.abc import Callable
 from uuid import UUID
 from zlib import crc32
 
@@ -215,7 +216,7 @@ def test_headers_of_a_message_cannot_be_changed() -> None:
         {"a": Timestamp(2**63)},
         {"a": b"x" * 65_536},
         {"a": "\ud800"},
-        {f"h{n}": b"x" * 65_535 for n in range(3)},
+        {f"h{n}": b"x" * 32_767 for n in range(5)},
     ],
 )
 def test_what_the_format_cannot_hold_is_not_encoded(headers: dict[str, HeaderValue]) -> None:
@@ -303,3 +304,29 @@ def test_arbitrary_bytes_raise_only_the_typed_error(stream: bytes) -> None:
     except EventStreamError:
         return
     assert stream == b""
+
+
+@pytest.mark.parametrize("value", ["x" * 32_767, b"x" * 32_767])
+def test_a_header_value_may_be_as_long_as_the_specification_says(value: str | bytes) -> None:
+    (message,) = EventStreamDecoder().feed(encode_message({"h": value}))
+    assert message.headers["h"] == value
+    with pytest.raises(EventStreamError, match="longer than 32767"):
+        encode_message({"h": value + value[:1]})  # type: ignore[operator]
+
+
+def test_a_longer_value_from_elsewhere_is_read_all_the_same() -> None:
+    """The length has 16 bits, and other encoders use all of them."""
+    block = b"\x01h\x06" + (65_535).to_bytes(2, "big") + b"x" * 65_535
+    frame = struct.pack(">II", 16 + len(block), len(block))
+    body = frame + struct.pack(">I", crc32(frame)) + block
+    (message,) = EventStreamDecoder().feed(body + struct.pack(">I", crc32(body)))
+    assert message.headers["h"] == b"x" * 65_535
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_chunk_may_be_any_kind_of_bytes(kind: Callable[[bytes], bytes]) -> None:
+    data = encode_message({"a": 1}, b"x" * 3000)
+    decoder = EventStreamDecoder()
+    assert list(decoder.feed(kind(data[:20]))) == []
+    (message,) = decoder.feed(kind(data[20:]))
+    assert message.payload == b"x" * 3000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -103,7 +104,8 @@ def read(document: Any, status: int | None = None, code: str = "") -> ServiceErr
         ({}, 404, ResourceNotFoundError),
         ({}, 418, InvalidRequestError),
         ({"__type": "NovelException"}, 500, InternalServiceError),
-        ({"__type": "NovelException"}, None, InternalServiceError),
+        ({"__type": "NovelException"}, None, ServiceError),
+        ({"__type": "InternalFailure"}, None, InternalServiceError),
         (b"<html>bad gateway</html>", 502, InternalServiceError),
         (b"\xff\xfe", 400, InvalidRequestError),
         (b"[]", 400, InvalidRequestError),
@@ -160,6 +162,50 @@ def test_every_reason_of_the_service_is_known_to_the_models() -> None:
         for reason in getattr(models, name)
     }
     assert set(failures._BY_REASON) <= known
+
+
+def test_every_reason_of_the_service_has_a_remedy_of_its_own() -> None:
+    reasons = {
+        value
+        for file in FILES.values()
+        for name, values in file["enums"].items()
+        if name.endswith("ExceptionReason")
+        for value in values
+    }
+    assert set(failures._REMEDIES) == reasons
+    for reason in reasons:
+        error = read({"__type": "NovelException", "reason": reason}, 400)
+        assert error.remedy == failures._REMEDIES[reason]
+        assert len(error.remedy) > 10
+
+
+NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "Mon, 30 Nov 2026 12:00:07 GMT"}, 7.0),
+        ({"retry-after": "Mon, 30 Nov 2026 13:00:07 +0100"}, 7.0),
+        ({"retry-after": "Mon, 30 Nov 2026 11:00:00 GMT"}, 0.0),
+        ({"x-amz-retry-after": "1500"}, 1.5),
+        ({"x-amz-retry-after": "1500", "retry-after": "9"}, 1.5),
+        ({"x-amz-retry-after": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e9"}, None),
+        ({"retry-after": "99999999999999"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Mon, 30 Nov 99999 12:00:07 GMT"}, None),
+    ],
+)
+def test_the_wait_that_is_asked_for_is_seconds_a_date_or_milliseconds(
+    headers: dict[str, str], wanted: float | None
+) -> None:
+    assert failures.wait_of(headers, NOW) == wanted
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

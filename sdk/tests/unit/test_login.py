@@ -23,10 +23,22 @@ from amazon_q_streaming_client import (
     from_stepherd,
 )
 
+ARN = "arn:aws:codewhisperer:eu-central-1:123456789012:profile/TEAM"
+COMPANY = "https://company.awsapps.com/start"
 
-def row(token: str = "tok-1", hours: float = 1) -> str:
+
+def row(token: str = "tok-1", hours: float = 1, **fields: Any) -> str:
     ends = (datetime.now(UTC) + timedelta(hours=hours)).isoformat().replace("+00:00", "123Z")
-    return json.dumps({"access_token": token, "expires_at": ends, "refresh_token": "r", "oauth_flow": "Pkce"})
+    document = {"access_token": token, "expires_at": ends, "refresh_token": "r", "oauth_flow": "Pkce"}
+    return json.dumps({**document, **fields})
+
+
+def chosen(path: Path, value: Any) -> None:
+    """Put the chosen profile into ``state``, as the CLIs do."""
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value BLOB)")
+        db.execute("INSERT INTO state VALUES ('api.codewhisperer.profile', ?)", (value,))
+    db.close()
 
 
 def database(path: Path, **rows: Any) -> Path:
@@ -61,6 +73,73 @@ def test_the_token_is_read_from_the_database_of_either_cli(
     assert (token.value, token.expired()) == ("tok-1", False)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+PROFILE = json.dumps({"arn": ARN, "profile_name": "team"})
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "kind", "arn"),
+    [
+        ("codewhisperer_odic_token", {"start_url": COMPANY}, "BEARER", ARN),
+        ("kirocli_odic_token", {"start_url": COMPANY}, "BEARER", ARN),
+        ("codewhisperer_odic_token", {}, "BEARER", None),
+        ("codewhisperer_odic_token", {"start_url": None}, "BEARER", None),
+        ("codewhisperer_odic_token", {"start_url": "https://view.awsapps.com/start"}, "BEARER", None),
+        ("kirocli_social_token", {"provider": "github"}, "BEARER", ARN),
+        (
+            "kirocli_social_token",
+            {"profile_arn": ARN.replace("TEAM", "OWN")},
+            "BEARER",
+            ARN.replace("TEAM", "OWN"),
+        ),
+        ("kirocli_external-idp_token", {}, "EXTERNAL_IDP", ARN),
+        ("kirocli_social_token", {"profile_arn": 7}, "BEARER", ARN),
+    ],
+)
+def test_a_login_has_its_profile_kind_and_service(
+    tmp_path: Path, no_stepherd: None, key: str, fields: dict[str, Any], kind: str, arn: str | None
+) -> None:
+    path = database(tmp_path / "db", **{key: row(**fields)})
+    chosen(path, PROFILE)
+    token = from_cli_database(path).get_token()
+    assert (token.kind, token.profile_arn) == (kind, arn)
+    assert token.service == ("q" if key.startswith("codewhisperer") else "kiro")
+
+
+@pytest.mark.parametrize(
+    ("value", "arn"),
+    [
+        (PROFILE.encode(), ARN),
+        ("null", None),
+        (None, None),
+        ("{", None),
+        (b"\xff", None),
+        ('{"arn": "x"}', None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_a_profile_that_is_none_leaves_the_token(tmp_path: Path, value: Any, arn: str | None) -> None:
+    path = database(tmp_path / "db", codewhisperer_odic_token=row(start_url=COMPANY))
+    chosen(path, value)
+    assert CliDatabaseTokenProvider(path).get_token().profile_arn == arn
+
+
+def test_of_several_logins_the_first_that_has_not_ended_is_taken(tmp_path: Path) -> None:
+    """GIVEN a database of kiro-cli with rows that it took over from q, THEN its own token is used."""
+    rows = {"codewhisperer_odic_token": row("old"), "kirocli_odic_token": row("new")}
+    assert CliDatabaseTokenProvider(database(tmp_path / "db", **rows)).get_token().value == "old"
+    ours = database(tmp_path / "kiro-cli" / "data.sqlite3", **rows)
+    assert CliDatabaseTokenProvider(ours).get_token().value == "new"
+    ended = {"codewhisperer_odic_token": row("old", hours=-1), "kirocli_social_token": row("good")}
+    assert CliDatabaseTokenProvider(database(tmp_path / "ended", **ended)).get_token().value == "good"
+
+
+def test_an_ended_token_of_kiro_names_its_cli(tmp_path: Path) -> None:
+    path = database(tmp_path / "db", kirocli_social_token=row(hours=-1))
+    with pytest.raises(TokenError, match="ended at") as caught:
+        CliDatabaseTokenProvider(path).get_token()
+    assert "kiro-cli login" in caught.value.remedy
 
 
 def test_a_row_that_says_logged_out_is_passed_over(tmp_path: Path) -> None:

@@ -13,37 +13,64 @@ import amazon_q_streaming_client as package
 from amazon_q_streaming_client import (
     AccessToken,
     ConfigurationError,
+    LoginService,
     QStreamingClient,
     QStreamingClientSync,
     StaticTokenProvider,
     TokenError,
     TransportError,
 )
-from amazon_q_streaming_client._endpoints import choose_endpoint
-from amazon_q_streaming_client._settings import ClientOptions, Settings
-from amazon_q_streaming_client._transport import translate
+from amazon_q_streaming_client import _operations as operations
+from amazon_q_streaming_client._endpoints import EndpointChoice
+from amazon_q_streaming_client._http import Http
+from amazon_q_streaming_client._settings import OPERATION_NAMES, ClientOptions, Settings
 
+HTTP = Http(Settings.from_options({"access_token": "t"}), "Client")
 EAST, CENTRAL = "https://q.us-east-1.amazonaws.com", "https://q.eu-central-1.amazonaws.com"
 ARN = "arn:aws:codewhisperer:{}:123456789012:profile/ABC"
 
 
+def choice(endpoint: Any = None, region: str | None = None, profile_arn: str | None = None) -> EndpointChoice:
+    return EndpointChoice.from_options(endpoint, region, profile_arn, OPERATION_NAMES)
+
+
 @pytest.mark.parametrize(
-    ("endpoint", "region", "arn_region", "wanted"),
+    ("endpoint", "region", "arn_region", "login", "wanted"),
     [
-        (None, None, None, EAST),
-        (None, "eu-central-1", None, CENTRAL),
-        (None, None, "eu-central-1", CENTRAL),
-        (None, "us-east-1", "eu-central-1", EAST),
-        (None, None, "ap-southeast-2", EAST),
-        ("https://host/base/", "eu-central-1", None, "https://host/base"),
-        ("http://127.0.0.1:80", None, None, "http://127.0.0.1:80"),
-        ("http://[::1]:80", None, None, "http://[::1]:80"),
+        (None, None, None, {}, EAST),
+        (None, "eu-central-1", None, {}, CENTRAL),
+        (None, None, "eu-central-1", {}, CENTRAL),
+        (None, "us-east-1", "eu-central-1", {}, EAST),
+        (None, None, "ap-southeast-2", {}, EAST),
+        (None, None, None, {"profile_arn": ARN.format("eu-central-1")}, CENTRAL),
+        (None, None, "us-east-1", {"profile_arn": ARN.format("eu-central-1")}, EAST),
+        (None, None, None, {"profile_arn": ARN.format("us-east-1"), "region": "eu-central-1"}, EAST),
+        (None, None, None, {"region": "eu-central-1"}, CENTRAL),
+        (None, None, None, {"region": "mars-1"}, EAST),
+        (None, None, None, {"service": "kiro"}, "https://runtime.us-east-1.kiro.dev"),
+        (None, "eu-central-1", None, {"service": "kiro"}, "https://runtime.eu-central-1.kiro.dev"),
+        ("https://host/base/", "eu-central-1", None, {"service": "kiro"}, "https://host/base"),
+        ({"SendMessage": "https://host/base/"}, None, None, {}, "https://host/base"),
+        ({"ListAvailableModels": "https://host/base/"}, None, None, {}, EAST),
+        ("http://127.0.0.1:80", None, None, {}, "http://127.0.0.1:80"),
+        ("http://[::1]:80", None, None, {}, "http://[::1]:80"),
     ],
 )
-def test_the_endpoint_is_chosen_as_the_cli_chooses_it(
-    endpoint: str | None, region: str | None, arn_region: str | None, wanted: str
+def test_the_host_is_chosen_by_options_then_profile_then_login(
+    endpoint: Any, region: str | None, arn_region: str | None, login: dict[str, Any], wanted: str
 ) -> None:
-    assert choose_endpoint(endpoint, region, ARN.format(arn_region) if arn_region else None) == wanted
+    chosen = choice(endpoint, region, ARN.format(arn_region) if arn_region else None)
+    assert chosen.url("SendMessage", AccessToken("t", **login), answers=True) == wanted
+
+
+def test_kiro_has_a_host_for_answers_and_one_for_the_account() -> None:
+    token = AccessToken("t", service=LoginService.KIRO)
+    assert choice().url("GetUsageLimits", token, answers=False) == "https://management.us-east-1.kiro.dev"
+
+
+def test_the_named_operations_are_all_that_there_are() -> None:
+    made = [member.name for member in vars(operations).values() if isinstance(member, operations.Operation)]
+    assert sorted(made) == sorted(OPERATION_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +83,34 @@ def test_the_endpoint_is_chosen_as_the_cli_chooses_it(
         ("https://host?x=1", None, None),
         ("https://host:99999", None, None),
         ("https://[bad", None, None),
+        (5, None, None),
+        ({"SendMessage": "http://example.com"}, None, None),
+        ({"NoSuchOperation": "https://host"}, None, None),
         (None, "mars-1", None),
         (None, None, "profile/ABC"),
     ],
 )
 def test_an_endpoint_that_cannot_work_or_sends_the_token_in_the_clear_is_refused(
-    arguments: tuple[str | None, str | None, str | None],
+    arguments: tuple[Any, str | None, str | None],
 ) -> None:
     with pytest.raises(ConfigurationError):
-        choose_endpoint(*arguments)
+        choice(*arguments)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"value": 5},
+        {"expires_at": "2030-01-01"},
+        {"profile_arn": "profile/ABC"},
+        {"region": 5},
+        {"kind": "NOVEL"},
+        {"service": "novel"},
+    ],
+)
+def test_a_login_with_a_part_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(TokenError):
+        AccessToken(**{"value": "t", **fields})
 
 
 @pytest.mark.parametrize(
@@ -83,8 +129,8 @@ def test_options_that_make_no_sense_are_refused(options: Any) -> None:
         Settings.from_options(options)
 
 
-def test_an_option_that_does_not_exist_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="tokn"):
+def test_an_option_that_does_not_exist_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="tokn"):
         QStreamingClient(tokn="x")  # type: ignore[call-arg]
 
 
@@ -119,14 +165,14 @@ def test_http2_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_error_of_httpx_without_a_request_is_read_too() -> None:
-    error = translate(httpx.ReadError(""))
+    error = HTTP.translate(httpx.ReadError(""))
     assert (type(error), str(error)) == (TransportError, "the connection failed: ReadError")
 
 
 def test_every_httpx_error_has_one_of_ours() -> None:
     for _, kind in inspect.getmembers(httpx, inspect.isclass):
         if issubclass(kind, httpx.TransportError | httpx.DecodingError):
-            assert translate(kind("x")).message.endswith("x")
+            assert HTTP.translate(kind("x")).message.endswith("x")
 
 
 def test_every_option_is_described() -> None:

@@ -111,3 +111,39 @@ def test_interleaved_tool_uses_stay_apart_and_in_order() -> None:
     first, second = assembler.finish()
     assert (first.tool_use_id, first.input, second.input) == ("b", {"k": 1}, {"k": 2})
     assert first.to_tool_use().to_wire() == {"toolUseId": "b", "name": "run", "input": {"k": 1}}
+
+
+def test_a_stop_piece_needs_neither_name_nor_id() -> None:
+    assembler = ToolUseAssembler()
+    assembler.add(ToolUseEvent(tool_use_id="t", name="", input='{"a": '))
+    assembler.add(ToolUseEvent(tool_use_id="t", name="read", input="1}"))
+    call = assembler.add(ToolUseEvent(tool_use_id="", name="", stop=True))
+    assert call == ToolCall("t", "read", {"a": 1}, '{"a": 1}')
+
+
+def test_a_tool_use_without_id_or_name_can_be_answered_and_kept() -> None:
+    assembler = ToolUseAssembler()
+    first = assembler.add(ToolUseEvent(tool_use_id="", name="", stop=True))
+    second = assembler.add(ToolUseEvent(tool_use_id="", name="b", stop=True))
+    assert first is not None
+    assert second is not None
+    assert first.tool_use_id != second.tool_use_id
+    assert first.to_tool_use().name == "unknown_tool"
+    assert first.to_result("none").tool_use_id == first.tool_use_id
+
+
+def test_an_id_that_requests_do_not_allow_is_answered_all_the_same() -> None:
+    call = ToolCall("odd id." * 20, "odd name." * 20, {})
+    assert call.to_tool_use().name == call.name
+    assert call.to_result("x", is_error=True).to_wire() == {
+        "toolUseId": call.tool_use_id,
+        "content": [{"text": "x"}],
+        "status": "error",
+    }
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": Infinity}', '{"a": 1}{"a": -Infinity}'])
+def test_numbers_that_are_not_json_make_the_input_invalid(text: str) -> None:
+    call = ToolUseAssembler().add(ToolUseEvent(tool_use_id="t", name="n", input=text, stop=True))
+    assert call is not None
+    assert (call.input, call.problem) == ({}, ToolProblem.INVALID_JSON)

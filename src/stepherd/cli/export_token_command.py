@@ -13,6 +13,8 @@ from stepherd.cli.output import Output
 from stepherd.errors import StepherdError, TemporaryError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stepherd.cli.login_places import Lease
     from stepherd.logins.login import Login
     from stepherd.logins.place import LoginPlace
@@ -37,15 +39,11 @@ _WARNING = (
 @click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
 @click.option("--no-refresh-token", is_flag=True, help="Leave it out: give away what ends within the hour.")
 def command(output: Output, agent: str | None, database: str | None, no_refresh_token: bool) -> int:
-    """Print the tokens of a login as JSON: accessToken, refreshToken, expiresAt.
+    """Print a login as JSON: accessToken, refreshToken, expiresAt, tokenType, profileArn, region, service.
 
     One that has ended is renewed first, and stored. Exit code 77 when a person has to log in.
     """
-    from stepherd.logins.export import exported
-
-    place = _place(output, agent, database)
-    login = _usable(output, place)
-    fields = dict(exported(login))
+    fields = dict(_exported(output, agent, database))
     if no_refresh_token:
         del fields["refreshToken"]
     output.note(_WARNING, fg="yellow")
@@ -53,15 +51,29 @@ def command(output: Output, agent: str | None, database: str | None, no_refresh_
     return 0
 
 
-def _place(output: Output, agent: str | None, database: str | None) -> LoginPlace:
-    """The place that is asked for; without a name the first one with a login, else that of Amazon Q."""
+def _exported(output: Output, agent: str | None, database: str | None) -> Mapping[str, str | None]:
+    """The login that is asked for; where there is none, a token that only the CLI itself can renew."""
+    from stepherd.logins.export import exported, exported_other
+    from stepherd.logins.failures import LoginNeeded
+
+    places = _places(output, agent, database)
+    place = next((place for place in places if _has_login(place)), places[0])
+    try:
+        return exported(_usable(output, place))
+    except LoginNeeded:
+        for place in places:
+            if (other := exported_other(place, datetime.now(UTC))) is not None:
+                return other
+        raise
+
+
+def _places(output: Output, agent: str | None, database: str | None) -> list[LoginPlace]:
+    """The places that are asked for; without a name those of all agents, Amazon Q's first."""
     from stepherd.cli.login_places import login_place
     from stepherd.logins.kinds import login_kinds
 
-    if agent:
-        return login_place(output.place, agent, database)
-    places = [login_place(output.place, kind, database) for kind in login_kinds()]
-    return next((place for place in places if _has_login(place)), places[0])
+    kinds = (agent,) if agent else login_kinds()
+    return [login_place(output.place, kind, database) for kind in kinds]
 
 
 def _has_login(place: LoginPlace) -> bool:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import LoginNeeded, login_command
-from stepherd.logins.kinds import LoginKind, login_kind, login_kinds
+from stepherd.logins.kinds import DEFAULT_REGION, LoginKind, login_kind, login_kinds
 from stepherd.logins.login import Login
+from stepherd.logins.other_tokens import other_token
 from stepherd.logins.place import LoginPlace, StoredLogin, open_place
 from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.rows import from_rfc3339, to_rfc3339
@@ -19,21 +20,57 @@ from stepherd.logins.rows import from_rfc3339, to_rfc3339
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LoginTokenProvider", "exported", "kind_of", "token_provider"]
+__all__ = ["LoginTokenProvider", "exported", "exported_other", "kind_of", "token_provider"]
 
 
 def exported(login: Login) -> Mapping[str, str | None]:
-    """``{"accessToken", "refreshToken", "expiresAt"}``, the last as RFC 3339. Raises LoginNeeded."""
+    """What a program needs to call the service as this login: tokens, when they end, and where they are for.
+
+    ``expiresAt`` is RFC 3339. ``profileArn`` is None for Builder ID, which is refused with one that another
+    login left. ``region`` is that of the service. Raises LoginNeeded.
+    """
     token = login.token
     if token is None:
         raise LoginNeeded(
             f"Nobody is logged in to {login.kind.title}.", remedy=login_command(login.kind.name)
         )
+    arn = login.profile.arn if login.profile is not None and login.is_identity_center else None
     return {
         "accessToken": token.access_token,
         "refreshToken": token.refresh_token,
         "expiresAt": to_rfc3339(token.expires_at),
+        "tokenType": "BEARER",
+        "profileArn": arn,
+        "region": _service_region(arn),
+        "service": login.kind.name,
     }
+
+
+def exported_other(
+    place: LoginPlace, now: datetime, *, refused: str | None = None
+) -> Mapping[str, str | None] | None:
+    """The same for a token that Stepherd cannot renew (other_tokens.py); None when there is no such token.
+
+    Raises LoginNeeded when it has ended, or is the one that was ``refused``.
+    """
+    token = other_token(place, now, refused=refused)
+    if token is None:
+        return None
+    return {
+        "accessToken": token.access_token,
+        "refreshToken": token.refresh_token,
+        "expiresAt": to_rfc3339(token.expires_at),
+        "tokenType": "EXTERNAL_IDP" if token.is_external else "BEARER",
+        "profileArn": token.profile_arn,
+        "region": _service_region(token.profile_arn),
+        "service": place.kind.name,
+    }
+
+
+def _service_region(arn: str | None) -> str:
+    """The region of the service that a login is for: its profile's, as the CLI chooses it (q-cli.md, 4)."""
+    parts = (arn or "").split(":")
+    return (parts[3] if len(parts) > 3 else "") or DEFAULT_REGION
 
 
 def kind_of(path: Path) -> LoginKind:
@@ -67,7 +104,7 @@ class LoginTokenProvider:
         self._given: str | None = None
 
     def get_token(self, *, refresh: bool = False) -> Any:
-        """A token (``amazon_q_streaming_client.AccessToken``) that is good for a minute at least.
+        """A login (``amazon_q_streaming_client.AccessToken``) whose token is good for a minute at least.
 
         With ``refresh`` the service refused the last one: another one is given, that another process stored
         in the meantime or a renewed one. Raises the client's TokenError with our remedy; ConfigurationError
@@ -75,18 +112,40 @@ class LoginTokenProvider:
         """
         client = _client()
         try:
-            stored = self._stored(refresh)
+            given = self._exported(refresh)
         except StepherdError as error:
             raise client.TokenError(error.message, remedy=error.remedy) from error
-        given = exported(stored.login)
         self._given = given["accessToken"]
-        return client.AccessToken(given["accessToken"], from_rfc3339(given["expiresAt"] or ""))
+        return client.AccessToken(
+            given["accessToken"],
+            from_rfc3339(given["expiresAt"] or ""),
+            kind=given["tokenType"],
+            profile_arn=given["profileArn"],
+            region=given["region"],
+            service=given["service"],
+        )
+
+    def _exported(self, refused: bool) -> Mapping[str, str | None]:
+        """A token that can be renewed goes first; failing that, one that only the CLI can renew."""
+        try:
+            return exported(self._stored(refused).login)
+        except LoginNeeded:
+            given = self._given if refused else None
+            for place in self._places():
+                found = exported_other(place, datetime.now(UTC), refused=given)
+                if found is not None:
+                    return found
+            raise
 
     def _stored(self, refused: bool) -> StoredLogin:
         place = self._place()
         if refused and self._given is None and (found := place.load()) is not None:
             self._given = exported(found.login)["accessToken"]
         return ensure_fresh(place, datetime.now(UTC), refused=self._given if refused else None)
+
+    def _places(self) -> list[LoginPlace]:
+        kinds = [login_kind(name) for name in login_kinds()] if self._kind is None else [self._kind]
+        return [open_place(kind, self._reference) for kind in kinds]
 
     def _place(self) -> LoginPlace:
         if self._kind is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.login_files import NOW, a_login
+from tests.login_files import NOW, a_login, query, stored
 
 from stepherd.cli.export_token_command import command as export_token
 from stepherd.cli.home_place import HomePlace
@@ -19,6 +19,7 @@ from stepherd.logins.login import Login, Profile
 from stepherd.logins.place import LoginPlace, open_place
 
 RUN = "arn:aws:states:us-east-1:{}:execution:stepherd-pipeline:run_7"
+WHERE_IT_IS_FOR = ("tokenType", "profileArn", "region", "service")
 HERE, AWS = RUN.format("000000000000"), RUN.format("123456789012")
 
 
@@ -143,13 +144,13 @@ def test_export_gives_json_alone_on_stdout_and_the_warning_on_stderr(
     assert called(export_token, tmp_path) == 0
     printed = capsys.readouterr()
     fields = json.loads(printed.out)
-    assert list(fields) == ["accessToken", "refreshToken", "expiresAt"]
+    assert list(fields) == ["accessToken", "refreshToken", "expiresAt", *WHERE_IT_IS_FOR]
     assert (fields["accessToken"], fields["refreshToken"]) == ("access-one", "refresh-one")
     assert datetime.fromisoformat(fields["expiresAt"]) == login.token.expires_at
     assert "whoever has these tokens acts as you" in printed.err
     assert "access-one" not in printed.err
     called(export_token, tmp_path, "--no-refresh-token")
-    assert list(json.loads(capsys.readouterr().out)) == ["accessToken", "expiresAt"]
+    assert list(json.loads(capsys.readouterr().out)) == ["accessToken", "expiresAt", *WHERE_IT_IS_FOR]
 
 
 def test_a_login_in_use_is_read_with_a_warning_and_never_renewed(
@@ -187,3 +188,24 @@ def test_the_login_that_there_is_is_taken(tmp_path: Path, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["accessToken"] == "access-one"
     database = str(tmp_path / "store/logins/kiro/data.sqlite3")
     assert called(export_token, tmp_path / "other", "--database", database) == 0
+
+
+def test_a_token_that_only_the_cli_renews_is_exported_where_no_other_login_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stepherd.logins.kinds import login_kind
+
+    path = tmp_path / "store/logins/kiro/data.sqlite3"
+    path.parent.mkdir(parents=True)
+    stored(path, Login(login_kind("kiro")))
+    ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    document = {"access_token": "social-one", "expires_at": ends, "profile_arn": "arn:aws:x:eu-central-1:1:p"}
+    query(path, "INSERT INTO auth_kv VALUES ('kirocli:social:token', ?)", json.dumps(document))
+    assert called(export_token, tmp_path) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert (fields["accessToken"], fields["service"], fields["region"]) == (
+        "social-one",
+        "kiro",
+        "eu-central-1",
+    )
+    assert called(export_token, tmp_path, "--agent", "q") == 77

@@ -75,6 +75,7 @@ from .environment import (
 )
 from .events import (
     EVENT_TYPES,
+    AnyEvent,
     AssistantResponseEvent,
     ChatResponseStream,
     CitationEvent,
@@ -208,6 +209,7 @@ else:
 
 
 __all__ = [
+    "AnyEvent",
     "AccessDeniedExceptionReason",
     "Action",
     "AdditionalContentEntry",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ._base import Blob, Document, Number, OneOf, Open, Shape
 from .chat_enums import IntentType, InternalServerExceptionReason, InvalidStateReason
@@ -14,6 +14,7 @@ from .references import CitationTarget, FollowupPrompt, Reference, Supplementary
 from .tools import ToolResult
 
 __all__ = [
+    "AnyEvent",
     "AssistantResponseEvent",
     "ChatResponseStream",
     "CitationEvent",
@@ -66,7 +67,7 @@ class UnknownEvent(Event):
         """Return the payload read as JSON; None when it is not JSON."""
         try:
             return json.loads(self.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -227,6 +228,29 @@ class ChatResponseStream(OneOf):
     supplementary_web_links_event: SupplementaryWebLinksEvent | None = None
     tool_result_event: ToolResultEvent | None = None
     tool_use_event: ToolUseEvent | None = None
+
+
+AnyEvent: TypeAlias = (
+    AssistantResponseEvent
+    | CitationEvent
+    | CodeEvent
+    | CodeReferenceEvent
+    | ContextUsageEvent
+    | DryRunSucceedEvent
+    | FollowupPromptEvent
+    | IntentsEvent
+    | InteractionComponentsEvent
+    | InvalidStateEvent
+    | MessageMetadataEvent
+    | MetadataEvent
+    | MeteringEvent
+    | ReasoningContentEvent
+    | SupplementaryWebLinksEvent
+    | ToolResultEvent
+    | ToolUseEvent
+    | UnknownEvent
+)
+"""Every event that a stream can deliver: a closed union, so that type checkers see what a ``match`` lacks."""
 
 
 def _wire_name(event: type[Event]) -> str:

@@ -1,0 +1,167 @@
+"""The HTTP library below both transports: httpx, or httpx2 with the same surface."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from ._exceptions import (
+    ConfigurationError,
+    ProtocolError,
+    QError,
+    RequestTimeoutError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ._operations import WireRequest
+    from ._settings import Settings
+
+__all__ = ["CLOSED", "Http"]
+
+CLOSED: Final = "the client is closed"
+_LOWER: Final = (OSError, ValueError, EOFError, RuntimeError)
+"""What comes from below the library: sockets, texts that are no host, a pool that was closed meanwhile."""
+_DNS: Final = ("getaddrinfo", "name resolution", "Name or service", "nodename nor servname", "No address")
+
+_contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
+
+
+class Http:
+    """How a client of the library is made and used, and how its errors are read."""
+
+    def __init__(self, settings: Settings, kind: str) -> None:
+        """Raise ConfigurationError for a library, a client or settings that cannot be used.
+
+        ``kind`` is the class of the clients: AsyncClient or Client.
+        """
+        own = settings.http_client
+        self.library = _load(settings.http_library if own is None else _library_of(own, kind))
+        if own is not None and not isinstance(own, getattr(self.library, kind)):
+            raise ConfigurationError(f"http_client must be a {kind} of httpx or httpx2")
+        self.failures: tuple[type[Exception], ...] = (
+            self.library.HTTPError,
+            self.library.InvalidURL,
+            self.library.StreamError,
+            self.library.CookieConflict,
+            *_LOWER,
+        )
+        self._kind = kind
+        self._own = own
+        self._options = {} if own is not None else self._made(partial(self._client_options, settings))
+
+    def client(self) -> Any:
+        """Return the user's client, or make one; all that are made share the costly SSL context."""
+        if self._own is not None:
+            return self._own
+        return self._made(partial(getattr(self.library, self._kind), **self._options))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the client is the user's, who closes it."""
+        return self._own is not None
+
+    def message(self, client: Any, request: WireRequest) -> Any:
+        """Return the request as the library sends it."""
+        timeout = self.library.Timeout(request.timeout, connect=request.connect_timeout, pool=None)
+        return client.build_request(
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            content=request.body,
+            timeout=timeout,
+        )
+
+    def translate(self, error: Exception) -> QError:
+        """Return the error of this package for one of the library, or of what lies below it."""
+        detail = str(error) or type(error).__name__
+        if isinstance(error, self.library.TimeoutException):
+            return RequestTimeoutError(f"the service did not answer in time: {detail}")
+        if isinstance(error, self.library.DecodingError):
+            return ProtocolError(f"the body cannot be decompressed: {detail}")
+        refused = (self.library.LocalProtocolError, self.library.UnsupportedProtocol, self.library.InvalidURL)
+        if isinstance(error, (*refused, UnicodeError)):
+            return ConfigurationError(f"the request cannot be sent: {detail}")
+        return TransportError(f"the connection{_to(error)} failed: {detail}", remedy=_remedy(detail))
+
+    def _client_options(self, settings: Settings) -> dict[str, Any]:
+        if settings.http2 and importlib.util.find_spec("h2") is None:
+            raise ConfigurationError(
+                "HTTP/2 needs the package h2",
+                remedy="Install it with: pip install 'amazon-q-streaming-client[http2]'",
+            )
+        return {
+            "follow_redirects": False,
+            "http2": settings.http2,
+            "limits": self.library.Limits(max_connections=settings.max_connections),
+            "verify": self._ssl_context(settings.http2) if settings.verify is None else settings.verify,
+            "proxy": settings.proxy,
+        }
+
+    def _ssl_context(self, http2: bool) -> ssl.SSLContext:
+        """The default context, made once for all clients of the process: it takes some 30 ms.
+
+        The library writes the protocols that it offers into it, so HTTP/2 has one of its own.
+        """
+        places = (os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        key = (self.library.__name__, http2, *places)
+        if key not in _contexts:
+            _contexts[key] = self.library.create_ssl_context()
+        return _contexts[key]
+
+    def _made(self, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except ImportError as error:
+            raise ConfigurationError(
+                f"the HTTP client needs a package that is missing: {error}",
+                remedy=f"For a SOCKS proxy: pip install '{self.library.__name__}[socks]'.",
+            ) from None
+        except (self.library.InvalidURL, OSError, ValueError, TypeError) as error:
+            if isinstance(error, QError):
+                raise
+            raise ConfigurationError(
+                f"the HTTP client cannot be made: {error}",
+                remedy="Check proxy= and verify=, and HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
+            ) from None
+
+
+def _load(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ConfigurationError(
+            f"the package {name} is not installed",
+            remedy=f"Install it with: pip install 'amazon-q-streaming-client[{name}]'",
+        ) from None
+
+
+def _library_of(client: object, kind: str) -> str:
+    roots = {base.__module__.partition(".")[0] for base in type(client).__mro__}
+    found = roots & {"httpx", "httpx2"}
+    if not found:
+        raise ConfigurationError(f"http_client must be a {kind} of httpx or httpx2")
+    return found.pop()
+
+
+def _to(error: Exception) -> str:
+    try:
+        return f" to {error.request.url.netloc.decode()}"  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):
+        return ""
+
+
+def _remedy(detail: str) -> str:
+    if any(word in detail for word in _DNS):
+        return (
+            "The host has no address: check the network, or whether the service has moved. "
+            "Another host is given as endpoint=."
+        )
+    return ""

@@ -1,0 +1,90 @@
+"""What the rows of a login database say: the token, its kind, its profile and its region.
+
+The rows and their fields are those that ``q`` writes and that others have seen ``kiro-cli`` write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ._exceptions import TokenError
+from ._tokens import AccessToken, LoginService, TokenKind, arn_region
+
+__all__ = ["PROFILE_KEY", "TOKEN_ROWS", "TokenRow", "login_of"]
+
+PROFILE_KEY: Final = "api.codewhisperer.profile"
+"""The row of ``state`` with the profile that was chosen after the login."""
+_BUILDER_ID: Final = "https://view.awsapps.com/start"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A row of ``auth_kv`` that can hold a token. ``sso``: a token of AWS's OIDC, which has a start URL."""
+
+    key: str
+    service: LoginService
+    kind: TokenKind = TokenKind.BEARER
+    sso: bool = False
+
+
+TOKEN_ROWS: Final = (
+    TokenRow("codewhisperer:odic:token", LoginService.Q, sso=True),
+    TokenRow("kirocli:odic:token", LoginService.KIRO, sso=True),
+    TokenRow("kirocli:social:token", LoginService.KIRO),
+    TokenRow("kirocli:external-idp:token", LoginService.KIRO, TokenKind.EXTERNAL_IDP),
+)
+"""Where the CLIs keep their token, in the order in which they are looked at (they do spell it ``odic``)."""
+
+
+def login_of(row: TokenRow, text: object, profile: object, path: Path) -> AccessToken:
+    """Return the login in a row's text and the profile's; raise TokenError when the token cannot be read."""
+    try:
+        document = json.loads(_text(text))
+        expires_at = datetime.fromisoformat(document["expires_at"])
+        return AccessToken(
+            document["access_token"],
+            expires_at,
+            kind=row.kind,
+            profile_arn=_profile_of(row, document, profile),
+            service=row.service,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise TokenError(
+            f"the token in {path} cannot be read: {type(error).__name__}",
+            remedy="Log in again with 'q login' or 'kiro-cli login'.",
+        ) from None
+
+
+def _profile_of(row: TokenRow, document: Mapping[str, Any], profile: object) -> str | None:
+    """The profile in the token's own row, else the chosen one, which never belongs to Builder ID.
+
+    A profile that an earlier login left is refused by the service when a token of Builder ID comes with it.
+    """
+    own = document.get("profile_arn")
+    if own is not None and arn_region(own) is not None:
+        return str(own)
+    if row.sso and document.get("start_url") in {None, _BUILDER_ID}:
+        return None
+    return _chosen(profile)
+
+
+def _chosen(profile: object) -> str | None:
+    try:
+        arn = json.loads(_text(profile))["arn"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return arn if arn_region(arn) is not None else None
+
+
+def _text(value: object) -> str:
+    """A row's text; ``state`` has a column of blobs, and text that was stored as one is still text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
