@@ -9,19 +9,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 
 import pytest
-from tests.aws_grants import FUNCTION, ROLE, Grant, Stack, listed
+from tests.aws_grants import FUNCTION, ROLE, ROOT, Grant, Stack, listed
+from tests.aws_states import LOGS, XRAY
 
 from stepherd.services.template_text import read_template
 
-ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "template.yaml").read_text()
 MACHINE = "AWS::Serverless::StateMachine"
-LOGS = "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery"
-LOGS += " logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups"
-XRAY = "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets"
 
 REVIEWED: Mapping[tuple[str, str, str], str] = {
     ("PipelineRole", LOGS, "*"): "Step Functions delivers logs through calls that know no resources.",
@@ -153,30 +149,6 @@ def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own()
 def test_the_tasks_start_and_answer_nothing() -> None:
     for role in ("GitTaskRole", "AgentTaskRole"):
         assert {grant.action.partition(":")[0] for grant in stack().grants(role)} == {"s3", "secretsmanager"}
-
-
-OF_INTEGRATIONS: Mapping[str, str] = {
-    "lambda:invoke": "lambda:InvokeFunction",
-    "sns:publish.waitForTaskToken": "sns:Publish",
-    "ecs:runTask.sync": (
-        "ecs:RunTask ecs:StopTask ecs:DescribeTasks iam:PassRole"
-        " events:PutTargets events:PutRule events:DescribeRule"
-    ),
-    "states:startExecution.sync:2": (
-        "states:StartExecution states:DescribeExecution states:StopExecution"
-        " events:PutTargets events:PutRule events:DescribeRule"
-    ),
-}
-"""What each integration needs: Step Functions developer guide, "IAM policies for integrated services"."""
-
-
-@pytest.mark.parametrize(("role", "file"), [("PipelineRole", "pipeline"), ("LoginRole", "login")])
-def test_a_state_machine_s_role_has_what_its_states_need_and_no_more(role: str, file: str) -> None:
-    definition = (ROOT / "statemachines" / f"{file}.asl.json").read_text()
-    used = set(re.findall(r'"Resource": "arn:aws:states:::([^"]+)"', definition))
-    needed = {action for name in used for action in OF_INTEGRATIONS[name].split()}
-    # And it logs and traces.
-    assert {grant.action for grant in stack().grants(role)} == needed | set(f"{LOGS} {XRAY}".split())
 
 
 @pytest.mark.parametrize(

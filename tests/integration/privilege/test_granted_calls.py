@@ -36,7 +36,7 @@ def test_whatever_is_granted_is_called(site: Site) -> None:
         ("StartLoginFunction", "sns:ListSubscriptionsByTopic stepherd-login"),
         ("CompleteLoginFunction", "states:SendTaskHeartbeat stateMachine:stepherd-login"),
         ("StopLeftOverFunction", "states:StopExecution execution:stepherd-login:*"),
-        ("RequestQueuedFunction", "sqs:DeleteMessage queue/RunQueue"),
+        ("RequestQueuedFunction", "sqs:DeleteMessage RunQueue"),
         ("GitTaskRole", "secretsmanager:GetSecretValue secret:amazon-q-headless/git-credentials-??????"),
         ("AgentTaskRole", "s3:ListBucket stepherd-bucket s3:prefix=logins/*/data.sqlite3"),
     ],
