@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 import pytest
-from tests.aws_grants import FUNCTION, ROLE, ROOT, Grant, Stack, listed
+from tests.aws_grants import FUNCTION, ROLE, ROOT, Grant, Need, Stack, listed
 from tests.aws_states import LOGS, XRAY
 
 from stepherd.services.template_text import read_template
@@ -131,7 +131,9 @@ def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own()
     services = {grant.action.partition(":")[0] for grant in stack().grants("AgentTaskRole")}
     assert services == {"s3", "secretsmanager"}
     assert [str(grant) for grant in _of("AgentTaskRole", "secretsmanager")] == [
-        "secretsmanager:GetSecretValue secret:agents-??????"
+        "secretsmanager:GetSecretValue secret:agents-??????",
+        "secretsmanager:GetSecretValue secret:stepherd/agents/*",
+        "secretsmanager:GetSecretValue secret:amazon-q-headless/agent-*",
     ]
     assert {str(grant) for grant in _of("AgentTaskRole", "s3")} == {
         "s3:GetObject bucket/runs/*",
@@ -143,7 +145,18 @@ def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own()
         "s3:ListBucket elsewhere",
     }
     plain = Stack(read_template(TEMPLATE, "template.yaml"), {}, {"Bucket": "bucket"})
-    assert not [grant for grant in plain.grants("AgentTaskRole") if "secret" in grant.action]
+    assert not [grant for grant in plain.grants("AgentTaskRole") if "??????" in grant.resource]
+
+
+def test_a_key_of_one_s_own_is_used_through_secrets_manager_alone_and_only_where_it_is_named() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    keyed = Stack(read_template(TEMPLATE, "template.yaml"), {"SecretsKeyArn": key}, {"Bucket": "bucket"})
+    for role in ("GitTaskRole", "AgentTaskRole", "CheckLoginFunction", "StartLoginFunction"):
+        through = {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
+        assert keyed.allows(role, Need("kms:Decrypt", key, through))
+        assert not keyed.allows(role, Need("kms:Decrypt", key))
+        assert not keyed.allows(role, Need("kms:Decrypt", key.replace("/1", "/2"), through))
+        assert not [grant for grant in stack().grants(role) if grant.action.startswith("kms:")]
 
 
 def test_the_tasks_start_and_answer_nothing() -> None:

@@ -90,6 +90,7 @@ def parameters_of(home: Path) -> dict[str, str]:
         "StoreUri": (home / "store").as_uri(),
         "LoginSubscribers": "UNCHECKED",
         "DefaultAgent": "",
+        "RequestSecrets": "ANY",
         **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
     }
 

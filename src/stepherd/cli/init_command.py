@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepherd.application import Project, find_project
+from stepherd.cli.agent_keys import given_keys
 from stepherd.cli.git_access import TOKEN_VARIABLE, given_access
 from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
@@ -26,7 +27,7 @@ __all__ = ["command"]
     "init",
     examples=(
         "stepherd init --region eu-west-1 --email you@example.com",
-        "stepherd init --yes --git-token-file token.txt --agents claude",
+        "stepherd init --yes --git-token-file token.txt --agents claude --agent-key claude=file:key.txt",
         "stepherd init --yes --no-git --parameter AgentMemory=16384",
     ),
     contexts=False,
@@ -39,6 +40,13 @@ __all__ = ["command"]
     metavar="LIST",
     help="Agents in the image: claude, codex, opencode, each =VERSION; q, kiro =URL#sha256=DIGEST. "
     "Unsaid: those that it has.",
+)
+@click.option(
+    "--agent-key",
+    "agent_keys",
+    multiple=True,
+    metavar="AGENT=REF",
+    help="An agent's key for all runs, as env:NAME or file:PATH; repeatable.",
 )
 @click.option("--no-image", is_flag=True, help="Build no image.")
 @click.option(
@@ -61,6 +69,7 @@ def command(
     yes: bool,
     email: str | None,
     agents: str | None,
+    agent_keys: tuple[str, ...],
     no_image: bool,
     git_token_file: str | None,
     git_ssh_key_file: str | None,
@@ -86,6 +95,7 @@ def command(
     request = checked_request(
         template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), parameters=parameters,
         email=email, agents=agents, image=not no_image, api_key=not no_api_key,
+        keys=given_keys(agent_keys),
     )  # fmt: skip
     with going_on(output):
         target = choose_target(output.home, name, stack, region, profile)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import click
 
+from stepherd.cli.agent_keys import AgentKeys, ask_for_keys, needs_key
 from stepherd.cli.git_access import GitAccess, ask_for_access
 from stepherd.cloud.image_source import build_arguments
 from stepherd.errors import ConfigurationError, UsageError
@@ -31,6 +32,10 @@ class InitRequest:
     """Of the image's build."""
     image: bool
     api_key: bool
+    keys: AgentKeys = field(default_factory=AgentKeys)
+    """Of agents."""
+    agents: tuple[str, ...] = ()
+    """Those that were named for the image."""
 
     def stack_parameters(self, had: Mapping[str, str], *, secret_there: bool) -> dict[str, str]:
         """What the stack is told; ``had`` is what it has, empty for a new one."""
@@ -44,6 +49,11 @@ class InitRequest:
         elif self.git.choice == "none" or (not had and not secret_there):
             said["GitCredentialsSecretId"] = ""
         return said
+
+    @property
+    def keyless(self) -> tuple[str, ...]:
+        """The agents for the image that need a key, and were given none."""
+        return tuple(name for name in self.agents if needs_key(name) and name not in self.keys.agents)
 
     def secret_name(self, had: Mapping[str, str]) -> str:
         """The secret that is for git's credentials, whether it is used or not."""
@@ -63,6 +73,7 @@ def checked_request(
     agents: str | None,
     image: bool,
     api_key: bool,
+    keys: AgentKeys,
 ) -> InitRequest:
     """The request. Raises UsageError for what is not acceptable, ConfigurationError without bcrypt."""
     if email and not _MAIL.fullmatch(email):
@@ -71,9 +82,11 @@ def checked_request(
         raise UsageError("--agents and --no-image do not go together.", remedy="Give one of them.")
     if api_key:
         _need_bcrypt()
-    names = None if agents is None else [name for name in re.split(r"[,\s]+", agents) if name]
+    names = None if agents is None else _names(agents)
     arguments = None if names is None else build_arguments(names)
-    return InitRequest(parse_parameters(template, parameters), git, email, arguments, image, api_key)
+    chosen = tuple(name.partition("=")[0] for name in names or ())
+    said = parse_parameters(template, parameters)
+    return InitRequest(said, git, email, arguments, image, api_key, keys, chosen)
 
 
 def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:
@@ -107,8 +120,11 @@ def asked(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -
         and "/" not in had.get("AgentImage", "").partition("stepherd/")[0]
     ):
         words = "Agents in the image (claude, codex, opencode; empty: none)"
-        arguments = click.prompt(words, default="", show_default=False, err=True, value_proc=_agents)
-        request = replace(request, arguments=arguments)
+        names = click.prompt(words, default="", show_default=False, err=True, value_proc=_agents)
+        chosen = tuple(name.partition("=")[0] for name in names)
+        request = replace(request, arguments=build_arguments(names), agents=chosen)
+    if not request.keys.fields and not had.get("AgentCredentialsSecretId"):
+        request = replace(request, keys=ask_for_keys(request.agents))
     return request
 
 
@@ -118,11 +134,16 @@ def _mail(text: str) -> str:
     return text
 
 
-def _agents(text: str) -> str:
+def _names(text: str) -> list[str]:
+    return [name for name in re.split(r"[,\s]+", text) if name]
+
+
+def _agents(text: str) -> list[str]:
     try:
-        return build_arguments([name for name in re.split(r"[,\s]+", text) if name])
+        build_arguments(_names(text))
     except UsageError as error:
         raise click.UsageError(f"{error.message} {error.remedy}") from error
+    return _names(text)
 
 
 def _need_bcrypt() -> None:

@@ -37,6 +37,8 @@ class Result:
     """How many keys there were already."""
     unconfirmed: tuple[str, ...] = ()
     """Mail addresses that have not confirmed their subscription."""
+    keyless: tuple[str, ...] = ()
+    """Agents that were chosen for the image, cannot do without a key, and were given none."""
 
 
 class Initialising:
@@ -77,6 +79,9 @@ class Initialising:
         staging = Staging.of(caller.account, caller.region, caller.partition)
         had = dict(before.parameters) if before else {}
         parameters = self._request.stack_parameters(had, secret_there=secret_there)
+        if request.keys.fields:
+            name = request.keys.secret_name({**had, **parameters}, self._target.stack)
+            parameters["AgentCredentialsSecretId"] = name
         with tempfile.TemporaryDirectory(prefix="stepherd-init-") as name:
             scratch = Path(name)
             self._output.note("Preparing the staging bucket.")
@@ -85,10 +90,11 @@ class Initialising:
             outcome = self._apply(self._with_known_images(before, wish, scratch))
             keep_context(self._output.home, self._target.to_context(), default=True)
             self._keep_git_access(had)
+            self._keep_agent_keys(parameters)
             outcome = self._with_new_images(wish, scratch, outcome)
         stack = self._stack()
         key, keys = self._api_key(stack) if self._request.api_key else ("", 0)
-        return Result(stack, outcome, key, keys, self._unconfirmed(stack))
+        return Result(stack, outcome, key, keys, self._unconfirmed(stack), request.keyless)
 
     def _packaged(self, staging: Staging, scratch: Path, parameters: Mapping[str, str]) -> Wish:
         from stepherd.cloud.deployment import Wish
@@ -162,6 +168,16 @@ class Initialising:
         name = self._request.secret_name(had)
         GitSecret.of(name, self._target.stack, self._target.region).keep(self._request.git.fields)
         self._output.note(f"Stored {self._request.git.words} in the secret {name}.")
+
+    def _keep_agent_keys(self, parameters: Mapping[str, str]) -> None:
+        from stepherd.cloud.git_secret import GitSecret
+
+        keys = self._request.keys
+        if not keys.fields:
+            return
+        name = parameters["AgentCredentialsSecretId"]
+        GitSecret.of_agents(name, self._target.stack, self._target.region).keep(keys.fields)
+        self._output.note(f"Stored the keys of {', '.join(keys.agents)} in the secret {name}.")
 
     def _api_key(self, stack: Stack) -> tuple[str, int]:
         from stepherd.api.key_ring import KeyRing

@@ -19,6 +19,7 @@ from stepherd.runs.instructions import Instructions, find_instructions, title_of
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
+from stepherd.runs.secret_names import check_secret_names
 
 if TYPE_CHECKING:
     from stepherd.services.store import Store
@@ -96,6 +97,7 @@ def check_whole_request(
         # In its folder our own last answers lie beside the instructions.
         instructions = instructions.without(*OWN_FILES)
     fields = check_request(merged_settings(head, explicit))
+    check_secret_names(fields)
     if "repo" not in fields:
         raise InvalidRequest(
             "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."

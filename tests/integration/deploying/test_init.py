@@ -103,6 +103,9 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
         (["--no-git", "--git-token-file", "token"], "do not go together"),
         (["--git-ssh-key-file", "token"], "holds no private key"),
         (["--git-token-file", "absent"], "no file"),
+        (["--agent-key", "claude=sk-ant-0"], "is named, not written down"),
+        (["--agent-key", "q=env:KEY"], "no agent 'q' with a key"),
+        (["--agent-key", "claude=file:absent"], "no file"),
         (["--stack-name", "a_b"], "cannot be the name of a stack"),
     ],
 )
@@ -134,6 +137,37 @@ def test_without_git_access_the_tasks_are_given_none(person: Person) -> None:
     assert "--git-token-file" in done.stderr  # How to let runs push.
     person.init("--no-image", "--no-api-key", "--git-token-file", str(person.token_file))
     assert stack.parameters["GitCredentialsSecretId"] == _GIT_SECRET
+
+
+@pytest.mark.timeout(240)
+def test_agents_keys_are_stored_in_a_secret_of_the_stack_which_its_parameter_names(person: Person) -> None:
+    (person.path / "key").write_text(f"{CANARY}\n")
+    given = ["--no-git", "--no-image", "--no-api-key"]
+    done = person.init(*given, "--agent-key", "claude=file:key")
+    secrets, stack = person.account.client("secretsmanager"), person.account.cloudformation.find("stepherd")
+    assert stack.parameters["AgentCredentialsSecretId"] == "stepherd/agents/keys"
+    held = secrets.get_secret_value(SecretId="stepherd/agents/keys")["SecretString"]
+    assert json.loads(held) == {"ANTHROPIC_API_KEY": CANARY}
+    assert "Stored the keys of claude" in done.stderr
+    # AND another agent's key comes beside it
+    person.init(*given, "--agent-key", "codex=env:OPENAI_API_KEY", OPENAI_API_KEY="sk-other")
+    held = secrets.get_secret_value(SecretId="stepherd/agents/keys")["SecretString"]
+    assert json.loads(held) == {"ANTHROPIC_API_KEY": CANARY, "OPENAI_API_KEY": "sk-other"}
+    assert _places_of(CANARY, person) <= {
+        ("secretsmanager", "CreateSecret"),
+        ("secretsmanager", "PutSecretValue"),
+    }
+    # AND it goes with the stack
+    done = person.stepherd("destroy", "--yes", "stepherd")
+    assert "the secret stepherd/agents/keys" in done.stderr
+    assert secrets.describe_secret(SecretId="stepherd/agents/keys")["DeletedDate"]
+
+
+def test_an_agent_that_was_given_no_key_is_told_of(person: Person) -> None:
+    done = person.init(
+        "--no-git", "--no-api-key", "--agents", "claude,q=https://h.example/q.zip#sha256=" + "0" * 64
+    )
+    assert "stepherd init --agent-key claude=env:ANTHROPIC_API_KEY" in done.stderr
 
 
 def _current(secrets: Any, name: str) -> str:

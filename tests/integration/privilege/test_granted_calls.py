@@ -37,7 +37,7 @@ def test_whatever_is_granted_is_called(site: Site) -> None:
         ("CompleteLoginFunction", "states:SendTaskHeartbeat stateMachine:stepherd-login"),
         ("StopLeftOverFunction", "states:StopExecution execution:stepherd-login:*"),
         ("RequestQueuedFunction", "sqs:DeleteMessage RunQueue"),
-        ("GitTaskRole", "secretsmanager:GetSecretValue secret:amazon-q-headless/git-credentials-??????"),
+        ("GitTaskRole", "secretsmanager:GetSecretValue secret:stepherd/git/*"),
         ("AgentTaskRole", "s3:ListBucket stepherd-bucket s3:prefix=logins/*/data.sqlite3"),
     ],
 )

@@ -87,6 +87,11 @@ def _hostile(of: Stack) -> list[tuple[str, Need]]:
     bucket = f"arn:aws:s3:::{BUCKET}"
     return [
         (_AGENT, Need("secretsmanager:GetSecretValue", f"{secret}amazon-q-headless/git-credentials-AbCdEf")),
+        (_AGENT, Need("secretsmanager:GetSecretValue", f"{secret}amazon-q-headless/git-other-AbCdEf")),
+        (_AGENT, Need("secretsmanager:GetSecretValue", f"{secret}stepherd/git/team-AbCdEf")),
+        (_AGENT, Need("secretsmanager:GetSecretValue", f"{secret}other-stack/agents/team-AbCdEf")),
+        (_AGENT, Need("kms:Decrypt", f"arn:aws:kms:us-east-1:{account}:key/1")),
+        (_GIT, Need("secretsmanager:GetSecretValue", f"{secret}stepherd/agents/team-AbCdEf")),
         (_AGENT, Need("secretsmanager:GetSecretValue", of.reference("ApiKeysSecret"))),
         (_AGENT, Need("secretsmanager:GetSecretValue", f"{secret}somebody/else-AbCdEf")),
         (_AGENT, Need("secretsmanager:PutSecretValue", f"{secret}agents-AbCdEf")),
