@@ -72,6 +72,7 @@ class Initialising:
 
     def run(self, request: InitRequest, before: Stack | None, *, secret_there: bool) -> Result:
         """Everything, for a stack that has settled and can be updated, or is not there."""
+        from stepherd.cloud.service_role import prepare_ecs
         from stepherd.cloud.staging import Staging
 
         self._request = request
@@ -87,6 +88,8 @@ class Initialising:
             self._output.note("Preparing the staging bucket.")
             staging.prepare()
             wish = self._packaged(staging, scratch, parameters)
+            if before is None:
+                prepare_ecs(self._target.region, self._output.note)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
             keep_context(self._output.home, self._target.to_context(), default=True)
             self._keep_git_access(had)
