@@ -18,7 +18,8 @@ __all__ = ["InitRequest", "asked", "checked_request", "parse_parameters"]
 
 DEFAULT_SECRET: Final = "amazon-q-headless/git-credentials"  # noqa: S105 - a name
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+[.][^@\s]+")
-_OURS: Final = {"GitImage": "--no-image", "AgentImage": "--no-image", "LoginEmail": "--email"}
+_IMAGES: Final = frozenset({"GitImage", "AgentImage"})
+_OURS: Final = dict.fromkeys(_IMAGES, "--no-image, with which it may be given") | {"LoginEmail": "--email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,14 @@ def checked_request(
     names = None if agents is None else _names(agents)
     arguments = None if names is None else build_arguments(names)
     chosen = tuple(name.partition("=")[0] for name in names or ())
-    said = parse_parameters(template, parameters)
+    said = parse_parameters(template, parameters, images=not image)
     return InitRequest(said, git, email, arguments, image, api_key, keys, chosen)
 
 
-def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:
-    """``NAME=VALUE`` of the template's parameters. Raises UsageError."""
+def parse_parameters(
+    template: Mapping[str, Any], texts: Sequence[str], *, images: bool = False
+) -> dict[str, str]:
+    """``NAME=VALUE`` of the template's parameters; ``images``: the tasks' too. Raises UsageError."""
     declared = template["Parameters"]
     found: dict[str, str] = {}
     for text in texts:
@@ -100,7 +103,7 @@ def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[
             raise UsageError(
                 f"'{name}' is no parameter of the stack.", remedy=f"NAME=VALUE with one of: {known}."
             )
-        if name in _OURS:
+        if name in _OURS and not (images and name in _IMAGES):
             raise UsageError(f"{name} is set by init itself.", remedy=f"See {_OURS[name]}.")
         found[name] = value
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.integration.deploying.account import Call
+from tests.integration.deploying.account import Call, Fault
 from tests.integration.deploying.conftest import CANARY, Person
 
 _STAGING = "stepherd-staging-123456789012-eu-west-1"
@@ -168,6 +168,21 @@ def test_an_agent_that_was_given_no_key_is_told_of(person: Person) -> None:
         "--no-git", "--no-api-key", "--agents", "claude,q=https://h.example/q.zip#sha256=" + "0" * 64
     )
     assert "stepherd init --agent-key claude=env:ANTHROPIC_API_KEY" in done.stderr
+
+
+def test_a_quota_of_the_account_is_told_as_one_and_images_of_elsewhere_can_be_named(person: Person) -> None:
+    said = "Cannot have more than 0 builds in queue for the account"
+    person.account.faults.append(Fault("StartBuild", "AccountLimitExceededException", said))
+    done = person.init("--no-git", "--no-api-key", code=78)
+    assert said in done.stderr
+    assert "aws service-quotas list-service-quotas --service-code codebuild" in done.stderr
+    assert "docs/how-to-use-the-image.md" in done.stderr
+    assert "fault of Stepherd" not in done.stderr
+    images = {"GitImage": "h.example/git:1", "AgentImage": "h.example/agent:1"}
+    given = [word for name, image in images.items() for word in ("--parameter", f"{name}={image}")]
+    person.init("--no-git", "--no-api-key", "--no-image", *given)
+    stack = person.account.cloudformation.find("stepherd")
+    assert images.items() <= stack.parameters.items()
 
 
 def _current(secrets: Any, name: str) -> str:
