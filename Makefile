@@ -40,7 +40,7 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 
 tools: $(TOOLS)/.installed ## Install the tools that some tests need; see below.
 
-image: ## Build the images stepherd/git and stepherd/agent; say how large they are.
+image: ## Build the images localhost/stepherd/git and …/agent; say how large they are.
 	container/build.sh $(BUILD_ARGS)
 	container/sizes.sh
 

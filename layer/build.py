@@ -15,8 +15,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# As the template's parameter Architecture says it; `stepherd init` sets it, who runs `sam build` sets it by hand.
+MACHINES = {"ARM64": "aarch64", "X86_64": "x86_64"}
+MACHINE = MACHINES[os.environ.get("LAMBDA_ARCHITECTURE", "ARM64")]
 LAMBDA = (
-    *("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13"),
+    *("--platform", f"manylinux2014_{MACHINE}", "--implementation", "cp", "--python-version", "3.13"),
     "--only-binary=:all:",
 )
 # Of its dependencies only wrapt: another botocore than Lambda's beside Lambda's boto3 would break both.

@@ -91,6 +91,9 @@ def parameters_of(home: Path) -> dict[str, str]:
         "LoginSubscribers": "UNCHECKED",
         "DefaultAgent": "",
         "RequestSecrets": "ANY",
+        # Nobody else's: a name without a host would be Docker Hub's, where anybody may register it.
+        "GitImage": "localhost/stepherd/git:latest",
+        "AgentImage": "localhost/stepherd/agent:latest",
         **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
     }
 

@@ -87,7 +87,7 @@ class Initialising:
             scratch = Path(name)
             self._output.note("Preparing the staging bucket.")
             staging.prepare()
-            wish = self._packaged(staging, scratch, parameters)
+            wish = self._packaged(staging, scratch, parameters, had)
             if before is None:
                 prepare_ecs(self._target.region, self._output.note)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
@@ -99,7 +99,15 @@ class Initialising:
         key, keys = self._api_key(stack) if self._request.api_key else ("", 0)
         return Result(stack, outcome, key, keys, self._unconfirmed(stack), request.keyless)
 
-    def _packaged(self, staging: Staging, scratch: Path, parameters: Mapping[str, str]) -> Wish:
+    def _architecture(self, parameters: Mapping[str, str]) -> str:
+        from stepherd.cloud.template import template_of
+
+        default: str = template_of(self._project)["Parameters"]["Architecture"]["Default"]
+        return parameters.get("Architecture") or default
+
+    def _packaged(
+        self, staging: Staging, scratch: Path, parameters: Mapping[str, str], had: Mapping[str, str]
+    ) -> Wish:
         from stepherd.cloud.deployment import Wish
         from stepherd.cloud.packaging import package
         from stepherd.cloud.template import template_of
@@ -107,7 +115,9 @@ class Initialising:
         known = frozenset(template_of(self._project)["Parameters"])
         folder = scratch / "package"
         folder.mkdir()
-        return Wish(package(self._project, staging, folder, self._output.note), parameters, known)
+        architecture = self._architecture({**had, **parameters})
+        packed = package(self._project, staging, folder, self._output.note, architecture)
+        return Wish(packed, parameters, known)
 
     def _apply(self, wish: Wish) -> Outcome:
         from stepherd.cloud.account import TAGS
@@ -126,7 +136,8 @@ class Initialising:
 
         arguments = self._request.arguments
         arguments = Images(stack).last_arguments() if arguments is None else arguments
-        return image_source(self._project, arguments, scratch)
+        wanted = self._architecture({**stack.parameters, **self._request.parameters})
+        return image_source(self._project, arguments, scratch, wanted)
 
     def _with_known_images(self, before: Stack | None, wish: Wish, scratch: Path) -> Wish:
         """When the images of this source are there already, one deployment is enough."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
-from stepherd.errors import CannotCreateError, StepherdError, TemporaryError
+from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.refs import check_branch, check_ref, run_branch
 from stepherd.runs.folder import RunFolder, run_folder
@@ -24,7 +24,7 @@ from stepherd.runs.secret_names import check_secret_names
 if TYPE_CHECKING:
     from stepherd.services.store import Store
 
-__all__ = ["check_whole_request", "merged_settings", "prepare_run"]
+__all__ = ["check_images", "check_whole_request", "merged_settings", "prepare_run"]
 
 
 def prepare_run(
@@ -79,6 +79,16 @@ def _prepare(
         raise
     finish(None)
     return request
+
+
+def check_images(said: str) -> None:
+    """Whether the tasks of a run have images; ``said`` is ``none`` where they do not. Raises
+    ConfigurationError: a task that cannot start would be tried again for minutes."""
+    if said == "none":
+        raise ConfigurationError(
+            "The stack has no images yet, so no task of a run can start.",
+            remedy="Build them: stepherd init, and wait until it ends.",
+        )
 
 
 def check_whole_request(
