@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# As the template's parameter Architecture says it; `stepherd init` sets it, who runs `sam build` sets it by hand.
+# As the parameter Architecture of the template says it; `stepherd init` sets it, `sam build` does not.
 MACHINES = {"ARM64": "aarch64", "X86_64": "x86_64"}
 MACHINE = MACHINES[os.environ.get("LAMBDA_ARCHITECTURE", "ARM64")]
 LAMBDA = (

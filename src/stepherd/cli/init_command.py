@@ -56,6 +56,7 @@ __all__ = ["command"]
 )
 @click.option("--git-ssh-key-file", metavar="PATH", help="A private key without passphrase, for ssh remotes.")
 @click.option("--no-git", is_flag=True, help="No git credentials: public repositories, and no push.")
+@click.option("--wait-for-runs", is_flag=True, help="Change a stack when none of its runs is under way.")
 @click.option("--no-api-key", is_flag=True, help="Make no key for the HTTP API.")
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the stack; repeatable."
@@ -74,6 +75,7 @@ def command(
     git_token_file: str | None,
     git_ssh_key_file: str | None,
     no_git: bool,
+    wait_for_runs: bool,
     no_api_key: bool,
     parameters: tuple[str, ...],
 ) -> int:
@@ -95,7 +97,7 @@ def command(
     request = checked_request(
         template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), parameters=parameters,
         email=email, agents=agents, image=not no_image, api_key=not no_api_key,
-        keys=given_keys(agent_keys),
+        keys=given_keys(agent_keys), wait_for_runs=wait_for_runs,
     )  # fmt: skip
     with going_on(output):
         target = choose_target(output.home, name, stack, region, profile)

@@ -37,6 +37,8 @@ class InitRequest:
     """Of agents."""
     agents: tuple[str, ...] = ()
     """Those that were named for the image."""
+    wait_for_runs: bool = False
+    """Before a stack that is there is changed."""
 
     def stack_parameters(self, had: Mapping[str, str], *, secret_there: bool) -> dict[str, str]:
         """What the stack is told; ``had`` is what it has, empty for a new one."""
@@ -75,6 +77,7 @@ def checked_request(
     image: bool,
     api_key: bool,
     keys: AgentKeys,
+    wait_for_runs: bool,
 ) -> InitRequest:
     """The request. Raises UsageError for what is not acceptable, ConfigurationError without bcrypt."""
     if email and not _MAIL.fullmatch(email):
@@ -87,7 +90,7 @@ def checked_request(
     arguments = None if names is None else build_arguments(names)
     chosen = tuple(name.partition("=")[0] for name in names or ())
     said = parse_parameters(template, parameters, images=not image)
-    return InitRequest(said, git, email, arguments, image, api_key, keys, chosen)
+    return InitRequest(said, git, email, arguments, image, api_key, keys, chosen, wait_for_runs)
 
 
 def parse_parameters(

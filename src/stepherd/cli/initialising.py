@@ -88,7 +88,9 @@ class Initialising:
             self._output.note("Preparing the staging bucket.")
             staging.prepare()
             wish = self._packaged(staging, scratch, parameters, had)
-            if before is None:
+            if before is not None:
+                self._mind_runs(before)
+            else:
                 prepare_ecs(self._target.region, self._output.note)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
             keep_context(self._output.home, self._target.to_context(), default=True)
@@ -104,6 +106,29 @@ class Initialising:
 
         default: str = template_of(self._project)["Parameters"]["Architecture"]["Default"]
         return parameters.get("Architecture") or default
+
+    def _mind_runs(self, before: Stack) -> None:
+        """Say what is under way, and wait until it is over when that was asked for."""
+        from stepherd.cloud.polling import moments
+        from stepherd.cloud.run_census import count_under_way
+
+        machine, told = before.outputs.get("PipelineArn", ""), -1
+        for _ in moments():
+            count = count_under_way(machine, before.region) if machine else 0
+            if count and count != told:
+                runs = f"{count} run{'s are' if count > 1 else ' is'} under way"
+                self._output.note(f"{runs}{self._words_of_waiting()}", fg="yellow")
+            told = count
+            if not count or not self._request.wait_for_runs:
+                return
+
+    def _words_of_waiting(self) -> str:
+        if self._request.wait_for_runs:
+            return ": waiting until it is over."
+        return (
+            " and will go on with the tasks that it began with, and with the new functions. "
+            "A change of subnets or architecture could end it; to wait: --wait-for-runs"
+        )
 
     def _packaged(
         self, staging: Staging, scratch: Path, parameters: Mapping[str, str], had: Mapping[str, str]

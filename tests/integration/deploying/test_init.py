@@ -185,6 +185,25 @@ def test_a_quota_of_the_account_is_told_as_one_and_images_of_elsewhere_can_be_na
     assert images.items() <= stack.parameters.items()
 
 
+@pytest.mark.timeout(240)
+def test_runs_that_are_under_way_are_told_of_and_waited_for_when_that_was_asked_for(person: Person) -> None:
+    stack = person.deployed()
+    machines, small = person.account.client("stepfunctions"), ("--no-image", "--no-api-key", "--no-git")
+    started = machines.start_execution(stateMachineArn=stack.outputs["PipelineArn"], name="run_1", input="{}")
+    assert "1 run is under way and will go on" in person.init(*small).stderr
+    changes = person.account.operations().count("CreateChangeSet")
+    waiting = person.start("init", "--yes", *small, "--wait-for-runs", "--parameter", "LogRetentionDays=7")
+    assert waiting.stderr
+    for line in waiting.stderr:
+        if "1 run is under way: waiting until it is over." in line:
+            break
+    assert person.account.operations().count("CreateChangeSet") == changes
+    machines.stop_execution(executionArn=started["executionArn"])
+    waiting.communicate(timeout=90)
+    assert waiting.returncode == 0
+    assert stack.parameters["LogRetentionDays"] == "7"
+
+
 def _current(secrets: Any, name: str) -> str:
     return str(secrets.get_secret_value(SecretId=name, VersionStage="AWSCURRENT")["SecretString"])
 
