@@ -31,6 +31,9 @@ REVIEWED: Mapping[tuple[str, str, str], str] = {
         "Tasks have no name before they are listed; the condition names the cluster."
     ),
     ("PrepareRunFunction", "s3:GetObject", "bucket/*"): "Instructions may lie anywhere in the bucket.",
+    ("InstructionBucketsPolicy", "s3:GetObject", "specifications/*"): (
+        "Whoever deploys the stack has named the bucket as one of instructions."
+    ),
     ("LoginStorePolicy", "s3:GetObject s3:PutObject", "elsewhere/*"): (
         "Lease and attempts lie beside the database of LoginDatabaseUri, whose folder cannot be cut out."
     ),
@@ -48,7 +51,11 @@ OF_AWS = {
 @cache
 def stack(text: str = TEMPLATE) -> Stack:
     """The template, or a changed copy of it, with every optional part."""
-    parameters = {"AgentCredentialsSecretId": "agents", "LoginDatabaseUri": "s3://elsewhere/q/data.sqlite3"}
+    parameters = {
+        "AgentCredentialsSecretId": "agents",
+        "LoginDatabaseUri": "s3://elsewhere/q/data.sqlite3",
+        "InstructionBuckets": "arn:aws:s3:::specifications",
+    }
     return Stack(read_template(text, "template.yaml"), parameters, {"Bucket": "bucket"})
 
 
