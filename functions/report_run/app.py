@@ -10,13 +10,12 @@ from stepherd.runs.folder import run_folder
 from stepherd.runs.reply import reply_report
 from stepherd.runs.report import write_report
 from stepherd.services import open_store
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, started}. Returns the execution's output: the outcome without the long lists."""
-    metrics.add_metric(name="RunsSucceeded", unit="Count", value=1)
     store = open_store(os.environ["STORE_URI"])
     folder = run_folder(store, event["run_id"])
     report = write_report(folder, event["run_id"], started=event["started"])

@@ -174,8 +174,12 @@ def test_the_tasks_start_and_answer_nothing() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("Action: sns:ListSubscriptionsByTopic,", 'Action: "sns:List*",', "StartLoginFunction: sns:List*"),
-        ("sns:Publish, Resource: !Ref LoginTopic", 'sns:Publish, Resource: "*"', "sns:Publish"),
+        ("Action: sns:ListSubscriptionsByTopic", 'Action: "sns:List*"', "StartLoginFunction: sns:List*"),
+        (
+            "sns:Publish\n                Resource: !If [OwnLoginTopic, !Ref LoginTopic, !Ref LoginTopicArn]",
+            'sns:Publish\n                Resource: "*"',
+            "sns:Publish",
+        ),
         ("execution:${PipelineStateMachine.Name}:*", "execution:*", "states:DescribeExecution"),
         ('Resource: !Sub "${Bucket.Arn}/inbox-state/*"', 'Resource: !Sub "${Bucket.Arn}/*"', "s3:GetObject"),
     ],

@@ -97,3 +97,75 @@ def test_instructions_of_other_buckets_are_read_where_the_stack_names_them(role:
 )
 def test_a_value_of_another_form_is_refused(name: str, value: str, good: bool) -> None:
     assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value)) is good
+
+
+def test_a_stack_may_ask_for_logins_on_a_topic_that_is_there() -> None:
+    topic, key = "arn:aws:sns:us-east-1:123456789012:ours", "arn:aws:kms:us-east-1:123456789012:key/1"
+    of = stack(LoginTopicArn=topic, LoginTopicKeyArn=key)
+    assert not of._resolver.condition(TEMPLATE["Resources"]["LoginTopic"]["Condition"])
+    text = str(
+        of.value({name: each for name, each in TEMPLATE["Outputs"].items() if name == "LoginTopicArn"})
+    )
+    assert topic in text
+    machine = of.value(TEMPLATE["Resources"]["LoginStateMachine"]["Properties"]["DefinitionSubstitutions"])
+    assert machine["LoginTopicArn"] == topic
+    assert of.allows("LoginRole", Need("sns:Publish", topic))
+    assert of.allows("StartLoginFunction", Need("sns:ListSubscriptionsByTopic", topic))
+    through = {"kms:ViaService": "sns.us-east-1.amazonaws.com"}
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        assert of.allows("LoginRole", Need(action, key, through))
+        assert not of.allows("LoginRole", Need(action, key))
+    assert not stack().allows("LoginRole", Need("sns:Publish", topic))
+    # Nothing else refers to a topic that is not there.
+    for name, each in TEMPLATE["Resources"].items():
+        wanted = "Condition" not in each or of._resolver.condition(each["Condition"])
+        if wanted and name not in ("SubnetA", "SubnetB"):
+            assert "'Ref': 'LoginTopic'" not in str(_refs(of, each.get("Properties", {}))), name
+
+
+def _refs(of: Stack, node: Any) -> Any:
+    """What a node refers to, with the branches of Fn::If that are not taken left out."""
+    if isinstance(node, list):
+        return [_refs(of, item) for item in node]
+    if isinstance(node, dict):
+        if "Fn::If" in node:
+            name, yes, no = node["Fn::If"]
+            return _refs(of, yes if of._resolver.condition(name) else no)
+        return {key: _refs(of, value) for key, value in node.items()}
+    return node
+
+
+def test_two_stacks_of_a_region_have_metrics_and_alarms_of_their_own() -> None:
+    """Both ways: what a function counts, and what alarm and dashboard look at, has the stack's name."""
+    found = {}
+    for name in ("stepherd", "stepherd-dev"):
+        of = stack()
+        of._resolver.pseudo["AWS::StackName"] = name
+        variables = of.value(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+        alarms = [
+            of.value(each["Properties"]) for each in TEMPLATE["Resources"].values()
+            if each["Type"] == "AWS::CloudWatch::Alarm"
+        ]  # fmt: skip
+        own = [alarm["Dimensions"] for alarm in alarms if alarm["Namespace"] == "Stepherd"]
+        dashboard = of.value(TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"])
+        assert variables["POWERTOOLS_SERVICE_NAME"] == name
+        assert own == [[{"Name": "service", "Value": name}]]
+        assert f'"service", "{name}"' in dashboard
+        machines = [alarm["Dimensions"][0]["Value"] for alarm in alarms if alarm["Namespace"] == "AWS/States"]
+        found[name] = (own, dashboard, machines)
+    assert found["stepherd"] != found["stepherd-dev"]
+    for ours, others in zip(found["stepherd"], found["stepherd-dev"], strict=True):
+        assert ours != others
+
+
+def test_every_metric_that_an_alarm_or_the_dashboard_looks_at_is_counted_by_a_function() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "functions").glob("*/app.py"))
+    counted = {
+        name for line in re.findall(r"count\((.+)\)", source) for name in re.findall(r'"([A-Z]\w+)"', line)
+    }
+    text = (ROOT / "template.yaml").read_text()
+    looked_at = set(re.findall(r"\bLogins(?:Asked|Approved|Unanswered|\w+ed)\b", text))
+    assert counted == looked_at == {"LoginsAsked", "LoginsApproved", "LoginsUnanswered"}
+    page = (ROOT / "docs" / "costs.md").read_text()
+    assert f"{len(counted)} of our own, LoginsAsked, LoginsApproved, LoginsUnanswered" in page
+    assert f"at most ${len(counted) * 0.3:.2f} a month" in page
