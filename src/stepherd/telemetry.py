@@ -16,16 +16,22 @@ from typing import Any, TypeAlias
 from aws_lambda_powertools import Logger, Metrics
 
 from stepherd.agents.account import hide_this_process
+from stepherd.errors import ConfigurationError
 
 __all__ = ["Handler", "count", "logger", "observed"]
 
 Handler: TypeAlias = Callable[[Mapping[str, Any], Any], Any]
 
-# On a laptop an agent is the same user as this function, whose environment may hold the person's AWS keys.
-hide_this_process()
 _STACK = os.environ.get("POWERTOOLS_SERVICE_NAME", "stepherd")
 logger = Logger(service=_STACK)
 _metrics = Metrics(service=_STACK, namespace="Stepherd")
+
+try:
+    # On a laptop an agent is this function's user, and its environment may hold the person's AWS keys.
+    hide_this_process()
+except ConfigurationError as refused:
+    # Lambda's sandbox refuses calls of this kind, and there no agent is near: the function must start.
+    logger.warning("This process cannot be hidden", reason=refused.message)
 
 
 def count(name: str | None) -> None:

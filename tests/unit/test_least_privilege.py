@@ -138,6 +138,7 @@ def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own()
     services = {grant.action.partition(":")[0] for grant in stack().grants("AgentTaskRole")}
     assert services == {"s3", "secretsmanager"}
     assert [str(grant) for grant in _of("AgentTaskRole", "secretsmanager")] == [
+        "secretsmanager:GetSecretValue secret:agents",
         "secretsmanager:GetSecretValue secret:agents-??????",
         "secretsmanager:GetSecretValue secret:stepherd/agents/*",
         "secretsmanager:GetSecretValue secret:amazon-q-headless/agent-*",
