@@ -72,6 +72,17 @@ def catch_alls_out_of_place(machine: Scope) -> Iterator[str]:
                     yield f"{name}: States.ALL is not last and alone in {field}"
 
 
+def catches_that_are_never_reached(machine: Scope) -> Iterator[str]:
+    """States.TaskFailed stands for every error but a timeout: behind it nothing but that is caught."""
+    for name, state in states(machine):
+        before: list[str] = []
+        for entry in state.get("Catch", []):
+            left = [e for e in entry["ErrorEquals"] if e not in ("States.ALL", "States.Timeout")]
+            if "States.TaskFailed" in before and left:
+                yield f"{name}: {left} is caught behind States.TaskFailed, which stands for it"
+            before += entry["ErrorEquals"]
+
+
 def states_without_comment(machine: Scope) -> Iterator[str]:
     for name, state in states(machine):
         if not state.get("Comment"):

@@ -7,11 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from tests.aws_grants import ROOT
 
 
 @pytest.mark.parametrize(("given", "service"), [("stepherd-dev", "stepherd-dev"), ("", "stepherd")])
 def test_what_is_counted_has_the_stack_as_its_one_dimension(given: str, service: str) -> None:
-    environment = {"POWERTOOLS_SERVICE_NAME": given} if given else {}
+    environment = {"PYTHONPATH": str(ROOT / "src"), **({"POWERTOOLS_SERVICE_NAME": given} if given else {})}
     code = "from stepherd.telemetry import count; count('LoginsAsked'); count('LoginsApproved')"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
