@@ -3,8 +3,8 @@
     python examples/prove_states.py --region eu-west-1
 
 Each state goes through Step Functions' own TestState, with a mock for what its task would answer: nothing is
-started, nothing costs anything, and no role is needed, only the right states:TestState. One line for each case;
-the exit code is 1 when Step Functions goes another way than the definition says. See also
+started, nothing costs anything, and no role is needed, only the right states:TestState. One line for each
+case. The exit code is 1 when Step Functions goes another way than the definition says. See also
 docs/how-to-prove-the-states.md.
 """
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.integration.cloud.emulator import until
 from tests.integration.deploying.account import Call, Fault
 from tests.integration.deploying.conftest import CANARY, Person
 
@@ -197,6 +198,8 @@ def test_runs_that_are_under_way_are_told_of_and_waited_for_when_that_was_asked_
     for line in waiting.stderr:
         if "1 run is under way: waiting until it is over." in line:
             break
+    looked = person.account.operations().count("ListExecutions")
+    until(lambda: person.account.operations().count("ListExecutions") > looked + 1 or waiting.poll(), 60)
     assert person.account.operations().count("CreateChangeSet") == changes
     machines.stop_execution(executionArn=started["executionArn"])
     waiting.communicate(timeout=90)
