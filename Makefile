@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test exhaustive check format tools image bench wheel clean
+.PHONY: help demo test exhaustive witness check format tools image bench wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ exhaustive: $(VENV)/.developing ## The tests that try every moment or every size
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'exhaustive and not image' $(PYTEST_ARGS)
 	@# One after the other: they share podman's store.
 	$(BIN)/python -m pytest -m image $(PYTEST_ARGS)
+
+witness: $(VENV)/.developing $(TOOLS)/localstack/.installed ## Both state machines on a second interpreter; needs Python 3.13.
+	STEPHERD_LOCALSTACK_PYTHON=$(CURDIR)/$(TOOLS)/localstack/bin/python $(BIN)/python -m pytest tests/second_interpreter
 
 check: $(VENV)/.developing ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -65,6 +68,14 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.developing: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# The last LocalStack that there will be, and what it needs pinned.
+PYTHON313 ?= python3.13
+$(TOOLS)/localstack/.installed: Makefile
+	$(PYTHON313) -m venv $(TOOLS)/localstack
+	$(TOOLS)/localstack/bin/pip install --quiet 'localstack-core[runtime]==2026.3.0' 'cbor2<5.8' cryptography==44.0.3 \
+	  pyopenssl==24.3.0 service_identity==24.2.0 'jsonata-python>=0.7,<1'
+	@touch $@
 
 # Each in an environment of its own: they pin what Stepherd does not.
 $(TOOLS)/.installed: Makefile
