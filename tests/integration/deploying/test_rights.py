@@ -1,4 +1,4 @@
-"""What ``init`` and ``destroy`` call against docs/deployer-policy.json, evaluated by an IAM that is not ours."""
+"""What ``init`` and ``destroy`` call against docs/deployer-policy.json, evaluated by an IAM of others."""
 
 from __future__ import annotations
 
