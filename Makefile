@@ -7,11 +7,13 @@ TOOLS := .tools
 CLAUDE_CODE := 2.1.197
 CODEX := 0.169.0
 OPENCODE := 1.18.33
+# Evaluates IAM policies with their conditions; for tests alone (AGPL-3.0), never part of what is built.
+IAM_SIMULATE := 0.1.173
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(CURDIR)/$(TOOLS)/ministack/bin:$(CURDIR)/$(TOOLS)/notebook/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test exhaustive check format tools image lock bench wheel clean
+.PHONY: help demo test exhaustive witness check format tools image lock bench wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ exhaustive: $(VENV)/.developing ## The tests that try every moment or every size
 	@# One after the other: they share podman's store.
 	$(BIN)/python -m pytest -m image $(PYTEST_ARGS)
 
+witness: $(VENV)/.developing $(TOOLS)/localstack/.installed ## Both state machines on a second interpreter; needs Python 3.13.
+	STEPHERD_LOCALSTACK_PYTHON=$(CURDIR)/$(TOOLS)/localstack/bin/python $(BIN)/python -m pytest tests/second_interpreter
+
 check: $(VENV)/.developing ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -38,7 +43,7 @@ format: $(VENV)/.developing ## Format, and mend what can be mended.
 
 tools: $(TOOLS)/.installed ## Install the tools that some tests need; see below.
 
-image: ## Build the images stepherd/git and stepherd/agent; say how large they are.
+image: ## Build the images localhost/stepherd/git and …/agent; say how large they are.
 	container/build.sh $(BUILD_ARGS)
 	container/sizes.sh
 
@@ -70,11 +75,20 @@ $(VENV)/.developing: $(VENV)/bin/python pyproject.toml
 $(TOOLS)/uv/bin/uv:
 	$(PYTHON) -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/pip install --quiet 'uv>=0.9,<1'
 
+# The last LocalStack that there will be, and what it needs pinned.
+PYTHON313 ?= python3.13
+$(TOOLS)/localstack/.installed: Makefile
+	$(PYTHON313) -m venv $(TOOLS)/localstack
+	$(TOOLS)/localstack/bin/pip install --quiet 'localstack-core[runtime]==2026.3.0' 'cbor2<5.8' cryptography==44.0.3 \
+	  pyopenssl==24.3.0 service_identity==24.2.0 'jsonata-python>=0.7,<1'
+	@touch $@
+
 # Each in an environment of its own: they pin what Stepherd does not.
 $(TOOLS)/.installed: Makefile
 	mkdir -p $(TOOLS)
 	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4 @anthropic-ai/claude-code@$(CLAUDE_CODE) \
-	  @openai/codex@$(CODEX) opencode-ai@$(OPENCODE)
+	  @openai/codex@$(CODEX) opencode-ai@$(OPENCODE) \
+	  @cloud-copilot/iam-simulate@$(IAM_SIMULATE)
 	# npm may not run what packages bring.
 	node $(TOOLS)/node_modules/@anthropic-ai/claude-code/install.cjs
 	node $(TOOLS)/node_modules/opencode-ai/postinstall.mjs

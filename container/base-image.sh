@@ -1,9 +1,9 @@
 #!/bin/sh
 # container/base-image.sh NAME: makes Debian's slim image with mmdebstrap and buildah, where there is no image
-# registry: in CI, or behind a closed network. The suite is part of the name: debian:trixie-slim.
+# registry: in CI, or behind a closed network. The suite is part of the name: …/debian:trixie-slim.
 set -eu
 name=$1
-suite=${name#*:}
+suite=${name##*:}
 suite=${suite%-slim}
 tar=$(mktemp --suffix=.tar)
 trap 'rm -f "$tar"' EXIT

@@ -1,5 +1,5 @@
 #!/bin/sh
-# container/build.sh [ARGUMENT…]: builds stepherd/git and stepherd/agent with docker, podman or buildah.
+# container/build.sh [ARGUMENT…]: builds localhost/stepherd/git and localhost/stepherd/agent with docker, podman or buildah.
 #   BUILDER=buildah               which one; default: the first that works
 #   TAG=latest  TARGETS='git agent'
 #   BASE_IMAGE                    instead of that of base-image.lock, or else Debian's slim image
@@ -50,6 +50,6 @@ for secret in "pip.conf:$PIP_CONF" "apt.conf:${APT_CONF:-}" "npmrc:${NPMRC:-}" "
   [ ! -s "${secret#*:}" ] || set -- "$@" --secret "id=${secret%%:*},src=${secret#*:}"
 done
 for target in ${TARGETS:-git agent}; do
-  DOCKER_BUILDKIT=1 "$chosen" "$@" --file container/Dockerfile --target "$target" --tag "stepherd/$target:$tag" \
+  DOCKER_BUILDKIT=1 "$chosen" "$@" --file container/Dockerfile --target "$target" --tag "localhost/stepherd/$target:$tag" \
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" .
 done

@@ -13,6 +13,9 @@ ssh -V 2>&1
 [ ! -e /opt/stepherd/bin/pip ] || bad "pip has no business in Stepherd's environment"
 writable=$(find /opt/stepherd ! -type l \( ! -user root -o -perm /022 \) | head -n 1)
 [ -z "$writable" ] || bad "others may write $writable"
+setuid=$(find / -xdev -type f -perm /6000 | head -n 1)
+[ -z "$setuid" ] || bad "$setuid runs as somebody else"
+[ "$(stat -c %a /tmp)" = 1777 ] || bad "not everybody can write to /tmp"
 [ "$1" = agent ] || exit 0
 
 for program in aws curl gh jq node npm rg; do

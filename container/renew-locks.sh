@@ -7,7 +7,7 @@
 # Versions and the hashes of all their files, for every platform: never where they came from.
 set -eu
 cd "$(dirname "$0")/.."
-base=debian:trixie-slim
+base=public.ecr.aws/docker/library/debian:trixie-slim
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 # The index is the one that pip uses on this machine.

@@ -8,7 +8,7 @@ trap 'rm -rf "$folder"' EXIT
 code=0
 for aim in git:120 agent:350; do
   target=${aim%:*} most=${aim#*:}
-  buildah push --quiet "stepherd/$target:$tag" "oci:$folder/$target" >/dev/null
+  buildah push --quiet "localhost/stepherd/$target:$tag" "oci:$folder/$target" >/dev/null
   megabytes=$(du -s --apparent-size --block-size=1MB "$folder/$target" | cut -f 1)
   printf 'stepherd/%-6s %4d MB compressed, aim %d MB\n' "$target" "$megabytes" "$most"
   [ "$megabytes" -le "$most" ] || code=1

@@ -15,7 +15,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LAMBDA = ("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", "3.13")
+# As the parameter Architecture of the template says it; `stepherd init` sets it, `sam build` does not.
+MACHINES = {"ARM64": "aarch64", "X86_64": "x86_64"}
+MACHINE = MACHINES[os.environ.get("LAMBDA_ARCHITECTURE", "ARM64")]
+LAMBDA = ("--platform", f"manylinux2014_{MACHINE}", "--implementation", "cp", "--python-version", "3.13")
 # Every package by version and hash, and none that is built here: what builds it would have no hash.
 LOCKED = (
     "--require-hashes",

@@ -24,6 +24,33 @@ _OF_EXECUTIONS = {"DescribeExecution", "GetExecutionHistory", "StopExecution", "
 _OF_TOKENS = {"SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"}
 _OF_QUEUES = {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 _ABSENT = {"404", "NoSuchKey"}
+PARAMETERS: Mapping[tuple[str, str], str] = {
+    ("s3", "ListObjectsV2"): "Bucket Prefix Delimiter MaxKeys ContinuationToken EncodingType",
+    ("s3", "GetObject"): "Bucket Key Range IfMatch IfNoneMatch ChecksumMode",
+    ("s3", "HeadObject"): "Bucket Key",
+    ("s3", "PutObject"): "Bucket Key Body IfMatch IfNoneMatch ContentType ContentLength Metadata",
+    ("s3", "DeleteObject"): "Bucket Key",
+    ("secretsmanager", "GetSecretValue"): "SecretId VersionId VersionStage",
+    ("stepfunctions", "StartExecution"): "stateMachineArn name input",
+    ("stepfunctions", "ListExecutions"): "stateMachineArn statusFilter maxResults nextToken",
+    ("stepfunctions", "DescribeExecution"): "executionArn",
+    ("stepfunctions", "GetExecutionHistory"): (
+        "executionArn maxResults nextToken reverseOrder includeExecutionData"
+    ),
+    ("stepfunctions", "StopExecution"): "executionArn error cause",
+    ("stepfunctions", "RedriveExecution"): "executionArn clientToken",
+    ("stepfunctions", "SendTaskSuccess"): "taskToken output",
+    ("stepfunctions", "SendTaskFailure"): "taskToken error cause",
+    ("stepfunctions", "SendTaskHeartbeat"): "taskToken",
+    ("sns", "ListSubscriptionsByTopic"): "TopicArn NextToken",
+    ("logs", "GetLogEvents"): ("logGroupName logStreamName startTime endTime nextToken limit startFromHead"),
+    ("ecs", "ListTasks"): "cluster family nextToken maxResults startedBy desiredStatus",
+    ("ecs", "DescribeTasks"): "cluster tasks",
+    ("ecs", "StopTask"): "cluster task reason",
+}
+"""The parameters that need nothing but what ``needs_of`` says. Others are an error, such as Tagging of
+PutObject (s3:PutObjectTagging) or VersionId of GetObject (s3:GetObjectVersion): write down first what they
+need."""
 _UNSIGNED = {"sso-oidc"}
 """Services whose calls carry no signature, so no role has a say in them."""
 
@@ -35,7 +62,7 @@ class Call:
     service: str
     operation: str
     parameters: Mapping[str, Any]
-    """Texts and lists of texts alone, no bodies."""
+    """By name: texts and lists of texts with their value, of anything else that it was given."""
     absent: bool = False
 
 
@@ -68,14 +95,21 @@ def recording(calls: list[Call], answers: Answers | None = None) -> Iterator[Non
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if isinstance(value, str | list)}
+    return {
+        name: value if isinstance(value, str | list) else "given"
+        for name, value in parameters.items()
+        if value is not None
+    }
 
 
 def needs_of(call: Call, account: str, machine: str) -> list[Need]:
     """What a call has to be granted. ``machine``: the state machine that a task token belongs to.
 
-    Raises AssertionError for an operation that is not known here: say what it needs.
+    Raises AssertionError for an operation or a parameter that is not known here: say what it needs.
     """
+    known = PARAMETERS.get((call.service, call.operation), "").split()
+    unknown = [name for name in call.parameters if known and name not in known]
+    assert not unknown, f"what {unknown} of {call.service} {call.operation} needs is not written down"
     given, where = call.parameters, f"{REGION}:{account}"
     match call.service, call.operation:
         case "s3", _:

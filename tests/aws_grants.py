@@ -11,15 +11,24 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from stepherd.engine.intrinsics import Resolver
 
-__all__ = ["Grant", "Need", "Stack", "listed", "matches", "written_statements"]
+__all__ = ["ROOT", "Grant", "Need", "Stack", "listed", "matches", "written_statements"]
 
+ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
 FUNCTION, ROLE = "AWS::Serverless::Function", "AWS::IAM::Role"
-_SERVICES = {"AWS::Serverless::Function": "lambda", "AWS::Serverless::StateMachine": "states"}
+_ARNS = {
+    "AWS::Serverless::Function": ("lambda", "function:{}"),
+    "AWS::SQS::Queue": ("sqs", "{}"),
+    "AWS::ECS::Cluster": ("ecs", "cluster/{}"),
+    "AWS::ECR::Repository": ("ecr", "repository/{}"),
+    "AWS::Events::Rule": ("events", "rule/{}"),
+}
+"""How the ARN of each kind ends, as the Service Authorization Reference has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,11 @@ class Stack:
         denied = any(denial.allows(need) for denial in self.denials(role))
         return not denied and any(grant.allows(need) for grant in self.grants(role))
 
+    def policy(self, role: str) -> dict[str, Any]:
+        """All statements of a role as one policy, for an evaluator that is not ours."""
+        statements = [*self.statements(role), *self.statements(role, "Deny")]
+        return {"Version": "2012-10-17", "Statement": statements}
+
     def value(self, node: Any) -> Any:
         """A node of the template, resolved."""
         return self._resolver.value(node)
@@ -179,10 +193,10 @@ class Stack:
             return f"arn:aws:s3:::{self.reference(name)}"
         if kind == "AWS::Logs::LogGroup":
             return self._arn("logs", f"log-group:{self.reference(name)}:*")
-        if kind == "AWS::ECS::Cluster":
-            return self._arn("ecs", f"cluster/{self.reference(name)}")
-        service = _SERVICES.get(kind, kind.split("::")[1].lower())
-        return self._arn(service, f"{kind.split('::')[2].lower()}/{name}")
+        if kind == ROLE:
+            return f"arn:aws:iam::{self.account}:role/{self.reference(name)}"
+        service, form = _ARNS[kind]
+        return self._arn(service, form.format(self.reference(name)))
 
     def _arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{REGION}:{self.account}:{rest}"

@@ -10,7 +10,7 @@ from typing import Any
 from stepherd.api.authorizer import authorize
 from stepherd.api.key_ring import KeyRing
 from stepherd.services import open_document
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 _document = cache(open_document)
 if "API_KEYS_SECRET_ID" in os.environ:
@@ -21,7 +21,5 @@ if "API_KEYS_SECRET_ID" in os.environ:
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: API Gateway's, payload format 2.0. Returns a simple response."""
     answer = authorize(event, KeyRing(_document(os.environ["API_KEYS_SECRET_ID"])))
-    name = "KeysAccepted" if answer["isAuthorized"] else "KeysRefused"
-    metrics.add_metric(name=name, unit="Count", value=1)
     logger.info("Judged a key", allowed=answer["isAuthorized"], key_id=answer["context"].get("key_id"))
     return answer

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 
 @observed
@@ -22,6 +22,5 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     place, now, before = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
     answer = check_login(wanted, settings, place, open_executions(), waits_for=before, now=now)
-    metrics.add_metric(name=f"Login{answer['status'].title()}", unit="Count", value=1)
     logger.info("The login is checked", status=answer["status"], agent=wanted.kind.name)
     return answer

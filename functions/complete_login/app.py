@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepherd.services.json_text import read_json
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import count, logger, observed
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:
@@ -26,5 +26,5 @@ def _complete(message: Mapping[str, Any], context: Any) -> None:
     place = notice.wanted.place(os.environ["STORE_URI"])
     pace = Pace(lambda: context.get_remaining_time_in_millis() / 1000)
     outcome = complete_login(notice, place, open_executions(), pace)
-    metrics.add_metric(name="LoginsCompleted", unit="Count", value=int(outcome == "approved"))
+    count({"approved": "LoginsApproved", "expired": "LoginsUnanswered"}.get(outcome))
     logger.info("A notice was worked on", outcome=outcome, agent=notice.wanted.kind.name)

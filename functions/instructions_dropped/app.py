@@ -8,7 +8,7 @@ from typing import Any
 
 from stepherd.runs.inbox import run_id_of
 from stepherd.runs.inbox_events import dropped_objects
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:
@@ -31,7 +31,6 @@ def _take(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.services.executions import open_executions
     from stepherd.services.uploads import open_uploads
 
-    metrics.add_metric(name="Uploads", unit="Count", value=1)
     machine, dropped = os.environ["PIPELINE_ARN"], event["dropped"]
     defaults = {"repo": os.environ.get("DEFAULT_REPO"), "agent": os.environ.get("DEFAULT_AGENT")}
     inbox = Inbox(
@@ -41,5 +40,4 @@ def _take(event: Mapping[str, Any], _context: object) -> None:
         {name: value for name, value in defaults.items() if value},
     )
     outcome = inbox.take(dropped)
-    metrics.add_metric(name=f"Inbox{outcome.kind.title()}", unit="Count", value=1)
     logger.info("An upload was taken", outcome=outcome.kind, reason=outcome.reason, key=dropped.key)

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from stepherd.runs.prepare import prepare_run
+from stepherd.runs.prepare import check_images, prepare_run
 from stepherd.runs.reply import reply_running
 from stepherd.runs.request import request_validator
 from stepherd.services import open_store
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 # Every invocation needs it: loaded at init, which a warm worker has behind it when it is asked.
 request_validator()
@@ -19,10 +19,10 @@ request_validator()
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, request}. Returns the machine's facts; raises what ``prepare_run`` does."""
-    metrics.add_metric(name="RunsRequested", unit="Count", value=1)
     store, run_id, request = open_store(os.environ["STORE_URI"]), event["run_id"], event["request"]
     database, agent = os.environ.get("Q_DATABASE_S3_URI", ""), os.environ.get("DEFAULT_AGENT", "")
     reply_running(store, run_id, request)
+    check_images(os.environ.get("STEPHERD_IMAGES", ""))
     facts = prepare_run(run_id, request, store, login_database=database, default_agent=agent)
     logger.info("The run is prepared", agent=facts["agent"], push=facts["push"])
     return facts

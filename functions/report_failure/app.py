@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 
 @observed
@@ -17,7 +17,6 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.runs.report import RunFailed, write_report
     from stepherd.services import open_store
 
-    metrics.add_metric(name="RunsRedriven" if event["redriven"] else "RunsFailed", unit="Count", value=1)
     store = open_store(os.environ["STORE_URI"])
     if event["redriven"]:
         reply_running(store, event["run_id"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepherd.api.messages import Message, start_queued
 from stepherd.errors import UsageError
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 if TYPE_CHECKING:
     from stepherd.services.executions import Executions
@@ -32,10 +32,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 @observed
 def _take(event: Mapping[str, Any], _context: object) -> None:
     message, machine = event["message"], os.environ["PIPELINE_ARN"]
-    metrics.add_metric(name="Messages", unit="Count", value=1)
     store, executions = _services()
     started = start_queued(message, store, partial(executions.start, machine))
-    metrics.add_metric(name="RunsQueued", unit="Count", value=int(started))
     logger.info("A message was taken", message_id=message.id, started=started)
 
 

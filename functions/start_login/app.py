@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import count, logger, observed
 
 
 @observed
@@ -24,6 +24,6 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     warning = warning_about(os.environ["LOGIN_SNS_TOPIC"]) if is_checked else ""
     place, now = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC)
     answer = start_login(wanted, settings, place, warning=warning, now=now)
-    metrics.add_metric(name="LoginsAsked", unit="Count", value=1)
+    count("LoginsAsked")
     logger.info("A login was asked for", agent=wanted.kind.name, code=answer["code"], warning=warning)
     return answer

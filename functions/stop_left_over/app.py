@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepherd.runs.left_over import ended_of
-from stepherd.telemetry import logger, metrics, observed
+from stepherd.telemetry import logger, observed
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:
@@ -24,11 +24,9 @@ def _stop(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.services.executions import open_executions
     from stepherd.services.tasks import open_tasks
 
-    metrics.add_metric(name="RunsEnded", unit="Count", value=1)
     ended = event["ended"]
     left = stop_left_over(ended, open_tasks(os.environ["CLUSTER_ARN"]), open_executions())
     if ended.status != "SUCCEEDED" and not left.redriven:
         store, started = open_store(os.environ["STORE_URI"]), ended.started.isoformat()
         reply_end(store, ended.run_id, ended.request, ended.status, started)
-    metrics.add_metric(name="TasksLeftOver", unit="Count", value=len(left.tasks))
     logger.info("The run has ended", status=ended.status, tasks=left.tasks, executions=left.executions)

@@ -1,6 +1,8 @@
 """Logs, metrics and traces of the Lambda functions, by Powertools: quiet and offline on a laptop.
 
-Logs are JSON lines with the run id in each; metrics are log lines too (the embedded metric format). Traces
+Logs are JSON lines with the run id in each; metrics are log lines too (the embedded metric format). They are
+few, because each costs $0.30 a month and AWS counts runs, calls and messages itself; their one dimension is
+``service``, which is the stack: another stack of the account has metrics and alarms of its own. Traces
 need the X-Ray SDK, which only the deployed functions carry, and its daemon, which only Lambda has.
 """
 
@@ -13,20 +15,35 @@ from typing import Any, TypeAlias
 
 from aws_lambda_powertools import Logger, Metrics
 
+from stepherd.errors import ConfigurationError
 from stepherd.processes.account import hide_this_process
 
-__all__ = ["Handler", "logger", "metrics", "observed"]
+__all__ = ["Handler", "count", "logger", "observed"]
 
 Handler: TypeAlias = Callable[[Mapping[str, Any], Any], Any]
 
-# On a laptop an agent is the same user as this function, whose environment may hold the person's AWS keys.
-hide_this_process()
-logger = Logger(service="stepherd")
-metrics = Metrics(service="stepherd", namespace="Stepherd")
+_STACK = os.environ.get("POWERTOOLS_SERVICE_NAME", "stepherd")
+logger = Logger(service=_STACK)
+_metrics = Metrics(service=_STACK, namespace="Stepherd")
+
+try:
+    # On a laptop an agent is this function's user, and its environment may hold the person's AWS keys.
+    hide_this_process()
+except ConfigurationError as refused:
+    # Lambda's sandbox refuses calls of this kind, and there no agent is near: the function must start.
+    logger.warning("This process cannot be hidden", reason=refused.message)
+
+
+def count(name: str | None) -> None:
+    """Count one of something: ``LoginsAsked``, ``LoginsApproved``, ``LoginsUnanswered``; of None nothing."""
+    if name is None:
+        return
+    _metrics.add_metric(name=name, unit="Count", value=1)
+    _metrics.flush_metrics()
 
 
 def observed(handler: Handler) -> Handler:
-    """``handler`` with the run id of its event in every log line, its metrics written, and a trace.
+    """``handler`` with the run id of its event in every log line, and a trace.
 
     A state's event has ``run_id``; a call of the HTTP API has it in its path, or is about no run yet.
     """
@@ -38,8 +55,7 @@ def observed(handler: Handler) -> Handler:
         return handler(event, context)
 
     logged: Handler = logger.inject_lambda_context(with_run_id, clear_state=True)
-    measured: Handler = metrics.log_metrics(logged)
-    return _traced(measured) if _has_tracing() else measured
+    return _traced(logged) if _has_tracing() else logged
 
 
 def _has_tracing() -> bool:
@@ -51,5 +67,5 @@ def _has_tracing() -> bool:
 def _traced(handler: Handler) -> Handler:
     from aws_lambda_powertools import Tracer
 
-    traced: Handler = Tracer(service="stepherd").capture_lambda_handler(handler, capture_response=False)
+    traced: Handler = Tracer(service=_STACK).capture_lambda_handler(handler, capture_response=False)
     return traced

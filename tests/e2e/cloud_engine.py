@@ -18,7 +18,8 @@ LOGIN_VARIABLES = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LO
 
 
 async def serve(home: Path, store: str) -> None:
-    parameters = {"StoreUri": store, "LoginSubscribers": "UNCHECKED"}
+    images = {"GitImage": "h.example/git:1", "AgentImage": "h.example/agent:1"}
+    parameters = {"StoreUri": store, "LoginSubscribers": "UNCHECKED", **images}
     environment = base_environment(LOGIN_VARIABLES)
     engine = LocalEngine(
         home, ROOT / "template.yaml", parameters, environment=environment, shows_notices=False

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.place import ROOT, Place
@@ -28,11 +29,17 @@ class Inside:
 
     @classmethod
     @contextmanager
-    def at(cls, place: Place, clock: Clock | None = None, **environment: str) -> Iterator[Inside]:
+    def at(
+        cls,
+        place: Place,
+        clock: Clock | None = None,
+        template: Path = ROOT / "template.yaml",
+        **environment: str,
+    ) -> Iterator[Inside]:
         """The engine of the place's home; ``environment`` is what its tasks get on top of the usual."""
         usual = {name: place.environment[name] for name in ("PYTHONPATH", "LC_ALL")}
         usual["STEPHERD_USER_HOME"] = place.environment["HOME"]
-        template, parameters = ROOT / "template.yaml", parameters_of(place.home)
+        parameters = parameters_of(place.home)
         whole = {**usual, **environment}
         engine = LocalEngine(place.home, template, parameters, environment=whole, clock=clock)
         assert engine.acquire()

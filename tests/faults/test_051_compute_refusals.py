@@ -28,6 +28,7 @@ def _run_agent() -> dict[str, Any]:
     }
     return {
         "RunAgent": {**state, "Next": "Done"},
+        "RunAgentStopped": PIPELINE["States"]["RunAgentStopped"],
         "Done": {"Type": "Pass"},
         "TurnIsOver": {"Type": "Pass", "Next": "KeepPartialWork"},
         "KeepPartialWork": {"Type": "Fail", "Error": "{% $failure.error %}", "Cause": "{% $failure.cause %}"},

@@ -72,6 +72,17 @@ def catch_alls_out_of_place(machine: Scope) -> Iterator[str]:
                     yield f"{name}: States.ALL is not last and alone in {field}"
 
 
+def catches_that_are_never_reached(machine: Scope) -> Iterator[str]:
+    """States.TaskFailed stands for every error but a timeout: behind it nothing but that is caught."""
+    for name, state in states(machine):
+        before: list[str] = []
+        for entry in state.get("Catch", []):
+            left = [e for e in entry["ErrorEquals"] if e not in ("States.ALL", "States.Timeout")]
+            if "States.TaskFailed" in before and left:
+                yield f"{name}: {left} is caught behind States.TaskFailed, which stands for it"
+            before += entry["ErrorEquals"]
+
+
 def states_without_comment(machine: Scope) -> Iterator[str]:
     for name, state in states(machine):
         if not state.get("Comment"):
@@ -117,9 +128,27 @@ def catches_that_end_well(machine: Scope) -> Iterator[str]:
 
 
 def _tries_again(scope: Scope, name: str, catcher: Mapping[str, Any]) -> bool:
-    named = "States.ALL" not in catcher["ErrorEquals"] and "States.TaskFailed" not in catcher["ErrorEquals"]
+    if "States.TaskFailed" in catcher["ErrorEquals"]:
+        return _tells_by_stop_code(scope, name, catcher)
+    named = "States.ALL" not in catcher["ErrorEquals"]
     before = _reached(scope, [catcher["Next"]], after_redrive=False, without_catches=True)
     return named and name in before
+
+
+def _tells_by_stop_code(scope: Scope, name: str, catcher: Mapping[str, Any]) -> bool:
+    """A task that has ended tells by its StopCode whether that was its own doing; and not for ever."""
+    judge = scope["States"][catcher["Next"]]
+    back = [choice for choice in judge.get("Choices", []) if choice["Next"] == name]
+    counted = "stops" in catcher.get("Output", {})
+    default = _reached(scope, [judge["Default"]], after_redrive=False) if "Default" in judge else []
+    ends_well = [each for each in default if scope["States"][each].get("End")]
+    return (
+        counted
+        and len(back) == len(judge["Choices"]) == 1
+        and "StopCode" in back[0]["Condition"]
+        and "$states.input.stops <= " in back[0]["Condition"]
+        and not ends_well
+    )
 
 
 def lambda_states_without_folder(machine: Scope, functions: Path) -> Iterator[str]:

@@ -30,6 +30,20 @@ def test_scripts_are_plain_shell_and_stop_at_the_first_error(script: Path) -> No
     assert script.stat().st_mode & 0o111
 
 
+def test_nothing_that_the_build_pulls_comes_from_docker_hub() -> None:
+    """Docker Hub counts pulls without an account by address, and CodeBuild's addresses are shared."""
+    text = (CONTAINER / "Dockerfile").read_text()
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE))
+    named = set(re.findall(r"^FROM (\S+)|--from=(\S+)|^ARG BASE_IMAGE=(\S+)", text, re.MULTILINE))
+    pulled = {name for names in named for name in names if name} - stages - {"${BASE_IMAGE}"}
+    assert [name for name in pulled if not name.startswith("public.ecr.aws/docker/library/")] == []
+    assert pulled
+    # Other builders, frontends and emulators would be pulled, too.
+    scripts = "".join(path.read_text() for path in [*SCRIPTS, CONTAINER / "buildspec.yml"])
+    assert re.findall(r"docker-container|moby/buildkit|binfmt|docker (?:pull|run)", scripts) == []
+    assert "syntax=" not in text
+
+
 def test_no_index_of_packages_is_named() -> None:
     found = [
         path.name

@@ -23,6 +23,7 @@ RULES: dict[str, Callable[[Any], Iterator[str]]] = {
         "tasks_without_bounds",
         "retries_without_measure",
         "catch_alls_out_of_place",
+        "catches_that_are_never_reached",
         "states_without_comment",
         "tokens_not_passed",
         "unreachable_states",
@@ -208,6 +209,12 @@ def test_a_good_machine_passes_the_rule(rule: str) -> None:
             lambda s: s["Work"]["Catch"].append({"ErrorEquals": ["B"], "Next": "Again"}),
         ),
         ("catch_alls_out_of_place", lambda s: s["Work"]["Catch"][0]["ErrorEquals"].append("B")),
+        (
+            "catches_that_are_never_reached",
+            lambda s: s["Work"].update(
+                Catch=[{"ErrorEquals": [name], "Next": "Again"} for name in ("States.TaskFailed", "B")]
+            ),
+        ),
         ("states_without_comment", lambda s: s["Done"].pop("Comment")),
         ("tokens_not_passed", lambda s: s["Work"]["Arguments"].update(MessageBody="hello")),
         ("unreachable_states", lambda s: s.update(Island={"Type": "Succeed", "Comment": "Alone."})),

@@ -9,19 +9,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 
 import pytest
-from tests.aws_grants import FUNCTION, ROLE, Grant, Stack, listed
+from tests.aws_grants import FUNCTION, ROLE, ROOT, Grant, Need, Stack, listed
+from tests.aws_states import LOGS, XRAY
 
 from stepherd.services.template_text import read_template
 
-ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "template.yaml").read_text()
 MACHINE = "AWS::Serverless::StateMachine"
-LOGS = "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery"
-LOGS += " logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups"
-XRAY = "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets"
 
 REVIEWED: Mapping[tuple[str, str, str], str] = {
     ("PipelineRole", LOGS, "*"): "Step Functions delivers logs through calls that know no resources.",
@@ -35,6 +31,9 @@ REVIEWED: Mapping[tuple[str, str, str], str] = {
         "Tasks have no name before they are listed; the condition names the cluster."
     ),
     ("PrepareRunFunction", "s3:GetObject", "bucket/*"): "Instructions may lie anywhere in the bucket.",
+    ("InstructionBucketsPolicy", "s3:GetObject", "specifications/*"): (
+        "Whoever deploys the stack has named the bucket as one of instructions."
+    ),
     ("LoginStorePolicy", "s3:GetObject s3:PutObject", "elsewhere/*"): (
         "Lease and attempts lie beside the database of LoginDatabaseUri, whose folder cannot be cut out."
     ),
@@ -52,7 +51,11 @@ OF_AWS = {
 @cache
 def stack(text: str = TEMPLATE) -> Stack:
     """The template, or a changed copy of it, with every optional part."""
-    parameters = {"AgentCredentialsSecretId": "agents", "LoginDatabaseUri": "s3://elsewhere/q/data.sqlite3"}
+    parameters = {
+        "AgentCredentialsSecretId": "agents",
+        "LoginDatabaseUri": "s3://elsewhere/q/data.sqlite3",
+        "InstructionBuckets": "arn:aws:s3:::specifications",
+    }
     return Stack(read_template(text, "template.yaml"), parameters, {"Bucket": "bucket"})
 
 
@@ -135,7 +138,10 @@ def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own()
     services = {grant.action.partition(":")[0] for grant in stack().grants("AgentTaskRole")}
     assert services == {"s3", "secretsmanager"}
     assert [str(grant) for grant in _of("AgentTaskRole", "secretsmanager")] == [
-        "secretsmanager:GetSecretValue secret:agents-??????"
+        "secretsmanager:GetSecretValue secret:agents",
+        "secretsmanager:GetSecretValue secret:agents-??????",
+        "secretsmanager:GetSecretValue secret:stepherd/agents/*",
+        "secretsmanager:GetSecretValue secret:amazon-q-headless/agent-*",
     ]
     assert {str(grant) for grant in _of("AgentTaskRole", "s3")} == {
         "s3:GetObject bucket/runs/*",
@@ -147,7 +153,18 @@ def test_the_agent_s_role_reaches_runs_and_its_login_and_no_secret_but_its_own()
         "s3:ListBucket elsewhere",
     }
     plain = Stack(read_template(TEMPLATE, "template.yaml"), {}, {"Bucket": "bucket"})
-    assert not [grant for grant in plain.grants("AgentTaskRole") if "secret" in grant.action]
+    assert not [grant for grant in plain.grants("AgentTaskRole") if "??????" in grant.resource]
+
+
+def test_a_key_of_one_s_own_is_used_through_secrets_manager_alone_and_only_where_it_is_named() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    keyed = Stack(read_template(TEMPLATE, "template.yaml"), {"SecretsKeyArn": key}, {"Bucket": "bucket"})
+    for role in ("GitTaskRole", "AgentTaskRole", "CheckLoginFunction", "StartLoginFunction"):
+        through = {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
+        assert keyed.allows(role, Need("kms:Decrypt", key, through))
+        assert not keyed.allows(role, Need("kms:Decrypt", key))
+        assert not keyed.allows(role, Need("kms:Decrypt", key.replace("/1", "/2"), through))
+        assert not [grant for grant in stack().grants(role) if grant.action.startswith("kms:")]
 
 
 def test_the_tasks_start_and_answer_nothing() -> None:
@@ -155,35 +172,15 @@ def test_the_tasks_start_and_answer_nothing() -> None:
         assert {grant.action.partition(":")[0] for grant in stack().grants(role)} == {"s3", "secretsmanager"}
 
 
-OF_INTEGRATIONS: Mapping[str, str] = {
-    "lambda:invoke": "lambda:InvokeFunction",
-    "sns:publish.waitForTaskToken": "sns:Publish",
-    "ecs:runTask.sync": (
-        "ecs:RunTask ecs:StopTask ecs:DescribeTasks iam:PassRole"
-        " events:PutTargets events:PutRule events:DescribeRule"
-    ),
-    "states:startExecution.sync:2": (
-        "states:StartExecution states:DescribeExecution states:StopExecution"
-        " events:PutTargets events:PutRule events:DescribeRule"
-    ),
-}
-"""What each integration needs: Step Functions developer guide, "IAM policies for integrated services"."""
-
-
-@pytest.mark.parametrize(("role", "file"), [("PipelineRole", "pipeline"), ("LoginRole", "login")])
-def test_a_state_machine_s_role_has_what_its_states_need_and_no_more(role: str, file: str) -> None:
-    definition = (ROOT / "statemachines" / f"{file}.asl.json").read_text()
-    used = set(re.findall(r'"Resource": "arn:aws:states:::([^"]+)"', definition))
-    needed = {action for name in used for action in OF_INTEGRATIONS[name].split()}
-    # And it logs and traces.
-    assert {grant.action for grant in stack().grants(role)} == needed | set(f"{LOGS} {XRAY}".split())
-
-
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("Action: sns:ListSubscriptionsByTopic,", 'Action: "sns:List*",', "StartLoginFunction: sns:List*"),
-        ("sns:Publish, Resource: !Ref LoginTopic", 'sns:Publish, Resource: "*"', "sns:Publish"),
+        ("Action: sns:ListSubscriptionsByTopic", 'Action: "sns:List*"', "StartLoginFunction: sns:List*"),
+        (
+            "sns:Publish\n                Resource: !If [OwnLoginTopic, !Ref LoginTopic, !Ref LoginTopicArn]",
+            'sns:Publish\n                Resource: "*"',
+            "sns:Publish",
+        ),
         ("execution:${PipelineStateMachine.Name}:*", "execution:*", "states:DescribeExecution"),
         ('Resource: !Sub "${Bucket.Arn}/inbox-state/*"', 'Resource: !Sub "${Bucket.Arn}/*"', "s3:GetObject"),
     ],

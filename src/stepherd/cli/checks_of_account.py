@@ -107,10 +107,23 @@ def look_at_quotas(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
         status = "warning" if value < _FEW_FUNCTIONS else "ok"
         remedy = _increase(checked, functions, 1000) if status == "warning" else ""
         yield Finding("quota lambda", status, words, remedy)  # type: ignore[arg-type]
+    yield from _build_findings(checked, stack)
     executions = _quota(checked, "states", "open executions")
     if executions:
         words = f"Step Functions keeps {int(executions['Value']):,} executions open; a run is one or two."
         yield Finding("quota states", "ok", words)
+
+
+def _build_findings(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
+    """New accounts may build nothing at all, and then 'init' makes no images."""
+    machine = "Linux/Small" if stack.parameters.get("Architecture") == "X86_64" else "ARM/Small"
+    builds = _quota(checked, "codebuild", f"running builds for {machine} environment")
+    if builds:
+        value = int(builds["Value"])
+        words = f"CodeBuild runs {value} builds on {machine} at a time; the images need one."
+        status = "warning" if value < 1 else "ok"
+        remedy = _increase(checked, builds, 1) if value < 1 else ""
+        yield Finding("quota codebuild", status, words, remedy)  # type: ignore[arg-type]
 
 
 def _fargate_finding(checked: CheckedStack, quota: Mapping[str, Any], cpus: float) -> Finding:

@@ -93,6 +93,10 @@ def parameters_of(home: Path) -> dict[str, str]:
         "DefaultAgent": "",
         # The template names a user of the image; here only the one counts that a person has set.
         "AgentUser": os.environ.get("STEPHERD_AGENT_USER", ""),
+        "RequestSecrets": "ANY",
+        # Nobody else's: a name without a host would be Docker Hub's, where anybody may register it.
+        "GitImage": "localhost/stepherd/git:latest",
+        "AgentImage": "localhost/stepherd/agent:latest",
         **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
     }
 

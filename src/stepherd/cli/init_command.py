@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepherd.application import Project, find_project
+from stepherd.cli.agent_keys import given_keys
 from stepherd.cli.git_access import TOKEN_VARIABLE, given_access
 from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
@@ -26,7 +27,7 @@ __all__ = ["command"]
     "init",
     examples=(
         "stepherd init --region eu-west-1 --email you@example.com",
-        "stepherd init --yes --git-token-file token.txt --agents claude",
+        "stepherd init --yes --git-token-file token.txt --agents claude --agent-key claude=file:key.txt",
         "stepherd init --yes --no-git --parameter AgentMemory=16384",
     ),
     contexts=False,
@@ -39,6 +40,13 @@ __all__ = ["command"]
     metavar="LIST",
     help="Agents in the image: claude, codex, opencode, each =VERSION; q, kiro =URL#sha256=DIGEST. "
     "Unsaid: those that it has.",
+)
+@click.option(
+    "--agent-key",
+    "agent_keys",
+    multiple=True,
+    metavar="AGENT=REF",
+    help="An agent's key for all runs, as env:NAME or file:PATH; repeatable.",
 )
 @click.option("--no-image", is_flag=True, help="Build no image.")
 @click.option(
@@ -53,6 +61,7 @@ __all__ = ["command"]
 )
 @click.option("--git-ssh-key-file", metavar="PATH", help="A private key without passphrase, for ssh remotes.")
 @click.option("--no-git", is_flag=True, help="No git credentials: public repositories, and no push.")
+@click.option("--wait-for-runs", is_flag=True, help="Change a stack when none of its runs is under way.")
 @click.option("--no-api-key", is_flag=True, help="Make no key for the HTTP API.")
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the stack; repeatable."
@@ -66,11 +75,13 @@ def command(
     yes: bool,
     email: str | None,
     agents: str | None,
+    agent_keys: tuple[str, ...],
     no_image: bool,
     git_token_file: str | None,
     git_hosts: str | None,
     git_ssh_key_file: str | None,
     no_git: bool,
+    wait_for_runs: bool,
     no_api_key: bool,
     parameters: tuple[str, ...],
 ) -> int:
@@ -92,6 +103,7 @@ def command(
     request = checked_request(
         template, git=given_access(git_token_file, git_ssh_key_file, none=no_git), hosts=git_hosts,
         parameters=parameters, email=email, agents=agents, image=not no_image, api_key=not no_api_key,
+        keys=given_keys(agent_keys), wait_for_runs=wait_for_runs,
     )  # fmt: skip
     with going_on(output):
         target = choose_target(output.home, name, stack, region, profile)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import click
 
+from stepherd.cli.agent_keys import AgentKeys, ask_for_keys, needs_key
 from stepherd.cli.git_access import GitAccess, ask_for_access, bound_access
 from stepherd.cloud.image_source import build_arguments
 from stepherd.errors import ConfigurationError, UsageError
@@ -18,7 +19,8 @@ __all__ = ["InitRequest", "asked", "checked_request", "parse_parameters"]
 
 DEFAULT_SECRET: Final = "amazon-q-headless/git-credentials"  # noqa: S105 - a name
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+[.][^@\s]+")
-_OURS: Final = {"GitImage": "--no-image", "AgentImage": "--no-image", "LoginEmail": "--email"}
+_IMAGES: Final = frozenset({"GitImage", "AgentImage"})
+_OURS: Final = dict.fromkeys(_IMAGES, "--no-image, with which it may be given") | {"LoginEmail": "--email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ class InitRequest:
     """Of the image's build."""
     image: bool
     api_key: bool
+    keys: AgentKeys = field(default_factory=AgentKeys)
+    """Of agents."""
+    agents: tuple[str, ...] = ()
+    """Those that were named for the image."""
+    wait_for_runs: bool = False
+    """Before a stack that is there is changed."""
 
     def bound(self, had: Mapping[str, str], *, secret_there: bool, ask: bool) -> InitRequest:
         """With the hosts of the token. Raises UsageError and ConfigurationError."""
@@ -54,6 +62,11 @@ class InitRequest:
             said["GitCredentialsSecretId"] = ""
         return said
 
+    @property
+    def keyless(self) -> tuple[str, ...]:
+        """The agents for the image that need a key, and were given none."""
+        return tuple(name for name in self.agents if needs_key(name) and name not in self.keys.agents)
+
     def secret_name(self, had: Mapping[str, str]) -> str:
         """The secret that is for git's credentials, whether it is used or not."""
         return (
@@ -73,6 +86,8 @@ def checked_request(
     agents: str | None,
     image: bool,
     api_key: bool,
+    keys: AgentKeys,
+    wait_for_runs: bool,
 ) -> InitRequest:
     """The request. Raises UsageError for what is not acceptable, ConfigurationError without bcrypt."""
     if email and not _MAIL.fullmatch(email):
@@ -83,9 +98,11 @@ def checked_request(
         _need_bcrypt()
     if hosts:
         _check_hosts(hosts)
-    names = None if agents is None else [name for name in re.split(r"[,\s]+", agents) if name]
+    names = None if agents is None else _names(agents)
     arguments = None if names is None else build_arguments(names)
-    return InitRequest(parse_parameters(template, parameters), git, hosts, email, arguments, image, api_key)
+    chosen = tuple(name.partition("=")[0] for name in names or ())
+    said = parse_parameters(template, parameters, images=not image)
+    return InitRequest(said, git, hosts, email, arguments, image, api_key, keys, chosen, wait_for_runs)
 
 
 def _check_hosts(text: str) -> None:
@@ -95,8 +112,10 @@ def _check_hosts(text: str) -> None:
         raise UsageError(error.message, remedy=error.remedy) from error
 
 
-def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[str, str]:
-    """``NAME=VALUE`` of the template's parameters. Raises UsageError."""
+def parse_parameters(
+    template: Mapping[str, Any], texts: Sequence[str], *, images: bool = False
+) -> dict[str, str]:
+    """``NAME=VALUE`` of the template's parameters; ``images``: the tasks' too. Raises UsageError."""
     declared = template["Parameters"]
     found: dict[str, str] = {}
     for text in texts:
@@ -106,7 +125,7 @@ def parse_parameters(template: Mapping[str, Any], texts: Sequence[str]) -> dict[
             raise UsageError(
                 f"'{name}' is no parameter of the stack.", remedy=f"NAME=VALUE with one of: {known}."
             )
-        if name in _OURS:
+        if name in _OURS and not (images and name in _IMAGES):
             raise UsageError(f"{name} is set by init itself.", remedy=f"See {_OURS[name]}.")
         found[name] = value
     return found
@@ -127,8 +146,11 @@ def asked(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -
         and "/" not in had.get("AgentImage", "").partition("stepherd/")[0]
     ):
         words = "Agents in the image (claude, codex, opencode; empty: none)"
-        arguments = click.prompt(words, default="", show_default=False, err=True, value_proc=_agents)
-        request = replace(request, arguments=arguments)
+        names = click.prompt(words, default="", show_default=False, err=True, value_proc=_agents)
+        chosen = tuple(name.partition("=")[0] for name in names)
+        request = replace(request, arguments=build_arguments(names), agents=chosen)
+    if not request.keys.fields and not had.get("AgentCredentialsSecretId"):
+        request = replace(request, keys=ask_for_keys(request.agents))
     return request
 
 
@@ -138,11 +160,16 @@ def _mail(text: str) -> str:
     return text
 
 
-def _agents(text: str) -> str:
+def _names(text: str) -> list[str]:
+    return [name for name in re.split(r"[,\s]+", text) if name]
+
+
+def _agents(text: str) -> list[str]:
     try:
-        return build_arguments([name for name in re.split(r"[,\s]+", text) if name])
+        build_arguments(_names(text))
     except UsageError as error:
         raise click.UsageError(f"{error.message} {error.remedy}") from error
+    return _names(text)
 
 
 def _need_bcrypt() -> None:

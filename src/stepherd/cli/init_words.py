@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.cli.agent_keys import key_variable
 from stepherd.cli.init_request import InitRequest
 from stepherd.cli.output import Output
 from stepherd.cli.target import Target, show_target
@@ -80,6 +81,10 @@ def show_result(output: Output, target: Target, result: Result) -> None:
     output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     if not result.stack.parameters.get("GitCredentialsSecretId"):
         output.note(f"           stepherd init{name} --git-token-file FILE   (to let runs push)")
+    lacking = result.keyless
+    if lacking and not result.stack.parameters.get("AgentCredentialsSecretId"):
+        key = f"--agent-key {lacking[0]}=env:{key_variable(lacking[0])}"
+        output.note(f"           stepherd init{name} {key}   (what {lacking[0]} logs in with)")
     output.note("           stepherd doctor")
     output.note(f"           stepherd destroy{name}   (removes all of it)")
 

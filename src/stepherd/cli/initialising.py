@@ -37,6 +37,8 @@ class Result:
     """How many keys there were already."""
     unconfirmed: tuple[str, ...] = ()
     """Mail addresses that have not confirmed their subscription."""
+    keyless: tuple[str, ...] = ()
+    """Agents that were chosen for the image, cannot do without a key, and were given none."""
 
 
 class Initialising:
@@ -70,6 +72,7 @@ class Initialising:
 
     def run(self, request: InitRequest, before: Stack | None, *, secret_there: bool) -> Result:
         """Everything, for a stack that has settled and can be updated, or is not there."""
+        from stepherd.cloud.service_role import prepare_ecs
         from stepherd.cloud.staging import Staging
 
         self._request = request
@@ -77,20 +80,59 @@ class Initialising:
         staging = Staging.of(caller.account, caller.region, caller.partition)
         had = dict(before.parameters) if before else {}
         parameters = self._request.stack_parameters(had, secret_there=secret_there)
+        if request.keys.fields:
+            name = request.keys.secret_name({**had, **parameters}, self._target.stack)
+            parameters["AgentCredentialsSecretId"] = name
         with tempfile.TemporaryDirectory(prefix="stepherd-init-") as name:
             scratch = Path(name)
             self._output.note("Preparing the staging bucket.")
             staging.prepare()
-            wish = self._packaged(staging, scratch, parameters)
+            wish = self._packaged(staging, scratch, parameters, had)
+            if before is not None:
+                self._mind_runs(before)
+            else:
+                prepare_ecs(self._target.region, self._output.note)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
             keep_context(self._output.home, self._target.to_context(), default=True)
             self._keep_git_access(had)
+            self._keep_agent_keys(parameters)
             outcome = self._with_new_images(wish, scratch, outcome)
         stack = self._stack()
         key, keys = self._api_key(stack) if self._request.api_key else ("", 0)
-        return Result(stack, outcome, key, keys, self._unconfirmed(stack))
+        return Result(stack, outcome, key, keys, self._unconfirmed(stack), request.keyless)
 
-    def _packaged(self, staging: Staging, scratch: Path, parameters: Mapping[str, str]) -> Wish:
+    def _architecture(self, parameters: Mapping[str, str]) -> str:
+        from stepherd.cloud.template import template_of
+
+        default: str = template_of(self._project)["Parameters"]["Architecture"]["Default"]
+        return parameters.get("Architecture") or default
+
+    def _mind_runs(self, before: Stack) -> None:
+        """Say what is under way, and wait until it is over when that was asked for."""
+        from stepherd.cloud.polling import moments
+        from stepherd.cloud.run_census import count_under_way
+
+        machine, told = before.outputs.get("PipelineArn", ""), -1
+        for _ in moments():
+            count = count_under_way(machine, before.region) if machine else 0
+            if count and count != told:
+                runs = f"{count} run{'s are' if count > 1 else ' is'} under way"
+                self._output.note(f"{runs}{self._words_of_waiting()}", fg="yellow")
+            told = count
+            if not count or not self._request.wait_for_runs:
+                return
+
+    def _words_of_waiting(self) -> str:
+        if self._request.wait_for_runs:
+            return ": waiting until it is over."
+        return (
+            " and will go on with the tasks that it began with, and with the new functions. "
+            "A change of subnets or architecture could end it; to wait: --wait-for-runs"
+        )
+
+    def _packaged(
+        self, staging: Staging, scratch: Path, parameters: Mapping[str, str], had: Mapping[str, str]
+    ) -> Wish:
         from stepherd.cloud.deployment import Wish
         from stepherd.cloud.packaging import package
         from stepherd.cloud.template import template_of
@@ -98,7 +140,9 @@ class Initialising:
         known = frozenset(template_of(self._project)["Parameters"])
         folder = scratch / "package"
         folder.mkdir()
-        return Wish(package(self._project, staging, folder, self._output.note), parameters, known)
+        architecture = self._architecture({**had, **parameters})
+        packed = package(self._project, staging, folder, self._output.note, architecture)
+        return Wish(packed, parameters, known)
 
     def _apply(self, wish: Wish) -> Outcome:
         from stepherd.cloud.account import TAGS
@@ -117,7 +161,8 @@ class Initialising:
 
         arguments = self._request.arguments
         arguments = Images(stack).last_arguments() if arguments is None else arguments
-        return image_source(self._project, arguments, scratch)
+        wanted = self._architecture({**stack.parameters, **self._request.parameters})
+        return image_source(self._project, arguments, scratch, wanted)
 
     def _with_known_images(self, before: Stack | None, wish: Wish, scratch: Path) -> Wish:
         """When the images of this source are there already, one deployment is enough."""
@@ -162,6 +207,16 @@ class Initialising:
         name = self._request.secret_name(had)
         GitSecret.of(name, self._target.stack, self._target.region).keep(self._request.git.fields)
         self._output.note(f"Stored {self._request.git.words} in the secret {name}.")
+
+    def _keep_agent_keys(self, parameters: Mapping[str, str]) -> None:
+        from stepherd.cloud.git_secret import GitSecret
+
+        keys = self._request.keys
+        if not keys.fields:
+            return
+        name = parameters["AgentCredentialsSecretId"]
+        GitSecret.of_agents(name, self._target.stack, self._target.region).keep(keys.fields)
+        self._output.note(f"Stored the keys of {', '.join(keys.agents)} in the secret {name}.")
 
     def _api_key(self, stack: Stack) -> tuple[str, int]:
         from stepherd.api.key_ring import KeyRing

@@ -31,8 +31,8 @@ def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
         output.note(f"         {holdings.logins} stored logins")
     if holdings.images:
         output.note(f"         {holdings.images} images")
-    if holdings.secret:
-        output.note(f"         the secret {holdings.secret}")
+    for secret in filter(None, (holdings.secret, holdings.agent_secret)):
+        output.note(f"         the secret {secret}")
 
 
 def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remaining], again: str) -> None:

@@ -152,9 +152,13 @@ class StackPlace:
         return await self.attach()
 
     def check_can_start(self) -> None:
-        """Raises TemporaryError when the stack is being removed."""
+        """Raises TemporaryError when the stack is being removed, ConfigurationError without images."""
+        from stepherd.runs.prepare import check_images
+
         if self.stack.status.startswith("DELETE"):
             raise _lacks(self.stack, "")
+        images = [self.stack.parameters.get(name) for name in ("GitImage", "AgentImage")]
+        check_images("none" if "" in images else "")
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
         if kind or image:

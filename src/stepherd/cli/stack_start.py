@@ -7,6 +7,7 @@ import secrets
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.cli.carry import carry, left_running, say_which
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["start_on_stack"]
 
 _OF_THIS_MACHINE: Final = ("env:", "file:")
-_SECRETS: Final = ("git_credentials", "agent_credentials")
+_PLACES: Final = {"git_credentials": "git", "agent_credentials": "agents"}
+"""Where requests' secrets lie below the stack's name."""
 
 
 def start_on_stack(
@@ -170,16 +172,21 @@ def _check_credentials(place: StackPlace, checked: Request) -> None:
     """Secrets must be where the stack can read them."""
     from stepherd.agents.credentials import sole_secrets
     from stepherd.agents.registry import get_agent
+    from stepherd.runs.secret_names import check_secret_names
 
-    for field in _SECRETS:
+    outputs = place.stack.outputs
+    for field in _PLACES:
         reference = str(getattr(checked, field) or "")
         if reference.startswith(_OF_THIS_MACHINE):
             option = f"--{field.replace('_', '-')}"
             raise UsageError(
                 f"{option} {reference} names a secret of this machine, and {place.title} cannot read it.",
-                remedy="Keep it in Secrets Manager and name that: "
-                f"aws secretsmanager create-secret --name ID --secret-string file://PATH; {option} ID",
+                remedy="Keep it in Secrets Manager and name that: aws secretsmanager create-secret "
+                f"--name {place.stack.name}/{_PLACES[field]}/NAME --secret-string file://PATH; "
+                f"{option} {place.stack.name}/{_PLACES[field]}/NAME",
             )
+    readable = {"git_credentials": "GitSecrets", "agent_credentials": "AgentSecrets"}
+    check_secret_names(asdict(checked), {field: outputs.get(name, "") for field, name in readable.items()})
     agent = get_agent(checked.agent)
     given = (checked.agent_credentials or "none") != "none"
     if given or agent.login is not None or not agent.secret_names:
@@ -188,6 +195,6 @@ def _check_credentials(place: StackPlace, checked: Request) -> None:
         raise CredentialsError(
             f"The agent '{agent.name}' has no credentials in {place.title}: "
             f"none of {', '.join(sole_secrets(agent))} is known there.",
-            remedy="Keep one in Secrets Manager and give --agent-credentials ID, "
-            "or the stack's parameter AgentCredentialsSecretId.",
+            remedy="Store one for all runs: "
+            f"stepherd init --agent-key {agent.name}=env:{sole_secrets(agent)[0]}",
         )

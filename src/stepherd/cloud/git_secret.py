@@ -1,4 +1,4 @@
-"""The secret with which the tasks clone and push: made, changed and removed, and never shown."""
+"""A secret of a stack, for git or for agents: made, changed and removed, and never shown."""
 
 from __future__ import annotations
 
@@ -30,11 +30,20 @@ class GitSecret:
     name: str
     stack: str
     """The ARN-less name of the stack that it is made for."""
+    purpose: str = "git credentials"
+    parameter: str = "GitCredentialsSecretId"
+    """Of the stack; it names this secret."""
 
     @classmethod
     def of(cls, name: str, stack: str, region: str) -> GitSecret:
-        """The secret, not looked at yet."""
+        """The secret of git, not looked at yet."""
         return cls(aws_client("secretsmanager", region), name, stack)
+
+    @classmethod
+    def of_agents(cls, name: str, stack: str, region: str) -> GitSecret:
+        """The secret of the agents' keys, not looked at yet."""
+        client = aws_client("secretsmanager", region)
+        return cls(client, name, stack, "agents' keys", "AgentCredentialsSecretId")
 
     def state(self) -> SecretState:
         """Whether it is there; ``removed`` while it can still be restored."""
@@ -50,7 +59,7 @@ class GitSecret:
             if state == "absent":
                 self.client.create_secret(
                     Name=self.name,
-                    Description="Git credentials of Stepherd's tasks.",
+                    Description=f"Stepherd: {self.purpose} of its tasks.",
                     SecretString=json.dumps(dict(fields)),
                     Tags=[
                         {"Key": "Application", "Value": "stepherd"},
@@ -103,7 +112,7 @@ class GitSecret:
             fields = None
         if not isinstance(fields, dict):
             raise DataError(
-                f"The secret {self.name} holds something else than git credentials.",
-                remedy="Name another with --parameter GitCredentialsSecretId=NAME.",
+                f"The secret {self.name} holds something else than {self.purpose}.",
+                remedy=f"Name another with --parameter {self.parameter}=NAME.",
             ) from None
         return fields

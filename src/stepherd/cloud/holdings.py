@@ -43,6 +43,8 @@ class Holdings:
     """Whether the staging bucket is there and no other stack of Stepherd needs it."""
     secret: str = ""
     """The git credentials, when they were made for this stack and no other uses them."""
+    agent_secret: str = ""
+    """The agents' keys, when they were made for this stack and no other uses them."""
     kept_secret: str = ""
     """The git credentials that stay, with the reason in ``kept_why``."""
     kept_why: str = ""
@@ -54,7 +56,7 @@ class Holdings:
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to remove."""
-        return self.stack is None and not (self.buckets or self.secret or self.staging)
+        return self.stack is None and not (self.buckets or self.secret or self.agent_secret or self.staging)
 
     def about_spent(self) -> float:
         """US dollars, by docs/costs.md; 0 for a stack that is gone."""
@@ -82,6 +84,7 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
         images=_images(bare),
         runs=_runs(bare),
         staging=_staging(bare),
+        agent_secret=_agent_secret(bare),
         **_secrets(bare),
     )  # fmt: skip
 
@@ -122,6 +125,17 @@ def _secrets(holdings: Holdings) -> dict[str, str]:
     if users:
         return {"kept_secret": name, "kept_why": f"the stack {users[0]} uses it, too"}
     return {"secret": name}
+
+
+def _agent_secret(holdings: Holdings) -> str:
+    """The agents' keys, by the stack's parameter or by the name that init gives them."""
+    stack = holdings.stack
+    name = (stack.parameters.get("AgentCredentialsSecretId", "") if stack else "") or (
+        f"{holdings.name}/agents/keys"
+    )
+    if not GitSecret.of_agents(name, holdings.name, holdings.region).is_ours():
+        return ""
+    return "" if any(name in _values(other) for other in _others(holdings)) else name
 
 
 def _values(stack: Mapping[str, Any]) -> set[str]:

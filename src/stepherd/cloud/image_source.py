@@ -38,18 +38,18 @@ class ImageSource:
     archive: Path
     arguments: str
     digest: str
-    """Of both."""
+    """Of both, and of the architecture: an image of the other is another image."""
 
     def tag(self, attempt: int) -> str:
         """Tags never move, and an attempt that broke off may have pushed one image: then the next counts."""
         return self.digest if attempt == 1 else f"{self.digest}-{attempt}"
 
 
-def image_source(project: Project, arguments: str, scratch: Path) -> ImageSource:
-    """Pack the source. Raises ConfigurationError, StorageError."""
+def image_source(project: Project, arguments: str, scratch: Path, architecture: str) -> ImageSource:
+    """Pack the source for images of an architecture. Raises ConfigurationError, StorageError."""
     archive = scratch / "source.zip"
     digest = write_archive(project.files(), archive)
-    both = hashlib.sha256(f"{digest}\n{arguments}".encode()).hexdigest()
+    both = hashlib.sha256(f"{digest}\n{arguments}\n{architecture}".encode()).hexdigest()
     return ImageSource(archive, arguments, both[:16])
 
 

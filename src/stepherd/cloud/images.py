@@ -15,7 +15,7 @@ from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import bucket_of
 from stepherd.errors import ConfigurationError, StepherdError, TemporaryError
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws_errors import QuotaReached, aws_error, error_code, translated
 
 __all__ = ["Images", "image_parameters"]
 
@@ -23,6 +23,9 @@ SOURCE_KEY: Final = "images/source.zip"
 _ARGUMENTS: Final = "build-arguments"
 _TARGETS: Final = ("git", "agent")
 _MOST_ATTEMPTS: Final = 50
+_ELSEWHERE: Final = (
+    "(New accounts may build nothing at first. Images can be built elsewhere: docs/how-to-use-the-image.md.)"
+)
 _TRY_LATER: Final = ("TIMED_OUT", "STOPPED", "FAULT")
 
 
@@ -69,7 +72,13 @@ class Images:
                 tell(f"Following the build {build}, which is under way.")
             else:
                 self._upload(source)
-                build = _start(client, project, tag, source.arguments)
+                try:
+                    build = _start(client, project, tag, source.arguments)
+                except ClientError as error:
+                    found = aws_error(error, f"the build project {project}")
+                    if isinstance(found, QuotaReached):
+                        raise QuotaReached(found.message, remedy=f"{found.remedy} {_ELSEWHERE}") from error
+                    raise
                 tell(f"Started the build {build}.")
             _follow(client, self.stack.region, build, tell, again)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ _SECONDS: Final = 600
 _LAST_LINES: Final = 3
 
 
-def build_layer(root: Path, target: Path) -> None:
-    """Fill the folder ``target`` with the layer of the application in ``root``.
+def build_layer(root: Path, target: Path, architecture: str) -> None:
+    """Fill the folder ``target`` with the layer of the application in ``root``, for ARM64 or X86_64.
 
     Raises ConfigurationError without pip, UnavailableError when pip cannot get what it needs.
     """
@@ -31,7 +32,7 @@ def build_layer(root: Path, target: Path) -> None:
         done = subprocess.run(
             [sys.executable, str(script), str(target / "python")],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-            timeout=_SECONDS,
+            timeout=_SECONDS, env={**os.environ, "LAMBDA_ARCHITECTURE": architecture},
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(

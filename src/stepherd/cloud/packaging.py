@@ -26,15 +26,17 @@ _MACHINE: Final = "AWS::Serverless::StateMachine"
 _LOCAL: Final = {_FUNCTION: "CodeUri", _LAYER: "ContentUri", _MACHINE: "DefinitionUri"}
 
 
-def package(project: Project, staging: Staging, scratch: Path, tell: Callable[[str], None]) -> str:
+def package(
+    project: Project, staging: Staging, scratch: Path, tell: Callable[[str], None], architecture: str
+) -> str:
     """Upload what the template names and the template itself; the template's address.
 
     Keys are digests of what they hold, so that what is there already is not sent again. ``scratch`` is an
-    empty folder; ``tell`` hears what is done. Raises ConfigurationError, UnavailableError, CredentialsError,
-    TemporaryError, StorageError.
+    empty folder; ``tell`` hears what is done; the layer is for ``architecture``. Raises ConfigurationError,
+    UnavailableError, CredentialsError, TemporaryError, StorageError.
     """
     template = template_of(project)
-    uploads = _Uploads(project, staging, scratch, tell)
+    uploads = _Uploads(project, staging, scratch, tell, architecture)
     for name, resource in template["Resources"].items():
         kind = resource["Type"]
         resource.pop("Metadata", None)  # How SAM's own tools build it; CloudFormation passes over it.
@@ -52,9 +54,15 @@ def package(project: Project, staging: Staging, scratch: Path, tell: Callable[[s
 
 class _Uploads:
     def __init__(
-        self, project: Project, staging: Staging, scratch: Path, tell: Callable[[str], None]
+        self,
+        project: Project,
+        staging: Staging,
+        scratch: Path,
+        tell: Callable[[str], None],
+        architecture: str,
     ) -> None:
         self._project, self._staging, self._scratch, self._tell = project, staging, scratch, tell
+        self._architecture = architecture
 
     def send(self, kind: str, name: str, path: str) -> str:
         """Upload what a resource names by a local path; its address in S3."""
@@ -69,7 +77,7 @@ class _Uploads:
     def _layer(self) -> Path:
         self._tell("Making the layer that the functions share.")
         folder = self._scratch / "layer"
-        build_layer(self._project.root, folder)
+        build_layer(self._project.root, folder, self._architecture)
         return folder
 
     def _put(self, path: Path, digest: str, suffix: str) -> str:

@@ -71,8 +71,7 @@ class Removal:
         self._or_remain(f"the bucket {staging}", f"aws s3 rb --force s3://{staging}", self._staging, staging)
         self._kept_secrets()
         # Last, because nothing else tells a later attempt that this one was not whole.
-        if self.holdings.secret:
-            secret = self.holdings.secret
+        for secret in filter(None, (self.holdings.agent_secret, self.holdings.secret)):
             command = f"aws secretsmanager delete-secret --secret-id {secret}"
             self._or_remain(f"the secret {secret}", command, self._secret, secret)
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from stepherd.cloud.clients import aws_client
 from stepherd.services.aws_errors import error_code, translated
 
-__all__ = ["Census", "count_runs", "stop_executions", "stop_tasks"]
+__all__ = ["Census", "count_runs", "count_under_way", "stop_executions", "stop_tasks"]
 
 _MOST: Final = 20_000
 _GONE: Final = frozenset({"StateMachineDoesNotExist", "StateMachineDeleting", "InvalidArn"})
@@ -39,6 +39,11 @@ def count_runs(machine: str, region: str) -> Census:
         running += execution["status"] == "RUNNING"
         seconds += ((execution.get("stopDate") or now) - execution["startDate"]).total_seconds()
     return Census(total, running, max(0.0, seconds) / 3600)
+
+
+def count_under_way(machine: str, region: str) -> int:
+    """How many runs are under way; 0 where there is no such machine."""
+    return sum(1 for _ in _executions(machine, region, statusFilter="RUNNING"))
 
 
 def stop_executions(machine: str, region: str) -> int:

@@ -79,6 +79,11 @@ def _busy(what: str, again: str) -> StepherdError:
     return TemporaryError(what, remedy=f"In a few minutes, run: {again}")
 
 
+def _again(what: str, again: str) -> StepherdError:
+    words = "A role was not known everywhere in AWS yet"
+    return TemporaryError(what, remedy=f"{words}: nothing is to be mended. Run it again: {again}")
+
+
 def _not_empty(what: str, again: str) -> StepherdError:
     return StorageError(what, remedy=f"Something was put there meanwhile. Run: {again}")
 
@@ -90,6 +95,11 @@ def _expired(what: str, again: str) -> StepherdError:
 
 
 _KNOWN: Final[tuple[tuple[re.Pattern[str], Maker], ...]] = (
+    # Roles that AWS has made just now and does not know everywhere yet.
+    (
+        re.compile(r"service.linked role|access the Log Destination|role.{0,80}cannot be assumed", re.I),
+        _again,
+    ),
     (re.compile(r"security token .*(expired|invalid)|ExpiredToken", re.I), _expired),
     (re.compile(r"not authorized|AccessDenied|Access Denied|UnauthorizedOperation", re.I), _denied),
     (re.compile(r"already exists|AlreadyExists|BucketAlreadyOwnedByYou", re.I), _taken),

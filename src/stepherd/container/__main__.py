@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
+
+from stepherd.processes.account import refuse_new_privileges
 
 __all__ = ["main"]
 
@@ -16,6 +19,7 @@ _USAGE, _NOT_EXECUTABLE, _NOT_FOUND = 64, 126, 127
 
 def main(argv: Sequence[str]) -> int:
     """Become the command ``argv``, or run the pipeline that the environment describes; the exit code."""
+    refuse_new_privileges()
     if argv:
         return _become(argv)
     if os.environ.get("PROCESS_REQUIREMENTS", "").strip().lower() != "true":
@@ -31,6 +35,9 @@ def main(argv: Sequence[str]) -> int:
 def _become(argv: Sequence[str]) -> int:
     """Never returns, unless the command cannot be executed: then a shell's exit code."""
     sys.stdout.flush()
+    # A read-only root leaves one place to write, and programs look for theirs below HOME.
+    if not os.access(os.environ.get("HOME", ""), os.W_OK):
+        os.environ["HOME"] = tempfile.gettempdir()
     try:
         os.execvp(argv[0], list(argv))  # noqa: S606 - the command is the caller's, as it is
     except OSError as error:

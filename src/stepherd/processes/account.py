@@ -11,11 +11,12 @@ from pathlib import Path
 
 from stepherd.errors import ConfigurationError
 
-__all__ = ["Account", "adopt_orphans", "agent_account", "hide_this_process"]
+__all__ = ["Account", "adopt_orphans", "agent_account", "hide_this_process", "refuse_new_privileges"]
 
 _VARIABLE = "STEPHERD_AGENT_USER"
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,12 @@ def adopt_orphans() -> None:
     """Become the parent of descendants that outlive theirs, so that none escapes (PR_SET_CHILD_SUBREAPER).
     Linux only; elsewhere the process group alone is ended."""
     _control_process(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def refuse_new_privileges() -> None:
+    """Let no program that is executed from here on gain rights, by being setuid or by file capabilities
+    (PR_SET_NO_NEW_PRIVS). What this process may do itself, such as becoming the agent, stays. Linux only."""
+    _control_process(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def _control_process(option: int, value: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
-from stepherd.errors import CannotCreateError, StepherdError, TemporaryError
+from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.refs import check_branch, check_ref, run_branch
 from stepherd.runs.folder import RunFolder, run_folder
@@ -21,11 +21,12 @@ from stepherd.runs.network import checked_network
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result, now
+from stepherd.runs.secret_names import check_secret_names
 
 if TYPE_CHECKING:
     from stepherd.services.store import Store
 
-__all__ = ["check_whole_request", "merged_settings", "prepare_run"]
+__all__ = ["check_images", "check_whole_request", "merged_settings", "prepare_run"]
 
 
 def prepare_run(
@@ -91,6 +92,16 @@ def _prepare(
     return request, digests
 
 
+def check_images(said: str) -> None:
+    """Whether the tasks of a run have images; ``said`` is ``none`` where they do not. Raises
+    ConfigurationError: a task that cannot start would be tried again for minutes."""
+    if said == "none":
+        raise ConfigurationError(
+            "The stack has no images yet, so no task of a run can start.",
+            remedy="Build them: stepherd init, and wait until it ends.",
+        )
+
+
 def check_whole_request(
     run_id: str, given: object, *, allow_local: bool = True, default_agent: str = ""
 ) -> tuple[Request, Instructions]:
@@ -107,6 +118,7 @@ def check_whole_request(
         # In its folder our own last answers lie beside the instructions.
         instructions = instructions.without(*OWN_FILES)
     fields = check_request(merged_settings(head, explicit))
+    check_secret_names(fields)
     if "repo" not in fields:
         raise InvalidRequest(
             "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."

@@ -10,8 +10,9 @@ AccessDenied, KMS refusals, expired or no credentials  CredentialsError
 SlowDown, throttling, 5xx, time-outs, broken streams   TemporaryError
 no connection to the endpoint                          UnavailableError
 no region, no profile, another region's bucket         ConfigurationError
+a quota or limit of the account (…LimitExceeded…)      QuotaReached
 a value that the service or boto3 rejects              UsageError
-anything else                                          InternalError
+any other code                                         RefusedByAws
 =====================================================  ===================
 """
 
@@ -29,7 +30,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stepherd.errors import (
     ConfigurationError,
     CredentialsError,
-    InternalError,
     NotFoundError,
     StepherdError,
     TemporaryError,
@@ -38,9 +38,20 @@ from stepherd.errors import (
 )
 from stepherd.services.store import PreconditionFailed, WriteConflict
 
-__all__ = ["aws_error", "error_code", "translated"]
+__all__ = ["QuotaReached", "RefusedByAws", "aws_error", "error_code", "translated"]
 
 _AGAIN = "Try again in a while."
+
+
+class QuotaReached(ConfigurationError):
+    """The account may have no more of something: a quota that can be raised, or what is there removed."""
+
+
+class RefusedByAws(UnavailableError):
+    """AWS refuses for a reason that has no words here: its own are shown, with what identifies the answer."""
+
+    retryable = False
+
 
 _NOT_FOUND = {
     "NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException", "NotFound", "NotFoundException",
@@ -61,8 +72,13 @@ _TRANSIENT = {
     "SlowDown", "Throttling", "ThrottlingException", "Throttled", "ThrottledException",
     "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "RequestTimeout",
     "ServiceUnavailable", "InternalError", "InternalFailure", "InternalServiceError",
-    "InternalErrorException", "OverLimit",
+    "InternalErrorException", "OverLimit", "BandwidthLimitExceeded",
 }  # fmt: skip
+_LIMIT = re.compile(
+    r"LimitExceeded|QuotaExceeded|LimitReached|ExceededQuota|QuotaViolation|TooManyBuckets|InsufficientCapacity|"
+    r"AddressLimit|MaximumLimit"
+)
+"""Of a code. Throttling has codes that look alike, and is told apart before."""
 _ELSEWHERE = {
     "PermanentRedirect",
     "AuthorizationHeaderMalformed",
@@ -154,6 +170,8 @@ def _service_error(error: ClientError, resource: str) -> StepherdError:
             return make(error, resource)
     if _is_about_keys(error):
         return _denied(error, resource)
+    if _LIMIT.search(code):
+        return _limit(error, resource)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status >= 500 or status == 429:
         return _transient(error, resource)
@@ -161,9 +179,24 @@ def _service_error(error: ClientError, resource: str) -> StepherdError:
         return UsageError(
             f"AWS does not accept the request about {resource}: {_words(error)}", remedy="Check its name."
         )
-    return InternalError(
-        f"{error.operation_name} on {resource} failed: {code}: {_words(error)}",
-        remedy="If the message does not help, report it as a fault of Stepherd.",
+    return RefusedByAws(
+        f"AWS refuses {error.operation_name} for {resource}: {code}: {_words(error)}",
+        remedy=f"Mend what it says. For AWS's support: request id {_request_id(error)}.",
+    )
+
+
+def _request_id(error: ClientError) -> str:
+    told = error.response.get("ResponseMetadata", {})
+    return str(told.get("RequestId") or told.get("HTTPHeaders", {}).get("x-amzn-requestid") or "not told")
+
+
+def _limit(error: ClientError, resource: str) -> StepherdError:
+    service = _QUOTAS_OF.get(error.operation_name)
+    look = f"list-service-quotas --service-code {service}" if service else "list-services"
+    return QuotaReached(
+        f"A limit of the account is reached for {resource}: {error_code(error)}: {_words(error)}",
+        remedy="Raise it in the Service Quotas console, or remove what is not needed; "
+        f"see them with: aws service-quotas {look}",
     )
 
 
@@ -248,6 +281,23 @@ _ACTIONS = {
     "ChangeMessageVisibility": "sqs:ChangeMessageVisibility",
     "DeleteMessage": "sqs:DeleteMessage",
 }
+
+_QUOTAS_OF = {
+    "StartBuild": "codebuild",
+    "RunTask": "fargate",
+    "CreateCluster": "ecs",
+    "StartExecution": "states",
+    "RedriveExecution": "states",
+    "CreateChangeSet": "cloudformation",
+    "ExecuteChangeSet": "cloudformation",
+    "CreateBucket": "s3",
+    "CreateSecret": "secretsmanager",
+    "CreateServiceLinkedRole": "iam",
+    "SendMessage": "sqs",
+    "Publish": "sns",
+    "PutImage": "ecr",
+}
+"""Service Quotas' name for the service whose quotas matter to an operation."""
 
 _BY_CODE: tuple[tuple[set[str], Callable[[ClientError, str], StepherdError]], ...] = (
     (_NOT_FOUND, _not_found),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,7 @@ import pytest
 from tests.e2e.place import Done, Place
 
 ROOT = Path(__file__).parents[3]
-_BASE = "debian:trixie-slim"
+_BASE = re.findall("^ARG BASE_IMAGE=(.+)$", (ROOT / "container" / "Dockerfile").read_text(), re.M)[0]
 _CONTAINERS_CONF = """[containers]
 netns = "none"
 default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]

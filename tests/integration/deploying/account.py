@@ -245,7 +245,7 @@ class _Front(BaseHTTPRequestHandler):
         self._send(response.status, body, None, kept)
 
     def _refuse(self, call: Call, status: int, code: str, message: str) -> None:
-        if call.service in {"s3", "cloudformation", "sts", "sns"}:
+        if call.service in {"s3", "cloudformation", "sts", "sns", "iam"}:
             inner = f"<Code>{code}</Code><Message>{message}</Message>"
             text = (
                 f"<Error>{inner}</Error>"

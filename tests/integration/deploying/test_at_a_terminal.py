@@ -50,6 +50,25 @@ def test_a_person_is_asked_for_what_is_not_said_and_a_token_is_not_shown(
     assert CANARY in secret["SecretString"]
 
 
+def test_a_person_is_asked_for_the_keys_of_the_agents_that_were_chosen(
+    person: Person, terminal: Callable[..., Terminal]
+) -> None:
+    shown = terminal("init", "--no-api-key", "--no-git", "--email", "a@b.example")
+    shown.expect("Agents in the image")
+    shown.press("claude,codex\r")
+    shown.expect("Key of claude, ANTHROPIC_API_KEY")
+    shown.press(f"{CANARY}\r")
+    shown.expect("Key of codex, CODEX_API_KEY")
+    shown.press("\r")
+    shown.expect("Deploy this?")
+    shown.press("y\r")
+    assert shown.end(60) == 0
+    assert CANARY not in shown.raw
+    assert "--agent-key codex=env:CODEX_API_KEY" not in shown.raw  # The stack has a secret for it.
+    secret = person.account.client("secretsmanager").get_secret_value(SecretId="stepherd/agents/keys")
+    assert CANARY in secret["SecretString"]
+
+
 def test_who_says_no_has_nothing(person: Person, terminal: Callable[..., Terminal]) -> None:
     shown = terminal("init", "--no-git", "--email", "a@b.example", "--no-image")
     shown.expect("Deploy this?")

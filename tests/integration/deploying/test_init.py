@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.integration.deploying.account import Call
+from tests.integration.cloud.emulator import until
+from tests.integration.deploying.account import Call, Fault
 from tests.integration.deploying.conftest import CANARY, Person
 
 _STAGING = "stepherd-staging-123456789012-eu-west-1"
@@ -41,7 +42,7 @@ def test_one_command_deploys_everything_and_again_changes_nothing(person: Person
     assert "working on BUILD" in done.stderr
     # AND where and what it is was said first, and who must still do something
     assert done.stderr.index("Account  123456789012") < done.stderr.index("Preparing the staging bucket")
-    assert "about $1.90 a month" in done.stderr
+    assert "about $1.80 a month" in done.stderr
     assert "ada@example.com must confirm the subscription" in done.stderr
     assert stack.tags == {"Application": "stepherd"}
     _assert_context(person.home / "config.yaml")
@@ -107,6 +108,9 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
         (["--git-ssh-key-file", "token"], "holds no private key"),
         (["--git-token-file", "absent"], "no file"),
         (["--git-hosts", "*.example.com"], "not a host"),
+        (["--agent-key", "claude=sk-ant-0"], "is named, not written down"),
+        (["--agent-key", "q=env:KEY"], "no agent 'q' with a key"),
+        (["--agent-key", "claude=file:absent"], "no file"),
         (["--stack-name", "a_b"], "cannot be the name of a stack"),
     ],
 )
@@ -144,6 +148,73 @@ def test_without_git_access_the_tasks_are_given_none(person: Person) -> None:
     assert "--git-token-file" in done.stderr  # How to let runs push.
     person.init("--no-image", "--no-api-key", "--git-token-file", str(person.token_file))
     assert stack.parameters["GitCredentialsSecretId"] == _GIT_SECRET
+
+
+@pytest.mark.timeout(240)
+def test_agents_keys_are_stored_in_a_secret_of_the_stack_which_its_parameter_names(person: Person) -> None:
+    (person.path / "key").write_text(f"{CANARY}\n")
+    given = ["--no-git", "--no-image", "--no-api-key"]
+    done = person.init(*given, "--agent-key", "claude=file:key")
+    secrets, stack = person.account.client("secretsmanager"), person.account.cloudformation.find("stepherd")
+    assert stack.parameters["AgentCredentialsSecretId"] == "stepherd/agents/keys"
+    held = secrets.get_secret_value(SecretId="stepherd/agents/keys")["SecretString"]
+    assert json.loads(held) == {"ANTHROPIC_API_KEY": CANARY}
+    assert "Stored the keys of claude" in done.stderr
+    # AND another agent's key comes beside it
+    person.init(*given, "--agent-key", "codex=env:OPENAI_API_KEY", OPENAI_API_KEY="sk-other")
+    held = secrets.get_secret_value(SecretId="stepherd/agents/keys")["SecretString"]
+    assert json.loads(held) == {"ANTHROPIC_API_KEY": CANARY, "OPENAI_API_KEY": "sk-other"}
+    assert _places_of(CANARY, person) <= {
+        ("secretsmanager", "CreateSecret"),
+        ("secretsmanager", "PutSecretValue"),
+    }
+    # AND it goes with the stack
+    done = person.stepherd("destroy", "--yes", "stepherd")
+    assert "the secret stepherd/agents/keys" in done.stderr
+    assert secrets.describe_secret(SecretId="stepherd/agents/keys")["DeletedDate"]
+
+
+def test_an_agent_that_was_given_no_key_is_told_of(person: Person) -> None:
+    done = person.init(
+        "--no-git", "--no-api-key", "--agents", "claude,q=https://h.example/q.zip#sha256=" + "0" * 64
+    )
+    assert "stepherd init --agent-key claude=env:ANTHROPIC_API_KEY" in done.stderr
+
+
+def test_a_quota_of_the_account_is_told_as_one_and_images_of_elsewhere_can_be_named(person: Person) -> None:
+    said = "Cannot have more than 0 builds in queue for the account"
+    person.account.faults.append(Fault("StartBuild", "AccountLimitExceededException", said))
+    done = person.init("--no-git", "--no-api-key", code=78)
+    assert said in done.stderr
+    assert "aws service-quotas list-service-quotas --service-code codebuild" in done.stderr
+    assert "docs/how-to-use-the-image.md" in done.stderr
+    assert "fault of Stepherd" not in done.stderr
+    images = {"GitImage": "h.example/git:1", "AgentImage": "h.example/agent:1"}
+    given = [word for name, image in images.items() for word in ("--parameter", f"{name}={image}")]
+    person.init("--no-git", "--no-api-key", "--no-image", *given)
+    stack = person.account.cloudformation.find("stepherd")
+    assert images.items() <= stack.parameters.items()
+
+
+@pytest.mark.timeout(240)
+def test_runs_that_are_under_way_are_told_of_and_waited_for_when_that_was_asked_for(person: Person) -> None:
+    stack = person.deployed()
+    machines, small = person.account.client("stepfunctions"), ("--no-image", "--no-api-key", "--no-git")
+    started = machines.start_execution(stateMachineArn=stack.outputs["PipelineArn"], name="run_1", input="{}")
+    assert "1 run is under way and will go on" in person.init(*small).stderr
+    changes = person.account.operations().count("CreateChangeSet")
+    waiting = person.start("init", "--yes", *small, "--wait-for-runs", "--parameter", "LogRetentionDays=7")
+    assert waiting.stderr
+    for line in waiting.stderr:
+        if "1 run is under way: waiting until it is over." in line:
+            break
+    looked = person.account.operations().count("ListExecutions")
+    until(lambda: person.account.operations().count("ListExecutions") > looked + 1 or waiting.poll(), 60)
+    assert person.account.operations().count("CreateChangeSet") == changes
+    machines.stop_execution(executionArn=started["executionArn"])
+    waiting.communicate(timeout=90)
+    assert waiting.returncode == 0
+    assert stack.parameters["LogRetentionDays"] == "7"
 
 
 def _current(secrets: Any, name: str) -> str:

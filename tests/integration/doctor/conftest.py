@@ -59,6 +59,10 @@ class Quotas:
                 ("Fargate On-Demand vCPU resource count", "L-1", 16.0),
             ],
             "lambda": [("Concurrent executions", "L-2", 1000.0)],
+            "codebuild": [
+                ("Concurrently running builds for Linux/Small environment", "L-4", 1.0),
+                ("Concurrently running builds for ARM/Small environment", "L-5", 1.0),
+            ],
             "states": [("Open executions", "L-3", 1_000_000.0)],
         }
         self.refusal = ""

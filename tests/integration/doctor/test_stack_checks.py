@@ -37,7 +37,7 @@ def test_a_stack_in_order_has_nothing_but_good_findings(deployed: Deployed) -> N
     assert list(found) == [
         "credentials", "aws clock", "stack", "parameters", "image git", "image agent", "git credentials",
         "login settings", "login mail", "api keys", "dead letters", "alarms",
-        "quota fargate", "quota lambda", "quota states",
+        "quota fargate", "quota lambda", "quota codebuild", "quota states",
     ]  # fmt: skip
     assert f"{ACCOUNT}:user/moto, {REGION}" in found["credentials"].text
     assert "8 runs at a time" in found["quota fargate"].text
@@ -323,6 +323,20 @@ def test_a_quota_that_has_no_room_for_an_agent_is_a_problem(
     assert found["quota fargate"].status == status
     assert ("--service-code fargate --quota-code L-1" in found["quota fargate"].remedy) == (status != "ok")
     assert found["quota lambda"].status == "warning"
+
+
+def test_an_account_that_may_build_nothing_is_told_of_with_the_command_that_asks_for_more(
+    deployed: Deployed,
+) -> None:
+    deployed.deploy()
+    deployed.quotas.rows["codebuild"][1] = (
+        "Concurrently running builds for ARM/Small environment",
+        "L-5",
+        0.0,
+    )
+    found = deployed.findings("quotas")["quota codebuild"]
+    assert found.status == "warning"
+    assert "--service-code codebuild --quota-code L-5 --desired-value 1" in found.remedy
 
 
 def test_a_stack_whose_agents_are_on_spot_has_another_quota(deployed: Deployed) -> None:

@@ -170,7 +170,7 @@ def test_every_log_line_is_json_and_has_the_run_id_and_there_are_no_others(tmp_p
     for line in map(json.loads, done.stdout.splitlines()):
         (measures if "_aws" in line else logs).append(line)
     assert [line["run_id"] for line in logs] == [given["run_id"]]
-    assert [line["RunsRequested"] for line in measures] == [[1.0]]
+    assert measures == []  # AWS counts runs itself.
     assert done.stderr == ""
 
 

@@ -69,10 +69,15 @@ def a_run(site: Site) -> None:
     facts = site.invoke("PrepareRunFunction", {"run_id": run_id, "request": request})
     own, other = facts["login"]["database"], PARAMETERS["LoginDatabaseUri"]
     _take_the_repository_from_disk(site, run_id)
+    # The secrets that a request may name, and then those of the stack.
+    _change(site, run_id, git_credentials="stepherd/git/team", agent_credentials="stepherd/agents/team")
     assert site.step(GIT, "clone", run_id) == 0
     assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="0.0", STEPHERD_LOGIN=other) == 1
+    _change(site, run_id, agent_credentials="amazon-q-headless/agent-team")
+    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="1.0", STEPHERD_LOGIN=other) == 1
+    _change(site, run_id, git_credentials=None, agent_credentials=None)
     luck.touch()
-    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="1.0", STEPHERD_LOGIN=own) == 0
+    assert site.step(AGENT, "agent", run_id, STEPHERD_ATTEMPT="2.0", STEPHERD_LOGIN=own) == 0
     assert site.step(GIT, "push", run_id) == 0
     for place in (own, other):
         _leave_a_renewed_login(site, run_id, place)
@@ -112,9 +117,13 @@ def _take_the_repository_from_disk(site: Site, run_id: str) -> None:
     git(work, "add", ".")
     git(work, "commit", "-qm", "base")
     git(site.root, "clone", "-q", "--bare", str(work), str(remote))
+    _change(site, run_id, repo=remote.as_uri())
+
+
+def _change(site: Site, run_id: str, **fields: str | None) -> None:
     key = f"runs/{run_id}/request.json"
-    fields = json.loads(site.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
-    site.put(key, json.dumps({**fields, "repo": remote.as_uri()}))
+    had = json.loads(site.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    site.put(key, json.dumps({**had, **fields}))
 
 
 def failures(site: Site) -> None:

@@ -118,6 +118,9 @@ class Site:
             ("amazon-q-headless/git-credentials", {"name": "Ann", "email": "ann@example.com"}),
             ("amazon-q-headless/amazon-q-credentials", {"license": "free"}),
             ("agents", {"TESTER_KEY": "key-of-the-tester"}),
+            ("stepherd/git/team", {"name": "Ann"}),
+            ("stepherd/agents/team", {"TESTER_KEY": "another-key-of-the-tester"}),
+            ("amazon-q-headless/agent-team", {"TESTER_KEY": "a-third-key-of-the-tester"}),
         ):
             secrets.create_secret(Name=name, SecretString=json.dumps(fields))
         boto3.client("sns").create_topic(Name="stepherd-login")

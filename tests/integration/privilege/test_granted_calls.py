@@ -36,8 +36,8 @@ def test_whatever_is_granted_is_called(site: Site) -> None:
         ("StartLoginFunction", "sns:ListSubscriptionsByTopic stepherd-login"),
         ("CompleteLoginFunction", "states:SendTaskHeartbeat stateMachine:stepherd-login"),
         ("StopLeftOverFunction", "states:StopExecution execution:stepherd-login:*"),
-        ("RequestQueuedFunction", "sqs:DeleteMessage queue/RunQueue"),
-        ("GitTaskRole", "secretsmanager:GetSecretValue secret:amazon-q-headless/git-credentials-??????"),
+        ("RequestQueuedFunction", "sqs:DeleteMessage RunQueue"),
+        ("GitTaskRole", "secretsmanager:GetSecretValue secret:stepherd/git/*"),
         ("AgentTaskRole", "s3:ListBucket stepherd-bucket s3:prefix=logins/*/data.sqlite3"),
     ],
 )

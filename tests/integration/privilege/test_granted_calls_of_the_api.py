@@ -8,8 +8,9 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.aws_calls import Call, recording
+from tests.aws_calls import Call, needs_of, recording
 from tests.aws_grants import REGION, Stack
+from tests.iam_simulator import Simulator
 from tests.integration.api.fixtures import Api
 from tests.integration.api.test_logs import OLD, Runs, read_pages
 from tests.integration.privilege.comparison import forbidden, unused
@@ -72,10 +73,15 @@ def _a_day(api: Api) -> None:
     api.call("POST", f"/executions/{waiting}/stop", key).ok(202)
 
 
-def test_whatever_the_api_calls_is_granted_and_nothing_else(calls: dict[str, list[Call]]) -> None:
+def test_whatever_the_api_calls_is_granted_and_nothing_else(
+    calls: dict[str, list[Call]], require: Callable[[str], str]
+) -> None:
     template = read_template((ROOT / "template.yaml").read_text(), "template.yaml")
     stack = Stack(template, {}, NAMES, ACCOUNT)
     for role in (API, AUTHORIZER):
         assert calls[role]
         assert forbidden(stack, role, calls[role]) == []
         assert unused(stack, role, calls[role]) == []
+    asked = [(role, need) for role in calls for call in calls[role] for need in needs_of(call, ACCOUNT, "")]
+    decisions = Simulator(require).decide(stack, asked)
+    assert [pair for pair, decision in decisions.items() if decision != "Allowed"] == []

@@ -27,6 +27,12 @@ def _change(status: str, reason: str = "", resource: str = "Vpc", *, of_stack: b
             "ec2:CreateVpc",
         ),
         ("API: ec2:CreateVpc You are not authorized to perform this operation.", "credentials", "Allow it"),
+        (
+            "The state machine IAM Role is not authorized to access the Log Destination (Service: Sfn)",
+            "temporary",
+            "nothing is to be mended",
+        ),
+        ("Unable to assume the service linked role.", "temporary", "nothing is to be mended"),
         ("Rate exceeded", "temporary", "few minutes"),
         ("The security token included in the request is expired", "credentials", "aws sso login"),
         ("The repository cannot be deleted because it still contains images", "storage", "meanwhile"),
@@ -40,7 +46,7 @@ def test_a_reason_has_a_category_and_a_remedy(reason: str, category: str, said: 
     )
     assert error.category == category
     assert said in str(error)
-    assert str(error).endswith(("run: stepherd init", "Run: stepherd init"))
+    assert str(error).endswith(("run: stepherd init", "Run: stepherd init", "again: stepherd init"))
     assert "Service:" not in str(error)
 
 

@@ -5,6 +5,8 @@ import inspect
 import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stepherd.errors import (
     ConfigurationError,
@@ -16,7 +18,7 @@ from stepherd.errors import (
     UnavailableError,
     UsageError,
 )
-from stepherd.services.aws_errors import aws_error
+from stepherd.services.aws_errors import QuotaReached, RefusedByAws, aws_error
 from stepherd.services.store import PreconditionFailed, WriteConflict
 
 
@@ -49,7 +51,15 @@ def client_error(
         ("PermanentRedirect", 301, ConfigurationError, False),
         ("InvalidBucketName", 400, UsageError, False),
         ("ValidationException", 400, UsageError, False),
-        ("Unheard", 400, InternalError, False),
+        ("Unheard", 400, RefusedByAws, False),
+        ("AccountLimitExceededException", 400, QuotaReached, False),
+        ("ServiceQuotaExceededException", 402, QuotaReached, False),
+        ("VpcLimitExceeded", 400, QuotaReached, False),
+        ("LimitExceededException", 400, QuotaReached, False),
+        ("ExecutionLimitExceeded", 400, QuotaReached, False),
+        ("TooManyBuckets", 400, QuotaReached, False),
+        ("RequestLimitExceeded", 503, TemporaryError, True),
+        ("BandwidthLimitExceeded", 400, TemporaryError, True),
     ],
 )
 def test_a_services_code_decides(code: str, status: int, kind: type[StepherdError], retryable: bool) -> None:
@@ -58,6 +68,27 @@ def test_a_services_code_decides(code: str, status: int, kind: type[StepherdErro
     assert error.retryable is retryable
     assert "s3://bucket/key" in error.message
     assert error.remedy or kind is PreconditionFailed
+
+
+def test_a_quota_has_the_command_that_shows_it() -> None:
+    said = client_error(
+        "AccountLimitExceededException", "Cannot have more than 0 builds in queue", operation="StartBuild"
+    )
+    error = aws_error(said, "the build project x")
+    assert "Cannot have more than 0 builds in queue" in error.message
+    assert "aws service-quotas list-service-quotas --service-code codebuild" in error.remedy
+
+
+@given(code=st.text("ABCabcdefExceptionLimit", min_size=1, max_size=30), status=st.integers(400, 499))
+def test_whatever_aws_answers_is_its_answer_and_never_called_a_fault_of_ours(code: str, status: int) -> None:
+    said = client_error(code, "The colour is wrong", status, "PaintBucket")
+    said.response["ResponseMetadata"]["RequestId"] = "1-2-3"
+    error = aws_error(said, "s3://bucket/key")
+    assert not isinstance(error, InternalError)
+    assert "Stepherd" not in str(error)
+    if isinstance(error, RefusedByAws):
+        for word in (code, "PaintBucket", "s3://bucket/key", "The colour is wrong", "1-2-3"):
+            assert word in str(error)
 
 
 def test_a_refusal_names_action_and_resource() -> None:
