@@ -96,6 +96,7 @@ READS_ITS_OWN_JSON = {
     "engine/records.py": "the journal",
     "engine/runner_choice.py": "a file of the engine",
     "engine/values.py": "refuses what JSON does not have, by itself",
+    "processes/sandbox/status.py": "a pipe of bubblewrap",
     "runs/request.py": "the schema in the package",
     "services/json_text.py": "the reader itself",
     "steps/agent_attempt.py": "what it has just written",

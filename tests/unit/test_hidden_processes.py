@@ -15,7 +15,7 @@ HOLDERS = {
     "an engine": "from pathlib import Path; from stepherd.cli.engines import new_engine; "
     "new_engine(Path('home').absolute())",
     "a git step": "import types; from stepherd.steps.credentials import git_credentials; "
-    "git_credentials(types.SimpleNamespace(git_credentials='none'))",
+    "git_credentials(types.SimpleNamespace(git_credentials='none', git_token_host=None))",
     "a function": "import stepherd.telemetry",
 }
 _SHOW = "; import ctypes; print('readable', ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"

@@ -138,7 +138,7 @@ def test_a_program_that_cannot_be_started_is_an_error_of_the_system(
 
 def test_a_signal_to_the_group_or_to_everyone(start: Start) -> None:
     """GIVEN a leader and a helper in a session of its own, which both say what they get."""
-    trap = "trap 'echo {0} got it; exit 0' TERM; echo {0} up; while :; do sleep 0.05; done"
+    trap = "trap 'trap : TERM; echo {0} got it; exit 0' TERM; echo {0} up; while :; do sleep 0.05; done"
     helper = f'setsid sh -c "{trap.format("helper")}" &'
     tree = start("sh", "-c", f"{helper} {trap.format('leader')}")
     lines = iter(tree.stdout.readline, b"")

@@ -100,6 +100,7 @@ class SandboxLauncher:
                 bufsize=0,
                 pass_fds=(status, release, arguments),
                 start_new_session=True,
+                umask=command.umask,
                 user=None if self.account is None else self.account.user,
                 group=None if self.account is None else self.account.group,
                 extra_groups=None if self.account is None else [],
