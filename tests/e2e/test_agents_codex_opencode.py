@@ -9,14 +9,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
 from tests.fakes.install import install
-from tests.processes import gone_soon
+from tests.processes import HeldFile
 from tests.scripted_model import Reply, ScriptedModel, drop, fail, hang, say, use
 
 HELLO = {
@@ -212,10 +211,11 @@ def test_codex_has_succeeded_when_its_turn_has_ended(place: Place, does: str) ->
 
 
 def test_what_opencode_leaves_behind_is_ended_with_it(place: Place) -> None:
-    left = place.root / "left"
-    fake = install(place.root / "bin", "opencode", does="leave", left=str(left))
+    left = HeldFile(place.root / "left")
+    fake = install(place.root / "bin", "opencode", does="leave", left=str(left.path))
     with Inside.at(place, PATH=f"{fake.folder}:{place.environment['PATH']}") as inside:
         secret = _secret(place, {KEYS["opencode"]: "scripted-key"})
         inside.run(agent="opencode", agent_credentials=secret, timeout_seconds=2)
         assert _result(inside).facts["agent"]["ending"] == "deadline"
-    assert gone_soon(int(Path(left).read_text()))
+    assert left.path.read_text() == "left"
+    assert not left.is_held()

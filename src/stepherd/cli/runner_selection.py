@@ -65,7 +65,7 @@ class RunnerSelection:
     def __enter__(self) -> RunnerSelection:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Wait for the look that was begun, so that nothing of it is left when the run is refused."""
         _ = self.obstacle
 
