@@ -27,7 +27,7 @@ __all__ = ["command"]
     "init",
     examples=(
         "stepherd init --region eu-west-1 --email you@example.com",
-        "stepherd init --yes --git-token-file token.txt --agents claude --agent-key claude=file:key.txt",
+        "stepherd init --yes --no-git --agents claude --agent-key claude=file:key",
         "stepherd init --yes --no-git --parameter AgentMemory=16384",
     ),
     contexts=False,

@@ -16,7 +16,13 @@ from tests.integration.cloud.project import native_layer, run
 from tests.integration.cloud.stack import Stack
 
 # Every resource of the template, those that some parameter asks for too.
-_PARAMETERS = {"LoginEmail": "ada@example.com"}
+_PARAMETERS = {
+    "LoginEmail": "ada@example.com",
+    "InstructionBuckets": "arn:aws:s3:::specifications",
+    # Without images no run would begin.
+    "GitImage": "h.example/git:1",
+    "AgentImage": "h.example/agent:1",
+}
 _REQUEST = {
     "run": {"repo": "https://example.com/some/repository.git", "agent": "command", "command": "true"},
     "instructions": "# Change nothing\n",
