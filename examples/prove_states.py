@@ -34,7 +34,8 @@ ARNS = {
     "AssignPublicIp": "ENABLED",
 }
 RUN = {
-    "run_id": "run_1", "folder": "s3://bucket/runs/run_1", "agent": "q", "push": "branch",
+    "run_id": "run_1", "request_digest": "d" * 64,
+    "instructions_digest": "e" * 64, "folder": "s3://bucket/runs/run_1", "agent": "q", "push": "branch",
     "git_credentials": "",
     "login": {"needed": True, "kind": "q", "database": "s3://bucket/logins/q/data.sqlite3"},
     "agent_credentials": "", "timeout_seconds": 60, "agent_task_seconds": 960,

@@ -19,6 +19,8 @@ LOGIN_VARIABLES = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LO
 
 async def serve(home: Path, store: str) -> None:
     images = {"GitImage": "h.example/git:1", "AgentImage": "h.example/agent:1"}
+    # Tasks are processes here, and the image's user is not on this machine.
+    images["AgentUser"] = ""
     parameters = {"StoreUri": store, "LoginSubscribers": "UNCHECKED", **images}
     environment = base_environment(LOGIN_VARIABLES)
     engine = LocalEngine(

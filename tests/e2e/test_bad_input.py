@@ -319,7 +319,7 @@ def _small_disk(folder: Path, size: str) -> Iterator[None]:
             pytest.fail("mount is missing")
         pytest.skip("only root can make a small disk")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)], check=False
     )
     if mounted.returncode != 0:
         pytest.skip("a file system cannot be mounted here")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 
 from tests.e2e.aftermath import entered_states, one_terminal_status
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.http_server import serve
+
+from stepherd.processes.table import table
 
 
 def _agent(place: Place, then: str = "") -> str:
@@ -136,12 +142,25 @@ def test_after_a_report_that_could_not_be_written(place: Place) -> None:
     assert _runs(place) == {"prepare": 1, "clone": 1, "agent": 1, "push": 1}
 
 
+def _kill_step(place: Place) -> None:
+    """Kill the process of the agent's step once its agent works: the child of the one that notes its end."""
+    while not (place.root / "working").exists():
+        time.sleep(0.02)  # Written by a process of another namespace, which says nothing else.
+    keeper = int(next(place.home.glob("tasks/*/agent/pid")).read_text())
+    [step] = [pid for pid, row in table().items() if row.parent == keeper]
+    os.kill(step, signal.SIGKILL)
+
+
 def test_after_an_agent_s_step_that_was_killed(place: Place) -> None:
     """57: what the kernel does to a task that wants too much memory, with a child that hangs on."""
     before = place.origin.refs()
-    body = f"test -e {place.root}/luck && exit 0\n(exec setsid sleep 300) &\nkill -9 $PPID\nexec sleep 300"
+    body = f"test -e {place.root}/luck && exit 0\n(exec setsid sleep 300) &\n"
+    body += f"touch {place.root}/working\nexec sleep 300"
+    killer = threading.Thread(target=_kill_step, args=(place,))
+    killer.start()
     with Inside.at(place) as inside:
         assert inside.run(command=_agent(place, body)) == "FAILED"
+        killer.join()
         error = _error(place)
         assert error["state"] == "RunAgent"
         assert "137" in error["message"]

@@ -136,15 +136,15 @@ def test_a_request_that_is_gone_or_a_folder_fails_the_run_by_name(place: Place) 
 
 
 def test_a_push_result_of_the_agent_s_own_is_no_success(place: Place) -> None:
+    git(place.origin.bare, "branch", "stepherd", "main")  # In the way of the run's own.
     before = place.origin.refs()
-    place.origin.hook("pre-receive", "echo 'closed for the night' >&2; exit 1")
     facts = {"agent_finished": _LATER, "branch": "stepherd/run_1", "commit": place.origin.tip("main")}
     with Inside.at(place) as inside:
         command = _editing(place, "push/result.json", _forged("push", facts))
         assert inside.run(command=command) == "FAILED"
-        assert "closed for the night" in _error(place)["message"]
+        assert "the remote has a branch 'stepherd'" in _error(place)["message"]
         assert place.origin.refs() == before
-        (place.origin.bare / "hooks/pre-receive").unlink()
+        git(place.origin.bare, "branch", "-D", "stepherd")
         assert inside.rerun() == "SUCCEEDED"
         assert _output(inside)["commit"] == place.origin.tip("stepherd/run_1")
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work"]}

@@ -110,7 +110,7 @@ def of_a_step(secret: str, text: bytes, _sizes: list[int]) -> str:
         with redirect_stderr(out), redirect_stdout(out):
             for number, step in enumerate((_Failing(text.decode()), _Broken(text.decode()))):
                 with _module("stepherd.steps.agent", step):
-                    execution.run_step("agent", folder, f"{number}.0", Termination())
+                    execution.run_step("agent", folder, f"{number}.0", Termination(), None)
                 failure = {"state": "RunAgent", "error": "x", "cause": "y"}
                 report = write_report(folder, "run_1", failure=failure)
                 assert report.error is not None

@@ -42,7 +42,7 @@ def test_nothing_of_a_run_shows_the_canary(rig: Rig) -> None:
     rig.steps("clone")
     done = rig.step("agent", SOME_TOKEN=CANARY)
     assert done.returncode == 1
-    write_report(rig.folder, rig.run_id)
+    write_report(rig.folder, rig.run_id, failure={"state": "RunAgent", "error": "States.TaskFailed"})
     kept = ["agent/transcript.jsonl", "events.jsonl", "agent/result.json", "report.json", "report.md"]
     shown = [done.stdout, done.stderr, *(rig.folder.store.get(key).body.decode() for key in kept)]
     for text in shown:

@@ -42,7 +42,7 @@ def test_what_an_agent_prints_is_inert_in_the_log_the_events_and_the_report(rig:
     rig.prepare(command=f"sh -c 'cat {hostile}; tail -n 4 {hostile} | head -n 3 >&2; exit 3'")
     rig.steps("clone")
     done = rig.step("agent")
-    write_report(rig.folder, rig.run_id)
+    write_report(rig.folder, rig.run_id, failure={"state": "RunAgent", "error": "States.TaskFailed"})
     assert not _UNSAFE.search(done.stdout)
     assert not _UNSAFE.search(done.stderr)
     for event in rig.events():

@@ -19,7 +19,14 @@ PIPELINE = json.loads((ROOT / "statemachines" / "pipeline.asl.json").read_text()
 RUN_TASK = "arn:aws:states:::ecs:runTask.sync"
 OURS = ("TaskFailedToStart", "SpotInterruption", "TerminationNotice", "InfrastructureHealth")
 TIMES = 3
-RUN = {"run_id": "run_1", "folder": "f", "login": {"needed": False, "database": ""}, "agent_task_seconds": 60}
+DIGESTS = {"request_digest": "d" * 64, "instructions_digest": "e" * 64}
+RUN = {
+    **DIGESTS,
+    "run_id": "run_1",
+    "folder": "f",
+    "login": {"needed": False, "database": ""},
+    "agent_task_seconds": 60,
+}
 
 
 def _tasks() -> Iterator[tuple[str, Mapping[str, Any]]]:
