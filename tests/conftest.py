@@ -17,7 +17,7 @@ settings.load_profile("stepherd")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 _REMOVED = ("GIT_", "AWS_", "STEPHERD_", "POWERTOOLS_", "SAM_")
-_KEPT = frozenset({"STEPHERD_REQUIRE_ALL", "AWS_CA_BUNDLE"})
+_KEPT = frozenset({"STEPHERD_REQUIRE_ALL", "STEPHERD_TESTS_RANDOM_KEYS", "AWS_CA_BUNDLE"})
 
 
 @pytest.fixture(autouse=True)

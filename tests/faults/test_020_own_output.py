@@ -11,6 +11,9 @@ import pytest
 from tests.aws_grants import listed, written_statements
 from tests.inbox_bench import BUCKET, Context, InboxBench, load_handler
 
+from stepherd.runs.folder import run_folder
+from stepherd.runs.result import Result
+from stepherd.services import open_store
 from stepherd.services.template_text import read_template
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +33,10 @@ def test_a_run_is_answered_beside_its_input_and_none_of_its_objects_starts_anoth
     # GIVEN a run from the inbox
     bench.deliver(bench.put(key))
     ((run_id, request),) = bench.runs().items()
-    # WHEN its functions have done their part
+    # WHEN its functions and steps have done their part
     load_handler("prepare_run")({"run_id": run_id, "request": request}, Context())
+    agent = Result("agent", "0.0", 1, "succeeded", START, START, None, {})
+    run_folder(open_store(f"s3://{BUCKET}"), run_id).write_result(agent)
     running = json.loads(bench.text("inbox/a/status.json"))
     load_handler("report_run")({"run_id": run_id, "started": START}, Context())
     # THEN
@@ -81,4 +86,4 @@ def test_no_role_of_the_application_may_write_instructions_into_the_inbox(resour
 def test_an_agent_s_role_can_start_no_run(resources: dict[str, Any]) -> None:
     allowed = [a for s in written_statements(resources["AgentTaskRole"]) for a in listed(s["Action"])]
     assert allowed
-    assert {action.partition(":")[0] for action in allowed} <= {"s3", "secretsmanager"}
+    assert {action.partition(":")[0] for action in allowed} <= {"s3", "secretsmanager", "kms"}

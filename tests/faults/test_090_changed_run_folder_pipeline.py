@@ -145,6 +145,7 @@ def test_a_push_result_of_the_agent_s_own_is_no_success(place: Place) -> None:
         assert "the remote has a branch 'stepherd'" in _error(place)["message"]
         assert place.origin.refs() == before
         git(place.origin.bare, "branch", "-D", "stepherd")
+        before = place.origin.refs()
         assert inside.rerun() == "SUCCEEDED"
         assert _output(inside)["commit"] == place.origin.tip("stepherd/run_1")
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work"]}

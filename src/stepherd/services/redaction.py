@@ -127,8 +127,16 @@ class Redactor:
         if isinstance(value, Mapping):
             return {name: self.mask_all(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.mask_all(item) for item in value]
+            return self._masked_items(list(value))
         return value
+
+    def _masked_items(self, items: list[Any]) -> list[Any]:
+        """Texts in a list are lines as a rule: a secret may have been broken over several of them."""
+        if items and all(isinstance(item, str) for item in items):
+            whole = "\n".join(items)
+            masked = self.mask(whole)
+            return items if masked == whole else masked.split("\n")
+        return [self.mask_all(item) for item in items]
 
     def stream(self) -> RedactedStream:
         """For text that comes in pieces."""

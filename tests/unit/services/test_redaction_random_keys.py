@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from stepherd.services.redaction import Redactor
 from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
 from stepherd.services.unseen import Narrow, View, Wide
 
-_KEYS = 200_000
+_KEYS = int(os.environ.get("STEPHERD_TESTS_RANDOM_KEYS", "10000"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
