@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["check_home"]
 
 
-def check_home(home: Path) -> None:
+def check_home(home: Path, *, not_of: int | None = None) -> None:
     """Refuse a home that is another user's, or that others can write to, as ssh refuses such a configuration.
 
     One that others can only look into is taken: what is made in it is private (``services.file_modes``), and
-    ``stepherd doctor`` says so. Raises ConfigurationError.
+    ``stepherd doctor`` says so. In a container whoever mounts a volume owns it: there ``not_of``, the user that
+    agents run as, is the one whose it must not be. Raises ConfigurationError.
     """
     try:
         facts = home.stat()
     except OSError:
         return  # Whoever uses it says what is wrong, or makes it.
-    if facts.st_uid != os.geteuid():
+    if facts.st_uid == not_of if not_of is not None else facts.st_uid != os.geteuid():
         raise ConfigurationError(
             f"The home {home} belongs to another user, who could change what runs here.",
             remedy="Choose one of your own with --home or STEPHERD_HOME.",

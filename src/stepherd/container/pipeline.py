@@ -12,6 +12,7 @@ from stepherd.cloud.contexts import LOCAL
 from stepherd.container.logs import TaskOutput
 from stepherd.container.variables import DEFAULTS, request_of
 from stepherd.errors import StepherdError, StorageError
+from stepherd.processes.account import agent_account
 
 __all__ = ["run_pipeline"]
 
@@ -31,7 +32,8 @@ def run_pipeline(environment: MutableMapping[str, str]) -> int:
         environment.setdefault(name, value)
     output = Output(Path(environment.setdefault("STEPHERD_HOME", _HOME)), context=LOCAL)
     try:
-        check_home(output.home)
+        account = agent_account()
+        check_home(output.home, not_of=account.user if account else None)
         run_id = check_run_id(environment.get("RUN_ID", "").strip() or new_run_id())
         request = request_of(environment)
         environment["STEPHERD_TASK_TMPDIR"] = str(_scratch(output.home))
