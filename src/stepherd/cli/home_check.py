@@ -18,7 +18,7 @@ def check_home(home: Path, *, not_of: int | None = None) -> None:
     """Refuse a home that is another user's, or that others can write to, as ssh refuses such a configuration.
 
     One that others can only look into is taken: what is made in it is private (``services.file_modes``), and
-    ``stepherd doctor`` says so. In a container whoever mounts a volume owns it: there ``not_of``, the user that
+    ``stepherd doctor`` says so. In a container a volume is its mounter's: there ``not_of``, the user that
     agents run as, is the one whose it must not be. Raises ConfigurationError.
     """
     try:
