@@ -25,7 +25,8 @@ def test_it_is_kept_in_the_request_in_one_form(tmp_path: Path) -> None:
     assert _request(tmp_path).network is None
     assert _request(tmp_path, "network: off").network == "off"
     assert (
-        _request(tmp_path, "network: Index.Example, *.example.com:8443").network == "index.example,*.example.com:8443"
+        _request(tmp_path, "network: Index.Example, *.example.com:8443").network
+        == "index.example,*.example.com:8443"
     )
     assert _request(tmp_path, "network: on", network="off").network == "off"
     assert Request.from_json(_request(tmp_path, network="on").to_json()).network == "on"
@@ -55,4 +56,7 @@ def test_in_the_cloud_it_cannot_be_limited_and_that_is_said(network: str) -> Non
 
 def test_its_hosts() -> None:
     assert hosts_of("on") == hosts_of("off") == ()
-    assert hosts_of("index.example,*.example.com:8443") == (Endpoint("index.example"), Endpoint("*.example.com", 8443))
+    assert hosts_of("index.example,*.example.com:8443") == (
+        Endpoint("index.example"),
+        Endpoint("*.example.com", 8443),
+    )
