@@ -99,9 +99,9 @@ def _sampled(file: str) -> Iterator[set[bytes]]:
 
     def look() -> None:
         while not over.wait(0.005):
-            for path in Path("/proc").glob(f"[0-9]*/{file}"):
+            for folder in Path("/proc").glob("[0-9]*"):
                 try:
-                    seen.add(path.read_bytes())
+                    seen.add((folder / file).read_bytes())
                 except OSError:
                     continue
 

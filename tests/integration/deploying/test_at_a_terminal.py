@@ -33,6 +33,8 @@ def test_a_person_is_asked_for_what_is_not_said_and_a_token_is_not_shown(
     shown.press("token\r")
     shown.expect("Token (not shown)")
     shown.press(f"{CANARY}\r")
+    shown.expect("Hosts that the token is for")
+    shown.press("\r")
     shown.expect("Mail address")
     shown.press("ada@example.com\r")
     shown.expect("Deploy this?")
