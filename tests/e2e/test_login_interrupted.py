@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.aftermath import await_end, no_process_left, one_terminal_status, processes_of
+from tests.e2e.aftermath import await_end, no_process_left, one_terminal_status
 from tests.e2e.inside import Inside
 from tests.e2e.lender import Lender, login_executions, states_of, wait_until
 
 from stepherd.engine.clock import TurnableClock
+from stepherd.processes.table import table
 
 pytestmark = pytest.mark.exhaustive
 
@@ -29,11 +30,10 @@ def _detached(lender: Lender) -> None:
     lender.place.cli(*words).ok()
 
 
-def _completing(lender: Lender) -> list[int]:
-    """The processes of CompleteLogin."""
-    name = b"AWS_LAMBDA_FUNCTION_NAME=stepherd-CompleteLoginFunction"
-    pids = processes_of(lender.place.root)
-    return [pid for pid in pids if name in Path(f"/proc/{pid}/environ").read_bytes()]
+def _completing() -> list[int]:
+    """The processes of CompleteLogin that an engine in this process has started."""
+    children = [pid for pid, row in table().items() if row.parent == os.getpid()]
+    return [pid for pid in children if Path(f"/proc/{pid}/cwd").readlink().name == "complete_login"]
 
 
 @pytest.mark.parametrize("approved", ["before", "after"])
@@ -68,11 +68,11 @@ def test_a_polling_function_that_dies_is_replaced_by_one_with_the_same_code(lend
     with lender.inside() as inside:
         inside.start("run_1", **lender.request())
         inside.meanwhile(lender.await_polls)
-        (pid,) = _completing(lender)
+        (pid,) = _completing()
         os.kill(pid, signal.SIGKILL)
         before = len(lender.provider.calls_of("CreateToken", "device"))
         inside.meanwhile(lambda: lender.await_polls(before + 1))
-        assert pid not in _completing(lender)
+        assert pid not in _completing()
         inside.meanwhile(lender.approve)
         assert inside.ended("run_1") == "SUCCEEDED"
     assert len(lender.provider.calls_of("StartDeviceAuthorization")) == 1
