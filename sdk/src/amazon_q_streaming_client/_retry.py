@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ._exceptions import ConfigurationError, ModelUnavailableError, QError, ServiceError, ThrottledError
+from ._numbers import finite
 
 __all__ = ["Pace", "RetryPolicy"]
 
@@ -31,9 +31,8 @@ class RetryPolicy:
     max_delay: float = 10.0
 
     def __post_init__(self) -> None:
-        numbers = (self.attempts, self.base_delay, self.max_delay)
-        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
-            raise ConfigurationError("a retry policy is made of finite numbers")
+        for name in ("attempts", "base_delay", "max_delay"):
+            finite(f"{name} of a retry policy", getattr(self, name))
         if self.attempts < 1 or self.base_delay < 0 or self.max_delay < self.base_delay:
             raise ConfigurationError("a retry policy needs attempts >= 1 and 0 <= base_delay <= max_delay")
 

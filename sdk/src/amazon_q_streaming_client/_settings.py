@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Typ
 from ._endpoints import EndpointChoice, EndpointOption
 from ._environment import environment_login
 from ._exceptions import ConfigurationError
+from ._numbers import positive
 from ._retry import RetryPolicy
 from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
 from ._version import __version__
@@ -179,10 +179,10 @@ class Settings:
             wire_form=_wire_form(options.get("wire_form", WireForm.AWS_JSON)),
             opt_out=_of_type("opt_out", options.get("opt_out", False), bool),
             retry=_of_type("retry", options.get("retry", RetryPolicy()), RetryPolicy),
-            timeout=_positive("timeout", options.get("timeout", 300.0)),
-            connect_timeout=_positive("connect_timeout", options.get("connect_timeout", 10.0)),
+            timeout=positive("timeout", options.get("timeout", 300.0)),
+            connect_timeout=positive("connect_timeout", options.get("connect_timeout", 10.0)),
             http2=_of_type("http2", options.get("http2", False), bool),
-            max_connections=int(_positive("max_connections", options.get("max_connections", 100))),
+            max_connections=int(positive("max_connections", options.get("max_connections", 100))),
             user_agent=_user_agent(options.get("user_agent", "")),
             verify=_ssl_context(options.get("verify")),
             proxy=_proxy(options.get("proxy")),
@@ -208,8 +208,8 @@ class Settings:
             hosts=hosts,
             opt_out=_of_type("opt_out", options.get("opt_out", self.opt_out), bool),
             retry=_of_type("retry", options.get("retry", self.retry), RetryPolicy),
-            timeout=_positive("timeout", options.get("timeout", self.timeout)),
-            connect_timeout=_positive("connect_timeout", patience),
+            timeout=positive("timeout", options.get("timeout", self.timeout)),
+            connect_timeout=positive("connect_timeout", patience),
             headers={**self.headers, **_headers(options.get("headers", {}))},
             extra_body={**self.extra_body, **_members(options.get("extra_body", {}))},
             on_response=on_response,
@@ -295,14 +295,6 @@ def _http_library(value: object) -> HttpLibrary:
         if value == name:
             return cast("HttpLibrary", name)
     raise ConfigurationError(f"http_library must be one of {', '.join(get_args(HttpLibrary))}")
-
-
-def _positive(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigurationError(f"{name} must be a number, not {type(value).__name__}")
-    if not 0 < value < math.inf:
-        raise ConfigurationError(f"{name} must be above 0 and finite, not {value}")
-    return value
 
 
 def _user_agent(prefix: object) -> str:

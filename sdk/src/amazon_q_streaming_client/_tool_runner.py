@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ._answer import Answer
 from ._conversation import Conversation
-from ._exceptions import ConfigurationError
+from ._numbers import positive
 from ._tool_loop import ToolLoop
 from ._tooluse import ToolCall
 from .models import AnyEvent, ConversationState, ToolResult
@@ -34,8 +34,8 @@ class ToolRunner(AsyncIterator[Answer]):
         tool_timeout: float | None,
         on_event: Callable[[AnyEvent], object] | None,
     ) -> None:
-        if tool_timeout is not None and (not isinstance(tool_timeout, int | float) or not tool_timeout > 0):
-            raise ConfigurationError("tool_timeout is a number of seconds above 0")
+        if tool_timeout is not None:
+            positive("tool_timeout", tool_timeout)
         self._loop = loop
         self._ask = ask
         self._tool_timeout = tool_timeout

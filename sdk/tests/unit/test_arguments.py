@@ -8,6 +8,7 @@ import math
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -70,6 +71,7 @@ JUNK = [
         0,
         -1,
         10**400,
+        -(10**5000),
         1.5,
         math.nan,
         math.inf,
@@ -152,6 +154,14 @@ def test_every_way_to_read_a_shape(shape: type[Shape], places: Any) -> None:
 
 
 OPTIONS = [*ClientOptions.__annotations__, "no_such_option"]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_client_option_by_itself(name: str) -> None:
+    for value in JUNK:
+        client = only_ours(partial(QStreamingClientSync, **{"access_token": "t", name: value}))
+        if client is not None:
+            client.close()
 
 
 @settings(ROUNDS, max_examples=150)
@@ -237,6 +247,12 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_every_public_function(call: Callable[[Any, Any], Any]) -> None:
+    # Each value in each place by itself; chance has to find only what takes two or a nesting.
+    for value in JUNK:
+        only_ours(partial(call, value, JUNK[-1]))
+        only_ours(partial(call, JUNK[-1], value))
+        only_ours(partial(call, value, value))
+
     @ROUNDS
     @given(anything, anything)
     def check(first: Any, second: Any) -> None:

@@ -148,9 +148,12 @@ class Shape(BaseModel, metaclass=_Checked):
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that the service expects.
 
-        Raises InvalidArgumentError where a field that was added holds what JSON cannot, as NaN.
+        Raises InvalidArgumentError where a field that was added holds what JSON cannot, as NaN, or what
+        Python does not read back, as a whole number of more than 4300 digits.
         """
-        document: dict[str, Any] = json.loads(self.to_wire_text())
+        text = self.to_wire_text()
+        with _as_arguments(type(self).__name__):
+            document: dict[str, Any] = json.loads(text)
         return document
 
     def to_wire_text(self) -> str:
