@@ -1,4 +1,5 @@
-"""The bundle that carries an agent's changes to the push: one commit on a known base (gitformat-bundle).
+"""The bundle that carries an agent's work: its changes as one commit on a known base, and under names of
+their own what else it made (gitformat-bundle).
 
 The header is read here and the pack given to ``git index-pack --strict``, because ``git fetch`` from a
 bundle runs its object checks only in newer versions of git, and has no limit on the pack's size.
@@ -7,6 +8,7 @@ bundle runs its object checks only in newer versions of git, and has no limit on
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -16,9 +18,24 @@ from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.git import Git
 from stepherd.repositories.refs import is_commit_id
 
-__all__ = ["CHANGES_REF", "LARGEST_BUNDLE", "BundleHeader", "read_header", "take_bundle", "write_bundle"]
+__all__ = [
+    "ALL_REF",
+    "CHANGES_REF",
+    "KEPT_PREFIX",
+    "LARGEST_BUNDLE",
+    "BundleHeader",
+    "BundledWork",
+    "read_header",
+    "take_bundle",
+    "write_bundle",
+]
 
 CHANGES_REF: Final = "refs/stepherd/changes"
+"""What is pushed."""
+ALL_REF: Final = "refs/stepherd/all"
+"""The same with what must not be pushed; only there when something was left out."""
+KEPT_PREFIX: Final = "refs/stepherd/kept/"
+"""Work that is in neither: other branches, worktrees, stashes, what the reflog alone knows."""
 LARGEST_BUNDLE: Final = 2 << 30  # bytes; forges refuse pushes of this size
 _SIGNATURES: Final = {b"# v2 git bundle\n", b"# v3 git bundle\n"}
 _HEADER_LINES: Final = 64
@@ -34,19 +51,36 @@ class BundleHeader:
     pack_offset: int
 
 
-def write_bundle(git: Git, base: str, commit: str, path: Path) -> None:
-    """Write ``commit`` (and what it has more than ``base``) to ``path`` as the ref CHANGES_REF."""
-    git.run("Naming the changes", "update-ref", CHANGES_REF, commit)
+@dataclass(frozen=True, slots=True)
+class BundledWork:
+    """The commits of a bundle: what is pushed, the same with what is not, and other work by its name."""
+
+    changes: str | None
+    everything: str | None
+    kept: Mapping[str, str]
+
+    @property
+    def most(self) -> str | None:
+        """The changes, with what must not be pushed."""
+        return self.everything or self.changes
+
+
+def write_bundle(git: Git, base: str, refs: Mapping[str, str], path: Path) -> None:
+    """Write the commits of ``refs`` (and what they have more than ``base``) to ``path`` under these names."""
+    lines = "".join(f"update {ref} {commit}\n" for ref, commit in refs.items())
+    git.run("Naming the changes", "update-ref", "--stdin", stdin=lines.encode())
     partial = path.with_name(path.name + ".partial")
-    git.run("Bundling the changes", "bundle", "create", "--quiet", str(partial), f"{base}..{CHANGES_REF}")
+    asked = "".join(f"{ref}\n" for ref in (f"^{base}", *refs)).encode()
+    git.run("Bundling the changes", "bundle", "create", "--quiet", str(partial), "--stdin", stdin=asked)
     partial.replace(path)
 
 
-def take_bundle(git: Git, path: Path, base: str) -> str:
-    """Bring the bundle at ``path`` into the repository of ``git`` and return its commit.
+def take_bundle(git: Git, path: Path, base: str) -> BundledWork:
+    """Bring the bundle at ``path`` into the repository of ``git`` and return its commits.
 
-    The commit's only parent is ``base``, which the repository has, and every object passed git's fsck.
-    Raises DataError for anything else, NotFoundError when there is no bundle.
+    Every object passed git's fsck. The changes, and the same with what is not pushed, have ``base``, which
+    the repository has, as their only parent. Raises DataError for anything else, NotFoundError when there is
+    no bundle.
     """
     try:
         file = path.open("rb", buffering=0)
@@ -54,15 +88,14 @@ def take_bundle(git: Git, path: Path, base: str) -> str:
         raise NotFoundError(f"There is no bundle at {path}.", remedy="Run the agent step again.") from None
     with file:
         header = read_header(file)
-        commit = _only_commit(header, base)
+        work = _work(header, base)
         os.lseek(file.fileno(), header.pack_offset, os.SEEK_SET)
         _index(git, file)
-    parents = git.run("Reading the bundle", "rev-list", "--parents", "--max-count=1", commit, "--").split()[
-        1:
-    ]
-    if parents != [base]:
-        raise _bad(f"its commit does not stand on {base}")
-    return commit
+    for commit in filter(None, (work.changes, work.everything)):
+        said = git.run("Reading the bundle", "rev-list", "--parents", "--max-count=1", commit, "--")
+        if said.split()[1:] != [base]:
+            raise _bad(f"its commit does not stand on {base}")
+    return work
 
 
 def _index(git: Git, file: IO[bytes]) -> None:
@@ -102,12 +135,18 @@ def read_header(file: IO[bytes]) -> BundleHeader:
     return BundleHeader(tuple(prerequisites), tuple(refs), len(head) + 2)
 
 
-def _only_commit(header: BundleHeader, base: str) -> str:
-    if len(header.refs) != 1 or header.refs[0][0] != CHANGES_REF:
-        raise _bad(f"it must hold the ref {CHANGES_REF} and no other")
+def _work(header: BundleHeader, base: str) -> BundledWork:
+    refs = dict(header.refs)
+    work = BundledWork(
+        refs.pop(CHANGES_REF, None),
+        refs.pop(ALL_REF, None),
+        {name.removeprefix(KEPT_PREFIX): commit for name, commit in refs.items()},
+    )
+    if not header.refs or not all(name.startswith(KEPT_PREFIX) for name in refs):
+        raise _bad(f"it must hold {CHANGES_REF}, {ALL_REF} or names below {KEPT_PREFIX}, and no others")
     if any(commit != base for commit in header.prerequisites):
         raise _bad(f"it does not stand on {base}")
-    return header.refs[0][1]
+    return work
 
 
 def _bad(reason: str) -> DataError:

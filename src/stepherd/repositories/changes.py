@@ -17,7 +17,7 @@ from typing import Final
 
 from stepherd.errors import DataError, NotFoundError
 from stepherd.repositories.automation import Automation, find_automation
-from stepherd.repositories.bundle import write_bundle
+from stepherd.repositories.bundle import CHANGES_REF, write_bundle
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.large_files import blob_sizes
@@ -129,7 +129,7 @@ def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Sc
             stdin=b"Changes recorded by Stepherd\n",
             environment=_IDENTITY,
         )
-        write_bundle(git, base_commit, commit, bundle)
+        write_bundle(git, base_commit, {CHANGES_REF: commit}, bundle)
     automation = find_automation(git, raw)
     refused = automation if scan.refuse_automation else ()
     found = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)

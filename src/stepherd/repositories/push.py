@@ -137,7 +137,11 @@ def _check_name(branch: str, known: KnownSecrets) -> None:
 
 
 def _checked_tree(git: Git, bundle: Path, base: str, known: KnownSecrets, refuse_automation: bool) -> str:
-    changes = take_bundle(git, bundle, base)
+    changes = take_bundle(git, bundle, base).changes
+    if changes is None:
+        raise DataError(
+            "The bundle holds nothing that is to be pushed.", remedy="Take its work with: stepherd pull"
+        )
     tree = git.run("Reading the changes", "rev-parse", "--verify", "--end-of-options", f"{changes}^{{tree}}")
     raw = list_raw_changes(git, base, tree)
     if not raw:

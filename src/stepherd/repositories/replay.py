@@ -13,7 +13,7 @@ __all__ = ["replay_changes"]
 
 
 def replay_changes(workspace: Path, private_git: Path, base_commit: str, bundle: Path, scratch: Path) -> None:
-    """Change the files of ``workspace``, which are those of ``base_commit``, to those of the bundle's commit.
+    """Change the files of ``workspace``, which are those of ``base_commit``, to those that the bundle holds.
 
     Its own ``.git`` is neither used nor changed: there the files look as if the agent had just written them.
     Raises DataError when the bundle is not acceptable.
@@ -21,7 +21,9 @@ def replay_changes(workspace: Path, private_git: Path, base_commit: str, bundle:
     with private_folder(scratch, "replay") as private:
         git = Git(private, private / "replay.git", limits=Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
-        commit = take_bundle(git, bundle, base_commit)
+        commit = take_bundle(git, bundle, base_commit).most
+        if commit is None:
+            return
         within = git.within(git.git_dir, workspace)
         within.run("Reading the base", "read-tree", "--end-of-options", base_commit)
         within.run("Looking at the workspace", "update-index", "-q", "--refresh")
