@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -26,6 +27,14 @@ def open_place() -> Iterator[Place]:
     shutil.rmtree(root)
 
 
+@pytest.fixture
+def work() -> Iterator[Path]:
+    """A folder that every user can enter, for what is an agent's."""
+    with tempfile.TemporaryDirectory(prefix="stepherd-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_the_agent_is_the_user_that_a_person_has_set(open_place: Place) -> None:
     user = make_agent_user()
@@ -35,6 +44,30 @@ def test_the_agent_is_the_user_that_a_person_has_set(open_place: Place) -> None:
         "sh -c 'id -un >who.txt'", STEPHERD_AGENT_USER=user, STEPHERD_TASK_TMPDIR=str(temporary)
     ).ok()
     assert open_place.origin.show("stepherd/run_1", "who.txt").strip() == user
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_can_open_what_is_its_own_by_the_path_though_the_home_is_root_s(place: Place, work: Path) -> None:
+    # GIVEN a home that is closed to it, and a run of the same name, of another home, that is under way
+    taken = work / f"stepherd-{os.geteuid()}-run_1"
+    taken.mkdir(mode=0o700)
+    look = "cat $PWD/README.md $STEPHERD_INSTRUCTIONS/instructions.md >all.txt && touch $HOME/own"
+    options = {"STEPHERD_AGENT_USER": make_agent_user(), "STEPHERD_WORK_FOLDER": str(work)}
+    with (taken / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place.run(f"sh -c '{look}'", **options).ok()
+    assert place.origin.show("stepherd/run_1", "all.txt") == "hello\n# Do the work"
+    assert list(work.iterdir()) == [taken]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_where_it_could_enter_no_folder_the_run_says_so(place: Place, work: Path) -> None:
+    work.chmod(0o700)
+    options = {"STEPHERD_AGENT_USER": make_agent_user(), "STEPHERD_WORK_FOLDER": str(work)}
+    done = place.run("true", **options)
+    assert done.code == 1
+    assert "The agent's user cannot enter" in done.json["error"]["message"]
+    assert list(work.iterdir()) == []
 
 
 def test_the_template_s_own_user_is_not_taken_on_a_laptop(tmp_path: Path) -> None:

@@ -159,6 +159,6 @@ def _account() -> Account | None:
 
 
 def _person(home: Path, path: str) -> Person:
-    from stepherd.steps.agent_sandbox import person_of
+    from stepherd.processes.sandbox.layout import person_of
 
     return person_of(str(Path("~").expanduser()), path, (home,))

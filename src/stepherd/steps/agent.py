@@ -20,8 +20,9 @@ from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
+from stepherd.steps.agent_root import agent_root
 from stepherd.steps.agent_sandbox import agent_sandbox
-from stepherd.steps.agent_session import agent_root, keep_session, restore_session
+from stepherd.steps.agent_session import keep_session, restore_session
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.deadline import seconds_in
@@ -53,7 +54,7 @@ def work(step: StepContext) -> Done:
     # From here on there are secrets, and then a process that is not ours: it must not read this one.
     hide_this_process()
     credentials = read_agent_credentials(agent, step.request)
-    with agent_root(step, agent) as root:
+    with agent_root(step, agent, account) as root:
         place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
         return _attempt(step, agent, account, credentials, place, cloned)
 

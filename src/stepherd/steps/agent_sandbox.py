@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import stepherd
 from stepherd.engine.runner_choice import SANDBOXED
 from stepherd.errors import ConfigurationError
 from stepherd.processes.reservations import reserve_user
 from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
 from stepherd.processes.sandbox.launcher import SandboxLauncher
-from stepherd.processes.sandbox.layout import Layout, Person, sandbox_view
+from stepherd.processes.sandbox.layout import Layout, person_of, sandbox_view
 from stepherd.processes.sandbox.network.allowlist import Allowlist, Endpoint, parse_hosts
 from stepherd.processes.sandbox.network.egress import Egress
 from stepherd.processes.sandbox.remedies import not_installed
@@ -31,9 +29,8 @@ if TYPE_CHECKING:
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
-__all__ = ["AgentSandbox", "agent_sandbox", "person_of"]
+__all__ = ["AgentSandbox", "agent_sandbox"]
 
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _MOST_SHOWN: Final = 20
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
@@ -71,15 +68,6 @@ def agent_sandbox(
     kind: Network = "on" if network == OPEN else "off" if allowlist is None else "proxy"
     view = sandbox_view(layout, person, kind, account)
     return AgentSandbox(bubblewrap, view, account, allowlist, pause)
-
-
-def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
-    """The person whose machine this is, with what agents of our own need of Stepherd itself, and with the
-    certificates that every agent's environment names."""
-    package = Path(stepherd.__file__).parent
-    certificates = [Path(os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)]
-    needed = (Path(sys.prefix), Path(sys.base_prefix), package, *certificates)
-    return Person(Path(home), path, hidden, needed)
 
 
 @dataclass(slots=True)

@@ -1,22 +1,12 @@
-"""What an agent keeps between the attempts of a run: its session, its changes, and the path of its workspace.
-
-A session speaks of paths, so agents that have one work below a folder whose name is made from the run id. Who
-else could have made that folder before is not trusted: then it is a folder of any name, as for other agents.
-"""
+"""What an agent keeps between the attempts of a run: its session and its changes."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stepherd.engine.runner_choice import SANDBOXED
 from stepherd.errors import StepherdError
 from stepherd.runs.folder import BUNDLE, SESSION
 from stepherd.services.store import ObjectNotFound
@@ -27,28 +17,10 @@ if TYPE_CHECKING:
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
-__all__ = ["agent_root", "keep_session", "restore_session"]
+__all__ = ["keep_session", "restore_session"]
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_ENTRIES: Final = 20_000
-_LOCK: Final = "lock"
-
-
-@contextmanager
-def agent_root(step: StepContext, agent: Agent) -> Iterator[Path]:
-    """The folder below which an agent's place is built; nothing of it is left afterwards."""
-    # A task's own folder may be below a home that the agent's account cannot enter, as its sandbox must.
-    elsewhere = bool(agent.session_paths) or (SANDBOXED in os.environ and os.geteuid() == 0)
-    place = _claimed(step.request.run_id) if elsewhere else None
-    if place is None:
-        yield step.scratch
-        return
-    root, lock = place
-    try:
-        yield root
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-        os.close(lock)
 
 
 def restore_session(step: StepContext, agent: Agent, place: Place, base_commit: str) -> bool:
@@ -145,32 +117,3 @@ def _is_too_much(folder: Path) -> bool:
         if size > MOST_BYTES or entries > _MOST_ENTRIES:
             return True
     return False
-
-
-def _claimed(run_id: str) -> tuple[Path, int] | None:
-    """A folder of this run's own and the lock on it; None when it cannot be had, or cannot be trusted."""
-    root = _temporary() / f"stepherd-{os.geteuid()}-{run_id}"
-    try:
-        root.mkdir(mode=0o700, exist_ok=True)
-        facts = root.lstat()
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
-            return None
-        lock = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # An attempt that was killed has left its things behind.
-        for path in root.iterdir():
-            if path.name != _LOCK:
-                shutil.rmtree(path)
-    except OSError:
-        os.close(lock)
-        return None
-    return root, lock
-
-
-def _temporary() -> Path:
-    """The machine's folder for temporary files, not the task's own, which is another at every attempt."""
-    machine = Path(os.environ.get("STEPHERD_WORK_FOLDER") or "/tmp")  # noqa: S108 - checked in _claimed
-    return machine if machine.is_dir() else Path(tempfile.gettempdir())

@@ -78,7 +78,7 @@ def test_a_folder_that_another_made_before_is_not_used(rig: Rig, planted: str, t
     second = rig.step("agent", **_environment(rig, 1))
     last = second.stdout.splitlines()[1]
     assert last.startswith("True"), "the session is resumed, elsewhere"
-    assert str(root) not in last
+    assert f"{root}/" not in last
     assert list(trap.iterdir()) == []
 
 

@@ -8,19 +8,21 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepherd.errors import ConfigurationError, InternalError
 from stepherd.processes.account import Account
 from stepherd.processes.sandbox.arguments import bubblewrap_arguments
 from stepherd.processes.sandbox.limits import limit_processes
-from stepherd.processes.sandbox.network.egress import Egress
-from stepherd.processes.sandbox.network.namespace import listen_inside
 from stepherd.processes.sandbox.network.variables import PROXY_PORT
 from stepherd.processes.sandbox.remedies import refused
 from stepherd.processes.sandbox.sandbox_tree import SandboxTree
 from stepherd.processes.sandbox.status import StatusReader
 from stepherd.processes.sandbox.view import View, find_program
 from stepherd.processes.tree import Command
+
+if TYPE_CHECKING:
+    from stepherd.processes.sandbox.network.egress import Egress
 
 __all__ = ["SandboxLauncher"]
 
@@ -132,6 +134,8 @@ class SandboxLauncher:
     def _serve(self, init: int) -> None:
         if self.egress is None:
             return
+        from stepherd.processes.sandbox.network.namespace import listen_inside
+
         models = self.egress.allowlist.on_this_machine
         places: list[tuple[tuple[str, int], tuple[str, int] | None]] = [(("127.0.0.1", PROXY_PORT), None)]
         for host, port in models:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import stepherd
 from stepherd.processes.account import Account
 from stepherd.processes.sandbox.network.variables import proxy_variables
 from stepherd.processes.sandbox.private_paths import Privacy
@@ -15,8 +17,9 @@ from stepherd.processes.sandbox.system import system_mounts
 from stepherd.processes.sandbox.tools import find_tools
 from stepherd.processes.sandbox.view import Mount, Network, View, shown_by
 
-__all__ = ["Layout", "Person", "sandbox_view"]
+__all__ = ["Layout", "Person", "person_of", "sandbox_view"]
 
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - inside, they are the run's own
 _VERSIONS: Final = ".tool-versions"
 
@@ -48,6 +51,15 @@ class Person:
     """What is never shown: where runs and their journal are, and the repository."""
     needed: tuple[Path, ...] = ()
     """Folders to show beside those of PATH: such as the interpreter of an agent of ours."""
+
+
+def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
+    """The person whose machine this is, with what agents of our own need of Stepherd itself, and with the
+    certificates that every agent's environment names."""
+    package = Path(stepherd.__file__).parent
+    certificates = [Path(os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)]
+    needed = (Path(sys.prefix), Path(sys.base_prefix), package, *certificates)
+    return Person(Path(home), path, hidden, needed)
 
 
 def sandbox_view(

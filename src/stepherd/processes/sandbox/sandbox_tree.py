@@ -8,14 +8,16 @@ import select
 import signal
 import subprocess
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from stepherd.errors import ConfigurationError
 from stepherd.processes.descendants import below
-from stepherd.processes.sandbox.network.egress import Egress
 from stepherd.processes.sandbox.status import StatusReader
 from stepherd.processes.table import table
 from stepherd.processes.tree import Proof
+
+if TYPE_CHECKING:
+    from stepherd.processes.sandbox.network.egress import Egress
 
 __all__ = ["SandboxTree"]
 

@@ -1,0 +1,103 @@
+"""Where an agent works: a path that its session knows again, and that its account can enter.
+
+A session speaks of paths, so agents that have one work below a folder whose name is made from the run id. So
+do agents that are another user, where the task's own folder lies in one that is closed to that user, such as
+the home of root. Who else could have made that folder before is not trusted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepherd.errors import StorageError
+
+if TYPE_CHECKING:
+    from stepherd.agents.contract import Agent
+    from stepherd.processes.account import Account
+    from stepherd.steps.contract import StepContext
+
+__all__ = ["agent_root"]
+
+_LOCK: Final = "lock"
+
+
+@contextmanager
+def agent_root(step: StepContext, agent: Agent, account: Account | None) -> Iterator[Path]:
+    """The folder below which an agent's place is built; nothing of it is left afterwards.
+
+    Raises StorageError when there is none that ``account`` can enter.
+    """
+    place = _claimed(step) if agent.session_paths or not _can_enter(account, step.scratch) else None
+    root, lock = place or (step.scratch, None)
+    try:
+        if not _can_enter(account, root):
+            raise StorageError(
+                f"The agent's user cannot enter {root}.",
+                remedy="Set STEPHERD_WORK_FOLDER to a folder that every user can enter.",
+            )
+        yield root
+    finally:
+        if lock is not None:
+            shutil.rmtree(root, ignore_errors=True)
+            os.close(lock)
+
+
+def _can_enter(account: Account | None, folder: Path) -> bool:
+    """Whether every folder on the way to ``folder`` lets the account through; ``folder`` itself will."""
+    return account is None or all(_lets_in(account, parent.stat()) for parent in folder.resolve().parents)
+
+
+def _lets_in(account: Account, facts: os.stat_result) -> bool:
+    if facts.st_uid == account.user:
+        return bool(facts.st_mode & stat.S_IXUSR)
+    return bool(facts.st_mode & (stat.S_IXGRP if facts.st_gid == account.group else stat.S_IXOTH))
+
+
+def _claimed(step: StepContext) -> tuple[Path, int] | None:
+    """A folder of this run's own and the lock on it; None when it cannot be had, or cannot be trusted.
+
+    Another home on this machine may have a run of the same name: then the folder is named after both.
+    """
+    name = f"stepherd-{os.geteuid()}-{step.request.run_id}"
+    of_home = hashlib.sha256(step.folder.reference.encode()).hexdigest()[:8]
+    for each in (name, f"{name}-{of_home}"):
+        place = _locked(_temporary() / each)
+        if place is not None:
+            return place
+    return None
+
+
+def _locked(root: Path) -> tuple[Path, int] | None:
+    try:
+        root.mkdir(mode=0o700, exist_ok=True)
+        facts = root.lstat()
+        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+            return None
+        lock = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # An attempt that was killed has left its things behind.
+        for path in root.iterdir():
+            if path.name != _LOCK:
+                shutil.rmtree(path)
+    except OSError:
+        os.close(lock)
+        return None
+    return root, lock
+
+
+def _temporary() -> Path:
+    """The machine's folder for temporary files, not the task's own, which is another at every attempt."""
+    machine = Path(os.environ.get("STEPHERD_WORK_FOLDER") or "/tmp")  # noqa: S108 - checked in _locked
+    return machine if machine.is_dir() else Path(tempfile.gettempdir())
