@@ -64,7 +64,7 @@ def test_stop_ends_the_agent_keeps_its_work_and_redrive_goes_on(place: Place, ga
     assert place.origin.refs() == before
     result = place.folder().read_result("agent")
     assert result is not None
-    assert (result.status, result.facts["bundle"]) == ("interrupted", "agent/changes.bundle")
+    assert (result.status, result.facts["bundle"]) == ("interrupted", "agent/attempts/1/changes.bundle")
     assert [file["path"] for file in result.facts["files"]] == ["half.txt"]
     assert place.cli("watch", "run_1").code == 2
     # AND a second stop changes nothing

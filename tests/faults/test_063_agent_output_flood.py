@@ -99,7 +99,10 @@ def _flood(rig: Rig, flood: str, agent: str, **environment: str) -> None:
     agent = rig.result("agent").facts["agent"]
     assert agent["truncated"]
     assert agent["output_bytes"] >= 5_000_000
-    lines = [json.loads(line) for line in rig.folder.store.get("agent/transcript.jsonl").body.splitlines()]
+    lines = [
+        json.loads(line)
+        for line in rig.folder.store.get("agent/attempts/1/transcript.jsonl").body.splitlines()
+    ]
     assert any("cut" in line or line.get("left_out", 0) > 0 for line in lines)
     assert any(line.get("text") == "the end" for line in lines)
     assert sum(len(json.dumps(line)) for line in lines) < 40_000_000

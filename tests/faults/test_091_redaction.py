@@ -43,7 +43,13 @@ def test_nothing_of_a_run_shows_the_canary(rig: Rig) -> None:
     done = rig.step("agent", SOME_TOKEN=CANARY)
     assert done.returncode == 1
     write_report(rig.folder, rig.run_id, failure={"state": "RunAgent", "error": "States.TaskFailed"})
-    kept = ["agent/transcript.jsonl", "events.jsonl", "agent/result.json", "report.json", "report.md"]
+    kept = [
+        "agent/attempts/1/transcript.jsonl",
+        "events.jsonl",
+        "agent/result.json",
+        "report.json",
+        "report.md",
+    ]
     shown = [done.stdout, done.stderr, *(rig.folder.store.get(key).body.decode() for key in kept)]
     for text in shown:
         seen = "".join(text.replace("\\n", "").split())

@@ -48,7 +48,7 @@ def test_what_an_agent_prints_is_inert_in_the_log_the_events_and_the_report(rig:
     for event in rig.events():
         assert not _UNSAFE.search(json.dumps(event, ensure_ascii=False))
         assert not _UNSAFE.search(str(event.get("text", "")))
-    for key in ("agent/result.json", "report.json", "report.md", "agent/transcript.jsonl"):
+    for key in ("agent/result.json", "report.json", "report.md", "agent/attempts/1/transcript.jsonl"):
         assert not _UNSAFE.search(rig.folder.store.get(key).body.decode()), key
     assert "clipboard" in done.stdout
     assert "evil.example" not in done.stdout

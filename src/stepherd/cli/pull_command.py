@@ -38,9 +38,10 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
     the same run finds the branch as it is.
     """
     from stepherd.cli.outcome import own_run_folder
+    from stepherd.runs.attempts import read_agent
 
     folder = own_run_folder(output, check_run_id(run_id))
-    agent = folder.read_result("agent")
+    agent = read_agent(folder)
     if agent is None:
         words = f"There is no work of a run '{run_id}' in {output.place.title}."
         raise NotFoundError(words, remedy="See the runs there are: stepherd list")

@@ -27,4 +27,8 @@ def replay_changes(workspace: Path, private_git: Path, base_commit: str, bundle:
         within = git.within(git.git_dir, workspace)
         within.run("Reading the base", "read-tree", "--end-of-options", base_commit)
         within.run("Looking at the workspace", "update-index", "-q", "--refresh")
-        within.run("Restoring the changes", "read-tree", "-m", "-u", "--end-of-options", base_commit, commit)
+        # The workspace is fresh: what differs from the base is what a checkout makes of its bytes, and no
+        # reason to refuse.
+        within.run(
+            "Restoring the changes", "read-tree", "--reset", "-u", "--end-of-options", base_commit, commit
+        )

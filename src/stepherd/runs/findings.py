@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepherd.errors import StepherdError
+from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import STEPS
 from stepherd.runs.proof import without_foreign_push
 
@@ -42,7 +43,7 @@ def _results_of(folder: RunFolder, failure: Mapping[str, Any] | None, doubts: li
     found: dict[str, Result] = {}
     for step in STEPS:
         try:
-            result = folder.read_result(step)
+            result = read_agent(folder) if step == "agent" else folder.read_result(step)
         except StepherdError as error:
             _doubt(error, failure, doubts)
         else:

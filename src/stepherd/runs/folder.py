@@ -97,14 +97,30 @@ class RunFolder:
 
         Raises DataError when the file makes no sense.
         """
-        fields = self._read_json(f"{step}/result.json")
+        return self.read_result_at(f"{step}/result.json", step)
+
+    def read_result_at(self, key: str, step: str) -> Result | None:
+        """The result of ``step`` that lies under ``key``, such as one attempt's; otherwise as above."""
+        fields = self._read_json(key)
         if fields is not None and fields.get("step") != step:
-            raise DataError(f"{self.address_of(step)}/result.json is not a result of the step {step}.")
+            raise DataError(f"{self.address_of(key)} is not a result of the step {step}.")
         return None if fields is None else Result.from_json(fields)
 
     def write_result(self, result: Result) -> None:
         """Write the result of a step: the last thing that the step does."""
-        self._write_json(f"{result.step}/result.json", result.to_json())
+        self.write_result_at(f"{result.step}/result.json", result)
+
+    def write_result_at(self, key: str, result: Result) -> None:
+        """Write a result under a key of its own."""
+        self._write_json(key, result.to_json())
+
+    def read_object(self, key: str) -> dict[str, Any]:
+        """A small JSON object of ours; empty when there is none. Raises DataError when it is not one."""
+        return self._read_json(key) or {}
+
+    def write_first(self, key: str, fields: Mapping[str, Any]) -> None:
+        """Write a small JSON object where there is none yet. Raises PreconditionFailed and WriteConflict."""
+        self.store.put(key, (json.dumps(fields, ensure_ascii=False) + "\n").encode(), if_none_match=True)
 
     def read_report(self) -> dict[str, Any] | None:
         """report.json as it is; None when there is none."""

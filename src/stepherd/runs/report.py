@@ -238,7 +238,8 @@ def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedE
 def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict[str, str]:
     logs = {"follow": f"stepherd logs {run_id}", "report": folder.address_of(REPORT_PAGE)}
     if "agent" in results:
-        logs["transcript"] = folder.address_of(TRANSCRIPT)
+        transcript = results["agent"].facts.get("transcript", TRANSCRIPT)
+        logs["transcript"] = folder.address_of(str(transcript))
     return logs
 
 

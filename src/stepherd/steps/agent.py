@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outcome
@@ -12,41 +12,49 @@ from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
 from stepherd.processes.account import Account, agent_account, hide_this_process
+from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take_number
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
-from stepherd.runs.result import Result, Status
+from stepherd.runs.result import Result
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
 from stepherd.steps.agent_root import agent_root
 from stepherd.steps.agent_sandbox import agent_sandbox
-from stepherd.steps.agent_session import keep_session, restore_session
+from stepherd.steps.agent_session import keep_session, restore_session, restore_work
+from stepherd.steps.agent_verify import SILENCE_SECONDS, passed_before, verify
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.deadline import seconds_in
+from stepherd.steps.outcome import result_of
 from stepherd.steps.termination import Interrupted
-from stepherd.steps.verification import judge_verify, verify_facts
 
 __all__ = ["holds", "work"]
 
-_SILENCE_SECONDS: Final = 1800.0
 _LINGER_SECONDS: Final = 10.0
 _NOTICE_SHARE: Final = 0.8
 _MOST_FILE_EVENTS: Final = 200
 
 
 def work(step: StepContext) -> Done:
-    """Run the agent and the verify command, and keep the changes.
+    """Run the agent and the verify command, and keep the changes. A redrive continues the work so far; of an
+    agent that did its work before, only the verify command is run again.
 
     Facts: agent {exit_code, ending, seconds, output_bytes, truncated, usage, said, details}, verify, note,
-    base_commit, base_ref, and those of the changes. An agent that failed or was interrupted is an error with
-    facts.
+    base_commit, base_ref, attempt (whose work it is), transcript, and those of the changes. An agent that
+    failed or was interrupted is an error with facts.
     """
     agent = get_agent(step.request.agent)
     agent.check(step.request.command)
-    _check_binaries(agent)
+    past = past_attempts(step.folder)
+    done = _done_before(step.request, past)
+    if done is not None:
+        return done
+    earlier = latest_work(past)
+    if earlier is None or not earlier.is_good:
+        _check_binaries(agent)
     account = agent_account()
     cloned = step.folder.read_result("clone")
     if cloned is None or not cloned.succeeded:
@@ -56,12 +64,24 @@ def work(step: StepContext) -> Done:
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent, account) as root:
         place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
-        return _attempt(step, agent, account, credentials, place, cloned)
+        return _attempt(step, agent, account, credentials, place, cloned, past)
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
     """Always: an agent's work is never paid for twice."""
     return True
+
+
+def _done_before(request: Request, past: Sequence[PastAttempt]) -> Done | None:
+    """What the step could not say any more, when it died after its work was done."""
+    earlier = latest_work(past)
+    if earlier is None or earlier.result is None or not earlier.is_good:
+        return None
+    facts = {**earlier.result.facts, "attempt": earlier.number}
+    if request.verify is None:
+        return Done(facts)
+    passed = passed_before(past, earlier, request.verify)
+    return None if passed is None else Done({**facts, "verify": passed})
 
 
 def _attempt(
@@ -71,6 +91,7 @@ def _attempt(
     credentials: AgentCredentials,
     place: Place,
     cloned: Result,
+    past: Sequence[PastAttempt],
 ) -> Done:
     # As it was before the agent began: what the folder says of it later may be the agent's own.
     base = {name: str(cloned.facts[name]) for name in ("base_commit", "base_ref")}
@@ -79,12 +100,12 @@ def _attempt(
         of_login = login.secrets if login else ()
         step.redactor.learn((*credentials.secrets, *of_login))
         sandbox = agent_sandbox(step, agent, place, account, credentials.variables, stop.pause)
-        attempt = Attempt.begin(step, place, stop, account, step.redactor, sandbox)
+        keys = take_number(step.folder, step.attempt)
+        attempt = Attempt.begin(step, place, stop, account, step.redactor, keys, sandbox)
         if login:
             attempt.transcript.before = lambda: login.look(step.redactor.learn)
         try:
-            done = _run(attempt, agent, credentials, base["base_commit"])
-            return Done({**base, **done.facts}, done.error)
+            return _run(attempt, agent, credentials, base, past)
         except StepherdError as error:
             attempt.tell("agent", Finished("agent", "failed", text=error.message))
             raise
@@ -92,37 +113,88 @@ def _attempt(
             attempt.close()
 
 
-def _run(attempt: Attempt, agent: Agent, credentials: AgentCredentials, base_commit: str) -> Done:
-    request = attempt.step.request
-    resume = restore_session(attempt.step, agent, attempt.place, base_commit)
-    launch = _launch(attempt, agent, credentials, resume=resume)
-    limits = _limits(request)
-    attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
-    evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
-    attempt.place.take(attempt.account)
-    attempt.show_usage()
-    attempt.learn()
-    # Before the verify command: what tests leave behind is not the agent's work.
-    kept = keep_changes(attempt.step, attempt.place, base_commit)
-    evidence = attempt.with_changes(evidence, kept)
-    _tell_files(attempt, kept.facts)
-    outcome = _judgement(agent, evidence)
-    _tell_end(attempt, evidence, outcome)
-    notes = [keep_login_database(attempt.step, agent, attempt.place)]
-    error = _error_of(outcome) or kept.error
-    facts = {"agent": attempt.facts_of(evidence), **kept.facts}
-    if error is None and request.verify is not None:
-        facts["verify"], error = _verify(attempt, request.verify)
+def _run(
+    attempt: Attempt,
+    agent: Agent,
+    credentials: AgentCredentials,
+    base: Mapping[str, str],
+    past: Sequence[PastAttempt],
+) -> Done:
+    step, earlier = attempt.step, latest_work(past)
+    if earlier is not None and earlier.bundle is not None:
+        restore_work(step, attempt.place, base["base_commit"], earlier.bundle)
+    if earlier is not None and earlier.result is not None and earlier.is_good:
+        found = Done({**base, **earlier.result.facts, "attempt": earlier.number})
+    else:
+        session = next((one.session for one in reversed(past) if one.session is not None), None)
+        resume = restore_session(step, agent, attempt.place, session)
+        found = _agent_alone(attempt, agent, credentials, base, earlier, resume=resume)
+        step.folder.write_result_at(attempt.keys.result, result_of(step, "agent", attempt.started, found))
+    facts, error = dict(found.facts), found.error
+    notes = [facts.pop("note", None)]
+    if error is None and step.request.verify is not None:
+        facts["verify"], error = verify(attempt, step.request.verify)
     if error is not None:
         # A redriven agent goes on from here.
         redactor = attempt.transcript.redactor
-        notes.append(keep_session(attempt.step, agent, attempt.place, redactor))
+        notes.append(keep_session(step, agent, attempt.place, redactor, attempt.keys.session))
     notes.append(attempt.unproven)
     if attempt.sandbox is not None:
         facts.update(attempt.sandbox.facts())
         notes.append(attempt.sandbox.note())
     note = " ".join(note for note in notes if note)
     return Done({**facts, "note": note} if note else facts, error)
+
+
+def _agent_alone(
+    attempt: Attempt,
+    agent: Agent,
+    credentials: AgentCredentials,
+    base: Mapping[str, str],
+    earlier: PastAttempt | None,
+    *,
+    resume: bool,
+) -> Done:
+    """The agent, and what it changed: all of it before the verify command, because what tests leave behind is
+    not the agent's work."""
+    request = attempt.step.request
+    launch = _launch(attempt, agent, credentials, resume=resume)
+    limits = _limits(request)
+    attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
+    evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
+    if attempt.stop.asked:
+        _prepare_for_a_kill(attempt, base, earlier)
+    attempt.place.take(attempt.account)
+    attempt.show_usage()
+    attempt.learn()
+    kept = keep_changes(attempt.step, attempt.place, base["base_commit"], attempt.keys.bundle)
+    evidence = attempt.with_changes(evidence, kept)
+    _tell_files(attempt, kept.facts)
+    outcome = _judgement(agent, evidence)
+    _tell_end(attempt, evidence, outcome)
+    note = keep_login_database(attempt.step, agent, attempt.place)
+    facts = {
+        **base,
+        "attempt": attempt.keys.number,
+        "transcript": attempt.keys.transcript,
+        "agent": attempt.facts_of(evidence),
+        **kept.facts,
+        **({"note": note} if note else {}),
+    }
+    return Done(facts, _error_of(outcome) or kept.error)
+
+
+def _prepare_for_a_kill(attempt: Attempt, base: Mapping[str, str], earlier: PastAttempt | None) -> None:
+    """Say what will be true when this task is killed before it has recorded the work: whoever stops it gives
+    it some time for that, and no more. The step's own result is written over this one."""
+    before = {} if earlier is None or earlier.result is None else earlier.result.facts
+    error = Interrupted(
+        f"The agent was stopped, and the time that its task had to end ran out before the work of attempt "
+        f"{attempt.keys.number} was recorded. That work is lost.",
+        remedy="Continue from what there was before: stepherd redrive RUN",
+    )
+    result = result_of(attempt.step, "agent", attempt.started, Done({**base, **before}, error))
+    attempt.step.folder.write_result(result)
 
 
 def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials, *, resume: bool) -> Launch:
@@ -156,7 +228,7 @@ def _session_of(run_id: str) -> str:
 def _limits(request: Request) -> Limits:
     return Limits(
         request.timeout_seconds,
-        request.silence_seconds or seconds_in("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS),
+        request.silence_seconds or seconds_in("STEPHERD_SILENCE_SECONDS", SILENCE_SECONDS),
         children_break_silence=request.silence_seconds is None,
         turns=request.max_turns,
         cost_usd=request.max_cost_usd,
@@ -201,27 +273,6 @@ def _error_of(outcome: Outcome) -> StepherdError | None:
     if outcome.status == "interrupted" and outcome.error is not None:
         return Interrupted(outcome.error.message, remedy=outcome.error.remedy)
     return outcome.error
-
-
-def _verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], StepherdError | None]:
-    from stepherd.agents.command_line import split_command
-
-    request = attempt.step.request
-    attempt.transcript.lines.clear()
-    launch = Launch(split_command(command, "--verify"))
-    silence = seconds_in("STEPHERD_SILENCE_SECONDS", _SILENCE_SECONDS)
-    limits = Limits(request.verify_seconds, silence, children_break_silence=True)
-    attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
-    attempt.place.give(attempt.account)
-    evidence = attempt.supervise("verify", launch, limits)
-    attempt.place.take(attempt.account)
-    facts = verify_facts(command, evidence)
-    error = judge_verify(command, evidence, required=request.verify_required)
-    outcome: Status = "succeeded" if facts["status"] == "passed" else "failed"
-    if evidence.ending == "interrupted":
-        outcome = "interrupted"
-    attempt.tell("verify", Finished("verify", outcome, evidence.ending, evidence.exit_code, evidence.seconds))
-    return facts, error
 
 
 def _shown(launch: Launch) -> tuple[str, ...]:

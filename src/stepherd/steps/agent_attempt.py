@@ -15,10 +15,11 @@ from stepherd.agents.supervisor import supervise
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.tree import Launcher, Proof
+from stepherd.runs.attempts import AttemptKeys
 from stepherd.runs.event_text import readable
 from stepherd.runs.events import Event, Message, Usage
-from stepherd.runs.folder import TRANSCRIPT
 from stepherd.runs.recording import Recorder
+from stepherd.runs.result import now
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
@@ -58,6 +59,8 @@ class Attempt:
     launcher: Launcher
     transcript: Transcript
     recorder: Recorder
+    keys: AttemptKeys
+    started: str
     said: str | None = None
     """The last that the agent said."""
     usage: dict[str, Any] = field(default_factory=dict)
@@ -73,13 +76,14 @@ class Attempt:
         stop: StopRequest,
         account: Account | None,
         redactor: Redactor,
+        keys: AttemptKeys,
         sandbox: AgentSandbox | None = None,
     ) -> Attempt:
         """With a transcript, and with events that also go to this step's own output."""
         transcript = Transcript.create(place.private / "transcript.jsonl", redactor)
         launcher = sandbox or ProcessLauncher(account, stop.pause)
         recorder = Recorder(step.folder, redactor.mask, _show)
-        return cls(step, place, stop, account, launcher, transcript, recorder, sandbox=sandbox)
+        return cls(step, place, stop, account, launcher, transcript, recorder, keys, now(), sandbox=sandbox)
 
     def tell(self, source: str, event: Event) -> None:
         """Record an event; what it says of usage is kept for the report."""
@@ -168,7 +172,7 @@ class Attempt:
         """Put the transcript and the events into the run folder."""
         self.transcript.close()
         self.recorder.close()
-        self.step.folder.store.upload(self.place.private / "transcript.jsonl", TRANSCRIPT)
+        self.step.folder.store.upload(self.place.private / "transcript.jsonl", self.keys.transcript)
         self.stop.close()
 
 

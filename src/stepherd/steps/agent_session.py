@@ -7,9 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stepherd.errors import StepherdError
-from stepherd.runs.folder import BUNDLE, SESSION
-from stepherd.services.store import ObjectNotFound
+from stepherd.errors import DataError, NotFoundError, StepherdError
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -17,30 +15,39 @@ if TYPE_CHECKING:
     from stepherd.steps.agent_place import Place
     from stepherd.steps.contract import StepContext
 
-__all__ = ["keep_session", "restore_session"]
+__all__ = ["keep_session", "restore_session", "restore_work"]
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_ENTRIES: Final = 20_000
 
 
-def restore_session(step: StepContext, agent: Agent, place: Place, base_commit: str) -> bool:
-    """Put back what an earlier attempt left: its session below home, its changes in the workspace. Whether
-    there is a session to resume; what cannot be put back is said on stderr, and the agent begins anew."""
-    if not agent.session_paths:
-        return False
-    archive, bundle = place.private / "session.tar.zst", place.private / "before.bundle"
-    try:
-        step.folder.store.download(SESSION, archive)
-        _unpack(archive, agent, place)
-        try:
-            step.folder.store.download(BUNDLE, bundle)
-        except ObjectNotFound:
-            return True
-        from stepherd.repositories.replay import replay_changes
+def restore_work(step: StepContext, place: Place, base_commit: str, bundle: str) -> None:
+    """Put the work that lies in the run folder as ``bundle`` into the workspace. What is there looks as if
+    the agent had just written it. Raises DataError: without it, the next attempt's commit
+    would take that work away again."""
+    from stepherd.repositories.replay import replay_changes
 
-        replay_changes(place.workspace, place.private_git, base_commit, bundle, place.scratch)
-    except ObjectNotFound:
+    before = place.private / "before.bundle"
+    try:
+        step.folder.store.download(bundle, before)
+        replay_changes(place.workspace, place.private_git, base_commit, before, place.scratch)
+    except (NotFoundError, DataError) as error:
+        raise DataError(
+            f"The work so far, {step.folder.address_of(bundle)}, cannot be put back: {error.message}",
+            remedy="Nothing was changed. Begin again with: stepherd run",
+        ) from None
+    before.unlink()
+
+
+def restore_session(step: StepContext, agent: Agent, place: Place, session: str | None) -> bool:
+    """Put back the session that lies in the run folder as ``session``. Whether there is one to resume; one
+    that cannot be put back is said on stderr, and the agent does not remember what it did."""
+    if not agent.session_paths or session is None:
         return False
+    archive = place.private / "session.tar.zst"
+    try:
+        step.folder.store.download(session, archive)
+        _unpack(archive, agent, place)
     except StepherdError as error:
         from stepherd.steps.execution import say
 
@@ -51,8 +58,8 @@ def restore_session(step: StepContext, agent: Agent, place: Place, base_commit: 
     return True
 
 
-def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redactor) -> str | None:
-    """Pack the agent's session into the run folder, without the secrets that the agent printed or read.
+def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redactor, key: str) -> str | None:
+    """Pack the agent's session into the run folder as ``key``, without the secrets that it printed or read.
 
     Returns why it is not kept, when it is not.
     """
@@ -77,7 +84,7 @@ def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redact
         pack(staging, archive)
     except (StepherdError, OSError) as error:
         return f"The agent's session is not kept: {error}"
-    step.folder.store.upload(archive, SESSION)
+    step.folder.store.upload(archive, key)
     return None
 
 

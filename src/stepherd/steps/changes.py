@@ -8,7 +8,6 @@ from typing import Any, Final
 from stepherd.errors import StepherdError
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.scan import ChangesBlocked, Finding
-from stepherd.runs.folder import BUNDLE
 from stepherd.runs.result import Result
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
@@ -19,8 +18,8 @@ __all__ = ["check_not_blocked", "keep_changes"]
 _MOST_FILES: Final = 1000
 
 
-def keep_changes(step: StepContext, place: Place, base_commit: str) -> Done:
-    """Record the workspace and upload the bundle, also when it must not be pushed.
+def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) -> Done:
+    """Record the workspace and upload the bundle as ``key``, also when it must not be pushed.
 
     Facts: bundle (its key, None without a change), files, totals {files, added, deleted}, automation (the
     changed files that run by themselves: path and what they are), and blocked: what must not be pushed, which
@@ -46,8 +45,8 @@ def keep_changes(step: StepContext, place: Place, base_commit: str) -> Done:
         error = blocked
         facts["blocked"] = [asdict(finding) for finding in blocked.findings]
     if bundle.exists():
-        step.folder.store.upload(bundle, BUNDLE)
-        facts["bundle"] = BUNDLE
+        step.folder.store.upload(bundle, key)
+        facts["bundle"] = key
     return Done(facts, error)
 
 

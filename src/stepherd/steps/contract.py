@@ -31,6 +31,10 @@ class StepContext:
     redactor: Redactor = field(default_factory=Redactor)
     """Knows every secret that this process holds; a step that reads more teaches it. What the step gives back
     is masked with it."""
+    attempt: str = ""
+    """The machine's name for this try."""
+    runs: int = 1
+    """How many tries of the step came to an end, with this one."""
 
     @property
     def allow_local(self) -> bool:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
@@ -26,18 +27,16 @@ from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
 from stepherd.runs.request import Request
-from stepherd.runs.result import Failure, Result, Status, now
+from stepherd.runs.result import Failure, Result, now
 from stepherd.services.redaction import Redactor
 from stepherd.steps.contract import Done, Step, StepContext
 from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
 from stepherd.steps.held_secrets import held_secrets
+from stepherd.steps.outcome import masked, status_of
 from stepherd.steps.termination import Interrupted, Terminated, Termination
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["main", "run_step", "say"]
-
-_FOR_LATER_STEPS: Final = ("base_commit", "base_ref")
-"""Facts that the push needs as they are: the name of a branch may read like a secret."""
 
 _STEPS: Final = ("clone", "agent", "push", "persist")
 _FAILED: Final = 1
@@ -86,12 +85,13 @@ def run_step(
         if (before.succeeded and step.holds(before, folder)) or (not before.succeeded and same):
             say(f"{name}: {before.status} before, at {before.finished}")
             return before
-    done, status = _perform(name, step, folder, request, termination)
-    if isinstance(done.error, RunFolderChanged) and before is not None:
-        # Nothing was done, so what there was before is still there: stepherd pull finds it by these.
-        done = Done(before.facts, done.error)
-    failure = None if done.error is None else Failure.of(done.error)
     runs = 1 if before is None else before.runs + 1
+    done = _perform(name, step, folder, request, termination, _Try(attempt, runs))
+    nothing_done = isinstance(done.error, RunFolderChanged) or (name == "agent" and not done.facts)
+    if before is not None and done.error is not None and nothing_done:
+        # What there was before is still there: the push, the report and stepherd pull find it by these.
+        done = Done(before.facts, done.error)
+    status, failure = status_of(done), None if done.error is None else Failure.of(done.error)
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
     with termination.held_off():
         folder.write_result(result)
@@ -116,14 +116,24 @@ def _request_of(folder: RunFolder, digest: str | None) -> Request | StepherdErro
         return error
 
 
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """Which try of the step this is."""
+
+    attempt: str
+    runs: int
+
+
 def _perform(
-    name: str, step: Step, folder: RunFolder, request: Request | StepherdError, termination: Termination
-) -> tuple[Done, Status]:
+    name: str,
+    step: Step,
+    folder: RunFolder,
+    request: Request | StepherdError,
+    termination: Termination,
+    tried: _Try,
+) -> Done:
     redactor = Redactor(held_secrets(), secret_shapes())
-    done = _masked(_done(name, step, folder, request, termination, redactor), redactor)
-    if done.error is None:
-        return done, "succeeded"
-    return done, "interrupted" if done.error.category == Interrupted.category else "failed"
+    return masked(_done(name, step, folder, request, termination, redactor, tried), redactor)
 
 
 def _done(
@@ -133,6 +143,7 @@ def _done(
     request: Request | StepherdError,
     termination: Termination,
     redactor: Redactor,
+    tried: _Try,
 ) -> Done:
     try:
         if isinstance(request, StepherdError):
@@ -143,7 +154,9 @@ def _done(
             _no_process_left(),
         ):
             redactor.learn(held_secrets(request.git_credentials, request.agent_credentials))
-            return step.work(StepContext(folder, request, Path(scratch), termination, redactor))
+            return step.work(
+                StepContext(folder, request, Path(scratch), termination, redactor, tried.attempt, tried.runs)
+            )
     except Terminated:
         return Done(error=_ending(termination))
     except StepherdError as error:
@@ -156,15 +169,6 @@ def _done(
         sys.stderr.write(redactor.mask(traceback.format_exc()))
         failure = InternalError(f"The step failed unexpectedly: {error!r}.", remedy="Please report it.")
         return Done(error=failure)
-
-
-def _masked(done: Done, redactor: Redactor) -> Done:
-    """Without secrets, whichever step it is, and whatever it was told by an agent, a server or git."""
-    if done.error is not None:
-        done.error.message = redactor.mask(done.error.message)
-        done.error.remedy = redactor.mask(done.error.remedy)
-    as_they_are = {name: done.facts[name] for name in _FOR_LATER_STEPS if name in done.facts}
-    return Done({**redactor.mask_all(done.facts), **as_they_are}, done.error)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from stepherd.repositories.credentials import commit_identity
 from stepherd.repositories.links import compare_link
 from stepherd.repositories.push import PushFacts, push_bundle
 from stepherd.repositories.refs import run_branch
+from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.result import Result
 from stepherd.steps.changes import check_not_blocked
@@ -25,7 +26,7 @@ def work(step: StepContext) -> Done:
 
     Facts: agent_finished (which work this is about), and after a push branch, commit, partial, compare.
     """
-    agent = step.folder.read_result("agent")
+    agent = read_agent(step.folder)
     if agent is None:
         # The agent's step died before it could keep anything.
         return Done({"agent_finished": None})
@@ -77,7 +78,7 @@ def commit_message(message: str, agent: Result) -> str:
     if agent.succeeded:
         return message
     subject, _, rest = message.strip().partition("\n")
-    why = agent.error.message if agent.error is not None else f"it {agent.status}"
+    why = agent.error.message if agent.error is not None else "it was interrupted"
     return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
 
 

@@ -118,7 +118,7 @@ def test_stop_ends_the_container_and_keeps_the_agent_s_work(site: Site) -> None:
     assert site.images.containers("name=^stepherd-") == []
     result = site.place.folder().read_result("agent")
     assert result is not None
-    assert (result.status, result.facts["bundle"]) == ("interrupted", "agent/changes.bundle")
+    assert (result.status, result.facts["bundle"]) == ("interrupted", "agent/attempts/1/changes.bundle")
 
 
 def test_an_image_that_is_not_there_fails_in_words(site: Site) -> None:

@@ -50,7 +50,7 @@ def test_a_redriven_agent_finds_its_session_its_path_and_its_changes(rig: Rig) -
 def test_a_success_keeps_no_session(rig: Rig) -> None:
     rig.tester(WORK)
     rig.steps("agent", **_environment(rig, 0))
-    assert not rig.folder.store.exists("agent/session.tar.zst")
+    assert not rig.folder.store.exists("agent/attempts/1/session.tar.zst")
 
 
 def test_what_a_killed_attempt_left_behind_is_cleared_away(rig: Rig) -> None:
@@ -85,7 +85,7 @@ def test_a_folder_that_another_made_before_is_not_used(rig: Rig, planted: str, t
 def test_a_session_that_was_damaged_begins_anew(rig: Rig) -> None:
     rig.tester(WORK + "exit 1")
     rig.step("agent", **_environment(rig, 0))
-    rig.folder.store.put("agent/session.tar.zst", b"nonsense")
+    rig.folder.store.put("agent/attempts/1/session.tar.zst", b"nonsense")
     second = rig.step("agent", **_environment(rig, 1))
     assert "cannot be resumed" in second.stderr
     assert second.stdout.startswith("False")
@@ -95,7 +95,7 @@ def test_links_out_of_a_session_bring_nothing_in(rig: Rig, tmp_path: Path) -> No
     (tmp_path / "secret").write_text("canary")
     rig.tester(f"mkdir -p $HOME/.tester; ln -s {tmp_path} $HOME/.tester/sessions; exit 1")
     assert rig.step("agent", **_environment(rig, 0)).returncode == 1
-    assert not rig.folder.store.exists("agent/session.tar.zst")
+    assert not rig.folder.store.exists("agent/attempts/1/session.tar.zst")
     assert (tmp_path / "secret").exists()
 
 
@@ -103,7 +103,7 @@ def test_a_link_within_it_is_a_link(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("canary")
     rig.tester(f"mkdir -p $HOME/.tester/sessions; ln -s {tmp_path}/secret $HOME/.tester/sessions/x; exit 1")
     rig.step("agent", **_environment(rig, 0))
-    body = rig.folder.store.get("agent/session.tar.zst").body
+    body = rig.folder.store.get("agent/attempts/1/session.tar.zst").body
     assert b"canary" not in zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body)).read()
     assert rig.step("agent", **_environment(rig, 1)).stderr.count("cannot be resumed") == 1
 
@@ -113,4 +113,4 @@ def test_a_session_that_is_too_large_is_not_kept_and_that_is_said(rig: Rig) -> N
     rig.tester(script)
     assert rig.step("agent", **_environment(rig, 0)).returncode == 1
     assert "larger than 64 MiB" in rig.result("agent").facts["note"]
-    assert not rig.folder.store.exists("agent/session.tar.zst")
+    assert not rig.folder.store.exists("agent/attempts/1/session.tar.zst")

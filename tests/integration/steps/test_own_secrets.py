@@ -96,7 +96,7 @@ def test_the_session_that_is_kept_has_the_key_in_no_text_name_or_link(rig: Rig) 
     )
     rig.step("agent", KEYS=json.dumps({"TESTER_KEY": KEY, "TESTER_OTHER": name}))
     archive = rig.root / "session.tar.zst"
-    rig.folder.store.download("agent/session.tar.zst", archive)
+    rig.folder.store.download("agent/attempts/1/session.tar.zst", archive)
     with (
         archive.open("rb") as file,
         zstandard.ZstdDecompressor().stream_reader(file) as stream,

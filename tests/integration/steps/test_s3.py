@@ -109,5 +109,5 @@ def test_a_step_with_its_run_folder_on_s3(served_bucket: str, tmp_path: Path) ->
         result = folder.read_result("agent")
         assert result is not None
         assert [file["path"] for file in result.facts["files"]] == ["new"]
-        assert folder.store.exists("agent/changes.bundle")
-        assert folder.store.exists("agent/transcript.jsonl")
+        assert folder.store.exists("agent/attempts/1/changes.bundle")
+        assert folder.store.exists("agent/attempts/1/transcript.jsonl")

@@ -204,7 +204,8 @@ def test_output_events_and_result_are_in_the_run_folder(rig: Rig) -> None:
     rig.prepare(command="sh -c 'echo hello; echo oops >&2'")
     rig.steps("clone", "agent")
     transcript = [
-        json.loads(line) for line in rig.folder.store.get("agent/transcript.jsonl").body.splitlines()
+        json.loads(line)
+        for line in rig.folder.store.get("agent/attempts/1/transcript.jsonl").body.splitlines()
     ]
     assert {(line["stream"], line["text"]) for line in transcript} == {
         ("agent", "hello"),

@@ -1,0 +1,195 @@
+"""The attempts at a run's agent: each has a folder of its own, so none writes over what another left.
+
+``agent/attempts/N/`` holds started.json, which takes the number, changes.bundle, transcript.jsonl,
+session.tar.zst when it failed, result.json (how the agent itself ended, before any verify command) and
+verify.json. ``agent/result.json`` is the step's own: the last word on the run's work. Attempt 0 is what a
+version without numbers left behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from stepherd.errors import TemporaryError
+from stepherd.runs.folder import BUNDLE, SESSION
+from stepherd.runs.result import Result, now
+from stepherd.services.store import PreconditionFailed, WriteConflict
+
+if TYPE_CHECKING:
+    from stepherd.runs.folder import RunFolder
+    from stepherd.services.store import ObjectInfo
+
+__all__ = ["AttemptKeys", "PastAttempt", "latest_work", "past_attempts", "read_agent", "take_number"]
+
+_FOLDER: Final = "agent/attempts"
+_KEY: Final = re.compile(rf"{_FOLDER}/(\d{{1,6}})/([a-z0-9.]+)")
+_STEP: Final = "agent"
+_TRIES: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptKeys:
+    """The keys of one attempt's objects in the run folder."""
+
+    number: int
+
+    @property
+    def started(self) -> str:
+        """Written first: the number is taken."""
+        return f"{_FOLDER}/{self.number}/started.json"
+
+    @property
+    def bundle(self) -> str:
+        """The changes, as a git bundle on the base commit."""
+        return f"{_FOLDER}/{self.number}/changes.bundle"
+
+    @property
+    def transcript(self) -> str:
+        """What was printed."""
+        return f"{_FOLDER}/{self.number}/transcript.jsonl"
+
+    @property
+    def session(self) -> str:
+        """What the agent needs to remember this attempt."""
+        return f"{_FOLDER}/{self.number}/session.tar.zst"
+
+    @property
+    def result(self) -> str:
+        """How the agent ended, whatever a verify command says of its work."""
+        return f"{_FOLDER}/{self.number}/result.json"
+
+    @property
+    def verify(self) -> str:
+        """How the verify command ended."""
+        return f"{_FOLDER}/{self.number}/verify.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """What an attempt left. Keys are None for what is not there."""
+
+    number: int
+    started: str
+    """ISO 8601, UTC; empty when that is not known."""
+    result: Result | None
+    """None when it died, or only verified what an earlier one had done."""
+    verified: Result | None
+    bundle: str | None
+    session: str | None
+    bundled: str = ""
+    """When the bundle was written; ISO 8601."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its work is known, be it that there was none: it was looked at when the agent had ended."""
+        return self.bundle is not None or (self.result is not None and "files" in self.result.facts)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the agent did its work here; a verify command may have found fault with it."""
+        if self.result is None or not self.is_recorded:
+            return False
+        # Without numbers, agent and verify command had one result.
+        return self.result.succeeded or (self.number == 0 and "verify" in self.result.facts)
+
+
+def past_attempts(folder: RunFolder) -> tuple[PastAttempt, ...]:
+    """Every attempt that has begun, in order. Raises DataError for a result that makes no sense."""
+    found: dict[int, dict[str, ObjectInfo]] = {}
+    for info in folder.store.list(f"{_FOLDER}/"):
+        if match := _KEY.fullmatch(info.key):
+            found.setdefault(int(match[1]), {})[info.key] = info
+    earlier = _unnumbered(folder) if 0 not in found else None
+    return (
+        *((earlier,) if earlier is not None else ()),
+        *(_past(folder, number, found[number]) for number in sorted(found)),
+    )
+
+
+def take_number(folder: RunFolder, attempt: str) -> AttemptKeys:
+    """Begin an attempt: the first number that is free, and nobody else's. ``attempt`` is the machine's name
+    for it. Raises TemporaryError when others keep being first."""
+    past = past_attempts(folder)
+    if past and past[0].number == 0 and past[0].result is not None:
+        # The step's next result is written over the one that says whose bundle that is.
+        folder.write_result_at(AttemptKeys(0).result, past[0].result)
+    number = max((found.number for found in past), default=0) + 1
+    for _ in range(_TRIES):
+        keys = AttemptKeys(number)
+        try:
+            folder.write_first(keys.started, {"attempt": attempt, "started": now()})
+        except PreconditionFailed:
+            number += 1
+        except WriteConflict:
+            continue
+        else:
+            return keys
+    raise TemporaryError(f"Others kept beginning an attempt in {folder.reference}.", remedy="Try again.")
+
+
+def latest_work(past: Sequence[PastAttempt]) -> PastAttempt | None:
+    """The attempt that the next one continues: each has continued the one before it. None: there is no work.
+
+    One that died before its work was recorded has left none.
+    """
+    return next((found for found in reversed(past) if found.is_recorded), None)
+
+
+def read_agent(folder: RunFolder) -> Result | None:
+    """The last word on the agent's work: the step's result or, when the step has died since, what it left.
+
+    Then it is ``interrupted`` without an error: the machine knows why. None: nothing was ever left.
+    """
+    said, past = folder.read_result(_STEP), past_attempts(folder)
+    work = latest_work(past)
+    if work is not None and (said is None or said.facts.get("attempt", 0) < work.number):
+        left = work.result or _unsaid(work)
+    elif said is None or not past or past[-1].started <= said.finished:
+        return said
+    else:
+        left = said
+    return replace(left, status="interrupted", error=None)
+
+
+def _unsaid(work: PastAttempt) -> Result:
+    """Of an attempt that died between its bundle and its result."""
+    facts = {"bundle": work.bundle, "attempt": work.number}
+    return Result(
+        _STEP, "", work.number, "interrupted", work.started, work.bundled or work.started, None, facts
+    )
+
+
+def _past(folder: RunFolder, number: int, there: Mapping[str, ObjectInfo]) -> PastAttempt:
+    keys = AttemptKeys(number)
+    if number == 0:
+        return _of_earlier_version(folder, folder.read_result_at(keys.result, _STEP))
+    return PastAttempt(
+        number,
+        _beginning(folder, keys.started) if keys.started in there else "",
+        folder.read_result_at(keys.result, _STEP) if keys.result in there else None,
+        folder.read_result_at(keys.verify, "verify") if keys.verify in there else None,
+        keys.bundle if keys.bundle in there else None,
+        keys.session if keys.session in there else None,
+        there[keys.bundle].modified.isoformat() if keys.bundle in there else "",
+    )
+
+
+def _beginning(folder: RunFolder, key: str) -> str:
+    started = folder.read_object(key).get("started")
+    return started if isinstance(started, str) else ""
+
+
+def _unnumbered(folder: RunFolder) -> PastAttempt | None:
+    result = folder.read_result(_STEP)
+    if result is not None and "attempt" in result.facts:
+        return None  # Its work lies under a number.
+    found = _of_earlier_version(folder, result)
+    return found if found.is_recorded else None
+
+
+def _of_earlier_version(folder: RunFolder, result: Result | None) -> PastAttempt:
+    bundle, session = (key if folder.store.exists(key) else None for key in (BUNDLE, SESSION))
+    return PastAttempt(0, "" if result is None else result.started, result, None, bundle, session)
