@@ -18,6 +18,7 @@ from typing import Final
 from stepherd.errors import DataError, NotFoundError
 from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.bundle import CHANGES_REF, write_bundle
+from stepherd.repositories.conversion import settle_conversions, stored_as_they_are
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.large_files import blob_sizes
@@ -113,7 +114,9 @@ def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
 def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Scan) -> Changes:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
     blocked, skipped = _inspect(git, workspace)
-    _add(git, [*(finding.path for finding in blocked), *skipped])
+    with stored_as_they_are(git):
+        _add(git, [*(finding.path for finding in blocked), *skipped])
+    settle_conversions(git, workspace, base_commit)
     tree = git.run("Writing the tree", "write-tree")
     raw = list_raw_changes(git, base_commit, tree)
     commit: str | None = None

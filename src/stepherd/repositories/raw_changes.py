@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stepherd.repositories.git import Git
 
-__all__ = ["RawChange", "list_raw_changes", "read_blobs"]
+__all__ = ["RawChange", "list_raw_changes", "list_staged_changes", "read_blobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,16 @@ def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
         base,
         tree,
     )
+    return _parsed(out)
+
+
+def list_staged_changes(git: Git, base: str) -> tuple[RawChange, ...]:
+    """The paths in which the index differs from the tree of ``base``, without rename detection."""
+    words = ("diff-index", "--cached", "-z", "--raw", "--no-renames", "--no-abbrev", "--end-of-options", base)
+    return _parsed(git.run("Comparing", *words))
+
+
+def _parsed(out: str) -> tuple[RawChange, ...]:
     fields = out.split("\0")
     changes: list[RawChange] = []
     for head, path in zip(fields[0::2], fields[1::2], strict=False):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stepherd.repositories.bundle import take_bundle
 from stepherd.repositories.changes import borrow_objects
+from stepherd.repositories.conversion import restore_unconverted
 from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.scratch import private_folder
 
@@ -27,8 +28,7 @@ def replay_changes(workspace: Path, private_git: Path, base_commit: str, bundle:
         within = git.within(git.git_dir, workspace)
         within.run("Reading the base", "read-tree", "--end-of-options", base_commit)
         within.run("Looking at the workspace", "update-index", "-q", "--refresh")
-        # The workspace is fresh: what differs from the base is what a checkout makes of its bytes, and no
-        # reason to refuse.
-        within.run(
-            "Restoring the changes", "read-tree", "--reset", "-u", "--end-of-options", base_commit, commit
-        )
+        # Git need not find the files as it would store them, which by their attributes they may not be.
+        words = ("read-tree", "--reset", "-u", "--end-of-options", base_commit, commit)
+        within.run("Restoring the changes", *words)
+        restore_unconverted(within, workspace, base_commit, commit)
