@@ -20,6 +20,7 @@ from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.bundle import CHANGES_REF, write_bundle
 from stepherd.repositories.conversion import settle_conversions, stored_as_they_are
 from stepherd.repositories.git import Git, Limits, create_repository
+from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, plan_gitlinks
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
@@ -113,10 +114,11 @@ def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
 
 def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Scan) -> Changes:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
-    blocked, skipped = _inspect(git, workspace)
+    blocked, gitlinks = _inspect(git, workspace, base_commit)
     with stored_as_they_are(git):
-        _add(git, [*(finding.path for finding in blocked), *skipped])
+        _add(git, [*(finding.path for finding in blocked), *gitlinks.apart])
     settle_conversions(git, workspace, base_commit)
+    gitlinks.enter(git)
     tree = git.run("Writing the tree", "write-tree")
     raw = list_raw_changes(git, base_commit, tree)
     commit: str | None = None
@@ -141,23 +143,30 @@ def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Sc
     return Changes(_count_lines(git, base_commit, tree, raw), tree, commit, automation)
 
 
-def _inspect(git: Git, workspace: Path) -> tuple[list[Finding], list[str]]:
-    """What must stay out of the tree: findings, and the base's own submodules, which are left as they are."""
+def _inspect(git: Git, workspace: Path, base: str) -> tuple[list[Finding], Gitlinks]:
+    """What must stay out of the tree, and what becomes of submodules, which ``git add`` must not enter."""
     tracked, submodules = _tracked(git)
+    gitlinks = plan_gitlinks(git, workspace, base, submodules)
+    gitlinks.take_away(git)
     grown = [*_grown(git, workspace, tracked)]
     out = git.run("Looking for new files", "ls-files", "-z", "--others", "--exclude-standard")
     others = [path for path in out.split("\0") if path]
-    findings = [*_nested_in(workspace, tracked), *grown, *_unwanted(workspace, others)]
-    inside = {f"{path}/" for path in submodules}
-    return [finding for finding in findings if f"{finding.path}/" not in inside], submodules
+    nested = _nested_in(workspace, [*tracked, *gitlinks.apart])
+    findings = [*nested, *grown, *_unwanted(workspace, others)]
+    inside = tuple(f"{path}/" for path in gitlinks.apart)
+    return [finding for finding in findings if not f"{finding.path}/".startswith(inside)], gitlinks
 
 
-def _tracked(git: Git) -> tuple[dict[str, str], list[str]]:
-    """The base's paths with the ids of what is there, and those of its submodules."""
+def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:
+    """The base's paths with the ids of what is there: files, and submodules."""
     out = git.run("Reading the base", "ls-files", "-z", "--stage")
     entries = [entry.split("\t", 1) for entry in out.split("\0") if entry]
-    submodules = [path for head, path in entries if head.startswith("160000")]
-    return {path: head.split(" ")[1] for head, path in entries}, submodules
+    files: dict[str, str] = {}
+    submodules: dict[str, str] = {}
+    for head, path in entries:
+        mode, object_id, _stage = head.split(" ")
+        (submodules if mode == SUBMODULE else files)[path] = object_id
+    return files, submodules
 
 
 def _grown(git: Git, workspace: Path, tracked: Mapping[str, str]) -> Iterator[Finding]:
@@ -226,6 +235,7 @@ def _count_lines(git: Git, base: str, tree: str, raw: tuple[RawChange, ...]) -> 
         "-z",
         "--numstat",
         "--no-renames",
+        "--ignore-submodules=none",
         "--no-ext-diff",
         "--no-textconv",
         "--end-of-options",

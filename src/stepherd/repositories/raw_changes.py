@@ -31,6 +31,7 @@ def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
         "-z",
         "--raw",
         "--no-renames",
+        "--ignore-submodules=none",
         "--no-abbrev",
         "--end-of-options",
         base,

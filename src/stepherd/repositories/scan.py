@@ -8,13 +8,14 @@ cannot reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from stepherd.errors import DataError
 from stepherd.repositories.automation import Automation
 from stepherd.repositories.git import LARGE_FILE, Git
+from stepherd.repositories.gitlinks import split_pairs
 from stepherd.repositories.known_secrets import KnownSecrets, LineSearch
 from stepherd.repositories.large_files import blob_sizes, judge_new_lines, lines_with_secrets, tree_without
 from stepherd.repositories.raw_changes import RawChange, read_blobs
@@ -35,7 +36,9 @@ _LONGEST_LINE: Final = 1 << 20
 _ESCAPES: Final = {b"n": b"\n", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"r": b"\r", b"v": b"\v"}
 _LINK, _NESTED = "120000", "160000"
 
-What = Literal["secret", "too large", "nested repository", "link outwards", "forbidden name", "automation"]
+What = Literal[
+    "secret", "too large", "nested repository", "link outwards", "forbidden name", "automation", "submodule"
+]
 _OWN: Final = "a secret of this run"
 
 
@@ -72,7 +75,7 @@ def scan_changes(
     git: Git,
     base: str,
     tree: str,
-    changes: Iterable[RawChange],
+    changes: Collection[RawChange],
     *,
     known: KnownSecrets,
     automation: Iterable[Automation] = (),
@@ -83,10 +86,12 @@ def scan_changes(
     """
     added = [change for change in changes if change.status != "D"]
     sizes = blob_sizes(git, [each for change in added for each in (change.object_id, change.old_id)])
-    findings = [*_nested(added), *_links(git, added), *_large(added, sizes), *_named(added, known)]
+    findings = [*_links(git, added), *_large(added, sizes), *_named(added, known)]
     findings += [Finding(found.path, None, "automation", f"it is {found.what}") for found in automation]
     if added:
         findings += _secrets(git, base, tree, added, sizes, known)
+    apart = split_pairs(git, base, tree, changes, {finding.path for finding in findings})
+    findings = [*(Finding(path, None, "submodule", reason) for path, reason in apart), *findings]
     return tuple(_masked(finding, known) for finding in findings[:_MOST_FINDINGS])
 
 
@@ -100,14 +105,6 @@ def _named(added: list[RawChange], known: KnownSecrets) -> list[Finding]:
 
 def _masked(finding: Finding, known: KnownSecrets) -> Finding:
     return replace(finding, path=known.mask(finding.path)) if known.held_by(finding.path) else finding
-
-
-def _nested(added: list[RawChange]) -> list[Finding]:
-    return [
-        Finding(change.path, None, "nested repository", "it is a git repository inside the repository")
-        for change in added
-        if change.mode == _NESTED
-    ]
 
 
 def _links(git: Git, added: list[RawChange]) -> list[Finding]:
@@ -170,6 +167,7 @@ def _secrets(
         "--diff-filter=d",
         "--text",
         "--no-renames",
+        "--ignore-submodules=none",
         "--no-ext-diff",
         "--no-textconv",
         "--no-color",
