@@ -175,7 +175,7 @@ def _methods(kind: type) -> Iterator[str]:
 
 
 def _errors() -> Iterator[str]:
-    tree = (inspect.getdoc(sys.modules["amazon_q_streaming_client._exceptions"]) or "").partition("\n\n")[2]
+    tree = (inspect.getdoc(sys.modules["amazon_q_streaming_client.errors"]) or "").partition("\n\n")[2]
     yield f"```text\n{inspect.cleandoc(tree.rpartition(chr(10) * 2)[0])}\n```\n"
     for name in package.__all__:
         member = getattr(package, name)

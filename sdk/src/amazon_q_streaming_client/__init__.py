@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from . import models
+from . import errors, models
 from ._answer import Answer, AnswerAssembler, collect, collect_sync
 from ._client import QStreamingClient
 from ._client_sync import QStreamingClientSync
@@ -16,35 +16,6 @@ from ._conversation import Conversation
 from ._endpoints import ENDPOINTS, Hosts
 from ._environment import from_environment
 from ._eventstream import EventStreamDecoder, Message, encode_message
-from ._exceptions import (
-    AccessDeniedError,
-    ConfigurationError,
-    ConflictError,
-    ContextTooLongError,
-    ConversationError,
-    DryRunError,
-    EndpointError,
-    EventStreamError,
-    ExpiredTokenError,
-    InternalServiceError,
-    InvalidArgumentError,
-    InvalidRequestError,
-    ModelUnavailableError,
-    MonthlyLimitError,
-    ProtocolError,
-    QError,
-    QuotaExceededError,
-    RequestTimeoutError,
-    ResourceNotFoundError,
-    ServiceError,
-    StepherdUnavailableError,
-    StreamBrokenError,
-    ThrottledError,
-    TokenError,
-    ToolLimitError,
-    TransportError,
-    TruncatedToolUseError,
-)
 from ._function_tools import FunctionTool, tool
 from ._headers import HeaderValue, Int8, Int16, Int32, Timestamp
 from ._history import check_state
@@ -66,12 +37,12 @@ from ._tool_runner import ToolRunner
 from ._tool_runner_sync import ToolRunnerSync
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
 from ._version import __version__
+from .errors import *  # noqa: F403  its __all__ is the one list of errors
 from .models import EVENT_TYPES, AnyEvent, Event, UnknownEvent
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
-    "AccessDeniedError",
     "AccessToken",
     "Answer",
     "AnswerAssembler",
@@ -80,60 +51,34 @@ __all__ = [
     "CallOptions",
     "CliDatabaseTokenProvider",
     "ClientOptions",
-    "ConfigurationError",
-    "ConflictError",
-    "ContextTooLongError",
     "Conversation",
-    "ConversationError",
-    "DryRunError",
     "ENDPOINTS",
-    "EndpointError",
     "EVENT_TYPES",
     "Event",
     "EventStream",
     "EventStreamDecoder",
-    "EventStreamError",
     "EventStreamSync",
-    "ExpiredTokenError",
     "FunctionTool",
     "HeaderValue",
     "Hosts",
     "Int16",
     "Int32",
     "Int8",
-    "InternalServiceError",
-    "InvalidArgumentError",
-    "InvalidRequestError",
     "LoginService",
     "Message",
-    "ModelUnavailableError",
-    "MonthlyLimitError",
-    "ProtocolError",
-    "QError",
     "QStreamingClient",
     "QStreamingClientSync",
-    "QuotaExceededError",
-    "RequestTimeoutError",
-    "ResourceNotFoundError",
     "ResponseHead",
     "RetryPolicy",
-    "ServiceError",
     "StaticTokenProvider",
-    "StepherdUnavailableError",
-    "StreamBrokenError",
-    "ThrottledError",
     "Timestamp",
-    "TokenError",
     "TokenKind",
     "TokenProvider",
     "ToolCall",
-    "ToolLimitError",
     "ToolProblem",
     "ToolRunner",
     "ToolRunnerSync",
     "ToolUseAssembler",
-    "TransportError",
-    "TruncatedToolUseError",
     "UnknownEvent",
     "WireForm",
     "__version__",
@@ -149,3 +94,4 @@ __all__ = [
     "question",
     "tool",
 ]
+__all__ += errors.__all__

@@ -14,7 +14,12 @@ from typing import Final
 
 from ._answer import collect_sync
 from ._client_sync import QStreamingClientSync
-from ._exceptions import (
+from ._export_token import command_line_provider
+from ._requests import question
+from ._settings import ClientOptions
+from ._stream_sync import EventStreamSync
+from ._version import __version__
+from .errors import (
     AccessDeniedError,
     ConfigurationError,
     InvalidArgumentError,
@@ -26,11 +31,6 @@ from ._exceptions import (
     TokenError,
     TransportError,
 )
-from ._export_token import command_line_provider
-from ._requests import question
-from ._settings import ClientOptions
-from ._stream_sync import EventStreamSync
-from ._version import __version__
 from .models import AssistantResponseEvent, CodeEvent, Event, UnknownEvent
 
 __all__ = ["main"]

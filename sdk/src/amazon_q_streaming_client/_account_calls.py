@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ._exceptions import ProtocolError
 from ._operations import GET_USAGE_LIMITS, LIST_AVAILABLE_MODELS, LIST_AVAILABLE_PROFILES, Operation
+from .errors import ProtocolError
 from .models import (
     GetUsageLimitsRequest,
     GetUsageLimitsResponse,

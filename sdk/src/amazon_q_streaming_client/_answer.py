@@ -6,8 +6,8 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ._exceptions import InvalidArgumentError, QError, TruncatedToolUseError
 from ._tooluse import ToolCall, ToolProblem, ToolUseAssembler
+from .errors import InvalidArgumentError, QError, TruncatedToolUseError
 from .models import (
     AssistantResponseEvent,
     AssistantResponseMessage,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from ._answer import Answer
-from ._exceptions import ConversationError, InvalidArgumentError
 from ._history import check_history, check_state, open_tool_uses, result_ids, used_tools
 from ._tooluse import ToolProblem, result_of
+from .errors import ConversationError, InvalidArgumentError
 from .models import (
     AssistantResponseMessage,
     ChatMessage,

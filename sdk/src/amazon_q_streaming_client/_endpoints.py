@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from ._exceptions import ConfigurationError
 from ._tokens import AccessToken, LoginService, arn_region
+from .errors import ConfigurationError
 
 __all__ = ["ENDPOINTS", "EndpointChoice", "EndpointOption", "Hosts"]
 

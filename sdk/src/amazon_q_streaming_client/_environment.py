@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from ._exceptions import TokenError
 from ._tokens import AccessToken, LoginService, StaticTokenProvider, TokenKind, TokenProvider
+from .errors import TokenError
 
 __all__ = ["KEY_VARIABLE", "PROFILE_VARIABLE", "TOKEN_VARIABLE", "environment_login", "from_environment"]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from ._exceptions import ConfigurationError, EventStreamError, InvalidArgumentError
 from ._headers import HeaderValue, decode_headers, encode_headers
+from .errors import ConfigurationError, EventStreamError, InvalidArgumentError
 
 __all__ = ["EventStreamDecoder", "Message", "encode_message"]
 

@@ -14,7 +14,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from ._eventstream import EventStreamDecoder, Message
-from ._exceptions import (
+from ._failures import Failure, failure_from_body, printable, to_error, wait_of
+from ._messages import INITIAL_RESPONSE, EventReader, prepare, read_failure
+from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
+from ._retry import Pace
+from ._settings import ResponseHead, Settings
+from ._tokens import AccessToken, StaticTokenProvider
+from .errors import (
     EndpointError,
     EventStreamError,
     ExpiredTokenError,
@@ -23,12 +29,6 @@ from ._exceptions import (
     StreamBrokenError,
     TransportError,
 )
-from ._failures import Failure, failure_from_body, printable, to_error, wait_of
-from ._messages import INITIAL_RESPONSE, EventReader, prepare, read_failure
-from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
-from ._retry import Pace
-from ._settings import ResponseHead, Settings
-from ._tokens import AccessToken, StaticTokenProvider
 from .models import AnyEvent, MessageMetadataEvent, Shape
 
 __all__ = [

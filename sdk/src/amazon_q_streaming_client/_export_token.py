@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Final
 
 from ._environment import KEY_VARIABLE, TOKEN_VARIABLE, environment_login
-from ._exceptions import TokenError
 from ._failures import printable
 from ._tokens import AccessToken, LoginService, StaticTokenProvider, TokenKind, TokenProvider
+from .errors import TokenError
 
 __all__ = ["ExportTokenProvider", "command_line_provider"]
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from ._exceptions import (
+from .errors import (
     AccessDeniedError,
     ConflictError,
     ContextTooLongError,

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from ._exceptions import ConfigurationError, QError
 from ._tooluse import ToolCall
+from .errors import ConfigurationError, QError
 from .models import ToolInputSchema, ToolResult, ToolResultContentBlock, ToolSpecification
 
 __all__ = ["FunctionTool", "MAX_RESULT", "error_result", "tool"]

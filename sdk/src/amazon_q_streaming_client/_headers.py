@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from ._exceptions import EventStreamError
+from .errors import EventStreamError
 
 __all__ = ["HeaderValue", "Int8", "Int16", "Int32", "Timestamp", "decode_headers", "encode_headers"]
 

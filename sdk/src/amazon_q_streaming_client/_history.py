@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ._exceptions import ConversationError, InvalidArgumentError
+from .errors import ConversationError, InvalidArgumentError
 from .models import ChatMessage, ConversationState, ToolUse, UserInputMessage
 
 __all__ = ["MAX_HISTORY", "check_state"]

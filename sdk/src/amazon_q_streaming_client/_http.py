@@ -10,7 +10,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from ._exceptions import (
+from .errors import (
     ConfigurationError,
     ProtocolError,
     QError,

@@ -14,9 +14,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from ._exceptions import ConfigurationError, StepherdUnavailableError, TokenError
 from ._login_rows import PROFILE_KEY, TOKEN_ROWS, TokenRow, login_of
 from ._tokens import AccessToken, LoginService, TokenProvider
+from .errors import ConfigurationError, StepherdUnavailableError, TokenError
 
 __all__ = ["CliDatabaseTokenProvider", "default_database", "from_cli_database", "from_stepherd"]
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ._exceptions import TokenError
 from ._tokens import AccessToken, LoginService, TokenKind, arn_region
+from .errors import TokenError
 
 __all__ = ["PROFILE_KEY", "TOKEN_ROWS", "TokenRow", "login_of"]
 

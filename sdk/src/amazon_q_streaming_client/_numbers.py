@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._exceptions import ConfigurationError
+from .errors import ConfigurationError
 
 __all__ = ["finite", "positive"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from ._exceptions import InvalidArgumentError
 from ._settings import Settings, WireForm
 from ._tokens import AccessToken, TokenKind
+from .errors import InvalidArgumentError
 from .models import Shape
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ._exceptions import ConfigurationError, ModelUnavailableError, QError, ServiceError, ThrottledError
 from ._numbers import finite
+from .errors import ConfigurationError, ModelUnavailableError, QError, ServiceError, ThrottledError
 
 __all__ = ["Pace", "RetryPolicy"]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Typ
 
 from ._endpoints import EndpointChoice, EndpointOption
 from ._environment import environment_login
-from ._exceptions import ConfigurationError
 from ._numbers import positive
 from ._retry import RetryPolicy
 from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
 from ._version import __version__
+from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from ._answer import Answer, collect
-from ._exceptions import ConfigurationError, StreamBrokenError
 from ._exchange import StreamFacts
 from ._stream_view import StreamView
 from ._transport_async import NO_LOOP, NO_LOOP_REMEDY
+from .errors import ConfigurationError, StreamBrokenError
 from .models import AnyEvent, AssistantResponseEvent
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from ._answer import Answer, collect_sync
-from ._exceptions import ConfigurationError
 from ._exchange import StreamFacts
 from ._stream import BUSY, BUSY_REMEDY
 from ._stream_view import StreamView
+from .errors import ConfigurationError
 from .models import AnyEvent, AssistantResponseEvent
 
 __all__ = ["EventStreamSync"]

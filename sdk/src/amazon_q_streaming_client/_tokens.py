@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 
-from ._exceptions import TokenError
+from .errors import TokenError
 
 __all__ = [
     "AccessToken",

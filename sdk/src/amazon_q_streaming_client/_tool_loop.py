@@ -7,9 +7,9 @@ from typing import Any
 
 from ._answer import Answer
 from ._conversation import Conversation
-from ._exceptions import ConfigurationError, InvalidArgumentError, ToolLimitError
 from ._function_tools import FunctionTool, error_result, result_of_call, tool
 from ._tooluse import ToolCall
+from .errors import ConfigurationError, InvalidArgumentError, ToolLimitError
 from .models import ConversationState, ToolResult
 
 __all__ = ["ToolLoop"]

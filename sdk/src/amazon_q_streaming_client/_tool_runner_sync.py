@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Self
 
 from ._answer import Answer
 from ._conversation import Conversation
-from ._exceptions import ConfigurationError
 from ._tool_loop import ToolLoop
 from ._tooluse import ToolCall
+from .errors import ConfigurationError
 from .models import AnyEvent, ConversationState, ToolResult
 
 if TYPE_CHECKING:

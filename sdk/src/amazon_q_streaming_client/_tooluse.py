@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Final, NoReturn
 
-from ._exceptions import InvalidArgumentError
+from .errors import InvalidArgumentError
 from .models import ToolResult, ToolResultContentBlock, ToolResultStatus, ToolUse, ToolUseEvent
 from .models._base import FROM_SERVICE
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from ._exceptions import QError, TokenError
 from ._exchange import ResponseHead, Step, Steps
+from .errors import QError, TokenError
 
 __all__ = ["Pump", "head_of", "provider_failure"]
 

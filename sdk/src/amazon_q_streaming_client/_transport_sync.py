@@ -8,13 +8,13 @@ import time
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from ._exceptions import ConfigurationError, QError
 from ._exchange import Close, Deliver, GetToken, Receive, ResponseHead, Send, Step, Steps, Wait
 from ._http import CLOSED, Http
 from ._operations import WireRequest
 from ._settings import Settings
 from ._tokens import AccessToken, TokenCache
 from ._transport import Pump, head_of, provider_failure
+from .errors import ConfigurationError, QError
 
 if TYPE_CHECKING:
     import httpx

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from amazon_q_streaming_client import _exceptions, models
 from amazon_q_streaming_client import _failures as failures
-from amazon_q_streaming_client._exceptions import (
+from amazon_q_streaming_client import errors, models
+from amazon_q_streaming_client.errors import (
     AccessDeniedError,
     ConflictError,
     ContextTooLongError,
@@ -209,11 +209,9 @@ def test_the_wait_that_is_asked_for_is_seconds_a_date_or_milliseconds(
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = {
-        line.strip("│├└─ ").split(" ")[0] for line in (_exceptions.__doc__ or "").splitlines() if "─" in line
-    }
-    assert drawn | {"QError"} == {kind.__name__ for kind in _errors()} == set(_exceptions.__all__)
+    drawn = {line.strip("│├└─ ").split(" ")[0] for line in (errors.__doc__ or "").splitlines() if "─" in line}
+    assert drawn | {"QError"} == {kind.__name__ for kind in _errors()} == set(errors.__all__)
 
 
 def _errors() -> list[type[QError]]:
-    return [kind for _, kind in inspect.getmembers(_exceptions, inspect.isclass) if issubclass(kind, QError)]
+    return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, QError)]

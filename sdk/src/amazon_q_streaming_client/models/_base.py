@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticSerializationError
 
-from .._exceptions import InvalidArgumentError, ProtocolError, QError
+from ..errors import InvalidArgumentError, ProtocolError, QError
 from ._lenient import corrected, load_document
 
 __all__ = [
