@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from asking import Ask, ask_async, ask_sync
 from loopback import Loopback
 
 # A shell that starts the tests in the background lets them ignore SIGINT, and all that they start with them.
@@ -53,3 +54,9 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
+
+
+@pytest.fixture(params=[ask_async, ask_sync], ids=["async", "sync"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    chosen: Ask = request.param
+    return chosen

@@ -1,0 +1,34 @@
+"""One question by either client, and the events that came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from amazon_q_streaming_client import (
+    Event,
+    QStreamingClient,
+    QStreamingClientSync,
+    RetryPolicy,
+)
+
+__all__ = ["ONCE", "Ask", "ask_async", "ask_sync"]
+
+ONCE = RetryPolicy(attempts=1)
+
+Ask = Callable[[str, list[Event]], None]
+
+
+def ask_async(url: str, seen: list[Event]) -> None:
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=url, retry=ONCE, timeout=5) as client:
+            stream = client.generate_assistant_response("q")
+            async for item in stream:
+                seen.append(item)  # noqa: PERF401  what came before an error counts
+
+    asyncio.run(run())
+
+
+def ask_sync(url: str, seen: list[Event]) -> None:
+    with QStreamingClientSync(access_token="tok", endpoint=url, retry=ONCE, timeout=5) as client:
+        seen.extend(client.generate_assistant_response("q"))
