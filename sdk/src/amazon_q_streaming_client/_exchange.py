@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from ._bodies import failure_of, no_frames, raise_for_content, raise_for_status, read_document, unreadable
+from ._decompression import pieces_of
 from ._eventstream import EventStreamDecoder, Message
-from ._failures import Failure, failure_from_body, printable, to_error, wait_of
+from ._failures import to_error
 from ._messages import INITIAL_RESPONSE, EventReader, prepare, read_failure
-from ._operations import EVENT_STREAM, Operation, WireRequest, build_request
+from ._operations import EVENT_STREAM, Operation, build_request
 from ._retry import Pace
 from ._settings import ResponseHead, Settings
+from ._steps import Close, Deliver, GetToken, Receive, Send, Steps, Wait
 from ._tokens import AccessToken, StaticTokenProvider
 from .errors import (
-    EndpointError,
     EventStreamError,
     ExpiredTokenError,
     ProtocolError,
@@ -31,66 +33,11 @@ from .errors import (
 )
 from .models import AnyEvent, MessageMetadataEvent, Shape
 
-__all__ = [
-    "Close",
-    "Deliver",
-    "GetToken",
-    "Receive",
-    "ResponseHead",
-    "Send",
-    "Step",
-    "StreamFacts",
-    "Wait",
-    "call_exchange",
-    "stream_exchange",
-]
+__all__ = ["StreamFacts", "call_exchange", "stream_exchange"]
 
-_MAX_ERROR_BODY: Final = 64 * 1024
 _LOGGER: Final = logging.getLogger(__package__)
-_NO_SUCH_OPERATION: Final = ("UnknownOperationException", "UnknownOperation")
-_NO_SUCH_ADDRESS: Final = (404, 405, 410, 421, 501)
-_MAX_JSON_BODY: Final = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class GetToken:
-    """Get a token. ``refused`` is the one that the service did not accept. Result: AccessToken."""
-
-    refused: AccessToken | None
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a request and read the head of the response. Result: ResponseHead."""
-
-    request: WireRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Receive:
-    """Read what has come of the body, decompressed. Result: bytes, or None at its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the response, read or not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait for some seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Hand an event to the caller."""
-
-    event: AnyEvent
-
-
-Step: TypeAlias = GetToken | Send | Receive | Close | Wait | Deliver
+_START: Final = 1024
+"""How much of a stream that is no event stream is looked at."""
 
 
 @dataclass(slots=True)
@@ -105,7 +52,6 @@ class StreamFacts:
 
 _T = TypeVar("_T")
 _S = TypeVar("_S", bound=Shape)
-Steps: TypeAlias = Generator[Step, Any, _T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +110,7 @@ class _Call:
         if self.settings.on_response is not None:
             self.settings.on_response(head)
         if head.status != 200:
-            yield from _raise_for_status(head, self.operation, request.url)
+            yield from raise_for_status(head, self.operation, request.url)
         return head
 
     def _note_response(self, error: QError) -> None:
@@ -192,14 +138,22 @@ class _Call:
         """Deliver the events of an open response."""
         self.facts.conversation_id = head.headers.get("x-amzn-codewhisperer-conversation-id")
         if head.content_type != EVENT_STREAM:
-            yield from _raise_for_content(head)
-        decoder, reader = EventStreamDecoder(), EventReader()
-        while (chunk := (yield Receive())) is not None:
-            for message in decoder.feed(chunk):
-                event = self._event(message, reader)
-                if event is not None:
-                    self._count()
-                    yield Deliver(event)
+            yield from raise_for_content(head)
+        decoder, reader, pieces = EventStreamDecoder(), EventReader(), pieces_of(head.content_encoding)
+        start: bytearray | None = bytearray()
+        try:
+            while (chunk := (yield Receive())) is not None:
+                for piece in pieces(chunk):
+                    if start is not None and len(start) < _START:
+                        start += piece[:_START]
+                    for message in decoder.feed(piece):
+                        start = None
+                        event = self._event(message, reader)
+                        if event is not None:
+                            self._count()
+                            yield Deliver(event)
+        except EventStreamError as error:
+            raise error if start is None else no_frames(head, bytes(start), error) from None
         yield Close()
         self._check_end(decoder)
 
@@ -250,72 +204,16 @@ def call_exchange(
     """Ask ``operation`` and return its answer, read as ``answer``."""
 
     def read(head: ResponseHead) -> Steps[_S]:
-        body = yield from _read_body(head, _MAX_JSON_BODY, cut=False)
-        failure = _failure(head, body)
+        body = yield from read_document(head)
+        failure = failure_of(head, body)
         if failure.code.endswith(("Exception", "Error")):
             raise to_error(failure)
         try:
             document = answer.from_wire(body)
         except ProtocolError as error:
-            raise _unreadable(head, body, error.message) from None
+            raise unreadable(head, body, error.message) from None
         pace.succeeded()
         return document
 
     call = _Call(operation, request, settings, pace, StreamFacts())
     return call.run(read)
-
-
-def _read_body(head: ResponseHead, limit: int, *, cut: bool) -> Steps[bytes]:
-    """Read the whole body and close; past ``limit`` cut it or raise ProtocolError."""
-    body = bytearray()
-    while (chunk := (yield Receive())) is not None:
-        body += chunk
-        if len(body) > limit:
-            if not cut:
-                raise ProtocolError(f"the answer is longer than {limit} bytes", request_id=head.request_id)
-            break
-    yield Close()
-    return bytes(body[:limit])
-
-
-def _raise_for_status(head: ResponseHead, operation: Operation, url: str) -> Steps[None]:
-    body = yield from _read_body(head, _MAX_ERROR_BODY, cut=True)
-    host = urlsplit(url).netloc
-    if 200 < head.status < 400:
-        place = printable(head.headers.get("location", "").encode())
-        raise EndpointError(
-            f"{host} answered HTTP {head.status}{f' to {place}' if place else ''}, which is not followed"
-        )
-    failure = _failure(head, body, head.status)
-    if failure.code in _NO_SUCH_OPERATION or (head.status in _NO_SUCH_ADDRESS and not failure.code):
-        said = failure.code or f"HTTP {head.status}"
-        raise EndpointError(f"{host} does not serve {operation.name} (it answered {said})")
-    raise to_error(failure)
-
-
-def _failure(head: ResponseHead, body: bytes, status: int | None = None) -> Failure:
-    return failure_from_body(
-        body,
-        code=head.headers.get("x-amzn-errortype", ""),
-        status=status,
-        request_id=head.request_id,
-        retry_after=wait_of(head.headers),
-    )
-
-
-def _raise_for_content(head: ResponseHead) -> Steps[None]:
-    """A 200 that is no event stream: an error of the service in JSON, or something else that answered."""
-    body = yield from _read_body(head, _MAX_ERROR_BODY, cut=True)
-    failure = _failure(head, body)
-    if failure.code:
-        raise to_error(failure)
-    raise _unreadable(head, body, "not an event stream")
-
-
-def _unreadable(head: ResponseHead, body: bytes, why: str) -> ProtocolError:
-    kind = printable(head.content_type.encode()) or "no content type"
-    return ProtocolError(
-        f"the answer cannot be read ({kind}: {why}): {printable(body)}",
-        remedy="Check the endpoint, and whether a proxy answered in its place.",
-        request_id=head.request_id,
-    )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from ._environment import KEY_VARIABLE, TOKEN_VARIABLE, environment_login
-from ._failures import printable
+from ._texts import printable
 from ._tokens import AccessToken, LoginService, StaticTokenProvider, TokenKind, TokenProvider
 from .errors import TokenError
 

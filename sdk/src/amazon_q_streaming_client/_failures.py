@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from ._texts import one_line, printable
 from .errors import (
     AccessDeniedError,
     ConflictError,
@@ -29,7 +30,7 @@ from .errors import (
     ThrottledError,
 )
 
-__all__ = ["Failure", "failure_from_body", "printable", "short_name", "to_error", "wait_of"]
+__all__ = ["Failure", "failure_from_body", "short_name", "to_error", "wait_of"]
 
 _BY_REASON: Final[Mapping[str, type[ServiceError]]] = MappingProxyType(
     {
@@ -97,8 +98,9 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What to do about each reason that the service names."""
+_MONTHLY: Final = re.compile(r"\breached for (this|the) month\b", re.IGNORECASE)
+"""The allowance of the month, as older endpoints say it without a reason."""
 _EXPIRED: Final = re.compile(r"bearer token .{0,40}(invalid|expired)|token (has |is )?expired", re.IGNORECASE)
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,16 @@ def failure_from_body(
 
 
 def to_error(failure: Failure) -> ServiceError:
-    """Choose the error class, by text and reason, then by name, then by status."""
+    """Choose the error class, by text and reason, then by name, then by status.
+
+    The texts of the service become one line each: they go into logs and onto terminals.
+    """
+    failure = replace(
+        failure,
+        code=one_line(failure.code, 200),
+        message=one_line(failure.message),
+        reason=one_line(failure.reason, 200) if failure.reason else None,
+    )
     kind = _choose(failure)
     name = failure.code or (f"HTTP {failure.status}" if failure.status else kind.__name__)
     text = f"{name}: {failure.message}" if failure.message else name
@@ -166,6 +177,8 @@ def _choose(failure: Failure) -> type[ServiceError]:
         return ContextTooLongError
     if failure.reason is not None and failure.reason in _BY_REASON:
         return _BY_REASON[failure.reason]
+    if _MONTHLY.search(failure.message):
+        return MonthlyLimitError
     if "unexpectedly high load" in failure.message:
         return ModelUnavailableError
     kind = _BY_NAME.get(re.sub(r"(Exception|Error)$", "", failure.code)) or _by_status(failure.status)
@@ -213,12 +226,6 @@ def short_name(name: str) -> str:
     """Return an error name without namespace (``ns#Name``) and address (``Name:http://...``), capitalised."""
     short = name.rpartition("#")[2].partition(":")[0].strip()
     return short[:1].upper() + short[1:]
-
-
-def printable(data: bytes, limit: int = 200) -> str:
-    """Return the start of ``data`` as one line without control characters, fit for an error message."""
-    text = _CONTROLS.sub(" ", data[: limit * 4].decode("utf-8", "replace")).strip()
-    return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from ._eventstream import Message
-from ._failures import Failure, failure_from_body, printable, short_name, to_error
+from ._failures import Failure, failure_from_body, short_name, to_error
 from ._headers import HeaderValue
+from ._texts import printable
 from .errors import ProtocolError, ServiceError
 from .models import (
     EVENT_TYPES,

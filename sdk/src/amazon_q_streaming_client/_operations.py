@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from ._decompression import ACCEPTED
 from ._settings import Settings, WireForm
 from ._tokens import AccessToken, TokenKind
 from .errors import InvalidArgumentError
@@ -96,16 +97,14 @@ def build_request(
     endpoint = settings.hosts.url(operation.name, token, answers=operation.streaming)
     agent_mode: str | None = getattr(request, "agent_mode", None)
     headers = {
-        "authorization": f"Bearer {token.value}",
         "accept": EVENT_STREAM if operation.streaming else "application/json",
         "user-agent": settings.user_agent,
         "x-amzn-codewhisperer-optout": "true" if settings.opt_out else "false",
         "amz-sdk-invocation-id": invocation_id,
         "amz-sdk-request": f"attempt={attempt}; max={settings.retry.attempts}",
     }
-    if operation.streaming:
-        # A compressed stream would hold events back in the compressor.
-        headers["accept-encoding"] = "identity"
+    # A compressed stream would hold events back in the compressor.
+    headers["accept-encoding"] = "identity" if operation.streaming else ACCEPTED
     headers.update(settings.headers)
     if token.kind is not TokenKind.BEARER:
         headers["tokentype"] = token.kind.value
@@ -116,7 +115,9 @@ def build_request(
     method, url, body = layout(operation, request, endpoint, headers)
     if settings.extra_body:
         url, body = _with_members(method, url, body, settings.extra_body)
-    return WireRequest(method, url, headers, body, settings.timeout, settings.connect_timeout)
+    # The token comes last: where a line above raises, no variable holds it that a crash report could show.
+    authorized = {"authorization": f"Bearer {token.value}", **headers}
+    return WireRequest(method, url, authorized, body, settings.timeout, settings.connect_timeout)
 
 
 def _with_members(method: str, url: str, body: bytes, members: Mapping[str, Any]) -> tuple[str, bytes]:

@@ -13,6 +13,7 @@ from ._endpoints import EndpointChoice, EndpointOption
 from ._environment import environment_login
 from ._numbers import positive
 from ._retry import RetryPolicy
+from ._texts import one_line
 from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
 from ._version import __version__
 from .errors import ConfigurationError
@@ -57,12 +58,18 @@ class ResponseHead:
     @property
     def request_id(self) -> str | None:
         """The id that the service gave the request."""
-        return self.headers.get("x-amzn-requestid")
+        given = self.headers.get("x-amzn-requestid")
+        return None if given is None else one_line(given, 200)
 
     @property
     def content_type(self) -> str:
         """The media type, without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def content_encoding(self) -> str:
+        """How the body is compressed; empty where it is not."""
+        return self.headers.get("content-encoding", "")
 
 
 class WireForm(StrEnum):

@@ -35,6 +35,7 @@ class EventStream(StreamView, AsyncGenerator[AnyEvent, None]):
         self._current_task = _current_task_of()
         self._reader: asyncio.Task[Any] | None = None
         self._left: asyncio.Event | None = None
+        self._closing: asyncio.Lock | None = None
 
     async def final_answer(self) -> Answer:
         """Read what is left of the stream, close it, and return the whole answer.
@@ -58,6 +59,8 @@ class EventStream(StreamView, AsyncGenerator[AnyEvent, None]):
         return self
 
     async def __anext__(self) -> AnyEvent:
+        if self._closing is not None:
+            raise StopAsyncIteration
         self._enter()
         try:
             event = await self._events.__anext__()
@@ -83,14 +86,16 @@ class EventStream(StreamView, AsyncGenerator[AnyEvent, None]):
 
     async def aclose(self) -> None:
         """Close the connection. A task that is reading the stream gets StreamBrokenError."""
-        reader = self._reader
-        if reader is not None:
-            import asyncio
+        import asyncio
 
-            self._left = self._left or asyncio.Event()
-            reader.cancel()
+        self._closing = self._closing or asyncio.Lock()
+        if self._reader is not None:
+            if self._left is None:
+                self._left = asyncio.Event()
+                self._reader.cancel()
             await self._left.wait()
-        await self._events.aclose()
+        async with self._closing:
+            await self._events.aclose()
 
     async def __aenter__(self) -> Self:
         return self

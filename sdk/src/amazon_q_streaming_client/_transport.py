@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from ._exchange import ResponseHead, Step, Steps
+from ._settings import ResponseHead
+from ._steps import Step, Steps
 from .errors import QError, TokenError
 
 __all__ = ["Pump", "head_of", "provider_failure"]
@@ -46,10 +47,14 @@ class Pump(Generic[_T]):
 
 
 def head_of(response: Any) -> ResponseHead:
-    """Return status and headers."""
-    return ResponseHead(
-        response.status_code, {name.lower(): value for name, value in response.headers.items()}
-    )
+    """Return status and headers.
+
+    A hook of the user's client may have read the body; the library has decompressed it then.
+    """
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if response.is_stream_consumed:
+        headers.pop("content-encoding", None)
+    return ResponseHead(response.status_code, headers)
 
 
 def provider_failure(error: Exception) -> QError:

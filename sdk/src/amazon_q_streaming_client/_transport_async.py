@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ._exchange import Close, Deliver, GetToken, Receive, ResponseHead, Send, Step, Steps, Wait
 from ._http import CLOSED, Http
 from ._operations import WireRequest
-from ._settings import Settings
+from ._settings import ResponseHead, Settings
+from ._steps import Close, Deliver, GetToken, Receive, Send, Step, Steps, Wait
 from ._tokens import AccessToken, StaticTokenProvider, TokenCache
 from ._transport import Pump, head_of, provider_failure
 from .errors import ConfigurationError, QError
@@ -42,6 +42,7 @@ class AsyncTransport:
         self._provider = settings.provider
         self._tokens = TokenCache()
         self._token_lock = asyncio.Lock()
+        self._asking: asyncio.Task[AccessToken] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def aclose(self) -> None:
@@ -108,12 +109,22 @@ class AsyncTransport:
         return None
 
     async def _token(self, refused: AccessToken | None) -> AccessToken:
-        # One call at a time asks the provider: a refresh token may be good for one use only.
+        # One call at a time asks the provider: a refresh token may be good for one use only. A call that is
+        # cancelled leaves its question to the calls after it.
+        import asyncio
+
         async with self._token_lock:
+            if self._asking is not None:
+                await asyncio.wait([self._asking])
             token = self._tokens.current(refused)
             if token is None:
-                token = self._tokens.store(await self._ask(refresh=refused is not None))
+                self._asking = asyncio.ensure_future(self._asked(refresh=refused is not None))
+                self._asking.add_done_callback(_seen)
+                token = await asyncio.shield(self._asking)
             return token
+
+    async def _asked(self, *, refresh: bool) -> AccessToken:
+        return self._tokens.store(await self._ask(refresh=refresh))
 
     async def _ask(self, *, refresh: bool) -> object:
         get_token = self._provider.get_token
@@ -126,6 +137,12 @@ class AsyncTransport:
             return await answer if inspect.isawaitable(answer) else answer
         except Exception as error:
             raise provider_failure(error) from error
+
+
+def _seen(asked: asyncio.Task[AccessToken]) -> None:
+    """Look at the outcome, which nobody else may do: the call that asked can be cancelled."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 async def _sleep(seconds: float) -> None:
@@ -213,7 +230,8 @@ class _Response:
         message = self._pools.http.message(pool.client, request)
         with self._pools.retired_on_cancelling(pool):
             response: httpx.Response = await pool.client.send(message, stream=True, follow_redirects=False)
-        self._open, self._chunks = response, response.aiter_bytes()
+        self._open = response
+        self._chunks = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         return head_of(response)
 
     async def receive(self) -> bytes | None:

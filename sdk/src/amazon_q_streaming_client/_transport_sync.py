@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 import time
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from ._exchange import Close, Deliver, GetToken, Receive, ResponseHead, Send, Step, Steps, Wait
 from ._http import CLOSED, Http
 from ._operations import WireRequest
-from ._settings import Settings
+from ._settings import ResponseHead, Settings
+from ._steps import Close, Deliver, GetToken, Receive, Send, Step, Steps, Wait
 from ._tokens import AccessToken, TokenCache
 from ._transport import Pump, head_of, provider_failure
 from .errors import ConfigurationError, QError
@@ -33,11 +34,20 @@ class SyncTransport:
         if inspect.iscoroutinefunction(settings.provider.get_token):
             raise ConfigurationError("the blocking client cannot use an AsyncTokenProvider")
         self._http = Http(settings, "Client")
-        self._client = self._http.client()
         self._closed = False
         self._provider = settings.provider
+        self._start()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._client = self._http.client()
         self._tokens = TokenCache()
         self._token_lock = threading.Lock()
+
+    def _check_process(self) -> None:
+        """Begin anew in a forked process: two that share a connection read each other's answers."""
+        if self._process != os.getpid():
+            self._start()
 
     def close(self) -> None:
         """Close all connections, unless the HTTP client is the user's."""
@@ -54,6 +64,7 @@ class SyncTransport:
 
     def events(self, pump: Pump[_T]) -> Generator[AnyEvent, None, None]:
         """Run an exchange and yield what it delivers; the response is closed in every case."""
+        self._check_process()
         failures = self._http.failures
         response = _Response(self)
         try:
@@ -116,9 +127,9 @@ class _Response:
         self._chunks: Iterator[bytes] | None = None
 
     def send(self, request: WireRequest) -> ResponseHead:
-        self._open = self._transport.send(request)
-        self._chunks = self._open.iter_bytes()
-        return head_of(self._open)
+        response = self._open = self._transport.send(request)
+        self._chunks = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
+        return head_of(response)
 
     def receive(self) -> bytes | None:
         assert self._chunks is not None
