@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["CLOSED", "Http"]
 
 CLOSED: Final = "the client is closed"
-_LOWER: Final = (OSError, ValueError, EOFError, RuntimeError)
+_LOWER: Final = (OSError, ValueError, EOFError, RuntimeError, LookupError)
 """What comes from below the library: sockets, texts that are no host, a pool that was closed meanwhile."""
+_OF_THE_REQUEST: Final = "h11"
+"""The library speaks HTTP/1.1 with it; what that says of its own side is about the request."""
 _DNS: Final = ("getaddrinfo", "name resolution", "Name or service", "nodename nor servname", "No address")
 
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
@@ -46,16 +50,28 @@ class Http:
         self.library = _load(settings.http_library if own is None else _library_of(own, kind))
         if own is not None and not isinstance(own, getattr(self.library, kind)):
             raise ConfigurationError(f"http_client must be a {kind} of httpx or httpx2")
-        self.failures: tuple[type[Exception], ...] = (
+        self.failures = self._failures(is_own=own is not None)
+        self._kind = kind
+        self._own = own
+        self._options = {} if own is not None else self._made(partial(self._client_options, settings))
+
+    def _failures(self, *, is_own: bool) -> tuple[type[Exception], ...]:
+        """What sending and receiving can raise because of the network or of who answers.
+
+        With a client of our own that is all: the library lets errors of its parts through, above all of those
+        for HTTP/2. A client of the user's has hooks, whose errors are the user's.
+        """
+        if not is_own:
+            return (Exception,)
+        h2 = sys.modules.get("h2.exceptions")
+        return (
             self.library.HTTPError,
             self.library.InvalidURL,
             self.library.StreamError,
             self.library.CookieConflict,
             *_LOWER,
+            *([h2.H2Error] if h2 is not None else []),
         )
-        self._kind = kind
-        self._own = own
-        self._options = {} if own is not None else self._made(partial(self._client_options, settings))
 
     def client(self) -> Any:
         """Return the user's client, or make one; all that are made share the costly SSL context."""
@@ -74,7 +90,7 @@ class Http:
         return client.build_request(
             request.method,
             request.url,
-            headers=dict(request.headers),
+            headers=self.library.Headers(dict(request.headers)),  # its repr does not show the token
             content=request.body,
             timeout=timeout,
         )
@@ -86,8 +102,10 @@ class Http:
             return RequestTimeoutError(f"the service did not answer in time: {detail}")
         if isinstance(error, self.library.DecodingError):
             return ProtocolError(f"the body cannot be decompressed: {detail}")
-        refused = (self.library.LocalProtocolError, self.library.UnsupportedProtocol, self.library.InvalidURL)
-        if isinstance(error, (*refused, UnicodeError)):
+        refused = (self.library.UnsupportedProtocol, self.library.InvalidURL, UnicodeError)
+        if isinstance(error, refused) or (
+            isinstance(error, self.library.LocalProtocolError) and _is_of_the_request(error)
+        ):
             return ConfigurationError(f"the request cannot be sent: {detail}")
         return TransportError(f"the connection{_to(error)} failed: {detail}", remedy=_remedy(detail))
 
@@ -103,6 +121,7 @@ class Http:
             "limits": self.library.Limits(max_connections=settings.max_connections),
             "verify": self._ssl_context(settings.http2) if settings.verify is None else settings.verify,
             "proxy": settings.proxy,
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         }
 
     def _ssl_context(self, http2: bool) -> ssl.SSLContext:
@@ -129,7 +148,7 @@ class Http:
                 raise
             raise ConfigurationError(
                 f"the HTTP client cannot be made: {error}",
-                remedy="Check proxy= and verify=, and HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
+                remedy="Check proxy= and verify=, and HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE.",
             ) from None
 
 
@@ -149,6 +168,15 @@ def _library_of(client: object, kind: str) -> str:
     if not found:
         raise ConfigurationError(f"http_client must be a {kind} of httpx or httpx2")
     return found.pop()
+
+
+def _is_of_the_request(error: BaseException | None) -> bool:
+    """Whether the request cannot be sent as it is; in HTTP/2 the same error is what a server provokes."""
+    while error is not None:
+        if type(error).__module__.partition(".")[0] == _OF_THE_REQUEST:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _to(error: Exception) -> str:
