@@ -11,7 +11,10 @@ from stepherd.telemetry import logger, observed
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, started, failure {state, error, cause, redrives}, redriven, request_digest}."""
+    """``event``: {run_id, started, failure {state, error, cause, redrives}, redriven, request_digest}.
+
+    The keep machine sends the same where it failed: there is no ``state``, and ``error`` says how the run was ended.
+    """
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report, reply_running
     from stepherd.runs.report import RunFailed, write_report
@@ -25,5 +28,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     # There is none when PrepareRun itself failed, or when an earlier version began the execution.
     known = {"started": event["started"], "request_digest": event.get("request_digest") or None}
     report = write_report(folder, event["run_id"], failure=event["failure"], **known)
-    logger.warning(report.summary, branch=report.branch, reply=reply_report(store, folder, report))
+    logger.warning(
+        report.summary,
+        branch=report.branch,
+        reply=reply_report(store, folder, report, event["failure"]["error"]),
+    )
     raise RunFailed(report.summary, remedy=f"Report: {folder.address_of('report.md')}")

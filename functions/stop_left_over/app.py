@@ -1,4 +1,4 @@
-"""StopLeftOver, for every end of the pipeline: stops what the run has left, and says that it has ended."""
+"""StopLeftOver, for every end of the pipeline: stops what is left, has the work kept, tells of the end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 
 @observed
 def _stop(event: Mapping[str, Any], _context: object) -> None:
+    from stepherd.runs.kept import start_keeping
     from stepherd.runs.left_over import stop_left_over
     from stepherd.runs.reply import reply_end
     from stepherd.services import open_store
@@ -25,8 +26,17 @@ def _stop(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.services.tasks import open_tasks
 
     ended = event["ended"]
-    left = stop_left_over(ended, open_tasks(os.environ["CLUSTER_ARN"]), open_executions())
+    executions = open_executions()
+    left = stop_left_over(ended, open_tasks(os.environ["CLUSTER_ARN"]), executions)
+    # After the stop: what is kept is what the tasks save when they are told to end.
+    keeping = start_keeping(ended, os.environ["KEEP_MACHINE_ARN"], executions)
     if ended.status != "SUCCEEDED" and not left.redriven:
         store, started = open_store(os.environ["STORE_URI"]), ended.started.isoformat()
         reply_end(store, ended.run_id, ended.request, ended.status, started)
-    logger.info("The run has ended", status=ended.status, tasks=left.tasks, executions=left.executions)
+    logger.info(
+        "The run has ended",
+        status=ended.status,
+        tasks=left.tasks,
+        executions=left.executions,
+        keeping=keeping,
+    )

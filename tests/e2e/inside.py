@@ -11,10 +11,11 @@ from typing import Any
 
 from tests.e2e.place import ROOT, Place
 
-from stepherd.cli.client import execution_arn, machine_arn
+from stepherd.cli.client import KEEP, execution_arn, machine_arn
 from stepherd.cli.engines import parameters_of
 from stepherd.engine.clock import Clock
 from stepherd.engine.local import LocalEngine
+from stepherd.runs.kept import kept_name
 
 _PATIENCE_SECONDS = 60
 
@@ -87,12 +88,24 @@ class Inside:
         """Let the engine go on while ``wait`` blocks."""
         self._runner.run(asyncio.to_thread(wait))
 
-    def stop(self, run_id: str = "run_1") -> str:
+    def stop(self, run_id: str = "run_1", cause: str = "by a test") -> str:
         """Stop a run and wait until everything of it has stopped; its status."""
-        self._runner.run(self._call("StopExecution", {"executionArn": execution_arn(run_id)}))
+        request = {"executionArn": execution_arn(run_id), "error": "Stopped", "cause": cause}
+        self._runner.run(self._call("StopExecution", request))
         status = self.ended(run_id)
         self._runner.run(self.engine.engine.quiet())
         return status
+
+    def kept(self, run_id: str = "run_1", redrives: int = 0) -> str:
+        """Wait until what a run left is kept that was ended from outside; the status of that execution."""
+        arn = execution_arn(kept_name(run_id, redrives), KEEP)
+        return self._runner.run(asyncio.wait_for(self._ended_once_begun(arn), _PATIENCE_SECONDS))
+
+    async def _ended_once_begun(self, arn: str) -> str:
+        while self.engine.engine.journal.execution(arn) is None:
+            assert self.engine.unfinished(), "nobody tells of the end"
+            await self.engine.engine.changed(_PATIENCE_SECONDS)
+        return (await self.engine.engine.ended(arn)).status
 
     async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.engine.api.call(operation, request)

@@ -1,4 +1,4 @@
-"""10: a redrive continues the work so far, whatever the agent; nothing of an attempt is overwritten."""
+"""10: a redrive continues the work so far, whatever the agent, and overwrites nothing that was left."""
 
 from __future__ import annotations
 

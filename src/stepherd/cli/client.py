@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stepherd.engine.api import Api
 
 __all__ = [
+    "KEEP",
     "LOGIN",
     "PIPELINE",
     "ApiFault",
@@ -32,6 +33,7 @@ Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
 PIPELINE = "stepherd-pipeline"
 LOGIN = "stepherd-login"
+KEEP = "stepherd-keep"
 _PLACE = f"arn:aws:states:{REGION}:{ACCOUNT}"
 
 

@@ -20,7 +20,7 @@ from stepherd.services.number_text import read_number
 from stepherd.services.template_text import read_template
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["Application", "MachineSource", "load_application"]
+__all__ = ["Application", "EndRule", "MachineSource", "load_application"]
 
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _FUNCTION, _MACHINE = "AWS::Serverless::Function", "AWS::Serverless::StateMachine"
@@ -32,6 +32,7 @@ _DOCKER_DEFAULT = frozenset(
 )
 """What a container has of Linux capabilities, unless its definition says otherwise [docs, Fargate]."""
 _TASK, _TOPIC, _QUEUE = "AWS::ECS::TaskDefinition", "AWS::SNS::Topic", "AWS::SQS::Queue"
+_RULE, _END = "AWS::Events::Rule", "Step Functions Execution Status Change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,16 @@ class MachineSource:
     name: str
     definition: str
     role_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndRule:
+    """A rule of EventBridge about ends of executions: of which machine, with which statuses, and the name of
+    the function that hears of them."""
+
+    machine_arn: str
+    statuses: frozenset[str]
+    function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class Application:
     """Topic ARN → names of the functions that are subscribed to it."""
     queues: list[str] = field(default_factory=list)
     """Queue URLs."""
+    ends: list[EndRule] = field(default_factory=list)
 
 
 def load_application(template: Path, parameters: Mapping[str, str]) -> Application:
@@ -81,9 +93,9 @@ class _Reader:
                 topics.setdefault(topic, []).append(self._name(identity))
         machines = [self._machine(i, p) for i, p in self._of_type(_MACHINE)]
         tasks = [self._task(i, p) for i, p in self._of_type(_TASK)]
-        return Application(
-            functions, machines, tasks, topics, [self._reference(i) for i, _ in self._of_type(_QUEUE)]
-        )
+        queues = [self._reference(i) for i, _ in self._of_type(_QUEUE)]
+        ends = [rule for _, p in self._of_type(_RULE) for rule in self._ends(p, functions)]
+        return Application(functions, machines, tasks, topics, queues, ends)
 
     def _of_type(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for identity, resource in self._resources.items():
@@ -159,6 +171,16 @@ class _Reader:
         for event in (properties.get("Events") or {}).values():
             if event.get("Type") == "SNS":
                 yield str(self._resolve.value(event["Properties"]["Topic"]))
+
+    def _ends(self, properties: dict[str, Any], functions: list[Function]) -> Iterator[EndRule]:
+        pattern = properties.get("EventPattern") or {}
+        if _END not in (pattern.get("detail-type") or []):
+            return
+        detail = self._resolve.value(pattern["detail"])
+        arns = [str(self._resolve.value(target["Arn"])) for target in properties.get("Targets") or []]
+        for name in (function.name for function in functions if function.arn in arns):
+            for machine in detail["stateMachineArn"]:
+                yield EndRule(str(machine), frozenset(map(str, detail["status"])), name)
 
     def _machine(self, identity: str, properties: dict[str, Any]) -> MachineSource:
         path = self._path.parent / str(properties.get("DefinitionUri", ""))

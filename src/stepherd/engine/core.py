@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stepherd.engine.callbacks import Tokens
@@ -21,6 +21,8 @@ from stepherd.engine.records import INTERRUPTED, STOPPING, Attempt, Execution, M
 from stepherd.errors import StepherdError
 
 __all__ = ["ACCOUNT", "REGION", "Engine"]
+
+_LOOK_SECONDS = 1.0
 
 
 class Engine:
@@ -52,6 +54,9 @@ class Engine:
         self._changed: set[asyncio.Future[None]] = set()
         self._machines: dict[str, StateMachine] = {}
         self._leaving = False
+        self.at_end: Callable[[Execution], None] = lambda _execution: None
+        """Called with an execution that ends, before that is committed: what must be done after it, and must
+        not be forgotten when this engine dies, is written down then."""
         self.closing = False
         """Whether executions are being left, for another engine to resume."""
 
@@ -196,6 +201,25 @@ class Engine:
             await asyncio.wait({entry[1]})
             await asyncio.sleep(0)
 
+    def _ending(self, execution: Execution) -> None:
+        self.at_end(execution)
+
+    async def over(self, arn: str, redrives: int) -> bool:
+        """Wait until an execution has ended for good and its jobs with it; False when it was redriven after
+        that end, or is not known."""
+        while True:
+            execution = self.journal.execution(arn)
+            if execution is None or execution.redrives != redrives:
+                return False
+            jobs = (
+                attempt
+                for attempt in self.journal.attempts_of(arn)
+                if STOPPING in attempt.handle or ("service" in attempt.handle and not attempt.closed)
+            )
+            if not execution.running and not any(jobs):
+                return True
+            await self.changed(_LOOK_SECONDS)
+
     def running(self) -> list[str]:
         """The ARNs of executions that this engine runs now: those that have ended and are on their way out
         are none."""
@@ -203,7 +227,13 @@ class Engine:
 
     def _launch(self, execution: Execution, *, taken_over: bool) -> ExecutionRun:
         around = Surroundings(
-            self.journal, self.clock, self.tokens, self.integrations, self.region, self._stop_later
+            self.journal,
+            self.clock,
+            self.tokens,
+            self.integrations,
+            self.region,
+            self._stop_later,
+            self._ending,
         )
         run = ExecutionRun(execution, self._machine(execution.definition), around)
         if taken_over:

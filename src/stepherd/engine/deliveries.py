@@ -1,4 +1,4 @@
-"""Messages of local topics on their way to subscribed functions.
+"""Messages of local topics, and ends of executions, on their way to functions that hear of them.
 
 SNS and Lambda's queue keep a message until a function has taken it (Lambda developer guide, "Asynchronous
 invocation"): at least once, three tries. So does this: each message is a file until then, and an engine that
@@ -30,36 +30,64 @@ IsOver = Callable[[str], bool]
 """Whether nobody waits for the answer to a task token any more."""
 
 
+HasEnded = Callable[[str, int], Awaitable[bool]]
+"""Waits until an execution, redriven so often, has ended with all that it started; False when that end is
+nothing to be told of any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Message:
     function: str
     event: str
     token: str = ""
     """Of the task that published it and waits for an answer."""
+    execution: str = ""
+    """The ARN of the execution whose end it tells of."""
+    redrives: int = 0
+    """How often that had been redriven."""
 
 
 class Deliveries:
     """What was published and not yet taken. Its files may hold task tokens: only the owner reads them."""
 
-    def __init__(self, folder: Path, invoke: Invoke, is_over: IsOver = lambda _token: False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        invoke: Invoke,
+        is_over: IsOver = lambda _token: False,
+        has_ended: HasEnded | None = None,
+    ) -> None:
         self._folder = folder
         self._invoke = invoke
         self._is_over = is_over
+        self._has_ended = has_ended
         self._under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an end is still to be told of."""
+        return any(task.get_name().startswith("end-") for task in self._under_way)
+
+    def keep_end(self, name: str, function: str, event: str, execution: str, redrives: int) -> None:
+        """Write down that an execution is about to end: told of once it and its jobs have. Raises OSError."""
+        self._write(name, _Message(function, event, "", execution, redrives))
 
     def keep(self, name: str, function: str, event: str, token: str = "") -> None:
         """Write a message down; it can be called from any thread. Raises OSError."""
+        self._write(name, _Message(function, event, token))
+
+    def _write(self, name: str, message: _Message) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = self._folder / f"{name}.new"
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(_Message(function, event, token)), file)
+            json.dump(asdict(message), file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path(name))
 
     def begin(self, name: str) -> None:
         """Deliver a message that was kept, without waiting for it."""
-        task = asyncio.ensure_future(self._deliver(name))
+        task = asyncio.create_task(self._deliver(name), name=name)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
@@ -92,6 +120,12 @@ class Deliveries:
         if message is None:
             path.unlink(missing_ok=True)  # Of a disk that broke: what it was cannot be known any more.
             return
+        if message.execution and self._has_ended is not None:
+            # What is written before an end is committed may tell of one that never came.
+            due = await self._has_ended(message.execution, message.redrives)
+            if not due:
+                path.unlink(missing_ok=True)
+                return
         for _ in range(_TRIES):
             try:
                 await self._invoke(message.function, message.event)

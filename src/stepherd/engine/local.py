@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stepherd.engine.application import Application, load_application
 from stepherd.engine.deliveries import Deliveries
+from stepherd.engine.endings import ending_event, ending_name, hearers
 from stepherd.engine.functions import FunctionPool
 from stepherd.engine.http import LoopbackServer
 from stepherd.engine.lock import EngineAddress, HomeLock
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from stepherd.engine.container_runner import Needs
     from stepherd.engine.forking import ForkServer
     from stepherd.engine.integrations.contract import Integration
+    from stepherd.engine.records import Execution
     from stepherd.engine.runner_choice import RunnerChoice
 
 __all__ = ["LocalEngine", "base_environment"]
@@ -95,7 +97,7 @@ class LocalEngine:
         self._forks = forks
         logs = self.home / "logs" / "functions"
         self.pool = FunctionPool(self.application.functions, functions, logs, forks)
-        self._deliveries = Deliveries(self.home / "deliveries", self._deliver, self._is_over)
+        self._deliveries = Deliveries(self.home / "deliveries", self._deliver, self._is_over, self._over)
         self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
 
@@ -134,6 +136,7 @@ class LocalEngine:
         except BaseException:
             self.release()
             raise
+        self.engine.at_end = self._tell_of_the_end
         self.api = Api(self.engine)
         self._server.start(endpoint_application(self.api, self.access_key))
         self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
@@ -184,6 +187,29 @@ class LocalEngine:
         function = self.pool.function(name)
         if function is not None:  # Else it has left the template since the message was kept.
             await self.pool.invoke(function, event)
+
+    def _tell_of_the_end(self, execution: Execution) -> None:
+        """Have the functions told that hear of such an end, also when this engine dies in the next moment."""
+        for function in hearers(self.application.ends, execution):
+            name = ending_name(execution, function)
+            try:
+                self._deliveries.keep_end(
+                    name, function, ending_event(execution), execution.arn, execution.redrives
+                )
+            except OSError as error:
+                # A disk that is full must not keep a run from being stopped.
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "the end of an execution could not be written down", "exception": error}
+                )
+                continue
+            self._deliveries.begin(name)
+
+    async def _over(self, arn: str, redrives: int) -> bool:
+        return await self.engine.over(arn, redrives)
+
+    def unfinished(self) -> bool:
+        """Whether an execution runs, or the end of one is still to be told of."""
+        return bool(self.engine.running()) or self._deliveries.under_way
 
     def _is_over(self, token: str) -> bool:
         return self.engine.tokens.is_over(token)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from stepherd.runs.digests import RunFolderChanged
@@ -11,7 +11,7 @@ from stepherd.runs.result import Failure
 from stepherd.services.json_text import read_json
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["failure_of"]
+__all__ = ["failure_of", "failure_of_end"]
 
 _OUT_OF_MEMORY: Final = 137
 _REDRIVE: Final = "Continue with: stepherd redrive RUN"
@@ -26,6 +26,15 @@ _EXIT_CODES: Final = {
     127: ("its program was not found", "Check the image of the task: it must have python and this package."),
     126: ("its program could not be executed", "Check the image of the task."),
 }
+
+_ENDS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
+    "ABORTED": lambda cause: (
+        "stopped",
+        f"The run was stopped: {cause}" if cause else "The run was stopped.",
+    ),
+    "TIMED_OUT": lambda _cause: ("timeout", "The run reached the time limit of its state machine."),
+}
+"""How an execution was ended from outside: category and words."""
 
 # Errors of functions that a reader has to tell from all others, by their type.
 _CATEGORIES: Final = {kind.__name__: kind.category for kind in (RunFolderChanged, SuccessNotProven)}
@@ -61,6 +70,13 @@ def failure_of(error: str, cause: str) -> Failure:
         return _capacity_failure(text, fields)
     said = one_paragraph(str(fields.get("Cause", text)), 600)
     return Failure("machine", f"{name}: {said}" if said else name, _REDRIVE)
+
+
+def failure_of_end(status: str, cause: str) -> Failure | None:
+    """What the end of an execution from outside means; None for any other ``status``."""
+    if status not in _ENDS:
+        return None
+    return Failure(*_ENDS[status](one_paragraph(cause, 600)), _REDRIVE, True)
 
 
 def _unwrapped(error: str, cause: str) -> tuple[str, str]:

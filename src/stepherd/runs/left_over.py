@@ -16,14 +16,12 @@ from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
     from stepherd.services.executions import Executions
-    from stepherd.services.tasks import Task, Tasks
+    from stepherd.services.tasks import Tasks
 
 __all__ = ["Ended", "LeftOver", "ended_of", "stop_left_over"]
 
 _STATUSES: Final = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _ERROR: Final = "RunEnded"
-_FOLDER: Final = "STEPHERD_RUN_FOLDER"
-"""The variable by which every task of a run gets its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,8 @@ class Ended:
     stopped: datetime
     request: object
     """Its input; None when it was too long for the event."""
+    cause: str = ""
+    """Why it was ended, in the words of who ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ def ended_of(event: Mapping[str, Any]) -> Ended:
             _moment(detail["startDate"]),
             _moment(detail["stopDate"]),
             read_json(given) if given else None,
+            str(detail.get("cause") or ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"The event is not the end of an execution: {error!r}.") from None
@@ -73,7 +74,7 @@ def stop_left_over(ended: Ended, tasks: Tasks, executions: Executions) -> LeftOv
 
     Everything is tried before the first error is raised.
     """
-    found = [task for task in tasks.running() if _is_of(task, ended.run_id)]
+    found = [task for task in tasks.running() if task.is_of(ended.run_id)]
     nested = [] if ended.status == "SUCCEEDED" else list(executions.nested(ended.arn))
     # Asked last: what was listed before is older than any redrive that the answer does not know of.
     now = executions.find(ended.arn)
@@ -103,11 +104,6 @@ def _each(actions: Iterable[Callable[[], None]]) -> None:
             first = first or error
     if first is not None:
         raise first
-
-
-def _is_of(task: Task, run_id: str) -> bool:
-    folders = (environment.get(_FOLDER, "") for environment in task.overrides)
-    return any(folder.rstrip("/").endswith(f"/runs/{run_id}") for folder in folders)
 
 
 def _moment(milliseconds: float) -> datetime:

@@ -93,14 +93,16 @@ def reply_running(store: Store, run_id: str, given: object = None) -> None:
     _write(store, place, RunStatus(run_id, "RUNNING", started))
 
 
-def reply_report(store: Store, folder: RunFolder, report: Report) -> str:
+def reply_report(store: Store, folder: RunFolder, report: Report, ended: str = "") -> str:
     """Write how the run ended, and its report; why it cannot be written, if so: the run's end stands.
+    ``ended`` is the status of an execution that was ended from outside.
 
     Raises TemporaryError and its like, which trying again can mend.
     """
+    of_itself: Ending | Literal["SUCCEEDED"] = "SUCCEEDED" if report.status == "succeeded" else "FAILED"
     status = RunStatus(
         report.run_id,
-        "SUCCEEDED" if report.status == "succeeded" else "FAILED",
+        next((known for known in _ENDINGS if known == ended), of_itself),
         report.started,
         report.finished,
         report.summary,

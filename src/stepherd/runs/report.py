@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from stepherd.errors import StepherdError
-from stepherd.runs.causes import failure_of
+from stepherd.runs.causes import failure_of, failure_of_end
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
 from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFolder
@@ -201,12 +201,14 @@ def _time_of(result: Result) -> StateTime:
 
 
 def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Result]) -> ReportedError:
-    state = str(failure.get("state", "the state machine"))
+    error, cause = str(failure.get("error") or ""), str(failure.get("cause") or "")
+    ended = failure_of_end(error, cause)
+    state = "" if ended else str(failure.get("state", "the state machine"))
     result = results.get(_STEPS.get(state, ""))
     if result is not None and result.error is not None:
         why = result.error
     else:
-        why = failure_of(str(failure.get("error") or ""), str(failure.get("cause") or ""))
+        why = ended or failure_of(error, cause)
     remedy = why.remedy.replace(" RUN", f" {run_id}")
     return ReportedError(
         state, why.category, why.message, remedy, why.retryable, _next_command(run_id, state, why)
@@ -223,8 +225,10 @@ def _next_command(run_id: str, state: str, why: Failure) -> str:
 
 def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedError | None) -> str:
     if error is not None:
-        kept = f" Partial work is on the branch {facts['branch']}." if facts.get("branch") else ""
-        return f"{error.state} failed: {error.message}{kept}"
+        work = "Partial work" if facts.get("partial") else "The work"
+        kept = f" {work} is on the branch {facts['branch']}." if facts.get("branch") else ""
+        what = f"{error.state} failed: " if error.state else ""
+        return f"{what}{error.message}{kept}"
     count = len(facts.get("files", []))
     if not count:
         return "The agent succeeded with no changes."

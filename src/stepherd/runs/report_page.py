@@ -59,7 +59,9 @@ def _failure(report: Report) -> tuple[str, ...]:
     error = report.error
     return (
         "## What went wrong",
-        f"{_text(error.message)}\n\n- State: {_text(error.state)}\n- Kind: {_text(error.category)}"
+        f"{_text(error.message)}\n"
+        + (f"\n- State: {_text(error.state)}" if error.state else "")
+        + f"\n- Kind: {_text(error.category)}"
         + (f"\n- Remedy: {_text(error.remedy)}" if error.remedy else "")
         + f"\n- Next: {_code(error.next)}",
     )

@@ -43,6 +43,7 @@ class Execution:
     running: bool
     redriven: datetime | None = None
     """When it was last redriven; None when it never was."""
+    redrives: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ class Executions:
                 if error_code(error) in _UNKNOWN:
                     return Execution(arn, running=False)
                 raise
-        return Execution(arn, found["status"] == "RUNNING", found.get("redriveDate"))
+        # One that is about to run again is described so before it does.
+        running = found["status"] in ("RUNNING", "PENDING_REDRIVE")
+        return Execution(arn, running, found.get("redriveDate"), found.get("redriveCount", 0))
 
     def start(self, machine_arn: str, name: str, request: Mapping[str, object]) -> bool:
         """Start an execution; False when one of that name was started before, in the last 90 days."""
@@ -92,11 +95,20 @@ class Executions:
 
     def nested(self, arn: str) -> Iterator[tuple[str, datetime]]:
         """The executions that ``states:startExecution.sync`` started in this one, and when, newest first."""
+        yield from filter(None, map(_nested, self._history(arn)))
+
+    def prepared(self, arn: str) -> dict[str, Any] | None:
+        """What a run's execution knows of the run, as the last of its functions said it; None when it was
+        ended before any did."""
+        return next(filter(None, map(_prepared, self._history(arn))), None)
+
+    def _history(self, arn: str) -> Iterator[Mapping[str, Any]]:
+        """The events of an execution, newest first; none of one that is not known."""
         wanted = {"executionArn": arn, "reverseOrder": True, "maxResults": _MOST_EVENTS}
         with translated(arn):
             try:
                 for page in self.client.get_paginator("get_execution_history").paginate(**wanted):
-                    yield from filter(None, map(_nested, page["events"]))
+                    yield from page["events"]
             except ClientError as error:
                 if error_code(error) not in _UNKNOWN:
                     raise
@@ -131,6 +143,16 @@ def _nested(event: Mapping[str, Any]) -> tuple[str, datetime] | None:
     if submitted.get("resourceType") != "states" or "output" not in submitted:
         return None
     return read_json(submitted["output"])["ExecutionArn"], event["timestamp"]
+
+
+def _prepared(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    succeeded = event.get("taskSucceededEventDetails", {})
+    if succeeded.get("resourceType") != "lambda" or "output" not in succeeded:
+        return None
+    answer = read_json(succeeded["output"])
+    payload = answer.get("Payload") if isinstance(answer, dict) else None
+    run = payload.get("run", payload) if isinstance(payload, dict) else None
+    return run if isinstance(run, dict) and "folder" in run and "login" in run else None
 
 
 def open_executions() -> Executions:

@@ -17,6 +17,10 @@ __all__ = ["Task", "Tasks", "open_tasks"]
 _MOST_AT_ONCE: Final = 100
 """Of DescribeTasks, and the length of a page of ListTasks."""
 _ATTEMPTS: Final = 8
+_FOLDER: Final = "STEPHERD_RUN_FOLDER"
+"""The variable by which every task of a run gets its folder."""
+_OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
+"""What a task's status is when no container of it runs any more."""
 # "The referenced task was not found."
 _GONE: Final = "InvalidParameterException"
 
@@ -30,6 +34,11 @@ class Task:
     overrides: tuple[Mapping[str, str], ...]
     """The environment that each container was given on top of its definition's."""
 
+    def is_of(self, run_id: str) -> bool:
+        """Whether it was given the folder of this run."""
+        folders = (environment.get(_FOLDER, "") for environment in self.overrides)
+        return any(folder.rstrip("/").endswith(f"/runs/{run_id}") for folder in folders)
+
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
@@ -40,13 +49,24 @@ class Tasks:
 
     def running(self) -> Iterator[Task]:
         """Every task that is not told to stop. Raises TemporaryError, CredentialsError."""
+        yield from map(_task, self._listed("RUNNING"))
+
+    def alive(self) -> Iterator[Task]:
+        """Those, and every task that was told to stop and has not ended. Raises the same."""
+        for desired in ("RUNNING", "STOPPED"):
+            # A task that has stopped is listed for an hour.
+            yield from (_task(task) for task in self._listed(desired) if task.get("lastStatus") not in _OVER)
+
+    def _listed(self, desired: str) -> Iterator[Mapping[str, Any]]:
+        if not self.cluster:
+            return
         with translated(f"the cluster {self.cluster}"):
-            wanted = {"cluster": self.cluster, "desiredStatus": "RUNNING", "maxResults": _MOST_AT_ONCE}
+            wanted = {"cluster": self.cluster, "desiredStatus": desired, "maxResults": _MOST_AT_ONCE}
             for page in self.client.get_paginator("list_tasks").paginate(**wanted):
                 if page["taskArns"]:
                     # A task that went in between is among the failures, which say no more than that.
                     found = self.client.describe_tasks(cluster=self.cluster, tasks=page["taskArns"])
-                    yield from map(_task, found["tasks"])
+                    yield from found["tasks"]
 
     def stop(self, arn: str, reason: str) -> None:
         """Tell a task to stop: SIGTERM, its stop timeout, SIGKILL. One that is gone is no error."""
@@ -59,7 +79,10 @@ class Tasks:
 
 
 def open_tasks(cluster: str) -> Tasks:
-    """The tasks of a cluster, by its ARN or name. Raises ConfigurationError."""
+    """The tasks of a cluster, by its ARN or name. Empty: none, where an engine ends the tasks of a run before
+    anybody hears of its end. Raises ConfigurationError."""
+    if not cluster:
+        return Tasks(None, "")
     return Tasks(new_client("ecs", attempts=_ATTEMPTS), cluster)
 
 

@@ -49,6 +49,8 @@ class Surroundings:
     integrations: dict[str, Integration]
     region: str
     stop_later: Callable[[Integration, Attempt], None]
+    at_end: Callable[[Execution], None]
+    """Told of an end before it is committed."""
 
 
 class ExecutionRun:
@@ -62,6 +64,7 @@ class ExecutionRun:
         self.tokens = around.tokens
         self.region = around.region
         self.stop_later = around.stop_later
+        self._at_end = around.at_end
         self._integrations = around.integrations
         self._prior: dict[str, list[Event]] = {}
         self.recorder = Recorder(self.journal, self.clock, execution.number)
@@ -157,6 +160,7 @@ class ExecutionRun:
         e = self.execution
         e.status, e.output, e.stopped = status, output, round(self.clock.time(), 3)
         e.error, e.cause = (None, None) if status == "TIMED_OUT" else (error, cause)
+        self._at_end(e)
         self.journal.save_execution(e)
         self.recorder.sealed = True
 
