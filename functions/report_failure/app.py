@@ -13,7 +13,7 @@ from stepherd.telemetry import logger, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, started, failure {state, error, cause, redrives}, redriven, request_digest}.
 
-    The keep machine sends the same where it failed: there is no ``state``, and ``error`` says how the run was ended.
+    The keep machine sends the same where it failed: no ``state``, and as ``error`` how the run was ended.
     """
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report, reply_running

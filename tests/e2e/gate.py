@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from tests.e2e.place import Place
 
@@ -17,6 +18,11 @@ class Gate:
         body = f"echo begun >> {place.root}/count; echo half > half.txt; echo working\n"
         body += f"echo here > {self._here}; read word < {self._go}; echo $word > whole.txt"
         self.command = place.script(body, f"{name}.sh")
+
+    @property
+    def pipes(self) -> tuple[Path, Path]:
+        """Where "here" is to be written, and from where to read before going on."""
+        return self._here, self._go
 
     def await_agent(self) -> None:
         """Wait until the agent is there."""

@@ -101,6 +101,14 @@ class Inside:
         arn = execution_arn(kept_name(run_id, redrives), KEEP)
         return self._runner.run(asyncio.wait_for(self._ended_once_begun(arn), _PATIENCE_SECONDS))
 
+    def settled(self) -> None:
+        """Wait until nothing runs and nothing is still to be told of."""
+        self._runner.run(asyncio.wait_for(self._settled(), _PATIENCE_SECONDS))
+
+    async def _settled(self) -> None:
+        while self.engine.unfinished():
+            await self.engine.engine.changed(1.0)
+
     async def _ended_once_begun(self, arn: str) -> str:
         while self.engine.engine.journal.execution(arn) is None:
             assert self.engine.unfinished(), "nobody tells of the end"

@@ -24,10 +24,12 @@ class Service:
     executions: Executions
     tasks: TaskStreams | None = None
     """None where tasks write no logs to CloudWatch."""
+    keeping: Executions | None = None
+    """The executions of the keep machine; None where there is none yet."""
 
     @classmethod
     def open(cls) -> Service:
-        """As the environment says: STORE_URI, PIPELINE_ARN, TASK_LOG_GROUP."""
+        """As the environment says: STORE_URI, PIPELINE_ARN, KEEP_ARN, TASK_LOG_GROUP."""
         from stepherd.api.executions import Executions
         from stepherd.api.task_streams import TaskStreams
 
@@ -36,6 +38,7 @@ class Service:
             open_store(os.environ["STORE_URI"]),
             Executions.open(os.environ["PIPELINE_ARN"]),
             TaskStreams.open(group) if group else None,
+            Executions.open(keep) if (keep := os.environ.get("KEEP_ARN")) else None,
         )
 
     @property

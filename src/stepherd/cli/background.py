@@ -72,7 +72,7 @@ async def hand_on(engine: LocalEngine, *, go_on: bool = False) -> None:
 
     With ``go_on`` one takes over although nothing may be left to do.
     """
-    go_on = (go_on or bool(engine.engine.running())) and engine.engine.failure is None
+    go_on = (go_on or engine.unfinished()) and engine.engine.failure is None
     successor = BackgroundEngine(engine.home) if go_on else None
     await engine.close(leave_tasks=go_on)
     if successor:

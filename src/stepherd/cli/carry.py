@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from stepherd.cli.background import hand_on
 from stepherd.cli.client import Call, EngineGone
 from stepherd.cli.engines import gone
 from stepherd.cli.following import follow, wait_for
 from stepherd.cli.happenings import Happening, Happenings
+from stepherd.cli.keeping import until_kept
 from stepherd.cli.notices import NewNotices
 from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
-from stepherd.cli.sources import Elsewhere, OwnSource
+from stepherd.cli.sources import Elsewhere, OwnSource, Source
 from stepherd.cli.views import View, make_view
+from stepherd.runs.kept import KEPT_ENDS
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
 
 __all__ = ["INTERRUPTED", "Begin", "carry", "left_running", "say_which"]
 
+Before = Callable[[Source], Awaitable[None]]
+"""What must be over before a run begins."""
 Begin = Callable[[Call], str]
 """Starts, redrives or picks a run on an engine, and gives its id. Called again when that engine ended."""
 
@@ -44,13 +48,14 @@ def carry(
     engine: LocalEngine | None = None,
     progress: Progress | None = None,
     remark: str = "",
+    before: Before | None = None,
 ) -> int:
-    """Begin a run, show it to its end, and give the exit code.
+    """Begin a run, show it to its end, and give the exit code. ``before`` is waited for first.
 
     ``engine`` is one of our own that was warmed up; ``progress`` what is known of the run already; ``remark``
     is said below the run's id.
     """
-    return asyncio.run(_Carrier(output, begin, progress or Progress(), remark).carry(engine))
+    return asyncio.run(_Carrier(output, begin, progress or Progress(), remark, before).carry(engine))
 
 
 def left_running(output: Output, run_id: str) -> None:
@@ -69,11 +74,14 @@ def say_which(output: Output, run_id: str) -> None:
 
 
 class _Carrier:
-    def __init__(self, output: Output, begin: Begin, progress: Progress, remark: str) -> None:
+    def __init__(
+        self, output: Output, begin: Begin, progress: Progress, remark: str, before: Before | None
+    ) -> None:
         self._output = output
         self._begin = begin
         self._progress = progress
         self._remark = remark
+        self._before = before
         self._happenings = Happenings()
         self._run_id = ""
         self._view: View | None = None
@@ -96,6 +104,8 @@ class _Carrier:
     # -- on the engine of another process, or on a stack ---------------------------------------------
 
     async def _on_another(self, source: Elsewhere) -> int:
+        if not await self._may_begin(source):
+            return INTERRUPTED[Happening.INTERRUPTED]
         view = self._start(source.call)
         source.tell = view.announce
         view.say("Ctrl-C leaves it running.")
@@ -103,6 +113,8 @@ class _Carrier:
         if happening is Happening.TERMINATED:
             self._stop(source.call, happening)
             await self._see_the_end(source)
+        if self._progress.status in KEPT_ENDS:
+            await self._kept(source, view)
         self._close_view()
         code = self._code(source.call, happening)
         if self._progress.status == "RUNNING":
@@ -125,11 +137,15 @@ class _Carrier:
         go_on = False
         try:
             source = OwnSource(engine)
+            if not await self._may_begin(source):
+                return INTERRUPTED[Happening.INTERRUPTED]
             view = self._start(source.call)
             view.say("Ctrl-C asks whether to stop it.")
             happening = await self._until_decided(source, view, notices)
             if happening in (Happening.STOP, Happening.TERMINATED):
                 happening = await self._stopped(engine, source.call, view, happening)
+            elif self._progress.status in KEPT_ENDS:
+                await self._kept(source, view)
             self._close_view()
             code = self._code(source.call, happening)
             go_on = happening is Happening.CONTINUE
@@ -179,9 +195,44 @@ class _Carrier:
         )
         quiet = asyncio.ensure_future(gone(engine, self._arn))
         if await wait_for(quiet, view, self._happenings):
+            if not await self._kept(source, view):
+                return Happening.CONTINUE
             return Happening.INTERRUPTED if why is Happening.STOP else why
         quiet.cancel()
         return Happening.CONTINUE
+
+    async def _kept(self, source: Source, view: View) -> bool:
+        """Wait until what a run did is kept that was ended from outside; whether nobody lost patience. Who
+        does leaves it to the background."""
+        view.say("Keeping what it did. Ctrl-C leaves that to the background.")
+        place = self._output.place
+        keeping = asyncio.ensure_future(until_kept(source.call, place, self._run_id, source.changed))
+        if not await wait_for(keeping, view, self._happenings):
+            keeping.cancel()
+            return False
+        kept = keeping.result()
+        if kept is not None:
+            self._output.note(self._output.advice(kept.words()))
+        return True
+
+    async def _may_begin(self, source: Source) -> bool:
+        """Wait for what comes first; False when a signal came before."""
+        if self._before is None:
+            return True
+        waiting, happened = (
+            asyncio.ensure_future(self._before(source)),
+            asyncio.ensure_future(self._happenings.next()),
+        )
+        try:
+            ends: set[asyncio.Future[Any]] = {waiting, happened}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                return False
+            waiting.result()
+            return True
+        finally:
+            waiting.cancel()
+            happened.cancel()
 
     # -- both ------------------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ async def _until_idle(engine: LocalEngine, ended: asyncio.Event, *, keep: bool) 
     idle_since: float | None = None
     loop = asyncio.get_running_loop()
     while not waiting.done() and engine.engine.failure is None:
-        if engine.engine.running():
+        if engine.unfinished():
             idle_since = None
         elif idle_since is None:
             idle_since = loop.time()

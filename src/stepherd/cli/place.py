@@ -141,7 +141,7 @@ class Place(Protocol):
         ...
 
     def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> None:
-        """Stop a run, and wait until it is gone."""
+        """Stop a run, and wait until it is gone and its work is kept; also when it was stopped before."""
         ...
 
 

@@ -7,11 +7,12 @@ import uuid
 
 from stepherd.cli.carry import carry
 from stepherd.cli.client import ApiFault, Call
+from stepherd.cli.keeping import look, until_kept
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
-from stepherd.cli.sources import events_after
+from stepherd.cli.sources import Source, events_after
 from stepherd.errors import StepherdError, UsageError
 
 __all__ = ["command"]
@@ -42,8 +43,14 @@ def command(output: Output, run_id: str) -> int:
         _await_begin(call, arn, progress.last_event)
         return run_id
 
+    async def before(source: Source) -> None:
+        kept = look(source.call, output.place, run_id)
+        if kept is not None and not kept.over:
+            output.note("Its work is still being kept; the redrive begins when it is.")
+            await until_kept(source.call, output.place, run_id, source.changed)
+
     # What is known already is no news: only what follows the redrive is shown as such.
-    return carry(output, begin, progress=progress)
+    return carry(output, begin, progress=progress, before=before)
 
 
 def _await_begin(call: Call, arn: str, after: int) -> None:

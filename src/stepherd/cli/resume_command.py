@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from stepherd.cli.carry import carry
-from stepherd.cli.client import Call, execution_arn, machine_arn
+from stepherd.cli.client import KEEP, ApiFault, Call, execution_arn, machine_arn
 from stepherd.cli.engines import reading
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.place import only_local
+from stepherd.engine.deliveries import DELIVERIES, ends_waiting
+from stepherd.services.json_text import read_json
 
 __all__ = ["command"]
 
@@ -29,7 +33,7 @@ def command(output: Output, run_id: str | None) -> int:
     with reading(output.home) as call:
         if run_id:
             call("DescribeExecution", {"executionArn": execution_arn(run_id)})
-        unfinished = _running(call)
+        unfinished = [*_running(call), *_unkept(output.home, call)]
     if not run_id and not unfinished:
         output.note("Nothing is unfinished.")
         if output.as_json:
@@ -40,6 +44,18 @@ def command(output: Output, run_id: str | None) -> int:
     if others:
         output.note(f"Going on, too: {', '.join(others[::-1])}")
     return carry(output, lambda _call: followed)  # Opening an engine resumes what is unfinished.
+
+
+def _unkept(home: Path, call: Call) -> list[str]:
+    """Runs that were ended from outside, and whose work is still to be kept."""
+    waiting = [arn.rpartition(":")[2] for arn in ends_waiting(home / DELIVERIES)]
+    request = {"stateMachineArn": machine_arn(KEEP), "statusFilter": "RUNNING", "maxResults": 1000}
+    try:
+        keeping = [execution["executionArn"] for execution in call("ListExecutions", request)["executions"]]
+    except ApiFault:
+        keeping = []  # The home was left by a version that kept nothing.
+    inputs = (read_json(call("DescribeExecution", {"executionArn": arn})["input"]) for arn in keeping)
+    return list(dict.fromkeys([*waiting, *(given["run_id"] for given in inputs)]))
 
 
 def _running(call: Call) -> list[str]:

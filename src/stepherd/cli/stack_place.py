@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.cli.client import LOGIN, PIPELINE, Call
+from stepherd.cli.client import KEEP, LOGIN, PIPELINE, Call
 from stepherd.cloud.contexts import Context, use
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.errors import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StackPlace"]
 
-_MACHINES: Final = {PIPELINE: "PipelineArn", LOGIN: "LoginArn"}
+_MACHINES: Final = {PIPELINE: "PipelineArn", LOGIN: "LoginArn", KEEP: "KeepArn"}
 """The outputs of the stack that name them."""
 _CONSOLES: Final = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 _STOP_SECONDS: Final = 30.0
@@ -182,13 +182,22 @@ class StackPlace:
 
         return start_on_stack(output, self, run_id, request, detach=detach)
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> None:  # noqa: ARG002
+    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> None:
+        from stepherd.cli.keeping import look
+
         self.call("StopExecution", request)
         deadline = time.monotonic() + _STOP_SECONDS
         asked = {"executionArn": request["executionArn"]}
         while self.call("DescribeExecution", asked)["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(1.0)
-        output.note("Its tasks are told to end; they have two minutes to save what they did.")
+        output.note(
+            "Its tasks are told to end; they have two minutes to save what they did. Then that is pushed."
+        )
+        output.note("Ctrl-C leaves the rest to the stack.")
+        kept = look(self.call, self, run_id)
+        while kept is not None and not kept.over:
+            time.sleep(2.0)
+            kept = look(self.call, self, run_id)
 
 
 _OTHER_ACCOUNT: Final = (

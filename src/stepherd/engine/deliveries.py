@@ -18,7 +18,10 @@ from pathlib import Path
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.services.json_text import read_json
 
-__all__ = ["Deliveries"]
+__all__ = ["DELIVERIES", "Deliveries", "ends_waiting"]
+
+DELIVERIES = "deliveries"
+"""The folder in an engine's home."""
 
 _TRIES = 3
 
@@ -133,6 +136,12 @@ class Deliveries:
                 continue
             break
         path.unlink(missing_ok=True)
+
+
+def ends_waiting(folder: Path) -> list[str]:
+    """The ARNs of executions whose end nobody has been told of."""
+    messages = map(_read, sorted(folder.glob("end-*.json")))
+    return [message.execution for message in messages if message is not None and message.execution]
 
 
 def _read(path: Path) -> _Message | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepherd.engine.application import Application, load_application
-from stepherd.engine.deliveries import Deliveries
+from stepherd.engine.deliveries import DELIVERIES, Deliveries
 from stepherd.engine.endings import ending_event, ending_name, hearers
 from stepherd.engine.functions import FunctionPool
 from stepherd.engine.http import LoopbackServer
@@ -97,7 +97,7 @@ class LocalEngine:
         self._forks = forks
         logs = self.home / "logs" / "functions"
         self.pool = FunctionPool(self.application.functions, functions, logs, forks)
-        self._deliveries = Deliveries(self.home / "deliveries", self._deliver, self._is_over, self._over)
+        self._deliveries = Deliveries(self.home / DELIVERIES, self._deliver, self._is_over, self._over)
         self._warming: asyncio.Task[None] | None = None
         self.resumed: list[str] = []
 
