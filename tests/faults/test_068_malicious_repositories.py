@@ -13,6 +13,7 @@ from tests.integration.repositories.origin import Origin, Run, git
 from stepherd.errors import StepherdError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.failures import explain
+from stepherd.repositories.scan import ChangesBlocked
 
 
 @pytest.fixture
@@ -129,12 +130,15 @@ def test_a_filter_of_the_repository_runs_nothing(origin: Origin, tmp_path: Path,
     os.environ["HOME"] = str(home)
     try:
         run = Run(tmp_path / "run", origin.repository)
-        run.work({"b.bin": "x", "b.txt": "y"})
+        run.work({"b.bin": "x", "b.md": "y"})
         run.push()
+        run.write({"b.txt": "y"})
+        with pytest.raises(ChangesBlocked, match=r"b\.txt: its content belongs through the filter 'evil'"):
+            run.record()
     finally:
         os.environ["HOME"] = before or ""
     assert not canary.exists()
-    assert origin.show(run.branch, "b.bin") == "x"
+    assert origin.show(run.branch, "b.bin").startswith("version https://git-lfs.github.com/spec/v1\n")
 
 
 def test_hooks_of_a_template_do_not_reach_the_clone(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,10 +19,12 @@ from stepherd.errors import DataError, NotFoundError
 from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.bundle import CHANGES_REF, write_bundle
 from stepherd.repositories.conversion import settle_conversions, stored_as_they_are
+from stepherd.repositories.filtered import Content, plan_filtered, pointers_of
 from stepherd.repositories.git import Git, Limits, create_repository
-from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, plan_gitlinks
+from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, new_commits, plan_gitlinks
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.large_files import blob_sizes
+from stepherd.repositories.lfs_contents import select_contents
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.refs import is_commit_id
 from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked, Finding, scan_changes
@@ -60,6 +62,8 @@ class Changes:
     tree: str
     commit: str | None
     automation: tuple[Automation, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader of the changes must know of them."""
 
 
 def record_changes(
@@ -72,12 +76,14 @@ def record_changes(
     known_secrets: Iterable[str] = (),
     refuse_automation: bool = False,
     limits: Limits | None = None,
+    keep: Callable[[Content], None] = lambda _content: None,
 ) -> Changes:
     """Record ``workspace`` as one commit on ``base_commit`` and write it to ``bundle``.
 
     ``private_git`` is a copy of the clone's ``.git`` from before the agent started; of it, only the objects
     are used. Files that git ignores are left out. Without a change no bundle is written. ``known_secrets``
-    are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names. Raises
+    are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names. ``keep`` gets each
+    content that belongs into Git LFS and must be taken along. Raises
     ChangesBlocked when the scan finds something that must not be pushed; the bundle is written all the
     same (without nested repositories and files over 100 MB), so that the work is not lost.
     """
@@ -91,7 +97,7 @@ def record_changes(
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
         scan = _Scan(KnownSecrets(known_secrets), refuse_automation)
-        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan)
+        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan, keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +118,30 @@ def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
     (git.git_dir / "shallow").write_text(f"{base_commit}\n", encoding="ascii")
 
 
-def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Scan) -> Changes:
+def _record(
+    git: Git,
+    workspace: Path,
+    base_commit: str,
+    bundle: Path,
+    scan: _Scan,
+    keep: Callable[[Content], None],
+) -> Changes:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
-    blocked, gitlinks = _inspect(git, workspace, base_commit)
+    found = _inspect(git, workspace, base_commit)
+    filtered = plan_filtered(git, workspace, found.tracked, found.others)
+    filtered.enter(git)
+    blocked = [each for each in found.findings if each.path not in filtered.entries]
     with stored_as_they_are(git):
-        _add(git, [*(finding.path for finding in blocked), *gitlinks.apart])
+        _add(git, [*(finding.path for finding in blocked), *found.gitlinks.apart])
     settle_conversions(git, workspace, base_commit)
-    gitlinks.enter(git)
+    found.gitlinks.enter(git)
+    filtered.enter(git)
     tree = git.run("Writing the tree", "write-tree")
     raw = list_raw_changes(git, base_commit, tree)
+    pointers = pointers_of(git, tree, raw).values()
+    contents, left_behind = select_contents(workspace, filtered.contents, pointers, filtered.known)
+    for content in contents:
+        keep(content)
     commit: str | None = None
     if raw:
         commit = git.run(
@@ -137,14 +158,24 @@ def _record(git: Git, workspace: Path, base_commit: str, bundle: Path, scan: _Sc
         write_bundle(git, base_commit, {CHANGES_REF: commit}, bundle)
     automation = find_automation(git, raw)
     refused = automation if scan.refuse_automation else ()
-    found = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)
-    if findings := (*blocked, *found):
+    objections = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)
+    if findings := (*blocked, *objections):
         raise ChangesBlocked(findings)
-    return Changes(_count_lines(git, base_commit, tree, raw), tree, commit, automation)
+    notes = (*new_commits(raw), *([left_behind] if left_behind else []))
+    return Changes(_count_lines(git, base_commit, tree, raw), tree, commit, automation, notes)
 
 
-def _inspect(git: Git, workspace: Path, base: str) -> tuple[list[Finding], Gitlinks]:
-    """What must stay out of the tree, and what becomes of submodules, which ``git add`` must not enter."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The base's files and the new ones, what must stay out, and what becomes of submodules."""
+
+    tracked: Mapping[str, str]
+    others: Sequence[str]
+    findings: Sequence[Finding]
+    gitlinks: Gitlinks
+
+
+def _inspect(git: Git, workspace: Path, base: str) -> _Found:
     tracked, submodules = _tracked(git)
     gitlinks = plan_gitlinks(git, workspace, base, submodules)
     gitlinks.take_away(git)
@@ -154,7 +185,8 @@ def _inspect(git: Git, workspace: Path, base: str) -> tuple[list[Finding], Gitli
     nested = _nested_in(workspace, [*tracked, *gitlinks.apart])
     findings = [*nested, *grown, *_unwanted(workspace, others)]
     inside = tuple(f"{path}/" for path in gitlinks.apart)
-    return [finding for finding in findings if not f"{finding.path}/".startswith(inside)], gitlinks
+    findings = [finding for finding in findings if not f"{finding.path}/".startswith(inside)]
+    return _Found(tracked, others, findings, gitlinks)
 
 
 def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:

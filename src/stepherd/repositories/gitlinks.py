@@ -17,8 +17,9 @@ from stepherd.repositories.git import Git
 from stepherd.repositories.gitmodules import GITMODULES, Module, read_modules
 from stepherd.repositories.index_file import staged_gitlinks
 from stepherd.repositories.raw_changes import RawChange
+from stepherd.text.plain import one_paragraph
 
-__all__ = ["SUBMODULE", "Gitlinks", "plan_gitlinks", "split_pairs"]
+__all__ = ["SUBMODULE", "Gitlinks", "new_commits", "plan_gitlinks", "split_pairs"]
 
 SUBMODULE: Final = "160000"
 _NONE: Final = "000000"
@@ -128,6 +129,18 @@ def _place(workspace: Path, path: str) -> _Place:
     if ".git" in names:
         return "repository"
     return "files" if names else "empty"
+
+
+def new_commits(changes: Iterable[RawChange]) -> Iterator[str]:
+    """A note for each submodule that stands for another commit than before: nobody here knows whether its own
+    repository has that one."""
+    for change in changes:
+        if change.mode == SUBMODULE:
+            path = one_paragraph(change.path, 200)
+            yield (
+                f"The submodule {path} is at {change.object_id[:12]}: that commit must be in its "
+                "own repository, to which nothing is pushed."
+            )
 
 
 def split_pairs(

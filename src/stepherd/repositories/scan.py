@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from stepherd.errors import DataError
 from stepherd.repositories.automation import Automation
+from stepherd.repositories.filtered import split_filtered
 from stepherd.repositories.git import LARGE_FILE, Git
 from stepherd.repositories.gitlinks import split_pairs
 from stepherd.repositories.known_secrets import KnownSecrets, LineSearch
@@ -37,7 +38,14 @@ _ESCAPES: Final = {b"n": b"\n", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\
 _LINK, _NESTED = "120000", "160000"
 
 What = Literal[
-    "secret", "too large", "nested repository", "link outwards", "forbidden name", "automation", "submodule"
+    "secret",
+    "too large",
+    "nested repository",
+    "link outwards",
+    "forbidden name",
+    "automation",
+    "submodule",
+    "filter",
 ]
 _OWN: Final = "a secret of this run"
 
@@ -90,6 +98,9 @@ def scan_changes(
     findings += [Finding(found.path, None, "automation", f"it is {found.what}") for found in automation]
     if added:
         findings += _secrets(git, base, tree, added, sizes, known)
+    findings += [
+        Finding(path, None, "filter", reason) for path, reason in split_filtered(git, base, tree, changes)
+    ]
     apart = split_pairs(git, base, tree, changes, {finding.path for finding in findings})
     findings = [*(Finding(path, None, "submodule", reason) for path, reason in apart), *findings]
     return tuple(_masked(finding, known) for finding in findings[:_MOST_FINDINGS])

@@ -22,6 +22,7 @@ __all__ = [
     "DATABASE",
     "EVENTS",
     "INSTRUCTIONS",
+    "LFS_CONTENTS",
     "REPORT",
     "REQUEST_DIGEST",
     "REPORT_PAGE",
@@ -40,6 +41,8 @@ REQUEST_DIGEST: Final = "STEPHERD_REQUEST_DIGEST"
 INSTRUCTIONS: Final = "instructions"
 WORKSPACE: Final = "clone/workspace.tar.zst"
 BUNDLE: Final = "agent/changes.bundle"
+LFS_CONTENTS: Final = "agent/lfs"
+"""Below it, by their digests: contents that new pointers of Git LFS name."""
 TRANSCRIPT: Final = "agent/transcript.jsonl"
 DATABASE: Final = "agent/database.sqlite3"
 SESSION: Final = "agent/session.tar.zst"

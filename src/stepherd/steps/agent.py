@@ -172,7 +172,8 @@ def _agent_alone(
     _tell_files(attempt, kept.facts)
     outcome = _judgement(agent, evidence)
     _tell_end(attempt, evidence, outcome)
-    note = keep_login_database(attempt.step, agent, attempt.place)
+    notes = [kept.facts.get("note"), keep_login_database(attempt.step, agent, attempt.place)]
+    note = " ".join(note for note in notes if note)
     facts = {
         **base,
         "attempt": attempt.keys.number,

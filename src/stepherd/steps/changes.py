@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from stepherd.errors import StepherdError
 from stepherd.repositories.changes import Changes, record_changes
+from stepherd.repositories.filtered import Content
 from stepherd.repositories.scan import ChangesBlocked, Finding
+from stepherd.runs.folder import LFS_CONTENTS
 from stepherd.runs.result import Result
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
@@ -16,6 +18,7 @@ from stepherd.text.plain import one_paragraph
 __all__ = ["check_not_blocked", "keep_changes"]
 
 _MOST_FILES: Final = 1000
+_MOST_NOTES: Final = 20
 
 
 def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) -> Done:
@@ -26,6 +29,10 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
     only this step can tell where it is a secret of the agent's.
     """
     bundle = place.private / "changes.bundle"
+
+    def keep(content: Content) -> None:
+        step.folder.store.upload(place.workspace / content.path, f"{LFS_CONTENTS}/{content.pointer.oid}")
+
     error: StepherdError | None = None
     facts: dict[str, Any] = {"files": [], "totals": _totals(None)}
     try:
@@ -37,8 +44,11 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
             place.scratch,
             known_secrets=step.redactor.known,
             refuse_automation=step.request.automation_changes == "refuse",
+            keep=keep,
         )
         facts = {"files": _files(changes), "totals": _totals(changes)}
+        if changes.notes:
+            facts["note"] = " ".join(changes.notes[:_MOST_NOTES])
         if changes.automation:
             facts["automation"] = [asdict(found) for found in changes.automation[:_MOST_FILES]]
     except ChangesBlocked as blocked:

@@ -153,10 +153,10 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
-    def record(self) -> Changes:
+    def record(self, **more: Any) -> Changes:
         assert self.facts is not None
         return record_changes(
-            self.workspace, self.private_git, self.facts.base_commit, self.bundle, self.scratch
+            self.workspace, self.private_git, self.facts.base_commit, self.bundle, self.scratch, **more
         )
 
     def push(self, **more: Any) -> PushFacts:

@@ -1,0 +1,82 @@
+"""Contents of Git LFS that an agent's git-lfs has put into ``.git/lfs/objects`` (git-lfs, docs/spec.md).
+
+What a commit of the agent's points to may be there alone: its work tree may hold something else by now.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from stepherd.repositories.filtered import Content, open_inside
+from stepherd.repositories.lfs_pointer import Pointer
+
+__all__ = ["select_contents"]
+
+_STORE: Final = ".git/lfs/objects"
+_OID: Final = re.compile(r"[0-9a-f]{64}")
+_PART: Final = re.compile(r"[0-9a-f]{2}")
+_MOST: Final = 100_000
+_MOST_BYTES: Final = 1 << 30
+"""Of contents that nothing which is pushed points to."""
+
+
+def select_contents(
+    workspace: Path, planned: Iterable[Content], pointers: Collection[Pointer], known: Collection[str]
+) -> tuple[list[Content], str | None]:
+    """What must be taken along, each content once: the ``planned``, what ``pointers`` need beside them, and
+    what else the agent made, which is what the base does not ``know``. And a note about what is left behind.
+    """
+    found = {content.pointer.oid: content for content in planned}
+    wanted = {pointer.oid for pointer in pointers}
+    behind = extra = 0
+    for content in _stored(workspace):
+        oid, size = content.pointer.oid, content.pointer.size
+        if oid in found or (oid in known and oid not in wanted):
+            continue
+        if oid not in wanted:
+            if extra + size > _MOST_BYTES:
+                behind += 1
+                continue
+            extra += size
+        found[oid] = content
+    note = (
+        f"{behind} contents that the agent's git-lfs has stored, and that no file which is pushed needs, are "
+        f"not kept: together they are larger than {_MOST_BYTES >> 30} GiB."
+    )
+    return list(found.values()), note if behind else None
+
+
+def _stored(workspace: Path) -> Iterator[Content]:
+    left = _MOST
+    for first in _names(workspace, _STORE, _PART):
+        for second in _names(workspace, f"{_STORE}/{first}", _PART):
+            folder = f"{_STORE}/{first}/{second}"
+            for oid in _names(workspace, folder, _OID):
+                left -= 1
+                if left < 0:
+                    return
+                file = open_inside(workspace, f"{folder}/{oid}")
+                if file is not None:
+                    with file:
+                        size = os.fstat(file.fileno()).st_size
+                    yield Content(Pointer(oid, size), f"{folder}/{oid}")
+
+
+def _names(workspace: Path, folder: str, form: re.Pattern[str]) -> list[str]:
+    """The fitting names in a folder that is reached by no link."""
+    handle = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in folder.split("/"):
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        with os.scandir(handle) as entries:
+            return sorted(entry.name for entry in entries if form.fullmatch(entry.name))
+    except OSError:
+        return []
+    finally:
+        os.close(handle)
