@@ -10,6 +10,7 @@ import pytest
 from tests.integration.repositories.origin import Origin, Run, files_below, git
 
 from stepherd.repositories import conversion
+from stepherd.repositories.scan import ChangesBlocked
 from stepherd.repositories.replay import replay_changes
 
 CRLF = b"one\r\ntwo\r\nthree\r\n"
@@ -178,7 +179,9 @@ def test_no_filter_runs_whatever_the_workspace_names(tmp_path: Path) -> None:
     for word in ("clean", "smudge", "process"):
         git(run.workspace, "config", f"filter.evil.{word}", f"touch {ran}")
     run.write({"a.txt": "changed\n", "new": "x\n"})
-    assert set(numbers(run)) == {"a.txt", "new"}
+    with pytest.raises(ChangesBlocked) as caught:
+        run.record()
+    assert {finding.path for finding in caught.value.findings} == {"a.txt", "new"}
     assert not ran.exists()
 
 
