@@ -15,8 +15,8 @@ from tests.integration.repositories.origin import Origin, Run, git
 
 from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.branch_room import BranchCheckedOut, PushTarget
 from stepherd.repositories.credentials import GitCredentials
-from stepherd.repositories.failures import PushRejected
 from stepherd.repositories.git import Git
 from stepherd.repositories.local import open_local
 from stepherd.repositories.probe import probe
@@ -210,7 +210,12 @@ def test_a_hook_that_may_refuse_is_not_gone_around(
         git(origin.bare, "config", "include.path", str(origin.folder / "included"))
     elif where != "hooks":
         git(origin.bare, "config", "core.hooksPath", "policy" if where == "relative path" else str(hooks))
-    for push in (run.push, lambda: probe(run.repository, GitCredentials(), run.scratch, for_push=True)):
+    for push in (
+        run.push,
+        lambda: probe(
+            run.repository, GitCredentials(), run.scratch, target=PushTarget("stepherd/run_1", "run_1")
+        ),
+    ):
         with pytest.raises(ConfigurationError, match=f"the hook {name}") as caught:
             push()
         assert "--push none" in caught.value.remedy
@@ -251,7 +256,7 @@ def test_a_branch_that_is_checked_out_in_any_worktree_is_refused(origin: Origin,
         run.write({"new.txt": "new\n"})
         run.record()
         for branch in ("main", "side"):
-            with pytest.raises(PushRejected):
+            with pytest.raises(BranchCheckedOut):
                 run.push(branch=branch, allow_default_branch=True)
         assert run.push(branch=f"free-{folder.name}").created
     git(origin.work, "config", "receive.denyCurrentBranch", "warn")

@@ -10,6 +10,7 @@ from tests.integration.repositories.origin import Origin, Run
 
 from stepherd.errors import CredentialsError, StepherdError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.branch_room import BranchCheckedOut
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.failures import PushRejected, explain
 
@@ -36,7 +37,7 @@ def test_a_checked_out_branch_of_a_folder_is_rejected(tmp_path: Path) -> None:
     origin = Origin.create(tmp_path / "origin")
     run = Run(tmp_path / "run", parse_repository(str(origin.work)))
     run.work()
-    with pytest.raises(PushRejected):
+    with pytest.raises(BranchCheckedOut):
         run.push(branch="main", allow_default_branch=True)
 
 

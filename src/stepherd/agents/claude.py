@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from stepherd.agents.claude_reader import ClaudeReader, user_message
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, limit_error, login_failure
 from stepherd.agents.prompt import prompt_of
@@ -67,6 +67,7 @@ class ClaudeAgent(BasicAgent):
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("claude",)
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd"})
     session_paths: ClassVar[tuple[str, ...]] = (f"{_FOLDER}/projects",)
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"ANTHROPIC_BASE_URL": ("api.anthropic.com",)}
 

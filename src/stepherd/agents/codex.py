@@ -33,7 +33,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from stepherd.agents.codex_reader import CodexReader
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.prompt import prompt_of
@@ -66,6 +66,7 @@ class CodexAgent(BasicAgent):
     name: ClassVar[str] = "codex"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, _BASE_URL)
     binaries: ClassVar[tuple[str, ...]] = ("codex",)
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {_BASE_URL: ("api.openai.com",)}
 
     def check(self, command: str | None) -> None:

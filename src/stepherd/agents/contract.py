@@ -33,6 +33,7 @@ __all__ = [
     "BasicReader",
     "Ending",
     "Evidence",
+    "Kept",
     "Launch",
     "Outcome",
     "PlainReader",
@@ -44,6 +45,8 @@ Ending = Literal["exited", "deadline", "silence", "turns", "cost", "interrupted"
 """``exited``: by itself; ``lingered``: it had said that it was done, and was ended after a grace time;
 ``turns`` and ``cost``: it was ended at that limit; ``interrupted``: it was asked to stop from outside."""
 Stream = Literal["out", "err"]
+Kept = Literal["model", "max_turns", "max_cost_usd"]
+"""What not every agent can keep. Time and silence are the supervisor's, for each of them."""
 
 
 class AgentFailed(StepherdError):
@@ -203,6 +206,9 @@ class Agent(Protocol):
     """Environment variables by which it takes credentials; of the request's secret it gets these alone."""
     binaries: ClassVar[tuple[str, ...]]
     """Programs that must be on PATH where the agent runs."""
+    keeps: ClassVar[frozenset[Kept]]
+    """The fields of a request that count for this agent: because it has a flag for them, or because it
+    reports what it uses and the supervisor keeps the limit. A request that sets another one is refused."""
     session_paths: ClassVar[tuple[str, ...]]
     """Below its home, what it needs to resume: folders or files. After an attempt that did not succeed they
     are kept in the run folder, up to 64 MiB, and the next attempt of the run finds them again
@@ -245,6 +251,7 @@ class BasicAgent:
     login: ClassVar[str | None] = None
     secret_names: ClassVar[tuple[str, ...]] = ()
     binaries: ClassVar[tuple[str, ...]] = ()
+    keeps: ClassVar[frozenset[Kept]] = frozenset()
     session_paths: ClassVar[tuple[str, ...]] = ()
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The hosts of its model, by the variable with a base URL that stands for them; "": there is none."""

@@ -28,7 +28,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
 from stepherd.agents.credentials import no_command
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.kiro_reader import KiroReader
@@ -63,6 +63,7 @@ class KiroAgent(BasicAgent):
     login: ClassVar[str | None] = "kiro"
     secret_names: ClassVar[tuple[str, ...]] = ("KIRO_API_KEY",)
     binaries: ClassVar[tuple[str, ...]] = ("kiro-cli",)
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("*.kiro.dev", *SERVICE_HOSTS)}
 
     def __init__(self) -> None:

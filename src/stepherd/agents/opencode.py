@@ -32,7 +32,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.opencode_reader import OpencodeReader
@@ -51,6 +51,7 @@ class OpencodeAgent(BasicAgent):
     name: ClassVar[str] = "opencode"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
     binaries: ClassVar[tuple[str, ...]] = ("opencode",)
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "ANTHROPIC_BASE_URL": ("api.anthropic.com",),
         "OPENAI_BASE_URL": ("api.openai.com",),

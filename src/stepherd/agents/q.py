@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome, Reader
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.prompt import prompt_of
@@ -70,6 +70,7 @@ class QAgent(BasicAgent):
         *("AMAZON_Q_SIGV4", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("q",)
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": SERVICE_HOSTS}
 
     def check(self, command: str | None) -> None:

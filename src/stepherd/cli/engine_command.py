@@ -18,6 +18,7 @@ from stepherd.cli.runner_options import chosen_runner, runner_options
 from stepherd.cli.runner_selection import default_runner
 from stepherd.engine.lock import EngineAddress
 from stepherd.engine.place import REGION
+from stepherd.engine.runner_choice import CONTAINER_RUNNERS
 from stepherd.errors import CannotCreateError
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def command(
     """
     only_local(output, "engine", "Name it: stepherd engine --context local")
     choice = chosen_runner(runner, image) or default_runner(output.home)[0]
+    if choice.runner in CONTAINER_RUNNERS:
+        from stepherd.cli.container_runtime import RuntimeCheck
+
+        RuntimeCheck(choice.runner).check()
     engine = _engine(output, access_key, port, choice)
     if go_fd is not None:
         with os.fdopen(go_fd) as go:

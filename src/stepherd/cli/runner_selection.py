@@ -13,6 +13,7 @@ from stepherd.engine.runner_choice import AS_PROCESSES, CONTAINER_RUNNERS, SANDB
 from stepherd.errors import ConfigurationError, StepherdError, UsageError
 
 if TYPE_CHECKING:
+    from stepherd.cli.container_runtime import RuntimeCheck
     from stepherd.processes.account import Account
     from stepherd.processes.sandbox.layout import Person
     from stepherd.processes.sandbox.probe import Probe
@@ -37,6 +38,7 @@ class RunnerSelection:
     asked: RunnerChoice | None
     network: str
     _probe: Probe | None = None
+    _runtime: RuntimeCheck | None = None
     _obstacle: StepherdError | None = None
 
     @classmethod
@@ -48,6 +50,10 @@ class RunnerSelection:
                 selection._probe = _begin_probe(home, network)
             except StepherdError as error:
                 selection._obstacle = error
+        elif asked.runner in CONTAINER_RUNNERS and network == "on":
+            from stepherd.cli.container_runtime import RuntimeCheck
+
+            selection._runtime = RuntimeCheck(asked.runner)
         elif network != "on":
             raise UsageError(
                 f"The network can be limited in a sandbox alone, not with --runner {asked.runner}.",
@@ -69,10 +75,15 @@ class RunnerSelection:
     def __exit__(self, *_error: object) -> None:
         """Wait for the look that was begun, so that nothing of it is left when the run is refused."""
         _ = self.obstacle
+        if self._runtime is not None:
+            self._runtime.wait()
 
     @property
     def choice(self) -> RunnerChoice:
-        """The runner. Raises what stands in the way of a sandbox that is wanted, be it for its network."""
+        """The runner. Raises what stands in the way of a sandbox that is wanted, be it for its network, and
+        ConfigurationError for a container program that does not answer."""
+        if self._runtime is not None:
+            self._runtime.check()
         if self.asked is not None and self.asked.runner in ("process", *CONTAINER_RUNNERS):
             return self.asked
         if self.obstacle is None:
@@ -123,13 +134,12 @@ def _outlook(home: Path) -> tuple[str, View]:
 
 def _programs(request: Request) -> Iterator[str]:
     from stepherd.agents.command_line import split_command
-    from stepherd.agents.registry import get_agent
+    from stepherd.cli.run_programs import agent_programs
 
-    yield from get_agent(request.agent).binaries
-    for line in (request.command, request.verify):
-        program = split_command(line, "command")[0] if line else ""
-        if program and ("/" not in program or program.startswith("/")):  # Else it is the workspace's.
-            yield program
+    yield from agent_programs(request)
+    program = split_command(request.verify, "--verify")[0] if request.verify else ""
+    if program and ("/" not in program or program.startswith("/")):  # Else it is the workspace's.
+        yield program
 
 
 def _begin_probe(home: Path, network: str) -> Probe:

@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Any
 from stepherd.cli.agent_credentials import with_agent_credentials
 from stepherd.cli.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.cli.output import Output
+from stepherd.cli.run_programs import check_installed
 from stepherd.cli.runner_selection import RunnerSelection, check_programs
 from stepherd.cli.typed_repo import with_typed_host
 from stepherd.engine.lock import find_engine
 from stepherd.engine.place import JOURNAL
-from stepherd.engine.runner_choice import AS_PROCESSES, SANDBOX, RunnerChoice, read_choice, write_choice
+from stepherd.engine.processes import interpreter_path
+from stepherd.engine.runner_choice import (
+    AS_PROCESSES,
+    CONTAINER_RUNNERS,
+    SANDBOX,
+    RunnerChoice,
+    read_choice,
+    write_choice,
+)
 from stepherd.errors import CannotCreateError, StorageError
 from stepherd.runs.network import OPEN
 
@@ -101,6 +110,9 @@ def _check(run_id: str, request: dict[str, Any]) -> Request:
 
 def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerChoice:
     choice = selection.choice
+    if choice.runner not in CONTAINER_RUNNERS and not find_engine(home):
+        # An engine of another process has a PATH of its own; its tasks say by themselves what is missing.
+        check_installed(request, interpreter_path())
     if choice.runner == SANDBOX:
         check_programs(home, request)
     return choice
@@ -141,8 +153,10 @@ def _make_private(home: Path) -> None:
 
 
 def _probe(home: Path, request: Request) -> None:
-    """Ask the repository for the base: what cannot be cloned is refused before anything starts."""
+    """Ask the repository for the base and the branch: what cannot be cloned, or pushed, is refused before
+    anything starts."""
     from stepherd.repositories.address import parse_repository
+    from stepherd.repositories.branch_room import PushTarget
     from stepherd.repositories.credentials import GitCredentials
     from stepherd.repositories.probe import probe
     from stepherd.services import read_secret
@@ -151,8 +165,8 @@ def _probe(home: Path, request: Request) -> None:
     credentials = GitCredentials.from_secret(secret, owner_hosts=(request.git_token_host,))
     _make_private(home)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
-        pushes = request.push == "branch"
-        probe(parse_repository(request.repo), credentials, Path(scratch), request.base, for_push=pushes)
+        target = PushTarget(request.branch, request.run_id) if request.push == "branch" else None
+        probe(parse_repository(request.repo), credentials, Path(scratch), request.base, target=target)
 
 
 class _Start:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from stepherd.errors import CannotCreateError, StorageError
 from stepherd.repositories.address import Repository
+from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.credentials import Access, GitCredentials
 from stepherd.repositories.git import Git, Limits
+from stepherd.repositories.push_right import asked_for_push
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import Base, Remote, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
@@ -42,14 +45,17 @@ def clone(
     base: str | None,
     credentials: GitCredentials,
     scratch: Path,
+    target: PushTarget | None = None,
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
 ) -> CloneFacts:
     """Clone ``base`` (None: the default branch) into ``destination``, which must be absent or empty.
 
     A transfer that dies is tried again after each of ``pauses`` (seconds), every time into a clean folder;
-    ``destination`` appears only when it is whole. Raises the errors of ``failures``, and CannotCreateError
-    when ``destination`` holds something.
+    ``destination`` appears only when it is whole. With a ``target`` a push that would be refused is refused
+    now: its refs are asked for together with the base, its right while the commit is fetched. Raises the
+    errors of ``failures`` and of ``PushTarget.check``, and CannotCreateError when ``destination`` holds
+    something.
     """
     if destination.exists() and any(destination.iterdir()):
         raise CannotCreateError(f"The folder {destination} is not empty.", remedy="Give a fresh folder.")
@@ -60,7 +66,7 @@ def clone(
     def attempt() -> CloneFacts:
         shutil.rmtree(partial, ignore_errors=True)
         with open_remote(repository, credentials, scratch, limits) as remote:
-            return _clone_once(remote, partial, base)
+            return _clone_once(remote, partial, base, target)
 
     try:
         facts = retrying(attempt, pauses)
@@ -77,11 +83,14 @@ def clone(
     return facts
 
 
-def _clone_once(remote: Remote, folder: Path, base: str | None) -> CloneFacts:
-    found = remote.find_base(base)
+def _clone_once(remote: Remote, folder: Path, base: str | None, target: PushTarget | None) -> CloneFacts:
+    found, listing = remote.find_base(base, *(target.refs if target else ()))
+    if target is not None:
+        target.check(remote, listing, found)
     git = remote.git.within(folder / ".git", folder)
     _create(git, folder, found)
-    remote.fetch_commit(git, found)
+    with asked_for_push(remote) if target is not None else nullcontext():
+        remote.fetch_commit(git, found)
     # From here on git needs no remote: without access, nothing in the tree can make it reach for one.
     local = Git(git.scratch, git.git_dir, folder, Access(), git.limits, git.place)
     check_tree_size(local, found.commit, folder)

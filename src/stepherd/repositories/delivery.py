@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from stepherd.errors import CannotCreateError, ProtocolError, StepherdError
+from stepherd.errors import ProtocolError, StepherdError
+from stepherd.repositories.branch_room import OWN_HISTORY, BranchTaken
 from stepherd.repositories.failures import PushRejected, explain
 from stepherd.repositories.git import Git
 from stepherd.repositories.message import RUN_TRAILER
@@ -20,7 +21,6 @@ from stepherd.repositories.retries import retrying
 
 __all__ = ["BranchTaken", "Delivery", "OneCommit", "PushFacts"]
 
-_OWN_HISTORY: Final = 16  # commits of one run that are looked back through
 _RACE: Final = (
     "fetch first",
     "non-fast-forward",
@@ -28,10 +28,6 @@ _RACE: Final = (
     "stale info",
     "reference already exists",
 )
-
-
-class BranchTaken(CannotCreateError):
-    """The branch exists on the remote and holds commits that are not this run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +136,12 @@ class Delivery:
         """The parent of ``tip`` when everything between the base and it is this run's; None otherwise."""
         if self.commit.run_id is None:
             return None
-        self.remote.fetch_history(self.git, tip, _OWN_HISTORY)
+        self.remote.fetch_history(self.git, tip, OWN_HISTORY)
         out = self.local.run(
             "Reading the branch",
             "log",
             "-z",
-            f"--max-count={_OWN_HISTORY}",
+            f"--max-count={OWN_HISTORY}",
             f"--format=%P%n%(trailers:key={RUN_TRAILER},valueonly)",
             "--end-of-options",
             tip,
@@ -169,7 +165,7 @@ class Delivery:
             return None
         form = f"--format=%H %T %(trailers:key={RUN_TRAILER},valueonly,separator=%x20)"
         out = self.local.run(
-            "Reading the branch", "log", f"--max-count={_OWN_HISTORY}", form, "--end-of-options", tip
+            "Reading the branch", "log", f"--max-count={OWN_HISTORY}", form, "--end-of-options", tip
         )
         for line in out.splitlines():
             commit, _, rest = line.partition(" ")

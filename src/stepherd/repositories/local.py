@@ -36,6 +36,7 @@ _TAKEN_OVER: Final = {
     "receive.denycurrentbranch": r"true|false|refuse|warn|ignore",
     "receive.maxinputsize": r"[0-9]+[kmg]?",
 }
+_ALLOWING: Final = frozenset({"warn", "ignore", "false"})
 _OURS: Final = (
     ("core.alternateRefsCommand", ":"),  # a shell's no-op: git would start itself in each alternate
     ("receive.autogc", "false"),  # a view does not know all that keeps an object alive, such as an index
@@ -69,6 +70,19 @@ class LocalRepository:
             if name in _MAY_DANGLE or (self.common_dir / name).exists():
                 (view / name).symlink_to(self.common_dir / name)
         (view / "config").write_text(config_text(self._view_settings()), encoding="utf-8")
+
+    def checked_out(self) -> frozenset[str]:
+        """The refs that work trees have checked out, and that ``receive-pack`` therefore does not move in a
+        view; none where ``receive.denyCurrentBranch`` allows it."""
+        view = {key.lower(): value.lower() for key, value in self._view_settings()}
+        if view.get("receive.denycurrentbranch") in _ALLOWING:
+            return frozenset()
+        heads = [] if view.get("core.bare") == "true" else [self.common_dir / "HEAD"]
+        heads += sorted((self.common_dir / "worktrees").glob("*/HEAD"))
+        targets = (_read_line(head) for head in heads if head.is_file())
+        return frozenset(
+            target.removeprefix("ref:").strip() for target in targets if target.startswith("ref:")
+        )
 
     def unrun_hooks(self) -> tuple[str, ...]:
         """The hooks that a push of git would run, and that are not run. Raises ConfigurationError for one

@@ -1,13 +1,16 @@
-"""Does a remote answer, and does it have the base? Asked before anything is paid for."""
+"""Does a remote answer, does it have the base, would it take the push? Asked before anything is paid for."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from stepherd.repositories.address import Repository
+from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.git import Limits
+from stepherd.repositories.push_right import asked_for_push
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import open_remote
 
@@ -28,15 +31,20 @@ def probe(
     scratch: Path,
     base: str | None = None,
     *,
-    for_push: bool = False,
+    target: PushTarget | None = None,
     limits: Limits | None = None,
 ) -> RemoteFacts:
-    """Ask the remote once (``git ls-remote``).
+    """Ask the remote for the base and, with a ``target``, for what a push would meet (``git ls-remote``,
+    once) and whether the credentials may push, at the same time.
 
     Raises UnavailableError when it cannot be reached, CredentialsError when it refuses, NotFoundError
-    when the repository or ``base`` is not there. A base given as a commit id is not proven by this.
-    ``for_push`` raises ConfigurationError for a repository on this machine whose hooks may refuse a push.
+    when the repository or ``base`` is not there, and the errors of ``PushTarget.check``. A base given as a
+    commit id is not proven by this.
     """
-    with open_remote(repository, credentials, scratch, limits, for_push=for_push) as remote:
-        found = remote.find_base(check_ref(base) if base is not None else None)
+    wanted = check_ref(base) if base is not None else None
+    with open_remote(repository, credentials, scratch, limits, for_push=target is not None) as remote:
+        with asked_for_push(remote) if target is not None else nullcontext():
+            found, listing = remote.find_base(wanted, *(target.refs if target else ()))
+        if target is not None:
+            target.check(remote, listing, found)
     return RemoteFacts(found.default_branch, found.commit)

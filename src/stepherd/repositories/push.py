@@ -10,28 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from stepherd.errors import DataError, UsageError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.automation import find_automation
+from stepherd.repositories.branch_room import BranchTaken, branch_refs, check_room
 from stepherd.repositories.bundle import take_bundle
 from stepherd.repositories.credentials import Access, GitCredentials
-from stepherd.repositories.delivery import BranchTaken, Delivery, OneCommit, PushFacts
+from stepherd.repositories.delivery import Delivery, OneCommit, PushFacts
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.message import clean_email, clean_message, clean_name
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.refs import check_branch, is_commit_id
-from stepherd.repositories.remote import Base, Listing, open_remote
+from stepherd.repositories.remote import Base, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
 from stepherd.repositories.scan import ChangesBlocked, scan_changes
 from stepherd.repositories.scratch import private_folder
 
 __all__ = ["BranchTaken", "PushFacts", "push_bundle"]
-
-# When HEAD of the remote names no branch, these are protected in its place.
-_USUAL_DEFAULTS: Final = frozenset({"main", "master"})
 
 
 def push_bundle(
@@ -80,9 +77,8 @@ def push_bundle(
         git = remote.git.within(private / "push.git")
         local = Git(git.scratch, git.git_dir, None, Access(secrets=git.access.secrets), git.limits, git.place)
         create_repository(local, commit_id=base_commit)
-        listing = retrying(lambda: remote.list(*_branch_refs(branch)), pauses)
-        _check_default(listing, branch, allow_default_branch)
-        _check_room(listing, branch)
+        listing = retrying(lambda: remote.list(*branch_refs(branch)), pauses)
+        check_room(listing, branch, allow_default=allow_default_branch, checked_out=remote.checked_out())
         retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
         commit = OneCommit(
             tree=_checked_tree(local, bundle, base_commit, known, refuse_automation),
@@ -92,32 +88,6 @@ def push_bundle(
             run_id=run_id,
         )
         return Delivery(remote, git, local, branch, commit).deliver(listing, pauses)
-
-
-def _branch_refs(branch: str) -> tuple[str, ...]:
-    """The refs to ask for: the branch, and every branch whose name would have to be a folder for it."""
-    parts = branch.split("/")
-    return tuple(f"refs/heads/{'/'.join(parts[: count + 1])}" for count in range(len(parts)))
-
-
-def _check_default(listing: Listing, branch: str, allowed: bool) -> None:
-    default = listing.default_branch
-    if not allowed and (branch == default or (default is None and branch in _USUAL_DEFAULTS)):
-        raise UsageError(
-            f"'{branch}' is the repository's default branch; Stepherd does not push there by itself.",
-            remedy="Give another --branch, or allow it by name.",
-        )
-
-
-def _check_room(listing: Listing, branch: str) -> None:
-    for ref in _branch_refs(branch)[:-1]:
-        if ref in listing.refs:
-            name = ref.removeprefix("refs/heads/")
-            raise BranchTaken(
-                f"The branch '{branch}' cannot be made: the remote has a branch '{name}', and git keeps "
-                "no branch below another.",
-                remedy=f"Give another --branch, or rename '{name}'.",
-            )
 
 
 def _base(commit: str, name: str) -> Base:

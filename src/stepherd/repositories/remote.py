@@ -12,7 +12,7 @@ from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import GitCredentials, prepare_access
 from stepherd.repositories.failures import CommitNotServed, RepositoryMoved
 from stepherd.repositories.git import Git, Limits
-from stepherd.repositories.local import open_local
+from stepherd.repositories.local import LocalRepository, open_local
 from stepherd.repositories.process import Finished
 from stepherd.repositories.refs import is_commit_id
 from stepherd.repositories.scratch import private_folder
@@ -50,15 +50,33 @@ class Base:
 class Remote:
     """A remote repository. Methods raise the errors of ``failures`` and are bounded in time."""
 
-    def __init__(self, repository: Repository, git: Git, url: str, unrun_hooks: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        git: Git,
+        url: str,
+        unrun_hooks: tuple[str, ...] = (),
+        local: LocalRepository | None = None,
+    ) -> None:
         self.repository = repository
         self.git = git
         self.url = url
+        self._local = local
         self.unrun_hooks = unrun_hooks
         """Hooks of a repository on this machine that a push of git would run."""
 
+    def checked_out(self) -> frozenset[str]:
+        """The refs that git would refuse a push to, because a work tree of a repository on this machine has
+        them checked out. Empty for every other repository: there the server decides."""
+        return self._local.checked_out() if self._local is not None else frozenset()
+
+    def check_hooks(self) -> None:
+        """Raises ConfigurationError for a hook that may refuse a push to a repository on this machine."""
+        if self._local is not None:
+            self._local.unrun_hooks()
+
     def list(self, *refs: str) -> Listing:
-        """Read HEAD and the named refs (full names).
+        """Read HEAD and the named refs (full names; one that ends with ``/*`` stands for all below it).
 
         Redirects are not followed, so the one that forges answer to an address without ``.git`` is tried
         here, on the same host.
@@ -71,23 +89,24 @@ class Remote:
             self.url = self.url.rstrip("/") + ".git"
             return self._list(refs)
 
-    def find_base(self, base: str | None) -> Base:
-        """The commit that ``base`` (a branch, tag, full id or full ref; None: HEAD) stands for.
+    def find_base(self, base: str | None, *refs: str) -> tuple[Base, Listing]:
+        """The commit that ``base`` (a branch, tag, full id or full ref; None: HEAD) stands for, and a
+        listing that holds ``refs`` as well: the remote is asked once for both.
 
         Raises NotFoundError when the remote has no such name or no commits at all. A commit id is taken
         as it is: whether the remote hands it out shows when it is fetched.
         """
+        names = _names_of(base)
+        listing = self.list(*dict.fromkeys((*names, *(f"{name}^{{}}" for name in names), *refs)))
         if base is None or base == "HEAD":
-            return self._head_base(self.list())
+            return self._head_base(listing), listing
         if is_commit_id(base):
-            return Base(base, base, (), self.list().default_branch)
-        names = [base] if base.startswith("refs/") else [f"refs/heads/{base}", f"refs/tags/{base}"]
-        listing = self.list(*names, *(f"{name}^{{}}" for name in names))
+            return Base(base, base, (), listing.default_branch), listing
         for name in names:
             commit = listing.refs.get(f"{name}^{{}}") or listing.refs.get(name)
             if commit is not None:
                 short = name.removeprefix("refs/heads/").removeprefix("refs/tags/")
-                return Base(commit, short, (name,), listing.default_branch)
+                return Base(commit, short, (name,), listing.default_branch), listing
         raise NotFoundError(
             f"The base '{base}' does not exist in {self.repository.display}.",
             remedy="Give a branch, a tag or a full commit id"
@@ -196,7 +215,14 @@ def open_remote(
         unrun = local.unrun_hooks() if for_push else ()
         view = private / "view.git"
         local.make_view(view, for_push=for_push)
-        yield Remote(repository, git, str(view), unrun)
+        yield Remote(repository, git, str(view), unrun, local)
+
+
+def _names_of(base: str | None) -> tuple[str, ...]:
+    """The full refs that may be meant by ``base``; none where it is HEAD or a commit id."""
+    if base is None or base == "HEAD" or is_commit_id(base):
+        return ()
+    return (base,) if base.startswith("refs/") else (f"refs/heads/{base}", f"refs/tags/{base}")
 
 
 def has_commit(git: Git, commit: str) -> bool:
@@ -206,13 +232,14 @@ def has_commit(git: Git, commit: str) -> bool:
 
 def _parse_listing(out: str, wanted: set[str]) -> Listing:
     refs: dict[str, str] = {}
+    below = tuple(name.removesuffix("*") for name in wanted if name.endswith("/*"))
     default: str | None = None
     for line in out.splitlines():
         value, _, name = line.partition("\t")
         if value.startswith("ref: ") and name == "HEAD":
             target = value.removeprefix("ref: ")
             default = target.removeprefix("refs/heads/") if target.startswith("refs/heads/") else None
-        elif name in wanted:
+        elif name in wanted or name.startswith(below):
             if not is_commit_id(value):
                 raise DataError("The remote's answer holds something that is no object id.")
             refs[name] = value

@@ -17,6 +17,7 @@ from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import check_run_id
 from stepherd.runs.instructions import Instructions, find_instructions, frozen_digest, title_of
+from stepherd.runs.kept_limits import check_kept_limits
 from stepherd.runs.network import checked_network
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
@@ -162,7 +163,9 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
         raise InvalidRequest(
             "No agent is named.", remedy="Give --agent NAME, or --command for a command of your own."
         )
-    get_agent(name).check(fields.get("command"))
+    agent = get_agent(name)
+    agent.check(fields.get("command"))
+    check_kept_limits(agent, fields)
     if "verify" in fields:
         split_command(fields["verify"], "--verify")
     elif fields.get("verify_required"):

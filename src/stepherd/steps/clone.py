@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.clone import clone
 from stepherd.repositories.workspace import pack
 from stepherd.runs.folder import WORKSPACE, RunFolder
@@ -14,7 +15,10 @@ __all__ = ["holds", "work"]
 
 
 def work(step: StepContext) -> Done:
-    """Clone, pack and upload. Facts: base_commit, base_ref, default_branch, archive_bytes."""
+    """Clone, pack and upload; what the push would meet is found here, before an agent is paid.
+
+    Facts: base_commit, base_ref, default_branch, archive_bytes.
+    """
     request = step.request
     workspace = step.scratch / "workspace"
     private = step.scratch / "git"
@@ -27,6 +31,7 @@ def work(step: StepContext) -> Done:
         base=request.base,
         credentials=credentials,
         scratch=private,
+        target=PushTarget(request.branch, request.run_id) if request.push == "branch" else None,
     )
     archive = step.scratch / "workspace.tar.zst"
     pack(workspace, archive)

@@ -38,6 +38,8 @@ class GitServer:
     faults: list[Fault] = field(default_factory=list)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     port: int = 0
+    meeting: threading.Barrier | None = None
+    """Where the first requests (``info/refs``) of as many clients wait for each other."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -75,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         git_server = self.server.git_server
         authorization = self.headers.get("Authorization")
         git_server.requests.append((self.command, self.path, authorization))
+        if git_server.meeting is not None and "/info/refs?" in self.path:
+            git_server.meeting.wait(30)
         fault = git_server.next_fault(self.path)
         if fault is not None and fault.action in {"500", "403", "401"}:
             return self._answer(int(fault.action), {}, b"no\n")

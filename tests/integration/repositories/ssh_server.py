@@ -56,14 +56,16 @@ def find_sshd() -> str:
 
 
 @contextmanager
-def serve_ssh(folder: Path) -> Iterator[SshServer]:
+def serve_ssh(folder: Path, command: str = "") -> Iterator[SshServer]:
+    """``command`` is run instead of what a client asks for, as a forge has it; with ``\\"`` for quotes."""
     sshd = find_sshd()
     if pwd.getpwuid(os.geteuid()).pw_shell.endswith(("/nologin", "/false")):
         pytest.skip("sshd lets nobody in who has no login shell")
     folder.mkdir()
     for name in ("host", "client"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    (folder / "authorized").write_bytes((folder / "client.pub").read_bytes())
+    forced = f'command="{command}" ' if command else ""
+    (folder / "authorized").write_text(forced + (folder / "client.pub").read_text())
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation needs it
     with socket.socket() as probe:

@@ -196,7 +196,7 @@ def test_a_push_that_arrived_is_found_below_what_a_person_has_added(origin: Orig
 def test_a_branch_below_another_branch_is_refused_with_its_name(origin: Origin, run: Run) -> None:
     git(origin.bare, "branch", "stepherd", "main")
     run.work()
-    with pytest.raises(CannotCreateError, match="has a branch 'stepherd'"):
+    with pytest.raises(CannotCreateError, match="has the branch 'stepherd'"):
         run.push()
 
 

@@ -194,7 +194,11 @@ def test_a_branch_that_holds_other_work_is_left_alone(rig: Rig) -> None:
     git(rig.root / "work", "push", "-q", str(rig.remote), "HEAD:taken")
     other = rig.branches()["taken"]
     rig.prepare(command=MAKE_FILE, branch="taken")
-    rig.steps("clone", "agent")
+    # Before an agent is paid; and when it was taken meanwhile, at the push.
+    assert rig.step("clone").returncode == 73
+    git(rig.remote, "update-ref", "refs/heads/taken", base)
+    rig.steps("clone", "agent", STEPHERD_ATTEMPT="0.1")
+    git(rig.remote, "update-ref", "refs/heads/taken", other)
     assert rig.step("push").returncode == 73
     assert rig.branches()["taken"] == other
 

@@ -19,6 +19,7 @@ from stepherd.agents.contract import (
     BasicAgent,
     BasicReader,
     Evidence,
+    Kept,
     Launch,
     Outcome,
     Reader,
@@ -63,6 +64,7 @@ class TesterAgent(BasicAgent):
     login: ClassVar[str | None] = "q"
     secret_names: ClassVar[tuple[str, ...]] = ("TESTER_KEY", "TESTER_OTHER")
     session_paths: ClassVar[tuple[str, ...]] = (".tester/sessions",)
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd"})
 
     def check(self, command: str | None) -> None:
         split_command(command or "", "--command")

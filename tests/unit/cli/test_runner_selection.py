@@ -82,6 +82,9 @@ def test_what_was_asked_for_is_given_without_a_look_for_a_sandbox(
     home: Path, monkeypatch: pytest.MonkeyPatch, runner: str
 ) -> None:
     monkeypatch.setattr(runner_selection, "_begin_probe", lambda *_: pytest.fail("looked"))
+    (home / runner).write_text("#!/bin/sh\n")
+    (home / runner).chmod(0o755)
+    monkeypatch.setenv("PATH", str(home), prepend=os.pathsep)
     selection = RunnerSelection.begin(home, RunnerChoice(runner, "image:1"), "on")
     assert (selection.choice, selection.remark()) == (RunnerChoice(runner, "image:1"), "")
     with pytest.raises(UsageError, match="limited in a sandbox alone"):

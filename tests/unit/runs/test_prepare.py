@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from stepherd.agents.registry import agent_names
 from stepherd.errors import CannotCreateError, StepherdError, TemporaryError, UsageError
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import InvalidFrontMatter
@@ -226,3 +227,38 @@ def test_the_result_follows_its_schema(results: RunFolder) -> None:
     jsonschema.Draft202012Validator(schema).validate(
         json.loads(results.store.get("prepare/result.json").body)
     )
+
+
+KEPT = {
+    "claude": {"model", "max_turns", "max_cost_usd"},
+    "opencode": {"model", "max_turns", "max_cost_usd"},
+    "codex": {"model", "max_turns"},
+    "q": {"model"},
+    "kiro": {"model"},
+    "command": set(),
+    "apply": set(),
+}
+VALUES = {"model": "m", "max_turns": 3, "max_cost_usd": 1.5}
+
+
+@pytest.mark.parametrize("way", ["given", "front matter"])
+@pytest.mark.parametrize("agent", agent_names())
+def test_a_limit_that_its_agent_cannot_keep_is_refused_and_no_other_one(
+    asked: Path, agent: str, way: str
+) -> None:
+    """GIVEN each agent and each limit THEN the request stands exactly where the agent keeps the limit."""
+    for field, value in VALUES.items():
+        more = {field: value}
+        if way == "front matter":
+            asked.write_text(f"---\n{field}: {value}\n---\n# Do it\n")
+            more = {}
+        given = whole(asked, agent=agent, command="true" if agent == "command" else None, **more)
+        if field in KEPT[agent]:
+            assert getattr(check_whole_request("run_1", given)[0], field) == value
+            continue
+        with pytest.raises(InvalidRequest, match=f"The agent '{agent}'") as caught:
+            check_whole_request("run_1", given)
+        assert caught.value.field == field
+        assert all(
+            field in KEPT[name] for name in caught.value.remedy.rpartition(": ")[2].rstrip(".").split(", ")
+        )
