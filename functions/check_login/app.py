@@ -16,7 +16,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.logins.checking import check_login
     from stepherd.logins.settings import login_settings
     from stepherd.logins.wanted import Wanted
-    from stepherd.services.executions import open_executions
+    from stepherd.services import needs_boto3
+
+    with needs_boto3("The identity provider"):
+        from stepherd.services.executions import open_executions
 
     wanted = Wanted.from_json(event["wanted"])
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))

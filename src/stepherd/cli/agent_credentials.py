@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from stepherd.services import require_boto3
+from stepherd.services.secrets import check_secret_id
+
 if TYPE_CHECKING:
     from stepherd.runs.request import Request
 
@@ -15,19 +18,30 @@ def with_agent_credentials(checked: Request, request: dict[str, Any]) -> dict[st
     """``request``, naming as ``env:NAME`` the agent's own variable that is set here, unless it names another.
 
     AGENT_CREDENTIALS_SECRET_ID names the default of every agent: what an agent does not find there is no
-    error. Raises CredentialsError for an agent that can do nothing without credentials, when there are none.
+    error. Raises CredentialsError for an agent that can do nothing without credentials, when there are none;
+    ConfigurationError for one that needs a person's login, which takes boto3; and what the agent's step would
+    raise when it reads the secret that is named.
     """
-    if checked.agent in {"apply", "command"} or checked.agent_credentials not in {None, ""}:
-        return request
-    if os.environ.get("AGENT_CREDENTIALS_SECRET_ID"):
-        return request
     from stepherd.agents.credentials import credentials_in, missing_credentials, sole_secrets
     from stepherd.agents.registry import get_agent
+    from stepherd.steps.agent_credentials import read_agent_credentials
 
-    agent = get_agent(checked.agent)
-    reference = credentials_in(agent, os.environ)
-    if reference is not None:
-        return {**request, "agent_credentials": reference}
-    if agent.login is None and agent.secret_names:
-        raise missing_credentials(agent.name, sole_secrets(agent))
+    agent, default = get_agent(checked.agent), os.environ.get("AGENT_CREDENTIALS_SECRET_ID", "")
+    _check_reference(checked.agent_credentials or default)
+    read_agent_credentials(agent, checked)  # What it cannot read now, its step could not.
+    named = checked.agent_credentials
+    if not named and not default:
+        named = credentials_in(agent, os.environ)
+        if named is not None:
+            request = {**request, "agent_credentials": named}
+        elif agent.login is None and agent.secret_names:
+            raise missing_credentials(agent.name, sole_secrets(agent))
+    if agent.login is not None and agent.needs_login(has_secret=(named or "none") != "none"):
+        require_boto3("The identity provider of a login")
     return request
+
+
+def _check_reference(reference: str) -> None:
+    """Raises UsageError for a key where its name belongs, for every agent: requests are kept."""
+    if reference not in {"", "none"} and not reference.startswith(("env:", "file:")):
+        check_secret_id(reference)

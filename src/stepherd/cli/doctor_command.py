@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stepherd.cli.checkup import Check, Finding, examine
@@ -74,10 +73,9 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
     if context is None:
         return (*MACHINE_CHECKS, TOKEN_CHECK, runner_check(home), *HOME_CHECKS)
     from stepherd.cli.checks_of_stack import stack_checks
-    from stepherd.services import needs_boto3
+    from stepherd.services import require_boto3
 
-    with needs_boto3("A deployed stack"):
-        import_module("botocore")
+    require_boto3("A deployed stack")
     machine = (check for check in MACHINE_CHECKS if check.name != "aws")
     return (*machine, *stack_checks(home, context))
 

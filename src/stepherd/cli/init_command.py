@@ -97,7 +97,9 @@ def command(
         )
     from stepherd.cli.init_request import checked_request
     from stepherd.cloud.template import resource_counts, template_of
+    from stepherd.services import require_boto3
 
+    require_boto3("An AWS account")
     project = find_project()
     template = template_of(project)
     request = checked_request(

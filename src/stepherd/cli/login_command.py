@@ -76,7 +76,9 @@ def command(output: Output, *, no_browser: bool, **given: Any) -> int:
     from stepherd.cli.login_session import EXIT_CODES, LoginSession
     from stepherd.cli.login_view import make_login_view
     from stepherd.logins.kinds import login_kind
+    from stepherd.services import require_boto3
 
+    require_boto3("The identity provider")
     kind = login_kind(given["agent"])
     request = login_request(output, given)
     opens = open_page if can_open() and not no_browser else lambda _url: False

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
 
-from stepherd.errors import ConfigurationError, DataError, UnavailableError
+from stepherd.errors import DataError, UnavailableError
 from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
@@ -161,10 +161,6 @@ class Git:
                     output_limit=_OUTPUT_LIMIT,
                     sink=sink,
                 )
-            except FileNotFoundError:
-                raise ConfigurationError(
-                    "The program 'git' was not found on PATH.", remedy="Install git 2.39 or newer."
-                ) from None
             except TimeExpired as error:
                 raise self._too_slow(doing, error, network) from None
             except OutputTooLong as error:

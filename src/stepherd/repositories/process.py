@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from stepherd.errors import ConfigurationError
 from stepherd.processes.marked import MARKER
 from stepherd.services.file_modes import umask_of_user
 
@@ -22,6 +23,7 @@ MOST_WORDS: Final = 80 << 10
 """Bytes of a program's messages that are kept: the last ones, which may begin within a secret."""
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
+_INSTALL: Final = {"git": "Install git 2.39 or newer."}
 
 
 class TimeExpired(Exception):
@@ -82,21 +84,28 @@ def run_bounded(
     """Run ``argv`` in its own process group and return when it ends.
 
     ``seconds`` is measured on the monotonic clock. ``sink`` gets stdout as it comes, in pieces, and then
-    nothing is kept of it. Raises TimeExpired or OutputTooLong after the group was killed; FileNotFoundError
+    nothing is kept of it. Raises TimeExpired or OutputTooLong after the group was killed; ConfigurationError
     when the program is missing. Whatever is left of the group when the program ends is killed too.
     """
-    child = subprocess.Popen(
-        argv,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # By it an engine finds and ends what a step left that was killed itself.
-        env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
-        cwd=folder,
-        start_new_session=True,
-        # What it makes may be the user's: a workspace, the objects of a clone on this disk.
-        umask=umask_of_user(),
-    )
+    try:
+        child = subprocess.Popen(
+            argv,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # By it an engine finds and ends what a step left that was killed itself.
+            env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
+            cwd=folder,
+            start_new_session=True,
+            # What it makes may be the user's: a workspace, the objects of a clone on this disk.
+            umask=umask_of_user(),
+        )
+    except FileNotFoundError as error:
+        if error.filename != argv[0]:
+            raise  # It is the folder that is not there.
+        raise ConfigurationError(
+            f"The program '{argv[0]}' was not found on PATH.", remedy=_INSTALL.get(argv[0], "Install it.")
+        ) from None
     collector = _Collector(output_limit, sink)
     try:
         _pump(child, collector, time.monotonic() + seconds, seconds)

@@ -19,6 +19,7 @@ imported when the first reference of that form is opened, so boto3 loads only wh
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stepherd.errors import ConfigurationError, UsageError
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
     from stepherd.services.queues import Queue
     from stepherd.services.store import Store
 
-__all__ = ["needs_boto3", "open_document", "open_notices", "open_queue", "open_store", "read_secret"]
+__all__ = [
+    "needs_boto3",
+    "open_document",
+    "open_notices",
+    "open_queue",
+    "open_store",
+    "read_secret",
+    "require_boto3",
+]
 
 
 def open_store(reference: str) -> Store:
@@ -69,6 +78,11 @@ def read_secret(reference: str) -> dict[str, str] | None:
         from stepherd.services.secrets_local import read_local_secret
 
         return read_local_secret(reference)
+    from stepherd.services.secrets import check_secret_id
+
+    check_secret_id(
+        reference
+    )  # First: what is no name of a secret may be one, and is not to be sent anywhere.
     with needs_boto3("Amazon Secrets Manager"):
         from stepherd.services.secrets_aws import read_aws_secret
     return read_aws_secret(reference)
@@ -138,9 +152,15 @@ def needs_boto3(what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in {"boto3", "botocore"}:
+        if (error.name or "").partition(".")[0] not in {"boto3", "botocore"}:
             raise
         raise ConfigurationError(
             f"{what} is reached by boto3, and boto3 is not installed.",
             remedy="Run: pip install 'stepherd[aws]'",
         ) from error
+
+
+def require_boto3(what: str) -> None:
+    """Raises ConfigurationError, saying how to install boto3, when there is none to serve ``what``."""
+    with needs_boto3(what):
+        import_module("botocore")

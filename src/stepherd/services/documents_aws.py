@@ -16,8 +16,7 @@ from stepherd.errors import NotFoundError
 from stepherd.services.aws import new_client
 from stepherd.services.aws_errors import error_code, translated
 from stepherd.services.documents import Document
-from stepherd.services.secrets import SecretNotFound
-from stepherd.services.secrets_aws import check_secret_id
+from stepherd.services.secrets import SecretNotFound, check_secret_id
 from stepherd.services.store import PreconditionFailed
 
 __all__ = ["AwsDocument"]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from stepherd.errors import CredentialsError, DataError
+import re
 
-__all__ = ["MOST_BYTES", "SecretNotFound", "parse_secret"]
+from stepherd.errors import CredentialsError, DataError, UsageError
+
+__all__ = ["MOST_BYTES", "SecretNotFound", "check_secret_id", "parse_secret"]
 
 MOST_BYTES = 65_536
 """The largest secret, as in Secrets Manager."""
 
+_ID = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")
+_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
+_TOKENS = ("ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "sk-", "AKIA", "ATATT", "eyJ")
+_REMEDY = "Write a Secrets Manager id or ARN, env:NAME or file:/path/of/secret."
 _JSON_REMEDY = 'Store a JSON object of strings, such as {"token": "…"}, or the bare token.'
 
 
@@ -46,3 +52,14 @@ def _parse_object(text: str, reference: str) -> dict[str, str]:
             f"In the secret {reference}, the value of {wrong[0]!r} is not a string.", remedy=_JSON_REMEDY
         )
     return dict(fields)
+
+
+def check_secret_id(reference: str) -> str | None:
+    """The region that an ARN names, None for a plain id. Raises UsageError when ``reference`` is neither."""
+    arn = _ARN.match(reference)
+    if reference.startswith(_TOKENS) or not (arn or _ID.match(reference)):
+        raise UsageError(
+            "The secret reference is no reference (it is not shown, in case it is the secret).",
+            remedy=_REMEDY,
+        )
+    return arn[1] if arn else None

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.processes import gone_soon
 
+from stepherd.errors import ConfigurationError
+from stepherd.repositories.own import read_own_settings
 from stepherd.repositories.process import (
     MOST_WORDS,
     Finished,
@@ -80,3 +82,17 @@ def test_path_loses_its_relative_entries(monkeypatch: pytest.MonkeyPatch) -> Non
     assert absolute_path() == "/usr/bin:/bin"
     monkeypatch.setenv("PATH", ".")
     assert absolute_path() == os.defpath
+
+
+def test_a_program_that_is_not_there_is_named_whatever_it_is_run_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a PATH without git WHEN the settings of a person are read, first of all, THEN git is named."""
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tmp_path))
+        with pytest.raises(ConfigurationError, match="'git' was not found on PATH") as refused:
+            read_own_settings(tmp_path, tmp_path)
+    assert refused.value.remedy.startswith("Install git")
+    # A folder that is not there is no missing program.
+    with pytest.raises(FileNotFoundError):
+        run("true", tmp_path / "absent")
