@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +174,37 @@ def test_an_engine_that_gave_up_lets_its_jobs_live_to_be_adopted(tmp_path: Path)
             assert fake.stopped == []
 
     asyncio.run(run())
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from stepherd.engine.journal import Journal
+from stepherd.errors import StepherdError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    Journal(Path(sys.argv[1]))
+except StepherdError as error:
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 2000, 4096, 8192, 20_000, 40_000])
+def test_a_journal_whose_making_found_no_room_is_made_when_there_is_some(tmp_path: Path, room: int) -> None:
+    """Whatever it left of its file stands in nobody's way: there is nothing in it."""
+    path = tmp_path / "journal.sqlite3"
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(path), str(room)], check=False)
+    assert done.returncode == StorageError.exit_code
+    assert Journal(path).machines() == []
+
+
+def test_a_database_of_something_else_is_no_journal_that_was_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("CREATE TABLE mine (x)")
+        theirs.commit()
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="not a journal"):
+        Journal(path)
+    assert path.read_bytes() == before

@@ -9,10 +9,12 @@ from importlib import import_module
 import click
 
 from stepherd import __version__
-from stepherd.cli.output import show_error
+from stepherd.cli.output import show_error, silence
 from stepherd.errors import StepherdError, UsageError
 from stepherd.leaving import leave
+from stepherd.services.disk import NO_ROOM, disk_error
 from stepherd.services.file_modes import keep_files_private
+from stepherd.services.standard_streams import open_standard_streams
 
 __all__ = ["main", "program"]
 
@@ -104,6 +106,7 @@ def cli(context: click.Context) -> None:
 def program() -> None:
     """The program ``stepherd``."""
     keep_files_private()
+    open_standard_streams()
     leave(main())
 
 
@@ -118,6 +121,11 @@ def main() -> int:
         code = _show(_from_click(error))
     except StepherdError as error:
         code = _show(error)
+    except OSError as error:  # Of --help or a completion, which are written to a file.
+        if error.errno not in NO_ROOM:
+            raise
+        silence(sys.stdout)
+        code = _show(disk_error(error, "Writing", "standard output"))
     return code if isinstance(code, int) else 0
 
 

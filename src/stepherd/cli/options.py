@@ -14,6 +14,7 @@ from stepherd.cli.home_check import check_home
 from stepherd.cli.output import Output, default_home
 from stepherd.cli.subcommands import Subcommands
 from stepherd.errors import StepherdError, UsageError
+from stepherd.services.disk import disk_error, is_of_disk
 
 __all__ = ["command", "complete_context", "group", "home_path", "run_argument"]
 
@@ -28,7 +29,7 @@ def command(
 
     Every command has --home and --json, and --context unless it has nothing to do with runs: ``contexts``.
     A home that others could change is refused, but for a command that says what is wrong: ``any_home``.
-    An error that the body raises is shown with its next command.
+    An error that the body raises is shown with its next command, and one of the disk in words.
     """
 
     def declare(body: Body) -> click.Command:
@@ -72,8 +73,29 @@ def _invoked(body: Body, *, any_home: bool = False) -> Body:
             return body(output, **given)
         except StepherdError as error:
             return output.error(error)
+        except OSError as error:
+            return output.error(_explained(error, output.home))
 
     return invoke
+
+
+def _explained(error: OSError, home: Path) -> StepherdError:
+    """What a person can mend, in words; all else is a fault of ours and stays one."""
+    if isinstance(error, FileNotFoundError) and not _has_folder():
+        return UsageError(
+            "The folder that you are in is not there any more.",
+            remedy="Change into another one (cd), then run the same command again.",
+        )
+    if not is_of_disk(error):
+        raise error
+    return disk_error(error, "Working in", error.filename or home)
+
+
+def _has_folder() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109 - asked for its failure alone
+    except FileNotFoundError:
+        return False
 
 
 def _epilog(examples: tuple[str, ...]) -> str | None:

@@ -7,12 +7,14 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from stepherd.errors import StepherdError
+from stepherd.errors import StepherdError, StorageError
+from stepherd.services.disk import NO_ROOM, disk_error
 from stepherd.text.plain import json_text
 from stepherd.text.terminal import clean, one_line
 
@@ -118,7 +120,8 @@ def show_error(error: StepherdError, remedy: str, *, as_json: bool) -> int:
     """Show an error in one line, as JSON too where that was asked for; its exit code."""
     if as_json:
         fields = {"category": error.category, "message": error.message, "remedy": remedy}
-        _write(sys.stdout, json_text({"error": {**fields, "retryable": error.retryable}}))
+        with suppress(StorageError):  # Then standard error alone tells it.
+            _write(sys.stdout, json_text({"error": {**fields, "retryable": error.retryable}}))
     head = _styled(sys.stderr, "stepherd:", {"fg": "red", "bold": True})
     _write(sys.stderr, f"{head} {one_line(f'{error.message} {remedy}')}")
     return error.exit_code
@@ -137,12 +140,17 @@ def _styled(stream: IO[str], text: str, how: Mapping[str, Any]) -> str:
 
 
 def _write(stream: IO[str], text: str) -> None:
-    """Write a line; who does not listen any more, a closed pipe or terminal, must not end a run."""
+    """Write a line; who does not listen any more, a closed pipe or terminal, must not end a run.
+
+    Raises StorageError where what was asked for did not get into its file: the exit code must not say it did.
+    """
     try:
         stream.write(f"{text}\n")
         stream.flush()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
         silence(stream)
+        if stream is sys.stdout and isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise disk_error(error, "Writing", "standard output") from error
 
 
 def silence(stream: IO[str]) -> None:

@@ -79,6 +79,7 @@ class Journal:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection, new: bool) -> None:
+        new = new or self._is_unborn(connection)
         if not new:
             self._check(connection)
         connection.execute("PRAGMA journal_mode=WAL")
@@ -87,6 +88,13 @@ class Journal:
         if new:
             identity = f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_VERSION};"
             connection.executescript(f"BEGIN;{_SCHEMA}{identity}COMMIT;")
+
+    def _is_unborn(self, connection: sqlite3.Connection) -> bool:
+        """Whether its making was cut short, by a full disk or a kill: then it holds nothing at all."""
+        marks = ("application_id", "user_version")
+        if any(connection.execute(f"PRAGMA {mark}").fetchone()[0] for mark in marks):
+            return False
+        return not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
     def _check(self, connection: sqlite3.Connection) -> None:
         identity = connection.execute("PRAGMA application_id").fetchone()[0]

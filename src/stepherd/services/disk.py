@@ -12,7 +12,17 @@ from pathlib import Path
 from stepherd.errors import CredentialsError, StepherdError, StorageError
 from stepherd.services.keys import RESERVED
 
-__all__ = ["CHUNK", "disk_error", "folder_lock", "locked", "new_name", "replacement", "write_all"]
+__all__ = [
+    "CHUNK",
+    "NO_ROOM",
+    "disk_error",
+    "folder_lock",
+    "is_of_disk",
+    "locked",
+    "new_name",
+    "replacement",
+    "write_all",
+]
 
 CHUNK = 1 << 20
 """How many bytes are moved at a time."""
@@ -29,12 +39,20 @@ _CAUSES = {
     errno.ENOLCK: ("the file system has no locks", "Choose a local disk with --home or STEPHERD_HOME."),
     errno.EIO: ("the disk reports an input/output error", "Check the disk (dmesg) before trying again."),
 }  # fmt: skip
+_RIGHTS = {errno.EACCES, errno.EPERM}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Error numbers of a disk that takes no more."""
+
+
+def is_of_disk(error: OSError) -> bool:
+    """Whether a person who reads what ``disk_error`` says of it can do something about it."""
+    return error.errno in {*_CAUSES, *_RIGHTS}
 
 
 def disk_error(error: OSError, what: str, path: str | os.PathLike[str]) -> StepherdError:
     """The error of the tree that says what ``error`` means for ``what`` ("Writing") at ``path``."""
     place = os.fspath(path)
-    if error.errno in {errno.EACCES, errno.EPERM}:
+    if error.errno in _RIGHTS:
         return CredentialsError(
             f"{what} {place!r} is not permitted.",
             remedy=f"Look at its owner and mode with ls -ld {place!r}.",
