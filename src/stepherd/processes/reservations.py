@@ -6,6 +6,7 @@ import fcntl
 import os
 import pwd
 import stat
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ _KILLERS: Final = range(60578, 61184)
 """Ids that no distribution gives out (systemd's UIDS-GIDS), and that a rootless container has, too."""
 _LOOK_AGAIN_SECONDS: Final = 0.2
 _PATIENCE_SECONDS: Final = 5.0
+_WAITING: Final = "stepherd: waiting for the agent of another run, which has the user '{name}' for itself"
 
 
 class Cancelled(Exception):
@@ -30,12 +32,17 @@ def reserve_user(user: int, *, alone: bool, pause: Callable[[float], bool]) -> i
     """Reserve a user for a tree; what it gives is to be closed, by every process that has it, at its end.
 
     With ``alone`` no other tree has it meanwhile. Waits while that is not so: ``pause`` waits for so many
-    seconds, and says whether to go on; else Cancelled is raised. Raises ConfigurationError, too, when with
-    ``alone`` processes of that user live which are not Stepherd's: they would be ended with the tree.
+    seconds, and says whether to go on; else Cancelled is raised. The step's log says that it waits. Raises
+    ConfigurationError, too, when with ``alone`` processes of that user live which are not Stepherd's: they
+    would be ended with the tree.
     """
     descriptor = _open(f"user-{user}")
+    told = False
     try:
         while not _locked(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+            if not told:  # It may take as long as the other agent works, and nothing else would say why.
+                print(_WAITING.format(name=_name_of(user)), file=sys.stderr, flush=True)  # noqa: T201
+            told = True
             _wait(pause)
         # A namespace gives its reservation back a moment before the last of its processes has ended.
         end = time.monotonic() + _PATIENCE_SECONDS

@@ -18,8 +18,9 @@ _REDRIVE: Final = "Continue with: stepherd redrive RUN"
 # Exit codes of a step that ended without a result, as a shell gives them.
 _EXIT_CODES: Final = {
     _OUT_OF_MEMORY: (
-        "it was killed, most often for want of memory",
-        "Give the task more memory, then redrive.",
+        "it was killed, by somebody or for want of memory",
+        "Redrive it. Where it was memory: on this machine run less beside it, on a stack give its tasks more "
+        "(AgentMemory, GitMemory).",
     ),
     139: ("it crashed (segmentation fault)", _REDRIVE),
     143: ("it was stopped (SIGTERM)", _REDRIVE),
@@ -35,6 +36,11 @@ _ENDS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
     "TIMED_OUT": lambda _cause: ("timeout", "The run reached the time limit of its state machine."),
 }
 """How an execution was ended from outside: category and words."""
+
+_NO_IMAGE: Final = (
+    "Make the image: here with container/build.sh (docs/how-to-use-the-image.md), or name another by "
+    "--image; on a stack with 'stepherd init'."
+)
 
 # Errors of functions that a reader has to tell from all others, by their type.
 _CATEGORIES: Final = {kind.__name__: kind.category for kind in (RunFolderChanged, SuccessNotProven)}
@@ -120,7 +126,8 @@ def _task_failure(task: Mapping[str, Any]) -> Failure:
         reason = one_paragraph(
             str(task.get("StoppedReason") or task.get("StopCode") or "no reason given"), 400
         )
-        return Failure("task", f"The task did not run to its end: {reason}.", _REDRIVE, True)
+        remedy = _NO_IMAGE if reason.startswith("CannotPullContainerError") else _REDRIVE
+        return Failure("task", f"The task did not run to its end: {reason.rstrip('.')}.", remedy, True)
     why, remedy = _EXIT_CODES.get(bad, ("it left no result", "See what it said with: stepherd logs RUN"))
     return Failure("task", f"The step ended with exit code {bad}: {why}.", remedy)
 

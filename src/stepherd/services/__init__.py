@@ -80,9 +80,7 @@ def read_secret(reference: str) -> dict[str, str] | None:
         return read_local_secret(reference)
     from stepherd.services.secrets import check_secret_id
 
-    check_secret_id(
-        reference
-    )  # First: what is no name of a secret may be one, and is not to be sent anywhere.
+    check_secret_id(reference)  # First: what names no secret may be one, and is sent nowhere.
     with needs_boto3("Amazon Secrets Manager"):
         from stepherd.services.secrets_aws import read_aws_secret
     return read_aws_secret(reference)

@@ -40,8 +40,11 @@ def never(_seconds: float) -> bool:
 
 
 @pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True)])
-def test_a_user_that_kill_would_empty_is_not_shared(first: bool, second: bool, opened: list[int]) -> None:
+def test_a_user_that_kill_would_empty_is_not_shared(
+    first: bool, second: bool, opened: list[int], capfd: pytest.CaptureFixture[str]
+) -> None:
     holder = reserve_user(USER, alone=first, pause=never)
+    assert capfd.readouterr().err == ""
     with pytest.raises(Cancelled):
         reserve_user(USER, alone=second, pause=never)
     # WHEN the other one ends while it is waited for
@@ -49,11 +52,17 @@ def test_a_user_that_kill_would_empty_is_not_shared(first: bool, second: bool, o
 
     def pause(seconds: float) -> bool:
         waits.append(seconds)
-        os.close(holder)
+        if len(waits) == 2:
+            os.close(holder)
         return True
 
     opened.append(reserve_user(USER, alone=second, pause=pause))
-    assert len(waits) == 1
+    assert len(waits) == 2
+    # THEN the log says once what is waited for
+    said = capfd.readouterr().err.splitlines()
+    assert said == 2 * [
+        f"stepherd: waiting for the agent of another run, which has the user '{USER}' for itself"
+    ]
 
 
 def test_trees_in_namespaces_share_a_user(opened: list[int]) -> None:

@@ -29,7 +29,7 @@ def exited(code: int) -> str:
             "States.TaskFailed",
             exited(137),
             "task",
-            "exit code 137: it was killed, most often for want of memory",
+            "exit code 137: it was killed, by somebody or for want of memory",
         ),
         ("States.TaskFailed", exited(139), "task", "it crashed"),
         ("States.TaskFailed", exited(1), "task", "exit code 1: it left no result"),
@@ -101,3 +101,17 @@ def test_a_cause_is_said_in_words(error: str, cause: str, category: str, words: 
     assert failure.category == category
     assert words in failure.message
     assert len(failure.message) < 1100
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        # A person who ended a process of this machine by its id has no task to give memory to.
+        (exited(137), ("Redrive", "this machine", "stack", "AgentMemory")),
+        (task(StoppedReason="CannotPullContainerError: x: no."), ("build.sh", "--image")),
+    ],
+)  # fmt: skip
+def test_a_remedy_fits_a_laptop_and_a_stack(cause: str, words: tuple[str, ...]) -> None:
+    failure = failure_of("States.TaskFailed", cause)
+    assert all(word in failure.remedy for word in words)
+    assert ".." not in failure.message
