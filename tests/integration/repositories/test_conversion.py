@@ -10,8 +10,8 @@ import pytest
 from tests.integration.repositories.origin import Origin, Run, files_below, git
 
 from stepherd.repositories import conversion
-from stepherd.repositories.scan import ChangesBlocked
 from stepherd.repositories.replay import replay_changes
+from stepherd.repositories.scan import ChangesBlocked
 
 CRLF = b"one\r\ntwo\r\nthree\r\n"
 MIXED = b"one\r\ntwo\nthree\r\n"
