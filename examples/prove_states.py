@@ -43,8 +43,9 @@ RUN = {
 FAILURE = {"state": "RunAgent", "error": "States.TaskFailed", "cause": "{}", "redrives": 0}
 LOGIN = {"status": "valid", "account": "ada", "expires_at": "2027-01-01T00:00:00Z", "holder": "run_0"}
 LOGIN |= {"text": "Used by run_0.", "remedy": "Wait."}
+LEFT = {"tasks": 0, "redriven": False, "redrives": 0, "run": RUN, "push": True, "persist": True}
 VARIABLES: Mapping[str, Any] = {
-    "run": RUN, "failure": FAILURE, "authenticated": 0, "login": LOGIN, "checks": 1, "pause": 2,
+    "run": RUN, "left": LEFT, "failure": FAILURE, "authenticated": 0, "login": LOGIN, "checks": 1, "pause": 2,
     "network": {"AwsvpcConfiguration": {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"]}},
     "wanted": {"run_id": "run_1", "agent": "q"}, "waits_for": "nobody",
     "asked": {"subject": "s", "text": "t", "attempt": "a", "code": 1},
@@ -60,12 +61,25 @@ ANSWERS = {
     "sns:publish.waitForTaskToken": LOGIN,
 }
 PAYLOADS: Mapping[str, Any] = {"PrepareRun": RUN, "CheckLogin": LOGIN, "StartLogin": VARIABLES["asked"]}
+PAYLOADS = {**PAYLOADS, "AwaitTasks": LEFT}
 INTERRUPTED = json.dumps({"StopCode": "SpotInterruption", "StoppedReason": "Spot"}, separators=(",", ":"))
+ENDED = {"run_id": "run_1", "execution": "arn", "status": "ABORTED", "cause": "enough", "started": "s"}
+"""The input of the keep machine."""
 NO_PUSH, NO_LOGIN = {"push": "none"}, {"login": {"needed": False}}
 CHOICES: Mapping[str, list[tuple[Mapping[str, Any], Mapping[str, Any], str]]] = {
     "LoginNeeded": [
         ({}, {}, "Authenticate"),
         ({"run": {**RUN, "login": {"needed": False}}}, {}, "LoginNotNeeded"),
+    ],
+    "TasksHaveEnded": [
+        ({}, {"looks": 1}, "KeepWork"),
+        ({"left": {**LEFT, "tasks": 1}}, {"looks": 1}, "PauseForTasks"),
+        ({"left": {**LEFT, "redriven": True}}, {"looks": 1}, "RunGoesOn"),
+    ],
+    "WorkToPush": [({}, {}, "PushWork"), ({"left": {**LEFT, "push": False}}, {}, "NoWorkToPush")],
+    "LoginToPersist": [
+        ({}, {}, "PersistLogin"),
+        ({"left": {**LEFT, "persist": False}}, {}, "NoLoginToPersist"),
     ],
     "LoginState": [
         ({}, {}, "LoginReady"),
@@ -121,7 +135,8 @@ def _context(state: str) -> dict[str, Any]:
     execution = f"arn:aws:states:{PLACE}:execution:pipeline:run_1"
     return {
         "Execution": {
-            "Id": execution, "Name": "run_1", "Input": {"instructions": "s3://b/k"}, "RedriveCount": 0,
+            "Id": execution, "Name": "run_1", "RedriveCount": 0,
+            "Input": {"instructions": "s3://b/k", **ENDED},
             "RoleArn": "arn:aws:iam::123456789012:role/r", "StartTime": "2026-11-21T10:00:00Z",
         },
         "State": {"Name": state, "EnteredTime": "2026-11-21T10:00:00Z", "RetryCount": 0},

@@ -29,7 +29,7 @@ def _stop(event: Mapping[str, Any], _context: object) -> None:
     executions = open_executions()
     left = stop_left_over(ended, open_tasks(os.environ["CLUSTER_ARN"]), executions)
     # After the stop: what is kept is what the tasks save when they are told to end.
-    keeping = start_keeping(ended, os.environ["KEEP_MACHINE_ARN"], executions)
+    keeping = start_keeping(ended, os.environ.get("KEEP_MACHINE_ARN", ""), executions)
     if ended.status != "SUCCEEDED" and not left.redriven:
         store, started = open_store(os.environ["STORE_URI"]), ended.started.isoformat()
         reply_end(store, ended.run_id, ended.request, ended.status, started)

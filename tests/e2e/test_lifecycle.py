@@ -61,7 +61,8 @@ def test_stop_ends_the_agent_keeps_its_work_and_redrive_goes_on(place: Place, ga
     assert "enough" in stopped["error"]["message"]
     no_process_left(place.root)
     one_terminal_status(place, "run_1", "ABORTED")
-    assert place.origin.refs() == before
+    partial = ["Partial work: Do the work"]
+    assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": partial}
     result = place.folder().read_result("agent")
     assert result is not None
     assert (result.status, result.facts["bundle"]) == ("interrupted", "agent/attempts/1/changes.bundle")
@@ -74,7 +75,7 @@ def test_stop_ends_the_agent_keeps_its_work_and_redrive_goes_on(place: Place, ga
     gate.await_agent()
     gate.open()
     assert place.end_of(redriven).ok().json["status"] == "SUCCEEDED"
-    assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work"]}
+    assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work", *partial]}
     cloned = place.folder().read_result("clone")
     assert cloned is not None
     assert cloned.runs == 1

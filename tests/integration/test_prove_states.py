@@ -67,7 +67,8 @@ class OneState:
             **machine,
         }
         services = {"lambda": direct, "ecs": fake, "states": fake, "sns": fake}
-        done = play(self.home, machine, integrations=services, StartAt=_FIRST)
+        text = json.dumps(json.loads(given["context"])["Execution"]["Input"])
+        done = play(self.home, machine, text, integrations=services, StartAt=_FIRST)
         entered = [
             e["stateEnteredEventDetails"]["name"] for e in done.events if "stateEnteredEventDetails" in e
         ]

@@ -12,7 +12,7 @@ __all__ = ["CASES", "MACHINES", "RunCase"]
 Answer = Mapping[str, Any]
 """``{"Return": value}`` or ``{"Throw": {"Error": …, "Cause": …}}``, as LocalStack's mocks have it."""
 
-MACHINES = {"login": "LoginStateMachine", "pipeline": "PipelineStateMachine"}
+MACHINES = {"keep": "KeepStateMachine", "login": "LoginStateMachine", "pipeline": "PipelineStateMachine"}
 TASK = {"Return": {"Containers": [{"Name": "git", "ExitCode": 0}], "LastStatus": "STOPPED"}}
 FACTS = {
     "run_id": "run_1", "folder": "s3://bucket/runs/run_1", "agent": "q", "push": "branch",
@@ -76,6 +76,14 @@ _IN_TURNS = {**_LOGIN, "CheckLogin": (payload(HELD), payload(VALID))}
 _WANTED = {"agent": "q", "folder": "f", "reference": "r", "run_id": "run_1"}
 _STOPPED = {"Throw": {"Error": "Task.Ended", "Cause": json.dumps({"StopCode": "SpotInterruption"})}}
 
+_LEFT = {"tasks": 0, "redriven": False, "redrives": 0, "run": {**FACTS, "request_digest": "d"}, "push": True,
+         "persist": True}  # fmt: skip
+_KEEP: Mapping[str, tuple[Answer, ...]] = {
+    "AwaitTasks": (payload(_LEFT),), "PushWork": (TASK,), "PersistLogin": (TASK,),
+    "ReportStopped": (payload({"status": "failed", "branch": "b"}),), "ReportFailure": (REPORTED,),
+}  # fmt: skip
+_ENDED = {"run_id": "run_1", "execution": "arn", "status": "ABORTED", "cause": "enough", "started": "s"}
+
 CASES = (
     RunCase("good", "pipeline", "SUCCEEDED", _RUN),
     RunCase("good-with-login", "pipeline", "SUCCEEDED", {**_RUN, "PrepareRun": (payload(NEEDED),)}),
@@ -84,6 +92,17 @@ CASES = (
     RunCase("clone-fails", "pipeline", "FAILED", {**_RUN, "CloneRepository": (FAILED,)}),
     RunCase("push-fails", "pipeline", "FAILED", {**_RUN, "CommitAndPush": (FAILED,)}),
     RunCase("agent-interrupted", "pipeline", "SUCCEEDED", {**_RUN, "RunAgent": (_STOPPED, TASK)}),
+    RunCase("kept", "keep", "SUCCEEDED", _KEEP, _ENDED),
+    RunCase("kept-when-its-task-has-ended", "keep", "SUCCEEDED",
+            {**_KEEP, "AwaitTasks": (payload({**_LEFT, "tasks": 1}), payload(_LEFT))}, _ENDED),
+    RunCase("nothing-to-keep", "keep", "SUCCEEDED",
+            {**_KEEP, "AwaitTasks": (payload({**_LEFT, "run": {"request_digest": ""}, "push": False,
+                                              "persist": False}),)}, _ENDED),
+    RunCase("redriven-meanwhile", "keep", "SUCCEEDED",
+            {**_KEEP, "AwaitTasks": (payload({**_LEFT, "redriven": True}),)}, _ENDED),
+    RunCase("not-kept", "keep", "FAILED", {**_KEEP, "PushWork": (FAILED,)}, _ENDED),
+    RunCase("not-looked-at", "keep", "FAILED", {**_KEEP, "AwaitTasks": (FAILED,)}, _ENDED),
+    RunCase("interrupted", "keep", "SUCCEEDED", {**_KEEP, "PushWork": (_STOPPED, TASK)}, _ENDED),
     RunCase("valid", "login", "SUCCEEDED", _LOGIN, _WANTED),
     RunCase(
         "asked", "login", "SUCCEEDED", {**_LOGIN, "CheckLogin": (_NOBODY,)}, _WANTED

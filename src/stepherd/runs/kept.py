@@ -38,8 +38,9 @@ def kept_name(run_id: str, redrives: int) -> str:
 
 
 def start_keeping(ended: Ended, machine_arn: str, executions: Executions) -> bool:
-    """Start the keep machine for an end from outside, once for each; whether this call did."""
-    if ended.status not in KEPT_ENDS:
+    """Start the keep machine for an end from outside, once for each; whether this call did. There is none
+    where ``machine_arn`` is empty: nothing is kept then."""
+    if ended.status not in KEPT_ENDS or not machine_arn:
         return False
     now = executions.find(ended.arn)
     if now.running:

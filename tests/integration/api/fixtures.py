@@ -106,6 +106,7 @@ def api(machine: Machine, executions: Executions, tmp_path: Path, monkeypatch: p
 def on_s3(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """With the store on S3 and the keys in Secrets Manager."""
     ours = {"PIPELINE_ARN": PIPELINE, "STORE_URI": "s3://bucket", "TASK_LOG_GROUP": "tasks"}
+    ours["KEEP_ARN"] = PIPELINE.replace("-pipeline", "-keep")
     for name, value in {**_settings(machine), **ours, "API_KEYS_SECRET_ID": "stack-keys"}.items():
         monkeypatch.setenv(name, value)
     hold_conditions()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.integration.api.fixtures import executions, machine, on_s3
 from tests.integration.privilege.journeys import (
+    a_keeping,
     a_login,
     a_login_elsewhere,
     a_queue,
@@ -26,6 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         a_queue(opened)
         failures(opened)
         left_overs(opened)
+        a_keeping(opened)
         a_login(opened)
         a_login_elsewhere(opened)
         a_run(opened)

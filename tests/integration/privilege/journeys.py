@@ -18,8 +18,18 @@ from stepherd.errors import StepherdError
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.place import open_place
+from stepherd.runs.result import Result
 
-__all__ = ["a_login", "a_login_elsewhere", "a_queue", "a_run", "an_inbox", "failures", "left_overs"]
+__all__ = [
+    "a_keeping",
+    "a_login",
+    "a_login_elsewhere",
+    "a_queue",
+    "a_run",
+    "an_inbox",
+    "failures",
+    "left_overs",
+]
 
 START = "2026-11-21T10:00:00.000Z"
 GIT, AGENT = "GitTaskRole", "AgentTaskRole"
@@ -151,6 +161,25 @@ def left_overs(site: Site) -> None:
         arn = site.execution("PipelineStateMachine", LEFT_OVER)
         event["detail"].update(executionArn=arn, name=LEFT_OVER, status="ABORTED", input=json.dumps(given))
         site.invoke("StopLeftOverFunction", event)
+
+
+def a_keeping(site: Site) -> None:
+    """What that run has left is looked at, and reported."""
+    arn = site.execution("PipelineStateMachine", LEFT_OVER)
+    request = {"run_id": LEFT_OVER, "instructions": "i", "repo": "https://h.example/r"}
+    site.put(f"runs/{LEFT_OVER}/request.json", json.dumps(request))
+    for name in ("prepare", "agent"):
+        facts = {"reply_to": "inbox/c", "bundle": "agent/attempts/1/changes.bundle"}
+        result = Result(name, "0.0", 1, "failed", START, START, None, facts)
+        site.put(f"runs/{LEFT_OVER}/{name}/result.json", json.dumps(result.to_json()))
+    asked = {"run_id": LEFT_OVER, "execution": arn}
+    left = site.invoke("AwaitTasksFunction", asked)
+    assert (left["tasks"], left["redriven"], left["push"], left["persist"]) == (2, False, True, False)
+    failure = {"error": "ABORTED", "cause": "enough"}
+    event = {**asked, "started": START, "failure": failure, "request_digest": ""}
+    assert site.invoke("ReportStoppedFunction", event)["status"] == "failed"
+    site.remove("inbox/c/status.json")
+    assert site.invoke("ReportStoppedFunction", event)["status"] == "failed"
 
 
 def a_login_elsewhere(site: Site) -> None:

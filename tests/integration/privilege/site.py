@@ -127,6 +127,7 @@ class Site:
         settings = {
             "STORE_URI": f"s3://{BUCKET}",
             "PIPELINE_ARN": self.machine("PipelineStateMachine"),
+            "KEEP_MACHINE_ARN": self.machine("KeepStateMachine"),
             "CLUSTER_ARN": self.stack.attribute("Cluster", "Arn"),
             "LOGIN_SNS_TOPIC": self.stack.reference("LoginTopic"),
             "LOGIN_SUBSCRIBERS": "CHECKED",
@@ -201,14 +202,21 @@ class Site:
         task = f"arn:aws:ecs:us-east-1:{self.stack.account}:task/Cluster/{'0' * 32}"
         overrides = {"containerOverrides": [{"name": "git", "environment": [folder]}]}
         details = {"resourceType": "states", "output": nested}
+        facts = {
+            "folder": folder["value"], "login": {"needed": True}, "push": "branch", "request_digest": "",
+        }  # fmt: skip
+        prepared = {"resourceType": "lambda", "output": json.dumps({"Payload": facts})}
         return {
             **{f"SendTask{kind}": lambda _: {} for kind in ("Success", "Failure", "Heartbeat")},
             "StartExecution": lambda given: {
-                "executionArn": self.execution("PipelineStateMachine", given["name"]), "startDate": now
+                "executionArn": self.execution("PipelineStateMachine", given["name"]), "startDate": now,
             },
             "DescribeExecution": lambda given: {"status": self._status(given["executionArn"])},
             "GetExecutionHistory": lambda _: {
-                "events": [{"timestamp": now, "taskSubmittedEventDetails": details}]
+                "events": [
+                    {"timestamp": now, "taskSubmittedEventDetails": details},
+                    {"timestamp": now, "taskSucceededEventDetails": prepared},
+                ]
             },
             "StopExecution": lambda _: {"stopDate": now},
             "ListTasks": lambda _: {"taskArns": [task]},

@@ -71,6 +71,7 @@ def _a_day(api: Api) -> None:
     api.call("POST", f"/executions/{failed}/redrive", key).ok(202)
     waiting = api.start(key, "wait")
     api.call("POST", f"/executions/{waiting}/stop", key).ok(202)
+    api.call("POST", f"/executions/{waiting}/redrive", key).ok(202)
 
 
 def test_whatever_the_api_calls_is_granted_and_nothing_else(
