@@ -18,7 +18,7 @@ from typing import Final
 from stepherd.errors import DataError, NotFoundError
 from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.bundle import CHANGES_REF, write_bundle
-from stepherd.repositories.conversion import settle_conversions, stored_as_they_are
+from stepherd.repositories.conversion import added_safely, settle_conversions
 from stepherd.repositories.filtered import Content, plan_filtered, pointers_of
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, new_commits, plan_gitlinks
@@ -32,6 +32,7 @@ from stepherd.repositories.scratch import private_folder
 
 __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
 
+_LARGEST_CONVERTED: Final = 32 << 20  # bytes
 _NESTED: Final = "it is a git repository inside the repository"
 _IDENTITY: Final = {
     "GIT_AUTHOR_NAME": "Stepherd",
@@ -131,9 +132,9 @@ def _record(
     filtered = plan_filtered(git, workspace, found.tracked, found.others)
     filtered.enter(git)
     blocked = [each for each in found.findings if each.path not in filtered.entries]
-    with stored_as_they_are(git):
+    with added_safely(git, found.large):
         _add(git, [*(finding.path for finding in blocked), *found.gitlinks.apart])
-    settle_conversions(git, workspace, base_commit)
+    settle_conversions(git, workspace, base_commit, found.large)
     found.gitlinks.enter(git)
     filtered.enter(git)
     tree = git.run("Writing the tree", "write-tree")
@@ -167,12 +168,14 @@ def _record(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The base's files and the new ones, what must stay out, and what becomes of submodules."""
+    """The base's files and the new ones, what must stay out, what becomes of submodules, and files that are
+    too large to be converted, which git does in memory."""
 
     tracked: Mapping[str, str]
     others: Sequence[str]
     findings: Sequence[Finding]
     gitlinks: Gitlinks
+    large: Sequence[str]
 
 
 def _inspect(git: Git, workspace: Path, base: str) -> _Found:
@@ -186,7 +189,8 @@ def _inspect(git: Git, workspace: Path, base: str) -> _Found:
     findings = [*nested, *grown, *_unwanted(workspace, others)]
     inside = tuple(f"{path}/" for path in gitlinks.apart)
     findings = [finding for finding in findings if not f"{finding.path}/".startswith(inside)]
-    return _Found(tracked, others, findings, gitlinks)
+    large = [path for path in (*tracked, *others) if _size(workspace / path) > _LARGEST_CONVERTED]
+    return _Found(tracked, others, findings, gitlinks, large)
 
 
 def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,18 +2,19 @@
 
 Attributes (gitattributes: text, eol, ident, working-tree-encoding) convert a file at the checkout, and back
 when it is added. One is not always the reverse of the other: a file that is stored with CRLF and marked as
-text would be added with LF, though no one has touched it. So files are added as they are, and then, path by
-path:
+text would be added with LF, though no one has touched it. What git finds changed is judged path by path:
 
-- the bytes that the checkout of the base gave: unchanged, whatever any attribute says;
-- a file that the base stores in the form that git would give it, and a new one: as git would store it;
-- a file that the base stores in another form, or that git cannot convert: the bytes that it has now.
+- a file with the bytes that the checkout of the base gave is unchanged, whatever any attribute says;
+- a new file, and one that the base stores in the form that git would give it, is stored as git would do it;
+- one that the base stores in another form, or that git cannot convert, is stored with the bytes that it has.
 
 Filters never run: the repository that is used here names none.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,40 +22,50 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.repositories.git import Git
+from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.raw_changes import RawChange, list_staged_changes
 
-__all__ = ["restore_unconverted", "settle_conversions", "stored_as_they_are"]
+__all__ = ["added_safely", "restore_unconverted", "settle_conversions"]
 
-_AS_THEY_ARE: Final = "* -text !eol !crlf -ident !working-tree-encoding -filter\n"
-_ATTRIBUTES: Final = ("text", "eol", "crlf", "ident", "working-tree-encoding")
+_ENCODING: Final = "working-tree-encoding"
+_ATTRIBUTES: Final = ("text", "eol", "crlf", "ident", _ENCODING)
+_NO_ENCODING: Final = "* !working-tree-encoding -filter\n"
+_NOTHING: Final = "-text !eol !crlf -ident !working-tree-encoding -filter\n"
 _NAME: Final = ".gitattributes"
 _FILES: Final = frozenset({"100644", "100755"})
-_LARGEST: Final = 32 << 20  # bytes; git converts in memory
 _MOST_FAILURES: Final = 20
 
 
 @contextmanager
-def stored_as_they_are(git: Git) -> Iterator[None]:
-    """While this lasts, ``git add`` stores the bytes of files, whatever their attributes.
+def added_safely(git: Git, unconverted: Iterable[str] = ()) -> Iterator[None]:
+    """While this lasts, ``git add`` converts only what cannot fail (ends of lines, idents), and runs nothing.
 
-    ``git.git_dir`` must be private: its own attributes count before those of the tree.
+    The files ``unconverted``, and those in other encodings, are stored as they are. ``git.git_dir`` must
+    be private: its own attributes count before those of the tree.
     """
+    lines = [f"{_pattern(path)} {_NOTHING}" for path in unconverted]
+    with _own_attributes(git, "".join([_NO_ENCODING, *lines])):
+        yield
+
+
+@contextmanager
+def _own_attributes(git: Git, text: str) -> Iterator[None]:
     own = git.git_dir / "info" / "attributes"
     own.parent.mkdir(exist_ok=True)
-    own.write_text(_AS_THEY_ARE, encoding="ascii")
+    own.write_bytes(_encoded(text))
     try:
         yield
     finally:
         own.unlink()
 
 
-def settle_conversions(git: Git, workspace: Path, base: str) -> None:
-    """Correct the index, in which the files of ``workspace`` were ``stored_as_they_are``."""
+def settle_conversions(git: Git, workspace: Path, base: str, unconverted: Iterable[str] = ()) -> None:
+    """Correct the index, to which the files of ``workspace`` were ``added_safely``."""
     changes = list_staged_changes(git, base)
     if not any(_is_attributes(change.path) for change in changes) and not _attribute_files(git):
         return
-    files = [change for change in changes if change.mode in _FILES]
-    _Settlement(git, workspace, base).settle(files)
+    files = {change.path: change for change in changes if change.mode in _FILES}
+    _Settlement(git, workspace, base, files, frozenset(unconverted)).settle()
 
 
 def restore_unconverted(git: Git, workspace: Path, base: str, commit: str) -> None:
@@ -64,12 +75,12 @@ def restore_unconverted(git: Git, workspace: Path, base: str, commit: str) -> No
     listing = "".join(
         f"{change.path}\0" for change in list_staged_changes(git, base) if change.mode in _FILES
     )
-    with stored_as_they_are(git):
+    with added_safely(git):
         git.run("Looking at the files", "update-index", "-z", "--stdin", stdin=_encoded(listing))
     settle_conversions(git, workspace, base)
     other = [change.path for change in list_staged_changes(git, commit)]
     git.run("Reading the changes", "read-tree", "--end-of-options", commit)
-    with stored_as_they_are(git):
+    with _own_attributes(git, f"* {_NOTHING}"):
         _check_out(git, other)
 
 
@@ -87,57 +98,75 @@ class _Settlement:
     git: Git
     workspace: Path
     base: str
+    files: Mapping[str, RawChange]
+    """The changed ones, with the ids by which they are in the index."""
+    unconverted: frozenset[str]
 
-    def settle(self, changes: Sequence[RawChange]) -> None:
-        now = _set(self.git, [change.path for change in changes])
-        before = self._converted_by_the_checkout(changes)
-        touched = {change.path: change for change in changes if change.path in now or change.path in before}
-        small = [path for path in touched if (self.workspace / path).lstat().st_size <= _LARGEST]
-        cleaned = _hash(self.git, self.workspace, [path for path in small if path in now])
-        other = {path for path, found in cleaned.items() if found not in (None, touched[path].object_id)}
-        old = [path for path, change in touched.items() if change.old_mode in _FILES]
-        doubtful = [path for path in old if path in before or path in other]
-        unchanged, normal = self._against_the_base({path: touched[path] for path in doubtful})
-        ids = {path: touched[path].old_id for path in unchanged}
-        for path in other - unchanged:
-            if touched[path].old_mode not in _FILES or path in normal:
-                ids[path] = str(cleaned[path])
-        self._correct({path: (touched[path].mode, found) for path, found in ids.items()})
+    def settle(self) -> None:
+        now = _set(self.git, [*self.files])
+        encoded = [path for path in now if _ENCODING in now[path] and path not in self.unconverted]
+        stored = {path: change.object_id for path, change in self.files.items()}
+        # Where git cannot convert, _hash has None, and the bytes are stored below.
+        converted = _hash(self.git, self.workspace, encoded, "-w")
+        stored |= {path: found for path, found in converted.items() if found}
+        of_base = [path for path, change in self.files.items() if change.old_mode in _FILES]
+        doubtful = {*self._converted_by_the_checkout(of_base), *self._shorter(now, of_base)}
+        doubtful |= {path for path in encoded if path in of_base or converted[path] is None}
+        raw = _hash(self.git, self.workspace, doubtful, "-w", "--no-filters")
+        unchanged, normal = self._against_the_base(raw, [path for path in of_base if path in doubtful])
+        for path in doubtful:
+            if path in unchanged:
+                stored[path] = self.files[path].old_id
+            elif (path in of_base and path not in normal) or converted.get(path, "") is None:
+                stored[path] = str(raw[path])
+        self._correct({path: found for path, found in stored.items() if found != self.files[path].object_id})
 
-    def _converted_by_the_checkout(self, changes: Sequence[RawChange]) -> set[str]:
+    def _shorter(self, now: Iterable[str], paths: Iterable[str]) -> list[str]:
+        """Which files git has converted: lines end with a byte less, an ident loses its id."""
+        asked = [path for path in paths if path in now]
+        sizes = blob_sizes(self.git, [self.files[path].object_id for path in asked])
+        return [
+            path
+            for path in asked
+            if sizes[self.files[path].object_id] != (self.workspace / path).lstat().st_size
+        ]
+
+    def _converted_by_the_checkout(self, paths: Sequence[str]) -> set[str]:
         """Of files that the base has: those to which its checkout may have given other bytes."""
-        old = [change.path for change in changes if change.old_mode in _FILES]
-        if not old:
+        if not paths:
             return set()
-        self.git.run(
-            "Reading the base", "read-tree", "--end-of-options", self.base, environment=self._base_index
-        )
-        found = _set(self.git, old, "--cached", environment=self._base_index)
+        words = ("read-tree", "--end-of-options", self.base)
+        self.git.run("Reading the base", *words, environment=self._base_index)
+        found = _set(self.git, paths, "--cached", environment=self._base_index)
         return {path for path, values in found.items() if values.keys() - {"text", "crlf"}}
 
-    def _against_the_base(self, files: Mapping[str, RawChange]) -> tuple[set[str], set[str]]:
+    def _against_the_base(
+        self, raw: Mapping[str, str | None], paths: Sequence[str]
+    ) -> tuple[set[str], set[str]]:
         """The files that have the bytes that the checkout gave, and those for which git would store what the
         checkout gave as the base does."""
-        if not files:
+        if not paths:
             return set(), set()
         folder = self.git.scratch / "checkout"
         folder.mkdir()
         there = self.git.within(self.git.git_dir, folder)
-        _check_out(there, files, self._base_index)
-        given = _hash(there, folder, files, "--no-filters")
-        unchanged = {path for path, change in files.items() if given[path] == change.object_id}
-        own = _hash(there, folder, [path for path in files if _is_attributes(path)])
+        _check_out(there, paths, self._base_index)
+        given = _hash(there, folder, paths, "--no-filters")
+        unchanged = {path for path in paths if given[path] == raw[path]}
+        rest = [path for path in paths if path not in unchanged and path not in self.unconverted]
+        own = _hash(there, folder, [path for path in rest if _is_attributes(path)])
         _check_out(there, _attribute_files(self.git))
-        again = _hash(there, folder, files) | own
-        return unchanged, {path for path, change in files.items() if again[path] in (None, change.old_id)}
+        again = _hash(there, folder, rest) | own
+        shutil.rmtree(folder)
+        return unchanged, {path for path in rest if again[path] in (None, self.files[path].old_id)}
 
     @property
     def _base_index(self) -> dict[str, str]:
         return {"GIT_INDEX_FILE": str(self.git.scratch / "base.index")}
 
-    def _correct(self, entries: Mapping[str, tuple[str, str]]) -> None:
-        if entries:
-            listing = "".join(f"{mode} {found}\t{path}\0" for path, (mode, found) in entries.items())
+    def _correct(self, ids: Mapping[str, str]) -> None:
+        if ids:
+            listing = "".join(f"{self.files[path].mode} {found}\t{path}\0" for path, found in ids.items())
             self.git.run("Correcting", "update-index", "-z", "--index-info", stdin=_encoded(listing))
 
 
@@ -166,11 +195,11 @@ def _check_out(git: Git, paths: Iterable[str], environment: Mapping[str, str] | 
 
 
 def _hash(git: Git, folder: Path, paths: Iterable[str], *options: str) -> dict[str, str | None]:
-    """The ids under which git stores the files, which it does; None where it cannot convert one."""
+    """The ids under which git would store the files, and with -w does; None where it cannot convert one."""
     waiting, found, failures = list(paths), dict[str, str | None](), 0
     while waiting and failures < _MOST_FAILURES:
         listing = "".join(f"{_quoted(path)}\n" for path in waiting)
-        arguments = ("-C", str(folder), "hash-object", "-w", *options, "--stdin-paths")
+        arguments = ("-C", str(folder), "hash-object", *options, "--stdin-paths")
         finished = git.attempt("Reading files", *arguments, stdin=_encoded(listing))
         ids = finished.out.decode("ascii").split()
         found.update(zip(waiting, ids, strict=False))
@@ -181,15 +210,18 @@ def _hash(git: Git, folder: Path, paths: Iterable[str], *options: str) -> dict[s
     return found | dict.fromkeys(waiting, None)
 
 
+def _pattern(path: str) -> str:
+    """What gitattributes takes for this one path."""
+    return _in_quotes("/" + re.sub(r"([\\*?\[])", r"\\\1", path))
+
+
 def _quoted(path: str) -> str:
     """As git reads names by lines: in quotes, like C, where it would read another name."""
-    if not any(letter in '"\\' or letter < " " for letter in path):
-        return path
-    return (
-        '"'
-        + "".join(f"\\{ord(letter):03o}" if letter in '"\\' or letter < " " else letter for letter in path)
-        + '"'
-    )
+    return _in_quotes(path) if any(letter in '"\\' or letter < " " for letter in path) else path
+
+
+def _in_quotes(text: str) -> str:
+    return '"' + "".join(f"\\{ord(x):03o}" if x in '"\\' or x < " " else x for x in text) + '"'
 
 
 def _encoded(text: str) -> bytes:

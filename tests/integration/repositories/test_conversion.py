@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.origin import Origin, Run, files_below, git
 
-from stepherd.repositories import conversion
+from stepherd.repositories import changes
 from stepherd.repositories.replay import replay_changes
 from stepherd.repositories.scan import ChangesBlocked
 
@@ -73,9 +73,9 @@ def numbers(run: Run) -> dict[str, tuple[int | None, int | None]]:
 @pytest.mark.parametrize("attributes", ATTRIBUTES)
 def test_an_agent_that_does_nothing_changes_nothing(tmp_path: Path, attributes: str) -> None:
     run = begin(tmp_path, {f"{name}.txt": data for name, data in BLOBS.items()}, f"*.txt {attributes}\n")
-    changes = run.record()
-    assert changes.files == ()
-    assert changes.commit is None
+    recorded = run.record()
+    assert recorded.files == ()
+    assert recorded.commit is None
     # AND files that were written again with what they hold are no change either
     for path in files_below(run.workspace):
         if ".git" not in path.parts:
@@ -117,9 +117,9 @@ def test_a_new_file_is_stored_as_git_would_store_it(tmp_path: Path) -> None:
     (run.workspace / "new.u16").write_bytes(LF.decode().encode("utf-16-le"))
     (run.workspace / "bytes").write_bytes(b"\0\r\n")
     (run.workspace / "lf.txt").write_bytes(LF.replace(b"\n", b"\r\n") + b"four\r\n")
-    changes = run.record()
+    recorded = run.record()
     git(run.workspace, "bundle", "unbundle", str(run.bundle))
-    tree = {name: data.encode().replace(b"\\r", b"\r") for name, data in shown(run, changes.tree).items()}
+    tree = {name: data.encode().replace(b"\\r", b"\r") for name, data in shown(run, recorded.tree).items()}
     assert tree["new.txt"] == LF
     assert tree['odd\n"name\\\r'] == LF
     assert tree["new.u16"] == LF
@@ -145,9 +145,9 @@ def test_a_file_that_git_cannot_convert_keeps_its_bytes_and_the_rest_goes_on(tmp
     for number in range(30):
         (run.workspace / f"new{number}").write_bytes(odd)
     (run.workspace / "zz").write_bytes("fine\n".encode("utf-16"))
-    changes = run.record()
+    recorded = run.record()
     git(run.workspace, "bundle", "unbundle", str(run.bundle))
-    tree = shown(run, changes.tree)
+    tree = shown(run, recorded.tree)
     assert {tree[f"new{number}"].encode("latin-1") for number in range(30)} == {odd}
     assert tree["a.txt"].encode() == LF
 
@@ -186,13 +186,17 @@ def test_no_filter_runs_whatever_the_workspace_names(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_not_converted_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "_LARGEST", 100)
+    monkeypatch.setattr(changes, "_LARGEST_CONVERTED", 100)
     run = begin(tmp_path, {"a.txt": LF * 20}, "* text eol=crlf\n")
     assert run.record().commit is None
-    (run.workspace / "new.txt").write_bytes(CRLF * 20)
-    changes = run.record()
+    odd = "a [*]?\\ 'x\".txt"
+    for name in ("new.txt", odd):
+        (run.workspace / name).write_bytes(CRLF * 20)
+    (run.workspace / "small.txt").write_bytes(CRLF)
+    tree = run.record().tree
     git(run.workspace, "bundle", "unbundle", str(run.bundle))
-    assert shown(run, changes.tree)["new.txt"].encode() == CRLF * 20
+    assert shown(run, tree)["new.txt"].encode() == shown(run, tree)[odd].encode() == CRLF * 20
+    assert shown(run, tree)["small.txt"].encode() == LF
 
 
 def any_attributes(chance: random.Random) -> str:
@@ -224,13 +228,13 @@ def look(seed: int, folder: Path) -> None:
     before = contents(run)
     edit(run, chance)
     after = contents(run)
-    changes = run.record()
-    changed = {file.path for file in changes.files}
+    recorded = run.record()
+    changed = {file.path for file in recorded.files}
     touched = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed <= touched
     assert after.keys() - before.keys() <= changed
     assert before.keys() - after.keys() <= changed
-    if changes.commit is None:
+    if recorded.commit is None:
         return
     # AND put back into a fresh workspace it is the same work
     again = Run(folder / "again", run.repository)
@@ -238,7 +242,7 @@ def look(seed: int, folder: Path) -> None:
     assert again.facts is not None
     words = (again.workspace, again.private_git, again.facts.base_commit, run.bundle, again.scratch)
     replay_changes(*words)
-    assert again.record().tree == changes.tree
+    assert again.record().tree == recorded.tree
 
 
 def edit(run: Run, chance: random.Random) -> None:
