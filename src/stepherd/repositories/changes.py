@@ -139,7 +139,7 @@ def _record(
     filtered.enter(git)
     tree = git.run("Writing the tree", "write-tree")
     raw = list_raw_changes(git, base_commit, tree)
-    pointers = pointers_of(git, tree, raw).values()
+    pointers = pointers_of(git, base_commit, tree, raw).values()
     contents, left_behind = select_contents(workspace, filtered.contents, pointers, filtered.known)
     for content in contents:
         keep(content)

@@ -18,6 +18,7 @@ from stepherd.repositories.git import Git
 from stepherd.repositories.message import RUN_TRAILER
 from stepherd.repositories.remote import Listing, Remote
 from stepherd.repositories.retries import retrying
+from stepherd.repositories.scan import Finding
 
 __all__ = ["BranchTaken", "Delivery", "OneCommit", "PushFacts"]
 
@@ -41,6 +42,8 @@ class PushFacts:
     commit: str
     created: bool
     unrun_hooks: tuple[str, ...] = ()
+    left_out: tuple[Finding, ...] = ()
+    """Changes that are not in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,11 +175,17 @@ def _changed_files(changes: Iterable[RawChange]) -> dict[str, RawChange]:
     }
 
 
-def pointers_of(git: Git, tree: str, changes: Iterable[RawChange]) -> dict[str, Pointer]:
-    """The pointers among ``changes`` that stand for files in Git LFS by the attributes of ``tree``."""
+def pointers_of(git: Git, base: str, tree: str, changes: Iterable[RawChange]) -> dict[str, Pointer]:
+    """The pointers among ``changes`` that stand for files in Git LFS by the attributes of ``tree``, and that
+    ``base`` has nowhere."""
     files = _changed_files(changes)
     in_lfs = [path for path, name in filters_in(git, tree, files).items() if name == LFS]
-    return _pointers(git, {path: files[path].object_id for path in in_lfs})
+    if not in_lfs:
+        return {}
+    known = _blobs_of(git, base)
+    return _pointers(
+        git, {path: files[path].object_id for path in in_lfs if files[path].object_id not in known}
+    )
 
 
 def split_filtered(

@@ -154,7 +154,7 @@ class Git:
             try:
                 return run_bounded(
                     self._argv(arguments),
-                    environment=self._environment() | dict(environment or {}),
+                    environment=self.environment() | dict(environment or {}),
                     folder=self.scratch,
                     stdin=file,
                     seconds=self.limits.network_seconds if network else self.limits.local_seconds,
@@ -188,7 +188,8 @@ class Git:
             words += ["-c", f"{key}={value}"]
         return [*words, *arguments]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What git gets, and what else acts for it."""
         environment = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
         if "SSL_CERT_FILE" in environment:
             environment["GIT_SSL_CAINFO"] = environment["SSL_CERT_FILE"]

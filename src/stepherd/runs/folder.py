@@ -16,6 +16,7 @@ from stepherd.services.store import ObjectNotFound, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
     "BUNDLE",
@@ -133,6 +134,11 @@ class RunFolder:
         """Write report.md, then report.json: who finds the second finds both."""
         self.store.put(REPORT_PAGE, page.encode())
         self._write_json(REPORT, fields)
+
+    def fetch_content(self, oid: str, path: Path) -> None:
+        """Write a content of Git LFS, named by its digest, to ``path``. Raises NotFoundError when the run has
+        none of that name."""
+        self.store.download(f"{LFS_CONTENTS}/{oid}", path)
 
     def forget_workspace(self) -> None:
         """Remove the packed clone, by far the largest object: a run that succeeded never needs it again."""

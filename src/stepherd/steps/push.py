@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from stepherd.errors import NotFoundError
 from stepherd.repositories.address import parse_repository
@@ -12,13 +14,15 @@ from stepherd.repositories.links import compare_link
 from stepherd.repositories.push import PushFacts, push_bundle
 from stepherd.repositories.refs import run_branch
 from stepherd.runs.attempts import read_agent
-from stepherd.runs.folder import RunFolder
+from stepherd.runs.folder import LFS_CONTENTS, RunFolder
 from stepherd.runs.result import Result
 from stepherd.steps.changes import check_not_blocked
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
 
 __all__ = ["base_of", "commit_message", "holds", "work"]
+
+_MOST_NAMED: Final = 10
 
 
 def work(step: StepContext) -> Done:
@@ -44,7 +48,8 @@ def work(step: StepContext) -> Done:
     return Done(
         {
             **about,
-            **_notes(before, pushed, agent),
+            **_notes(before, pushed, agent, step.folder),
+            **({"left_out": [asdict(found) for found in pushed.left_out]} if pushed.left_out else {}),
             "branch": pushed.branch,
             "commit": pushed.commit,
             "partial": not agent.succeeded,
@@ -82,7 +87,7 @@ def commit_message(message: str, agent: Result) -> str:
     return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
 
 
-def _notes(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str, str]:
+def _notes(before: Result | None, pushed: PushFacts, agent: Result, folder: RunFolder) -> dict[str, str]:
     notes = []
     same = before is not None and before.facts.get("commit") == pushed.commit
     if before is not None and same and before.facts.get("partial") and agent.succeeded:
@@ -90,6 +95,13 @@ def _notes(before: Result | None, pushed: PushFacts, agent: Result) -> dict[str,
     if pushed.unrun_hooks:
         hooks = ", ".join(pushed.unrun_hooks)
         notes.append(f"Hooks of the repository that were not run, because it is on this machine: {hooks}.")
+    if pushed.left_out:
+        named = "; ".join(map(str, pushed.left_out[:_MOST_NAMED]))
+        more = (
+            f"; and {len(pushed.left_out) - _MOST_NAMED} more" if len(pushed.left_out) > _MOST_NAMED else ""
+        )
+        where = folder.address_of(LFS_CONTENTS)
+        notes.append(f"Not pushed: {named}{more}. What the run has of it is kept in {where}, by its SHA-256.")
     return {"note": " ".join(notes)} if notes else {}
 
 
@@ -115,4 +127,5 @@ def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agen
         run_id=request.run_id,
         known_secrets=step.redactor.known,
         refuse_automation=request.automation_changes == "refuse",
+        fetch=step.folder.fetch_content,
     )

@@ -6,13 +6,15 @@ import base64
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
+Answer = tuple[int, dict[str, str], bytes]
 Action = Literal["500", "403", "401", "hang", "cut", "redirect", "lose the answer", "reject token"]
 
 
@@ -41,6 +43,8 @@ class GitServer:
     meeting: threading.Barrier | None = None
     """Where the first requests (``info/refs``) of as many clients wait for each other."""
     stopping: threading.Event = field(default_factory=threading.Event)
+    lfs: Callable[[str, str, Message, bytes], Answer] | None = None
+    """Answers what is below a repository's info/lfs: method, path, headers, body."""
 
     @property
     def url(self) -> str:
@@ -70,6 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve(self._body())
 
+    def do_PUT(self) -> None:
+        self._serve(self._body())
+
     def log_message(self, format: str, *args: object) -> None:
         return
 
@@ -88,8 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
             git_server.stopping.wait(60)
             self.close_connection = True
             return None
-        if not git_server.admits(authorization):
+        # An upload may be allowed by what the batch API has answered.
+        if not git_server.admits(authorization) and not self._is_for_lfs_alone():
             return self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"who are you?\n")
+        if git_server.lfs is not None and "/info/lfs/" in self.path:
+            return self._answer(*git_server.lfs(self.command, self.path, self.headers, body))
         status, headers, content = self._backend(body)
         if fault is not None and len(content) <= fault.larger_than:
             fault.times += 1
@@ -100,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         return self._answer(status, headers, content)
+
+    def _is_for_lfs_alone(self) -> bool:
+        return "/info/lfs/" in self.path and not self.path.endswith("/objects/batch")
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
