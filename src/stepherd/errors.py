@@ -45,10 +45,12 @@ class StepherdError(Exception):
     category: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", details: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.details = details
+        """More than a message holds, in lines: all that a server said. For logs and reports."""
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()

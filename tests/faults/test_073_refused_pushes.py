@@ -13,6 +13,7 @@ from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import BranchCheckedOut
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.failures import PushRejected, explain
+from stepherd.repositories.refusals import BranchProtected
 
 TOKEN = "canary" + "-t0ken-" + "5d2e8f10aa"
 
@@ -67,10 +68,10 @@ def test_a_right_or_token_that_goes_away_in_mid_push_is_a_credentials_error(
 @pytest.mark.parametrize(
     ("said", "error"),
     [
-        ("remote: error: GH006: Protected branch update failed for refs/heads/main.", PushRejected),
-        ("! [remote rejected] x -> y (protected branch hook declined)", PushRejected),
-        ("remote: error: GH013: Repository rule violations found", PushRejected),
-        ("remote: GitLab: You are not allowed to push code to protected branches", CredentialsError),
+        ("remote: error: GH006: Protected branch update failed for refs/heads/main.", BranchProtected),
+        ("! [remote rejected] x -> y (protected branch hook declined)", BranchProtected),
+        ("remote: error: GH013: Repository rule violations found", BranchProtected),
+        ("remote: GitLab: You are not allowed to push code to protected branches", BranchProtected),
         ("remote: Permission to o/n.git denied to bot.\nfatal: returned error: 403", CredentialsError),
         ("ERROR: Permission to o/n.git denied to bot.", CredentialsError),
         ("fatal: Authentication failed for 'https://github.com/o/n/'", CredentialsError),

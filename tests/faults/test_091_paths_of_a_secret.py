@@ -176,10 +176,14 @@ def test_nor_out_of_a_program_in_gits_place(way: str) -> None:
 
 
 def test_what_is_left_of_very_long_words_of_git_begins_with_no_end_of_a_secret() -> None:
-    """Only the last of a program's messages is kept: it may begin within a secret."""
+    """Only the first and the last of a program's messages are kept: what is left out may be a part of a
+    secret."""
     secret = "".join(f"{number:04x}-" for number in range(180))
-    for rest in range(MOST_WORDS - 900, MOST_WORDS + 60, 120):
-        text = secret + "\n" + "x " * (rest // 2)
+    for before in range(MOST_WORDS // 2 - 960, MOST_WORDS // 2 + 60, 120):
+        lines = ("x " * 30 + "\n") * (MOST_WORDS // 60)
+        text = (
+            lines[:before] + secret + lines[: MOST_WORDS // 2 - 300] + secret + lines[: MOST_WORDS // 2 - 400]
+        )
         shown = of_real_git(secret, text.encode(), [1 << 17])
         assert not [at for at in range(len(secret) - 10) if secret[at : at + 10] in shown]
 

@@ -104,7 +104,7 @@ class Delivery:
         said = (finished.err + b"\n" + finished.out).decode("utf-8", "replace")
         failure = explain("Pushing", self.git.place, said, self.git.access.secrets)
         if any(word in said for word in _RACE):
-            return _Raced(failure.message, remedy=failure.remedy)
+            return _Raced(failure.message, remedy=failure.remedy, details=failure.details)
         return failure
 
     def _look(self, failure: StepherdError | None, pauses: Sequence[float]) -> Listing:

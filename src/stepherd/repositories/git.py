@@ -17,8 +17,9 @@ from typing import IO, Final
 
 from stepherd.errors import DataError, UnavailableError
 from stepherd.repositories.credentials import Access
-from stepherd.repositories.failures import explain, server_words
+from stepherd.repositories.failures import explain
 from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
+from stepherd.repositories.server_text import quote, server_lines
 
 __all__ = ["LARGE_FILE", "Git", "Limits", "create_repository"]
 
@@ -205,13 +206,17 @@ class Git:
         return environment | dict(self.access.environment)
 
     def _too_slow(self, doing: str, error: TimeExpired, network: bool) -> UnavailableError | DataError:
-        words = server_words(error.err.decode("utf-8", "replace"), self.access.secrets)
+        lines = server_lines(error.err.decode("utf-8", "replace"), self.access.secrets)
+        words, details = quote(lines), "\n".join(lines)
         message = f"{doing} of {self.place} was broken off after {error.seconds:g} s." + (
             f" Git said: {words}" if words else ""
         )
         if network:
-            return UnavailableError(message, remedy="Check the network and the server, then try again.")
-        return DataError(message, remedy="The repository or the change is too large for this.")
+            remedy = "Check the network and the server, then try again."
+            return UnavailableError(message, remedy=remedy, details=details)
+        return DataError(
+            message, remedy="The repository or the change is too large for this.", details=details
+        )
 
 
 def create_repository(git: Git, *, commit_id: str = "") -> None:

@@ -16,11 +16,13 @@ from stepherd.errors import ConfigurationError
 from stepherd.processes.marked import MARKER
 from stepherd.services.file_modes import umask_of_user
 
-__all__ = ["MOST_WORDS", "Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
+__all__ = ["CUT", "MOST_WORDS", "Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
 
 _CHUNK: Final = 1 << 16
 MOST_WORDS: Final = 80 << 10
-"""Bytes of a program's messages that are kept: the last ones, which may begin within a secret."""
+"""Bytes of a program's messages that are kept: as many of the first as of the last ones."""
+CUT: Final = b"\n\0\n"
+"""Stands between them where something was left out; that may have been the middle of a secret."""
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
 _INSTALL: Final = {"git": "Install git 2.39 or newer."}
@@ -41,7 +43,8 @@ class OutputTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A process that ended: its exit code (negative: signal), its output, and the last of its messages."""
+    """A process that ended: its exit code (negative: signal), its output, and what is kept of its
+    messages."""
 
     code: int
     out: bytes
@@ -50,12 +53,19 @@ class Finished:
 
 @dataclass(slots=True)
 class _Collector:
-    """Takes the output of a process: all of stdout up to a limit, of stderr the last part."""
+    """Takes the output of a process: all of stdout up to a limit, of stderr the first and the last part."""
 
     limit: int
     sink: Callable[[bytes], None] | None
     out: bytearray = field(default_factory=bytearray)
     err: bytearray = field(default_factory=bytearray)
+    _last: bytearray = field(default_factory=bytearray)
+    _left_out: bool = False
+
+    @property
+    def messages(self) -> bytes:
+        """What is kept of stderr."""
+        return bytes(self.err + (CUT if self._left_out else b"") + self._last)
 
     def take_out(self, chunk: bytes) -> None:
         if self.sink is not None:
@@ -66,9 +76,12 @@ class _Collector:
             raise OutputTooLong(f"more than {self.limit} bytes")
 
     def take_err(self, chunk: bytes) -> None:
-        self.err += chunk
-        if len(self.err) > MOST_WORDS:
-            del self.err[: len(self.err) - MOST_WORDS]
+        room = max(0, MOST_WORDS // 2 - len(self.err))
+        self.err += chunk[:room]
+        self._last += chunk[room:]
+        if len(self._last) > MOST_WORDS // 2:
+            del self._last[: len(self._last) - MOST_WORDS // 2]
+            self._left_out = True
 
 
 def run_bounded(
@@ -112,7 +125,7 @@ def run_bounded(
         code = child.wait(_GRACE_SECONDS)
     finally:
         _end_group(child)
-    return Finished(code, bytes(collector.out), bytes(collector.err))
+    return Finished(code, bytes(collector.out), collector.messages)
 
 
 def absolute_path() -> str:
@@ -131,7 +144,7 @@ def _pump(child: subprocess.Popen[bytes], collector: _Collector, deadline: float
         while selector.get_map() or child.poll() is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeExpired(seconds, bytes(collector.err))
+                raise TimeExpired(seconds, collector.messages)
             if not selector.get_map():
                 _wait(child, left)
                 continue

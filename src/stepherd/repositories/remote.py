@@ -121,14 +121,21 @@ class Remote:
         """
         attempts = [(base.commit, True), *((ref, True) for ref in base.refs)]
         attempts += [(ref, False) for ref in base.refs] or [("+refs/heads/*:refs/fetched/*", False)]
+        answer: InternalError | None = None
         for refspec, shallow in attempts:
             whole = ("--unshallow",) if (git.git_dir / "shallow").exists() else ()
             try:
                 self._fetch(git, refspec, *(("--depth=1",) if shallow else whole))
-            except (CommitNotServed, InternalError):
-                continue  # servers word this refusal as they like
+            except CommitNotServed:
+                continue
+            except InternalError as error:
+                answer = error  # Servers word this refusal as they like, and others, too.
+                continue
             if has_commit(git, base.commit):
                 return
+        if answer is not None:
+            # The last way takes whatever there is: what was said to it is no answer about one commit.
+            raise answer
         raise CommitNotServed(
             f"The commit {base.commit} does not exist in {self.repository.display}, or is on no branch.",
             remedy="Give a branch, a tag or the full id of a commit that was pushed.",

@@ -52,6 +52,8 @@ class ReportedError:
     retryable: bool
     next: str
     """The next command."""
+    details: str = ""
+    """All that a server said, in lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,13 @@ def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Res
         why = ended or failure_of(error, cause)
     remedy = why.remedy.replace(" RUN", f" {run_id}")
     return ReportedError(
-        state, why.category, why.message, remedy, why.retryable, _next_command(run_id, state, why)
+        state,
+        why.category,
+        why.message,
+        remedy,
+        why.retryable,
+        _next_command(run_id, state, why),
+        why.details,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.text.plain import one_paragraph
+from stepherd.text.plain import one_paragraph, plain
 
 if TYPE_CHECKING:
     from stepherd.runs.report import Report
@@ -64,7 +64,13 @@ def _failure(report: Report) -> tuple[str, ...]:
         + f"\n- Kind: {_text(error.category)}"
         + (f"\n- Remedy: {_text(error.remedy)}" if error.remedy else "")
         + f"\n- Next: {_code(error.next)}",
+        *(("### What the server said", _indented(error.details)) if error.details else ()),
     )
+
+
+def _indented(text: str) -> str:
+    """As it stands: in an indented block (CommonMark 4.4), which nothing in it can end."""
+    return "\n".join(f"    {line}" for line in plain(text).split("\n"))
 
 
 def _outcome(report: Report) -> str:

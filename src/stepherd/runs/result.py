@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError
-from stepherd.text.plain import one_paragraph
+from stepherd.text.plain import one_paragraph, plain
 
 __all__ = ["Failure", "Result", "Status", "now", "seconds_between"]
 
 Status = Literal["succeeded", "failed", "interrupted"]
+_MOST_DETAILS: Final = 65_536
 _STATUSES: Final = ("succeeded", "failed", "interrupted")
 
 
@@ -24,6 +25,8 @@ class Failure:
     message: str
     remedy: str = ""
     retryable: bool = False
+    details: str = ""
+    """All that a server said, in lines; the message has its beginning."""
 
     @classmethod
     def of(cls, error: StepherdError) -> Failure:
@@ -33,6 +36,7 @@ class Failure:
             one_paragraph(error.message, 2000),
             one_paragraph(error.remedy, 1000),
             error.retryable,
+            plain(error.details)[:_MOST_DETAILS],
         )
 
 
@@ -80,7 +84,7 @@ class Result:
         """Raise ValueError or TypeError for a value that another than a step must have written."""
         texts = [self.step, self.attempt, self.started, self.finished]
         if self.error is not None:
-            texts += [self.error.category, self.error.message, self.error.remedy]
+            texts += [self.error.category, self.error.message, self.error.remedy, self.error.details]
         if not all(isinstance(text, str) for text in texts) or not isinstance(self.runs, int):
             raise ValueError("a field has the wrong type")
         if self.status not in _STATUSES or not isinstance(self.facts, dict):

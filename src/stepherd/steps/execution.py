@@ -23,6 +23,7 @@ from stepherd.errors import (
 )
 from stepherd.processes.account import adopt_orphans
 from stepherd.processes.descendants import children_of_this_process, end_children
+from stepherd.repositories.refusals import REFUSALS
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
@@ -96,6 +97,7 @@ def run_step(
     with termination.held_off():
         folder.write_result(result)
     say(f"{name}: {status}" + (f". {failure.message} {failure.remedy}" if failure else ""))
+    _say_all(failure.details if failure else "")
     return result
 
 
@@ -203,10 +205,18 @@ def _exit_code(result: Result) -> int:
         Interrupted,
         DeadlinePassed,
         RunFolderChanged,
+        *REFUSALS,
         *(getattr(errors, name) for name in errors.__all__),
     ]
     codes: dict[str, int] = {kind.category: kind.exit_code for kind in kinds}
     return codes.get(result.error.category, _FAILED)
+
+
+def _say_all(details: str) -> None:
+    """What a server said, line by line, where a message has only its beginning."""
+    for line in details.splitlines():
+        sys.stderr.write(f"  | {line}\n")
+    sys.stderr.flush()
 
 
 def say(text: str) -> None:

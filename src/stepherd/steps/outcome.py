@@ -20,6 +20,7 @@ def masked(done: Done, redactor: Redactor) -> Done:
     if done.error is not None:
         done.error.message = redactor.mask(done.error.message)
         done.error.remedy = redactor.mask(done.error.remedy)
+        done.error.details = redactor.mask(done.error.details)
     as_they_are = {name: done.facts[name] for name in _FOR_LATER_STEPS if name in done.facts}
     return Done({**redactor.mask_all(done.facts), **as_they_are}, done.error)
 

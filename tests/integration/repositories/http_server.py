@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 Answer = tuple[int, dict[str, str], bytes]
-Action = Literal["500", "403", "401", "hang", "cut", "redirect", "lose the answer", "reject token"]
+Action = Literal["500", "403", "401", "hang", "cut", "redirect", "lose the answer", "reject token", "say"]
 
 
 @dataclass
@@ -27,6 +27,9 @@ class Fault:
     times: int = 1
     larger_than: int = 0  # bytes of the answer; smaller ones are let through
     location: str = ""
+    status: int = 200
+    said: str = ""
+    """With the action "say": a text for people, or, with status 200, a refusal in git's own protocol."""
 
 
 @dataclass
@@ -89,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = git_server.next_fault(self.path)
         if fault is not None and fault.action in {"500", "403", "401"}:
             return self._answer(int(fault.action), {}, b"no\n")
+        if fault is not None and fault.action == "say":
+            return self._say(fault)
         if fault is not None and fault.action == "redirect":
             return self._answer(301, {"Location": fault.location}, b"")
         if fault is not None and fault.action == "hang":
@@ -113,6 +118,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_for_lfs_alone(self) -> bool:
         return "/info/lfs/" in self.path and not self.path.endswith("/objects/batch")
+
+    def _say(self, fault: Fault) -> None:
+        if fault.status != 200:
+            return self._answer(fault.status, {"Content-Type": "text/plain"}, fault.said.encode())
+        service = self.path.rpartition("/")[2]
+        line = f"ERR {fault.said}"
+        kind = {"Content-Type": f"application/x-{service}-result"}
+        return self._answer(200, kind, f"{len(line) + 4:04x}{line}".encode())
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

@@ -200,7 +200,7 @@ def test_a_key_that_may_only_read_is_refused_before_an_agent_is_paid(seed: Origi
     said = "ERROR: The key you are authenticating with has been marked as read only."
     command = f"case $SSH_ORIGINAL_COMMAND in git-receive-pack*) echo '{said}' >&2; exit 1;; esac"
     with serve_ssh(tmp_path / "ssh", f'{command}; eval \\"$SSH_ORIGINAL_COMMAND\\"') as server:
-        repository = parse_repository(f"{server.url}{seed.bare}")
+        repository = parse_repository(f"{server.url}{seed.bare}", allow_http_loopback=True)
         credentials = GitCredentials(ssh_key=server.key, known_hosts=server.known_hosts)
         assert probe(repository, credentials, tmp_path).default_branch == "main"
         with pytest.raises(CredentialsError, match="read only"):

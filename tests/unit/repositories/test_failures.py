@@ -20,8 +20,8 @@ from stepherd.repositories.failures import CommitNotServed, RepositoryMoved, exp
     [
         ("fatal: unable to access 'u': Could not resolve host: nope", UnavailableError),
         ("fatal: unable to access 'u': The requested URL returned error: 503", UnavailableError),
-        ("fatal: unable to access 'u': The requested URL returned error: 429", UnavailableError),
-        ("fatal: unable to access 'u': SSL certificate problem: self-signed certificate", UnavailableError),
+        ("fatal: unable to access 'u': The requested URL returned error: 408", UnavailableError),
+        ("fatal: unable to access 'u': gnutls_handshake() failed: Handshake failed", UnavailableError),
         ("fatal: unable to access 'u': The requested URL returned error: 301", RepositoryMoved),
         ("ssh: connect to host h port 22: Connection refused", UnavailableError),
         (

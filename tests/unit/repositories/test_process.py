@@ -10,6 +10,7 @@ from tests.processes import gone_soon
 from stepherd.errors import ConfigurationError
 from stepherd.repositories.own import read_own_settings
 from stepherd.repositories.process import (
+    CUT,
     MOST_WORDS,
     Finished,
     OutputTooLong,
@@ -68,7 +69,17 @@ def test_a_child_left_behind_with_open_pipes_does_not_hold_up_and_does_not_survi
 def test_endless_output_is_cut_off(tmp_path: Path) -> None:
     with pytest.raises(OutputTooLong):
         run("yes", tmp_path, limit=100_000)
-    assert len(run("yes err | head -c 1000000 >&2", tmp_path).err) == MOST_WORDS
+
+
+def test_the_first_and_the_last_of_long_messages_are_kept(tmp_path: Path) -> None:
+    script = "{ echo first; yes err | head -c 1000000; echo last; } >&2"
+    said = run(script, tmp_path).err
+    assert len(said) == MOST_WORDS + len(CUT)
+    assert said.startswith(b"first\nerr\n")
+    assert said.endswith(b"err\nlast\n")
+    assert said.count(CUT) == 1
+    whole = run("{ echo first; yes err | head -c 80000; echo last; } >&2", tmp_path).err
+    assert (len(whole), whole.count(CUT)) == (80011, 0)
 
 
 def test_closed_pipes_do_not_end_the_wait(tmp_path: Path) -> None:
