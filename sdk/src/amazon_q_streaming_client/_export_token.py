@@ -54,11 +54,16 @@ class ExportTokenProvider:
             raise TokenError(f"'{_COMMAND} export-token' did not run: {error}", remedy=_REMEDY) from None
         if run.returncode != 0:
             said = printable(run.stderr, 400)
+            run.stdout = b""
             raise TokenError(f"'{_COMMAND} export-token' failed ({run.returncode}): {said}", remedy=_REMEDY)
-        return _read(run.stdout)
+        token, run.stdout = _read(run.stdout), b""
+        if token is None:
+            # The output may hold a token, so it is not quoted, and no variable of the traceback holds it.
+            raise TokenError(f"'{_COMMAND} export-token' printed no JSON with accessToken", remedy=_REMEDY)
+        return token
 
 
-def _read(output: bytes) -> AccessToken:
+def _read(output: bytes) -> AccessToken | None:
     try:
         document = json.loads(output)
         ends = document.get("expiresAt")
@@ -70,8 +75,5 @@ def _read(output: bytes) -> AccessToken:
             region=document.get("region"),
             service=document.get("service") or LoginService.Q,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        # The output may hold a token, so it is not quoted.
-        raise TokenError(
-            f"'{_COMMAND} export-token' printed no JSON with accessToken", remedy=_REMEDY
-        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, TokenError):
+        return None

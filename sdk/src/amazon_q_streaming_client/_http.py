@@ -113,7 +113,7 @@ class Http:
         if settings.http2 and importlib.util.find_spec("h2") is None:
             raise ConfigurationError(
                 "HTTP/2 needs the package h2",
-                remedy="Install it with: pip install 'amazon-q-streaming-client[http2]'",
+                remedy=f"Install it with: pip install '{self.library.__name__}[http2]'",
             )
         return {
             "follow_redirects": False,
@@ -158,7 +158,7 @@ def _load(name: str) -> ModuleType:
     except ImportError:
         raise ConfigurationError(
             f"the package {name} is not installed",
-            remedy=f"Install it with: pip install 'amazon-q-streaming-client[{name}]'",
+            remedy=f"Install it with: pip install {name}",
         ) from None
 
 

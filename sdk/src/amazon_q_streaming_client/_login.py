@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from ._login_rows import PROFILE_KEY, TOKEN_ROWS, TokenRow, login_of
+from ._login_rows import PROFILE_KEY, TOKEN_ROWS, Kept, TokenRow, login_of
 from ._tokens import AccessToken, LoginService, TokenProvider
 from .errors import ConfigurationError, StepherdUnavailableError, TokenError
 
@@ -22,6 +22,15 @@ __all__ = ["CliDatabaseTokenProvider", "default_database", "from_cli_database", 
 
 _BUSY_SECONDS: Final = 5.0
 _FACTORY: Final = "token_provider"
+_SELECT: Final = (
+    f"SELECT key, value FROM auth_kv WHERE key IN ({', '.join('?' for _ in TOKEN_ROWS)}) "  # noqa: S608
+    "AND value IS NOT NULL AND value <> 'null'"
+)
+_MAX_ROW: Final = 1024 * 1024
+"""The most bytes of a row; a login has some 3,000."""
+_ROUND: Final = 10_000
+_MAX_ROUNDS: Final = 2_000
+"""How many rounds of so many instructions SQLite may take; reading a login takes less than one."""
 
 
 def from_cli_database(path: str | os.PathLike[str] | None = None) -> TokenProvider:
@@ -31,27 +40,33 @@ def from_cli_database(path: str | os.PathLike[str] | None = None) -> TokenProvid
     file and an expired one is refused. Any object with ``get_token`` (see TokenProvider) serves the clients
     as well.
     """
-    database = _path(path)
     try:
-        return from_stepherd(database)
+        return from_stepherd(path)
     except StepherdUnavailableError:
-        return CliDatabaseTokenProvider(database)
+        return CliDatabaseTokenProvider(path)
 
 
-def from_stepherd(path: str | os.PathLike[str]) -> TokenProvider:
+def from_stepherd(path: str | os.PathLike[str] | None = None) -> TokenProvider:
     """Return Stepherd's token provider: ``stepherd.logins.token_provider(path)``.
 
-    Raises StepherdUnavailableError when Stepherd is not installed, or when the installed one has no such
-    function or returns something that is no TokenProvider.
+    ``path`` is that of a login database (default: that of ``q`` or ``kiro-cli``), or another place that
+    Stepherd knows, as ``s3://bucket/key``. Raises StepherdUnavailableError when Stepherd is not installed,
+    or when the installed one has no such function or returns something that is no TokenProvider, and
+    TokenError when it refuses the place.
     """
+    _path(path)
     try:
         logins = importlib.import_module("stepherd.logins")
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001  a broken installation raises anything
         raise StepherdUnavailableError(f"the module stepherd.logins cannot be imported: {error}") from None
     factory = getattr(logins, _FACTORY, None)
     if not callable(factory):
         raise StepherdUnavailableError(f"the installed Stepherd has no stepherd.logins.{_FACTORY}")
-    provider: Any = factory(_path(path))
+    try:
+        # As it was given: a Path would make one slash of the two in s3://.
+        provider: Any = factory(_path(None) if path is None else path)
+    except Exception as error:
+        raise TokenError(f"Stepherd does not take this login database: {error}") from error
     if not callable(getattr(provider, "get_token", None)):
         raise StepherdUnavailableError(f"stepherd.logins.{_FACTORY} returned no token provider")
     checked: TokenProvider = provider
@@ -59,10 +74,13 @@ def from_stepherd(path: str | os.PathLike[str]) -> TokenProvider:
 
 
 def default_database() -> Path:
-    """Return the database of ``q`` if it exists, else that of ``kiro-cli``."""
+    """Return the database of ``q`` if it exists, else that of ``kiro-cli``.
+
+    Raises TokenError where there is no home folder.
+    """
     base = _data_folder()
     candidates = [base / name / "data.sqlite3" for name in ("amazon-q", "kiro-cli")]
-    return next((path for path in candidates if path.exists()), candidates[0])
+    return next((path for path in candidates if _is_file(path)), candidates[0])
 
 
 def _path(path: object) -> Path:
@@ -75,11 +93,22 @@ def _path(path: object) -> Path:
 
 def _data_folder() -> Path:
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
+        return _home() / "Library" / "Application Support"
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
-    folder = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return folder if folder.is_absolute() else Path.home() / ".local" / "share"
+        folder = os.environ.get("LOCALAPPDATA")
+        return Path(folder) if folder else _home() / "AppData" / "Local"
+    folder = os.environ.get("XDG_DATA_HOME", "")
+    return Path(folder) if Path(folder).is_absolute() else _home() / ".local" / "share"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise TokenError(
+            "there is no home folder to look for a login in",
+            remedy="Set HOME, or give the path of the database.",
+        ) from None
 
 
 class CliDatabaseTokenProvider:
@@ -119,7 +148,7 @@ def _ended(token: AccessToken, row: TokenRow, path: Path) -> TokenError:
     return TokenError(f"the token in {path} ended at {token.expires_at}", remedy=remedy)
 
 
-def _read_rows(path: Path) -> tuple[list[tuple[TokenRow, object]], object]:
+def _read_rows(path: Path) -> tuple[list[tuple[TokenRow, Kept]], Kept]:
     """Return the rows that hold a token, in the order to look at them, and that of the profile."""
     if not _is_file(path):
         raise TokenError(f"there is no login database at {path}", remedy=_LOG_IN)
@@ -127,12 +156,20 @@ def _read_rows(path: Path) -> tuple[list[tuple[TokenRow, object]], object]:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
         ) as db:
-            found = dict(db.execute("SELECT key, value FROM auth_kv"))
+            _set_bounds(db)
+            found = {key: Kept(value) for key, value in db.execute(_SELECT, [row.key for row in TOKEN_ROWS])}
             profile = _profile_row(db)
     except sqlite3.Error as error:
-        raise TokenError(f"the login database {path} cannot be read: {error}") from error
+        raise TokenError(f"the login database {path} cannot be read: {error}", remedy=_LOG_IN) from error
     rows = sorted(TOKEN_ROWS, key=lambda row: row.service is LoginService.Q and _is_of_kiro(path))
-    return [(row, found[row.key]) for row in rows if found.get(row.key) not in (None, "null")], profile
+    return [(row, found[row.key]) for row in rows if row.key in found], profile
+
+
+def _set_bounds(db: sqlite3.Connection) -> None:
+    """A file that is no login database, or was made to harm, costs neither the memory nor the time of all."""
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ROW)
+    rounds = iter(range(_MAX_ROUNDS))
+    db.set_progress_handler(lambda: next(rounds, None) is None, _ROUND)
 
 
 def _is_file(path: Path) -> bool:
@@ -142,11 +179,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _profile_row(db: sqlite3.Connection) -> object:
+def _profile_row(db: sqlite3.Connection) -> Kept:
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
-        return None
+        return Kept(None)
     row = db.execute("SELECT value FROM state WHERE key = ?", (PROFILE_KEY,)).fetchone()
-    return row[0] if row else None
+    return Kept(row[0] if row else None)
 
 
 def _is_of_kiro(path: Path) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 from ._tokens import AccessToken, LoginService, TokenKind, arn_region
 from .errors import TokenError
 
-__all__ = ["PROFILE_KEY", "TOKEN_ROWS", "TokenRow", "login_of"]
+__all__ = ["PROFILE_KEY", "TOKEN_ROWS", "Kept", "TokenRow", "login_of"]
 
 PROFILE_KEY: Final = "api.codewhisperer.profile"
 """The row of ``state`` with the profile that was chosen after the login."""
@@ -41,23 +41,39 @@ TOKEN_ROWS: Final = (
 """Where the CLIs keep their token, in the order in which they are looked at (they do spell it ``odic``)."""
 
 
-def login_of(row: TokenRow, text: object, profile: object, path: Path) -> AccessToken:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value of the database. Crash reports show the variables of a traceback; they do not show this one."""
+
+    value: object = field(repr=False)
+
+
+def login_of(row: TokenRow, text: Kept, profile: Kept, path: Path) -> AccessToken:
     """Return the login in a row's text and the profile's; raise TokenError when the token cannot be read."""
+    found = _read(row, text, profile)
+    if isinstance(found, AccessToken):
+        return found
+    raise TokenError(
+        f"the token in {path} cannot be read: {found}",
+        remedy="Log in again with 'q login' or 'kiro-cli login'.",
+    )
+
+
+def _read(row: TokenRow, text: Kept, profile: Kept) -> AccessToken | str:
+    """Return the login, or why there is none: an error from here would carry the row in its traceback."""
     try:
-        document = json.loads(_text(text))
-        expires_at = datetime.fromisoformat(document["expires_at"])
+        document = json.loads(_text(text.value))
         return AccessToken(
             document["access_token"],
-            expires_at,
+            datetime.fromisoformat(document["expires_at"]),
             kind=row.kind,
-            profile_arn=_profile_of(row, document, profile),
+            profile_arn=_profile_of(row, document, profile.value),
             service=row.service,
         )
+    except TokenError as error:
+        return error.message
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TokenError(
-            f"the token in {path} cannot be read: {type(error).__name__}",
-            remedy="Log in again with 'q login' or 'kiro-cli login'.",
-        ) from None
+        return type(error).__name__
 
 
 def _profile_of(row: TokenRow, document: Mapping[str, Any], profile: object) -> str | None:

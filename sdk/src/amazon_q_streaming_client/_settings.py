@@ -16,7 +16,7 @@ from ._retry import RetryPolicy
 from ._texts import one_line
 from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
 from ._version import __version__
-from .errors import ConfigurationError
+from .errors import ConfigurationError, QError
 
 if TYPE_CHECKING:
     import ssl
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["OPERATION_NAMES", "CallOptions", "ClientOptions", "ResponseHead", "Settings", "WireForm"]
 
 _T = TypeVar("_T")
+_SECRETS: Final[tuple[Literal["access_token"], Literal["api_key"]]] = ("access_token", "api_key")
 _HEADER_NAME: Final = re.compile(r"[a-zA-Z0-9!#$%&'*+.^_`|~-]+")
 _OURS: Final = frozenset(
     {
@@ -167,7 +168,7 @@ class Settings:
     max_connections: int
     user_agent: str
     verify: ssl.SSLContext | None
-    proxy: str | None
+    proxy: str | None = field(repr=False)  # it may hold a password
     http_library: HttpLibrary
     http_client: Any
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -177,9 +178,10 @@ class Settings:
     @classmethod
     def from_options(cls, options: ClientOptions) -> Settings:
         """Check ``options``; raise ConfigurationError or TokenError."""
+        secrets = _Secrets.taken_from(options)
         _check_names(options, ClientOptions.__annotations__)
         return cls(
-            provider=_provider(options),
+            provider=_provider(options, secrets),
             hosts=EndpointChoice.from_options(
                 options.get("endpoint"), options.get("region"), options.get("profile_arn"), OPERATION_NAMES
             ),
@@ -223,6 +225,23 @@ class Settings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """The options that are secret.
+
+    Crash reports show the variables of a traceback, and the options are one of them wherever another option
+    is refused; this is not shown.
+    """
+
+    given: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def taken_from(cls, options: ClientOptions) -> _Secrets:
+        """Take them out of ``options``."""
+        names = [name for name in _SECRETS if options.get(name) is not None]
+        return cls({name: options.pop(name) for name in names})
+
+
 def _check_names(options: Mapping[str, object], known: Mapping[str, object]) -> None:
     unknown = options.keys() - known.keys()
     if unknown:
@@ -249,9 +268,16 @@ def _members(members: object) -> dict[str, Any]:
     return dict(members)
 
 
-def _provider(options: ClientOptions) -> AnyTokenProvider:
-    provider, key, token = (options.get(name) for name in ("token_provider", "api_key", "access_token"))
-    given = sum(value is not None for value in (provider, key, token))
+def _provider(options: ClientOptions, secrets: _Secrets) -> AnyTokenProvider:
+    try:
+        return _one_provider(options.get("token_provider"), secrets.given)
+    except QError as error:
+        # The frames below have the token in their variables.
+        raise error.with_traceback(None) from None
+
+
+def _one_provider(provider: object, secrets: Mapping[str, str]) -> AnyTokenProvider:
+    given = len(secrets) + (provider is not None)
     login = environment_login() if not given else None
     if login is not None:
         return StaticTokenProvider(login)
@@ -261,12 +287,12 @@ def _provider(options: ClientOptions) -> AnyTokenProvider:
             + (str(given) if given else "none, and there is no login in the environment"),
             remedy="See from_cli_database() for the login of a CLI, from_environment() for the variables.",
         )
-    if key is not None:
+    if "api_key" in secrets:
         return StaticTokenProvider(
-            AccessToken(cast("str", key), kind=TokenKind.API_KEY, service=LoginService.KIRO)
+            AccessToken(secrets["api_key"], kind=TokenKind.API_KEY, service=LoginService.KIRO)
         )
-    if token is not None:
-        return StaticTokenProvider(AccessToken(cast("str", token)))
+    if "access_token" in secrets:
+        return StaticTokenProvider(AccessToken(secrets["access_token"]))
     if not callable(getattr(provider, "get_token", None)):
         raise ConfigurationError("the token_provider has no get_token", remedy="See TokenProvider.")
     return cast("AnyTokenProvider", provider)

@@ -77,7 +77,8 @@ class QError(Exception):
     ``message`` says what happened and why, ``remedy`` the next step (may be empty) and ``request_id`` the
     id that the service gave the request, if it gave one; ``response_headers`` are those of its answer (names
     in lower case), empty where there was none. ``partial`` is what ``collect()`` had assembled when the
-    stream failed; it is None where the events were not read with ``collect()``.
+    stream failed; it is None where the events were not read with ``collect()``. Tracebacks show the remedy
+    below the message.
     """
 
     retryable: bool = False
@@ -90,6 +91,8 @@ class QError(Exception):
         self.request_id = request_id
         self.response_headers: Mapping[str, str] = {}
         self.partial: Answer | None = None
+        if self.remedy:
+            self.add_note(self.remedy)
 
     def __str__(self) -> str:
         tail = f" (request id {self.request_id})" if self.request_id else ""

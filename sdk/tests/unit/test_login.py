@@ -262,3 +262,64 @@ def test_a_stepherd_without_a_provider_is_told_with_the_next_step(
 def test_a_missing_stepherd_is_told_with_the_next_step(no_stepherd: None, tmp_path: Path) -> None:
     with pytest.raises(StepherdUnavailableError, match="cannot be imported"):
         from_stepherd(tmp_path)
+
+
+ENDLESS = """CREATE VIEW auth_kv AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+SELECT 'codewhisperer:odic:token' AS key, 'v' AS value FROM n WHERE i < 0"""
+
+
+def test_a_database_made_to_be_read_for_ever_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    with sqlite3.connect(path) as db:
+        db.execute(ENDLESS)
+    db.close()
+    with pytest.raises(TokenError, match="interrupted"):
+        CliDatabaseTokenProvider(path).get_token()
+
+
+def test_a_row_of_a_size_that_no_login_has_is_not_read(tmp_path: Path) -> None:
+    path = database(tmp_path / "data.sqlite3", codewhisperer_odic_token=row(padding="x" * 2_000_000))
+    with pytest.raises(TokenError, match="too big"):
+        CliDatabaseTokenProvider(path).get_token()
+
+
+def test_other_rows_are_not_read_whatever_their_size(tmp_path: Path) -> None:
+    rows = {"codewhisperer_odic_token": row(), "history": "x" * 2_000_000}
+    path = database(tmp_path / "data.sqlite3", **rows)
+    assert CliDatabaseTokenProvider(path).get_token().value == "tok-1"
+
+
+@pytest.mark.usefixtures("no_stepherd")
+def test_without_a_home_folder_the_path_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(Path, "home", classmethod(homeless))
+    for ask in (from_cli_database, default_database, CliDatabaseTokenProvider):
+        with pytest.raises(TokenError) as caught:
+            ask()
+        assert "give the path" in caught.value.remedy
+
+
+def test_stepherd_is_given_a_place_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def provider(path: object) -> CliDatabaseTokenProvider:
+        asked.append(path)
+        return CliDatabaseTokenProvider("x")
+
+    install(monkeypatch, token_provider=provider)
+    from_stepherd("s3://bucket/login")
+    from_cli_database("s3://bucket/login")
+    from_stepherd()
+    assert asked == ["s3://bucket/login", "s3://bucket/login", default_database()]
+
+
+def test_what_stepherd_refuses_is_a_token_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def provider(path: object) -> None:
+        raise LookupError(f"no place {path}")
+
+    install(monkeypatch, token_provider=provider)
+    with pytest.raises(TokenError, match="no place x"):
+        from_stepherd("x")

@@ -157,11 +157,11 @@ def test_a_static_token_that_has_ended_is_refused() -> None:
         AccessToken("t", datetime(2030, 1, 1))
 
 
-def test_http2_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http2_without_its_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ConfigurationError) as caught:
         QStreamingClient(access_token="t", http2=True)
-    assert "amazon-q-streaming-client[http2]" in caught.value.remedy
+    assert "pip install 'httpx[http2]'" in caught.value.remedy
 
 
 def test_an_error_of_httpx_without_a_request_is_read_too() -> None:
