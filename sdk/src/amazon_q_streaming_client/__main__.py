@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -51,11 +53,13 @@ EXIT_CODES: Final[Mapping[type[QError], int]] = MappingProxyType(
 )
 """The exit code of each error, after sysexits(3); the first class that fits counts."""
 
+_CANNOT_WRITE: Final = 74
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    _repair_streams()
     options = _parser().parse_args(arguments)
     try:
         return _ask(options)
@@ -65,16 +69,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # The reader has gone; what is left in the buffer must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 128 + signal.SIGPIPE
+    except _OutputError as error:
+        _drop_output()
+        _note(f"error: the answer cannot be written: {error}")
+        return _CANNOT_WRITE
+
+
+class _OutputError(Exception):
+    """Standard output takes no more."""
+
+
+def _repair_streams() -> None:
+    """Make do with streams that were closed, and with output whose encoding does not have every character."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """What is left in the buffer must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m amazon_q_streaming_client",
         description="Ask Amazon Q a question and print the answer as it comes.",
-        epilog="The token is taken from AMAZON_Q_ACCESS_TOKEN, else from 'stepherd export-token'.",
+        epilog=(
+            "The login is that of AMAZON_Q_ACCESS_TOKEN (with AMAZON_Q_PROFILE_ARN) or KIRO_API_KEY, else "
+            "that of 'stepherd export-token', else that of 'q' or 'kiro-cli' on this machine."
+        ),
     )
     parser.add_argument("question", help="the question, or - to read it from standard input")
     parser.add_argument("--model", metavar="ID", help="the model to ask (default: that of the service)")
@@ -87,9 +115,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    text = sys.stdin.read() if options.question == "-" else options.question
-    if not text.strip():
-        raise ConfigurationError("the question is empty")
+    text = _question(options.question)
     settings = ClientOptions(
         token_provider=command_line_provider(),
         profile_arn=options.profile_arn,
@@ -103,13 +129,26 @@ def _ask(options: argparse.Namespace) -> int:
     return 0
 
 
+def _question(argument: str) -> str:
+    try:
+        text = sys.stdin.read() if argument == "-" else argument
+        text.encode()
+    except UnicodeError:
+        raise InvalidArgumentError(
+            "the question is not text in the encoding of this terminal",
+            remedy="Give it in UTF-8; PYTHONUTF8=1 tells Python so.",
+        ) from None
+    if not text.strip():
+        raise ConfigurationError("the question is empty")
+    return text
+
+
 def _print(stream: EventStreamSync, *, as_json: bool) -> None:
     """Print the events as they come; raise at the end what makes the answer incomplete."""
     answer = collect_sync(_shown(stream, _as_json if as_json else _as_text))
     if as_json:
         return
-    sys.stdout.write("\n")
-    sys.stdout.flush()
+    _write("\n")
     for reference in answer.references:
         _note(f"Licensed code: {reference.license_name} {reference.repository} {reference.url}")
     for link in answer.web_links:
@@ -119,9 +158,18 @@ def _print(stream: EventStreamSync, *, as_json: bool) -> None:
 def _shown(stream: EventStreamSync, show: Callable[[Event], str]) -> Iterator[Event]:
     with stream:
         for event in stream:
-            sys.stdout.write(show(event))
-            sys.stdout.flush()
+            _write(show(event))
             yield event
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _OutputError(error.strerror) from None
 
 
 def _as_json(event: Event) -> str:
@@ -140,7 +188,6 @@ def _as_text(event: Event) -> str:
 
 
 def _complain(error: QError) -> None:
-    sys.stdout.flush()
     _note(f"error: {error}")
     if error.remedy:
         _note(error.remedy)

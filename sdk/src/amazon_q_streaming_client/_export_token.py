@@ -1,4 +1,4 @@
-"""The token of the command line: from the environment, or from ``stepherd export-token``."""
+"""The login of the command line: the environment's, Stepherd's, or that of the CLI's own database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from ._environment import KEY_VARIABLE, TOKEN_VARIABLE, environment_login
+from ._login import CliDatabaseTokenProvider, default_database
 from ._texts import printable
 from ._tokens import AccessToken, LoginService, StaticTokenProvider, TokenKind, TokenProvider
 from .errors import TokenError
@@ -21,17 +22,25 @@ _REMEDY: Final = f"Set {TOKEN_VARIABLE}, or install Stepherd and log in with 'q 
 
 
 def command_line_provider() -> TokenProvider:
-    """Return the provider for the command line; raise TokenError when there is neither source."""
+    """Return the provider for the command line.
+
+    The environment goes first, then ``stepherd export-token``, which refreshes tokens, then the login
+    database of ``q`` or ``kiro-cli``. Raises TokenError where there is none of them.
+    """
     login = environment_login()
     if login is not None:
         return StaticTokenProvider(login)
     program = shutil.which(_COMMAND)
-    if program is None:
+    if program is not None:
+        return ExportTokenProvider(program)
+    database = default_database()
+    if not database.is_file():
         raise TokenError(
-            f"neither {TOKEN_VARIABLE} nor {KEY_VARIABLE} is set and there is no '{_COMMAND}' on PATH",
-            remedy=_REMEDY,
+            f"neither {TOKEN_VARIABLE} nor {KEY_VARIABLE} is set, there is no '{_COMMAND}' on PATH "
+            f"and no login database at {database}",
+            remedy=f"Set {TOKEN_VARIABLE}, or log in with 'q login' or 'kiro-cli login'.",
         )
-    return ExportTokenProvider(program)
+    return CliDatabaseTokenProvider(database)
 
 
 class ExportTokenProvider:

@@ -155,5 +155,8 @@ def result_of_call(call: ToolCall, value: object, limit: int) -> ToolResult:
 
 def error_result(call: ToolCall, error: Exception, limit: int) -> ToolResult:
     """Return the result of a tool that failed, in words for the model."""
-    said = str(error) if isinstance(error, ValueError | QError) and str(error) else repr(error)
+    try:
+        said = str(error) if isinstance(error, ValueError | QError) and str(error) else repr(error)
+    except Exception:  # noqa: BLE001  an error of the user's may fail to say what it is
+        said = f"{call.name} failed: {type(error).__name__}"
     return call.to_result(result_text(said, limit), is_error=True)

@@ -85,7 +85,7 @@ class ToolRunner(AsyncIterator[Answer]):
             found, make = self._loop.bound(call)
             async with limit:
                 value: Any = await (make() if found.is_async else asyncio.to_thread(make))
+            return self._loop.succeeded(call, value)
         except Exception as error:  # noqa: BLE001  whatever a tool raises is for the model
             late = f"{call.name} took longer than {self._tool_timeout} s."
             return self._loop.failed(call, ValueError(late) if limit.expired() else error)
-        return self._loop.succeeded(call, value)

@@ -82,7 +82,6 @@ class ToolRunnerSync(Iterator[Answer]):
     def _run(self, call: ToolCall) -> ToolResult:
         try:
             _, make = self._loop.bound(call)
-            value = make()
+            return self._loop.succeeded(call, make())
         except Exception as error:  # noqa: BLE001  whatever a tool raises is for the model
             return self._loop.failed(call, error)
-        return self._loop.succeeded(call, value)

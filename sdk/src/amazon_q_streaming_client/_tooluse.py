@@ -8,6 +8,8 @@ and to end the stream without ``stop``: that is truncation, and such an input mu
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,11 +19,15 @@ from typing import Any, Final, NoReturn
 from .errors import InvalidArgumentError
 from .models import ToolResult, ToolResultContentBlock, ToolResultStatus, ToolUse, ToolUseEvent
 from .models._base import FROM_SERVICE
+from .models._lenient import scrubbed
 
 __all__ = ["ToolCall", "ToolProblem", "ToolUseAssembler", "result_of"]
 
 _NAMELESS: Final = "unknown_tool"
 """The name in the history of a tool use that came without one, as the service refuses an empty name."""
+_NO_NAME: Final = re.compile("[^a-zA-Z0-9_-]+")
+_MAX_NAME: Final = 64
+_MAX_DEPTH: Final = 100
 
 
 class ToolProblem(StrEnum):
@@ -30,6 +36,7 @@ class ToolProblem(StrEnum):
     TRUNCATED = "truncated"
     INVALID_JSON = "invalid JSON"
     NOT_AN_OBJECT = "not a JSON object"
+    TOO_DEEP = "too deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,14 @@ class ToolCall:
     problem: ToolProblem | None = None
 
     def to_tool_use(self) -> ToolUse:
-        """Return it as it goes into the history."""
-        # The service gave name and id: they go back as they came, whatever it allows in requests.
+        """Return it as it goes into the history.
+
+        A name that no tool can have, as models invent them, becomes one that the service takes.
+        """
+        # The service gave the id: it goes back as it came, whatever it allows in requests.
+        name = _NO_NAME.sub("_", self.name)[:_MAX_NAME] or _NAMELESS
         return ToolUse.model_validate(
-            {"tool_use_id": self.tool_use_id, "name": self.name or _NAMELESS, "input": self.input},
-            context=FROM_SERVICE,
+            {"tool_use_id": self.tool_use_id, "name": name, "input": self.input}, context=FROM_SERVICE
         )
 
     def to_result(self, content: str | ToolResultContentBlock, *, is_error: bool = False) -> ToolResult:
@@ -146,7 +156,23 @@ def _read(texts: Sequence[str]) -> tuple[dict[str, Any], ToolProblem | None]:
         return {}, ToolProblem.INVALID_JSON
     if not isinstance(document, dict):
         return {}, ToolProblem.NOT_AN_OBJECT
-    return document, None
+    try:
+        return {scrubbed(name): _clean(value, 1) for name, value in document.items()}, None
+    except RecursionError:
+        return {}, ToolProblem.TOO_DEEP
+
+
+def _clean(value: Any, depth: int) -> Any:
+    """A value that can be sent back: half of a character would end the conversation with the next request."""
+    if depth > _MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, str):
+        return scrubbed(value)
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {scrubbed(name): _clean(item, depth + 1) for name, item in value.items()}
+    return value
 
 
 _BROKEN = object()
@@ -154,7 +180,7 @@ _BROKEN = object()
 
 def _parse(text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return _BROKEN
 
@@ -162,6 +188,12 @@ def _parse(text: str) -> object:
 def _refuse(constant: str) -> NoReturn:
     """Python reads NaN and Infinity, which are not JSON and cannot be sent back."""
     raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    """A number too large for Python is Infinity."""
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
 
 
 def _last_snapshot(texts: Sequence[str]) -> object:
@@ -175,7 +207,7 @@ def _last_snapshot(texts: Sequence[str]) -> object:
 
 def _repeated(whole: str) -> object:
     """The text is one document several times over; documents that differ are not guessed at."""
-    decoder, at, found = json.JSONDecoder(parse_constant=_refuse), 0, []
+    decoder, at, found = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite), 0, []
     while at < len(whole):
         try:
             document, at = decoder.raw_decode(whole, at)

@@ -134,7 +134,7 @@ def test_a_tool_use_without_id_or_name_can_be_answered_and_kept() -> None:
 
 def test_an_id_that_requests_do_not_allow_is_answered_all_the_same() -> None:
     call = ToolCall("odd id." * 20, "odd name." * 20, {})
-    assert call.to_tool_use().name == call.name
+    assert call.to_tool_use().name == ("odd_name_" * 20)[:64]
     assert call.to_result("x", is_error=True).to_wire() == {
         "toolUseId": call.tool_use_id,
         "content": [{"text": "x"}],
@@ -147,3 +147,28 @@ def test_numbers_that_are_not_json_make_the_input_invalid(text: str) -> None:
     call = ToolUseAssembler().add(ToolUseEvent(tool_use_id="t", name="n", input=text, stop=True))
     assert call is not None
     assert (call.input, call.problem) == ({}, ToolProblem.INVALID_JSON)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e400"])
+def test_a_number_too_large_for_python_is_no_number(number: str) -> None:
+    assembler = ToolUseAssembler()
+    call = assembler.add(ToolUseEvent(tool_use_id="t", name="n", input=f'{{"a": [{number}]}}', stop=True))
+    assert call is not None
+    assert call.problem is ToolProblem.INVALID_JSON
+
+
+@given(depth=st.integers(1, 300), is_list=st.booleans())
+def test_input_is_as_deep_as_a_request_may_be_or_told_to_be_too_deep(depth: int, is_list: bool) -> None:
+    opens, closes = ("[", "]") if is_list else ('{"a": ', "}")
+    text = f'{{"a": {opens * depth}1{closes * depth}}}'
+    call = ToolUseAssembler().add(ToolUseEvent(tool_use_id="t", name="n", input=text, stop=True))
+    assert call is not None
+    assert call.problem is (ToolProblem.TOO_DEEP if depth > 98 else None)
+    call.to_tool_use().to_wire()
+
+
+def test_halves_of_characters_in_an_input_are_joined_or_replaced() -> None:
+    text = r'{"a\ud83d\ude00": ["\ud800", {"b": "x\udfffy"}]}'
+    call = ToolUseAssembler().add(ToolUseEvent(tool_use_id="t", name="n", input=text, stop=True))
+    assert call is not None
+    assert call.input == {"a😀": ["\ufffd", {"b": "x\ufffdy"}]}
