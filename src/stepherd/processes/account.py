@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -11,12 +12,22 @@ from pathlib import Path
 
 from stepherd.errors import ConfigurationError
 
-__all__ = ["Account", "adopt_orphans", "agent_account", "hide_this_process", "refuse_new_privileges"]
+__all__ = [
+    "Account",
+    "adopt_orphans",
+    "agent_account",
+    "hide_this_process",
+    "leave_session_keyring",
+    "refuse_new_privileges",
+]
 
 _VARIABLE = "STEPHERD_AGENT_USER"
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+# keyctl(2) by machine: the C library has no function for it.
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "loongarch64": 219, "ppc64le": 271, "s390x": 280}
+_JOIN_SESSION_KEYRING = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,30 @@ def adopt_orphans() -> None:
     """Become the parent of descendants that outlive theirs, so that none escapes (PR_SET_CHILD_SUBREAPER).
     Linux only; elsewhere the process group alone is ended."""
     _control_process(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def leave_session_keyring() -> None:
+    """Keep what this thread starts away from the kernel's keys of the session that it was started in.
+
+    A session keyring goes on through fork, setuid and user namespaces, and whoever has it may read and change
+    the keys in it (keyrings(7)): tickets of Kerberos, keys of file systems. From here on there is a new one,
+    which is empty. Linux only; a kernel without keys needs nothing, nor does a filter that refuses all of
+    keyctl(2). Raises ConfigurationError.
+    """
+    number = _KEYCTL.get(os.uname().machine)
+    if not sys.platform.startswith("linux") or number is None or sys.maxsize < 1 << 32:
+        return
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.syscall(ctypes.c_long(number), ctypes.c_long(_JOIN_SESSION_KEYRING), None) >= 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.ENOSYS, errno.EPERM, errno.EACCES):
+        raise ConfigurationError(
+            f"A keyring of its own cannot be had for the agent: {os.strerror(code)}.",
+            remedy="See how many keys there may be: cat /proc/key-users /proc/sys/kernel/keys/maxkeys",
+        )
 
 
 def refuse_new_privileges() -> None:

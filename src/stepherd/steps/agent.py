@@ -11,7 +11,12 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
-from stepherd.processes.account import Account, agent_account, hide_this_process
+from stepherd.processes.account import (
+    Account,
+    agent_account,
+    hide_this_process,
+    leave_session_keyring,
+)
 from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take_number
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
@@ -61,6 +66,7 @@ def work(step: StepContext) -> Done:
         raise NotFoundError("There is no clone to work on.", remedy="Run the step clone first.")
     # From here on there are secrets, and then a process that is not ours: it must not read this one.
     hide_this_process()
+    leave_session_keyring()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent, account) as root:
         place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
