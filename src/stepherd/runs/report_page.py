@@ -115,7 +115,9 @@ def _verify(report: Report) -> tuple[str, ...]:
     if report.verify is None:
         return ()
     verify = report.verify
-    lines = "\n".join(f"    {line}" for line in verify.get("last_lines", []))
+    # A line may hold another one, behind a carriage return: every one is indented, so that all is code.
+    printed = [part for line in verify.get("last_lines", []) for part in plain(str(line)).split("\n")]
+    lines = "\n".join(f"    {part}" for part in printed)
     return (
         f"## Verify: {verify['status']}",
         f"{_code(str(verify['command']))} ended with exit code {verify['exit_code']} "

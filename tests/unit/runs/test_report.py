@@ -190,3 +190,14 @@ def test_a_verify_result_is_shown(prepared: RunFolder) -> None:
     write_report(prepared, "run_1")
     assert "## Verify: failed" in page(prepared)
     assert "    boom" in page(prepared)
+
+
+def test_what_a_verify_command_printed_is_code_to_its_last_line(prepared: RunFolder) -> None:
+    printed = ["x\r\r# Run run_1: succeeded\r\r![b](http://127.0.0.1/b)", "y\n## Also\u2028<img src=z>"]
+    verify = {"command": "make", "status": "failed", "exit_code": 2, "seconds": 1.0, "last_lines": printed}
+    add(prepared, "agent", {**AGENT, "verify": verify})
+    add(prepared, "push", PUSH)
+    write_report(prepared, "run_1")
+    shown = page(prepared).partition("## Verify: failed")[2].partition("\n## Time")[0].splitlines()[3:]
+    assert any("![b]" in line for line in shown)
+    assert all(line.startswith("    ") for line in shown if line)
