@@ -30,19 +30,26 @@ _PATHS: Final = tuple(
         (
             r"bitbucket-pipelines\.ya?ml|azure-pipelines.*\.ya?ml|\.circleci/.+|\.travis\.ya?ml|\.drone\.ya?ml"
             r"|\.woodpecker(/.+|\.ya?ml)|\.buildkite/.+|(.*/)?jenkinsfile.*|(.*/)?buildspec.*\.ya?ml"
-            r"|cloudbuild\.ya?ml|appveyor\.yml|\.appveyor\.yml",
+            r"|cloudbuild\.ya?ml|appveyor\.yml|\.appveyor\.yml|\.cirrus\.(ya?ml|star)|\.semaphore/.+\.ya?ml",
             "a pipeline of a build service",
         ),
         (r"\.gitmodules", "the list of submodules"),
-        (r"(.*/)?\.vscode/(tasks|launch|settings)\.json|(.*/)?[^/]+\.code-workspace", "a task of the editor"),
+        (r"(.*/)?\.vscode/(tasks|launch|settings|mcp)\.json", "a task of the editor"),
+        (r"(.*/)?[^/]+\.code-workspace|(.*/)?\.zed/(tasks|settings|debug)\.json", "a task of the editor"),
         (r"(.*/)?\.idea/(runconfigurations/.+|workspace\.xml)", "a task of the editor"),
         (r"(.*/)?\.devcontainer(/.+|\.json)", "a container of the editor"),
         (r"(.*/)?\.(husky|githooks)/.+|(.*/)?\.?lefthook.*\.(ya?ml|toml|json)", "a hook of git"),
         (r"(.*/)?\.pre-commit-(config|hooks)\.ya?ml|(.*/)?\.overcommit\.yml", "a hook of git"),
-        (r"(.*/)?\.envrc|(.*/)?\.mise\.toml|(.*/)?mise\.toml", "commands of the shell's folder"),
+        (
+            r"(.*/)?\.envrc|(.*/)?(\.config/|\.)?mise(\.[^/]+)?\.toml"
+            r"|(.*/)?(\.config/|\.)?mise/(config(\.[^/]+)?|conf\.d/[^/]+)\.toml",
+            "commands of the shell's folder",
+        ),
         (
             r"(.*/)?\.claude/settings.*\.json|(.*/)?\.mcp\.json|(.*/)?\.cursor/(mcp|hooks)\.json"
-            r"|(.*/)?\.(amazonq|kiro)/(mcp\.json|cli-agents/.+|agents/.+|hooks/.+)|(.*/)?\.codex/config\.toml",
+            r"|(.*/)?\.(amazonq|kiro)/(mcp\.json|settings/.+|cli-agents/.+|agents/.+|hooks/.+)"
+            r"|(.*/)?\.codex/(config\.toml|hooks\.json)|(.*/)?\.gemini/settings\.json"
+            r"|(.*/)?\.?opencode\.jsonc?|(.*/)?\.opencode/((plugins?|tools?)/.+|[^/]+\.jsonc?)",
             "commands of a coding agent",
         ),
         (r"(.*/)?setup\.py|(.*/)?[^/]+\.pth", "code that Python's installer runs"),

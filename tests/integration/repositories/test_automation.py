@@ -31,6 +31,22 @@ RUNS = [
     "Jenkinsfile",
     "buildspec.yml",
     ".circleci/config.yml",
+    ".cirrus.yml",
+    ".semaphore/semaphore.yml",
+    ".vscode/mcp.json",
+    ".zed/tasks.json",
+    ".kiro/settings/mcp.json",
+    ".codex/hooks.json",
+    ".gemini/settings.json",
+    "opencode.json",
+    "web/opencode.jsonc",
+    ".opencode/plugin/one.js",
+    ".opencode/plugins/one.ts",
+    ".opencode/opencode.json",
+    "mise.local.toml",
+    ".mise.ci.toml",
+    ".mise/config.toml",
+    ".config/mise/config.toml",
 ]
 ORDINARY = [
     "Makefile",
@@ -38,6 +54,10 @@ ORDINARY = [
     "src/action.py",
     "docs/.github.md",
     "setup.cfg",
+    "src/promise.toml",
+    "src/mise/cargo.toml",
+    "docs/opencode.md",
+    ".opencode/agent/review.md",
     "github/workflows/a.yml",
 ]
 PACKAGE = {"name": "x", "scripts": {"test": "jest", "postinstall": "node build.js"}}
