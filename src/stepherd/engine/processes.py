@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from stepherd.engine.forking import Forked, ForkServer, Start
 from stepherd.processes.marked import MARKER, kill_family
+from stepherd.services.removal import remove_tree
 
 __all__ = ["LocalProcess", "interpreter_path"]
 
@@ -194,7 +194,7 @@ class LocalProcess:
     async def clean(self) -> None:
         """Remove what only the process needed; the log stays."""
         for name in ("home", "tmp", "work"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            remove_tree(self.folder / name)
 
 
 def _begun(forked: Forked, arguments: Sequence[str], environment: Mapping[str, str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import Base, Remote, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
 from stepherd.repositories.tree_size import check_tree_size
+from stepherd.services.removal import remove_tree
 
 __all__ = ["CloneFacts", "clone"]
 
@@ -64,7 +64,7 @@ def clone(
     partial = destination.with_name(destination.name + ".partial")
 
     def attempt() -> CloneFacts:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_tree(partial)
         with open_remote(repository, credentials, scratch, limits) as remote:
             return _clone_once(remote, partial, base, target)
 
@@ -79,7 +79,7 @@ def clone(
             remedy="Free some space, or point STEPHERD_HOME at another disk.",
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_tree(partial)
     return facts
 
 

@@ -14,7 +14,6 @@ Filters never run: the repository that is used here names none.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Final
 from stepherd.repositories.git import Git
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.raw_changes import RawChange, list_staged_changes
+from stepherd.services.removal import remove_tree
 
 __all__ = ["added_safely", "restore_unconverted", "settle_conversions"]
 
@@ -157,7 +157,7 @@ class _Settlement:
         own = _hash(there, folder, [path for path in rest if _is_attributes(path)])
         _check_out(there, _attribute_files(self.git))
         again = _hash(there, folder, rest) | own
-        shutil.rmtree(folder)
+        remove_tree(folder)
         return unchanged, {path for path in rest if again[path] in (None, self.files[path].old_id)}
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stepherd.errors import StorageError
+from stepherd.services.removal import temporary_folder
 
 __all__ = ["private_folder"]
 
@@ -20,10 +20,8 @@ def private_folder(scratch: Path, purpose: str) -> Iterator[Path]:
     """
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f"{purpose}-", dir=scratch, ignore_cleanup_errors=True
-        ) as name:
-            yield Path(name)
+        with temporary_folder(f"{purpose}-", scratch) as folder:
+            yield folder
     except OSError as error:
         raise StorageError(
             f"Working in {scratch} failed: {error.strerror or error}.",

@@ -7,7 +7,6 @@ no entry can be written through a link; then every link is followed and must end
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import CannotCreateError, DataError, NotFoundError, StorageError
 from stepherd.repositories.tar_header import BLOCK, Entry, decode_header, padding, read_pax
+from stepherd.services.removal import remove_tree
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits | None = None) -> N
     if folder.exists() and any(folder.iterdir()):
         raise CannotCreateError(f"The folder {folder} is not empty.", remedy="Give a fresh folder.")
     partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    remove_tree(partial)
     try:
         partial.mkdir(parents=True)
         _unpack_into(archive, partial, limits or UnpackLimits())
@@ -71,7 +71,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits | None = None) -> N
             remedy="Free some space, or point STEPHERD_HOME at another disk.",
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_tree(partial)
 
 
 def _unpack_into(archive: Path, root: Path, limits: UnpackLimits) -> None:

@@ -7,10 +7,10 @@ the home of root. Who else could have made that folder before is not trusted.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import StorageError
+from stepherd.services.removal import remove_tree
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -47,7 +48,7 @@ def agent_root(step: StepContext, agent: Agent, account: Account | None) -> Iter
         yield root
     finally:
         if lock is not None:
-            shutil.rmtree(root, ignore_errors=True)
+            remove_tree(root)
             os.close(lock)
 
 
@@ -89,8 +90,8 @@ def _locked(root: Path) -> tuple[Path, int] | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # An attempt that was killed has left its things behind.
         for path in root.iterdir():
-            if path.name != _LOCK:
-                shutil.rmtree(path)
+            if path.name != _LOCK and not remove_tree(path):
+                raise FileExistsError(errno.EEXIST, "what an attempt left cannot be removed", str(path))
     except OSError:
         os.close(lock)
         return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stepherd.errors import DataError, NotFoundError, StepherdError
+from stepherd.errors import DataError, NotFoundError, StepherdError, StorageError
+from stepherd.services.removal import remove_tree
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -53,7 +53,7 @@ def restore_session(step: StepContext, agent: Agent, place: Place, session: str 
 
         say(f"The agent's session cannot be resumed. {step.redactor.mask(str(error))}")
         for path in agent.session_paths:
-            shutil.rmtree(place.home / path, ignore_errors=True)
+            remove_tree(place.home / path)
         return False
     return True
 
@@ -68,7 +68,7 @@ def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redact
     from stepherd.repositories.workspace import pack
 
     staging, archive = place.private / "session", place.private / "session-kept.tar.zst"
-    shutil.rmtree(staging, ignore_errors=True)
+    remove_tree(staging)
     for path in agent.session_paths:
         source = place.home / path
         # The agent owned this: a link could lead to another's files.
@@ -106,7 +106,7 @@ def _mask(folder: Path, redactor: Redactor) -> None:
         for path in (Path(where, name) for name in (*names, *folders)):
             named = path.name + (str(path.readlink()) if path.is_symlink() else "")
             if redactor.spans(os.fsencode(named)):
-                path.unlink() if path.is_symlink() or not path.is_dir() else shutil.rmtree(path)
+                _leave_out(path)
                 continue
             if path.is_symlink() or not path.is_file():
                 continue  # Packed as the link that it is, or not at all.
@@ -114,6 +114,13 @@ def _mask(folder: Path, redactor: Redactor) -> None:
             after = stream.feed(before) + stream.flush()
             if after != before:
                 path.write_bytes(after)
+
+
+def _leave_out(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+    elif not remove_tree(path):
+        raise StorageError("It holds a folder that cannot be removed.")
 
 
 def _is_too_much(folder: Path) -> bool:

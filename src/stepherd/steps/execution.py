@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Final, cast
 
 from stepherd import errors
@@ -30,6 +28,7 @@ from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, now
 from stepherd.services.redaction import Redactor
+from stepherd.services.removal import temporary_folder
 from stepherd.steps.contract import Done, Step, StepContext
 from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
 from stepherd.steps.held_secrets import held_secrets
@@ -151,13 +150,13 @@ def _done(
         if isinstance(request, StepherdError):
             raise request
         with (
-            tempfile.TemporaryDirectory(prefix="stepherd-", ignore_cleanup_errors=True) as scratch,
+            temporary_folder("stepherd-") as scratch,
             deadline(seconds_of(name, request), termination),
             _no_process_left(),
         ):
             redactor.learn(held_secrets(request.git_credentials, request.agent_credentials))
             return step.work(
-                StepContext(folder, request, Path(scratch), termination, redactor, tried.attempt, tried.runs)
+                StepContext(folder, request, scratch, termination, redactor, tried.attempt, tried.runs)
             )
     except Terminated:
         return Done(error=_ending(termination))
