@@ -198,3 +198,29 @@ def test_one_module_reads_the_table_of_processes() -> None:
         if isinstance(node, ast.Constant) and node.value in {"/proc", "/proc/", "ps"}
     }
     assert readers - NAMING_PROC == {"processes/table.py"}
+
+
+TEMPORARY_OF_ITS_OWN = {
+    "agents/inventory.py": "what a program of an agent's vendor leaves in an empty HOME",
+    "cli/initialising.py": "an archive of Stepherd itself",
+    "cli/pull_command.py": "a bundle",
+    "cli/starting.py": "nothing but git's configuration",
+    "logins/live.py": "a copy of a login database",
+    "logins/other_tokens.py": "a copy of a login database",
+    "processes/sandbox/probe.py": "the folders of a command that is ours",
+}
+
+
+def test_what_others_have_filled_is_removed_in_one_way() -> None:
+    """The standard library's ways fail on deep folders, and some versions follow links."""
+    users = set()
+    for path in SOURCES:
+        named = {
+            node.attr if isinstance(node, ast.Attribute) else node.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Attribute | ast.alias)
+        }
+        assert "rmtree" not in named, path
+        if "TemporaryDirectory" in named:
+            users.add(_where(path).removeprefix("src/stepherd/"))
+    assert users == TEMPORARY_OF_ITS_OWN.keys()
