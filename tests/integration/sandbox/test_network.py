@@ -7,15 +7,18 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tests.integration.sandbox.rig import SandboxRig
+from tests.integration.sandbox.rig import SandboxRig, finish
 
+from stepherd.processes.sandbox.layout import sandbox_view
 from stepherd.processes.sandbox.network.addresses import Refused, reachable_addresses
 from stepherd.processes.sandbox.network.allowlist import Allowlist, Endpoint, parse_hosts
 from stepherd.processes.sandbox.network.egress import Blocked, Egress
 from stepherd.processes.sandbox.network.namespace import listen_inside
+from stepherd.processes.sandbox.view import Network
 
 PROXY = "/dev/tcp/127.0.0.1/3128"
 
@@ -92,6 +95,32 @@ def test_no_socket_and_no_name_leads_out(sandbox: SandboxRig, port: int, network
     assert done.out.split() == ["lo"]
     # AND the machine's own network shows what this would have found
     assert "reached loopback" in sandbox.run(script).out
+
+
+@pytest.mark.parametrize("beside", ["daemon.pid", "program"])
+@pytest.mark.parametrize("network", ["off", "proxy"])
+def test_no_daemon_of_the_machine_is_reached_by_a_socket_in_a_folder_that_is_shown(
+    sandbox: SandboxRig, port: int, network: Network, beside: str
+) -> None:
+    folder = sandbox.root / "me/tools/var"
+    folder.mkdir(parents=True)
+    (folder / beside).write_text("x\n")
+    place = folder / "a socket"
+    shown = replace(sandbox.person, needed=(folder.parent,))
+    ask = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect({str(place)!r}); print('reached')"
+    script = f'cat {folder}/{beside}; python3 -c "{ask}"'
+    said = {}
+    kinds: tuple[Network, ...] = ("on", network)
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(place))
+        place.chmod(0o777)
+        daemon.listen()
+        for kind in kinds:
+            view = sandbox_view(sandbox.layout, shown, kind, sandbox.account)
+            egress = stands_for(port) if kind == "proxy" else None
+            said[kind] = finish(sandbox.start(script, kind, egress, view)).out.split()
+    assert "reached" in said["on"]
+    assert said[network] == (["x"] if beside == "program" else [])
 
 
 def test_a_listed_host_is_reached_as_a_tunnel_and_by_its_address(sandbox: SandboxRig, port: int) -> None:

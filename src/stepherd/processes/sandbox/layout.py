@@ -13,6 +13,7 @@ import stepherd
 from stepherd.processes.account import Account
 from stepherd.processes.sandbox.network.variables import proxy_variables
 from stepherd.processes.sandbox.private_paths import Privacy
+from stepherd.processes.sandbox.sockets import covers_of_sockets
 from stepherd.processes.sandbox.system import system_mounts
 from stepherd.processes.sandbox.tools import find_tools
 from stepherd.processes.sandbox.view import Mount, Network, View, shown_by
@@ -76,6 +77,8 @@ def sandbox_view(
     tools = find_tools(person.path, person.home, mounts, privacy, account, person.needed)
     mounts += tools.mounts
     mounts += _hidden(mounts, person.hidden)
+    if network != "on":
+        mounts += covers_of_sockets(mounts)
     mounts += [Mount(layout.home, "write"), Mount(layout.workspace, "write")]
     mounts.append(Mount(layout.instructions, "read"))
     versions = person.home / _VERSIONS
