@@ -139,6 +139,7 @@ REQUESTS: dict[str, tuple[dict[str, str | None], int, str]] = {
     "secret that is not there": ({"git_credentials": "env:NO_SUCH_TOKEN"}, 77, "NO_SUCH_TOKEN"),
     "secret file that is not there": ({"git_credentials": "file:none.json"}, 77, "none.json"),
     "secret instead of its name": ({"git_credentials": "ghp_abcdefghijklmnop"}, 64, "not shown"),
+    "empty address": ({"repo": ""}, 64, "empty"),
     "base that does not exist": ({"base": "no-such-branch"}, 66, "no-such-branch"),
     "branch option": ({"branch": "-x"}, 64, "'-'"),
     "branch climbing": ({"branch": "a..b"}, 64, "'..'"),

@@ -168,3 +168,11 @@ def test_a_folder_is_taken_by_path_and_by_url(tmp_path: Path) -> None:
     (tmp_path / "a b" / "below").mkdir()
     with pytest.raises(UsageError, match="top of a git"):
         parse_repository(str(tmp_path / "a b" / "below"))
+
+
+def test_a_folder_within_a_repository_is_told_its_top(tmp_path: Path) -> None:
+    (tmp_path / "project/.git").mkdir(parents=True)
+    (tmp_path / "project/docs/deep").mkdir(parents=True)
+    with pytest.raises(UsageError) as refused:
+        parse_repository(str(tmp_path / "project/docs/deep"))
+    assert refused.value.remedy == f"Its top is {tmp_path / 'project'}."

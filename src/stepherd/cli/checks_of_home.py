@@ -54,11 +54,14 @@ def _home(home: Path) -> Iterator[Finding]:
     else:
         yield Finding("home", "ok", str(home))
     yield _space(home)
+    if os.statvfs(home).f_flag & getattr(os, "ST_NOEXEC", 0):
+        words = f"The disk of {home} is mounted noexec: what an agent builds there cannot be run."
+        yield Finding("home", "warning", words, "Choose another with --home or STEPHERD_HOME.")
 
 
 def _space(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
-    words = f"{free / 1024**3:.1f} GiB are free."
+    words = f"{free / 1024**3:.1f} GiB are free." if free >= 1024**3 else f"{free // 1024**2} MiB are free."
     if free < _TOO_TIGHT_BYTES:
         return Finding("disk", "problem", words, f"Free some space: df -h {folder}")
     if free < _TIGHT_BYTES:

@@ -56,8 +56,12 @@ def command(output: Output) -> int:
     column = max(len(finding.name) for finding in findings)
     for finding in findings:
         _show(output, finding, column)
-    output.note(", ".join(f"{counted[status]} {status}" for status in _MARKS if counted[status]))
+    output.note(", ".join(_counted(counted[status], status) for status in _MARKS if counted[status]))
     return code
+
+
+def _counted(count: int, status: str) -> str:
+    return f"{count} {status}{'s' if count > 1 and status != 'ok' else ''}"
 
 
 def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:

@@ -106,7 +106,7 @@ def _request(**given: Any) -> dict[str, Any]:
 
 def _is_there(path: str) -> bool:
     try:
-        return Path(path).expanduser().exists()
+        return bool(path) and Path(path).expanduser().exists()
     except (OSError, RuntimeError):  # No path at all: too long, or of a user that there is not.
         return False
 

@@ -96,7 +96,8 @@ class RunnerSelection:
         """What is to be said of the choice before the run starts; empty when there is nothing."""
         if self.asked is not None or self.obstacle is None or os.environ.get("STEPHERD_AGENT_USER"):
             return ""
-        return f"The agent runs as you, without a sandbox: {self.obstacle} {_OTHERWISE}"
+        why = str(self.obstacle).rstrip(".")
+        return f"The agent runs as you, without a sandbox: {why}. {_OTHERWISE}"
 
 
 def check_programs(home: Path, request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from stepherd.cli.options import command as declared
@@ -12,6 +13,7 @@ from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
 from stepherd.cli.sources import learn
 from stepherd.cli.views import picture
+from stepherd.cli.watch_command import SOON_SECONDS
 
 __all__ = ["command"]
 
@@ -27,10 +29,13 @@ def command(output: Output, run_id: str) -> int:
     if output.as_json:
         output.json(fields)
         return 0
+    abandoned = fields["status"] == "RUNNING" and asyncio.run(output.place.find(SOON_SECONDS)) is None
     where = output.place.where
     output.data(f"Run {run_id}{f' in {where}' if where else ''}", bold=True)
     for line in picture(progress, time.time(), (1000, 1000), ""):
         output.data("".join(text for text, _ in line))
     for text, how in outcome_lines(output, fields):
         output.data(text, **how)
+    if abandoned:
+        output.note(f"No engine runs, so it stands still. Go on with it: {output.command('resume', run_id)}")
     return 0

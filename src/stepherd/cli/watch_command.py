@@ -18,9 +18,9 @@ from stepherd.cli.sources import learn
 from stepherd.cli.views import View, make_view
 from stepherd.errors import StepherdError, TemporaryError
 
-__all__ = ["command"]
+__all__ = ["SOON_SECONDS", "command"]
 
-_SOON_SECONDS = 1.0
+SOON_SECONDS = 1.0
 """How long an engine that is on its way may take before a run counts as abandoned."""
 
 
@@ -57,7 +57,7 @@ def _end(output: Output, call: Call, run_id: str, progress: Progress, happening:
 async def _watch(output: Output, run_id: str, progress: Progress, view: View) -> Happening:
     """Follow on whichever engine has the home: when one ends before the run, the next one goes on with it."""
     happenings = Happenings()
-    patience, arn = _SOON_SECONDS, output.place.execution_arn(run_id)
+    patience, arn = SOON_SECONDS, output.place.execution_arn(run_id)
     with happenings.listening():
         while True:
             source = await output.place.find(patience)

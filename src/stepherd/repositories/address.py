@@ -184,7 +184,7 @@ def _parse_folder(text: str, path: str, allow_local: bool) -> Repository:
     if not folder.exists():
         raise _refusal(text, "there is no such folder")
     if not _is_repository(folder):
-        raise _refusal(text, "that folder is not the top of a git repository")
+        raise _refusal(text, "that folder is not the top of a git repository", _top_of(folder))
     return Repository(url=str(folder), kind="file", host=None, display=str(folder), path=str(folder))
 
 
@@ -196,6 +196,12 @@ def _is_repository(folder: Path) -> bool:
         (place / "HEAD").is_file() and (place / "objects").is_dir() and (place / "refs").is_dir()
         for place in (inside, folder)
     )
+
+
+def _top_of(folder: Path) -> str:
+    """What to give instead of a folder within a repository, or of one that is in none."""
+    top = next((above for above in folder.parents if (above / ".git").exists()), None)
+    return f"Its top is {top}." if top is not None else _EXAMPLE + " or a path."
 
 
 def _refusal(text: str, reason: str, remedy: str = _EXAMPLE + " or a path.") -> UsageError:

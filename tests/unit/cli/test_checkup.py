@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.login_files import a_login
@@ -168,3 +169,17 @@ def test_a_token_of_this_machine_that_is_not_bound_to_hosts_is_told(
     check = next(check for check in all_checks(tmp_path) if check.name == "git credentials")
     (found,) = examine([check], tmp_path)
     assert (found.status, words in found.text, secret in str(found)) == (status, True, False)
+
+
+@pytest.mark.skipif(not hasattr(os, "ST_NOEXEC"), reason="this system does not tell")
+def test_a_disk_on_which_nothing_can_be_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent's workspace is there, and what it builds."""
+    assert statuses(tmp_path, "home")["home"] in {"ok", "warning"}
+    tmp_path.chmod(0o700)
+    told = {"f_flag": os.ST_NOEXEC, "f_frsize": 1, "f_bavail": 9, "f_bfree": 9, "f_blocks": 9}
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**told))
+    checks = [check for check in HOME_CHECKS if check.name == "home"]
+    found = [one for one in examine(checks, tmp_path) if one.name == "home"]
+    assert [one.status for one in found] == ["ok", "warning"]
+    assert "noexec" in found[1].text
+    assert "STEPHERD_HOME" in found[1].remedy

@@ -77,3 +77,20 @@ def test_a_model_on_this_machine_is_reached_at_its_exact_address_and_port() -> N
     assert not allowlist.trusts("192.168.7.7", 443)
     assert not allowlist.trusts("10.0.0.5", 443)
     assert not allowlist.trusts("localhost", 11434)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "why"),
+    [
+        ("https://example.com", "without a scheme"),
+        ("http://example.com:80/x", "without a scheme"),
+        ("example.com/path", "without a scheme"),
+        ("none", "on and off"),
+        ("Of", "on and off"),
+        ("index.example,none", "on and off"),
+        ("example.com:https", "no port"),
+    ],
+)
+def test_what_is_no_host_is_told_apart(given_text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        parse_hosts(given_text)

@@ -15,6 +15,8 @@ __all__ = ["Allowlist", "Endpoint", "parse_hosts"]
 _NAME: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_-]{1,63}")
 _LONGEST: Final = 253
 _WEB: Final = (443, 80)
+_SWITCHES: Final = {"of", "none", "no", "yes", "true", "false", "all", "host", "bridge"}
+"""What other programs call it, and a slip of the finger: as a host each would block all the others."""
 _REMEDY: Final = "Give on, off, or hosts: --network index.example,*.example.com,git.example.com:8443"
 
 
@@ -84,6 +86,10 @@ def hosts_text(endpoints: Iterable[Endpoint]) -> str:
 
 
 def _parse(text: str) -> Endpoint:
+    if "/" in text:
+        raise _refused(text, "a host is a name or an address, without a scheme or path")
+    if text.lower() in _SWITCHES:
+        raise _refused(text, "it looks like a switch; those are on and off")
     host, port = _split(text)
     host = host.lower().rstrip(".")
     if port is not None and not 0 < port < 65536:
