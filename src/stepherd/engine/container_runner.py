@@ -22,7 +22,7 @@ _OF_THIS_MACHINE = frozenset(
         *("PATH", "PYTHONPATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "STEPHERD_USER_HOME", "LC_ALL"),
         _AGENT_USER,
         *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_SSL_CAINFO"),
     }
 )
 """Variables that name what only this machine has."""

@@ -23,6 +23,7 @@ from stepherd.repositories.address import Repository
 from stepherd.repositories.binding import allowed_hosts, name_of, normal_host, read_hosts, token_host
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.own import OwnSettings, own_home, read_own_settings
+from stepherd.repositories.way_out import proxy_secrets, way_out
 from stepherd.text.plain import is_unsafe
 
 __all__ = ["Access", "GitCredentials", "Identity", "commit_identity", "prepare_access"]
@@ -144,12 +145,13 @@ def prepare_access(repository: Repository, credentials: GitCredentials, private:
         _check_key_host(repository, credentials)
     if repository.kind == "ssh":
         return _ssh_access(credentials, private)
+    if repository.kind not in {"https", "http"}:
+        return _own_access(repository, private) if credentials.own else Access(protocol=repository.kind)
     if credentials.own:
         return _own_access(repository, private)
-    if repository.kind in {"https", "http"} and credentials.token is not None:
+    if credentials.token is not None:
         _check_token_host(repository, credentials, credentials.token)
-        return _token_access(repository, credentials, private)
-    return Access(protocol=repository.kind)
+    return _token_access(repository, credentials, private)
 
 
 def _check_key_host(repository: Repository, credentials: GitCredentials) -> None:
@@ -186,27 +188,37 @@ def _not_for(hosts: str, asked: str | None) -> CredentialsError:
 def _token_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
     from urllib.parse import urlsplit
 
-    answer = private / "credential"
-    _write_private(
-        answer, f"username={credentials.username or _DEFAULT_USERNAME}\npassword={credentials.token}\n"
-    )
-    parts = urlsplit(repository.url)
-    helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(answer))}; }}; f'
-    config = private / "gitconfig"
-    setting = (f"credential.{parts.scheme}://{parts.netloc}.helper", helper)
-    _write_private(config, config_text([setting]))
-    # http is for this machine alone, and a proxy would carry the token away from it in clear.
-    direct = {"no_proxy": "*", "NO_PROXY": "*"} if repository.kind == "http" else {}
-    return Access(repository.kind, direct, config, credentials.secrets)
+    answer, config, settings = private / "credential", private / "gitconfig", list[tuple[str, str]]()
+    if credentials.token is not None:
+        _write_private(
+            answer, f"username={credentials.username or _DEFAULT_USERNAME}\npassword={credentials.token}\n"
+        )
+        parts = urlsplit(repository.url)
+        helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(answer))}; }}; f'
+        settings = [(f"credential.{parts.scheme}://{parts.netloc}.helper", helper)]
+    way = _way(repository, read_own_settings(own_home(), private))
+    _write_private(config, config_text([*settings, *way]))
+    return Access(repository.kind, _direct(repository), config, (*credentials.secrets, *proxy_secrets(way)))
 
 
 def _own_access(repository: Repository, private: Path) -> Access:
     home = own_home()
     own = read_own_settings(home, private)
     config = private / "gitconfig"
-    _write_private(config, config_text(own.settings))
+    way = _way(repository, own)
+    _write_private(config, config_text([*own.settings, *way]))
     # Helpers look for their own files (gh, aws, a keyring) under the person's home.
-    return Access(protocol=repository.kind, environment=_of_person(home), config=config)
+    environment = _of_person(home) | _direct(repository)
+    return Access(repository.kind, environment, config, proxy_secrets(way))
+
+
+def _way(repository: Repository, own: OwnSettings) -> list[tuple[str, str]]:
+    return way_out(own.http, own_home(), proxies=repository.kind == "https")
+
+
+def _direct(repository: Repository) -> dict[str, str]:
+    # http is for this machine alone, and a proxy would carry what is secret away from it in clear.
+    return {"no_proxy": "*", "NO_PROXY": "*"} if repository.kind == "http" else {}
 
 
 def _of_person(home: Path) -> dict[str, str]:

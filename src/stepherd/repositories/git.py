@@ -20,21 +20,11 @@ from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain
 from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
 from stepherd.repositories.server_text import quote, server_lines
+from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
 
 __all__ = ["LARGE_FILE", "Git", "Limits", "create_repository"]
 
-_PASSED_ON: Final = (
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-)
+_PASSED_ON: Final = (*PROXY_VARIABLES, *TRUST_VARIABLES)
 _FIXED: Final = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
@@ -192,10 +182,6 @@ class Git:
     def environment(self) -> dict[str, str]:
         """What git gets, and what else acts for it."""
         environment = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
-        if "SSL_CERT_FILE" in environment:
-            environment["GIT_SSL_CAINFO"] = environment["SSL_CERT_FILE"]
-        if "SSL_CERT_DIR" in environment:
-            environment["GIT_SSL_CAPATH"] = environment["SSL_CERT_DIR"]
         environment |= _FIXED | {
             "PATH": absolute_path(),
             "HOME": str(self.scratch),

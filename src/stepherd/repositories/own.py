@@ -1,9 +1,10 @@
 """What the person's own git configuration gives to a clone or push on a laptop.
 
-Only the settings under ``credential.`` (helpers, user names), ``safe.directory`` and the identity are
-taken. Everything else stays outside: a ``url.*.insteadOf`` there would change where a push goes, a
-``core.hooksPath`` what runs. The values are written to a private configuration file (GIT_CONFIG_GLOBAL) and
-not passed with ``-c``: a helper may hold a password in its text, and argv is readable by all.
+Only the settings under ``credential.`` (helpers, user names), ``safe.directory``, the identity, and what
+``way_out`` takes of the section ``http`` are taken. Everything else stays outside: a ``url.*.insteadOf``
+there would change where a push goes, a ``core.hooksPath`` what runs. The values are written to a private
+configuration file (GIT_CONFIG_GLOBAL) and not passed with ``-c``: a helper may hold a password in its text,
+and argv is readable by all.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Final
 
 from stepherd.errors import ConfigurationError
 from stepherd.repositories.process import OutputTooLong, TimeExpired, absolute_path, run_bounded
+from stepherd.repositories.way_out import HTTP_SETTINGS
 
 __all__ = ["OwnSettings", "own_home", "read_own_settings"]
 
-_WANTED: Final = r"^(credential\..*|safe\.directory|user\.(name|email))$"
+_HTTP: Final = rf"http\.(.*\.)?({'|'.join(HTTP_SETTINGS)})"
+_WANTED: Final = rf"^(credential\..*|safe\.directory|user\.(name|email)|{_HTTP})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class OwnSettings:
     """Pairs of setting and value in git's order, and the identity (None where git knows none)."""
 
     settings: tuple[tuple[str, str], ...] = ()
+    http: tuple[tuple[str, str], ...] = ()
+    """Those of the section ``http``."""
     name: str | None = None
     email: str | None = None
 
@@ -66,6 +71,7 @@ def read_own_settings(home: Path, scratch: Path) -> OwnSettings:
 
 def _sort(listing: str) -> OwnSettings:
     settings: list[tuple[str, str]] = []
+    http: list[tuple[str, str]] = []
     identity: dict[str, str] = {}
     for entry in listing.split("\0"):
         if not entry:
@@ -75,6 +81,8 @@ def _sort(listing: str) -> OwnSettings:
             value = "true"  # a setting without '=' is a boolean
         if key in {"user.name", "user.email"}:
             identity[key] = value
+        elif key.startswith("http."):
+            http.append((key, value))
         else:
             settings.append((key, value))
-    return OwnSettings(tuple(settings), identity.get("user.name"), identity.get("user.email"))
+    return OwnSettings(tuple(settings), tuple(http), identity.get("user.name"), identity.get("user.email"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -49,9 +50,11 @@ class GitServer:
     lfs: Callable[[str, str, Message, bytes], Answer] | None = None
     """Answers what is below a repository's info/lfs: method, path, headers, body."""
 
+    scheme: str = "http"
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def next_fault(self, path: str) -> Fault | None:
         for fault in self.faults:
@@ -189,13 +192,19 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(root: Path, token: str | None = None, *, protocol_v2: bool = True) -> Iterator[GitServer]:
-    """Serve the repositories below ``root`` until the block ends."""
+def serve(
+    root: Path, token: str | None = None, *, protocol_v2: bool = True, tls: ssl.SSLContext | None = None
+) -> Iterator[GitServer]:
+    """Serve the repositories below ``root`` until the block ends, over https with ``tls``."""
     config = root / "server-gitconfig"
     config.write_text("[http]\n\treceivepack = true\n[safe]\n\tdirectory = *\n", encoding="utf-8")
     git_server = GitServer(root, token, protocol_v2=protocol_v2)
     server = _Server(git_server, config)
     git_server.port = server.server_address[1]
+    if tls is not None:
+        git_server.scheme = "https"
+        # The handshake is the handler's thread's: a client that never speaks holds up nobody.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
