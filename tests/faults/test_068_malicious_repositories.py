@@ -131,7 +131,7 @@ def test_a_filter_of_the_repository_runs_nothing(origin: Origin, tmp_path: Path,
     try:
         run = Run(tmp_path / "run", origin.repository)
         run.work({"b.bin": "x", "b.md": "y"})
-        run.push()
+        run.push(fetch=lambda _oid, path: path.write_text("x") and None)
         run.write({"b.txt": "y"})
         with pytest.raises(ChangesBlocked, match=r"b\.txt: its content belongs through the filter 'evil'"):
             run.record()

@@ -19,7 +19,8 @@ from stepherd.repositories.failures import server_words
 from stepherd.repositories.git import Git
 from stepherd.repositories.hosts import is_loopback, objection
 from stepherd.repositories.lfs_folder import LfsFolder
-from stepherd.repositories.lfs_server import LfsRefused, LfsServer
+from stepherd.repositories.lfs_pointer import LfsRefused
+from stepherd.repositories.lfs_server import LfsServer
 from stepherd.repositories.local import open_local
 from stepherd.repositories.process import OutputTooLong, TimeExpired, run_bounded
 from stepherd.repositories.remote import Remote

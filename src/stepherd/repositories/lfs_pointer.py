@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["LARGEST_POINTER", "Pointer", "read_pointer"]
+__all__ = ["LARGEST_POINTER", "LfsRefused", "Pointer", "read_pointer"]
 
 LARGEST_POINTER: Final = 1024
 """Bytes; the specification's limit."""
@@ -14,6 +14,10 @@ _VERSION: Final = "https://git-lfs.github.com/spec/v1"
 _VERSIONS: Final = (_VERSION, "https://hawser.github.com/spec/v1", "http://git-media.io/v/2")
 _LINE: Final = re.compile(r"[a-z0-9.-]+ [^\n]+")
 _OID: Final = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+class LfsRefused(Exception):
+    """Where contents are kept, this one will not be; the text ends a sentence that begins with the server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from stepherd.errors import UnavailableError
 from stepherd.repositories.failures import server_words
 from stepherd.repositories.hosts import is_loopback, objection
-from stepherd.repositories.lfs_pointer import Pointer
+from stepherd.repositories.lfs_pointer import LfsRefused, Pointer
 from stepherd.services.json_text import read_json
 
-__all__ = ["LfsRefused", "LfsServer"]
+__all__ = ["LfsServer"]
 
 _TYPE: Final = "application/vnd.git-lfs+json"
 _MOST_BYTES: Final = 4 << 20
@@ -37,10 +37,6 @@ _REASONS: Final = {
 }
 _DECIDED: Final = frozenset({"host", "content-length", "connection", "transfer-encoding"})
 """Headers that say how this request is sent, which no server decides."""
-
-
-class LfsRefused(Exception):
-    """The server will not take it; the text says why, and could end a sentence that begins with 'it'."""
 
 
 @dataclass(frozen=True, slots=True)

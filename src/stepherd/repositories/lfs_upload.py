@@ -6,19 +6,20 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.errors import NotFoundError
 from stepherd.repositories.filtered import pointers_of
 from stepherd.repositories.git import Git
-from stepherd.repositories.lfs_endpoint import find_endpoint
-from stepherd.repositories.lfs_folder import LfsFolder
-from stepherd.repositories.lfs_pointer import Pointer
-from stepherd.repositories.lfs_server import LfsRefused, LfsServer
+from stepherd.repositories.lfs_pointer import LfsRefused, Pointer
 from stepherd.repositories.raw_changes import RawChange
 from stepherd.repositories.remote import Remote
 from stepherd.repositories.retries import retrying
 from stepherd.repositories.scratch import private_folder
+
+if TYPE_CHECKING:
+    from stepherd.repositories.lfs_folder import LfsFolder
+    from stepherd.repositories.lfs_server import LfsServer
 
 __all__ = ["FetchContent", "upload_contents"]
 
@@ -48,6 +49,9 @@ def upload_contents(
     pointers = pointers_of(local, base, tree, changes)
     if not pointers:
         return {}
+    # Only now: speaking HTTP takes its time to load.
+    from stepherd.repositories.lfs_endpoint import find_endpoint
+
     reasons: dict[str, str] = {}
     needed = list({pointer.oid: pointer for pointer in pointers.values()}.values())
     try:
