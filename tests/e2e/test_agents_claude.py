@@ -189,6 +189,15 @@ def test_a_redrive_goes_on_in_the_same_session_with_the_work_so_far(inside: Insi
     assert "You were interrupted" in again.calls[0].text
     assert place.origin.show("stepherd/run_1", "hello.txt") == "hello\nmore"
     assert len({event["session"] for event in _events(place) if event.get("session")}) == 1
+    # AND it is paid for both: what a resumed session says it has used is its own alone
+    report = place.folder().read_report()
+    assert report is not None
+    used = [attempt["usage"] for attempt in report["attempts"]]
+    assert len(used) == 2
+    assert used[0]["turns"] > 0
+    assert used[1]["turns"] == len(again.calls)
+    assert report["usage"]["turns"] == sum(each["turns"] for each in used)
+    assert report["usage"]["cost_usd"] == pytest.approx(sum(each["cost_usd"] for each in used))
 
 
 @pytest.mark.exhaustive

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stepherd.errors import StepherdError
 from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import STEPS
 from stepherd.runs.proof import without_foreign_push
+from stepherd.runs.report_attempts import attempts_of
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder
@@ -27,6 +28,8 @@ class Findings:
     results: Mapping[str, Result]
     doubts: list[str]
     """What could not be used, for the notes."""
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    """See ``report_attempts``."""
 
 
 def read_findings(
@@ -36,7 +39,20 @@ def read_findings(
     doubts: list[str] = []
     results = _results_of(folder, failure, doubts)
     request = _request_of(folder, results, failure, request_digest, doubts)
-    return Findings(request, without_foreign_push(results, request), doubts)
+    return Findings(
+        request, without_foreign_push(results, request), doubts, _attempts(folder, failure, doubts)
+    )
+
+
+def _attempts(
+    folder: RunFolder, failure: Mapping[str, Any] | None, doubts: list[str]
+) -> list[dict[str, Any]]:
+    try:
+        return attempts_of(folder)
+    except StepherdError as error:
+        if error.message not in doubts:
+            _doubt(error, failure, doubts)
+        return []
 
 
 def _results_of(folder: RunFolder, failure: Mapping[str, Any] | None, doubts: list[str]) -> dict[str, Result]:

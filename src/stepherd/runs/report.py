@@ -12,6 +12,7 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
 from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFolder
 from stepherd.runs.proof import SuccessNotProven, check_success
+from stepherd.runs.report_attempts import used_by
 from stepherd.runs.report_page import render_report
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, now, seconds_between
@@ -77,7 +78,7 @@ class Report:
     compare: str | None = None
     agent: str | None = None
     usage: dict[str, Any] | None = None
-    """What the agent used at its last attempt: turns, tokens, cost_usd or credits, as far as it says so."""
+    """What the agent used over all attempts: turns, tokens, cost_usd or credits, as far as it says so."""
     said: str | None = None
     """The last that the agent said."""
     files_changed: list[dict[str, Any]] = field(default_factory=list)
@@ -89,6 +90,9 @@ class Report:
     """Where the changes are, as a git bundle on the base commit."""
     error: ReportedError | None = None
     notes: list[str] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    """Where the agent was started more than once, for each attempt: number, status, started, finished, usage,
+    and bundle, where its work lies; each begins with the work of the one before."""
     automation: list[dict[str, str]] = field(default_factory=list)
     """Changed files that run by themselves: path, and what the file is."""
 
@@ -162,7 +166,7 @@ def _report_of(
         partial=bool(facts.get("partial")),
         compare=facts.get("compare"),
         agent=request.agent if request else None,
-        usage=facts.get("agent", {}).get("usage"),
+        usage=used_by(found.attempts) or facts.get("agent", {}).get("usage"),
         said=facts.get("agent", {}).get("said"),
         files_changed=list(facts.get("files", [])),
         totals=dict(facts.get("totals", {})),
@@ -176,6 +180,7 @@ def _report_of(
             *_automation_note(facts),
             *(doubt for doubt in found.doubts if not _is_said(doubt, error)),
         ],
+        attempts=found.attempts if len(found.attempts) > 1 else [],
         automation=list(facts.get("automation", [])),
     )
 

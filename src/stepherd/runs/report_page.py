@@ -33,6 +33,7 @@ def render_report(report: Report, address: str) -> str:
         *_files(report),
         *_verify(report),
         *_times(report),
+        *_attempts(report),
         *_notes(report),
         _logs(report, address),
     ]
@@ -134,6 +135,18 @@ def _times(report: Report) -> tuple[str, ...]:
         for state in report.states
     ]
     return ("## Time", "\n".join(["| state | | seconds | attempts |", "|---|---|---|---|", *rows]))
+
+
+def _attempts(report: Report) -> tuple[str, ...]:
+    if not report.attempts:
+        return ()
+    rows = [
+        f"| {one['number']} | {_text(str(one['status']))} | {_text(usage_text(one['usage']) or '')} | "
+        f"{_code(str(one['bundle'])) if one['bundle'] else ''} |"
+        for one in report.attempts
+    ]
+    words = "Each attempt began with the work of the one before, and left its own bundle of all changes."
+    return ("## Attempts", words, "\n".join(["| attempt | | used | bundle |", "|---|---|---|---|", *rows]))
 
 
 def _notes(report: Report) -> tuple[str, ...]:

@@ -22,7 +22,9 @@ from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
+from stepherd.runs.spent import spent
 from stepherd.steps.agent_attempt import Attempt
+from stepherd.steps.agent_budget import Budget, budget_of
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_place import Place
@@ -58,8 +60,10 @@ def work(step: StepContext) -> Done:
     if done is not None:
         return done
     earlier = latest_work(past)
+    # Both are asked before anything is paid for.
     if earlier is None or not earlier.is_good:
         _check_binaries(agent)
+        budget_of(step.request, spent(step.folder, past))
     account = agent_account()
     cloned = step.folder.read_result("clone")
     if cloned is None or not cloned.succeeded:
@@ -134,7 +138,8 @@ def _run(
     else:
         session = next((one.session for one in reversed(past) if one.session is not None), None)
         resume = restore_session(step, agent, attempt.place, session)
-        found = _agent_alone(attempt, agent, credentials, base, earlier, resume=resume)
+        budget = budget_of(step.request, spent(step.folder, past))
+        found = _agent_alone(attempt, agent, credentials, base, earlier, budget, resume=resume)
         step.folder.write_result_at(attempt.keys.result, result_of(step, "agent", attempt.started, found))
     facts, error = dict(found.facts), found.error
     notes = [facts.pop("note", None)]
@@ -158,14 +163,15 @@ def _agent_alone(
     credentials: AgentCredentials,
     base: Mapping[str, str],
     earlier: PastAttempt | None,
+    budget: Budget,
     *,
     resume: bool,
 ) -> Done:
     """The agent, and what it changed: all of it before the verify command, because what tests leave behind is
     not the agent's work."""
     request = attempt.step.request
-    launch = _launch(attempt, agent, credentials, resume=resume)
-    limits = _limits(request)
+    launch = _launch(attempt, agent, credentials, budget, resume=resume)
+    limits = _limits(request, budget)
     attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
     if attempt.stop.asked:
@@ -204,7 +210,9 @@ def _prepare_for_a_kill(attempt: Attempt, base: Mapping[str, str], earlier: Past
     attempt.step.folder.write_result(result)
 
 
-def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials, *, resume: bool) -> Launch:
+def _launch(
+    attempt: Attempt, agent: Agent, credentials: AgentCredentials, budget: Budget, *, resume: bool
+) -> Launch:
     """What the agent plans, once it has prepared its home, which is then its own account's."""
     request, place = attempt.step.request, attempt.place
     context = AgentContext(
@@ -214,8 +222,8 @@ def _launch(attempt: Attempt, agent: Agent, credentials: AgentCredentials, *, re
         request.command,
         home=place.home,
         model=request.model,
-        max_turns=request.max_turns,
-        max_cost_usd=request.max_cost_usd,
+        max_turns=budget.turns,
+        max_cost_usd=budget.cost_usd,
         secrets=credentials.variables,
         session=_session_of(request.run_id) if agent.session_paths else "",
         resume=resume,
@@ -232,13 +240,13 @@ def _session_of(run_id: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"stepherd:{run_id}"))
 
 
-def _limits(request: Request) -> Limits:
+def _limits(request: Request, budget: Budget) -> Limits:
     return Limits(
         request.timeout_seconds,
         request.silence_seconds or seconds_in("STEPHERD_SILENCE_SECONDS", SILENCE_SECONDS),
         children_break_silence=request.silence_seconds is None,
-        turns=request.max_turns,
-        cost_usd=request.max_cost_usd,
+        turns=budget.turns,
+        cost_usd=budget.cost_usd,
         linger_seconds=seconds_in("STEPHERD_LINGER_SECONDS", _LINGER_SECONDS),
         notice_share=_NOTICE_SHARE,
     )

@@ -1,0 +1,43 @@
+"""What the report says of the attempts at a run's agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stepherd.runs.attempts import past_attempts
+from stepherd.runs.spent import total, usages
+
+if TYPE_CHECKING:
+    from stepherd.runs.folder import RunFolder
+
+__all__ = ["attempts_of", "used_by"]
+
+
+def attempts_of(folder: RunFolder) -> list[dict[str, Any]]:
+    """Each attempt: number, status, started, finished, usage, and bundle, the address of the work that it
+    left. One that died has the status ``died``; one that only verified earlier work, ``verified``."""
+    past = past_attempts(folder)
+    used = usages(folder, past)
+    return [
+        {
+            "number": one.number,
+            "status": _status(
+                one.result is not None and one.result.status, verified=one.verified is not None
+            ),
+            "started": one.started,
+            "finished": None if one.result is None else one.result.finished,
+            "usage": dict(used.get(one.number, {})) or None,
+            "bundle": None if one.bundle is None else folder.address_of(one.bundle),
+        }
+        for one in past
+    ]
+
+
+def used_by(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What they used together."""
+    return total(each["usage"] for each in attempts if each["usage"])
+
+
+def _status(said: str | bool, *, verified: bool) -> str:
+    return str(said) if said else ("verified" if verified else "died")
