@@ -50,6 +50,7 @@ def _facts(
     yield "verify", _verify(fields.get("verify"))
     yield "files", _files(fields.get("files_changed") or [])
     yield "look at", _automation(fields.get("automation") or [])
+    yield "kept", _kept(fields.get("kept") or [])
     report = str(fields.get("report") or "")
     yield "report", report and f"{report.rpartition('/')[0]}/{REPORT_PAGE}"
     yield "console", fields.get("console")
@@ -75,6 +76,13 @@ def _automation(found: list[Mapping[str, Any]]) -> str:
     return "; ".join(names[:_SHOWN_FILES]) + more
 
 
+def _kept(lines: list[Mapping[str, Any]]) -> str:
+    """Work that was not pushed."""
+    names = [f"{line['name']} (from {line['from']})" for line in lines if not line.get("superseded")]
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return ", ".join(names[:_SHOWN_FILES]) + more
+
+
 def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
     run_id = str(fields["run_id"])
     if error:
@@ -82,6 +90,10 @@ def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str
         return list(dict.fromkeys([output.command("logs", run_id), first]))
     if fields["status"] == "RUNNING":
         return [output.command("watch", run_id), output.command("stop", run_id)]
-    if fields.get("bundle") and not fields.get("branch"):
-        return [output.command("pull", run_id)]
-    return []
+    commands = []
+    if fields.get("bundle") and not fields.get("branch") and fields.get("files_changed"):
+        commands.append(output.command("pull", run_id))
+    kept = [line for line in fields.get("kept") or () if not line.get("superseded")]
+    if kept:
+        commands.append(output.command("pull", run_id, "--kept", str(kept[0]["name"])))
+    return commands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from stepherd.errors import NotFoundError, UsageError
 from stepherd.runs.ids import check_run_id
 
 if TYPE_CHECKING:
-    from stepherd.repositories.push import PushFacts
+    from stepherd.repositories.push import Commits, PushFacts
+    from stepherd.repositories.scan import Finding
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.result import Result
 
@@ -24,14 +26,20 @@ __all__ = ["command"]
 
 
 @declared(
-    "pull", examples=("cd my-clone && stepherd pull RUN", "stepherd pull RUN --into my-clone --branch try-1")
+    "pull",
+    examples=(
+        "cd my-clone && stepherd pull RUN",
+        "stepherd pull RUN --into my-clone --branch try-1",
+        "stepherd pull RUN --kept fix",
+    ),
 )
 @run_argument
 @click.option("--branch", metavar="NAME", help="Branch to make. Default: the run's own.")
 @click.option(
     "--into", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="The clone. Default: here."
 )
-def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
+@click.option("--kept", metavar="NAME", help="Other work that the report names, such as another branch.")
+def command(output: Output, run_id: str, branch: str | None, into: Path, kept: str | None) -> int:
     """Bring a run's changes into the current clone as a branch.
 
     The commit is made from the run's bundle; nothing is checked out and no hook runs. A second pull of
@@ -46,11 +54,15 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
         words = f"There is no work of a run '{run_id}' in {output.place.title}."
         raise NotFoundError(words, remedy="See the runs there are: stepherd list")
     fields = {"run_id": run_id, "branch": None, "commit": None, "created": False}
+    if kept is None:
+        _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):
         output.note(f"{run_id} changed nothing: there is nothing to pull.")
     else:
-        facts = _pull(output, run_id, folder, agent, into, branch)
+        facts = _pull(output, run_id, folder, agent, into, branch, kept)
         fields |= {"branch": facts.branch, "commit": facts.commit, "created": facts.created}
+        if facts.note:
+            output.note(facts.note)
         output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
         for found in facts.left_out:
             output.note(f"Not in it: {found}.")
@@ -62,8 +74,21 @@ def command(output: Output, run_id: str, branch: str | None, into: Path) -> int:
     return 0
 
 
-def _asked(output: Output, folder: RunFolder, run_id: str) -> tuple[str, str]:
-    """The branch and the message that were asked for; the run's own when the request was changed since."""
+def _check_there_are_changes(agent: Result, run_id: str) -> None:
+    from stepherd.runs.report_work import kept_lines
+
+    lines = kept_lines(agent.facts) or kept_lines(agent.facts, superseded=True)
+    if agent.facts.get("nothing_to_push") and lines:
+        names = ", ".join(f"{line['name']} (from {line['from']})" for line in lines[:10])
+        raise UsageError(
+            f"The agent of {run_id} left the files as they were, and its work in: {names}.",
+            remedy=f"Take one: stepherd pull {run_id} --kept {lines[0]['name']}",
+        )
+
+
+def _asked(output: Output, folder: RunFolder, run_id: str) -> tuple[str, str, Commits]:
+    """The branch, the message and the commits that were asked for; the run's own when the request was changed
+    since."""
     from stepherd.cli.prepared import request_digest
     from stepherd.repositories.refs import run_branch
     from stepherd.runs.digests import RunFolderChanged
@@ -72,35 +97,44 @@ def _asked(output: Output, folder: RunFolder, run_id: str) -> tuple[str, str]:
         request = folder.read_request(request_digest(output.place, run_id))
     except RunFolderChanged as error:
         output.note(f"{error.message} The branch and the message are the run's own.")
-        return run_branch(run_id), f"Changes of {run_id}\n"
-    return request.branch, request.message
+        return run_branch(run_id), f"Changes of {run_id}\n", "one"
+    return request.branch, request.message, request.commits
 
 
 def _pull(
-    output: Output, run_id: str, folder: RunFolder, agent: Result, into: Path, branch: str | None
+    output: Output,
+    run_id: str,
+    folder: RunFolder,
+    agent: Result,
+    into: Path,
+    branch: str | None,
+    kept: str | None,
 ) -> PushFacts:
     """Deliver the bundle to the clone as it would be delivered to a remote."""
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
     from stepherd.repositories.push import push_bundle
     from stepherd.steps.changes import check_not_blocked
-    from stepherd.steps.push import base_of, commit_message
+    from stepherd.steps.push import base_of, commit_message, commits_of, own_message
 
-    check_not_blocked(agent)
-    asked, message = _asked(output, folder, run_id)
+    if kept is None:
+        check_not_blocked(agent)
+    asked, message, commits = _asked(output, folder, run_id)
+    warnings = _Warnings.of(agent, kept)
     base_commit, base_ref = base_of(agent, folder)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary:
         scratch = Path(temporary)
         bundle = scratch / "changes.bundle"
         folder.store.download(str(agent.facts["bundle"]), bundle)
         identity = commit_identity(GitCredentials(), scratch)
-        return push_bundle(
+        facts = push_bundle(
             parse_repository(_top_of(into)),
             bundle,
             base_commit=base_commit,
             base_ref=base_ref,
-            branch=branch or asked,
-            message=commit_message(message, agent),
+            branch=branch or (asked if kept is None else f"{asked}-{kept}"),
+            message=own_message(message, agent) if kept is None else f"Work that was kept: {kept}\n",
+            last_message=str if kept else lambda text: commit_message(text, agent),
             author_name=identity.name,
             author_email=identity.email,
             when=datetime.fromisoformat(agent.finished),
@@ -108,7 +142,30 @@ def _pull(
             scratch=scratch,
             run_id=run_id,
             fetch=folder.fetch_content,
+            commits=commits_of(commits, agent) if kept is None else "keep",
+            kept=kept,
+            warn=None if kept is None else warnings.add,
         )
+    for words in warnings.lines:
+        output.note(f"Look before you push this anywhere: {words}")
+    return facts
+
+
+@dataclass(slots=True)
+class _Warnings:
+    """What the taken work holds that Stepherd would not push: what the agent's step found, which knew the
+    run's secrets, and what is found now in each commit."""
+
+    lines: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, agent: Result, kept: str | None) -> _Warnings:
+        lines = agent.facts.get("kept") or ()
+        found = (str(line.get("warning") or "") for line in lines if line.get("name") == kept)
+        return cls([words for words in found if words])
+
+    def add(self, findings: tuple[Finding, ...]) -> None:
+        self.lines += [words for words in map(str, findings) if not any(words in line for line in self.lines)]
 
 
 def _top_of(folder: Path) -> str:

@@ -48,6 +48,11 @@ _EXAMPLES = (
 @click.option(
     "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
 )
+@click.option(
+    "--commits",
+    type=click.Choice(["one", "keep"]),
+    help="Push one commit, or keep the agent's own. Default: one.",
+)
 @click.option("--verify", metavar="CMD", help="Command to run in the workspace after the agent.")
 @click.option("--verify-required", is_flag=True, default=None, help="A failing verify command fails the run.")
 @click.option(

@@ -32,6 +32,7 @@ _TEXTS: Final = {
     "VERIFY": "verify",
     "PUSH": "push",
     "AUTOMATION_CHANGES": "automation_changes",
+    "COMMITS": "commits",
     "AGENT_CREDENTIALS_SECRET_ID": "agent_credentials",
 }
 _NUMBERS: Final[Mapping[str, Callable[[str], float]]] = {

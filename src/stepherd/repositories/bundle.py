@@ -21,6 +21,7 @@ from stepherd.repositories.refs import is_commit_id
 __all__ = [
     "ALL_REF",
     "CHANGES_REF",
+    "COMMITS_REF",
     "KEPT_PREFIX",
     "LARGEST_BUNDLE",
     "BundleHeader",
@@ -34,6 +35,8 @@ CHANGES_REF: Final = "refs/stepherd/changes"
 """What is pushed."""
 ALL_REF: Final = "refs/stepherd/all"
 """The same with what must not be pushed; only there when something was left out."""
+COMMITS_REF: Final = "refs/stepherd/commits"
+"""The agent's own commits that led to it."""
 KEPT_PREFIX: Final = "refs/stepherd/kept/"
 """Work that is in neither: other branches, worktrees, stashes, what the reflog alone knows."""
 LARGEST_BUNDLE: Final = 2 << 30  # bytes; forges refuse pushes of this size
@@ -58,6 +61,8 @@ class BundledWork:
     changes: str | None
     everything: str | None
     kept: Mapping[str, str]
+    commits: str | None = None
+    """The last of the agent's own commits on the way to the changes."""
 
     @property
     def most(self) -> str | None:
@@ -140,10 +145,11 @@ def _work(header: BundleHeader, base: str) -> BundledWork:
     work = BundledWork(
         refs.pop(CHANGES_REF, None),
         refs.pop(ALL_REF, None),
-        {name.removeprefix(KEPT_PREFIX): commit for name, commit in refs.items()},
+        {name.removeprefix(KEPT_PREFIX): commit for name, commit in refs.items() if name != COMMITS_REF},
+        refs.get(COMMITS_REF),
     )
-    if not header.refs or not all(name.startswith(KEPT_PREFIX) for name in refs):
-        raise _bad(f"it must hold {CHANGES_REF}, {ALL_REF} or names below {KEPT_PREFIX}, and no others")
+    if not header.refs or not all(name == COMMITS_REF or name.startswith(KEPT_PREFIX) for name in refs):
+        raise _bad("it must hold the names that Stepherd gives, and no others")
     if any(commit != base for commit in header.prerequisites):
         raise _bad(f"it does not stand on {base}")
     return work

@@ -2,7 +2,8 @@
 
 The agent owns its workspace and the ``.git`` in it, so neither that ``.git`` nor any configuration is used:
 a new repository is made, borrows the objects of the copy that was taken before the agent started, and looks
-at the workspace as a plain tree of files. Whatever the agent committed on its way is in that tree.
+at the workspace as a plain tree of files. What the agent committed beside that tree is read as data
+(``agent_work``) and goes into the bundle under names of its own.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from stepherd.errors import DataError, NotFoundError
+from stepherd.errors import DataError, NotFoundError, StepherdError
+from stepherd.repositories.agent_lines import OtherWork, settle_lines
+from stepherd.repositories.agent_work import AgentWork, expect_committed, read_agent_work
+from stepherd.repositories.agent_worktrees import Folders
 from stepherd.repositories.automation import Automation, find_automation
-from stepherd.repositories.bundle import CHANGES_REF, write_bundle
+from stepherd.repositories.blemishes import find_blemishes
+from stepherd.repositories.bundle import CHANGES_REF, COMMITS_REF, write_bundle
+from stepherd.repositories.commit_plan import Judge, objection_to
 from stepherd.repositories.conversion import added_safely, settle_conversions
-from stepherd.repositories.filtered import Content, plan_filtered, pointers_of
+from stepherd.repositories.filtered import Content, Filtered, plan_filtered, pointers_of
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, new_commits, plan_gitlinks
+from stepherd.repositories.kept_scan import warn_of_kept
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.lfs_contents import select_contents
@@ -65,6 +72,10 @@ class Changes:
     automation: tuple[Automation, ...] = ()
     notes: tuple[str, ...] = ()
     """What a reader of the changes must know of them."""
+    other: OtherWork | None = None
+    """What the agent committed, stashed or left in linked worktrees beside it."""
+    ignored: tuple[str, ...] = ()
+    """What git ignores of what the agent left; only looked for where nothing changed."""
 
 
 def record_changes(
@@ -78,15 +89,22 @@ def record_changes(
     refuse_automation: bool = False,
     limits: Limits | None = None,
     keep: Callable[[Content], None] = lambda _content: None,
+    folders: Folders | None = None,
+    keep_commits: bool = False,
 ) -> Changes:
     """Record ``workspace`` as one commit on ``base_commit`` and write it to ``bundle``.
 
     ``private_git`` is a copy of the clone's ``.git`` from before the agent started; of it, only the objects
-    are used. Files that git ignores are left out. Without a change no bundle is written. ``known_secrets``
-    are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names. ``keep`` gets each
-    content that belongs into Git LFS and must be taken along. Raises
-    ChangesBlocked when the scan finds something that must not be pushed; the bundle is written all the
-    same (without nested repositories and files over 100 MB), so that the work is not lost.
+    are used. Files that git ignores are left out, unless the agent's HEAD has them. What the agent committed
+    beside these files is in the bundle, too; where they are those of the base, and one line of work stands
+    alone, that is recorded instead. Without any of it no bundle is written. ``folders`` are the agent's, as
+    it sees them and where they are (default: the workspace alone). ``keep`` gets each content that belongs
+    into Git LFS and must be taken along.
+
+    ``known_secrets`` are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names;
+    with ``keep_commits`` the agent's commits are judged one by one. Raises ChangesBlocked when the scan finds
+    something that must not be pushed; the bundle is written all the same (without nested repositories and
+    files over 100 MB), so that the work is not lost.
     """
     if not is_commit_id(base_commit):
         raise DataError("The base commit of the workspace is not a full commit id.")
@@ -97,8 +115,10 @@ def record_changes(
     with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
-        scan = _Scan(KnownSecrets(known_secrets), refuse_automation)
-        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan, keep)
+        scan = _Scan(KnownSecrets(known_secrets), refuse_automation, keep_commits)
+        places = folders or {os.path.realpath(workspace): workspace}
+        work = read_agent_work(git, workspace, private_git, base_commit, folders=places, snapshot=_snapshot)
+        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan, work, keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +127,7 @@ class _Scan:
 
     known: KnownSecrets
     refuse_automation: bool
+    keep_commits: bool = False
 
 
 def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
@@ -125,11 +146,56 @@ def _record(
     base_commit: str,
     bundle: Path,
     scan: _Scan,
+    work: AgentWork,
     keep: Callable[[Content], None],
 ) -> Changes:
+    files = _take_files(git, workspace, base_commit, work)
+    other = _settled(git, work, base_commit, files.tree, scan)
+    tree, refs = other.tree, dict(other.refs)
+    raw = list_raw_changes(git, base_commit, tree)
+    pointers = pointers_of(git, base_commit, tree, raw).values()
+    contents, left_behind = select_contents(
+        workspace, files.filtered.contents, pointers, files.filtered.known
+    )
+    for content in contents:
+        keep(content)
+    commit = _commit(git, base_commit, tree) if raw else None
+    if commit is not None:
+        refs[CHANGES_REF] = commit
+    if refs:
+        write_bundle(git, base_commit, refs, bundle)
+    automation = find_automation(git, raw)
+    refused = automation if scan.refuse_automation else ()
+    objections = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)
+    if findings := (*files.blocked, *objections):
+        error = ChangesBlocked(findings)
+        error.other = other
+        raise error
+    notes = (
+        *new_commits(raw),
+        *([left_behind] if left_behind else []),
+        *find_blemishes(git, base_commit, tree, raw),
+    )
+    ignored = () if raw else _ignored(git, work.worktrees)
+    counted = _count_lines(git, base_commit, tree, raw)
+    return Changes(counted, tree, commit, automation, notes, other, ignored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The workspace as a tree, what is not in it, and what of it belongs into Git LFS."""
+
+    tree: str
+    blocked: Sequence[Finding]
+    filtered: Filtered
+
+
+def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork) -> _Files:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
-    found = _inspect(git, workspace, base_commit)
-    filtered = plan_filtered(git, workspace, found.tracked, found.others)
+    expected = expect_committed(git, workspace, base_commit, work)
+    found = _inspect(git, workspace, base_commit, work.worktrees)
+    of_base = {path: blob for path, blob in found.tracked.items() if path not in expected}
+    filtered = plan_filtered(git, workspace, of_base, [*found.others, *expected])
     filtered.enter(git)
     blocked = [each for each in found.findings if each.path not in filtered.entries]
     with added_safely(git, found.large):
@@ -137,33 +203,64 @@ def _record(
     settle_conversions(git, workspace, base_commit, found.large)
     found.gitlinks.enter(git)
     filtered.enter(git)
-    tree = git.run("Writing the tree", "write-tree")
-    raw = list_raw_changes(git, base_commit, tree)
-    pointers = pointers_of(git, base_commit, tree, raw).values()
-    contents, left_behind = select_contents(workspace, filtered.contents, pointers, filtered.known)
-    for content in contents:
-        keep(content)
-    commit: str | None = None
-    if raw:
-        commit = git.run(
-            "Recording the changes",
-            "commit-tree",
-            "-p",
-            base_commit,
-            "-F",
-            "-",
-            tree,
-            stdin=b"Changes recorded by Stepherd\n",
-            environment=_IDENTITY,
-        )
-        write_bundle(git, base_commit, {CHANGES_REF: commit}, bundle)
-    automation = find_automation(git, raw)
-    refused = automation if scan.refuse_automation else ()
-    objections = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)
-    if findings := (*blocked, *objections):
-        raise ChangesBlocked(findings)
-    notes = (*new_commits(raw), *([left_behind] if left_behind else []))
-    return Changes(_count_lines(git, base_commit, tree, raw), tree, commit, automation, notes)
+    return _Files(git.run("Writing the tree", "write-tree"), blocked, filtered)
+
+
+def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> OtherWork:
+    """What becomes of the agent's commits. The files are recorded whatever happens here."""
+    try:
+        other = settle_lines(git, work, base, tree, is_secret=scan.known.held_by)
+        other = warn_of_kept(git, base, other, scan.known)
+        if scan.keep_commits and COMMITS_REF in other.refs:
+            judge = Judge(git, scan.known, scan.refuse_automation)
+            other = replace(other, unfit=objection_to(judge, base, other.refs[COMMITS_REF]))
+    except StepherdError as error:
+        note = f"What the agent committed beside its files could not be kept: {error.message}"
+        return OtherWork(tree, {}, notes=(*work.notes, note))
+    return other
+
+
+def _commit(git: Git, base_commit: str, tree: str) -> str:
+    return git.run(
+        "Recording the changes",
+        "commit-tree",
+        "-p",
+        base_commit,
+        "-F",
+        "-",
+        tree,
+        stdin=b"Changes recorded by Stepherd\n",
+        environment=_IDENTITY,
+    )
+
+
+def _ignored(git: Git, worktrees: Iterable[str]) -> tuple[str, ...]:
+    """Files and whole folders that git ignores."""
+    listing = ("--others", "--ignored", "--exclude-standard", "--directory")
+    out = git.run("Looking for ignored files", "ls-files", "-z", *listing)
+    return tuple(
+        path
+        for path in out.split("\0")
+        if path and not any(f"{tree}/".startswith(path) for tree in worktrees)
+    )
+
+
+def _snapshot(git: Git, folder: Path, commit: str) -> tuple[str, list[str]]:
+    """The tree of the files in a linked worktree, which stands on ``commit``, and what is not in it."""
+    within = git.within(git.git_dir, folder)
+    within.run("Reading a commit", "read-tree", "--end-of-options", commit)
+    found = _inspect(within, folder, commit)
+    filtered = plan_filtered(within, folder, found.tracked, found.others)
+    # A new content of Git LFS is kept as it is: only the workspace's own travel beside the bundle.
+    unchanged = {path: each for path, each in filtered.entries.items() if each[1] == found.tracked.get(path)}
+    filtered = replace(filtered, entries=unchanged)
+    filtered.enter(within)
+    left_out = [finding.path for finding in found.findings]
+    with added_safely(within, found.large):
+        _add(within, [*left_out, *found.gitlinks.apart])
+    settle_conversions(within, folder, commit, found.large)
+    filtered.enter(within)
+    return within.run("Writing the tree", "write-tree"), left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +275,16 @@ class _Found:
     large: Sequence[str]
 
 
-def _inspect(git: Git, workspace: Path, base: str) -> _Found:
+def _inspect(git: Git, workspace: Path, base: str, worktrees: Iterable[str] = ()) -> _Found:
     tracked, submodules = _tracked(git)
     gitlinks = plan_gitlinks(git, workspace, base, submodules)
     gitlinks.take_away(git)
     grown = [*_grown(git, workspace, tracked)]
     out = git.run("Looking for new files", "ls-files", "-z", "--others", "--exclude-standard")
     others = [path for path in out.split("\0") if path]
+    # Git refuses to be told to leave out what it ignores.
+    linked = [path for path in worktrees if any(other.startswith(f"{path}/") for other in others)]
+    gitlinks = replace(gitlinks, apart=(*gitlinks.apart, *linked))
     nested = _nested_in(workspace, [*tracked, *gitlinks.apart])
     findings = [*nested, *grown, *_unwanted(workspace, others)]
     inside = tuple(f"{path}/" for path in gitlinks.apart)
@@ -301,3 +401,5 @@ def _number(text: str) -> int | None:
 def copy_private(dot_git: Path, private_git: Path) -> None:
     """Take the copy of a fresh clone's ``.git`` that ``record_changes`` needs, before an agent starts."""
     shutil.copytree(dot_git, private_git, symlinks=True, ignore=shutil.ignore_patterns("hooks", "index"))
+    # What the agent commits is younger than this.
+    os.utime(private_git)

@@ -1,18 +1,19 @@
-"""One commit brought to one branch of a remote, exactly once (faults 72 to 74).
+"""The commits of a run brought to one branch of a remote, exactly once (faults 72 to 74).
 
 A lost answer, a race and a re-run all look alike from here: ask the remote what the branch is, and decide
-from that. The commit has the same id on every try, so finding it there is the proof that it arrived.
+from that. The commits have the same ids on every try, so finding the last there proves that all arrived.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from stepherd.errors import ProtocolError, StepherdError
-from stepherd.repositories.branch_room import OWN_HISTORY, BranchTaken
+from stepherd.repositories.branch_room import BranchTaken
+from stepherd.repositories.commit_plan import CommitPlan, PlannedCommit
 from stepherd.repositories.failures import PushRejected, explain
 from stepherd.repositories.git import Git
 from stepherd.repositories.message import RUN_TRAILER
@@ -20,7 +21,7 @@ from stepherd.repositories.remote import Listing, Remote
 from stepherd.repositories.retries import retrying
 from stepherd.repositories.scan import Finding
 
-__all__ = ["BranchTaken", "Delivery", "OneCommit", "PushFacts"]
+__all__ = ["BranchTaken", "Delivery", "PushFacts"]
 
 _RACE: Final = (
     "fetch first",
@@ -44,17 +45,8 @@ class PushFacts:
     unrun_hooks: tuple[str, ...] = ()
     left_out: tuple[Finding, ...] = ()
     """Changes that are not in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class OneCommit:
-    """All that makes the commit but its parent: the same values give the same id on every try."""
-
-    tree: str
-    base: str
-    message: str
-    environment: Mapping[str, str]
-    run_id: str | None
+    note: str = ""
+    """Why the commits are not what was asked for, where they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class Delivery:
     git: Git
     local: Git
     branch: str
-    commit: OneCommit
+    plan: CommitPlan
 
     def deliver(self, listing: Listing, pauses: Sequence[float]) -> PushFacts:
         """Push until the remote has the commit, at most once more than there are ``pauses`` (seconds).
@@ -76,15 +68,15 @@ class Delivery:
         waits = list(pauses)
         pushed = False
         while True:
-            parent, there = self._settle(listing.branch(self.branch))
+            parent, commits, there = self._settle(listing.branch(self.branch))
             if there is not None:
-                return PushFacts(self.branch, there, pushed, self.remote.unrun_hooks)
-            commit = self._make(parent)
+                return PushFacts(self.branch, there, pushed, self.remote.unrun_hooks, note=self.plan.note)
+            commit = self._make(parent, commits)
             failure = self._push(commit)
             pushed = True
             listing = self._look(failure, pauses)
             if listing.branch(self.branch) == commit:
-                return PushFacts(self.branch, commit, True, self.remote.unrun_hooks)
+                return PushFacts(self.branch, commit, True, self.remote.unrun_hooks, note=self.plan.note)
             if failure is None:
                 raise ProtocolError(
                     f"The remote accepted the push, but its branch '{self.branch}' is not {commit}.",
@@ -116,47 +108,47 @@ class Delivery:
                 raise error from None
             raise failure from None
 
-    def _settle(self, tip: str | None) -> tuple[str, str | None]:
-        """The commit's parent, and the commit on the remote when it has arrived already."""
-        base = self.commit.base
+    def _settle(self, tip: str | None) -> tuple[str, Sequence[PlannedCommit], str | None]:
+        """Where to begin, what to make there, and the last commit on the remote when all have arrived."""
+        base, commits = self.plan.base, self.plan.commits
         if tip is None or tip == base:
-            return base, None
-        if self._make(base) == tip:
-            return base, tip
-        parent = self._parent_of_own(tip)
-        if parent is None:
+            return base, commits, None
+        if self._make(base, commits) == tip:
+            return base, (), tip
+        own = self._own_trees(tip)
+        if own is None:
             below = self._arrived_below(tip)
             if below is not None:
-                return base, below
+                return base, (), below
             raise BranchTaken(
                 f"The branch '{self.branch}' exists on the remote and holds other commits.",
                 remedy="Give another --branch; Stepherd never overwrites one.",
             )
-        arrived = self._make(parent) == tip or self._tree_of(tip) == self.commit.tree
-        return (parent, tip) if arrived else (tip, None)
+        return tip, self.plan.after(own), tip if own[-1] == self.plan.tree else None
 
-    def _parent_of_own(self, tip: str) -> str | None:
-        """The parent of ``tip`` when everything between the base and it is this run's; None otherwise."""
-        if self.commit.run_id is None:
+    def _own_trees(self, tip: str) -> list[str] | None:
+        """The trees from the base to ``tip``, the oldest first; None unless all commits are this run's."""
+        if self.plan.run_id is None:
             return None
-        self.remote.fetch_history(self.git, tip, OWN_HISTORY)
+        most = self.plan.most_before
+        self.remote.fetch_history(self.git, tip, most)
         out = self.local.run(
             "Reading the branch",
             "log",
             "-z",
-            f"--max-count={OWN_HISTORY}",
-            f"--format=%P%n%(trailers:key={RUN_TRAILER},valueonly)",
+            f"--max-count={most}",
+            f"--format=%P%n%T%n%(trailers:key={RUN_TRAILER},valueonly)",
             "--end-of-options",
             tip,
         )
-        first: str | None = None
+        trees: list[str] = []
         for entry in out.split("\0"):
-            parents, _, trailer = entry.partition("\n")
-            if len(parents.split()) != 1 or trailer.strip() != self.commit.run_id:
+            parents, tree, trailer = (*entry.split("\n", 2), "", "")[:3]
+            if len(parents.split()) != 1 or trailer.strip() != self.plan.run_id:
                 return None
-            first = first or parents
-            if parents == self.commit.base:
-                return first
+            trees.append(tree)
+            if parents == self.plan.base:
+                return trees[::-1]
         return None
 
     def _arrived_below(self, tip: str) -> str | None:
@@ -164,34 +156,33 @@ class Delivery:
 
         So a step that asks again about a push that arrived long ago still finds it.
         """
-        if self.commit.run_id is None:
+        if self.plan.run_id is None:
             return None
         form = f"--format=%H %T %(trailers:key={RUN_TRAILER},valueonly,separator=%x20)"
         out = self.local.run(
-            "Reading the branch", "log", f"--max-count={OWN_HISTORY}", form, "--end-of-options", tip
+            "Reading the branch", "log", f"--max-count={self.plan.most_before}", form, "--end-of-options", tip
         )
         for line in out.splitlines():
             commit, _, rest = line.partition(" ")
-            if rest.split() == [self.commit.tree, self.commit.run_id]:
+            if rest.split() == [self.plan.tree, self.plan.run_id]:
                 return commit
         return None
 
-    def _tree_of(self, commit: str) -> str:
-        revision = f"{commit}^{{tree}}"
-        return self.local.run("Reading the branch", "rev-parse", "--verify", "--end-of-options", revision)
-
-    def _make(self, parent: str) -> str:
-        return self.local.run(
-            "Making the commit",
-            "commit-tree",
-            "-p",
-            parent,
-            "-F",
-            "-",
-            self.commit.tree,
-            stdin=self.commit.message.encode("utf-8", "replace"),
-            environment=self.commit.environment,
-        )
+    def _make(self, parent: str, commits: Sequence[PlannedCommit]) -> str:
+        """Make ``commits`` upon ``parent``; the last of them."""
+        for commit in commits:
+            parent = self.local.run(
+                "Making the commit",
+                "commit-tree",
+                "-p",
+                parent,
+                "-F",
+                "-",
+                commit.tree,
+                stdin=commit.message.encode("utf-8", "replace"),
+                environment=commit.environment,
+            )
+        return parent
 
 
 class _Raced(PushRejected):

@@ -1,37 +1,49 @@
 """From an agent's bundle to a branch on the remote, proven.
 
 A fresh repository, the base by its id, the bundle checked object by object, one commit made from the
-bundle's tree with ``commit-tree`` (no checkout: no filter or attribute ever runs), a push of exactly that
-commit to exactly that branch, never by force, and then the remote is asked what it has (``delivery``).
+bundle's tree with ``commit-tree`` (no checkout: no filter or attribute ever runs), or the agent's own commits
+made anew in the same way (``commit_plan``), a push of exactly that to exactly that branch, never by force,
+and then the remote is asked what it has (``delivery``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
-from stepherd.errors import DataError, NotFoundError, UsageError
+from stepherd.errors import DataError, NotFoundError, StepherdError, UsageError
 from stepherd.repositories.address import Repository
-from stepherd.repositories.automation import find_automation
 from stepherd.repositories.branch_room import BranchTaken, branch_refs, check_room
-from stepherd.repositories.bundle import take_bundle
+from stepherd.repositories.bundle import BundledWork, take_bundle
+from stepherd.repositories.commit_plan import (
+    CommitPlan,
+    Judge,
+    PlannedCommit,
+    Signature,
+    as_one,
+    keep_commits,
+)
 from stepherd.repositories.credentials import Access, GitCredentials
-from stepherd.repositories.delivery import Delivery, OneCommit, PushFacts
+from stepherd.repositories.delivery import Delivery, PushFacts
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.left_out import leave_out
 from stepherd.repositories.lfs_upload import FetchContent, upload_contents
-from stepherd.repositories.message import clean_email, clean_message, clean_name
+from stepherd.repositories.message import clean_message
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.refs import check_branch, is_commit_id
 from stepherd.repositories.remote import Base, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
-from stepherd.repositories.scan import ChangesBlocked, Finding, scan_changes
+from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.repositories.scratch import private_folder
 
-__all__ = ["BranchTaken", "PushFacts", "push_bundle"]
+__all__ = ["BranchTaken", "Commits", "PushFacts", "push_bundle"]
+
+Commits = Literal["one", "keep"]
+"""Whether what is pushed is one commit, or the agent's own."""
 
 
 def push_bundle(
@@ -51,11 +63,15 @@ def push_bundle(
     run_id: str | None = None,
     known_secrets: Iterable[str] = (),
     refuse_automation: bool = False,
+    commits: Commits = "one",
+    last_message: Callable[[str], str] = str,
+    kept: str | None = None,
+    warn: Callable[[tuple[Finding, ...]], None] | None = None,
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
     fetch: FetchContent | None = None,
 ) -> PushFacts:
-    """Push the changes of ``bundle`` as one commit on ``base_commit`` to ``branch``.
+    """Push the changes of ``bundle`` to ``branch``, as one commit on ``base_commit``.
 
     ``when`` (aware) dates the commit: a second call with the same values makes the same commit, finds it on
     the remote and reports it with ``created=False``. ``base_ref`` is where the base is looked for when the
@@ -65,6 +81,12 @@ def push_bundle(
     content, name, link or branch name, and masked in the message and the author. ``fetch`` gives the contents
     of new files in Git LFS: they are brought to the remote first, and a file whose content cannot be is left
     out, and in ``left_out`` of the facts.
+
+    With ``commits`` "keep" the agent's own commits are made anew instead, and one with ``message`` for what
+    it left uncommitted; ``last_message`` changes the message of the last. Where they are no single line, or
+    one of them holds what must not be pushed, it is one commit all the same, and the facts' note says so.
+    ``kept`` names a line of work in the bundle that is taken instead of the changes. ``warn`` is told what
+    would otherwise be raised as ChangesBlocked: for a person's own clone.
 
     Raises UsageError for the default branch without ``allow_default_branch`` and for a branch that is named
     after a secret, BranchTaken when the branch
@@ -86,19 +108,39 @@ def push_bundle(
         listing = retrying(lambda: remote.list(*branch_refs(branch)), pauses)
         check_room(listing, branch, allow_default=allow_default_branch, checked_out=remote.checked_out())
         retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
-        tree, raw = _checked_tree(local, bundle, base_commit, known, refuse_automation)
-        without = upload_contents(
-            remote, local, base_commit, tree, raw, branch=branch, fetch=fetch or _no_content, pauses=pauses
-        )
-        commit = OneCommit(
-            tree=_without(local, base_commit, tree, raw, without),
-            base=base_commit,
-            message=clean_message(known.mask(message), fallback="Changes by Stepherd", run_id=run_id),
-            environment=_signature(known.mask(author_name), known.mask(author_email), when),
-            run_id=run_id,
-        )
-        facts = Delivery(remote, git, local, branch, commit).deliver(listing, pauses)
+        signature = Signature(known.mask(author_name), known.mask(author_email))
+        text = clean_message(known.mask(message), fallback="Changes by Stepherd", run_id=run_id)
+        judge = Judge(local, known, refuse_automation, warn)
+        tree, raw, tip = _chosen(take_bundle(local, bundle, base_commit), judge, base_commit, kept)
+
+        def bring(tree: str, changes: tuple[RawChange, ...]) -> Mapping[str, str]:
+            contents = fetch or _no_content
+            return upload_contents(
+                remote, local, base_commit, tree, changes, branch=branch, fetch=contents, pauses=pauses
+            )
+
+        without = bring(tree, raw)
+        tree = _without(local, base_commit, tree, raw, without)
+        rest = PlannedCommit(tree, text, signature.at(int(when.timestamp())))
+        plan = CommitPlan(base_commit, (rest,), run_id)
+        if commits == "keep" and tip is not None:
+            plan = keep_commits(plan, tip, judge, signature, until=when, last=last_message)
+            plan = _with_contents(local, plan, rest, bring)
+        facts = Delivery(remote, git, local, branch, plan).deliver(listing, pauses)
         return replace(facts, left_out=_findings(without))
+
+
+def _with_contents(
+    git: Git,
+    plan: CommitPlan,
+    rest: PlannedCommit,
+    bring: Callable[[str, tuple[RawChange, ...]], Mapping[str, str]],
+) -> CommitPlan:
+    """``plan`` when each of its commits has its contents of Git LFS on the remote; otherwise ``rest`` alone."""
+    for commit in plan.commits[:-1]:
+        for path, reason in bring(commit.tree, list_raw_changes(git, plan.base, commit.tree)).items():
+            return replace(plan, commits=(rest,), note=as_one(f"of {path}, {reason}"), kept=False)
+    return plan
 
 
 def _base(commit: str, name: str) -> Base:
@@ -138,25 +180,26 @@ def _without(
     return rest
 
 
-def _checked_tree(
-    git: Git, bundle: Path, base: str, known: KnownSecrets, refuse_automation: bool
-) -> tuple[str, tuple[RawChange, ...]]:
-    changes = take_bundle(git, bundle, base).changes
-    if changes is None:
-        raise DataError(
-            "The bundle holds nothing that is to be pushed.", remedy="Take its work with: stepherd pull"
-        )
-    tree = git.run("Reading the changes", "rev-parse", "--verify", "--end-of-options", f"{changes}^{{tree}}")
+def _chosen(
+    work: BundledWork, judge: Judge, base: str, kept: str | None
+) -> tuple[str, tuple[RawChange, ...], str | None]:
+    """The tree to push, its changes, and the last of the agent's commits that led to it."""
+    chosen = work.changes if kept is None else work.kept.get(kept)
+    if chosen is None:
+        raise _not_there(work, kept)
+    git = judge.git
+    tree = git.run("Reading the changes", "rev-parse", "--verify", "--end-of-options", f"{chosen}^{{tree}}")
     raw = list_raw_changes(git, base, tree)
     if not raw:
         raise DataError("The bundle changes nothing.", remedy="There is nothing to push.")
-    automation = find_automation(git, raw) if refuse_automation else ()
-    findings = scan_changes(git, base, tree, raw, known=known, automation=automation)
-    if findings:
-        raise ChangesBlocked(findings)
-    return tree, raw
+    judge.check(base, tree, raw)
+    return tree, raw, work.commits if kept is None else chosen
 
 
-def _signature(name: str, email: str, when: datetime) -> dict[str, str]:
-    who = {"NAME": clean_name(name), "EMAIL": clean_email(email), "DATE": f"@{int(when.timestamp())} +0000"}
-    return {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in who.items()}
+def _not_there(work: BundledWork, kept: str | None) -> StepherdError:
+    if kept is not None:
+        names = ", ".join(sorted(work.kept)) or "none"
+        return NotFoundError(f"The bundle keeps no work named '{kept}'.", remedy=f"There is: {names}.")
+    return DataError(
+        "The bundle holds nothing that is to be pushed.", remedy="Take its work with: stepherd pull"
+    )

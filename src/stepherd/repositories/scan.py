@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from stepherd.errors import DataError
 from stepherd.repositories.automation import Automation
@@ -22,6 +22,9 @@ from stepherd.repositories.large_files import blob_sizes, judge_new_lines, lines
 from stepherd.repositories.raw_changes import RawChange, read_blobs
 from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.text.plain import one_paragraph
+
+if TYPE_CHECKING:
+    from stepherd.repositories.agent_lines import OtherWork
 
 __all__ = [
     "LARGEST_FILE",
@@ -67,6 +70,9 @@ class Finding:
 
 class ChangesBlocked(DataError):
     """The changes hold what must not be pushed; ``findings`` says what and where, never the secret."""
+
+    other: OtherWork | None = None
+    """What the agent made beside them, when the recording found it."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         shown = "; ".join(str(finding) for finding in findings[:5])

@@ -30,6 +30,7 @@ SETTINGS: Final = {
     "max_cost_usd": "max_cost_usd",
     "silence": "silence_seconds",
     "automation_changes": "automation_changes",
+    "commits": "commits",
     "network": "network",
 }
 """The name in front matter, and the field of a request that it sets."""

@@ -49,7 +49,8 @@ def check_success(results: Mapping[str, Result], request: Request) -> None:
     agent, push = results.get("agent"), results.get("push")
     if agent is None or not agent.succeeded:
         raise SuccessNotProven("there is no result of an agent that succeeded")
-    if request.push == "none" or not agent.facts.get("bundle"):
+    nothing = not agent.facts.get("bundle") or agent.facts.get("nothing_to_push")
+    if request.push == "none" or nothing:
         return
     if push is None or not push.succeeded or not _is_about(push, agent):
         raise SuccessNotProven("there is no result of a push of the agent's work")

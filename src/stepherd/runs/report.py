@@ -14,6 +14,7 @@ from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFold
 from stepherd.runs.proof import SuccessNotProven, check_success
 from stepherd.runs.report_attempts import used_by
 from stepherd.runs.report_page import render_report
+from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, now, seconds_between
 
@@ -95,6 +96,10 @@ class Report:
     and bundle, where its work lies; each begins with the work of the one before."""
     automation: list[dict[str, str]] = field(default_factory=list)
     """Changed files that run by themselves: path, and what the file is."""
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    """Work that was not pushed, in the bundle: name, commit, subject, and where the agent had it (from)."""
+    commits: list[dict[str, str]] = field(default_factory=list)
+    """The agent's own commits that led to the result, the oldest first: commit, subject."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields as report.json holds them."""
@@ -178,10 +183,13 @@ def _report_of(
         notes=[
             *_notes(results, failure),
             *_automation_note(facts),
+            *work_notes(facts, run_id),
             *(doubt for doubt in found.doubts if not _is_said(doubt, error)),
         ],
         attempts=found.attempts if len(found.attempts) > 1 else [],
         automation=list(facts.get("automation", [])),
+        kept=[dict(line) for line in facts.get("kept") or ()],
+        commits=[dict(commit) for commit in facts.get("commits") or ()],
     )
 
 
@@ -241,15 +249,16 @@ def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedE
         work = "Partial work" if facts.get("partial") else "The work"
         kept = f" {work} is on the branch {facts['branch']}." if facts.get("branch") else ""
         what = f"{error.state} failed: " if error.state else ""
-        return f"{what}{error.message}{kept}"
+        return with_kept(facts, f"{what}{error.message}{kept}")
+    run_id = request.run_id if request else "RUN"
     count = len(facts.get("files", []))
     if not count:
-        return "The agent succeeded with no changes."
+        return no_changes(facts, run_id)
     files = f"{count} file{'s' if count != 1 else ''} changed"
     if facts.get("branch"):
-        return f"{files}, pushed to {facts['branch']}."
-    run_id = request.run_id if request else "RUN"
-    return f"{files}, kept as a bundle. Take them with: stepherd pull {run_id}"
+        return with_kept(facts, f"{files}, pushed to {facts['branch']}.")
+    summary = with_kept(facts, f"{files}, kept as a bundle.")
+    return f"{summary} Take them with: stepherd pull {run_id}"
 
 
 def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict[str, str]:

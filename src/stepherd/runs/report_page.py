@@ -31,6 +31,8 @@ def render_report(report: Report, address: str) -> str:
         _outcome(report),
         *_said(report),
         *_files(report),
+        *_kept(report),
+        *_commits(report),
         *_verify(report),
         *_times(report),
         *_attempts(report),
@@ -110,6 +112,32 @@ def _files(report: Report) -> tuple[str, ...]:
     counts = f"+{totals.get('added', 0)} -{totals.get('deleted', 0)}"
     head = f"## Files changed: {totals.get('files', len(rows))} ({counts})"
     return (head, "\n".join(["| file | | + | - |", "|---|---|---|---|", *rows]) + rest)
+
+
+def _kept(report: Report) -> tuple[str, ...]:
+    lines = [line for line in report.kept if not line.get("superseded")]
+    if not lines:
+        return ()
+    rows = [
+        f"| {_text(str(line.get('from')))} | {_code(str(line.get('commit'))[:12])} | "
+        f"{_text(str(line.get('subject')))} | {_code(str(line.get('name')))} | "
+        f"{_text(str(line.get('warning') or ''))} |"
+        for line in lines[:_MOST_FILES]
+    ]
+    take = _code(f"stepherd pull {report.run_id} --kept NAME")
+    head = f"## Other work, which was not pushed: {len(lines)}"
+    table = "\n".join(["| from | commit | subject | name | |", "|---|---|---|---|---|", *rows])
+    return (head, table, f"Take it with {take}.")
+
+
+def _commits(report: Report) -> tuple[str, ...]:
+    if not report.commits:
+        return ()
+    rows = [
+        f"- {_code(str(commit.get('commit'))[:12])} {_text(str(commit.get('subject')))}"
+        for commit in report.commits[:_MOST_FILES]
+    ]
+    return ("## The agent's commits", "\n".join(rows))
 
 
 def _verify(report: Report) -> tuple[str, ...]:

@@ -73,6 +73,8 @@ class Request:
     """The host of the repository where a person has typed its address, and not instructions named it."""
     network: str | None = None
     """What the agent may reach: "on", "off", or hosts as ``check_network`` gives them; None: on."""
+    commits: Literal["one", "keep"] = "one"
+    """Whether one commit is pushed, or the agent's own."""
 
     @property
     def verify_seconds(self) -> int:
@@ -259,6 +261,7 @@ _REMEDIES: Final = {
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
     "automation_changes": "Give --automation-changes report or --automation-changes refuse.",
+    "commits": "Give --commits one or --commits keep.",
     "git_token_host": "Give the host of the repository, such as github.com, or leave it out.",
     "network": "Give on, off, or hosts with --network HOST,HOST.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",

@@ -149,7 +149,9 @@ class Attempt:
         """The evidence with what is known of the changes."""
         if kept.error is not None and not kept.facts.get("bundle"):
             return evidence
-        return replace(evidence, changed_files=int(kept.facts["totals"]["files"]))
+        # Work that it left beside its files is work, too.
+        changed = int(kept.facts["totals"]["files"]) or len(kept.facts.get("kept", ()))
+        return replace(evidence, changed_files=changed)
 
     def facts_of(self, evidence: Evidence) -> dict[str, Any]:
         """For the result: how it ended, what it printed, used and said."""

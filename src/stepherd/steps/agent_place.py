@@ -56,6 +56,12 @@ class Place:
         """For git."""
         return self.private / "scratch"
 
+    @property
+    def seen_by_agent(self) -> dict[str, Path]:
+        """The agent's folders by the paths at which it has them; in a sandbox, ``temporary`` is /tmp."""
+        own = {os.path.realpath(folder): folder for folder in (self.workspace, self.home, self.temporary)}
+        return {**own, "/tmp": self.temporary, "/var/tmp": self.temporary}  # noqa: S108 - names, not places
+
     @classmethod
     def build(cls, root: Path, folder: RunFolder, instructions_digest: str | None) -> Place:
         """Fetch and lay out everything, still this process's own.

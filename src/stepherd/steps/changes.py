@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from stepherd.errors import StepherdError
+from stepherd.repositories.agent_lines import OtherWork
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.filtered import Content
 from stepherd.repositories.scan import ChangesBlocked, Finding
@@ -13,12 +14,14 @@ from stepherd.runs.folder import LFS_CONTENTS
 from stepherd.runs.result import Result
 from stepherd.steps.agent_place import Place
 from stepherd.steps.contract import Done, StepContext
+from stepherd.steps.other_work import other_facts
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["check_not_blocked", "keep_changes"]
 
 _MOST_FILES: Final = 1000
 _MOST_NOTES: Final = 20
+_MOST_IGNORED: Final = 5
 
 
 def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) -> Done:
@@ -26,7 +29,8 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
 
     Facts: bundle (its key, None without a change), files, totals {files, added, deleted}, automation (the
     changed files that run by themselves: path and what they are), and blocked: what must not be pushed, which
-    only this step can tell where it is a secret of the agent's.
+    only this step can tell where it is a secret of the agent's. Where the bundle has nothing that is to be
+    pushed, nothing_to_push, and ignored {count, names}. And those of ``other_facts``.
     """
     bundle = place.private / "changes.bundle"
 
@@ -34,6 +38,7 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
         step.folder.store.upload(place.workspace / content.path, f"{LFS_CONTENTS}/{content.pointer.oid}")
 
     error: StepherdError | None = None
+    other: OtherWork | None = None
     facts: dict[str, Any] = {"files": [], "totals": _totals(None)}
     try:
         changes = record_changes(
@@ -45,19 +50,32 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
             known_secrets=step.redactor.known,
             refuse_automation=step.request.automation_changes == "refuse",
             keep=keep,
+            folders=place.seen_by_agent,
+            keep_commits=step.request.commits == "keep",
         )
+        other = changes.other
         facts = {"files": _files(changes), "totals": _totals(changes)}
         if changes.notes:
             facts["note"] = " ".join(changes.notes[:_MOST_NOTES])
+        if changes.commit is None:
+            facts |= _nothing_to_push(changes)
         if changes.automation:
             facts["automation"] = [asdict(found) for found in changes.automation[:_MOST_FILES]]
     except ChangesBlocked as blocked:
-        error = blocked
+        error, other = blocked, blocked.other
         facts["blocked"] = [asdict(finding) for finding in blocked.findings]
     if bundle.exists():
         step.folder.store.upload(bundle, key)
         facts["bundle"] = key
-    return Done(facts, error)
+    return Done({**facts, **other_facts(other)}, error)
+
+
+def _nothing_to_push(changes: Changes) -> dict[str, Any]:
+    facts: dict[str, Any] = {"nothing_to_push": True}
+    if changes.ignored:
+        names = [one_paragraph(name, 200) for name in changes.ignored[:_MOST_IGNORED]]
+        facts["ignored"] = {"count": len(changes.ignored), "names": names}
+    return facts
 
 
 def check_not_blocked(agent: Result) -> None:

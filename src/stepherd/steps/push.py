@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Final
 
 from stepherd.errors import NotFoundError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.commit_plan import as_one
 from stepherd.repositories.credentials import commit_identity
 from stepherd.repositories.links import compare_link
-from stepherd.repositories.push import PushFacts, push_bundle
+from stepherd.repositories.push import Commits, PushFacts, push_bundle
 from stepherd.repositories.refs import run_branch
 from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import LFS_CONTENTS, RunFolder
@@ -19,8 +22,12 @@ from stepherd.runs.result import Result
 from stepherd.steps.changes import check_not_blocked
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
+from stepherd.text.plain import one_paragraph
 
-__all__ = ["base_of", "commit_message", "holds", "work"]
+__all__ = ["base_of", "commit_message", "commits_of", "holds", "own_message", "work"]
+
+_LONGEST_SUMMARY: Final = 2000
+_COLUMNS: Final = 72
 
 _MOST_NAMED: Final = 10
 
@@ -35,7 +42,7 @@ def work(step: StepContext) -> Done:
         # The agent's step died before it could keep anything.
         return Done({"agent_finished": None})
     about = {"agent_finished": agent.finished}
-    if not agent.facts.get("bundle"):
+    if not agent.facts.get("bundle") or agent.facts.get("nothing_to_push"):
         return Done(about)
     check_not_blocked(agent)
     bundle = step.scratch / "changes.bundle"
@@ -87,11 +94,37 @@ def commit_message(message: str, agent: Result) -> str:
     return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
 
 
+def own_message(message: str, agent: Result) -> str:
+    """The message of the commit that is the run's own: ``commit_message`` with what the agent said last. The
+    push cleans it."""
+    return commit_message(_with_summary(message, agent), agent)
+
+
+def commits_of(asked: Commits, agent: Result) -> Commits:
+    """What was asked for, or one commit where the agent's step has found that its commits are not fit: it
+    alone knew the agent's secrets."""
+    return "one" if agent.facts.get("commits_unfit") else asked
+
+
+def _with_summary(message: str, agent: Result) -> str:
+    told = agent.facts.get("agent")
+    said = told.get("said") if isinstance(told, Mapping) else None
+    if not isinstance(said, str) or not said.strip() or said.strip() in message:
+        return message
+    lines = textwrap.wrap(
+        one_paragraph(said, _LONGEST_SUMMARY), _COLUMNS, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join([message.rstrip(), "", *lines]) + "\n"
+
+
 def _notes(before: Result | None, pushed: PushFacts, agent: Result, folder: RunFolder) -> dict[str, str]:
     notes = []
     same = before is not None and before.facts.get("commit") == pushed.commit
     if before is not None and same and before.facts.get("partial") and agent.succeeded:
         notes.append("The finished work is the same as the partial work: its commit stays, with its message.")
+    why = agent.facts.get("commits_unfit")
+    if note := as_one(str(why)) if why else pushed.note:
+        notes.append(note)
     if pushed.unrun_hooks:
         hooks = ", ".join(pushed.unrun_hooks)
         notes.append(f"Hooks of the repository that were not run, because it is on this machine: {hooks}.")
@@ -116,7 +149,9 @@ def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agen
         base_commit=base_commit,
         base_ref=base_ref,
         branch=request.branch,
-        message=commit_message(request.message, agent),
+        message=own_message(request.message, agent),
+        commits=commits_of(request.commits, agent),
+        last_message=lambda message: commit_message(message, agent),
         author_name=identity.name,
         author_email=identity.email,
         # The agent's end, not now: a second try makes the same commit and finds it on the remote.

@@ -1,0 +1,43 @@
+"""``stepherd pull --kept``: work that was not pushed, in a person's own clone."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+WHO = "git config user.name A; git config user.email a@example.com; "
+
+
+def _branch(name: str, text: str) -> str:
+    return f"git checkout -qb {name} main; echo {text} > a.txt; git add a.txt; git commit -qm {name}; "
+
+
+def test_kept_work_becomes_a_branch_with_its_commits(place: Any) -> None:
+    body = WHO + _branch("fix", "x") + "echo z > z.txt; git add z.txt; git commit -qm more; "
+    body += _branch("try", "AKIAZ7QWERTYUIOPLKJH") + "git checkout -q main"
+    ran = place.stepherd(*place.run_words(body, "--name", "one"))
+    assert ran.returncode == 0, ran.stderr
+    assert "stepherd pull one --kept" in ran.stderr
+    work = str(place.path / "work")
+    bare = place.stepherd("pull", "one", "--into", work)
+    assert (bare.returncode, bare.stderr.count("\n")) == (64, 1)
+    assert "fix (from branch fix)" in bare.stderr
+
+    pulled = place.stepherd("pull", "one", "--kept", "fix", "--into", work)
+    assert (pulled.returncode, pulled.stdout) == (0, "stepherd/one-fix\n"), pulled.stderr
+    log = subprocess.run(
+        ["git", "-C", work, "log", "--format=%s", "stepherd/one-fix"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert log.stdout.split() == ["more", "fix", "first"]
+    assert "Found stepherd/one-fix" in place.stepherd("pull", "one", "--kept", "fix", "--into", work).stderr
+
+    warned = place.stepherd("pull", "one", "--kept", "try", "--into", work)
+    assert warned.returncode == 0
+    assert "Look before you push this anywhere: a.txt:1" in warned.stderr
+
+    none = place.stepherd("pull", "one", "--kept", "nothing", "--into", work)
+    assert (none.returncode, none.stderr.count("\n")) == (66, 1)
+    assert "There is: fix, try" in none.stderr
