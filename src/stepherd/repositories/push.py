@@ -136,7 +136,7 @@ def _with_contents(
     rest: PlannedCommit,
     bring: Callable[[str, tuple[RawChange, ...]], Mapping[str, str]],
 ) -> CommitPlan:
-    """``plan`` when each of its commits has its contents of Git LFS on the remote; otherwise ``rest`` alone."""
+    """``plan`` when each of its commits has its contents of Git LFS on the remote; else ``rest`` alone."""
     for commit in plan.commits[:-1]:
         for path, reason in bring(commit.tree, list_raw_changes(git, plan.base, commit.tree)).items():
             return replace(plan, commits=(rest,), note=as_one(f"of {path}, {reason}"), kept=False)
