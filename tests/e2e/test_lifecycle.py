@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -148,3 +149,14 @@ def test_nothing_is_written_outside_the_home(place: Place) -> None:
     place.run("sh -c 'echo new > $HOME/in-home; echo new > $TMPDIR/in-tmp; echo new > new.txt'").ok()
     for name in ("user", "tmp"):
         assert list((place.root / name).rglob("*")) == []
+
+
+def test_an_engine_ends_with_its_home(place: Place, gate: Gate) -> None:
+    """GIVEN a run in the background WHEN its home is removed THEN it does not wait for ever for its end."""
+    place.run(gate.command, "--detach").ok()
+    gate.await_agent()
+    engine = _engine_pid(place)
+    shutil.rmtree(place.home)
+    assert await_end(engine, 20)
+    gate.open()
+    no_process_left(place.root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,31 @@ def test_an_engine_that_cannot_say_where_it_listens_is_no_fault_of_ours(place: P
     (place.home / "engine.new").mkdir()
     done = place.run("true", name="run_2")
     _refused(done, 74, str(place.home), "Choose another name")
+
+
+LOADING = """
+import builtins, os, signal
+before = builtins.__import__
+def imported(name, *given, **how):
+    if name == "click":
+        os.kill(os.getpid(), signal.SIGINT)
+    return before(name, *given, **how)
+builtins.__import__ = imported
+from stepherd.cli.entry import program
+program()
+"""
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_ctrl_c_while_the_program_loads_ends_it_without_a_word(place: Place, ignored: bool) -> None:
+    """But for one that is not to hear it: a shell starts its background jobs so."""
+
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
+
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING], env=place.environment, capture_output=True, text=True, check=False,
+        preexec_fn=prepare,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.returncode == (0 if ignored else -signal.SIGINT)

@@ -1,5 +1,5 @@
 """``python -m stepherd.cli`` is ``stepherd``."""
 
-from stepherd.cli.main import program
+from stepherd.cli.entry import program
 
 program()

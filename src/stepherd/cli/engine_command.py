@@ -114,11 +114,12 @@ def _announce(engine: LocalEngine, output: Output) -> None:
 
 
 async def _until_idle(engine: LocalEngine, ended: asyncio.Event, *, keep: bool) -> None:
-    """Wait for a signal, for the engine's failure, or, unless told to stay, for a time without runs."""
+    """Wait for a signal, for the engine's failure, for the end of its home, or, unless told to stay, for a
+    time without runs."""
     waiting = asyncio.ensure_future(ended.wait())
     idle_since: float | None = None
     loop = asyncio.get_running_loop()
-    while not waiting.done() and engine.engine.failure is None:
+    while not waiting.done() and engine.engine.failure is None and engine.has_home:
         if engine.unfinished():
             idle_since = None
         elif idle_since is None:

@@ -193,6 +193,11 @@ class LocalEngine:
             "states": StatesIntegration(self.engine),
         }
 
+    @property
+    def has_home(self) -> bool:
+        """Whether the home is there still. Without one nothing that ends can be found out any more."""
+        return self._lock.is_there
+
     async def _deliver(self, name: str, event: str) -> None:
         function = self.pool.function(name)
         if function is not None:  # Else it has left the template since the message was kept.

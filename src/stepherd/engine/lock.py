@@ -51,6 +51,11 @@ class HomeLock:
         (self._home / "engine.json").unlink(missing_ok=True)  # Of an engine that was killed.
         return True
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the lock that is held is a file still: who removes a home removes it, too."""
+        return self._file is not None and os.fstat(self._file.fileno()).st_nlink > 0
+
     def publish(self, address: EngineAddress) -> None:
         """Tell others where this engine listens."""
         path = self._home / "engine.json"
