@@ -113,7 +113,7 @@ def _pull(
     """Deliver the bundle to the clone as it would be delivered to a remote."""
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
-    from stepherd.repositories.push import push_bundle
+    from stepherd.repositories.push import Manner, push_bundle
     from stepherd.steps.changes import check_not_blocked
     from stepherd.steps.push import base_of, commit_message, commits_of, own_message
 
@@ -121,6 +121,9 @@ def _pull(
         check_not_blocked(agent)
     asked, message, commits = _asked(output, folder, run_id)
     warnings = _Warnings.of(agent, kept)
+    manner = Manner("keep", kept=kept, warn=warnings.add)
+    if kept is None:
+        manner = Manner(commits_of(commits, agent), lambda text: commit_message(text, agent))
     base_commit, base_ref = base_of(agent, folder)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary:
         scratch = Path(temporary)
@@ -134,7 +137,6 @@ def _pull(
             base_ref=base_ref,
             branch=branch or (asked if kept is None else f"{asked}-{kept}"),
             message=own_message(message, agent) if kept is None else f"Work that was kept: {kept}\n",
-            last_message=str if kept else lambda text: commit_message(text, agent),
             author_name=identity.name,
             author_email=identity.email,
             when=datetime.fromisoformat(agent.finished),
@@ -142,9 +144,7 @@ def _pull(
             scratch=scratch,
             run_id=run_id,
             fetch=folder.fetch_content,
-            commits=commits_of(commits, agent) if kept is None else "keep",
-            kept=kept,
-            warn=None if kept is None else warnings.add,
+            manner=manner,
         )
     for words in warnings.lines:
         output.note(f"Look before you push this anywhere: {words}")

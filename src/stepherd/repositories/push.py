@@ -9,10 +9,11 @@ and then the remote is asked what it has (``delivery``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from stepherd.errors import DataError, NotFoundError, StepherdError, UsageError
 from stepherd.repositories.address import Repository
@@ -40,10 +41,25 @@ from stepherd.repositories.retries import PAUSES, retrying
 from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.repositories.scratch import private_folder
 
-__all__ = ["BranchTaken", "Commits", "PushFacts", "push_bundle"]
+__all__ = ["BranchTaken", "Commits", "Manner", "PushFacts", "push_bundle"]
 
 Commits = Literal["one", "keep"]
 """Whether what is pushed is one commit, or the agent's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the work of a bundle is pushed. ``last_message`` changes the message of the agent's last commit."""
+
+    commits: Commits = "one"
+    last_message: Callable[[str], str] = str
+    kept: str | None = None
+    """The line of work in the bundle that is taken instead of the changes."""
+    warn: Callable[[tuple[Finding, ...]], None] | None = None
+    """Told what would otherwise be raised as ChangesBlocked: for a person's own clone."""
+
+
+ONE_COMMIT: Final = Manner()
 
 
 def push_bundle(
@@ -63,10 +79,7 @@ def push_bundle(
     run_id: str | None = None,
     known_secrets: Iterable[str] = (),
     refuse_automation: bool = False,
-    commits: Commits = "one",
-    last_message: Callable[[str], str] = str,
-    kept: str | None = None,
-    warn: Callable[[tuple[Finding, ...]], None] | None = None,
+    manner: Manner = ONE_COMMIT,
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
     fetch: FetchContent | None = None,
@@ -82,11 +95,9 @@ def push_bundle(
     of new files in Git LFS: they are brought to the remote first, and a file whose content cannot be is left
     out, and in ``left_out`` of the facts.
 
-    With ``commits`` "keep" the agent's own commits are made anew instead, and one with ``message`` for what
-    it left uncommitted; ``last_message`` changes the message of the last. Where they are no single line, or
-    one of them holds what must not be pushed, it is one commit all the same, and the facts' note says so.
-    ``kept`` names a line of work in the bundle that is taken instead of the changes. ``warn`` is told what
-    would otherwise be raised as ChangesBlocked: for a person's own clone.
+    By its ``manner`` it may be the agent's own commits instead, made anew, and one with ``message`` for what
+    the agent left uncommitted. Where they are no single line, or one of them holds what must not be pushed,
+    it is one commit all the same, and the facts' note says so.
 
     Raises UsageError for the default branch without ``allow_default_branch`` and for a branch that is named
     after a secret, BranchTaken when the branch
@@ -108,35 +119,52 @@ def push_bundle(
         listing = retrying(lambda: remote.list(*branch_refs(branch)), pauses)
         check_room(listing, branch, allow_default=allow_default_branch, checked_out=remote.checked_out())
         retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
-        signature = Signature(known.mask(author_name), known.mask(author_email))
+        who = Signature(known.mask(author_name), known.mask(author_email))
         text = clean_message(known.mask(message), fallback="Changes by Stepherd", run_id=run_id)
-        judge = Judge(local, known, refuse_automation, warn)
-        tree, raw, tip = _chosen(take_bundle(local, bundle, base_commit), judge, base_commit, kept)
-
-        def bring(tree: str, changes: tuple[RawChange, ...]) -> Mapping[str, str]:
-            contents = fetch or _no_content
-            return upload_contents(
-                remote, local, base_commit, tree, changes, branch=branch, fetch=contents, pauses=pauses
-            )
-
-        without = bring(tree, raw)
-        tree = _without(local, base_commit, tree, raw, without)
-        rest = PlannedCommit(tree, text, signature.at(int(when.timestamp())))
-        plan = CommitPlan(base_commit, (rest,), run_id)
-        if commits == "keep" and tip is not None:
-            plan = keep_commits(plan, tip, judge, signature, until=when, last=last_message)
-            plan = _with_contents(local, plan, rest, bring)
+        wish = _Wish(base_commit, text, who, when, run_id, manner)
+        judge = Judge(local, known, refuse_automation, manner.warn)
+        contents = fetch or _no_content
+        bring = partial(
+            upload_contents, remote, local, base_commit, branch=branch, fetch=contents, pauses=pauses
+        )
+        plan, without = _planned(wish, take_bundle(local, bundle, base_commit), judge, bring)
         facts = Delivery(remote, git, local, branch, plan).deliver(listing, pauses)
         return replace(facts, left_out=_findings(without))
 
 
-def _with_contents(
-    git: Git,
-    plan: CommitPlan,
-    rest: PlannedCommit,
-    bring: Callable[[str, tuple[RawChange, ...]], Mapping[str, str]],
-) -> CommitPlan:
-    """``plan`` when each of its commits has its contents of Git LFS on the remote; else ``rest`` alone."""
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be pushed of a bundle, and how."""
+
+    base: str
+    message: str
+    signature: Signature
+    when: datetime
+    run_id: str | None
+    manner: Manner
+
+
+Bring = Callable[[str, tuple[RawChange, ...]], Mapping[str, str]]
+"""Brings the contents of Git LFS that a tree needs to the remote; which paths cannot be, and why."""
+
+
+def _planned(
+    wish: _Wish, work: BundledWork, judge: Judge, bring: Bring
+) -> tuple[CommitPlan, Mapping[str, str]]:
+    """The commits, and the paths that are left out of them, with the reasons."""
+    tree, raw, tip = _chosen(work, judge, wish.base, wish.manner.kept)
+    without = bring(tree, raw)
+    tree = _without(judge.git, wish.base, tree, raw, without)
+    rest = PlannedCommit(tree, wish.message, wish.signature.at(int(wish.when.timestamp())))
+    plan = CommitPlan(wish.base, (rest,), wish.run_id)
+    if wish.manner.commits == "keep" and tip is not None:
+        plan = keep_commits(plan, tip, judge, wish.signature, until=wish.when, last=wish.manner.last_message)
+        plan = _with_contents(judge.git, plan, rest, bring)
+    return plan, without
+
+
+def _with_contents(git: Git, plan: CommitPlan, rest: PlannedCommit, bring: Bring) -> CommitPlan:
+    """``plan`` when each of its commits has its contents of Git LFS on the remote; or else ``rest`` alone."""
     for commit in plan.commits[:-1]:
         for path, reason in bring(commit.tree, list_raw_changes(git, plan.base, commit.tree)).items():
             return replace(plan, commits=(rest,), note=as_one(f"of {path}, {reason}"), kept=False)

@@ -14,7 +14,7 @@ from stepherd.repositories.address import parse_repository
 from stepherd.repositories.commit_plan import as_one
 from stepherd.repositories.credentials import commit_identity
 from stepherd.repositories.links import compare_link
-from stepherd.repositories.push import Commits, PushFacts, push_bundle
+from stepherd.repositories.push import Commits, Manner, PushFacts, push_bundle
 from stepherd.repositories.refs import run_branch
 from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import LFS_CONTENTS, RunFolder
@@ -150,8 +150,7 @@ def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agen
         base_ref=base_ref,
         branch=request.branch,
         message=own_message(request.message, agent),
-        commits=commits_of(request.commits, agent),
-        last_message=lambda message: commit_message(message, agent),
+        manner=Manner(commits_of(request.commits, agent), lambda message: commit_message(message, agent)),
         author_name=identity.name,
         author_email=identity.email,
         # The agent's end, not now: a second try makes the same commit and finds it on the remote.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from stepherd.repositories.binding import token_host
 from stepherd.repositories.changes import Changes, copy_private, record_changes
 from stepherd.repositories.clone import CloneFacts, clone
 from stepherd.repositories.credentials import GitCredentials
-from stepherd.repositories.push import PushFacts, push_bundle
+from stepherd.repositories.push import Manner, PushFacts, push_bundle
 
 WHEN = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 ENVIRONMENT = {
@@ -174,6 +174,8 @@ class Run:
             "run_id": "run_1",
             "pauses": self.pauses,
         }
+        told = {field.name: more.pop(field.name) for field in fields(Manner) if field.name in more}
+        values["manner"] = Manner(**told)
         return push_bundle(self.repository, self.bundle, **(values | more))
 
     def work(self, files: dict[str, str] | None = None) -> Changes:
