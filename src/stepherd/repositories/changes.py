@@ -22,7 +22,7 @@ from stepherd.repositories.agent_work import AgentWork, expect_committed, read_a
 from stepherd.repositories.agent_worktrees import Folders
 from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.blemishes import find_blemishes
-from stepherd.repositories.bundle import CHANGES_REF, COMMITS_REF, write_bundle
+from stepherd.repositories.bundle import CHANGES_REF, COMMITS_REF, KEPT_PREFIX, write_bundle
 from stepherd.repositories.commit_plan import Judge, objection_to
 from stepherd.repositories.conversion import added_safely, settle_conversions
 from stepherd.repositories.filtered import Content, Filtered, plan_filtered, pointers_of
@@ -34,8 +34,10 @@ from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.lfs_contents import select_contents
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.refs import is_commit_id
+from stepherd.repositories.refused_files import set_aside_refused
 from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked, Finding, scan_changes
 from stepherd.repositories.scratch import private_folder
+from stepherd.repositories.submodule_work import keep_submodule_work
 
 __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
 
@@ -115,7 +117,7 @@ def record_changes(
     with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
-        scan = _Scan(KnownSecrets(known_secrets), refuse_automation, keep_commits)
+        scan = _Scan(KnownSecrets(known_secrets), refuse_automation, private_git, keep_commits)
         places = folders or {os.path.realpath(workspace): workspace}
         work = read_agent_work(git, workspace, private_git, base_commit, folders=places, snapshot=_snapshot)
         return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan, work, keep)
@@ -127,6 +129,7 @@ class _Scan:
 
     known: KnownSecrets
     refuse_automation: bool
+    private_git: Path
     keep_commits: bool = False
 
 
@@ -159,6 +162,8 @@ def _record(
     )
     for content in contents:
         keep(content)
+    inside = keep_submodule_work(git, workspace, scan.private_git, base_commit, files.gitlinks.filled)
+    refs |= {**inside.refs, **files.refs}
     commit = _commit(git, base_commit, tree) if raw else None
     if commit is not None:
         refs[CHANGES_REF] = commit
@@ -172,6 +177,7 @@ def _record(
         error.other = other
         raise error
     notes = (
+        *inside.notes,
         *new_commits(raw),
         *([left_behind] if left_behind else []),
         *find_blemishes(git, base_commit, tree, raw),
@@ -188,6 +194,9 @@ class _Files:
     tree: str
     blocked: Sequence[Finding]
     filtered: Filtered
+    gitlinks: Gitlinks
+    refs: Mapping[str, str]
+    """What is kept beside it."""
 
 
 def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork) -> _Files:
@@ -203,7 +212,15 @@ def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork) ->
     settle_conversions(git, workspace, base_commit, found.large)
     found.gitlinks.enter(git)
     filtered.enter(git)
-    return _Files(git.run("Writing the tree", "write-tree"), blocked, filtered)
+    tree = git.run("Writing the tree", "write-tree")
+    refused = set_aside_refused(git, list_raw_changes(git, base_commit, tree), base_commit)
+    if refused.kept is None:
+        return _Files(tree, blocked, filtered, found.gitlinks, {})
+    blocked += [Finding(path, None, "submodule", reason) for path, reason in refused.reasons.items()]
+    words = ("commit-tree", "-m", "Files that git refuses under their names", refused.kept)
+    kept = git.run("Keeping files", *words, environment=_IDENTITY)
+    tree = git.run("Writing the tree", "write-tree")
+    return _Files(tree, blocked, filtered, found.gitlinks, {f"{KEPT_PREFIX}refused": kept})
 
 
 def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> OtherWork:

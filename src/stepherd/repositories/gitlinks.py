@@ -37,8 +37,8 @@ class Gitlinks:
     removed: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     """New ids, of submodules that the base has and of new ones."""
-    filled: tuple[str, ...] = ()
-    """Those of ``apart`` in which there is anything."""
+    filled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those of ``apart`` in which there is anything, and the commits that the base and the agent name."""
 
     def take_away(self, git: Git) -> None:
         """Before the files are added: the folders that are submodules no longer."""
@@ -83,7 +83,11 @@ def plan_gitlinks(git: Git, workspace: Path, base: str, submodules: Mapping[str,
         tuple(apart),
         tuple(removed),
         {path: entries[path] for path in apart if path in entries},
-        tuple(path for path in apart if _place(workspace, path) in {"repository", "files"}),
+        {
+            path: tuple(each for each in (submodules.get(path), entries.get(path)) if each)
+            for path in apart
+            if _place(workspace, path) in {"repository", "files"}
+        },
     )
 
 

@@ -42,8 +42,17 @@ def list_raw_changes(git: Git, base: str, tree: str) -> tuple[RawChange, ...]:
 
 def list_staged_changes(git: Git, base: str) -> tuple[RawChange, ...]:
     """The paths in which the index differs from the tree of ``base``, without rename detection."""
-    words = ("diff-index", "--cached", "-z", "--raw", "--no-renames", "--no-abbrev", "--end-of-options", base)
-    return _parsed(git.run("Comparing", *words))
+    # Or git would ask .gitmodules, which may say anything.
+    words = (
+        "diff-index",
+        "--cached",
+        "-z",
+        "--raw",
+        "--no-renames",
+        "--ignore-submodules=none",
+        "--no-abbrev",
+    )
+    return _parsed(git.run("Comparing", *words, "--end-of-options", base))
 
 
 def _parsed(out: str) -> tuple[RawChange, ...]:

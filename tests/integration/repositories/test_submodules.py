@@ -149,6 +149,54 @@ def test_a_moved_submodule_goes_with_its_entry(team: Team) -> None:
     assert (team.entry("sub"), team.entry("libs/sub")) == ("", f"160000 commit {team.inner.tip('main')}")
 
 
+def kept_inside(team: Team, name: str = "submodule-1") -> dict[str, str]:
+    """Paths and contents of what is kept under a name."""
+    look = team.run.folder / "look.git"
+    git(team.run.folder, "clone", "-q", "--bare", str(team.origin.bare), str(look))
+    ref = f"refs/stepherd/kept/{name}"
+    git(look, "fetch", "-q", str(team.run.bundle), f"{ref}:{ref}")
+    paths = git(look, "ls-tree", "-r", "--name-only", ref).splitlines()
+    return {path: git(look, "show", f"{ref}:{path}") for path in paths}
+
+
+@FORMATS
+def test_files_in_the_empty_folder_are_kept_and_named(team: Team) -> None:
+    team.run.write({"sub/new.txt": "new", "sub/in/deep.txt": "deep"})
+    changes = team.run.record()
+    assert changes.commit is None
+    assert kept_inside(team) == {"sub/new.txt": "new", "sub/in/deep.txt": "deep"}
+    assert "2 changed files inside the submodule sub" in changes.notes[0]
+
+
+@pytest.mark.parametrize("way", ["file", "link"])
+def test_of_a_cloned_submodule_the_work_alone_is_kept(team: Team, way: str) -> None:
+    # Of a path git copies the files; of file:// it makes a pack, as of any other remote.
+    if way == "file":
+        team.agent("config", "submodule.sub.url", f"file://{team.inner.bare}")
+    team.agent("submodule", "update", "-q", "--init")
+    team.run.write({"sub/README.md": "better", "sub/new.txt": "new"})
+    git(team.workspace / "sub", "commit", "-qam", "work")
+    (team.workspace / "sub" / "src" / "app.py").unlink()
+    changes = team.run.record()
+    found = kept_inside(team)
+    assert found == {"sub/README.md": "better", "sub/new.txt": "new"}
+    assert len(changes.notes) == 1
+
+
+def test_a_submodule_that_was_only_cloned_holds_no_work(team: Team) -> None:
+    team.agent("config", "submodule.sub.url", f"file://{team.inner.bare}")
+    team.agent("submodule", "update", "-q", "--init")
+    changes = team.run.record()
+    assert (changes.commit, changes.notes, team.run.bundle.exists()) == (None, (), False)
+
+
+def test_work_inside_is_kept_beside_the_changes(team: Team) -> None:
+    team.run.write({"sub/new.txt": "new", "README.md": "better"})
+    team.deliver()
+    assert kept_inside(team) == {"sub/new.txt": "new"}
+    assert team.origin.show(team.run.branch, "README.md") == "better"
+
+
 def drop_the_entry(team: Team) -> None:
     team.run.write({".gitmodules": ""})
 
@@ -197,3 +245,17 @@ def test_half_a_submodule_is_never_pushed(team: Team, act: object) -> None:
     assert {finding.path for finding in found} <= {".gitmodules", "sub", "sub/of-its-own.txt", "two"}
     with pytest.raises(ChangesBlocked):
         team.run.push()
+
+
+@FORMATS
+@pytest.mark.parametrize("line", ["url = -u./evil", "update = !touch x", "path = -x", "url = http://a%0ab"])
+def test_a_list_that_git_refuses_spoils_nothing_else(team: Team, line: str) -> None:
+    text = f'[submodule "x"]\n\tpath = x\n\turl = ../x\n\t{line}'
+    team.run.write({".gitmodules": text, "README.md": "better", "in/.gitmodules": text})
+    found = {finding.path: finding.detail for finding in findings_of(team.run)}
+    assert found.keys() == {".gitmodules", "in/.gitmodules"}
+    assert "git's own check refuses it" in found[".gitmodules"]
+    assert kept_inside(team, "refused") == {".gitmodules.refused": text, "in/.gitmodules.refused": text}
+    team.run.push()
+    assert team.origin.show(team.run.branch, "README.md") == "better"
+    assert "path = sub" in team.modules()

@@ -1,0 +1,241 @@
+"""What an agent left inside submodules: it belongs into other repositories, so it is not pushed, but kept in
+the bundle under names of its own.
+
+Of a submodule that was cloned, only what differs from the commit that the base names is kept. That commit's
+files are looked for in the copy of the clone from before the agent, and in the packs of the submodule's own
+``.git``, which are read as data: ``git index-pack`` names each object by its content. Where they are in
+neither, all files are kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stepherd.errors import StepherdError
+from stepherd.repositories.bundle import KEPT_PREFIX
+from stepherd.repositories.filtered import open_inside
+from stepherd.repositories.git import Git, create_repository
+from stepherd.repositories.raw_changes import list_raw_changes
+from stepherd.text.plain import one_paragraph
+
+__all__ = ["SubmoduleWork", "keep_submodule_work"]
+
+_GIT_FILE: Final = re.compile(rb"gitdir: ([^\0\n]{1,4000})\n?")
+_PACK: Final = re.compile(r"pack-[0-9a-f]{40,64}\.pack")
+_MOST_PACKS: Final = 100
+_MOST_BYTES: Final = 1 << 30
+"""Of the packs that are read, and of the files that are kept, of one submodule."""
+_MOST_OF_REFS: Final = 4 << 20
+_LARGEST: Final = 100 * 1000 * 1000
+_MOST_SUBMODULES: Final = 50
+_SUBMODULE: Final = "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmoduleWork:
+    """Refs for the bundle, and what to say about each."""
+
+    refs: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def keep_submodule_work(
+    git: Git, workspace: Path, private_git: Path, base: str, submodules: Mapping[str, Sequence[str]]
+) -> SubmoduleWork:
+    """Look into the folders of ``submodules``: path, and the commits that the base and the agent name."""
+    refs: dict[str, str] = {}
+    notes: list[str] = []
+    for number, (path, commits) in enumerate(submodules.items(), 1):
+        shown = one_paragraph(path, 200)
+        if number > _MOST_SUBMODULES:
+            notes.append(
+                f"There are more than {_MOST_SUBMODULES} submodules with files; the rest is not kept."
+            )
+            break
+        try:
+            kept = _One(git, workspace, private_git, base, path, number).keep(commits)
+        except StepherdError as error:
+            notes.append(f"What the agent left inside the submodule {shown} is not kept. {error.message}")
+            continue
+        notes += kept.notes
+        if kept.commit is not None:
+            ref = f"{KEPT_PREFIX}submodule-{number}"
+            refs[ref] = kept.commit
+            notes.append(_words(kept.files, shown, ref))
+    return SubmoduleWork(refs, tuple(notes))
+
+
+def _words(files: int, path: str, ref: str) -> str:
+    count = f"{files} changed file{'s' if files != 1 else ''}"
+    return (
+        f"The agent left {count} inside the submodule {path}. They belong into its own repository and "
+        f"are not pushed; they are kept in the bundle, as {ref}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    commit: str | None
+    files: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    git: Git
+    workspace: Path
+    private_git: Path
+    base: str
+    path: str
+    number: int
+
+    def keep(self, commits: Sequence[str]) -> _Kept:
+        folder = self.git.scratch / f"submodule-{self.number}.git"
+        create_repository(self.git.within(folder), commit_id=self.base)
+        there = self.git.within(folder, self.workspace / self.path)
+        known = self._known_tree(there, self._published(commits))
+        if known is not None:
+            there.run("Reading a submodule", "read-tree", known)
+        left_out = [*self._add(there)]
+        tree = there.run("Writing the tree", "write-tree")
+        before = known or there.run("Writing the tree", "hash-object", "-t", "tree", "-w", os.devnull)
+        changes = list_raw_changes(there, before, tree)
+        added = [each for each in changes if each.status != "D" and each.mode != _SUBMODULE]
+        gone = [each.path for each in changes if each.status == "D"]
+        notes = [f"Not kept from inside it: {', '.join(left_out[:10])}."] if left_out else []
+        if not added and not gone:
+            return _Kept(None, 0, tuple(notes))
+        self._lend(there)
+        entries = [f"{each.mode} {each.object_id}\t{self.path}/{each.path}" for each in added]
+        text = f"Work inside the submodule {self.path}\n\n" + "".join(f"deleted: {path}\n" for path in gone)
+        return _Kept(self._commit(entries, text), len(changes), tuple(notes))
+
+    def _published(self, commits: Sequence[str]) -> str | None:
+        """The commit to compare with: that of the agent's choice if the submodule's remote has it, as its own
+        git folder says; else the base's."""
+        first, *later = [*commits, None]
+        folder = self._git_folder()
+        if folder is None:
+            return first
+        tips = b"".join(self._lines(f"{folder}/packed-refs"))
+        for root in ("refs/remotes/origin", "refs/tags"):
+            place = self.workspace / folder / root
+            names = [entry.name for entry in os.scandir(place)] if place.is_dir() else []
+            tips += b"".join(line for name in names for line in self._lines(f"{folder}/{root}/{name}"))
+        return next((each for each in later if each and each.encode() in tips), first)
+
+    def _lines(self, path: str) -> Iterator[bytes]:
+        """What a list of refs says of the remote's branches and of tags."""
+        file = open_inside(self.workspace, path)
+        if file is not None:
+            with file:
+                lines = file.read(_MOST_OF_REFS).split(b"\n")
+            yield from (line + b"\n" for line in lines if b" refs/heads/" not in line)
+
+    def _known_tree(self, there: Git, commit: str | None) -> str | None:
+        """The tree of ``commit``, if all of it can be had."""
+        if commit is None:
+            return None
+        places = [self.private_git / "modules" / name / "objects" for name in self._names()]
+        alternates = [place for place in places if place.is_dir()]
+        if alternates:
+            (there.git_dir / "objects" / "info" / "alternates").write_bytes(
+                b"".join(os.fsencode(place.absolute()) + b"\n" for place in alternates)
+            )
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
+        found = there.attempt("Looking for a commit", *asked)
+        if found.code != 0:
+            for pack in self._packs():
+                # Whatever it is: only what hashes to the names that we look for is used.
+                with pack.open("rb") as file:
+                    there.attempt("Reading a pack", "index-pack", "--stdin", "--threads=1", stdin=file)
+            found = there.attempt("Looking for a commit", *asked)
+        if found.code != 0:
+            return None
+        tree = found.out.decode("ascii").strip()
+        complete = there.attempt("Looking for files", "rev-list", "--objects", "--quiet", f"{tree}")
+        return tree if complete.code == 0 else None
+
+    def _names(self) -> Iterator[str]:
+        """The submodule's name, as far as it is known: git keeps it below modules/NAME."""
+        yield self.path
+        folder = self._git_folder()
+        if folder is not None and folder.startswith(".git/modules/"):
+            yield folder.removeprefix(".git/modules/")
+
+    def _git_folder(self) -> str | None:
+        """The submodule's git folder below the workspace, where its file ``.git`` names one there."""
+        if (self.workspace / self.path / ".git").is_dir():
+            return f"{self.path}/.git"
+        file = open_inside(self.workspace, f"{self.path}/.git")
+        if file is None:
+            return None
+        with file:
+            match = _GIT_FILE.fullmatch(file.read(5000))
+        if match is None:
+            return None
+        named = os.fsdecode(match[1])
+        root = os.path.realpath(self.workspace)
+        target = os.path.relpath(os.path.normpath(Path(root, self.path, named)), root)
+        return None if target.startswith("..") else target
+
+    def _packs(self) -> Iterator[Path]:
+        folder = self._git_folder()
+        place = self.workspace / folder / "objects" / "pack" if folder else None
+        if place is None or place.resolve() != self.workspace.resolve() / str(folder) / "objects" / "pack":
+            return
+        try:
+            names = sorted(entry.name for entry in os.scandir(place) if entry.is_file(follow_symlinks=False))
+        except OSError:
+            return
+        left = _MOST_BYTES
+        for name in [name for name in names if _PACK.fullmatch(name)][:_MOST_PACKS]:
+            left -= (place / name).lstat().st_size
+            if left >= 0:
+                yield place / name
+
+    def _add(self, there: Git) -> Iterator[str]:
+        """Add all files that git does not ignore, but for those that are too large or repositories."""
+        listed = there.run("Looking for files", "ls-files", "-z", "--others", "--exclude-standard")
+        others = [path for path in listed.split("\0") if path]
+        folder, left = self.workspace / self.path, _MOST_BYTES
+        wanted: list[str] = []
+        for path in others:
+            size = 0 if path.endswith("/") else (folder / path).lstat().st_size
+            if path.endswith("/") or size > _LARGEST or size > left:
+                yield one_paragraph(path, 200)
+            else:
+                left -= size
+                wanted.append(path)
+        there.run("Adding the files", "add", "-u", "--", ".")
+        self._put(there, wanted)
+
+    def _put(self, there: Git, paths: Iterable[str]) -> None:
+        listing = "".join(f":(top,literal){path}\0" for path in paths).encode("utf-8", "surrogateescape")
+        if listing:
+            words = ("add", "--pathspec-from-file=-", "--pathspec-file-nul")
+            there.run("Adding the files", *words, stdin=listing)
+
+    def _lend(self, there: Git) -> None:
+        """Let the repository of the recording see what was added."""
+        info = self.git.git_dir / "objects" / "info" / "alternates"
+        before = info.read_bytes() if info.exists() else b""
+        own = there.git_dir / "objects" / "info" / "alternates"
+        more = os.fsencode((there.git_dir / "objects").absolute()) + b"\n"
+        info.write_bytes(before + more + (own.read_bytes() if own.exists() else b""))
+
+    def _commit(self, entries: Iterable[str], text: str) -> str:
+        own = {"GIT_INDEX_FILE": str(self.git.scratch / f"submodule-{self.number}.index")}
+        listing = "".join(f"{entry}\0" for entry in entries).encode("utf-8", "surrogateescape")
+        words = ("update-index", "-z", "--add", "--index-info")
+        self.git.run("Keeping what is inside a submodule", *words, stdin=listing, environment=own)
+        tree = self.git.run("Writing the tree", "write-tree", environment=own)
+        who = "Stepherd <stepherd@localhost.invalid> 0 +0000"
+        commit = f"tree {tree}\nauthor {who}\ncommitter {who}\n\n{text}".replace("\0", "")
+        data = commit.encode("utf-8", "surrogateescape")
+        return self.git.run("Making a commit", "hash-object", "-t", "commit", "-w", "--stdin", stdin=data)
