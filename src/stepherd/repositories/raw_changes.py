@@ -52,7 +52,8 @@ def list_staged_changes(git: Git, base: str) -> tuple[RawChange, ...]:
         "--ignore-submodules=none",
         "--no-abbrev",
     )
-    return _parsed(git.run("Comparing", *words, "--end-of-options", base))
+    told = ("--ignore-submodules=none", "--end-of-options", base)
+    return _parsed(git.run("Comparing", *words, *told))
 
 
 def _parsed(out: str) -> tuple[RawChange, ...]:
