@@ -158,22 +158,21 @@ class _Call:
         self._check_end(decoder)
 
     def _event(self, message: Message, reader: EventReader) -> AnyEvent | None:
+        if reader.is_of_the_last_kind(message):
+            return self._noted(reader.read(message))
         failure = read_failure(message, self.facts.request_id)
         if failure is not None:
             raise failure
         if message.headers.get(":event-type") == INITIAL_RESPONSE:
             first = Message({**message.headers, ":event-type": "messageMetadataEvent"}, message.payload)
-            event = reader.read(first)
-            if isinstance(event, MessageMetadataEvent):
-                self._note_conversation(event)
+            self._noted(reader.read(first))
             return None
-        event = reader.read(message)
-        if isinstance(event, MessageMetadataEvent):
-            self._note_conversation(event)
-        return event
+        return self._noted(reader.read(message))
 
-    def _note_conversation(self, event: MessageMetadataEvent) -> None:
-        self.facts.conversation_id = event.conversation_id or self.facts.conversation_id
+    def _noted(self, event: AnyEvent) -> AnyEvent:
+        if isinstance(event, MessageMetadataEvent):
+            self.facts.conversation_id = event.conversation_id or self.facts.conversation_id
+        return event
 
     def _count(self) -> None:
         self.facts.delivered += 1

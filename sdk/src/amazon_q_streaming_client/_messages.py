@@ -51,11 +51,20 @@ class EventReader:
 
     def __init__(self) -> None:
         self._halves: dict[tuple[str, object, str], str] = {}
+        self._headers: Mapping[str, HeaderValue] | None = None
+        self._name = ""
+        self._shape: type[AnyEvent] | None = None
+
+    def is_of_the_last_kind(self, message: Message) -> bool:
+        """Whether the message has the headers of the last one that was read: the decoder shares them."""
+        return message.headers is self._headers
 
     def read(self, message: Message) -> AnyEvent:
         """Return the event in a message; what cannot be read as its type says is an UnknownEvent."""
-        name = _text(message.headers, ":event-type")
-        shape = _SHAPES.get(name)
+        if message.headers is not self._headers:
+            self._headers, self._name = message.headers, _text(message.headers, ":event-type")
+            self._shape = _SHAPES.get(self._name)
+        name, shape = self._name, self._shape
         if shape is None:
             return _unknown(name, message)
         payload = message.payload or b"{}"

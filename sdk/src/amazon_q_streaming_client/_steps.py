@@ -46,9 +46,9 @@ class Wait:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deliver:
-    """Hand an event to the caller."""
+    """Hand an event to the caller. Not frozen, which would take as long again: each event has one."""
 
     event: AnyEvent
 

@@ -20,7 +20,8 @@ class Pump(Generic[_T]):
 
     def __init__(self, exchange: Steps[_T]) -> None:
         self._exchange = exchange
-        self._advance: Callable[[], Step] = partial(exchange.send, None)
+        self._go_on = partial(exchange.send, None)
+        self._advance: Callable[[], Step] = self._go_on
         self._result: Any = None
 
     def step(self) -> Step | None:
@@ -33,7 +34,7 @@ class Pump(Generic[_T]):
 
     def give(self, result: object) -> None:
         """Set the result of the last step."""
-        self._advance = partial(self._exchange.send, result)
+        self._advance = self._go_on if result is None else partial(self._exchange.send, result)
 
     def fail(self, error: QError) -> None:
         """Set the error of the last step."""

@@ -35,13 +35,11 @@ class AsyncTransport:
     """The connections and the token of one async client."""
 
     def __init__(self, settings: Settings) -> None:
-        import asyncio
 
         self._http = Http(settings, "AsyncClient")
         self._pools = _Pools(self._http)
         self._provider = settings.provider
         self._tokens = TokenCache()
-        self._token_lock = asyncio.Lock()
         self._asking: asyncio.Task[AccessToken] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -109,19 +107,25 @@ class AsyncTransport:
         return None
 
     async def _token(self, refused: AccessToken | None) -> AccessToken:
-        # One call at a time asks the provider: a refresh token may be good for one use only. A call that is
-        # cancelled leaves its question to the calls after it.
+        return self._tokens.current(refused) or await self._another(refused)
+
+    async def _another(self, refused: AccessToken | None) -> AccessToken:
+        """Ask the provider, one call at a time: a refresh token may be good for one use only.
+
+        A call that is cancelled leaves its question to the calls after it.
+        """
+        if isinstance(self._provider, StaticTokenProvider):
+            return await self._asked(refresh=refused is not None)
         import asyncio
 
-        async with self._token_lock:
-            if self._asking is not None:
-                await asyncio.wait([self._asking])
+        while self._asking is not None and not self._asking.done():
+            await asyncio.wait([self._asking])
             token = self._tokens.current(refused)
-            if token is None:
-                self._asking = asyncio.ensure_future(self._asked(refresh=refused is not None))
-                self._asking.add_done_callback(_seen)
-                token = await asyncio.shield(self._asking)
-            return token
+            if token is not None:
+                return token
+        self._asking = asyncio.ensure_future(self._asked(refresh=refused is not None))
+        self._asking.add_done_callback(_seen)
+        return await asyncio.shield(self._asking)
 
     async def _asked(self, *, refresh: bool) -> AccessToken:
         return self._tokens.store(await self._ask(refresh=refresh))

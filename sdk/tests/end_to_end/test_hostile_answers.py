@@ -97,7 +97,7 @@ def test_encodings_within_each_other_are_not_undone(server: Loopback, bomb: byte
 
 
 async def _silent(reply: Reply) -> None:
-    await asyncio.Event().wait()
+    await asyncio.sleep(3600)
 
 
 async def _reset(reply: Reply) -> None:

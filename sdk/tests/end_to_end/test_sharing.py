@@ -27,7 +27,7 @@ async def two_events(_: Request, reply: Reply) -> None:
     """One event, and then nothing for as long as the client listens."""
     await reply.head()
     await reply.data(text("first"))
-    await asyncio.Event().wait()
+    await asyncio.sleep(3600)
 
 
 async def echo(request: Request, reply: Reply) -> None:
