@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import DataError, NotFoundError, StepherdError
-from stepherd.repositories.agent_lines import OtherWork, settle_lines
+from stepherd.repositories.agent_lines import KeptLine, OtherWork, settle_lines
 from stepherd.repositories.agent_work import AgentWork, expect_committed, read_agent_work
 from stepherd.repositories.agent_worktrees import Folders
 from stepherd.repositories.automation import Automation, find_automation
@@ -43,6 +43,7 @@ __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_ch
 
 _LARGEST_CONVERTED: Final = 32 << 20  # bytes
 _NESTED: Final = "it is a git repository inside the repository"
+_REFUSED: Final = "Files that git refuses under their names"
 _IDENTITY: Final = {
     "GIT_AUTHOR_NAME": "Stepherd",
     "GIT_AUTHOR_EMAIL": "stepherd@localhost.invalid",
@@ -163,7 +164,9 @@ def _record(
     for content in contents:
         keep(content)
     inside = keep_submodule_work(git, workspace, scan.private_git, base_commit, files.gitlinks.filled)
-    refs |= {**inside.refs, **files.refs}
+    kept = inside.commits | files.kept
+    refs |= {f"{KEPT_PREFIX}{name}": commit for name, commit in kept.items()}
+    other = replace(other, kept=(*other.kept, *_lines_of(kept, inside.paths)))
     commit = _commit(git, base_commit, tree) if raw else None
     if commit is not None:
         refs[CHANGES_REF] = commit
@@ -195,8 +198,8 @@ class _Files:
     blocked: Sequence[Finding]
     filtered: Filtered
     gitlinks: Gitlinks
-    refs: Mapping[str, str]
-    """What is kept beside it."""
+    kept: dict[str, str]
+    """Commits that are kept beside it, by their names."""
 
 
 def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork) -> _Files:
@@ -217,10 +220,17 @@ def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork) ->
     if refused.kept is None:
         return _Files(tree, blocked, filtered, found.gitlinks, {})
     blocked += [Finding(path, None, "submodule", reason) for path, reason in refused.reasons.items()]
-    words = ("commit-tree", "-m", "Files that git refuses under their names", refused.kept)
+    words = ("commit-tree", "-p", base_commit, "-m", _REFUSED, refused.kept)
     kept = git.run("Keeping files", *words, environment=_IDENTITY)
     tree = git.run("Writing the tree", "write-tree")
-    return _Files(tree, blocked, filtered, found.gitlinks, {f"{KEPT_PREFIX}refused": kept})
+    return _Files(tree, blocked, filtered, found.gitlinks, {"refused": kept})
+
+
+def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> Iterator[KeptLine]:
+    for name, commit in kept.items():
+        path = submodules.get(name)
+        subject = _REFUSED if path is None else f"Work inside the submodule {path}"
+        yield KeptLine(name, commit, subject, "the files" if path is None else f"submodule {path}", False)
 
 
 def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> OtherWork:

@@ -29,7 +29,7 @@ _MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class RefusedFiles:
-    """Why each is refused, by its path; and a tree that holds what they are, for the bundle."""
+    """Why each is refused, by its path; and the base's tree with what they hold, for the bundle."""
 
     reasons: Mapping[str, str] = field(default_factory=dict)
     kept: str | None = None
@@ -45,6 +45,7 @@ def set_aside_refused(git: Git, changes: Iterable[RawChange], base: str) -> Refu
     # A mode of zero takes away.
     _enter(git, [f"{int(each.old_mode, 8):o} {each.old_id}\t{each.path}" for each in refused])
     index = {"GIT_INDEX_FILE": str(git.scratch / "refused.index")}
+    git.run("Reading the base", "read-tree", "--end-of-options", base, environment=index)
     _enter(git, [f"{_FILE} {each.object_id}\t{each.path}.refused" for each in refused], index)
     return RefusedFiles(reasons, git.run("Writing the tree", "write-tree", environment=index))
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import StepherdError
-from stepherd.repositories.bundle import KEPT_PREFIX
 from stepherd.repositories.filtered import open_inside
 from stepherd.repositories.git import Git, create_repository
 from stepherd.repositories.raw_changes import list_raw_changes
@@ -34,13 +33,18 @@ _MOST_OF_REFS: Final = 4 << 20
 _LARGEST: Final = 100 * 1000 * 1000
 _MOST_SUBMODULES: Final = 50
 _SUBMODULE: Final = "160000"
+_INSIDE: Final = ".inside"
 
 
 @dataclass(frozen=True, slots=True)
 class SubmoduleWork:
-    """Refs for the bundle, and what to say about each."""
+    """Commits for the bundle by the names of their refs, whose they are, and what to say about each.
 
-    refs: Mapping[str, str]
+    A commit adds the files to the base, in a folder beside that of the submodule: ``sub.inside``.
+    """
+
+    commits: dict[str, str]
+    paths: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -48,7 +52,8 @@ def keep_submodule_work(
     git: Git, workspace: Path, private_git: Path, base: str, submodules: Mapping[str, Sequence[str]]
 ) -> SubmoduleWork:
     """Look into the folders of ``submodules``: path, and the commits that the base and the agent name."""
-    refs: dict[str, str] = {}
+    made: dict[str, str] = {}
+    paths: dict[str, str] = {}
     notes: list[str] = []
     for number, (path, commits) in enumerate(submodules.items(), 1):
         shown = one_paragraph(path, 200)
@@ -64,17 +69,17 @@ def keep_submodule_work(
             continue
         notes += kept.notes
         if kept.commit is not None:
-            ref = f"{KEPT_PREFIX}submodule-{number}"
-            refs[ref] = kept.commit
-            notes.append(_words(kept.files, shown, ref))
-    return SubmoduleWork(refs, tuple(notes))
+            name = f"submodule-{number}"
+            made[name], paths[name] = kept.commit, shown
+            notes.append(_words(kept.files, shown, name))
+    return SubmoduleWork(made, paths, tuple(notes))
 
 
-def _words(files: int, path: str, ref: str) -> str:
+def _words(files: int, path: str, name: str) -> str:
     count = f"{files} changed file{'s' if files != 1 else ''}"
     return (
         f"The agent left {count} inside the submodule {path}. They belong into its own repository and "
-        f"are not pushed; they are kept in the bundle, as {ref}."
+        f"are not pushed; they are kept in the bundle, as {name}."
     )
 
 
@@ -111,7 +116,7 @@ class _One:
         if not added and not gone:
             return _Kept(None, 0, tuple(notes))
         self._lend(there)
-        entries = [f"{each.mode} {each.object_id}\t{self.path}/{each.path}" for each in added]
+        entries = [f"{each.mode} {each.object_id}\t{self.path}{_INSIDE}/{each.path}" for each in added]
         text = f"Work inside the submodule {self.path}\n\n" + "".join(f"deleted: {path}\n" for path in gone)
         return _Kept(self._commit(entries, text), len(changes), tuple(notes))
 
@@ -232,10 +237,11 @@ class _One:
     def _commit(self, entries: Iterable[str], text: str) -> str:
         own = {"GIT_INDEX_FILE": str(self.git.scratch / f"submodule-{self.number}.index")}
         listing = "".join(f"{entry}\0" for entry in entries).encode("utf-8", "surrogateescape")
-        words = ("update-index", "-z", "--add", "--index-info")
+        self.git.run("Reading the base", "read-tree", "--end-of-options", self.base, environment=own)
+        words = ("update-index", "-z", "--add", "--replace", "--index-info")
         self.git.run("Keeping what is inside a submodule", *words, stdin=listing, environment=own)
         tree = self.git.run("Writing the tree", "write-tree", environment=own)
         who = "Stepherd <stepherd@localhost.invalid> 0 +0000"
-        commit = f"tree {tree}\nauthor {who}\ncommitter {who}\n\n{text}".replace("\0", "")
+        commit = f"tree {tree}\nparent {self.base}\nauthor {who}\ncommitter {who}\n\n{text}".replace("\0", "")
         data = commit.encode("utf-8", "surrogateescape")
         return self.git.run("Making a commit", "hash-object", "-t", "commit", "-w", "--stdin", stdin=data)

@@ -55,8 +55,6 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
         )
         other = changes.other
         facts = {"files": _files(changes), "totals": _totals(changes)}
-        if changes.commit is None and bundle.exists():
-            facts["nothing_to_push"] = True
         if changes.notes:
             facts["note"] = " ".join(changes.notes[:_MOST_NOTES])
         if changes.commit is None:

@@ -155,7 +155,7 @@ def kept_inside(team: Team, name: str = "submodule-1") -> dict[str, str]:
     git(team.run.folder, "clone", "-q", "--bare", str(team.origin.bare), str(look))
     ref = f"refs/stepherd/kept/{name}"
     git(look, "fetch", "-q", str(team.run.bundle), f"{ref}:{ref}")
-    paths = git(look, "ls-tree", "-r", "--name-only", ref).splitlines()
+    paths = git(look, "diff-tree", "-r", "--name-only", f"{ref}^", ref).splitlines()
     return {path: git(look, "show", f"{ref}:{path}") for path in paths}
 
 
@@ -164,7 +164,7 @@ def test_files_in_the_empty_folder_are_kept_and_named(team: Team) -> None:
     team.run.write({"sub/new.txt": "new", "sub/in/deep.txt": "deep"})
     changes = team.run.record()
     assert changes.commit is None
-    assert kept_inside(team) == {"sub/new.txt": "new", "sub/in/deep.txt": "deep"}
+    assert kept_inside(team) == {"sub.inside/new.txt": "new", "sub.inside/in/deep.txt": "deep"}
     assert "2 changed files inside the submodule sub" in changes.notes[0]
 
 
@@ -179,7 +179,7 @@ def test_of_a_cloned_submodule_the_work_alone_is_kept(team: Team, way: str) -> N
     (team.workspace / "sub" / "src" / "app.py").unlink()
     changes = team.run.record()
     found = kept_inside(team)
-    assert found == {"sub/README.md": "better", "sub/new.txt": "new"}
+    assert found == {"sub.inside/README.md": "better", "sub.inside/new.txt": "new"}
     assert len(changes.notes) == 1
 
 
@@ -193,7 +193,7 @@ def test_a_submodule_that_was_only_cloned_holds_no_work(team: Team) -> None:
 def test_work_inside_is_kept_beside_the_changes(team: Team) -> None:
     team.run.write({"sub/new.txt": "new", "README.md": "better"})
     team.deliver()
-    assert kept_inside(team) == {"sub/new.txt": "new"}
+    assert kept_inside(team) == {"sub.inside/new.txt": "new"}
     assert team.origin.show(team.run.branch, "README.md") == "better"
 
 
