@@ -142,7 +142,7 @@ def test_a_push_result_of_the_agent_s_own_is_no_success(place: Place) -> None:
     with Inside.at(place) as inside:
         command = _editing(place, "push/result.json", _forged("push", facts))
         assert inside.run(command=command) == "FAILED"
-        assert "the remote has a branch 'stepherd'" in _error(place)["message"]
+        assert "the remote has the branch 'stepherd'" in _error(place)["message"]
         assert place.origin.refs() == before
         git(place.origin.bare, "branch", "-D", "stepherd")
         before = place.origin.refs()
