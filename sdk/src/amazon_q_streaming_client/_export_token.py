@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ __all__ = ["ExportTokenProvider", "command_line_provider"]
 
 _COMMAND: Final = "stepherd"
 _SECONDS: Final = 60.0
-_REMEDY: Final = f"Set {TOKEN_VARIABLE}, or install Stepherd and log in with 'q login'."
+_REMEDY: Final = f"Set {TOKEN_VARIABLE}, or log in with 'stepherd login' or 'q login'."
 
 
 def command_line_provider() -> TokenProvider:
@@ -31,9 +32,10 @@ def command_line_provider() -> TokenProvider:
     if login is not None:
         return StaticTokenProvider(login)
     program = shutil.which(_COMMAND)
-    if program is not None:
-        return ExportTokenProvider(program)
     database = default_database()
+    if program is not None:
+        exported = ExportTokenProvider(program)
+        return _FirstOf(exported, CliDatabaseTokenProvider(database)) if database.is_file() else exported
     if not database.is_file():
         raise TokenError(
             f"neither {TOKEN_VARIABLE} nor {KEY_VARIABLE} is set, there is no '{_COMMAND}' on PATH "
@@ -41,6 +43,23 @@ def command_line_provider() -> TokenProvider:
             remedy=f"Set {TOKEN_VARIABLE}, or log in with 'q login' or 'kiro-cli login'.",
         )
     return CliDatabaseTokenProvider(database)
+
+
+class _FirstOf:
+    """Stepherd keeps logins of its own; where it has none, that of the CLI is good as well."""
+
+    def __init__(self, first: TokenProvider, second: TokenProvider) -> None:
+        self._first = first
+        self._second = second
+
+    def get_token(self, *, refresh: bool = False) -> AccessToken:
+        """Return the token of the first, else of the second; raise the TokenError of the first."""
+        try:
+            return self._first.get_token(refresh=refresh)
+        except TokenError as error:
+            with suppress(TokenError):
+                return self._second.get_token(refresh=refresh)
+            raise error from None
 
 
 class ExportTokenProvider:

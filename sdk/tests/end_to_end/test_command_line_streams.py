@@ -89,15 +89,20 @@ def test_output_that_lacks_a_character_shows_its_number(server: Loopback) -> Non
 
 
 @pytest.mark.parametrize("folder", ["amazon-q", "kiro-cli"])
+@pytest.mark.parametrize("stepherd", [None, "echo nobody is logged in >&2; exit 77"])
 def test_the_login_of_the_cli_is_enough(
     server: Loopback,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     folder: str,
+    stepherd: str | None,
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("PATH", str(tmp_path))
+    if stepherd is not None:
+        (tmp_path / "stepherd").write_text(f"#!/bin/sh\n{stepherd}\n")
+        (tmp_path / "stepherd").chmod(0o755)
     path = tmp_path / ".local" / "share" / folder / "data.sqlite3"
     path.parent.mkdir(parents=True)
     ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()

@@ -108,6 +108,7 @@ async def _cut(reply: Reply) -> None:
     await reply.cut()
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("then", [_silent, _reset, _cut])
 @pytest.mark.parametrize("status", [400, 200])
 def test_a_refusal_counts_however_its_body_ends(server: Loopback, then: Any, status: int) -> None:
@@ -119,7 +120,7 @@ def test_a_refusal_counts_however_its_body_ends(server: Loopback, then: Any, sta
         await then(reply)
 
     server.handler = handler
-    error = failure(server, retry=QUICK)
+    error = failure(server, retry=QUICK, timeout=300)
     assert isinstance(error, InvalidRequestError)
     assert "a bad word" in error.message
     assert len(server.requests) == 1
