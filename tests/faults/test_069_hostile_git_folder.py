@@ -219,6 +219,7 @@ def test_a_damaged_pack_gives_what_is_whole(run: Run) -> None:
     assert [file.path for file in changes.files] == ["new.txt"]
     notes = " ".join(changes.other.notes)
     assert f"{pack.name} of the agent's repository is damaged" in notes
+    assert {first, second} & {line.commit for line in changes.other.kept}
     for commit in (first, second):  # Kept, or named: never silently gone.
         assert commit in {line.commit for line in changes.other.kept} or commit[:12] in notes
 
