@@ -61,12 +61,16 @@ ANSWERS = {
     "sns:publish.waitForTaskToken": LOGIN,
 }
 PAYLOADS: Mapping[str, Any] = {"PrepareRun": RUN, "CheckLogin": LOGIN, "StartLogin": VARIABLES["asked"]}
-PAYLOADS = {**PAYLOADS, "AwaitTasks": LEFT}
+PAYLOADS = {**PAYLOADS, "AwaitTasks": LEFT, "AmendRun": {"run": RUN}, "ReportFailure": {"run": RUN}}
 INTERRUPTED = json.dumps({"StopCode": "SpotInterruption", "StoppedReason": "Spot"}, separators=(",", ":"))
 ENDED = {"run_id": "run_1", "execution": "arn", "status": "ABORTED", "cause": "enough", "started": "s"}
 """The input of the keep machine."""
 NO_PUSH, NO_LOGIN = {"push": "none"}, {"login": {"needed": False}}
 CHOICES: Mapping[str, list[tuple[Mapping[str, Any], Mapping[str, Any], str]]] = {
+    "LoginAgain": [
+        ({}, {}, "AuthenticateAndClone"),
+        ({"run": {**RUN, "login": {"needed": False}}}, {}, "RunAgent"),
+    ],
     "LoginNeeded": [
         ({}, {}, "Authenticate"),
         ({"run": {**RUN, "login": {"needed": False}}}, {}, "LoginNotNeeded"),

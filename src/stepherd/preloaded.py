@@ -19,6 +19,7 @@ _MODULES = (
     "aws_lambda_powertools.metrics",
     "ctypes",
     "stepherd.agents.judgement",
+    "stepherd.runs.amendments",
     "stepherd.runs.prepare",
     "stepherd.runs.reply",
     "stepherd.runs.report",

@@ -202,6 +202,7 @@ def test_one_module_reads_the_table_of_processes() -> None:
 
 TEMPORARY_OF_ITS_OWN = {
     "agents/inventory.py": "what a program of an agent's vendor leaves in an empty HOME",
+    "cli/amending.py": "a bundle",
     "cli/initialising.py": "an archive of Stepherd itself",
     "cli/pull_command.py": "a bundle",
     "cli/starting.py": "nothing but git's configuration",

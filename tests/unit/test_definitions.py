@@ -131,7 +131,7 @@ def test_whatever_acts_on_the_run_folder_after_its_preparation_gets_the_digest_o
             assert state["Arguments"]["Payload"]["request_digest"] == digest, name
             acting.append(name)
     assert {"CloneRepository", "RunAgent", "CommitAndPush", "PersistDatabase", "ReportRun"} < set(acting)
-    assert len(acting) == 8
+    assert len(acting) == 9
 
 
 def test_agents_alone_take_the_capacity_that_the_stack_chose(

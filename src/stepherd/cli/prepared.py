@@ -9,26 +9,35 @@ from stepherd.errors import NotFoundError
 from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
+    from stepherd.cli.client import Call
     from stepherd.cli.place import Place
 
 __all__ = ["request_digest"]
 
-_FIRST_EVENTS = 1000
-"""The longest page of a history. PrepareRun comes first, so its answer is among them."""
+_PAGE = 1000
+"""The longest page of a history."""
 
 
 def request_digest(place: Place, run_id: str) -> str | None:
-    """The digest of request.json in PrepareRun's answer.
+    """The digest of the run's request, as the last of its functions said it: a redrive may have amended it.
 
     None for a run that an earlier version prepared, and for one that the place no longer knows.
     """
-    request = {"executionArn": place.execution_arn(run_id), "maxResults": _FIRST_EVENTS}
     with place.reading() as call:
         try:
-            events = call("GetExecutionHistory", request)["events"]
+            return next(_digests(_events(call, place.execution_arn(run_id))), None)
         except NotFoundError:
             return None
-    return next(_digests(events), None)
+
+
+def _events(call: Call, arn: str) -> Iterator[Mapping[str, Any]]:
+    request: dict[str, Any] = {"executionArn": arn, "reverseOrder": True, "maxResults": _PAGE}
+    while True:
+        answer = call("GetExecutionHistory", request)
+        yield from answer["events"]
+        if not answer.get("nextToken"):
+            return
+        request["nextToken"] = answer["nextToken"]
 
 
 def _digests(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -36,5 +45,6 @@ def _digests(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         output = event.get("taskSucceededEventDetails", {}).get("output")
         answer = read_json(output) if output else None
         payload = answer.get("Payload") if isinstance(answer, dict) else None
-        if isinstance(payload, dict) and "request_digest" in payload:
-            yield str(payload["request_digest"])
+        known = payload.get("run", payload) if isinstance(payload, dict) else None
+        if isinstance(known, dict) and known.get("request_digest"):
+            yield str(known["request_digest"])

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
+import click
+
+from stepherd.cli.amending import amend, continued, takes_amendments
 from stepherd.cli.carry import carry
 from stepherd.cli.client import ApiFault, Call
 from stepherd.cli.keeping import look, until_kept
+from stepherd.cli.number_options import Amount, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.cli.output import Output
@@ -20,19 +25,42 @@ __all__ = ["command"]
 _BEHIND_SECONDS = 30.0
 
 
-@declared("redrive", examples=("stepherd redrive RUN",))
+@declared("redrive", examples=("stepherd redrive RUN", "stepherd redrive RUN --timeout 7200 --max-cost 5"))
 @run_argument
-def command(output: Output, run_id: str) -> int:
+@click.option(
+    "--timeout", "timeout_seconds", metavar="SECONDS", type=WholeNumber(), help="Another time limit."
+)
+@click.option(
+    "--max-turns", metavar="N", type=WholeNumber(), help="Another limit of turns, over all attempts."
+)
+@click.option(
+    "--max-cost",
+    "max_cost_usd",
+    metavar="USD",
+    type=Amount(),
+    help="Another limit of cost, over all attempts.",
+)
+@click.option("--branch", metavar="NAME", help="Another branch to push to.")
+def command(output: Output, run_id: str, **given: Any) -> int:
     """Run again what a failed, stopped or timed out run left undone, and follow it to its end.
 
-    What succeeded is not run again: an agent's work is never paid for twice.
+    What succeeded is not run again: an agent's work is never paid for twice. The options change the run from
+    here on. Where a redrive cannot take them up, a new run continues this one, with its work: RUN.2.
     """
+    fields = {name: value for name, value in given.items() if value is not None}
     progress, arn = Progress(), output.place.execution_arn(run_id)
     with output.place.reading() as call:
         described = call("DescribeExecution", {"executionArn": arn})
         progress.feed(events_after(call, arn, 0))
     if described.get("redriveStatusReason"):
         raise _refused(run_id, described["redriveStatusReason"])
+    redrives = int(described.get("redriveCount", 0))
+    if fields:
+        with output.place.reading() as call:
+            reaches = takes_amendments(call, arn, described, progress)
+        if not reaches:
+            return _continue(output, run_id, fields)
+        amend(output, run_id, redrives, fields)
     token = uuid.uuid4().hex
 
     def begin(call: Call) -> str:
@@ -51,6 +79,14 @@ def command(output: Output, run_id: str) -> int:
 
     # What is known already is no news: only what follows the redrive is shown as such.
     return carry(output, begin, progress=progress, before=before)
+
+
+def _continue(output: Output, run_id: str, fields: dict[str, Any]) -> int:
+    new_id, request = continued(output, run_id, fields)
+    output.note(
+        f"A redrive of {run_id} would not take these options up: {new_id} continues it, with its work."
+    )
+    return output.place.start(output, new_id, request, None, detach=False)
 
 
 def _await_begin(call: Call, arn: str, after: int) -> None:

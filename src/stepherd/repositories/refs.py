@@ -12,7 +12,7 @@ __all__ = ["check_branch", "check_ref", "is_commit_id", "run_branch"]
 
 _LONGEST: Final = 200  # bytes; a loose ref is a file name, and forges cut names above 244
 _FORBIDDEN: Final = re.compile(r"[ ~^:?*\[\\]")
-_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+_RUN_ID: Final = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9][A-Za-z0-9_-]*(\.[1-9][0-9]{0,2})?")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 REQUEST: Final = "request.json"
+_AMENDED: Final = re.compile(r"request\.\d{1,4}\.json")
 REQUEST_DIGEST: Final = "STEPHERD_REQUEST_DIGEST"
 """The variable by which a step gets the digest of request.json from its execution."""
 INSTRUCTIONS: Final = "instructions"
@@ -72,10 +74,14 @@ class RunFolder:
     def read_request(self, digest: str | None = None) -> Request:
         """The request, if its bytes have the ``digest`` that the execution carries; None accepts any.
 
+        After an amendment the digest is that of the amended request, and it is given.
+
         Raises RunFolderChanged when they have another one or are gone, NotFoundError when the run was never
         prepared, DataError when they are not a request.
         """
         body = self._read(REQUEST)
+        if digest is not None and (body is None or digest_of(body) != digest):
+            body = self._amended(digest) or body
         # The bytes that are compared are the bytes that are parsed: a second read could find others.
         check_digest(None if body is None else digest_of(body), digest, self.address_of(REQUEST))
         if body is None:
@@ -83,6 +89,19 @@ class RunFolder:
                 f"There is no request in {self.reference}.", remedy="Start a run with: stepherd run"
             )
         return Request.from_json(self._parsed(REQUEST, body))
+
+    def write_amended(self, request: Request, number: int) -> str:
+        """Write a request as it was amended for a redrive, beside request.json; the digest of its bytes."""
+        return digest_of(self._write_json(f"request.{number}.json", request.to_json()))
+
+    def _amended(self, digest: str) -> bytes | None:
+        """The bytes of the amended request that has this digest."""
+        for info in self.store.list("request."):
+            if _AMENDED.fullmatch(info.key):
+                body = self._read(info.key)
+                if body is not None and digest_of(body) == digest:
+                    return body
+        return None
 
     def write_request(self, request: Request) -> str:
         """Write request.json; returns the digest of its bytes."""

@@ -13,8 +13,9 @@ from stepherd.text.plain import one_paragraph
 
 __all__ = ["check_run_id", "derived_run_id", "new_run_id"]
 
-# Stricter than Step Functions, which allows 80 characters with some punctuation: an id is a folder, too.
-_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+# Stricter than Step Functions, which allows 80 characters with some punctuation: an id is a folder, too. The
+# number at the end is that of a run that continues another.
+_RUN_ID: Final = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9][A-Za-z0-9_-]*(\.[1-9][0-9]{0,2})?")
 
 
 def new_run_id(now: datetime | None = None, token: str | None = None) -> str:

@@ -27,7 +27,14 @@ from stepherd.runs.secret_names import check_secret_names
 if TYPE_CHECKING:
     from stepherd.services.store import Store
 
-__all__ = ["check_images", "check_whole_request", "merged_settings", "prepare_run"]
+__all__ = [
+    "Digests",
+    "check_images",
+    "check_whole_request",
+    "machine_facts",
+    "merged_settings",
+    "prepare_run",
+]
 
 
 def prepare_run(
@@ -49,8 +56,8 @@ def prepare_run(
             raise CannotCreateError(
                 f"The run id '{run_id}' is taken by another request.", remedy="Choose another --name."
             )
-        digests = _Digests(folder.request_digest(), frozen_digest(folder.instructions()))
-        return _machine_facts(folder.read_request(digests.request), digests, folder, store, login_database)
+        digests = Digests(folder.request_digest(), frozen_digest(folder.instructions()))
+        return machine_facts(folder.read_request(digests.request), digests, folder, store, login_database)
     started = now()
 
     def finish(error: StepherdError | None) -> None:
@@ -60,11 +67,11 @@ def prepare_run(
         folder.write_result(Result("prepare", "", runs, status, started, now(), failure, facts))  # type: ignore[arg-type]
 
     request, digests = _prepare(run_id, given, folder, finish, default_agent)
-    return _machine_facts(request, digests, folder, store, login_database)
+    return machine_facts(request, digests, folder, store, login_database)
 
 
 @dataclass(frozen=True, slots=True)
-class _Digests:
+class Digests:
     """What the execution carries of its run folder, for every later step and function to compare."""
 
     request: str
@@ -77,13 +84,13 @@ def _prepare(
     folder: RunFolder,
     finish: Callable[[StepherdError | None], None],
     default_agent: str,
-) -> tuple[Request, _Digests]:
+) -> tuple[Request, Digests]:
     try:
         request, instructions = check_whole_request(
             run_id, given, allow_local=_is_local(folder), default_agent=default_agent
         )
         frozen = instructions.freeze(folder.instructions())
-        digests = _Digests(folder.write_request(request), frozen)
+        digests = Digests(folder.write_request(request), frozen)
     except StepherdError as error:
         finish(error)
         if error.retryable:
@@ -181,9 +188,10 @@ def _is_local(folder: RunFolder) -> bool:
     return folder.reference.startswith("file://")
 
 
-def _machine_facts(
-    request: Request, digests: _Digests, folder: RunFolder, store: Store, login_database: str
+def machine_facts(
+    request: Request, digests: Digests, folder: RunFolder, store: Store, login_database: str
 ) -> dict[str, Any]:
+    """What the state machine has to know of a run."""
     return {
         "run_id": request.run_id,
         "folder": folder.reference,

@@ -10,6 +10,7 @@ from tests.integration.privilege.journeys import (
     a_login_elsewhere,
     a_queue,
     a_run,
+    an_amendment,
     an_inbox,
     failures,
     left_overs,
@@ -26,6 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         an_inbox(opened)
         a_queue(opened)
         failures(opened)
+        an_amendment(opened)
         left_overs(opened)
         a_keeping(opened)
         a_login(opened)

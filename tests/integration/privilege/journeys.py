@@ -26,6 +26,7 @@ __all__ = [
     "a_login_elsewhere",
     "a_queue",
     "a_run",
+    "an_amendment",
     "an_inbox",
     "failures",
     "left_overs",
@@ -148,6 +149,29 @@ def failures(site: Site) -> None:
     site.invoke("ReportFailureFunction", {**event, "redriven": True})
     site.remove("inbox/b/status.json")
     site.invoke("ReportFailureFunction", {**event, "redriven": True})
+
+
+def an_amendment(site: Site) -> None:
+    """A failed run, and a stopped one, that get more time."""
+    request = {
+        "instructions": f"s3://{BUCKET}/inbox/a/", "repo": "https://h.example/r.git", "command": "make",
+    }  # fmt: skip
+    site.put("inbox/a/instructions.md", "# Do\n")
+    run = site.invoke("PrepareRunFunction", {"run_id": "run_7", "request": request})
+    site.put("amendments/run_7/1.json", json.dumps({"timeout_seconds": 77}))
+    asked = {"run_id": "run_7", "run": run, "redrives": 1}
+    failure = {"state": "RunAgent", "error": "e", "cause": "", "redrives": 0}
+    event = {**asked, "started": START, "failure": failure, "redriven": True}
+    answers = [site.invoke("AmendRunFunction", asked), site.invoke("ReportFailureFunction", event)]
+    for amended in (answer["run"] for answer in answers):
+        assert amended["timeout_seconds"] == 77
+        assert amended["request_digest"] != run["request_digest"]
+    assert site.invoke("ReportFailureFunction", {**event, "redrives": 2})["run"] == run
+    # Its next redrive has none, and reads what this one has written.
+    site.put("amendments/run_7/3.json", json.dumps({"branch": "other"}))
+    for number in (2, 3):
+        again = {**asked, "run": answers[0]["run"], "redrives": number}
+        assert site.invoke("AmendRunFunction", again)["run"]["timeout_seconds"] == 77
 
 
 def left_overs(site: Site) -> None:

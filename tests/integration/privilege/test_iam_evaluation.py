@@ -102,6 +102,8 @@ def _hostile(of: Stack) -> list[tuple[str, Need]]:
         (_AGENT, Need("s3:PutObject", f"{bucket}/inbox/a/instructions.md")),
         (_AGENT, Need("s3:PutObject", f"{bucket}/images/source.zip")),
         (_AGENT, Need("s3:DeleteObject", f"{bucket}/runs/run_1/request.json")),
+        (_AGENT, Need("s3:PutObject", f"{bucket}/amendments/run_1/1.json")),
+        (_GIT, Need("s3:PutObject", f"{bucket}/amendments/run_1/1.json")),
         (_AGENT, Need("s3:GetObject", "arn:aws:s3:::somebody-elses/key")),
         (_AGENT, Need("s3:ListBucket", bucket, {"s3:prefix": "owners/"})),
         (_AGENT, Need("ecs:RunTask", task, run)),
