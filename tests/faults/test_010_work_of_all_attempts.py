@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,9 +41,6 @@ def _script(place: Place, gate: Gate, ends: list[str], rng: random.Random) -> tu
 
 
 def _end_attempt(inside: Inside, place: Place, gate: Gate, end: str, *, first: bool, redrives: int) -> None:
-    import os
-    import signal
-
     if not first:
         inside.redrive("run_1")
     if end in ("stop", "kill the task"):
@@ -51,8 +50,8 @@ def _end_attempt(inside: Inside, place: Place, gate: Gate, end: str, *, first: b
         assert inside.kept(redrives=redrives) == "SUCCEEDED"
         return
     if end == "kill the task":
-        (pid,) = [int(path.read_text()) for path in sorted(place.home.glob("tasks/*/agent/pid"))[-1:]]
-        os.killpg(pid, signal.SIGTERM)
+        newest = max(place.home.glob("tasks/*/agent/pid"), key=lambda path: path.stat().st_mtime_ns)
+        os.killpg(int(newest.read_text()), signal.SIGTERM)
     assert inside.ended("run_1") == ("SUCCEEDED" if end == "exit 0" else "FAILED")
 
 
