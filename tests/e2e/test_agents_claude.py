@@ -200,6 +200,21 @@ def test_a_redrive_goes_on_in_the_same_session_with_the_work_so_far(inside: Insi
     assert report["usage"]["cost_usd"] == pytest.approx(sum(each["cost_usd"] for each in used))
 
 
+def test_what_a_verify_command_says_reaches_it_in_its_session(inside: Inside) -> None:
+    verify = "sh -c 'grep -q more hello.txt || { echo more is missing; exit 3; }'"
+    mend = use("Bash", command="echo more >> hello.txt")
+    model = _run(inside, HELLO, say("Done."), mend, say("Mended."), verify=verify, verify_rounds=2)
+    told = model.calls[2].text
+    assert "File created successfully" in told
+    assert "more is missing" in told
+    assert inside.place.origin.show("stepherd/run_1", "hello.txt") == "hello\nmore"
+    result = inside.place.folder().read_result("agent")
+    assert result is not None
+    assert (result.facts["verify"]["status"], result.facts["verify"]["rounds"]) == ("passed", 1)
+    assert result.facts["agent"]["usage"]["turns"] == 4
+    assert len({event["session"] for event in _events(inside.place) if event.get("session")}) == 1
+
+
 @pytest.mark.exhaustive
 def test_it_is_told_in_the_middle_of_its_work_that_a_limit_comes_near(inside: Inside) -> None:
     quick, slow = use("Bash", command="true"), use("Bash", command="sleep 3")

@@ -67,7 +67,7 @@ class ClaudeAgent(BasicAgent):
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("claude",)
-    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd"})
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd", "verify_rounds"})
     session_paths: ClassVar[tuple[str, ...]] = (f"{_FOLDER}/projects",)
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"ANTHROPIC_BASE_URL": ("api.anthropic.com",)}
 

@@ -66,7 +66,7 @@ class CodexAgent(BasicAgent):
     name: ClassVar[str] = "codex"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, _BASE_URL)
     binaries: ClassVar[tuple[str, ...]] = ("codex",)
-    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns"})
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {_BASE_URL: ("api.openai.com",)}
 
     def check(self, command: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from stepherd.agents.command_line import split_command
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome
+from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome
 from stepherd.agents.judgement import judge_by_ending
 from stepherd.errors import UsageError
 
@@ -16,6 +16,7 @@ class CommandAgent(BasicAgent):
     """Runs what ``--command`` says; it finds the instructions in the folder ``$STEPHERD_INSTRUCTIONS``."""
 
     name: ClassVar[str] = "command"
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"verify_rounds"})
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is no command, or it cannot be split into words."""

@@ -45,7 +45,7 @@ Ending = Literal["exited", "deadline", "silence", "turns", "cost", "interrupted"
 """``exited``: by itself; ``lingered``: it had said that it was done, and was ended after a grace time;
 ``turns`` and ``cost``: it was ended at that limit; ``interrupted``: it was asked to stop from outside."""
 Stream = Literal["out", "err"]
-Kept = Literal["model", "max_turns", "max_cost_usd"]
+Kept = Literal["model", "max_turns", "max_cost_usd", "verify_rounds"]
 """What not every agent can keep. Time and silence are the supervisor's, for each of them."""
 
 
@@ -78,6 +78,9 @@ class AgentContext:
     agent's environment, and nowhere else; a launch's environment overrides them."""
     session: str = ""
     """A UUID made from the run id: the same when a run is redriven."""
+    feedback: str = ""
+    """Why the agent is started once more in the same place: what a verify command said of its work. It also
+    stands at the end of instructions.md."""
     resume: bool = False
     """Whether an earlier attempt of this run left a session behind: ``home`` then holds its
     ``session_paths`` again, ``workspace`` has the path that it had and what the agent had changed in it."""

@@ -63,7 +63,7 @@ class KiroAgent(BasicAgent):
     login: ClassVar[str | None] = "kiro"
     secret_names: ClassVar[tuple[str, ...]] = ("KIRO_API_KEY",)
     binaries: ClassVar[tuple[str, ...]] = ("kiro-cli",)
-    keeps: ClassVar[frozenset[Kept]] = frozenset({"model"})
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("*.kiro.dev", *SERVICE_HOSTS)}
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ class OpencodeAgent(BasicAgent):
     name: ClassVar[str] = "opencode"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
     binaries: ClassVar[tuple[str, ...]] = ("opencode",)
-    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd"})
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "ANTHROPIC_BASE_URL": ("api.anthropic.com",),
         "OPENAI_BASE_URL": ("api.openai.com",),

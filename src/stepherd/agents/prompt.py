@@ -25,6 +25,8 @@ def prompt_of(context: AgentContext, *, again: bool = False) -> str:
 
     ``again``: the agent remembers an earlier attempt.
     """
+    if again and context.feedback:
+        return context.feedback
     from stepherd.runs.front_matter import split_front_matter
 
     text = (context.instructions / "instructions.md").read_text("utf-8-sig")

@@ -70,7 +70,7 @@ class QAgent(BasicAgent):
         *("AMAZON_Q_SIGV4", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("q",)
-    keeps: ClassVar[frozenset[Kept]] = frozenset({"model"})
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": SERVICE_HOSTS}
 
     def check(self, command: str | None) -> None:

@@ -56,6 +56,12 @@ _EXAMPLES = (
 @click.option("--verify", metavar="CMD", help="Command to run in the workspace after the agent.")
 @click.option("--verify-required", is_flag=True, default=None, help="A failing verify command fails the run.")
 @click.option(
+    "--verify-rounds",
+    metavar="N",
+    type=WholeNumber(),
+    help="How often a failing verify command goes back to the agent.",
+)
+@click.option(
     "--automation-changes",
     type=click.Choice(["report", "refuse"]),
     help="Changed workflows, hooks and the like: name them in the report, or do not push. Default: report.",

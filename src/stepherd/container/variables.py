@@ -38,6 +38,7 @@ _TEXTS: Final = {
 _NUMBERS: Final[Mapping[str, Callable[[str], float]]] = {
     "TIMEOUT_SECONDS": read_whole,
     "MAX_TURNS": read_whole,
+    "VERIFY_ROUNDS": read_whole,
     "MAX_COST_USD": read_number,
 }
 

@@ -25,6 +25,7 @@ SETTINGS: Final = {
     "push": "push",
     "verify": "verify",
     "verify_required": "verify_required",
+    "verify_rounds": "verify_rounds",
     "model": "model",
     "max_turns": "max_turns",
     "max_cost_usd": "max_cost_usd",

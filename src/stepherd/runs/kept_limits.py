@@ -16,6 +16,7 @@ __all__ = ["check_kept_limits"]
 _WORDS: Final[Mapping[Kept, tuple[str, str]]] = {
     "model": ("takes no model", "--model"),
     "max_turns": ("does not report its turns, so a limit of turns cannot be kept", "--max-turns"),
+    "verify_rounds": ("does what its instructions say and can put nothing right", "--verify-rounds"),
     "max_cost_usd": ("does not report its cost, so a limit of cost cannot be kept", "--max-cost"),
 }
 
@@ -23,10 +24,10 @@ _WORDS: Final[Mapping[Kept, tuple[str, str]]] = {
 def check_kept_limits(agent: Agent, fields: Mapping[str, Any]) -> None:
     """Raises InvalidRequest naming the first of ``fields`` that ``agent`` cannot keep."""
     for field, (words, flag) in _WORDS.items():
-        if fields.get(field) is None or field in agent.keeps:
+        if not fields.get(field) or field in agent.keeps:
             continue
         others = ", ".join(name for name in agent_names() if field in get_agent(name).keeps)
-        instead = "" if field == "model" else " and limit its time with --timeout"
+        instead = " and limit its time with --timeout" if field.startswith("max_") else ""
         raise InvalidRequest(
             f"The agent '{agent.name}' {words}.",
             remedy=f"Leave {flag} ({field}) out{instead}, or take an agent that keeps it: {others}.",

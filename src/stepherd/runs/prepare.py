@@ -144,6 +144,7 @@ def check_whole_request(
         push=fields.get("push", "branch"),
         verify=fields.get("verify"),
         verify_required=fields.get("verify_required", False),
+        verify_rounds=fields.get("verify_rounds", 0),
         git_credentials=fields.get("git_credentials"),
         agent_credentials=fields.get("agent_credentials"),
         model=fields.get("model"),
@@ -176,10 +177,11 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
     check_kept_limits(agent, fields)
     if "verify" in fields:
         split_command(fields["verify"], "--verify")
-    elif fields.get("verify_required"):
-        raise InvalidRequest(
-            "verify_required is set without a verify command.", remedy="Give --verify COMMAND."
-        )
+    for field in ("verify_required", "verify_rounds"):
+        if fields.get(field) and "verify" not in fields:
+            raise InvalidRequest(
+                f"{field} is set without a verify command.", remedy="Give --verify COMMAND.", field=field
+            )
     return str(name)
 
 

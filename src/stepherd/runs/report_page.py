@@ -150,8 +150,15 @@ def _verify(report: Report) -> tuple[str, ...]:
     return (
         f"## Verify: {verify['status']}",
         f"{_code(str(verify['command']))} ended with exit code {verify['exit_code']} "
-        f"after {verify['seconds']:.1f} s.",
+        f"after {verify['seconds']:.1f} s{_rounds(verify)}.",
         lines,
+    )
+
+
+def _rounds(verify: Mapping[str, Any]) -> str:
+    rounds = verify.get("rounds")
+    return (
+        f", after {rounds} round{'' if rounds == 1 else 's'} of the agent on what it said" if rounds else ""
     )
 
 

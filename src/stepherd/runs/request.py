@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 DEFAULT_TIMEOUT_SECONDS: Final = 3600
+MOST_VERIFY_ROUNDS: Final = 10
 _GRACE_SECONDS: Final = 900
 _LONGEST_VERIFY_SECONDS: Final = 1800
 
@@ -71,6 +72,8 @@ class Request:
     """What becomes of changed files that run by themselves, such as a workflow of the forge."""
     git_token_host: str | None = None
     """The host of the repository where a person has typed its address, and not instructions named it."""
+    verify_rounds: int = 0
+    """How often the agent is told of a verify command that failed, in all."""
     network: str | None = None
     """What the agent may reach: "on", "off", or hosts as ``check_network`` gives them; None: on."""
     commits: Literal["one", "keep"] = "one"
@@ -83,8 +86,9 @@ class Request:
 
     @property
     def agent_task_seconds(self) -> int:
-        """How long the state RunAgent may take: the agent, the verify command, and the hand-offs around."""
-        return self.timeout_seconds + self.verify_seconds + _GRACE_SECONDS
+        """How long the state RunAgent may take: the agent, the verify command of each round, and the
+        hand-offs around."""
+        return self.timeout_seconds + self.verify_seconds * (1 + self.verify_rounds) + _GRACE_SECONDS
 
     def to_json(self) -> dict[str, Any]:
         """The fields as request.json holds them."""
@@ -112,6 +116,8 @@ class Request:
         """Its limits count only as numbers; the schema is not loaded for them, that takes too long here."""
         if self.timeout_seconds is None:
             raise ValueError("timeout_seconds is missing")
+        if type(self.verify_rounds) is not int or not 0 <= self.verify_rounds <= MOST_VERIFY_ROUNDS:
+            raise ValueError("verify_rounds is not a number of rounds")
         for name in ("timeout_seconds", "max_turns", "silence_seconds", "max_cost_usd"):
             value = getattr(self, name)
             kinds = (int, float) if name == "max_cost_usd" else (int,)
@@ -254,6 +260,7 @@ _REMEDIES: Final = {
     "push": "Give --push branch or --push none.",
     "verify": "Give the command line with --verify 'PROGRAM ARGUMENTS'.",
     "verify_required": "Give true or false.",
+    "verify_rounds": "Give a number of rounds with --verify-rounds N, 0 to 10.",
     "git_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
     "agent_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
     "model": "Give the model's name with --model NAME.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outcome
@@ -31,11 +31,12 @@ from stepherd.steps.agent_place import Place
 from stepherd.steps.agent_root import agent_root
 from stepherd.steps.agent_sandbox import agent_sandbox
 from stepherd.steps.agent_session import keep_session, restore_session, restore_work
-from stepherd.steps.agent_verify import SILENCE_SECONDS, passed_before, verify
+from stepherd.steps.agent_verify import SILENCE_SECONDS, passed_before
 from stepherd.steps.changes import keep_changes
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.deadline import seconds_in
 from stepherd.steps.outcome import result_of
+from stepherd.steps.rounds import Round, verify_in_rounds
 from stepherd.steps.termination import Interrupted
 
 __all__ = ["holds", "work"]
@@ -141,10 +142,13 @@ def _run(
         budget = budget_of(step.request, spent(step.folder, past))
         found = _agent_alone(attempt, agent, credentials, base, earlier, budget, resume=resume)
         step.folder.write_result_at(attempt.keys.result, result_of(step, "agent", attempt.started, found))
-    facts, error = dict(found.facts), found.error
-    notes = [facts.pop("note", None)]
+    error, verified = found.error, {}
     if error is None and step.request.verify is not None:
-        facts["verify"], error = verify(attempt, step.request.verify)
+        again = _again(attempt, agent, credentials, base, past)
+        done = verify_in_rounds(attempt, step.request.verify, found, again, past)
+        found, verified, error = done.found, {"verify": done.verify}, done.error
+    facts = {**found.facts, **verified}
+    notes = [facts.pop("note", None)]
     if error is not None:
         # A redriven agent goes on from here.
         redactor = attempt.transcript.redactor
@@ -157,6 +161,36 @@ def _run(
     return Done({**facts, "note": note} if note else facts, error)
 
 
+def _again(
+    attempt: Attempt,
+    agent: Agent,
+    credentials: AgentCredentials,
+    base: Mapping[str, str],
+    past: Sequence[PastAttempt],
+) -> Callable[[Round], Done]:
+    """What starts the agent once more in this attempt, in the session that it has by now."""
+
+    def again(wanted: Round) -> Done:
+        step, place, earlier = attempt.step, attempt.place, latest_work(past)
+        place.renew_instructions(step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"), wanted.feedback)
+        (place.private / "changes.bundle").unlink(missing_ok=True)
+        attempt.transcript.lines.clear()
+        attempt.usage = {}
+        resume = bool(agent.session_paths)
+        if not attempt.agent_ran:
+            session = next((one.session for one in reversed(past) if one.session is not None), None)
+            resume = restore_session(step, agent, place, session)
+        done = _agent_alone(
+            attempt, agent, credentials, base, earlier, wanted.budget, resume=resume, again=wanted
+        )
+        if "bundle" not in done.facts:
+            # It has taken all of its work back: nothing is there to be continued.
+            step.folder.store.delete(attempt.keys.bundle)
+        return done
+
+    return again
+
+
 def _agent_alone(
     attempt: Attempt,
     agent: Agent,
@@ -166,12 +200,13 @@ def _agent_alone(
     budget: Budget,
     *,
     resume: bool,
+    again: Round | None = None,
 ) -> Done:
     """The agent, and what it changed: all of it before the verify command, because what tests leave behind is
     not the agent's work."""
     request = attempt.step.request
-    launch = _launch(attempt, agent, credentials, budget, resume=resume)
-    limits = _limits(request, budget)
+    launch = _launch(attempt, agent, credentials, budget, resume=resume, again=again)
+    limits = _limits(request, budget, request.timeout_seconds if again is None else again.seconds)
     attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
     if attempt.stop.asked:
@@ -179,6 +214,8 @@ def _agent_alone(
     attempt.place.take(attempt.account)
     attempt.show_usage()
     attempt.learn()
+    if again is not None:
+        again.tidy()
     kept = keep_changes(attempt.step, attempt.place, base["base_commit"], attempt.keys.bundle)
     evidence = attempt.with_changes(evidence, kept)
     _tell_files(attempt, kept.facts)
@@ -211,7 +248,13 @@ def _prepare_for_a_kill(attempt: Attempt, base: Mapping[str, str], earlier: Past
 
 
 def _launch(
-    attempt: Attempt, agent: Agent, credentials: AgentCredentials, budget: Budget, *, resume: bool
+    attempt: Attempt,
+    agent: Agent,
+    credentials: AgentCredentials,
+    budget: Budget,
+    *,
+    resume: bool,
+    again: Round | None,
 ) -> Launch:
     """What the agent plans, once it has prepared its home, which is then its own account's."""
     request, place = attempt.step.request, attempt.place
@@ -227,8 +270,12 @@ def _launch(
         secrets=credentials.variables,
         session=_session_of(request.run_id) if agent.session_paths else "",
         resume=resume,
+        feedback=again.feedback if again is not None else "",
     )
-    agent.prepare(context)
+    if not attempt.agent_ran:
+        # Once: a home that was the agent's may hold a link where its settings would be written.
+        agent.prepare(context)
+        attempt.agent_ran = True
     launch = agent.plan(context)
     place.give(attempt.account)
     return launch
@@ -240,9 +287,9 @@ def _session_of(run_id: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"stepherd:{run_id}"))
 
 
-def _limits(request: Request, budget: Budget) -> Limits:
+def _limits(request: Request, budget: Budget, seconds: float) -> Limits:
     return Limits(
-        request.timeout_seconds,
+        seconds,
         request.silence_seconds or seconds_in("STEPHERD_SILENCE_SECONDS", SILENCE_SECONDS),
         children_break_silence=request.silence_seconds is None,
         turns=budget.turns,

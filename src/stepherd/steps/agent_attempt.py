@@ -65,6 +65,8 @@ class Attempt:
     """The last that the agent said."""
     usage: dict[str, Any] = field(default_factory=dict)
     sandbox: AgentSandbox | None = None
+    agent_ran: bool = False
+    """Whether the agent was started in this attempt: its home is its own then."""
     unproven: str = ""
     """Why it is not known for sure that all of its processes have ended; empty when it is."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,18 @@ class Place:
         copy_private(place.workspace / ".git", place.private_git)
         _fetch_instructions(folder, place.instructions, instructions_digest)
         return place
+
+    def renew_instructions(self, folder: RunFolder, digest: str | None, more: str) -> None:
+        """Lay the instructions out once more, whatever the agent did to them, with ``more`` at the end of
+        instructions.md. Raises RunFolderChanged, as ``build`` does."""
+        if self.instructions.is_symlink() or not self.instructions.is_dir():
+            self.instructions.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(self.instructions)
+        self.instructions.mkdir()
+        _fetch_instructions(folder, self.instructions, digest)
+        with (self.instructions / "instructions.md").open("a", encoding="utf-8") as file:
+            file.write(f"\n\n{more}")
 
     def give(self, account: Account | None) -> None:
         """Give the agent's folders to its account, if it has one: nothing is written into them afterwards."""

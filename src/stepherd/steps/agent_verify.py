@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stepherd.agents.contract import Launch
+from stepherd.agents.contract import Launch, Reader
 from stepherd.agents.watch import Limits
 from stepherd.errors import StepherdError
 from stepherd.runs.attempts import PastAttempt
@@ -22,9 +22,12 @@ __all__ = ["SILENCE_SECONDS", "passed_before", "verify"]
 SILENCE_SECONDS: Final = 1800.0
 
 
-def verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], StepherdError | None]:
+def verify(
+    attempt: Attempt, command: str, *, rounds: int = 0, reader: Reader | None = None
+) -> tuple[Mapping[str, Any], StepherdError | None]:
     """Run ``command`` on the workspace as it is; what the report shows of it, and the error that it is when
-    it had to pass. Its own result goes into the attempt's folder."""
+    it had to pass. Its own result goes into the attempt's folder. ``rounds`` is how often the agent was
+    told of a failure; ``reader`` hears what the command prints."""
     from stepherd.agents.command_line import split_command
 
     request, started = attempt.step.request, now()
@@ -34,9 +37,9 @@ def verify(attempt: Attempt, command: str) -> tuple[Mapping[str, Any], StepherdE
     limits = Limits(request.verify_seconds, silence, children_break_silence=True)
     attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
     attempt.place.give(attempt.account)
-    evidence = attempt.supervise("verify", launch, limits)
+    evidence = attempt.supervise("verify", launch, limits, reader)
     attempt.place.take(attempt.account)
-    facts = verify_facts(command, evidence)
+    facts = verify_facts(command, evidence) | ({"rounds": rounds} if request.verify_rounds else {})
     error = judge_verify(command, evidence, required=request.verify_required)
     outcome: Status = "succeeded" if facts["status"] == "passed" else "failed"
     if evidence.ending == "interrupted":

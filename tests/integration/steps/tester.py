@@ -64,7 +64,7 @@ class TesterAgent(BasicAgent):
     login: ClassVar[str | None] = "q"
     secret_names: ClassVar[tuple[str, ...]] = ("TESTER_KEY", "TESTER_OTHER")
     session_paths: ClassVar[tuple[str, ...]] = (".tester/sessions",)
-    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd"})
+    keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd", "verify_rounds"})
 
     def check(self, command: str | None) -> None:
         split_command(command or "", "--command")

@@ -209,6 +209,20 @@ def test_a_session_is_found_again_from_another_folder(tmp_path: Path) -> None:
     assert b"You were interrupted" in (launch.stdin or b"")
 
 
+def test_in_its_session_it_is_told_what_the_verify_command_said_and_nothing_twice(tmp_path: Path) -> None:
+    context = _context(tmp_path, resume=True, feedback="The check failed.")
+    for there in (False, True):
+        if there:
+            folder = tmp_path / "home" / ".claude" / "projects" / "-w"
+            folder.mkdir(parents=True)
+            (folder / f"{SESSION}.jsonl").write_text("{}")
+        launch = ClaudeAgent().plan(context)
+        assert (f"--resume={SESSION}" in launch.argv) == there
+        # Without a session the instructions say it, at their end.
+        assert (b"init the thing" in (launch.stdin or b"")) != there
+        assert (b"The check failed." in (launch.stdin or b"")) == there
+
+
 def test_without_a_session_left_behind_a_redrive_begins_anew(tmp_path: Path) -> None:
     launch = ClaudeAgent().plan(_context(tmp_path, resume=True))
     assert f"--session-id={SESSION}" in launch.argv

@@ -230,15 +230,15 @@ def test_the_result_follows_its_schema(results: RunFolder) -> None:
 
 
 KEPT = {
-    "claude": {"model", "max_turns", "max_cost_usd"},
-    "opencode": {"model", "max_turns", "max_cost_usd"},
-    "codex": {"model", "max_turns"},
-    "q": {"model"},
-    "kiro": {"model"},
-    "command": set(),
+    "claude": {"model", "max_turns", "max_cost_usd", "verify_rounds"},
+    "opencode": {"model", "max_turns", "max_cost_usd", "verify_rounds"},
+    "codex": {"model", "max_turns", "verify_rounds"},
+    "q": {"model", "verify_rounds"},
+    "kiro": {"model", "verify_rounds"},
+    "command": {"verify_rounds"},
     "apply": set(),
 }
-VALUES = {"model": "m", "max_turns": 3, "max_cost_usd": 1.5}
+VALUES = {"model": "m", "max_turns": 3, "max_cost_usd": 1.5, "verify_rounds": 2}
 
 
 @pytest.mark.parametrize("way", ["given", "front matter"])
@@ -252,7 +252,8 @@ def test_a_limit_that_its_agent_cannot_keep_is_refused_and_no_other_one(
         if way == "front matter":
             asked.write_text(f"---\n{field}: {value}\n---\n# Do it\n")
             more = {}
-        given = whole(asked, agent=agent, command="true" if agent == "command" else None, **more)
+        command = "true" if agent == "command" else None
+        given = whole(asked, agent=agent, command=command, verify="true", **more)
         if field in KEPT[agent]:
             assert getattr(check_whole_request("run_1", given)[0], field) == value
             continue
