@@ -92,12 +92,13 @@ def test_what_a_server_answers_to_a_fetch_or_a_push_decides(
     assert "does not exist" not in str(caught.value)
 
 
+@pytest.mark.parametrize("v2", [False, True])
 @pytest.mark.parametrize("said", ["the moon is full", "Repository quota exceeded"])
-def test_an_answer_to_a_fetch_is_not_swallowed(tmp_path: Path, said: str) -> None:
+def test_an_answer_to_a_fetch_is_not_swallowed(tmp_path: Path, said: str, v2: bool) -> None:
     """GIVEN a server that refuses every fetch in words of its own THEN they are what is said, and not that
     the commit does not exist."""
     origin = Origin.create(tmp_path / "origin")
-    with serve(origin.folder, protocol_v2=False) as server:
+    with serve(origin.folder, protocol_v2=v2) as server:
         server.faults.append(Fault("/git-upload-pack", "say", times=99, said=said))
         with pytest.raises(StepherdError, match=said) as caught:
             _run(tmp_path, server).clone()
@@ -126,7 +127,8 @@ def test_all_of_it_is_in_the_tasks_log_and_in_the_report_without_the_token(
     monkeypatch.setenv("STEPHERD_ALLOW_LOOPBACK_REMOTES", "1")
     rig.make_remote()
     reason = "GH006: Protected branch update failed for refs/heads/x."
-    lines = [reason, f"you sent {token}", *(f"rule {number} | <b>`" for number in range(60))]
+    other = "canary" + "-k3y-" + "0011223344"  # The step holds it, git does not.
+    lines = [reason, f"you sent {token}", f"and {other}", *(f"rule {number} | <b>`" for number in range(60))]
     (rig.remote / "said").write_text("\n\n".join(lines))
     (rig.remote / "hooks").mkdir(exist_ok=True)
     hook = rig.remote / "hooks" / "pre-receive"
@@ -137,7 +139,7 @@ def test_all_of_it_is_in_the_tasks_log_and_in_the_report_without_the_token(
             command="sh -c 'echo new > new'", repo=f"{server.url}/remote.git", git_credentials="env:MINE",
             git_token_host=f"127.0.0.1:{server.port}",
         )  # fmt: skip
-        more = {"MINE": token, "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1"}
+        more = {"MINE": token, "OTHER_API_KEY": other, "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1"}
         rig.steps("clone", "agent", **more)
         done = rig.step("push", **more)
     error = rig.result("push").error
@@ -152,5 +154,6 @@ def test_all_of_it_is_in_the_tasks_log_and_in_the_report_without_the_token(
     for text in (done.stderr, error.details, report.error.details, page):
         assert "rule 59 | <b>`" in text
         assert token not in text
+        assert other not in text
     assert "### What the server said" in page
     assert "\n    remote: rule 59 | <b>`" in page

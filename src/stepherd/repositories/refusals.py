@@ -39,6 +39,7 @@ __all__ = [
     "RepositoryReadOnly",
     "Rule",
     "SecretRefused",
+    "ServerRefused",
     "SignatureRequired",
     "SignOnRequired",
     "WorkflowScopeMissing",
@@ -47,6 +48,12 @@ __all__ = [
 
 class RepositoryMoved(NotFoundError):
     """The server answers with a redirect, which is never followed with credentials in hand."""
+
+
+class ServerRefused(DataError):
+    """The server gave an answer of its own and no data, in words that nobody here knows."""
+
+    category = "refused"
 
 
 class CommitNotServed(NotFoundError):
@@ -142,6 +149,7 @@ class RateLimited(UnavailableError):
 
 
 REFUSALS: Final[tuple[type[StepherdError], ...]] = (
+    ServerRefused,
     BranchProtected,
     SignatureRequired,
     SecretRefused,
@@ -170,7 +178,7 @@ class Rule:
     remedy: str
 
 
-_SERVER: Final = r"^(?:remote:|ERROR:|fatal: remote error:|conq:)[^\n]*?"
+_SERVER: Final = r"^(?:remote:|(?-i:ERROR):|fatal: remote error:|conq:)[^\n]*?"
 _AGAIN: Final = "then continue with: stepherd redrive RUN"
 _CREDENTIALS: Final = "Check the token or key in the git credentials secret, its scopes and its expiry date."
 _PROXY: Final = (
@@ -364,6 +372,18 @@ RULES: Final = (
         StorageError,
         "the disk refused to write",
         "Free some space, or point STEPHERD_HOME at another disk.",
+    ),
+    Rule(
+        r"^(?:fatal: remote error|(?-i:ERROR)):[^\n]*(?:try again|temporar|unavailable|overload|due to load)",
+        UnavailableError,
+        "the server cannot serve this at the moment",
+        f"Wait some minutes, {_AGAIN}",
+    ),
+    Rule(
+        r"^(?:fatal: remote error|(?-i:ERROR)):",
+        ServerRefused,
+        "the server refused it in words of its own",
+        "Ask the server's owner what they mean; all that it said is in the task's log: stepherd logs RUN",
     ),
     Rule(
         r"could not resolve|couldn't connect|connection (refused|reset|closed)|timed out|no route to"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepherd.errors import DataError, InternalError, NotFoundError
+from stepherd.errors import DataError, InternalError, NotFoundError, StepherdError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import GitCredentials, prepare_access
 from stepherd.repositories.failures import CommitNotServed, RepositoryMoved
@@ -15,6 +15,7 @@ from stepherd.repositories.git import Git, Limits
 from stepherd.repositories.local import LocalRepository, open_local
 from stepherd.repositories.process import Finished
 from stepherd.repositories.refs import is_commit_id
+from stepherd.repositories.refusals import ServerRefused
 from stepherd.repositories.scratch import private_folder
 
 __all__ = ["Base", "Listing", "Remote", "has_commit", "open_remote"]
@@ -121,14 +122,14 @@ class Remote:
         """
         attempts = [(base.commit, True), *((ref, True) for ref in base.refs)]
         attempts += [(ref, False) for ref in base.refs] or [("+refs/heads/*:refs/fetched/*", False)]
-        answer: InternalError | None = None
+        answer: StepherdError | None = None
         for refspec, shallow in attempts:
             whole = ("--unshallow",) if (git.git_dir / "shallow").exists() else ()
             try:
                 self._fetch(git, refspec, *(("--depth=1",) if shallow else whole))
             except CommitNotServed:
                 continue
-            except InternalError as error:
+            except (InternalError, ServerRefused) as error:
                 answer = error  # Servers word this refusal as they like, and others, too.
                 continue
             if has_commit(git, base.commit):

@@ -22,7 +22,7 @@ from stepherd.errors import StepherdError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.binding import token_host
 from stepherd.repositories.config_text import config_text
-from stepherd.repositories.credentials import GitCredentials
+from stepherd.repositories.credentials import GitCredentials, prepare_access
 from stepherd.repositories.probe import probe
 from stepherd.repositories.refusals import CertificateRefused, ProxyRefused
 from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
@@ -221,6 +221,13 @@ def test_a_proxy_that_wants_a_login_says_so_and_its_password_is_told_to_nobody(
     assert PASSWORD not in str(refused) + refused.details
     monkeypatch.setenv("https_proxy", f"http://ann:{PASSWORD}@127.0.0.1:{trusting.port}")
     assert _objection(site, tmp_path / "s", url, token=True) is None
+    # Whatever git says of it one day: its words are searched for it.
+    _configure(site, ("http.proxy", f"http://bob:{PASSWORD}%2Fy@127.0.0.1:{trusting.port}"))
+    for credentials in (GitCredentials(), GitCredentials(token=TOKEN, hosts=("forge.example",))):
+        private = tmp_path / f"private-{credentials.own}"
+        private.mkdir()
+        access = prepare_access(parse_repository(url), credentials, private)
+        assert {PASSWORD, f"{PASSWORD}%2Fy", f"{PASSWORD}/y"} <= set(access.secrets)
 
 
 @pytest.mark.parametrize("token", [True, False])

@@ -112,7 +112,7 @@ def test_a_link_that_an_agent_put_into_the_way_loses_nothing_outside(rig: Rig) -
     outside.mkdir()
     agent = f"""echo x >> a
 if test -d out; then mv out/left.txt {outside}/left.txt; rmdir out; ln -s {outside} out; fi
-rm -r $STEPHERD_INSTRUCTIONS/*; echo mine > {outside}/mine
+rm -r $STEPHERD_INSTRUCTIONS/*; echo mine >> {outside}/mine
 ln -s {outside}/mine $STEPHERD_INSTRUCTIONS/instructions.md
 """
     _prepare(rig, agent, "mkdir -p out; touch out/left.txt; test $(wc -l < a) = 3", verify_rounds=3)
@@ -120,7 +120,7 @@ ln -s {outside}/mine $STEPHERD_INSTRUCTIONS/instructions.md
     assert _agent(rig) == 65
     assert _count(rig, "agents") == 2
     assert (outside / "left.txt").exists()
-    assert (outside / "mine").read_text() == "mine\n"
+    assert (outside / "mine").read_text() == "mine\nmine\n"
 
 
 def test_a_command_that_cannot_be_started_is_no_work_for_an_agent(rig: Rig) -> None:

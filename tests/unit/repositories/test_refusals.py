@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stepherd.errors import ConfigurationError, CredentialsError, DataError, StepherdError, UnavailableError
 from stepherd.repositories import refusals as kinds
 from stepherd.repositories.failures import explain
-from stepherd.repositories.process import MOST_WORDS
+from stepherd.repositories.process import CUT, MOST_WORDS
 
 ACCESS = "fatal: unable to access 'https://forge.example/o/n.git/': "
 HOOK = (
@@ -123,6 +123,9 @@ SAID: dict[str, tuple[type[StepherdError], type[StepherdError], str]] = {
     "remote: TF400733: The request has been canceled: Request was blocked due to exceeding usage of "
     "resource 'x'.": (
         kinds.RateLimited, UnavailableError, "Wait"
+    ),
+    "fatal: remote error: the moon is full\nfatal: the remote end hung up unexpectedly": (
+        kinds.ServerRefused, DataError, "owner"
     ),
     "fatal: remote error: Repository quota exceeded": (kinds.QuotaExceeded, DataError, "space"),
     "remote: GitLab: Your push has been rejected, because this repository has exceeded its size limit of "
@@ -237,3 +240,15 @@ def test_what_drives_a_terminal_and_secrets_are_in_neither_quote_nor_details() -
         assert secret[9:] not in text
         assert "\x1b" not in text
         assert "\u202e" not in text
+
+
+def test_next_to_what_was_left_out_stands_no_part_of_a_secret() -> None:
+    secret = "".join(f"{number:04x}-" for number in range(180))
+    filler = "remote: word by word\n" * 1000
+    for at in range(100, len(secret) - 100, 90):
+        said = f"{filler}remote: {secret[:at]}{CUT.decode()}{secret[at:]}\n{filler}fatal: the end\n"
+        details = explain("Pushing", "p", said, (secret,)).details
+        assert not [i for i in range(len(secret) - 10) if secret[i : i + 10] in details]
+        assert "[…]" in details
+        assert details.startswith("remote: word by word")
+        assert details.endswith("fatal: the end")
