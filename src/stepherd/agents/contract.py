@@ -84,6 +84,8 @@ class AgentContext:
     resume: bool = False
     """Whether an earlier attempt of this run left a session behind: ``home`` then holds its
     ``session_paths`` again, ``workspace`` has the path that it had and what the agent had changed in it."""
+    empty_submodules: str = ""
+    """The names of submodules that were not cloned."""
 
 
 @dataclass(frozen=True, slots=True)

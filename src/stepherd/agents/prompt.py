@@ -13,6 +13,9 @@ Carry out the instructions below in the current folder, which is a clone of a gi
 answer questions: where something is left open, decide, and say what you decided. Leave your work as files in
 this folder. It is committed and pushed for you: do not push, and change no git settings.
 """
+_EMPTY: Final = """\
+These folders are submodules, which were not cloned: they are empty, and nothing in them is pushed: {names}
+"""
 _MORE_FILES: Final = "Files that belong to the instructions are in {folder}\n"
 _AGAIN: Final = """\
 You were interrupted in the middle of this work. Look at what the current folder holds now, which may not be
@@ -32,5 +35,6 @@ def prompt_of(context: AgentContext, *, again: bool = False) -> str:
     text = (context.instructions / "instructions.md").read_text("utf-8-sig")
     others = sorted(path for path in context.instructions.iterdir() if path.name != "instructions.md")
     beginning = _AGAIN if again else _BEGINNING
+    empty = _EMPTY.format(names=context.empty_submodules) if context.empty_submodules else ""
     more = _MORE_FILES.format(folder=context.instructions) if others else ""
-    return f"{beginning}{more}\n{split_front_matter(text)[1].strip()}\n"
+    return f"{beginning}{empty}{more}\n{split_front_matter(text)[1].strip()}\n"

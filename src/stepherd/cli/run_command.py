@@ -48,6 +48,7 @@ _EXAMPLES = (
 @click.option(
     "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
 )
+@click.option("--submodules", is_flag=True, default=None, help="Clone the repository's submodules, too.")
 @click.option(
     "--commits",
     type=click.Choice(["one", "keep"]),

@@ -67,6 +67,8 @@ class GitCredentials:
     token for that of its prefix, and for ``owner_hosts``."""
     owner_hosts: tuple[str, ...] = ()
     """Hosts that the token's owner has named elsewhere, by typing a repository's address."""
+    refused: bool = False
+    """Whether git's own credentials do not count either."""
 
     @classmethod
     def from_secret(
@@ -94,6 +96,11 @@ class GitCredentials:
         hosts = read_hosts(found["hosts"]) if found.get("hosts") is not None else ()
         return cls(**{**found, "hosts": hosts}, owner_hosts=tuple(host for host in owner_hosts if host))
 
+    @classmethod
+    def none(cls) -> GitCredentials:
+        """None at all, not even git's own."""
+        return cls(refused=True)
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must be in no message and no commit: the token, and the lines of the key."""
@@ -104,7 +111,7 @@ class GitCredentials:
     @property
     def own(self) -> bool:
         """Whether git's own credentials count: there is neither a token nor a key."""
-        return self.token is None and self.ssh_key is None
+        return self.token is None and self.ssh_key is None and not self.refused
 
 
 _SHAPE: Final = 'Store it as JSON: {"token": "…"} or {"ssh_key": "…", "known_hosts": "…"}.'

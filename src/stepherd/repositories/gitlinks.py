@@ -19,7 +19,7 @@ from stepherd.repositories.index_file import staged_gitlinks
 from stepherd.repositories.raw_changes import RawChange
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["SUBMODULE", "Gitlinks", "new_commits", "plan_gitlinks", "split_pairs"]
+__all__ = ["SUBMODULE", "Gitlinks", "new_commits", "plan_gitlinks", "split_pairs", "submodules_of"]
 
 SUBMODULE: Final = "160000"
 _NONE: Final = "000000"
@@ -180,8 +180,8 @@ def _concerns_submodules(change: RawChange) -> bool:
 
 
 def _split(git: Git, base: str, tree: str) -> Iterator[tuple[str, str]]:
-    links_before, list_before = _submodules(git, base)
-    links, blob = _submodules(git, tree)
+    links_before, list_before = submodules_of(git, base)
+    links, blob = submodules_of(git, tree)
     before, now = read_modules(git, list_before) or {}, read_modules(git, blob)
     if now is None:
         yield GITMODULES, "git cannot read it"
@@ -205,7 +205,7 @@ def _objection(before: Module | None, now: Module | None) -> str | None:
     return now.objection if now is not None and now != before else None
 
 
-def _submodules(git: Git, tree: str) -> tuple[dict[str, str], str | None]:
+def submodules_of(git: Git, tree: str) -> tuple[dict[str, str], str | None]:
     """The submodules of a tree, path and id, and the blob of its .gitmodules."""
     links: dict[str, str] = {}
     blob: str | None = None

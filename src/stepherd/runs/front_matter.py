@@ -31,6 +31,7 @@ SETTINGS: Final = {
     "max_cost_usd": "max_cost_usd",
     "silence": "silence_seconds",
     "automation_changes": "automation_changes",
+    "submodules": "submodules",
     "commits": "commits",
     "network": "network",
 }

@@ -152,6 +152,7 @@ def check_whole_request(
         max_cost_usd=fields.get("max_cost_usd"),
         silence_seconds=fields.get("silence_seconds"),
         automation_changes=fields.get("automation_changes", "report"),
+        submodules=fields.get("submodules", False),
         commits=fields.get("commits", "one"),
         git_token_host=fields.get("git_token_host"),
         network=checked_network(fields.get("network"), allow_local=allow_local),

@@ -76,6 +76,8 @@ class Request:
     """How often the agent is told of a verify command that failed, in all."""
     network: str | None = None
     """What the agent may reach: "on", "off", or hosts as ``check_network`` gives them; None: on."""
+    submodules: bool = False
+    """Whether the submodules are cloned, too."""
     commits: Literal["one", "keep"] = "one"
     """Whether one commit is pushed, or the agent's own."""
 
@@ -268,6 +270,7 @@ _REMEDIES: Final = {
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",
     "silence_seconds": "Give the seconds with --silence SECONDS, 1 to 82800.",
     "automation_changes": "Give --automation-changes report or --automation-changes refuse.",
+    "submodules": "Give true or false.",
     "commits": "Give --commits one or --commits keep.",
     "git_token_host": "Give the host of the repository, such as github.com, or leave it out.",
     "network": "Give on, off, or hosts with --network HOST,HOST.",

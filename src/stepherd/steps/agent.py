@@ -113,6 +113,7 @@ def _attempt(
         sandbox = agent_sandbox(step, agent, place, account, credentials.variables, stop.pause)
         keys = take_number(step.folder, step.attempt)
         attempt = Attempt.begin(step, place, stop, account, step.redactor, keys, sandbox)
+        attempt.empty_submodules = str(cloned.facts.get("empty_submodules", ""))
         if login:
             attempt.transcript.before = lambda: login.look(step.redactor.learn)
         try:
@@ -271,6 +272,7 @@ def _launch(
         session=_session_of(request.run_id) if agent.session_paths else "",
         resume=resume,
         feedback=again.feedback if again is not None else "",
+        empty_submodules=attempt.empty_submodules,
     )
     if not attempt.agent_ran:
         # Once: a home that was the agent's may hold a link where its settings would be written.

@@ -67,6 +67,8 @@ class Attempt:
     sandbox: AgentSandbox | None = None
     agent_ran: bool = False
     """Whether the agent was started in this attempt: its home is its own then."""
+    empty_submodules: str = ""
+    """Which the agent is told."""
     unproven: str = ""
     """Why it is not known for sure that all of its processes have ended; empty when it is."""
 

@@ -30,7 +30,8 @@ def restore_work(step: StepContext, place: Place, base_commit: str, bundle: str)
     before = place.private / "before.bundle"
     try:
         step.folder.store.download(bundle, before)
-        replay_changes(place.workspace, place.private_git, base_commit, before, place.scratch)
+        fetch = step.folder.fetch_content
+        replay_changes(place.workspace, place.private_git, base_commit, before, place.scratch, fetch)
     except (NotFoundError, DataError) as error:
         raise DataError(
             f"The work so far, {step.folder.address_of(bundle)}, cannot be put back: {error.message}",

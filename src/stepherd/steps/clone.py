@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.clone import clone
+from stepherd.repositories.clone_submodules import clone_submodules, list_submodules
 from stepherd.repositories.workspace import pack
 from stepherd.runs.folder import WORKSPACE, RunFolder
 from stepherd.runs.result import Result
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["holds", "work"]
+
+_MOST_NAMED: Final = 20
 
 
 def work(step: StepContext) -> Done:
     """Clone, pack and upload; what the push would meet is found here, before an agent is paid.
 
-    Facts: base_commit, base_ref, default_branch, archive_bytes.
+    Facts: base_commit, base_ref, default_branch, archive_bytes; and empty_submodules, the names of those that
+    were not cloned.
     """
     request = step.request
     workspace = step.scratch / "workspace"
@@ -33,6 +40,17 @@ def work(step: StepContext) -> Done:
         scratch=private,
         target=PushTarget(request.branch, request.run_id) if request.push == "branch" else None,
     )
+    known = parse_repository(request.repo, allow_local=step.allow_local)
+    submodules = list_submodules(workspace, facts.base_commit, private)
+    if request.submodules and submodules:
+        clone_submodules(
+            known,
+            workspace,
+            facts.base_commit,
+            credentials=credentials,
+            scratch=private,
+            allow_local=step.allow_local,
+        )
     archive = step.scratch / "workspace.tar.zst"
     pack(workspace, archive)
     step.folder.store.upload(archive, WORKSPACE)
@@ -42,8 +60,18 @@ def work(step: StepContext) -> Done:
             "base_ref": facts.base_ref,
             "default_branch": facts.default_branch,
             "archive_bytes": archive.stat().st_size,
+            **({} if request.submodules or not submodules else _empty(submodules)),
         }
     )
+
+
+def _empty(submodules: tuple[str, ...]) -> dict[str, Any]:
+    """What the agent and the reader of the report must know."""
+    shown = [one_paragraph(path, 200) for path in submodules[:_MOST_NAMED]]
+    more = f" and {len(submodules) - _MOST_NAMED} more" if len(submodules) > _MOST_NAMED else ""
+    named = ", ".join(shown) + more
+    note = f"These submodules are not cloned, and their folders are empty: {named}. --submodules clones them."
+    return {"empty_submodules": named, "note": note}
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
