@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,8 +21,12 @@ from tests.integration.repositories.origin import Origin, Run, git
 
 from stepherd.errors import NotFoundError, UnavailableError
 from stepherd.repositories.address import parse_repository
-from stepherd.repositories.credentials import GitCredentials
+from stepherd.repositories.credentials import Access, GitCredentials
+from stepherd.repositories.git import Git
+from stepherd.repositories.lfs_endpoint import find_endpoint
+from stepherd.repositories.lfs_pointer import LfsRefused, Pointer
 from stepherd.repositories.push import PushFacts
+from stepherd.repositories.remote import Remote
 from stepherd.repositories.scan import ChangesBlocked
 
 TOKEN = "a-token-of-this-test-4711"
@@ -276,6 +281,49 @@ def test_in_a_repository_on_this_machine_the_content_lies_where_git_lfs_looks(tm
     run.push(fetch=lambda _oid, path: path.write_bytes(NEW) and None)
     kept = origin.bare / "lfs" / "objects" / OID[:2] / OID[2:4] / OID
     assert kept.read_bytes() == NEW
+
+
+def over_ssh(site: Site, answer: str, ending: int = 0) -> Remote:
+    """A remote over SSH, where a program in ssh's place answers what a server would."""
+    program = site.folder / "ssh"
+    listing = f"printf '%s\\n' \"$@\" > {site.folder}/words"
+    program.write_text(f"#!/bin/sh\n{listing}\necho '{answer}'\nexit {ending}\n")
+    program.chmod(0o755)
+    access = Access("ssh", {"GIT_SSH_COMMAND": f"{program} -o BatchMode=yes"})
+    repository = parse_repository("ssh://git@127.0.0.1:2222/team/team.git")
+    return Remote(repository, Git(site.folder, site.folder / "none.git", access=access), repository.url)
+
+
+def test_a_server_over_ssh_says_where_contents_go(site: Site) -> None:
+    href = f"{site.server.url}/team/team.git/info/lfs"
+    remote = over_ssh(site, json.dumps({"href": href, "header": {"Authorization": BASIC}}))
+    endpoint = find_endpoint(remote, Git(site.folder, site.origin.bare), "main")
+    words = (site.folder / "words").read_text().splitlines()
+    asked = "git-lfs-authenticate /team/team.git upload"
+    assert words == ["-o", "BatchMode=yes", "-p", "2222", "--", "git@127.0.0.1", asked]
+    wanted = Pointer(OID, len(NEW))
+    actions = endpoint.lacks([wanted], "x")[OID]
+    assert isinstance(actions, dict)
+    endpoint.upload(wanted, site.contents[OID], actions)
+    assert site.lfs.contents == {OID: NEW}
+    assert endpoint.lacks([wanted], "x") == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [
+        ("unknown command", 1),
+        ("{}", 0),
+        ("[", 0),
+        ('{"href": "http://169.254.169.254/x"}', 0),
+        ('{"href": 4}', 0),
+    ],
+)
+def test_a_server_over_ssh_without_an_acceptable_answer_is_not_gone_to(
+    site: Site, answer: str, ending: int
+) -> None:
+    with pytest.raises(LfsRefused):
+        find_endpoint(over_ssh(site, answer, ending), Git(site.folder, site.origin.bare), "main")
 
 
 def with_git_lfs(folder: Path, *arguments: str) -> str:
