@@ -19,8 +19,7 @@ request_validator()
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, request, redrives}. Returns the machine's facts; raises what
-    ``prepare_run`` does."""
+    """``event``: {run_id, request, redrives}. Returns the machine's facts; raises as ``prepare_run`` does."""
     store, run_id, request = open_store(os.environ["STORE_URI"]), event["run_id"], event["request"]
     database, agent = os.environ.get("Q_DATABASE_S3_URI", ""), os.environ.get("DEFAULT_AGENT", "")
     reply_running(store, run_id, request)

@@ -16,8 +16,11 @@ def updated(place: Place) -> Path:
     """This release's template, functions and steps, with the machines of the release before."""
     root = place.root / "application"
     (root / "statemachines").mkdir(parents=True)
-    for name in ("pipeline", "login"):
-        shutil.copy(ROOT / "tests" / "previous" / f"{name}.asl.json", root / "statemachines")
+    for name in ("keep", "pipeline", "login"):
+        before = ROOT / "tests" / "previous" / f"{name}.asl.json"
+        shutil.copy(
+            before if before.exists() else ROOT / "statemachines" / before.name, root / "statemachines"
+        )
     for folder in ("functions", "layer", "container"):
         (root / folder).symlink_to(ROOT / folder)
     return Path(shutil.copy(ROOT / "template.yaml", root))

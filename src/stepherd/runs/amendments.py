@@ -27,7 +27,14 @@ from stepherd.services.store import ObjectNotFound
 if TYPE_CHECKING:
     from stepherd.services.store import Store
 
-__all__ = ["AMENDABLE", "amended", "amended_run", "given_with_amendments", "write_amendment"]
+__all__ = [
+    "AMENDABLE",
+    "after_redrive",
+    "amended",
+    "amended_run",
+    "given_with_amendments",
+    "write_amendment",
+]
 
 AMENDABLE: Final = ("timeout_seconds", "max_turns", "max_cost_usd", "branch")
 """The fields of a request that an amendment may have."""
@@ -69,6 +76,15 @@ def amended_run(
     request = amended(folder.read_request(run.get("request_digest") or None), fields)
     digests = Digests(folder.write_amended(request, number), str(run["instructions_digest"]))
     return machine_facts(request, digests, folder, store, login_database)
+
+
+def after_redrive(store: Store, event: Mapping[str, Any], login_database: str) -> dict[str, Any]:
+    """What ReportFailure answers to a redriven execution: continue, the state that had failed, and run, as it
+    is amended. ``event`` has no run where a machine of an earlier version sends it."""
+    answer: dict[str, Any] = {"continue": event["failure"]["state"]}
+    if "run" in event:
+        answer["run"] = amended_run(store, event["run"], event["redrives"], login_database=login_database)
+    return answer
 
 
 def given_with_amendments(store: Store, run_id: str, given: object, redrives: int) -> object:
