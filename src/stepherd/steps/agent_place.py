@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from stepherd.repositories.changes import copy_private
 from stepherd.repositories.workspace import UnpackLimits, unpack
 from stepherd.runs.digests import check_digest, digest_of, digest_of_files
 from stepherd.runs.folder import INSTRUCTIONS, WORKSPACE, RunFolder
+from stepherd.services.removal import remove_tree
 
 __all__ = ["Place"]
 
@@ -89,7 +89,7 @@ class Place:
         if self.instructions.is_symlink() or not self.instructions.is_dir():
             self.instructions.unlink(missing_ok=True)
         else:
-            shutil.rmtree(self.instructions)
+            remove_tree(self.instructions)
         self.instructions.mkdir()
         _fetch_instructions(folder, self.instructions, digest)
         with (self.instructions / "instructions.md").open("a", encoding="utf-8") as file:

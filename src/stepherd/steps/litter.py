@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,16 +15,21 @@ Look: TypeAlias = tuple[int, int, int]
 
 
 def files_below(folder: Path, *, but: Collection[str] = ()) -> dict[str, Look]:
-    """How each file below ``folder`` looks that is not among ``but``, by its path. Links are not followed."""
+    """How each file below ``folder`` looks that is not among ``but``, by its path. Links are not followed;
+    what cannot be looked at, such as a path that is too long for the system, is left out."""
     found: dict[str, Look] = {}
-    for where, folders, names in os.walk(folder):
-        if Path(where) == folder and ".git" in folders:
-            folders.remove(".git")
-        for name in names:
-            path = os.path.join(where, name)  # noqa: PTH118 - once for every file of a workspace
-            if path not in but:
-                look = os.lstat(path)
-                found[path] = (look.st_ino, look.st_size, look.st_mtime_ns)
+    waiting = [os.fspath(folder)]  # No recursion: an agent's folders may be deeper than Python's stack.
+    while waiting:
+        where = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(where) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if where != os.fspath(folder) or entry.name != ".git":
+                        waiting.append(entry.path)
+                elif entry.path not in but:
+                    with contextlib.suppress(OSError):
+                        look = entry.stat(follow_symlinks=False)
+                        found[entry.path] = (look.st_ino, look.st_size, look.st_mtime_ns)
     return found
 
 
