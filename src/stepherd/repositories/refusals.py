@@ -241,7 +241,8 @@ RULES: Final = (
         r"|commits? (?:is|are) unsigned|not have a verified signature",
         SignatureRequired,
         "the server takes signed commits alone, and Stepherd's are not signed",
-        "Give another --branch that the rule leaves out, or take the work with 'stepherd pull RUN', sign "
+        "Give a branch that the rule leaves out, with stepherd redrive RUN --branch NAME, or take the "
+        "work with 'stepherd pull RUN', sign "
         "it and push "
         "it by hand.",
     ),
@@ -319,7 +320,8 @@ RULES: Final = (
         r"|protected from (?:force )?push",
         BranchProtected,
         "a rule of the server protects the branch",
-        "Give another --branch, or ask the repository's owner for an exception. The work is kept in the run.",
+        "Give another branch, with stepherd redrive RUN --branch NAME, or ask the repository's owner for an "
+        "exception. The work is kept in the run.",
     ),
     Rule(
         r"returned error: 403|permission to .* denied|not allowed to (push|upload)"
@@ -352,7 +354,8 @@ RULES: Final = (
         r"\[remote rejected\]|pre-receive hook declined|denyCurrentBranch|\bGH0\d\d\b",
         PushRejected,
         "the server refused the branch",
-        "Give another --branch, or ask the repository's owner for an exception. The work is kept in the run.",
+        "Give another branch, with stepherd redrive RUN --branch NAME, or ask the repository's owner for an "
+        "exception. The work is kept in the run.",
     ),
     Rule(
         r"returned error: 404|repository .*not found|does not appear to be a git repository|TF401019"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from stepherd.services.removal import remove_tree
 from stepherd.steps.litter import files_below, remove_unchanged
 
 
@@ -31,6 +32,8 @@ def test_folders_that_are_deeper_than_the_stack_are_no_trouble(tmp_path: Path) -
             Path("d").mkdir()
             os.chdir("d")
         Path("file").write_text("x")
+        os.chdir(top)
+        assert len(files_below(tmp_path)) == 1
     finally:
         os.chdir(top)
-    assert len(files_below(tmp_path)) == 1
+        remove_tree(tmp_path / "d")  # Whoever cleans up after tests could not.
