@@ -1,4 +1,4 @@
-"""ReportFailure, of the pipeline and of keep: the report of a run that failed, and then the failure itself."""
+"""ReportFailure, of the pipeline and of keep: the report of a run that failed, and the failure itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from stepherd.telemetry import logger, observed
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, started, failure {state, error, cause}, redriven, request_digest, run, redrives}."""
+    """``event``: {run_id, started, failure {state, error, cause}, redriven, request_digest, run,
+    redrives}."""
     from stepherd.runs.amendments import after_redrive
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report, reply_running

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.integration.repositories.origin import ENVIRONMENT, Origin, Run, git
 
 from stepherd.errors import DataError
-from stepherd.repositories import changes, large_files, scan, tree_size
+from stepherd.repositories import large_files, scan, set_aside, tree_size
 from stepherd.repositories.git import LARGE_FILE, Git, Limits
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.raw_changes import list_raw_changes
@@ -48,7 +48,7 @@ def _grow(path: Path, size: int, line: str = "") -> None:
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     """What is too large, for tests that have such a file in a repository."""
-    for module in (scan, changes):
+    for module in (scan, set_aside):
         monkeypatch.setattr(module, "LARGEST_FILE", 2 * LARGE_FILE)
     return 2 * LARGE_FILE
 

@@ -15,7 +15,7 @@ from tests.random_keys import HIDDEN, KINDS, written
 
 from stepherd.errors import UsageError
 from stepherd.repositories import known_secrets, scan
-from stepherd.repositories.changes import Changes, record_changes
+from stepherd.repositories.changes import Changes
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.scan import ChangesBlocked
@@ -32,11 +32,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def record(run: Run, **more: object) -> Changes:
-    assert run.facts is not None
-    return record_changes(
-        run.workspace, run.private_git, run.facts.base_commit, run.bundle, run.scratch,
-        **{"known_secrets": (KEY,), **more},  # type: ignore[arg-type]
-    )  # fmt: skip
+    return run.record(**{"known_secrets": (KEY,), **more})
 
 
 def blocked(run: Run) -> list[tuple[str, int | None, str]]:

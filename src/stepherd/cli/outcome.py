@@ -20,7 +20,8 @@ __all__ = ["describe", "finish", "own_run_folder"]
 _EXIT_CODES = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, "ABORTED": 2}
 
 _OF_REPORT: Final = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary",
-                     "automation", "kept", "commits")  # fmt: skip
+                     "automation", "kept", "commits",
+                     "left_out")  # fmt: skip
 
 
 def own_run_folder(output: Output, run_id: str) -> RunFolder:

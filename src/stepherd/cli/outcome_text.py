@@ -51,6 +51,7 @@ def _facts(
     yield "files", _files(fields.get("files_changed") or [])
     yield "look at", _automation(fields.get("automation") or [])
     yield "kept", _kept(fields.get("kept") or [])
+    yield "left out", _left_out(fields.get("left_out") or [])
     report = str(fields.get("report") or "")
     yield "report", report and f"{report.rpartition('/')[0]}/{REPORT_PAGE}"
     yield "console", fields.get("console")
@@ -81,6 +82,13 @@ def _kept(lines: list[Mapping[str, Any]]) -> str:
     names = [f"{line['name']} (from {line['from']})" for line in lines if not line.get("superseded")]
     more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
     return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def _left_out(found: list[Mapping[str, Any]]) -> str:
+    """Paths, each once: why is in the report."""
+    paths = [*dict.fromkeys(str(item["path"]) for item in found)]
+    more = f" and {len(paths) - _SHOWN_FILES} more" if len(paths) > _SHOWN_FILES else ""
+    return ", ".join(paths[:_SHOWN_FILES]) + more
 
 
 def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:

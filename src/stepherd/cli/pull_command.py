@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_MOST_WARNINGS = 20
+
 
 @declared(
     "pull",
@@ -42,8 +45,8 @@ __all__ = ["command"]
 def command(output: Output, run_id: str, branch: str | None, into: Path, kept: str | None) -> int:
     """Bring a run's changes into the current clone as a branch.
 
-    The commit is made from the run's bundle; nothing is checked out and no hook runs. A second pull of
-    the same run finds the branch as it is.
+    All of it, with what would not be pushed, of which it warns. The commit is made from the run's bundle;
+    nothing is checked out and no hook runs. A second pull of the same run finds the branch as it is.
     """
     from stepherd.cli.outcome import own_run_folder
     from stepherd.runs.attempts import read_agent
@@ -78,7 +81,7 @@ def _check_there_are_changes(agent: Result, run_id: str) -> None:
     from stepherd.runs.report_work import kept_lines
 
     lines = kept_lines(agent.facts) or kept_lines(agent.facts, superseded=True)
-    if agent.facts.get("nothing_to_push") and lines:
+    if agent.facts.get("nothing_to_push") and lines and not agent.facts.get("left_out"):
         names = ", ".join(f"{line['name']} (from {line['from']})" for line in lines[:10])
         raise UsageError(
             f"The agent of {run_id} left the files as they were, and its work in: {names}.",
@@ -114,16 +117,16 @@ def _pull(
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
     from stepherd.repositories.push import Manner, push_bundle
-    from stepherd.steps.changes import check_not_blocked
     from stepherd.steps.push import base_of, commit_message, commits_of, own_message
 
-    if kept is None:
-        check_not_blocked(agent)
     asked, message, commits = _asked(output, folder, run_id)
     warnings = _Warnings.of(agent, kept)
-    manner = Manner("keep", kept=kept, warn=warnings.add)
+    manner, text = Manner("keep", kept=kept, warn=warnings.add), f"Work that was kept: {kept}\n"
     if kept is None:
-        manner = Manner(commits_of(commits, agent), lambda text: commit_message(text, agent))
+        own = commits_of(commits, agent)
+        text = own_message(message, agent, whole=True)
+        last = partial(commit_message, agent=agent, whole=True)
+        manner = Manner(own, last, warn=warnings.add, everything=True)
     base_commit, base_ref = base_of(agent, folder)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary:
         scratch = Path(temporary)
@@ -136,7 +139,7 @@ def _pull(
             base_commit=base_commit,
             base_ref=base_ref,
             branch=branch or (asked if kept is None else f"{asked}-{kept}"),
-            message=own_message(message, agent) if kept is None else f"Work that was kept: {kept}\n",
+            message=text,
             author_name=identity.name,
             author_email=identity.email,
             when=datetime.fromisoformat(agent.finished),
@@ -146,8 +149,10 @@ def _pull(
             fetch=folder.fetch_content,
             manner=manner,
         )
-    for words in warnings.lines:
+    for words in warnings.lines[:_MOST_WARNINGS]:
         output.note(f"Look before you push this anywhere: {words}")
+    if (more := len(warnings.lines) - _MOST_WARNINGS) > 0:
+        output.note(f"And {more} more, which the report names.")
     return facts
 
 
@@ -160,6 +165,10 @@ class _Warnings:
 
     @classmethod
     def of(cls, agent: Result, kept: str | None) -> _Warnings:
+        from stepherd.steps.left_out import left_out_of
+
+        if kept is None:
+            return cls([str(finding) for finding in left_out_of(agent.facts)])
         lines = agent.facts.get("kept") or ()
         found = (str(line.get("warning") or "") for line in lines if line.get("name") == kept)
         return cls([words for words in found if words])

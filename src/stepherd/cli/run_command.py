@@ -68,6 +68,12 @@ _EXAMPLES = (
     help="Changed workflows, hooks and the like: name them in the report, or do not push. Default: report.",
 )
 @click.option(
+    "--allow",
+    metavar="PATH",
+    multiple=True,
+    help="Push this path whatever the scan says of it: a path, a folder or a glob. May be given again.",
+)
+@click.option(
     "--git-credentials", metavar="REF", help="Secret with the git token or key: an id, env:NAME or file:PATH."
 )
 @click.option(
@@ -106,7 +112,9 @@ _FIELDS = {
 
 
 def _request(**given: Any) -> dict[str, Any]:
-    request = {_FIELDS.get(name, name): value for name, value in given.items() if value is not None}
+    request = {_FIELDS.get(name, name): value for name, value in given.items() if value not in (None, ())}
+    if "allow" in request:
+        request["allow"] = ",".join(request["allow"])
     if request["instructions"] and "://" not in request["instructions"]:
         request["instructions"] = _absolute(request["instructions"])
     if "repo" in request and _is_there(request["repo"]):

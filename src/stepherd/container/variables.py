@@ -33,6 +33,7 @@ _TEXTS: Final = {
     "PUSH": "push",
     "AUTOMATION_CHANGES": "automation_changes",
     "COMMITS": "commits",
+    "ALLOW": "allow",
     "AGENT_CREDENTIALS_SECRET_ID": "agent_credentials",
 }
 _NUMBERS: Final[Mapping[str, Callable[[str], float]]] = {

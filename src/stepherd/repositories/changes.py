@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +19,9 @@ from stepherd.errors import DataError, NotFoundError, StepherdError
 from stepherd.repositories.agent_lines import KeptLine, OtherWork, settle_lines
 from stepherd.repositories.agent_work import AgentWork, expect_committed, read_agent_work
 from stepherd.repositories.agent_worktrees import Folders
-from stepherd.repositories.automation import Automation, find_automation
+from stepherd.repositories.automation import Automation
 from stepherd.repositories.blemishes import find_blemishes
-from stepherd.repositories.bundle import CHANGES_REF, COMMITS_REF, KEPT_PREFIX, write_bundle
+from stepherd.repositories.bundle import ALL_REF, CHANGES_REF, COMMITS_REF, KEPT_PREFIX, write_bundle
 from stepherd.repositories.commit_plan import Judge, objection_to
 from stepherd.repositories.conversion import added_safely, settle_conversions
 from stepherd.repositories.filtered import Content, Filtered, plan_filtered, pointers_of
@@ -30,44 +29,26 @@ from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, new_commits, plan_gitlinks
 from stepherd.repositories.kept_scan import warn_of_kept
 from stepherd.repositories.known_secrets import KnownSecrets
-from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.lfs_contents import select_contents
-from stepherd.repositories.raw_changes import RawChange, list_raw_changes
+from stepherd.repositories.parting import Rules
+from stepherd.repositories.raw_changes import list_raw_changes
+from stepherd.repositories.recorded import IDENTITY, FileChange, commit_parted, count_lines
 from stepherd.repositories.refs import is_commit_id
 from stepherd.repositories.refused_files import set_aside_refused
-from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked, Finding, scan_changes
+from stepherd.repositories.scan import Finding
 from stepherd.repositories.scratch import private_folder
+from stepherd.repositories.set_aside import Aside, add_aside, look_aside, size_of
 from stepherd.repositories.submodule_work import keep_submodule_work
 
 __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
 
 _LARGEST_CONVERTED: Final = 32 << 20  # bytes
-_NESTED: Final = "it is a git repository inside the repository"
 _REFUSED: Final = "Files that git refuses under their names"
-_IDENTITY: Final = {
-    "GIT_AUTHOR_NAME": "Stepherd",
-    "GIT_AUTHOR_EMAIL": "stepherd@localhost.invalid",
-    "GIT_COMMITTER_NAME": "Stepherd",
-    "GIT_COMMITTER_EMAIL": "stepherd@localhost.invalid",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """One changed path. ``status`` is added, modified, deleted or type changed (A, M, D, T).
-
-    ``added`` and ``deleted`` count lines; None for a binary file.
-    """
-
-    path: str
-    status: str
-    added: int | None
-    deleted: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What an agent changed: the files, the tree, and the commit in the bundle (None: nothing changed)."""
+    """What is pushed of an agent's work: files, tree, and the commit in the bundle (None: there is none)."""
 
     files: tuple[FileChange, ...]
     tree: str
@@ -79,6 +60,9 @@ class Changes:
     """What the agent committed, stashed or left in linked worktrees beside it."""
     ignored: tuple[str, ...] = ()
     """What git ignores of what the agent left; only looked for where nothing changed."""
+    left_out: tuple[Finding, ...] = ()
+    everything: str | None = None
+    """The commit in the bundle that also has what was left out; None where nothing of that can be kept."""
 
 
 def record_changes(
@@ -90,6 +74,7 @@ def record_changes(
     *,
     known_secrets: Iterable[str] = (),
     refuse_automation: bool = False,
+    allow: Sequence[str] = (),
     limits: Limits | None = None,
     keep: Callable[[Content], None] = lambda _content: None,
     folders: Folders | None = None,
@@ -105,9 +90,9 @@ def record_changes(
     into Git LFS and must be taken along.
 
     ``known_secrets`` are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names;
-    with ``keep_commits`` the agent's commits are judged one by one. Raises ChangesBlocked when the scan finds
-    something that must not be pushed; the bundle is written all the same (without nested repositories and
-    files over 100 MB), so that the work is not lost.
+    ``allow`` are patterns of paths that a person lets through; with ``keep_commits`` the agent's commits are
+    judged one by one. What must not be pushed is left out of the changes; the bundle holds it all the same,
+    as far as git can hold it and there is room (``set_aside``).
     """
     if not is_commit_id(base_commit):
         raise DataError("The base commit of the workspace is not a full commit id.")
@@ -118,7 +103,8 @@ def record_changes(
     with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
-        scan = _Scan(KnownSecrets(known_secrets), refuse_automation, private_git, keep_commits)
+        rules = Rules(KnownSecrets(known_secrets), refuse_automation, tuple(allow))
+        scan = _Scan(rules, private_git, keep_commits)
         places = folders or {os.path.realpath(workspace): workspace}
         work = read_agent_work(git, workspace, private_git, base_commit, folders=places, snapshot=_snapshot)
         return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan, work, keep)
@@ -128,8 +114,7 @@ def record_changes(
 class _Scan:
     """What changes are judged by."""
 
-    known: KnownSecrets
-    refuse_automation: bool
+    rules: Rules
     private_git: Path
     keep_commits: bool = False
 
@@ -153,11 +138,13 @@ def _record(
     work: AgentWork,
     keep: Callable[[Content], None],
 ) -> Changes:
-    files = _take_files(git, workspace, base_commit, work)
+    rules = scan.rules
+    files = _take_files(git, workspace, base_commit, work, rules)
     other = _settled(git, work, base_commit, files.tree, scan)
-    tree, refs = other.tree, dict(other.refs)
-    raw = list_raw_changes(git, base_commit, tree)
-    pointers = pointers_of(git, base_commit, tree, raw).values()
+    everything, findings = add_aside(git, workspace, other.tree, files.apart)
+    parted = rules.part(git, base_commit, other.tree)
+    raw = parted.changes
+    pointers = pointers_of(git, base_commit, parted.tree, raw).values()
     contents, left_behind = select_contents(
         workspace, files.filtered.contents, pointers, files.filtered.known
     )
@@ -165,29 +152,29 @@ def _record(
         keep(content)
     inside = keep_submodule_work(git, workspace, scan.private_git, base_commit, files.gitlinks.filled)
     kept = inside.commits | files.kept
-    refs |= {f"{KEPT_PREFIX}{name}": commit for name, commit in kept.items()}
+    refs = {**other.refs, **{f"{KEPT_PREFIX}{name}": commit for name, commit in kept.items()}}
+    refs |= commit_parted(git, base_commit, parted, everything)
     other = replace(other, kept=(*other.kept, *_lines_of(kept, inside.paths)))
-    commit = _commit(git, base_commit, tree) if raw else None
-    if commit is not None:
-        refs[CHANGES_REF] = commit
     if refs:
         write_bundle(git, base_commit, refs, bundle)
-    automation = find_automation(git, raw)
-    refused = automation if scan.refuse_automation else ()
-    objections = scan_changes(git, base_commit, tree, raw, known=scan.known, automation=refused)
-    if findings := (*files.blocked, *objections):
-        error = ChangesBlocked(findings)
-        error.other = other
-        raise error
+    hidden = rules.own_secrets(git, base_commit, everything) if files.apart else ()
     notes = (
         *inside.notes,
         *new_commits(raw),
         *([left_behind] if left_behind else []),
-        *find_blemishes(git, base_commit, tree, raw),
+        *find_blemishes(git, base_commit, parted.tree, raw),
     )
-    ignored = () if raw else _ignored(git, work.worktrees)
-    counted = _count_lines(git, base_commit, tree, raw)
-    return Changes(counted, tree, commit, automation, notes, other, ignored)
+    return Changes(
+        count_lines(git, base_commit, parted.tree, raw),
+        parted.tree,
+        refs.get(CHANGES_REF),
+        parted.automation,
+        notes,
+        replace(other, tree=parted.tree),
+        () if raw else _ignored(git, work.worktrees),
+        rules.named((*findings, *files.refused, *parted.left_out, *hidden)),
+        refs.get(ALL_REF),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,35 +182,49 @@ class _Files:
     """The workspace as a tree, what is not in it, and what of it belongs into Git LFS."""
 
     tree: str
-    blocked: Sequence[Finding]
+    apart: Sequence[Aside]
+    refused: Sequence[Finding]
     filtered: Filtered
     gitlinks: Gitlinks
     kept: dict[str, str]
     """Commits that are kept beside it, by their names."""
 
 
-def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork) -> _Files:
+def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork, rules: Rules) -> _Files:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
     expected = expect_committed(git, workspace, base_commit, work)
     found = _inspect(git, workspace, base_commit, work.worktrees)
     of_base = {path: blob for path, blob in found.tracked.items() if path not in expected}
     filtered = plan_filtered(git, workspace, of_base, [*found.others, *expected])
     filtered.enter(git)
-    blocked = [each for each in found.findings if each.path not in filtered.entries]
+    asides = [each for each in found.asides if each.finding.path not in filtered.entries]
+    allowed = [each for each in asides if rules.allows(each.finding)]
+    apart = [each for each in asides if each not in allowed]
+    # Git adds no files of a nested repository by itself.
+    nested = [each for each in allowed if each.finding.what == "nested repository"]
     with added_safely(git, found.large):
-        _add(git, [*(finding.path for finding in blocked), *found.gitlinks.apart])
+        _add(git, [*(each.finding.path for each in (*apart, *nested)), *found.gitlinks.apart])
     settle_conversions(git, workspace, base_commit, found.large)
     found.gitlinks.enter(git)
     filtered.enter(git)
     tree = git.run("Writing the tree", "write-tree")
+    refused, kept = _without_refused(git, base_commit, tree)
+    if kept:
+        tree = git.run("Writing the tree", "write-tree")
+    tree, said = add_aside(git, workspace, tree, nested)
+    refused += [finding for finding, each in zip(said, nested, strict=True) if finding != each.finding]
+    return _Files(tree, apart, refused, filtered, found.gitlinks, kept)
+
+
+def _without_refused(git: Git, base_commit: str, tree: str) -> tuple[list[Finding], dict[str, str]]:
+    """Set aside what git itself refuses; the commits that keep it, by their names."""
     refused = set_aside_refused(git, list_raw_changes(git, base_commit, tree), base_commit)
     if refused.kept is None:
-        return _Files(tree, blocked, filtered, found.gitlinks, {})
-    blocked += [Finding(path, None, "submodule", reason) for path, reason in refused.reasons.items()]
+        return [], {}
+    findings = [Finding(path, None, "submodule", reason) for path, reason in refused.reasons.items()]
     words = ("commit-tree", "-p", base_commit, "-m", _REFUSED, refused.kept)
-    kept = git.run("Keeping files", *words, environment=_IDENTITY)
-    tree = git.run("Writing the tree", "write-tree")
-    return _Files(tree, blocked, filtered, found.gitlinks, {"refused": kept})
+    kept = git.run("Keeping files", *words, environment=IDENTITY)
+    return findings, {"refused": kept}
 
 
 def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> Iterator[KeptLine]:
@@ -236,29 +237,15 @@ def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> Iterato
 def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> OtherWork:
     """What becomes of the agent's commits. The files are recorded whatever happens here."""
     try:
-        other = settle_lines(git, work, base, tree, is_secret=scan.known.held_by)
-        other = warn_of_kept(git, base, other, scan.known)
+        other = settle_lines(git, work, base, tree, is_secret=scan.rules.known.held_by)
+        other = warn_of_kept(git, base, other, scan.rules.known)
         if scan.keep_commits and COMMITS_REF in other.refs:
-            judge = Judge(git, scan.known, scan.refuse_automation)
+            judge = Judge(git, scan.rules)
             other = replace(other, unfit=objection_to(judge, base, other.refs[COMMITS_REF]))
     except StepherdError as error:
         note = f"What the agent committed beside its files could not be kept: {error.message}"
         return OtherWork(tree, {}, notes=(*work.notes, note))
     return other
-
-
-def _commit(git: Git, base_commit: str, tree: str) -> str:
-    return git.run(
-        "Recording the changes",
-        "commit-tree",
-        "-p",
-        base_commit,
-        "-F",
-        "-",
-        tree,
-        stdin=b"Changes recorded by Stepherd\n",
-        environment=_IDENTITY,
-    )
 
 
 def _ignored(git: Git, worktrees: Iterable[str]) -> tuple[str, ...]:
@@ -282,7 +269,7 @@ def _snapshot(git: Git, folder: Path, commit: str) -> tuple[str, list[str]]:
     unchanged = {path: each for path, each in filtered.entries.items() if each[1] == found.tracked.get(path)}
     filtered = replace(filtered, entries=unchanged)
     filtered.enter(within)
-    left_out = [finding.path for finding in found.findings]
+    left_out = [each.finding.path for each in found.asides]
     with added_safely(within, found.large):
         _add(within, [*left_out, *found.gitlinks.apart])
     settle_conversions(within, folder, commit, found.large)
@@ -297,7 +284,7 @@ class _Found:
 
     tracked: Mapping[str, str]
     others: Sequence[str]
-    findings: Sequence[Finding]
+    asides: Sequence[Aside]
     gitlinks: Gitlinks
     large: Sequence[str]
 
@@ -306,18 +293,14 @@ def _inspect(git: Git, workspace: Path, base: str, worktrees: Iterable[str] = ()
     tracked, submodules = _tracked(git)
     gitlinks = plan_gitlinks(git, workspace, base, submodules)
     gitlinks.take_away(git)
-    grown = [*_grown(git, workspace, tracked)]
     out = git.run("Looking for new files", "ls-files", "-z", "--others", "--exclude-standard")
     others = [path for path in out.split("\0") if path]
     # Git refuses to be told to leave out what it ignores.
     linked = [path for path in worktrees if any(other.startswith(f"{path}/") for other in others)]
     gitlinks = replace(gitlinks, apart=(*gitlinks.apart, *linked))
-    nested = _nested_in(workspace, [*tracked, *gitlinks.apart])
-    findings = [*nested, *grown, *_unwanted(workspace, others)]
-    inside = tuple(f"{path}/" for path in gitlinks.apart)
-    findings = [finding for finding in findings if not f"{finding.path}/".startswith(inside)]
-    large = [path for path in (*tracked, *others) if _size(workspace / path) > _LARGEST_CONVERTED]
-    return _Found(tracked, others, findings, gitlinks, large)
+    asides = look_aside(git, workspace, tracked, others, gitlinks.apart)
+    large = [path for path in (*tracked, *others) if size_of(workspace / path) > _LARGEST_CONVERTED]
+    return _Found(tracked, others, asides, gitlinks, large)
 
 
 def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:
@@ -332,97 +315,10 @@ def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:
     return files, submodules
 
 
-def _grown(git: Git, workspace: Path, tracked: Mapping[str, str]) -> Iterator[Finding]:
-    """Files of the base that have become too large, by their size alone: they are not even read."""
-    large = {path: size for path in tracked if (size := _size(workspace / path)) > LARGEST_FILE}
-    before = blob_sizes(git, [tracked[path] for path in large])
-    for path, size in large.items():
-        if before.get(tracked[path]) != size:
-            yield _too_large(path, size)
-
-
-def _too_large(path: str, size: int) -> Finding:
-    return Finding(path, None, "too large", f"its {size / 1e6:.0f} MB are more than 100 MB")
-
-
-def _nested_in(workspace: Path, tracked: Iterable[str]) -> Iterator[Finding]:
-    """Nested repositories in folders of the base: git passes over them in silence."""
-    folders = {path.rpartition("/")[0] for path in tracked}
-    folders |= {parent for folder in list(folders) for parent in _parents(folder)}
-    for folder in sorted(folders - {""}):
-        if (workspace / folder / ".git").is_symlink() or (workspace / folder / ".git").exists():
-            yield Finding(f"{folder}/.git", None, "nested repository", _NESTED)
-
-
-def _parents(folder: str) -> Iterator[str]:
-    while "/" in folder:
-        folder = folder.rpartition("/")[0]
-        yield folder
-
-
-def _unwanted(workspace: Path, others: Iterable[str]) -> Iterator[Finding]:
-    for path in others:
-        if path.endswith("/"):
-            yield Finding(path.rstrip("/"), None, "nested repository", _NESTED)
-        elif any(_imitates_git(part) for part in path.split("/")):
-            yield Finding(path, None, "forbidden name", "its name imitates .git")
-        elif (size := _size(workspace / path)) > LARGEST_FILE:
-            yield _too_large(path, size)
-
-
-def _imitates_git(part: str) -> bool:
-    """Names that some file system takes for ``.git``: other case, short names, dots and spaces at the end."""
-    plain = part.lower().rstrip(". ").split(":")[0]
-    return plain == ".git" or (plain.startswith("git~") and plain[4:].isdigit())
-
-
-def _size(path: Path) -> int:
-    try:
-        facts = path.lstat()
-    except OSError:
-        return 0
-    return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
-
-
 def _add(git: Git, left_out: Iterable[str]) -> None:
     paths = [".", *(f":(exclude,literal,top){path}" for path in left_out)]
     listing = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     git.run("Adding the files", "add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=listing)
-
-
-def _count_lines(git: Git, base: str, tree: str, raw: tuple[RawChange, ...]) -> tuple[FileChange, ...]:
-    out = git.run(
-        "Counting lines",
-        "diff-tree",
-        "-r",
-        "-z",
-        "--numstat",
-        "--no-renames",
-        "--ignore-submodules=none",
-        "--no-ext-diff",
-        "--no-textconv",
-        "--end-of-options",
-        base,
-        tree,
-    )
-    counts: dict[str, tuple[int | None, int | None]] = {}
-    for entry in out.split("\0"):
-        if entry:
-            added, deleted, path = entry.split("\t", 2)
-            counts[path] = (_number(added), _number(deleted))
-    return tuple(
-        FileChange(_shown(change.path), change.status, *counts.get(change.path, (None, None)))
-        for change in raw
-    )
-
-
-def _shown(path: str) -> str:
-    """A path that every encoder takes: bytes that are no UTF-8 are replaced."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
 
 
 def copy_private(dot_git: Path, private_git: Path) -> None:

@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Final
 
 from stepherd.repositories.agent_commits import Commit, read_commits_named
-from stepherd.repositories.automation import find_automation
 from stepherd.repositories.git import Git
-from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.message import clean_email, clean_message, clean_name
+from stepherd.repositories.parting import Rules
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
-from stepherd.repositories.scan import ChangesBlocked, Finding, scan_changes
+from stepherd.repositories.scan import ChangesBlocked, Finding
 
 __all__ = ["CommitPlan", "Judge", "PlannedCommit", "Signature", "as_one", "keep_commits", "objection_to"]
 
@@ -83,14 +82,12 @@ class Judge:
     """By what commits are judged before they are pushed. ``warn`` is told what is raised without it."""
 
     git: Git
-    known: KnownSecrets
-    refuse_automation: bool = False
+    rules: Rules
     warn: Callable[[tuple[Finding, ...]], None] | None = None
 
     def check(self, before: str, tree: str, raw: Sequence[RawChange]) -> None:
         """Raises ChangesBlocked when ``tree`` has more than ``before`` what must not be pushed."""
-        automation = find_automation(self.git, raw) if self.refuse_automation else ()
-        found = scan_changes(self.git, before, tree, raw, known=self.known, automation=automation)
+        found = self.rules.named(self.rules.findings(self.git, before, tree, raw))
         if found and self.warn is None:
             raise ChangesBlocked(found)
         if found and self.warn is not None:
@@ -135,7 +132,7 @@ def objection_to(judge: Judge, base: str, tip: str) -> str:
         return line
     for commit in line:
         # The push masks in messages what it knows.
-        if judge.known.held_by(_message(judge.git, commit.id)):
+        if judge.rules.known.held_by(_message(judge.git, commit.id)):
             return f"the message of {commit.id[:12]} holds a secret of this run"
     return _objection(judge, base, line)
 
@@ -184,5 +181,5 @@ def _replayed(
     for number, commit in enumerate(line, 1):
         message = _message(judge.git, commit.id)
         message = last(message) if number == len(line) else message
-        text = clean_message(judge.known.mask(message), fallback="Changes by an agent", run_id=run_id)
+        text = clean_message(judge.rules.known.mask(message), fallback="Changes by an agent", run_id=run_id)
         yield PlannedCommit(commit.tree, text, signature.at(min(commit.when, until)))

@@ -25,7 +25,7 @@ from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.raw_changes import RawChange, list_staged_changes
 from stepherd.services.removal import remove_tree
 
-__all__ = ["added_safely", "restore_unconverted", "settle_conversions"]
+__all__ = ["added_safely", "as_they_are", "ids_of_files", "restore_unconverted", "settle_conversions"]
 
 _ENCODING: Final = "working-tree-encoding"
 _ATTRIBUTES: Final = ("text", "eol", "crlf", "ident", _ENCODING)
@@ -46,6 +46,18 @@ def added_safely(git: Git, unconverted: Iterable[str] = ()) -> Iterator[None]:
     lines = [f"{_pattern(path)} {_NOTHING}" for path in unconverted]
     with _own_attributes(git, "".join([_NO_ENCODING, *lines])):
         yield
+
+
+@contextmanager
+def as_they_are(git: Git) -> Iterator[None]:
+    """While this lasts, git converts nothing. ``git.git_dir`` must be private."""
+    with _own_attributes(git, f"* {_NOTHING}"):
+        yield
+
+
+def ids_of_files(git: Git, folder: Path, paths: Iterable[str]) -> dict[str, str | None]:
+    """The ids under which git would store these files as they are; nothing is stored."""
+    return _hash(git, folder, paths, "--no-filters")
 
 
 @contextmanager
@@ -80,7 +92,7 @@ def restore_unconverted(git: Git, workspace: Path, base: str, commit: str) -> No
     settle_conversions(git, workspace, base)
     other = [change.path for change in list_staged_changes(git, commit)]
     git.run("Reading the changes", "read-tree", "--end-of-options", commit)
-    with _own_attributes(git, f"* {_NOTHING}"):
+    with as_they_are(git):
         _check_out(git, other)
 
 

@@ -45,6 +45,8 @@ class PushFacts:
     unrun_hooks: tuple[str, ...] = ()
     left_out: tuple[Finding, ...] = ()
     """Changes that are not in it."""
+    unfit: tuple[Finding, ...] = ()
+    """Those of them that must not be pushed; the others could not be."""
     note: str = ""
     """Why the commits are not what was asked for, where they are not."""
 

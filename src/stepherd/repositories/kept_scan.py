@@ -10,6 +10,7 @@ from stepherd.repositories.agent_lines import KeptLine, OtherWork
 from stepherd.repositories.commit_plan import Judge, objection_to
 from stepherd.repositories.git import Git
 from stepherd.repositories.known_secrets import KnownSecrets
+from stepherd.repositories.parting import Rules
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.scan import scan_changes
 
@@ -31,10 +32,10 @@ def warn_of_kept(git: Git, base: str, other: OtherWork, known: KnownSecrets) -> 
 def _warning(git: Git, base: str, line: KeptLine, known: KnownSecrets) -> str:
     try:
         raw = list_raw_changes(git, base, line.commit)
-        found = scan_changes(git, base, line.commit, raw, known=known)
+        found = Rules(known).named(scan_changes(git, base, line.commit, raw, known=known))
         if not found and not line.superseded:
             # What a later commit took out again is in the history that a person takes.
-            said = objection_to(Judge(git, known), base, line.commit)
+            said = objection_to(Judge(git, Rules(known)), base, line.commit)
             return said if said.startswith(("in ", "the message ")) else ""
     except StepherdError as error:
         return f"it could not be scanned: {error.message}"

@@ -7,9 +7,10 @@ from typing import Final
 
 from stepherd.text.plain import one_paragraph, plain
 
-__all__ = ["RUN_TRAILER", "clean_email", "clean_message", "clean_name"]
+__all__ = ["RUN_TRAILER", "clean_email", "clean_message", "clean_name", "partial_message"]
 
 RUN_TRAILER: Final = "Stepherd-Run"
+_PARTIAL: Final = "Partial work: "
 # Lines that forges and reviewers read as a statement by a person who did not make it.
 _CLAIM: Final = re.compile(
     r"\s*(co-authored|signed-off|reviewed|acked|tested|approved|reported|suggested|helped|committed|merged)-by\s*:"
@@ -33,6 +34,13 @@ def clean_message(message: str, *, fallback: str, run_id: str | None = None, lim
     if run_id is not None:
         text += f"\n\n{RUN_TRAILER}: {run_id}"
     return text + "\n"
+
+
+def partial_message(message: str, why: str) -> str:
+    """``message`` for a commit that is not all of the work, with the reason."""
+    subject, _, rest = message.strip().partition("\n")
+    subject = subject if subject.startswith(_PARTIAL) else f"{_PARTIAL}{subject}"
+    return f"{subject}\n\n{why.strip()}\n\n{rest.strip()}".rstrip() + "\n"
 
 
 def clean_name(name: str, *, fallback: str = "Stepherd") -> str:

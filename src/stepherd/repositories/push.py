@@ -33,7 +33,8 @@ from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.left_out import leave_out
 from stepherd.repositories.lfs_upload import FetchContent, upload_contents
-from stepherd.repositories.message import clean_message
+from stepherd.repositories.message import clean_message, partial_message
+from stepherd.repositories.parting import Rules
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.refs import check_branch, is_commit_id
 from stepherd.repositories.remote import Base, open_remote
@@ -56,7 +57,9 @@ class Manner:
     kept: str | None = None
     """The line of work in the bundle that is taken instead of the changes."""
     warn: Callable[[tuple[Finding, ...]], None] | None = None
-    """Told what would otherwise be raised as ChangesBlocked: for a person's own clone."""
+    """Told what would otherwise be left out: for a person's own clone."""
+    everything: bool = False
+    """Whether what the bundle holds beside its changes goes along: for that clone alone, too."""
 
 
 ONE_COMMIT: Final = Manner()
@@ -79,6 +82,7 @@ def push_bundle(
     run_id: str | None = None,
     known_secrets: Iterable[str] = (),
     refuse_automation: bool = False,
+    allow: Sequence[str] = (),
     manner: Manner = ONE_COMMIT,
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
@@ -93,16 +97,17 @@ def push_bundle(
     after each of ``pauses`` (seconds). ``known_secrets``, and those of ``credentials``, are pushed in no
     content, name, link or branch name, and masked in the message and the author. ``fetch`` gives the contents
     of new files in Git LFS: they are brought to the remote first, and a file whose content cannot be is left
-    out, and in ``left_out`` of the facts.
+    out, and in ``left_out`` of the facts. So is what must not be pushed, unless ``allow`` has a pattern for
+    its path; then the message says that the work is partial.
 
     By its ``manner`` it may be the agent's own commits instead, made anew, and one with ``message`` for what
     the agent left uncommitted. Where they are no single line, or one of them holds what must not be pushed,
     it is one commit all the same, and the facts' note says so.
 
     Raises UsageError for the default branch without ``allow_default_branch`` and for a branch that is named
-    after a secret, BranchTaken when the branch
-    holds something else, ChangesBlocked, PushRejected, CredentialsError, UnavailableError and the other
-    errors of ``failures``; ProtocolError when the remote took the push but does not have the commit.
+    after a secret, BranchTaken when the branch holds something else, ChangesBlocked when nothing is left to
+    push, PushRejected, CredentialsError, UnavailableError and the other errors of ``failures``; ProtocolError
+    when the remote took the push but does not have the commit.
     """
     check_branch(branch)
     known = KnownSecrets((*known_secrets, *credentials.secrets))
@@ -120,16 +125,15 @@ def push_bundle(
         check_room(listing, branch, allow_default=allow_default_branch, checked_out=remote.checked_out())
         retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
         who = Signature(known.mask(author_name), known.mask(author_email))
-        text = clean_message(known.mask(message), fallback="Changes by Stepherd", run_id=run_id)
-        wish = _Wish(base_commit, text, who, when, run_id, manner)
-        judge = Judge(local, known, refuse_automation, manner.warn)
+        wish = _Wish(base_commit, known.mask(message), who, when, run_id, manner)
+        judge = Judge(local, Rules(known, refuse_automation, tuple(allow)), manner.warn)
         contents = fetch or _no_content
         bring = partial(
             upload_contents, remote, local, base_commit, branch=branch, fetch=contents, pauses=pauses
         )
-        plan, without = _planned(wish, take_bundle(local, bundle, base_commit), judge, bring)
+        plan, unfit, missing = _planned(wish, take_bundle(local, bundle, base_commit), judge, bring)
         facts = Delivery(remote, git, local, branch, plan).deliver(listing, pauses)
-        return replace(facts, left_out=_findings(without))
+        return replace(facts, left_out=(*unfit, *missing), unfit=unfit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +154,30 @@ Bring = Callable[[str, tuple[RawChange, ...]], Mapping[str, str]]
 
 def _planned(
     wish: _Wish, work: BundledWork, judge: Judge, bring: Bring
-) -> tuple[CommitPlan, Mapping[str, str]]:
-    """The commits, and the paths that are left out of them, with the reasons."""
-    tree, raw, tip = _chosen(work, judge, wish.base, wish.manner.kept)
-    without = bring(tree, raw)
-    tree = _without(judge.git, wish.base, tree, raw, without)
-    rest = PlannedCommit(tree, wish.message, wish.signature.at(int(wish.when.timestamp())))
+) -> tuple[CommitPlan, tuple[Finding, ...], tuple[Finding, ...]]:
+    """The commits, what must not be in them, and what could not be brought."""
+    tree, tip = _chosen(judge.git, work, wish.manner)
+    raw, unfit = list_raw_changes(judge.git, wish.base, tree), tuple[Finding, ...]()
+    if not raw:
+        raise DataError("The bundle changes nothing.", remedy="There is nothing to push.")
+    if judge.warn is not None:
+        judge.check(wish.base, tree, raw)
+    else:
+        parted = judge.rules.part(judge.git, wish.base, tree)
+        tree, raw, unfit = parted.tree, parted.changes, parted.left_out
+    missing = _findings(bring(tree, raw))
+    if missing:
+        tree = leave_out(judge.git, tree, raw, {finding.path for finding in missing})
+    if not list_raw_changes(judge.git, wish.base, tree):
+        raise ChangesBlocked((*unfit, *missing), all_of_it=True)
+    message = partial_message(wish.message, ChangesBlocked(unfit).message) if unfit else wish.message
+    text = clean_message(message, fallback="Changes by Stepherd", run_id=wish.run_id)
+    rest = PlannedCommit(tree, text, wish.signature.at(int(wish.when.timestamp())))
     plan = CommitPlan(wish.base, (rest,), wish.run_id)
     if wish.manner.commits == "keep" and tip is not None:
         plan = keep_commits(plan, tip, judge, wish.signature, until=wish.when, last=wish.manner.last_message)
         plan = _with_contents(judge.git, plan, rest, bring)
-    return plan, without
+    return plan, unfit, missing
 
 
 def _with_contents(git: Git, plan: CommitPlan, rest: PlannedCommit, bring: Bring) -> CommitPlan:
@@ -195,33 +212,14 @@ def _findings(reasons: Mapping[str, str]) -> tuple[Finding, ...]:
     return tuple(Finding(path, None, "filter", reason) for path, reason in reasons.items())
 
 
-def _without(
-    git: Git, base: str, tree: str, changes: tuple[RawChange, ...], reasons: Mapping[str, str]
-) -> str:
-    """The tree without the files whose contents could not be brought. Raises ChangesBlocked when nothing is
-    left of the changes."""
-    if not reasons:
-        return tree
-    rest = leave_out(git, tree, changes, reasons.keys())
-    if not list_raw_changes(git, base, rest):
-        raise ChangesBlocked(_findings(reasons))
-    return rest
-
-
-def _chosen(
-    work: BundledWork, judge: Judge, base: str, kept: str | None
-) -> tuple[str, tuple[RawChange, ...], str | None]:
-    """The tree to push, its changes, and the last of the agent's commits that led to it."""
-    chosen = work.changes if kept is None else work.kept.get(kept)
+def _chosen(git: Git, work: BundledWork, manner: Manner) -> tuple[str, str | None]:
+    """The tree to push, and the last of the agent's commits that led to it."""
+    of_run = work.most if manner.everything else work.changes
+    chosen = of_run if manner.kept is None else work.kept.get(manner.kept)
     if chosen is None:
-        raise _not_there(work, kept)
-    git = judge.git
+        raise _not_there(work, manner.kept)
     tree = git.run("Reading the changes", "rev-parse", "--verify", "--end-of-options", f"{chosen}^{{tree}}")
-    raw = list_raw_changes(git, base, tree)
-    if not raw:
-        raise DataError("The bundle changes nothing.", remedy="There is nothing to push.")
-    judge.check(base, tree, raw)
-    return tree, raw, work.commits if kept is None else chosen
+    return tree, work.commits if manner.kept is None else chosen
 
 
 def _not_there(work: BundledWork, kept: str | None) -> StepherdError:
@@ -229,5 +227,5 @@ def _not_there(work: BundledWork, kept: str | None) -> StepherdError:
         names = ", ".join(sorted(work.kept)) or "none"
         return NotFoundError(f"The bundle keeps no work named '{kept}'.", remedy=f"There is: {names}.")
     return DataError(
-        "The bundle holds nothing that is to be pushed.", remedy="Take its work with: stepherd pull"
+        "The bundle holds nothing that is to be pushed.", remedy="Take its work with: stepherd pull RUN"
     )

@@ -1,19 +1,19 @@
 """What must not be pushed: secrets, huge files, nested repositories, links that point outside (faults 76),
-and by a request's choice what runs by itself (``automation``).
+and by a request's choice what runs by itself (``automation``). What the base holds already is no news.
 
-It runs twice: where the changes are recorded, for an early report, and before the push, where the agent
-cannot reach.
+It runs twice (``parting``): where the changes are recorded, and before the push, where no agent can reach.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from stepherd.errors import DataError
 from stepherd.repositories.automation import Automation
+from stepherd.repositories.base_contents import BaseContents, new_lines_of_copies
 from stepherd.repositories.filtered import split_filtered
 from stepherd.repositories.git import LARGE_FILE, Git
 from stepherd.repositories.gitlinks import split_pairs
@@ -23,10 +23,8 @@ from stepherd.repositories.raw_changes import RawChange, read_blobs
 from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.text.plain import one_paragraph
 
-if TYPE_CHECKING:
-    from stepherd.repositories.agent_lines import OtherWork
-
 __all__ = [
+    "ALLOWABLE",
     "LARGEST_FILE",
     "ChangesBlocked",
     "Finding",
@@ -42,7 +40,9 @@ _LINK, _NESTED = "120000", "160000"
 
 What = Literal[
     "secret",
+    "own secret",
     "too large",
+    "environment",
     "nested repository",
     "link outwards",
     "forbidden name",
@@ -50,7 +50,13 @@ What = Literal[
     "submodule",
     "filter",
 ]
+ALLOWABLE: Final = frozenset(
+    {"secret", "too large", "nested repository", "link outwards", "automation", "environment"}
+)
+"""What a person may let through by a path. Never what would break the repository, a secret of the run, or
+what a filter should have hidden."""
 _OWN: Final = "a secret of this run"
+_MOST_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +75,26 @@ class Finding:
 
 
 class ChangesBlocked(DataError):
-    """The changes hold what must not be pushed; ``findings`` says what and where, never the secret."""
+    """What is pushed lacks what ``findings`` are about; they say what and where, never the secret."""
 
-    other: OtherWork | None = None
-    """What the agent made beside them, when the recording found it."""
+    category = "left_out"
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        shown = "; ".join(str(finding) for finding in findings[:5])
-        more = f"; and {len(findings) - 5} more" if len(findings) > 5 else ""
-        super().__init__(
-            f"The changes are not pushed: {shown}{more}.",
-            remedy="The work is kept in the run's bundle. Fix the instructions so that these files stay out "
-            "(or are ignored by git), and run again; a secret that was real should be replaced.",
+    def __init__(self, findings: Sequence[Finding], *, all_of_it: bool = False) -> None:
+        shown = "; ".join(str(finding) for finding in findings[:_MOST_SHOWN])
+        more = f"; and {len(findings) - _MOST_SHOWN} more" if len(findings) > _MOST_SHOWN else ""
+        head = "Nothing is pushed" if all_of_it else "Not everything is pushed"
+        path = next((each.path for each in findings if each.what in ALLOWABLE), None)
+        allow = (
+            f"What may be pushed nevertheless can be named: --allow '{one_paragraph(path, 200)}'. "
+            if path is not None
+            else ""
         )
-        self.findings = findings
+        super().__init__(
+            f"{head}: {shown}{more}.",
+            remedy=f"Take all of the work into a clone of yours with: stepherd pull RUN. {allow}What should "
+            "stay out belongs into .gitignore; a secret that was real should be replaced.",
+        )
+        self.findings = tuple(findings)
 
 
 def scan_changes(
@@ -93,35 +105,40 @@ def scan_changes(
     *,
     known: KnownSecrets,
     automation: Iterable[Automation] = (),
+    contents: BaseContents | None = None,
+    allowed: Callable[[Finding], bool] = lambda _finding: False,
 ) -> tuple[Finding, ...]:
-    """Judge everything that ``tree`` has more than ``base``. Deletions are never judged.
+    """Judge everything that ``tree`` has more than ``base``. Deletions are never judged, nor is what lies in
+    the base already (``contents``).
 
-    ``known`` are the run's own secrets; ``automation`` is what else is refused, by the request's choice.
+    ``known`` are the run's own secrets; ``automation`` is what else is refused, by the request's choice. What
+    is ``allowed`` is no finding. Every path with findings has at least one; paths are as they are.
     """
+    contents = contents or BaseContents.read(git, base)
     added = [change for change in changes if change.status != "D"]
-    sizes = blob_sizes(git, [each for change in added for each in (change.object_id, change.old_id)])
-    findings = [*_links(git, added), *_large(added, sizes), *_named(added, known)]
+    news = [change for change in added if not contents.hold(change)]
+    sizes = blob_sizes(git, [each for change in news for each in (change.object_id, change.old_id)])
+    large = [finding for finding in _large(news, sizes) if not allowed(finding)]
+    findings = [*_links(git, news), *large, *_named(added, known)]
     findings += [Finding(found.path, None, "automation", f"it is {found.what}") for found in automation]
-    if added:
-        findings += _secrets(git, base, tree, added, sizes, known)
+    if news:
+        unread = [finding.path for finding in large]
+        unread += [change.path for change in added if contents.hold(change)]
+        findings += _secrets(git, base, tree, news, sizes, known, frozenset(unread))
+    findings = [finding for finding in findings if not allowed(finding)]
     findings += [
         Finding(path, None, "filter", reason) for path, reason in split_filtered(git, base, tree, changes)
     ]
     apart = split_pairs(git, base, tree, changes, {finding.path for finding in findings})
-    findings = [*(Finding(path, None, "submodule", reason) for path, reason in apart), *findings]
-    return tuple(_masked(finding, known) for finding in findings[:_MOST_FINDINGS])
+    return (*(Finding(path, None, "submodule", reason) for path, reason in apart), *findings)
 
 
 def _named(added: list[RawChange], known: KnownSecrets) -> list[Finding]:
     return [
-        Finding(change.path, None, "secret", f"its name holds {_OWN}")
+        Finding(change.path, None, "own secret", f"its name holds {_OWN}")
         for change in added
         if known.held_by(change.path)
     ]
-
-
-def _masked(finding: Finding, known: KnownSecrets) -> Finding:
-    return replace(finding, path=known.mask(finding.path)) if known.held_by(finding.path) else finding
 
 
 def _links(git: Git, added: list[RawChange]) -> list[Finding]:
@@ -164,15 +181,16 @@ def _secrets(
     added: list[RawChange],
     sizes: Mapping[str, int],
     known: KnownSecrets,
+    unread: frozenset[str],
 ) -> list[Finding]:
-    """In new lines. Large files are left out of git's diff; what is too large is not read at all."""
+    """In new lines of all but the ``unread`` files. Large ones are left out of git's diff."""
     large = [
         change
         for change in added
         if max(sizes.get(change.object_id, 0), sizes.get(change.old_id, 0)) > LARGE_FILE
     ]
-    if large:
-        tree = tree_without(git, tree, [change.path for change in large])
+    if large or unread:
+        tree = tree_without(git, tree, {*(change.path for change in large), *unread})
     patterns = SecretPatterns()
     reader = _DiffReader(patterns, known.search())
     git.run(
@@ -196,23 +214,40 @@ def _secrets(
         sink=reader.feed,
     )
     reader.end()
-    return reader.findings + [
-        finding for change in large for finding in _in_large(git, change, sizes, patterns, known)
-    ]
+    findings = [*reader.findings]
+    for change in large:
+        if change.path not in unread:
+            findings += _in_large(git, change, sizes, patterns, known)
+    return _without_old_lines(git, base, added, findings, patterns)
+
+
+def _without_old_lines(
+    git: Git, base: str, added: list[RawChange], findings: list[Finding], patterns: SecretPatterns
+) -> list[Finding]:
+    """The findings; in files that were moved or copied, only those in lines that the original has not."""
+    suspects = {finding.path for finding in findings if finding.what == "secret"}
+    files = [change for change in added if change.path in suspects]
+    copies = new_lines_of_copies(git, base, files, patterns.kind_of)
+    rest = [each for each in findings if each.what != "secret" or each.path not in copies]
+    return rest + [_secret(path, line, kind) for path, lines in copies.items() for line, kind in lines]
+
+
+def _secret(path: str, line: int, kind: str) -> Finding:
+    return Finding(path, line, "secret", f"it holds what looks like {kind}")
 
 
 def _in_large(
     git: Git, change: RawChange, sizes: Mapping[str, int], patterns: SecretPatterns, known: KnownSecrets
 ) -> Iterator[Finding]:
-    if change.mode == _NESTED or sizes.get(change.object_id, 0) > LARGEST_FILE:
+    if change.mode == _NESTED:
         return
     old = change.old_id if sizes.get(change.old_id, LARGEST_FILE + 1) <= LARGEST_FILE else None
     for line, kind in judge_new_lines(git, old, change.object_id, patterns.kind_of):
-        yield Finding(change.path, line, "secret", f"it holds what looks like {kind}")
+        yield _secret(change.path, line, kind)
     own = lines_with_secrets(git, change.object_id, known)
     # What the base holds is no news.
     if own and (old is None or len(own) > len(lines_with_secrets(git, old, known))):
-        yield from (Finding(change.path, line, "secret", f"it holds {_OWN}") for line in own)
+        yield from (Finding(change.path, line, "own secret", f"it holds {_OWN}") for line in own)
 
 
 @dataclass(slots=True)
@@ -222,7 +257,9 @@ class _DiffReader:
 
     patterns: SecretPatterns
     known: LineSearch
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)
+    """In their order, each once."""
+    _found_in: set[tuple[str, What]] = field(default_factory=set)
     _rest: bytes = b""
     _searched: int = 0
     """How much of ``_rest`` known secrets were looked for in."""
@@ -262,22 +299,26 @@ class _DiffReader:
         self._searched = 0
 
     def _judge(self, line: bytes) -> None:
-        if not self._added_left or not line.startswith(b"+") or len(self.findings) >= _MOST_FINDINGS:
+        if not self._added_left or not line.startswith(b"+"):
             return
-        kind = self.patterns.kind_of(line[1:])
-        if kind is not None:
-            self._find(self._path, self._line, kind)
+        if not self._has_enough(self._path, "secret"):
+            kind = self.patterns.kind_of(line[1:])
+            if kind is not None:
+                self._find(_secret(self._path, self._line, kind))
         self._tell(self.known.add((self._path, self._line), line[max(1, self._searched) :]))
 
     def _tell(self, places: Iterable[tuple[str, int]]) -> None:
         for path, line in places:
-            self._find(path, line, _OWN)
+            self._find(Finding(path, line, "own secret", f"it holds {_OWN}"))
 
-    def _find(self, path: str, line: int, kind: str) -> None:
-        what = f"it holds {kind}" if kind == _OWN else f"it holds what looks like {kind}"
-        finding = Finding(path, line, "secret", what)
-        if finding not in self.findings and len(self.findings) < _MOST_FINDINGS:
-            self.findings.append(finding)
+    def _find(self, finding: Finding) -> None:
+        if not self._has_enough(finding.path, finding.what):
+            self.findings[finding] = None
+            self._found_in.add((finding.path, finding.what))
+
+    def _has_enough(self, path: str, what: What) -> bool:
+        """Every file with a secret of either kind is named, but not every line of them all."""
+        return len(self.findings) >= _MOST_FINDINGS and (path, what) in self._found_in
 
 
 def _path_of(name: bytes) -> str:

@@ -10,6 +10,7 @@ from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
 from stepherd.errors import UsageError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch, check_ref
 from stepherd.runs.network import checked_network
 from stepherd.runs.request import InvalidRequest, check_request
@@ -32,6 +33,7 @@ def check_fields(given: object, *, allow_local: bool = True) -> dict[str, Any]:
         "agent": get_agent,
         "command": lambda text: split_command(text, "command"),
         "verify": lambda text: split_command(text, "verify"),
+        "allow": parse_allow,
         "network": partial(checked_network, allow_local=allow_local),
         "git_credentials": _nothing if allow_local else _check_credentials,
         "agent_credentials": _nothing if allow_local else _check_credentials,

@@ -34,6 +34,7 @@ SETTINGS: Final = {
     "submodules": "submodules",
     "commits": "commits",
     "network": "network",
+    "allow": "allow",
 }
 """The name in front matter, and the field of a request that it sets."""
 _SWITCHES: Final = frozenset({"network"})

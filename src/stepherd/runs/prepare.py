@@ -12,6 +12,7 @@ from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
 from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch, check_ref, run_branch
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.front_matter import split_front_matter
@@ -156,6 +157,7 @@ def check_whole_request(
         commits=fields.get("commits", "one"),
         git_token_host=fields.get("git_token_host"),
         network=checked_network(fields.get("network"), allow_local=allow_local),
+        allow=", ".join(parse_allow(fields.get("allow"))) or None,
     )
     return request, instructions
 

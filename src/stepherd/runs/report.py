@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from stepherd.errors import StepherdError
+from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.causes import failure_of, failure_of_end
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
@@ -100,6 +101,9 @@ class Report:
     """Work that was not pushed, in the bundle: name, commit, subject, and where the agent had it (from)."""
     commits: list[dict[str, str]] = field(default_factory=list)
     """The agent's own commits that led to the result, the oldest first: commit, subject."""
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    """What is in the work and not pushed: path, line (None for the whole), what, and detail in words."""
+    left_out_total: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The fields as report.json holds them."""
@@ -190,6 +194,8 @@ def _report_of(
         automation=list(facts.get("automation", [])),
         kept=[dict(line) for line in facts.get("kept") or ()],
         commits=[dict(commit) for commit in facts.get("commits") or ()],
+        left_out=list(facts.get("left_out", [])),
+        left_out_total=int(facts.get("left_out_total", 0)),
     )
 
 
@@ -239,7 +245,7 @@ def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Res
 def _next_command(run_id: str, state: str, why: Failure) -> str:
     if state == "PrepareRun" and not why.retryable:
         return "stepherd run"
-    if why.category in _NOT_REDRIVEN:
+    if why.category in (*_NOT_REDRIVEN, ChangesBlocked.category):
         return f"stepherd pull {run_id}"
     return f"stepherd redrive {run_id}"
 
@@ -252,6 +258,8 @@ def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedE
         return with_kept(facts, f"{what}{error.message}{kept}")
     run_id = request.run_id if request else "RUN"
     count = len(facts.get("files", []))
+    if not count and facts.get("left_out"):
+        return f"The agent succeeded; all that it made is left out: {facts['left_out'][0]['path']}."
     if not count:
         return no_changes(facts, run_id)
     files = f"{count} file{'s' if count != 1 else ''} changed"

@@ -31,6 +31,7 @@ def render_report(report: Report, address: str) -> str:
         _outcome(report),
         *_said(report),
         *_files(report),
+        *_left_out(report),
         *_kept(report),
         *_commits(report),
         *_verify(report),
@@ -83,7 +84,7 @@ def _outcome(report: Report) -> str:
         ("Base commit", report.base_commit, True),
         ("Branch", report.branch, True),
         ("Commit", report.commit, True),
-        ("Partial", "yes: the agent did not finish" if report.partial else None, False),
+        ("Partial", "yes: it is not all of the work" if report.partial else None, False),
         ("Compare", report.compare, False),
         ("Bundle", report.bundle if report.commit is None else None, True),
         ("Agent", report.agent, True),
@@ -138,6 +139,23 @@ def _commits(report: Report) -> tuple[str, ...]:
         for commit in report.commits[:_MOST_FILES]
     ]
     return ("## The agent's commits", "\n".join(rows))
+
+
+def _left_out(report: Report) -> tuple[str, ...]:
+    if not report.left_out:
+        return ()
+    rows = [
+        f"| {_code(str(each['path']))} | {'' if each.get('line') is None else each['line']} | "
+        f"{_text(str(each['detail']))} |"
+        for each in report.left_out[:_MOST_FILES]
+    ]
+    more = report.left_out_total - len(rows)
+    rest = f"\n\nand {more} more" if more > 0 else ""
+    words = (
+        f"Not pushed. {_code(f'stepherd pull {report.run_id}')} takes all of the work that git can hold into "
+        "a clone of yours."
+    )
+    return ("## Left out", words, "\n".join(["| path | line | why |", "|---|---|---|", *rows]) + rest)
 
 
 def _verify(report: Report) -> tuple[str, ...]:

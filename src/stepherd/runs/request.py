@@ -80,6 +80,8 @@ class Request:
     """Whether the submodules are cloned, too."""
     commits: Literal["one", "keep"] = "one"
     """Whether one commit is pushed, or the agent's own."""
+    allow: str | None = None
+    """Paths that are pushed whatever the scan says of them, as ``parse_allow`` reads them; None: none."""
 
     @property
     def verify_seconds(self) -> int:
@@ -274,5 +276,6 @@ _REMEDIES: Final = {
     "commits": "Give --commits one or --commits keep.",
     "git_token_host": "Give the host of the repository, such as github.com, or leave it out.",
     "network": "Give on, off, or hosts with --network HOST,HOST.",
+    "allow": "Give each path with --allow PATH, such as tests/key.pem or '**/*.pem'.",
     "reply_to": "Give a folder of the store such as inbox/name, or leave it out.",
 }

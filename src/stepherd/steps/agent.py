@@ -32,9 +32,10 @@ from stepherd.steps.agent_root import agent_root
 from stepherd.steps.agent_sandbox import agent_sandbox
 from stepherd.steps.agent_session import keep_session, restore_session, restore_work
 from stepherd.steps.agent_verify import SILENCE_SECONDS, passed_before
-from stepherd.steps.changes import keep_changes
+from stepherd.steps.changes import keep_changes, part_changes
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.deadline import seconds_in
+from stepherd.steps.left_out import is_allowed_now, left_out_error
 from stepherd.steps.outcome import result_of
 from stepherd.steps.rounds import Round, verify_in_rounds
 from stepherd.steps.termination import Interrupted
@@ -89,10 +90,13 @@ def _done_before(request: Request, past: Sequence[PastAttempt]) -> Done | None:
     if earlier is None or earlier.result is None or not earlier.is_good:
         return None
     facts = {**earlier.result.facts, "attempt": earlier.number}
+    if is_allowed_now(facts, request):
+        return None
+    error = left_out_error(facts, request)
     if request.verify is None:
-        return Done(facts)
+        return Done(facts, error)
     passed = passed_before(past, earlier, request.verify)
-    return None if passed is None else Done({**facts, "verify": passed})
+    return None if passed is None else Done({**facts, "verify": passed}, error)
 
 
 def _attempt(
@@ -136,7 +140,7 @@ def _run(
     if earlier is not None and earlier.bundle is not None:
         restore_work(step, attempt.place, base["base_commit"], earlier.bundle)
     if earlier is not None and earlier.result is not None and earlier.is_good:
-        found = Done({**base, **earlier.result.facts, "attempt": earlier.number})
+        found = _good_before(attempt, base, earlier.result.facts, earlier.number)
     else:
         session = next((one.session for one in reversed(past) if one.session is not None), None)
         resume = restore_session(step, agent, attempt.place, session)
@@ -150,6 +154,7 @@ def _run(
         found, verified, error = done.found, {"verify": done.verify}, done.error
     facts = {**found.facts, **verified}
     notes = [facts.pop("note", None)]
+    error = error or left_out_error(facts, step.request)
     if error is not None:
         # A redriven agent goes on from here.
         redactor = attempt.transcript.redactor
@@ -192,6 +197,17 @@ def _again(
     return again
 
 
+def _good_before(attempt: Attempt, base: Mapping[str, str], facts: Mapping[str, Any], number: int) -> Done:
+    """What an earlier attempt did, which is in the workspace again; with what is allowed by now."""
+    if facts.get("bundle") is None or not is_allowed_now(facts, attempt.step.request):
+        return Done({**base, **facts, "attempt": number})
+    step, keys = attempt.step, attempt.keys
+    parted = part_changes(step, attempt.place, base["base_commit"], facts, keys.bundle)
+    done = Done({**base, **parted, "attempt": keys.number})
+    step.folder.write_result_at(keys.result, result_of(step, "agent", attempt.started, done))
+    return done
+
+
 def _agent_alone(
     attempt: Attempt,
     agent: Agent,
@@ -219,20 +235,20 @@ def _agent_alone(
         again.tidy()
     kept = keep_changes(attempt.step, attempt.place, base["base_commit"], attempt.keys.bundle)
     evidence = attempt.with_changes(evidence, kept)
-    _tell_files(attempt, kept.facts)
+    _tell_files(attempt, kept)
     outcome = _judgement(agent, evidence)
     _tell_end(attempt, evidence, outcome)
-    notes = [kept.facts.get("note"), keep_login_database(attempt.step, agent, attempt.place)]
+    notes = [kept.get("note"), keep_login_database(attempt.step, agent, attempt.place)]
     note = " ".join(note for note in notes if note)
     facts = {
         **base,
         "attempt": attempt.keys.number,
         "transcript": attempt.keys.transcript,
         "agent": attempt.facts_of(evidence),
-        **kept.facts,
+        **kept,
         **({"note": note} if note else {}),
     }
-    return Done(facts, _error_of(outcome) or kept.error)
+    return Done(facts, _error_of(outcome))
 
 
 def _prepare_for_a_kill(attempt: Attempt, base: Mapping[str, str], earlier: PastAttempt | None) -> None:

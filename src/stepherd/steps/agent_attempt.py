@@ -22,7 +22,7 @@ from stepherd.runs.recording import Recorder
 from stepherd.runs.result import now
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_place import Place
-from stepherd.steps.contract import Done, StepContext
+from stepherd.steps.contract import StepContext
 from stepherd.steps.held_secrets import held_secrets
 from stepherd.text.plain import one_paragraph
 
@@ -149,12 +149,11 @@ class Attempt:
 
             _write([f"# Used {usage_text(self.usage)}"])
 
-    def with_changes(self, evidence: Evidence, kept: Done) -> Evidence:
-        """The evidence with what is known of the changes."""
-        if kept.error is not None and not kept.facts.get("bundle"):
-            return evidence
+    def with_changes(self, evidence: Evidence, facts: Mapping[str, Any]) -> Evidence:
+        """The evidence with what is known of the changes, of those that are not pushed, too."""
+        changed = int(facts["totals"]["files"]) + int(facts.get("left_out_total", 0))
         # Work that it left beside its files is work, too.
-        changed = int(kept.facts["totals"]["files"]) or len(kept.facts.get("kept", ()))
+        changed = changed or len(facts.get("kept", ()))
         return replace(evidence, changed_files=changed)
 
     def facts_of(self, evidence: Evidence) -> dict[str, Any]:

@@ -2,72 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
-from stepherd.errors import StepherdError
-from stepherd.repositories.agent_lines import OtherWork
+from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.filtered import Content
+from stepherd.repositories.known_secrets import KnownSecrets
+from stepherd.repositories.parting import Rules
+from stepherd.repositories.reparting import part_again
 from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.runs.folder import LFS_CONTENTS
 from stepherd.runs.result import Result
 from stepherd.steps.agent_place import Place
-from stepherd.steps.contract import Done, StepContext
+from stepherd.steps.contract import StepContext
+from stepherd.steps.left_out import facts_of_left_out, left_out_of
 from stepherd.steps.other_work import other_facts
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["check_not_blocked", "keep_changes"]
+__all__ = ["check_not_blocked", "keep_changes", "part_changes"]
 
 _MOST_FILES: Final = 1000
 _MOST_NOTES: Final = 20
 _MOST_IGNORED: Final = 5
+_OF_PARTING: Final = frozenset({"left_out", "left_out_total", "nothing_to_push", "automation"})
 
 
-def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) -> Done:
-    """Record the workspace and upload the bundle as ``key``, also when it must not be pushed.
+def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) -> dict[str, Any]:
+    """Record the workspace and upload the bundle as ``key``.
 
-    Facts: bundle (its key, None without a change), files, totals {files, added, deleted}, automation (the
-    changed files that run by themselves: path and what they are), and blocked: what must not be pushed, which
-    only this step can tell where it is a secret of the agent's. Where the bundle has nothing that is to be
-    pushed, nothing_to_push, and ignored {count, names}. And those of ``other_facts``.
+    Facts: bundle (its key, absent without a change), files, totals {files, added, deleted}, automation (the
+    changed files that run by themselves: path and what they are), and left_out: what must not be pushed,
+    which only this step can tell where it is a secret of the agent's. Where the bundle has nothing that is
+    to be pushed, nothing_to_push, and ignored {count, names}. And those of ``other_facts``.
     """
     bundle = place.private / "changes.bundle"
 
     def keep(content: Content) -> None:
         step.folder.store.upload(place.workspace / content.path, f"{LFS_CONTENTS}/{content.pointer.oid}")
 
-    error: StepherdError | None = None
-    other: OtherWork | None = None
-    facts: dict[str, Any] = {"files": [], "totals": _totals(None)}
-    try:
-        changes = record_changes(
-            place.workspace,
-            place.private_git,
-            base_commit,
-            bundle,
-            place.scratch,
-            known_secrets=step.redactor.known,
-            refuse_automation=step.request.automation_changes == "refuse",
-            keep=keep,
-            folders=place.seen_by_agent,
-            keep_commits=step.request.commits == "keep",
-        )
-        other = changes.other
-        facts = {"files": _files(changes), "totals": _totals(changes)}
-        if changes.notes:
-            facts["note"] = " ".join(changes.notes[:_MOST_NOTES])
-        if changes.commit is None:
-            facts |= _nothing_to_push(changes)
-        if changes.automation:
-            facts["automation"] = [asdict(found) for found in changes.automation[:_MOST_FILES]]
-    except ChangesBlocked as blocked:
-        error, other = blocked, blocked.other
-        facts["blocked"] = [asdict(finding) for finding in blocked.findings]
+    changes = record_changes(
+        place.workspace,
+        place.private_git,
+        base_commit,
+        bundle,
+        place.scratch,
+        known_secrets=step.redactor.known,
+        refuse_automation=step.request.automation_changes == "refuse",
+        allow=parse_allow(step.request.allow),
+        keep=keep,
+        folders=place.seen_by_agent,
+        keep_commits=step.request.commits == "keep",
+    )
+    return {**_facts_of(step, changes, bundle, key), **other_facts(changes.other)}
+
+
+def part_changes(
+    step: StepContext, place: Place, base_commit: str, before: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    """Part work that was recorded ``before``, and has these facts, by what the request allows now."""
+    earlier, bundle = place.private / "earlier.bundle", place.private / "changes.bundle"
+    step.folder.store.download(str(before["bundle"]), earlier)
+    rules = Rules(
+        KnownSecrets(step.redactor.known),
+        step.request.automation_changes == "refuse",
+        parse_allow(step.request.allow),
+    )
+    found = left_out_of(before)
+    changes = part_again(place.private_git, base_commit, earlier, bundle, place.scratch, rules, found)
+    old = {name: value for name, value in before.items() if name not in _OF_PARTING}
+    return {**old, **_facts_of(step, changes, bundle, key)}
+
+
+def _facts_of(step: StepContext, changes: Changes, bundle: Path, key: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"files": _files(changes), "totals": _totals(changes)}
+    facts |= facts_of_left_out(changes.left_out)
+    if changes.notes:
+        facts["note"] = " ".join(changes.notes[:_MOST_NOTES])
+    if changes.commit is None:
+        facts |= _nothing_to_push(changes)
+    if changes.automation:
+        facts["automation"] = [asdict(found) for found in changes.automation[:_MOST_FILES]]
     if bundle.exists():
         step.folder.store.upload(bundle, key)
         facts["bundle"] = key
-    return Done({**facts, **other_facts(other)}, error)
+    return facts
 
 
 def _nothing_to_push(changes: Changes) -> dict[str, Any]:
@@ -79,15 +100,13 @@ def _nothing_to_push(changes: Changes) -> dict[str, Any]:
 
 
 def check_not_blocked(agent: Result) -> None:
-    """Raises ChangesBlocked when the agent's step found what must not be pushed.
-
-    Whoever pushes or pulls knows the shapes of keys, but not the agent's own.
+    """Raises ChangesBlocked when an agent's step of an earlier version found what must not be pushed: its
+    bundle holds that among the rest, and whoever pushes knows the shapes of keys, but not the agent's own.
     """
     found = agent.facts.get("blocked") or ()
-    # What a request refuses to push is no reason to keep it from a clone; the push looks for itself.
     findings = tuple(Finding(**finding) for finding in found if finding["what"] != "automation")
     if findings:
-        raise ChangesBlocked(findings)
+        raise ChangesBlocked(findings, all_of_it=True)
 
 
 def _files(changes: Changes) -> list[dict[str, Any]]:
@@ -102,8 +121,8 @@ def _files(changes: Changes) -> list[dict[str, Any]]:
     ]
 
 
-def _totals(changes: Changes | None) -> dict[str, int]:
-    files = changes.files if changes is not None else ()
+def _totals(changes: Changes) -> dict[str, int]:
+    files = changes.files
     return {
         "files": len(files),
         "added": sum(file.added or 0 for file in files),

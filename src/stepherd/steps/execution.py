@@ -22,6 +22,7 @@ from stepherd.errors import (
 from stepherd.processes.account import adopt_orphans
 from stepherd.processes.descendants import children_of_this_process, end_children
 from stepherd.repositories.refusals import REFUSALS
+from stepherd.repositories.scan import ChangesBlocked
 from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
@@ -201,6 +202,7 @@ def _exit_code(result: Result) -> int:
     if result.error is None:
         return 0
     kinds: list[type[StepherdError]] = [
+        ChangesBlocked,
         Interrupted,
         DeadlinePassed,
         RunFolderChanged,

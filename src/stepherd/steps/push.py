@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from stepherd.errors import NotFoundError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.commit_plan import as_one
 from stepherd.repositories.credentials import commit_identity
 from stepherd.repositories.links import compare_link
+from stepherd.repositories.message import partial_message
 from stepherd.repositories.push import Commits, Manner, PushFacts, push_bundle
 from stepherd.repositories.refs import run_branch
+from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import LFS_CONTENTS, RunFolder
 from stepherd.runs.result import Result
 from stepherd.steps.changes import check_not_blocked
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
+from stepherd.steps.left_out import blocks, facts_of_left_out, left_out_of
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["base_of", "commit_message", "commits_of", "holds", "own_message", "work"]
@@ -35,7 +38,8 @@ _MOST_NAMED: Final = 10
 def work(step: StepContext) -> Done:
     """Push what the agent left. Without a change there is nothing to do, and that is a success.
 
-    Facts: agent_finished (which work this is about), and after a push branch, commit, partial, compare.
+    Facts: agent_finished (which work this is about), and after a push branch, commit, partial, compare, and
+    left_out. What must not be pushed and the agent's step did not know of is left out; then the step fails.
     """
     agent = read_agent(step.folder)
     if agent is None:
@@ -56,12 +60,14 @@ def work(step: StepContext) -> Done:
         {
             **about,
             **_notes(before, pushed, agent, step.folder),
-            **({"left_out": [asdict(found) for found in pushed.left_out]} if pushed.left_out else {}),
+            **facts_of_left_out((*left_out_of(agent.facts), *pushed.left_out)),
             "branch": pushed.branch,
             "commit": pushed.commit,
-            "partial": not agent.succeeded,
+            "partial": not agent.succeeded or bool(pushed.unfit),
             "compare": link,
-        }
+        },
+        # The rest is on the branch; that it is not all of the work is what the run ends with.
+        ChangesBlocked(pushed.unfit) if pushed.unfit else None,
     )
 
 
@@ -85,19 +91,21 @@ def base_of(agent: Result, folder: RunFolder) -> tuple[str, str]:
     return str(source.facts["base_commit"]), str(source.facts["base_ref"])
 
 
-def commit_message(message: str, agent: Result) -> str:
-    """The request's message, or one that says that the work is partial, and why."""
-    if agent.succeeded:
-        return message
-    subject, _, rest = message.strip().partition("\n")
-    why = agent.error.message if agent.error is not None else "it was interrupted"
-    return f"Partial work: {subject}\n\nThe agent did not finish: {why}\n\n{rest.strip()}".rstrip() + "\n"
+def commit_message(message: str, agent: Result, *, whole: bool = False) -> str:
+    """The request's message, or one that says that the work is partial, and why. ``whole``: nothing of it is
+    left out."""
+    missing = [] if whole else blocks(left_out_of(agent.facts))
+    why = ChangesBlocked(missing).message if missing else ""
+    if not agent.succeeded and (agent.error is None or agent.error.category != ChangesBlocked.category):
+        error = agent.error.message if agent.error is not None else "it was interrupted"
+        why = f"The agent did not finish: {error}\n\n{why}"
+    return partial_message(message, why) if why else message
 
 
-def own_message(message: str, agent: Result) -> str:
+def own_message(message: str, agent: Result, *, whole: bool = False) -> str:
     """The message of the commit that is the run's own: ``commit_message`` with what the agent said last. The
     push cleans it."""
-    return commit_message(_with_summary(message, agent), agent)
+    return commit_message(_with_summary(message, agent), agent, whole=whole)
 
 
 def commits_of(asked: Commits, agent: Result) -> Commits:
@@ -128,11 +136,10 @@ def _notes(before: Result | None, pushed: PushFacts, agent: Result, folder: RunF
     if pushed.unrun_hooks:
         hooks = ", ".join(pushed.unrun_hooks)
         notes.append(f"Hooks of the repository that were not run, because it is on this machine: {hooks}.")
-    if pushed.left_out:
-        named = "; ".join(map(str, pushed.left_out[:_MOST_NAMED]))
-        more = (
-            f"; and {len(pushed.left_out) - _MOST_NAMED} more" if len(pushed.left_out) > _MOST_NAMED else ""
-        )
+    missing = [finding for finding in pushed.left_out if finding not in pushed.unfit]
+    if missing:
+        named = "; ".join(map(str, missing[:_MOST_NAMED]))
+        more = f"; and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         where = folder.address_of(LFS_CONTENTS)
         notes.append(f"Not pushed: {named}{more}. What the run has of it is kept in {where}, by its SHA-256.")
     return {"note": " ".join(notes)} if notes else {}
@@ -161,5 +168,6 @@ def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agen
         run_id=request.run_id,
         known_secrets=step.redactor.known,
         refuse_automation=request.automation_changes == "refuse",
+        allow=parse_allow(request.allow),
         fetch=step.folder.fetch_content,
     )

@@ -15,6 +15,7 @@ from stepherd.repositories.changes import Changes, copy_private, record_changes
 from stepherd.repositories.clone import CloneFacts, clone
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.push import Manner, PushFacts, push_bundle
+from stepherd.repositories.scan import ChangesBlocked
 
 WHEN = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 ENVIRONMENT = {
@@ -154,12 +155,53 @@ class Run:
             path.write_text(text, encoding="utf-8")
 
     def record(self, **more: Any) -> Changes:
+        """Raises ChangesBlocked, as a run does, when anything is left out of what is pushed."""
+        changes = self.recorded(**more)
+        if changes.left_out:
+            raise ChangesBlocked(changes.left_out, all_of_it=changes.commit is None)
+        return changes
+
+    def recorded(self, **more: Any) -> Changes:
         assert self.facts is not None
+        self.bundle.unlink(missing_ok=True)
         return record_changes(
             self.workspace, self.private_git, self.facts.base_commit, self.bundle, self.scratch, **more
         )
 
     def push(self, **more: Any) -> PushFacts:
+        """Push all that the bundle holds, as if none of it had been left out of its changes. Raises
+        ChangesBlocked, as a run does, when the push leaves out anything."""
+        self._pretend_that_all_is_pushed()
+        facts = self.pushed(**more)
+        if facts.unfit:
+            raise ChangesBlocked(facts.unfit)
+        return facts
+
+    def _pretend_that_all_is_pushed(self) -> None:
+        assert self.facts is not None
+        # What is no bundle is for the push to refuse.
+        listed = git(self.folder, "bundle", "list-heads", str(self.bundle), check=False)
+        heads = dict(reversed(line.split()) for line in listed.splitlines())
+        if "refs/stepherd/all" not in heads:
+            return
+        bare = self.folder / "pretend.git"
+        git(self.folder, "clone", "-q", "--bare", "--template=", str(self.workspace), str(bare))
+        git(bare, "bundle", "unbundle", str(self.bundle))
+        git(bare, "update-ref", "refs/stepherd/changes", heads["refs/stepherd/all"])
+        (bare / "shallow").write_text(self.facts.base_commit + "\n")
+        words = ("refs/stepherd/changes", f"^{self.facts.base_commit}")
+        git(bare, "bundle", "create", "-q", str(self.bundle), *words)
+
+    @property
+    def origin(self) -> Path:
+        """The remote, where it is a folder."""
+        return Path(self.repository.path)
+
+    def heads(self) -> list[str]:
+        """Id and name of each ref in the bundle."""
+        return git(self.folder, "bundle", "list-heads", str(self.bundle)).splitlines()
+
+    def pushed(self, **more: Any) -> PushFacts:
         assert self.facts is not None
         values: dict[str, Any] = {
             "base_commit": self.facts.base_commit,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.origin import Origin, Run
 
-from stepherd.repositories.changes import Changes, record_changes
+from stepherd.repositories.changes import Changes
 from stepherd.repositories.scan import ChangesBlocked
 
 RUNS = [
@@ -70,15 +70,7 @@ def started(tmp_path: Path, files: dict[str, str]) -> Run:
 
 
 def record(run: Run, *, refuse: bool = False) -> Changes:
-    assert run.facts is not None
-    return record_changes(
-        run.workspace,
-        run.private_git,
-        run.facts.base_commit,
-        run.bundle,
-        run.scratch,
-        refuse_automation=refuse,
-    )
+    return run.record(refuse_automation=refuse)
 
 
 def named(run: Run) -> list[str]:

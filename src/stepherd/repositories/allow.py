@@ -1,0 +1,60 @@
+"""The paths of which a person has said that they may be pushed, whatever the scan says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from stepherd.errors import UsageError
+
+__all__ = ["is_allowed", "parse_allow"]
+
+_MOST: Final = 100
+_LONGEST: Final = 500
+_ANY_FOLDERS: Final = "**"
+
+
+def parse_allow(text: str | None) -> tuple[str, ...]:
+    """The patterns of a request's ``allow``, which commas separate: paths, folders, or globs (``*``, ``?``,
+    ``[…]`` within a name, ``**`` for any folders), from the top of the repository.
+
+    Raises UsageError for a pattern that could match nothing.
+    """
+    patterns = tuple(part.strip().removeprefix("./") for part in (text or "").split(",") if part.strip())
+    if len(patterns) > _MOST:
+        raise _refusal(f"There are more than {_MOST} of them")
+    for pattern in patterns:
+        parts = pattern.rstrip("/").split("/")
+        if len(pattern) > _LONGEST or any(letter < " " for letter in pattern):
+            raise _refusal("One is too long, or holds control characters")
+        if pattern.startswith("/") or not {"", ".", ".."}.isdisjoint(parts) or parts.count(_ANY_FOLDERS) > 3:
+            raise _refusal(f"'{pattern}' is no path in a repository")
+    return patterns
+
+
+def is_allowed(path: str, patterns: Sequence[str]) -> bool:
+    """Whether one of ``patterns`` is ``path`` or a folder that it is in, or matches one of them."""
+    parts = path.split("/")
+    return any(_fits(path, parts, pattern.rstrip("/")) for pattern in patterns)
+
+
+def _fits(path: str, parts: Sequence[str], pattern: str) -> bool:
+    # As it stands, first: a name may hold brackets.
+    return f"{path}/".startswith(f"{pattern}/") or _matches(parts, pattern.split("/"))
+
+
+def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return True
+    first, *rest = patterns
+    if first == _ANY_FOLDERS:
+        return any(_matches(parts[start:], rest) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], first) and _matches(parts[1:], rest)
+
+
+def _refusal(what: str) -> UsageError:
+    return UsageError(
+        f"The paths to allow are not acceptable: {what}.",
+        remedy="Give each with --allow PATH, such as tests/key.pem, docs/ or '**/*.pem'.",
+    )

@@ -1,0 +1,195 @@
+"""What of a workspace is not added to what is pushed, by its name, size or kind alone, and how much of it is
+kept beside that all the same."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from stepherd.repositories.conversion import as_they_are, ids_of_files
+from stepherd.repositories.git import Git
+from stepherd.repositories.large_files import blob_sizes
+from stepherd.repositories.scan import LARGEST_FILE, Finding
+
+__all__ = ["Aside", "add_aside", "look_aside", "size_of"]
+
+_NESTED: Final = "it is a git repository inside the repository"
+_ENVIRONMENT: Final = "it is a virtual environment of Python, made for one machine"
+_MARK: Final = "pyvenv.cfg"
+_MOST_BYTES: Final = 512 << 20
+"""Of all that is kept beside what is pushed: a bundle of more than 2 GiB is not accepted."""
+_MOST_OF_COPIES: Final = 64 << 20
+"""Bytes of one environment or nested repository, which could be had again."""
+_MOST_FILES: Final = 5_000
+_MOST_ASIDE: Final = 200
+_COPIES: Final = frozenset({"environment", "nested repository"})
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """One such thing, and the files of which it consists, where git could hold them."""
+
+    finding: Finding
+    paths: tuple[str, ...] = ()
+
+
+def look_aside(
+    git: Git, workspace: Path, tracked: Mapping[str, str], others: Sequence[str], apart: Collection[str]
+) -> list[Aside]:
+    """Look at the files of the base (``tracked``: path and blob) and at the new ones (``others``, as git
+    lists them). ``apart`` are the folders of submodules."""
+    environments = _environments(tracked, others)
+    inside = tuple(f"{folder}/" for folder in environments)
+    rest = [path for path in others if not path.startswith(inside)]
+    found = [
+        *_nested_in(workspace, [*tracked, *apart]),
+        *_grown(git, workspace, tracked),
+        *_unwanted(git, workspace, tracked, rest),
+    ]
+    below = tuple(f"{path}/" for path in apart)
+    found = [each for each in found if not f"{each.finding.path}/".startswith(below)]
+    for folder in environments:
+        paths = (path for path in others if path.startswith(f"{folder}/") and not path.endswith("/"))
+        found.append(Aside(Finding(folder, None, "environment", _ENVIRONMENT), tuple(paths)))
+    return found
+
+
+def _environments(tracked: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Folders that are new as a whole, and are environments; of one within another the outer."""
+    folders = sorted(path.removesuffix(f"/{_MARK}") for path in others if path.endswith(f"/{_MARK}"))
+    of_base = {parent for path in tracked for parent in _parents(path)} if folders else set()
+    found: list[str] = []
+    for folder in folders:
+        if folder not in of_base and not any(folder.startswith(f"{outer}/") for outer in found):
+            found.append(folder)
+    return found
+
+
+def _grown(git: Git, workspace: Path, tracked: Mapping[str, str]) -> Iterator[Aside]:
+    """Files of the base that have become too large, by their size alone: they are not even read."""
+    large = {path: size for path in tracked if (size := size_of(workspace / path)) > LARGEST_FILE}
+    before = blob_sizes(git, [tracked[path] for path in large])
+    for path, size in large.items():
+        if before.get(tracked[path]) != size:
+            yield _too_large(path, size)
+
+
+def _too_large(path: str, size: int) -> Aside:
+    return Aside(Finding(path, None, "too large", f"its {size / 1e6:.0f} MB are more than 100 MB"), (path,))
+
+
+def _nested_in(workspace: Path, tracked: Iterable[str]) -> Iterator[Aside]:
+    """Nested repositories in folders of the base, whose files are the base's and are added: git passes over
+    the ``.git`` in silence."""
+    for folder in sorted({parent for path in tracked for parent in _parents(path)}):
+        if (workspace / folder / ".git").is_symlink() or (workspace / folder / ".git").exists():
+            yield Aside(Finding(f"{folder}/.git", None, "nested repository", _NESTED))
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _unwanted(
+    git: Git, workspace: Path, tracked: Mapping[str, str], others: Iterable[str]
+) -> Iterator[Aside]:
+    large: dict[str, int] = {}
+    for path in others:
+        if path.endswith("/"):
+            folder = path.rstrip("/")
+            finding = Finding(folder, None, "nested repository", _NESTED)
+            yield Aside(finding, tuple(_files_of_nested(git, workspace, folder)))
+        elif any(_imitates_git(part) for part in path.split("/")):
+            yield Aside(Finding(path, None, "forbidden name", "its name imitates .git"))
+        elif (size := size_of(workspace / path)) > LARGEST_FILE:
+            large[path] = size
+    moved = _held(git, workspace, tracked, large)
+    yield from (_too_large(path, size) for path, size in large.items() if path not in moved)
+
+
+def _held(git: Git, workspace: Path, tracked: Mapping[str, str], large: Mapping[str, int]) -> set[str]:
+    """Which of the files the base has elsewhere: only those that have the size of one are read."""
+    sizes = set(blob_sizes(git, tracked.values()).values()) if large else set()
+    same = [path for path, size in large.items() if size in sizes]
+    ids, held = ids_of_files(git, workspace, same), frozenset(tracked.values())
+    return {path for path in same if ids[path] in held}
+
+
+def _files_of_nested(git: Git, workspace: Path, folder: str) -> Iterator[str]:
+    """The files of a nested repository that it does not ignore, up to one more than are kept."""
+    if not stat.S_ISDIR((workspace / folder).lstat().st_mode):
+        return
+    own = {"GIT_INDEX_FILE": str(git.scratch / "nested.index")}
+    there = git.within(git.git_dir, workspace / folder)
+    words = ("-C", str(workspace / folder), "ls-files", "-z", "--others", "--exclude-standard")
+    listed = there.run("Looking into a nested repository", *words, environment=own).split("\0")
+    names = [name for name in listed if name and not name.endswith("/")]
+    for name in names[: _MOST_FILES + 1]:
+        if not any(_imitates_git(part) for part in name.split("/")):
+            yield f"{folder}/{name}"
+
+
+def _imitates_git(part: str) -> bool:
+    """Names that some file system takes for ``.git``: other case, short names, dots and spaces at the end."""
+    plain = part.lower().rstrip(". ").split(":")[0]
+    return plain == ".git" or (plain.startswith("git~") and plain[4:].isdigit())
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; 0 for anything else."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return 0
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+
+
+def add_aside(git: Git, workspace: Path, tree: str, asides: Sequence[Aside]) -> tuple[str, list[Finding]]:
+    """``tree`` with the files of ``asides``, as they are, as far as there is room for them; and the findings,
+    which say so where there is none."""
+    if not asides:
+        return tree, []
+    index = git.scratch / "aside.index"
+    own = {"GIT_INDEX_FILE": str(index)}
+    findings: list[Finding] = []
+    left = _MOST_BYTES
+    try:
+        git.run("Reading the tree", "read-tree", "--end-of-options", tree, environment=own)
+        for number, aside in enumerate(asides):
+            size = sum(size_of(workspace / path) for path in aside.paths)
+            reason = _why_not(aside, size, left) if number < _MOST_ASIDE else "there are too many of them"
+            if reason is None and not _add(git, aside.paths, own):
+                reason = "it could not be read"
+            left -= size if reason is None else 0
+            findings.append(aside.finding if reason is None else _not_kept(aside.finding, reason))
+        return git.run("Writing the tree", "write-tree", environment=own), findings
+    finally:
+        index.unlink(missing_ok=True)
+
+
+def _why_not(aside: Aside, size: int, left: int) -> str | None:
+    """Why it is not kept; None where it is."""
+    if not aside.paths:
+        return "git holds nothing of the kind"
+    if aside.finding.what in _COPIES and (size > _MOST_OF_COPIES or len(aside.paths) > _MOST_FILES):
+        return f"it has more than {_MOST_FILES:,} files or {_MOST_OF_COPIES >> 20} MiB"
+    if size > left:
+        return f"no more than {_MOST_BYTES >> 20} MiB of such files are"
+    return None
+
+
+def _not_kept(finding: Finding, reason: str) -> Finding:
+    return replace(finding, detail=f"{finding.detail}, and is not kept: {reason}")
+
+
+def _add(git: Git, paths: Iterable[str], index: Mapping[str, str]) -> bool:
+    listing = os.fsencode("".join(f"{path}\0" for path in paths))
+    with as_they_are(git):
+        words = ("update-index", "--add", "--replace", "-z", "--stdin")
+        return git.attempt("Keeping files", *words, stdin=listing, environment=index).code == 0

@@ -1,0 +1,50 @@
+"""What an agent's work holds and is not pushed, as the agent's step says it in its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from stepherd.repositories.allow import parse_allow
+from stepherd.repositories.parting import may_be_allowed
+from stepherd.repositories.scan import ChangesBlocked, Finding
+from stepherd.runs.request import Request
+
+__all__ = ["blocks", "facts_of_left_out", "is_allowed_now", "left_out_error", "left_out_of"]
+
+_MOST: Final = 500
+_HARMLESS: Final = frozenset({"environment"})
+"""What no one misses in the work: it is named, and the run succeeds without it."""
+
+
+def facts_of_left_out(findings: Sequence[Finding]) -> dict[str, Any]:
+    """left_out: path, line (None for the whole), what and detail of each; and how many there are in all."""
+    if not findings:
+        return {}
+    return {"left_out": [asdict(each) for each in findings[:_MOST]], "left_out_total": len(findings)}
+
+
+def left_out_of(facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What those facts say; of an earlier version, too, which pushed nothing of such work (``blocked``)."""
+    return tuple(Finding(**each) for each in facts.get("left_out") or facts.get("blocked") or ())
+
+
+def blocks(findings: Sequence[Finding]) -> list[Finding]:
+    """Those without which the work is not whole."""
+    harmless = tuple(f"{each.path}/" for each in findings if each.what in _HARMLESS)
+    return [each for each in findings if not f"{each.path}/".startswith(harmless)]
+
+
+def left_out_error(facts: Mapping[str, Any], request: Request) -> ChangesBlocked | None:
+    """What the run ends with because of them; None where it is whole, or nothing is to be pushed anyway."""
+    missing = blocks(left_out_of(facts))
+    if not missing or request.push == "none":
+        return None
+    return ChangesBlocked(missing, all_of_it=bool(facts.get("nothing_to_push")))
+
+
+def is_allowed_now(facts: Mapping[str, Any], request: Request) -> bool:
+    """Whether the request lets something through that was left out."""
+    allow = parse_allow(request.allow)
+    return any(may_be_allowed(each, allow) for each in left_out_of(facts))
