@@ -216,6 +216,22 @@ def test_a_worktree_does_not_stand_in_the_way_of_the_files(run: Run) -> None:
     assert kept(changes) == [("fix", "branch fix", False)]
 
 
+@pytest.mark.parametrize("leave", ["", "other.txt"])
+def test_a_worktree_that_was_added_by_mistake_is_no_submodule(run: Run, leave: str) -> None:
+    git(run.workspace, "worktree", "add", "-q", "--detach", "trees/x")
+    commit(run, "x\n", "x.txt", folder=run.workspace / "trees/x")
+    git(run.workspace, "add", "-A")
+    git(run.workspace, "commit", "-qm", "by mistake")
+    git(run.workspace, "worktree", "remove", "--force", "trees/x")
+    git(run.workspace, "reset", "-q", "--hard")
+    if leave:
+        run.write({leave: "text\n"})
+    changes = run.record()
+    assert changes.other is not None
+    assert [file.path for file in changes.files] == ([leave] if leave else [])
+    assert "write x" in [line.subject for line in changes.other.kept]
+
+
 def test_more_lines_than_a_bundle_lists_hang_below_one(run: Run) -> None:
     stream = "".join(
         f"commit refs/heads/try-{number}\ncommitter A <a@b.c> {number} +0000\ndata 1\n{number % 10}\n"

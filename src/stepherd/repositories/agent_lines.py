@@ -81,6 +81,7 @@ def settle_lines(
     alone = _alone(work, base_tree) if tree == base_tree else None
     if alone is not None:
         tree = _tree_of(git, alone, work)
+        alone = None if tree == base_tree else alone
     led = alone.tip if alone is not None else work.head
     through = work.history(led) if led is not None else []
     same, inside = {base_tree, tree}, {commit.id for commit in through}

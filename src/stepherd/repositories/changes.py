@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -193,7 +193,7 @@ class _Files:
 def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork, rules: Rules) -> _Files:
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
     expected = expect_committed(git, workspace, base_commit, work)
-    found = _inspect(git, workspace, base_commit, work.worktrees)
+    found = _inspect(git, workspace, base_commit, work.worktrees, work.known)
     of_base = {path: blob for path, blob in found.tracked.items() if path not in expected}
     filtered = plan_filtered(git, workspace, of_base, [*found.others, *expected])
     filtered.enter(git)
@@ -289,7 +289,9 @@ class _Found:
     large: Sequence[str]
 
 
-def _inspect(git: Git, workspace: Path, base: str, worktrees: Iterable[str] = ()) -> _Found:
+def _inspect(
+    git: Git, workspace: Path, base: str, worktrees: Iterable[str] = (), own: Container[str] = ()
+) -> _Found:
     tracked, submodules = _tracked(git)
     gitlinks = plan_gitlinks(git, workspace, base, submodules)
     gitlinks.take_away(git)
@@ -297,7 +299,9 @@ def _inspect(git: Git, workspace: Path, base: str, worktrees: Iterable[str] = ()
     others = [path for path in out.split("\0") if path]
     # Git refuses to be told to leave out what it ignores.
     linked = [path for path in worktrees if any(other.startswith(f"{path}/") for other in others)]
-    gitlinks = replace(gitlinks, apart=(*gitlinks.apart, *linked))
+    # A commit of the agent's own stands for no submodule: a worktree was added by mistake.
+    entries = {path: commit for path, commit in gitlinks.entries.items() if commit not in own}
+    gitlinks = replace(gitlinks, apart=(*gitlinks.apart, *linked), entries=entries)
     asides = look_aside(git, workspace, tracked, others, gitlinks.apart)
     large = [path for path in (*tracked, *others) if size_of(workspace / path) > _LARGEST_CONVERTED]
     return _Found(tracked, others, asides, gitlinks, large)
