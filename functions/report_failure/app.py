@@ -11,8 +11,7 @@ from stepherd.telemetry import logger, observed
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, started, failure {state, error, cause}, redriven, request_digest, run,
-    redrives}."""
+    """``event``: {run_id, started, failure {error, cause, state}, redriven, redrives, run, request_digest}"""
     from stepherd.runs.amendments import after_redrive
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report, reply_running

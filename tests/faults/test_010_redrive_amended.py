@@ -110,6 +110,16 @@ def test_a_branch_that_is_taken_is_replaced_before_the_agent_is_paid(place: Plac
     assert place.lines("count") == ["begun"]
 
 
+def test_what_was_left_out_is_allowed_and_the_agent_is_not_paid_again(place: Place) -> None:
+    key = "ghp_" + "a1B2" * 9
+    body = f"echo begun >> {place.root}/count; echo new > new.txt; echo {key} > key.txt"
+    assert place.run(place.script(body)).code == 1
+    assert "key.txt" not in git(place.origin.bare, "ls-tree", "--name-only", BRANCH)
+    place.cli("redrive", "run_1", "--allow", "key.txt", "--json").ok()
+    assert git(place.origin.bare, "show", f"{BRANCH}:key.txt") == key
+    assert place.lines("count") == ["begun"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

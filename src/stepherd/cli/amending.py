@@ -4,10 +4,10 @@ continues it."""
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,12 +28,8 @@ __all__ = ["amend", "continued", "takes_amendments"]
 
 _TAKES: Final = '"AmendRun"'
 """A state of machines that take amendments up."""
-_GIVEN: Final = (
-    *("branch", "agent", "command", "message", "timeout_seconds", "push", "verify", "verify_required"),
-    *("git_credentials", "agent_credentials", "model", "max_turns", "max_cost_usd", "silence_seconds"),
-    *("automation_changes", "git_token_host", "network", "repo", "base"),
-)
-"""What of a request is given to the run that continues it."""
+_NOT_GIVEN: Final = ("run_id", "instructions")
+"""What of a request is not that of the run that continues it."""
 
 
 def takes_amendments(call: Call, arn: str, described: Mapping[str, Any], progress: Progress) -> bool:
@@ -65,7 +61,11 @@ def continued(output: Output, run_id: str, fields: Mapping[str, Any]) -> tuple[s
 
     request = amended(_request(output, run_id), fields)
     old, new_id = run_folder(output.place.store(), run_id), _free_id(output, run_id)
-    given = {name: value for name in _GIVEN if (value := getattr(request, name)) is not None}
+    given = {
+        one.name: getattr(request, one.name)
+        for one in dataclasses.fields(request)
+        if one.name not in _NOT_GIVEN and getattr(request, one.name) not in (None, one.default)
+    }
     if "branch" not in fields and request.branch == f"stepherd/{run_id}":
         del given["branch"]  # Its own: no other run's commits are below it.
     given["instructions"] = old.instructions().reference
@@ -113,4 +113,4 @@ def _bring_work(old: RunFolder, new: RunFolder, run_id: str) -> str | None:
 
 def _as_first(result: Result, keys: AttemptKeys) -> Result:
     facts = {**result.facts, "attempt": keys.number, "bundle": keys.bundle}
-    return replace(result, facts=facts)
+    return dataclasses.replace(result, facts=facts)

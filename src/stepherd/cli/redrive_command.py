@@ -41,12 +41,16 @@ _BEHIND_SECONDS = 30.0
     help="Another limit of cost, over all attempts.",
 )
 @click.option("--branch", metavar="NAME", help="Another branch to push to.")
+@click.option(
+    "--allow", metavar="PATH", multiple=True, help="A path that is pushed whatever the scan says. Repeatable."
+)
 def command(output: Output, run_id: str, **given: Any) -> int:
     """Run again what a failed, stopped or timed out run left undone, and follow it to its end.
 
     What succeeded is not run again: an agent's work is never paid for twice. The options change the run from
     here on. Where a redrive cannot take them up, a new run continues this one, with its work: RUN.2.
     """
+    given["allow"] = ",".join(given["allow"]) or None
     fields = {name: value for name, value in given.items() if value is not None}
     progress, arn = Progress(), output.place.execution_arn(run_id)
     with output.place.reading() as call:

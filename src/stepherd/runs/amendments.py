@@ -1,4 +1,4 @@
-"""What a person changes in a run when it is redriven: limits, and the branch.
+"""What a person changes in a run when it is redriven: limits, the branch, and paths that are let through.
 
 A redrive takes no input, so an amendment is an object of its own, numbered by the redrive that it is for,
 ``amendments/<run id>/N.json`` of the store: not in the run folder, which the agent's role can write to. The
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.agents.registry import get_agent
 from stepherd.errors import DataError
+from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch
 from stepherd.runs.folder import run_folder
 from stepherd.runs.ids import check_run_id
@@ -36,7 +37,7 @@ __all__ = [
     "write_amendment",
 ]
 
-AMENDABLE: Final = ("timeout_seconds", "max_turns", "max_cost_usd", "branch")
+AMENDABLE: Final = ("timeout_seconds", "max_turns", "max_cost_usd", "branch", "allow")
 """The fields of a request that an amendment may have."""
 
 
@@ -54,6 +55,10 @@ def amended(request: Request, fields: Mapping[str, Any]) -> Request:
     checked.pop("instructions")
     if "branch" in checked:
         checked["branch"] = check_branch(checked["branch"])
+    if "allow" in checked:
+        # Beside what was allowed before.
+        both = dict.fromkeys((*parse_allow(request.allow), *parse_allow(checked["allow"])))
+        checked["allow"] = ", ".join(both) or None
     check_kept_limits(get_agent(request.agent), checked)
     return replace(request, **checked)
 
