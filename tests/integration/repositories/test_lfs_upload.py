@@ -193,13 +193,11 @@ def other(tmp_path: Path) -> Iterator[GitServer]:
         yield server
 
 
+@pytest.mark.parametrize("status", [302, 307])
 @pytest.mark.parametrize("step", ["batch", "upload"])
-def test_a_redirect_takes_the_token_nowhere(site: Site, other: GitServer, step: str) -> None:
+def test_a_redirect_takes_the_token_nowhere(site: Site, other: GitServer, step: str, status: int) -> None:
     site.lfs.location = f"{other.url}/team/team.git/info/lfs/objects/batch"
-    if step == "batch":
-        site.lfs.batch_status = [307]
-    else:
-        site.lfs.upload_status = [307]
+    (site.lfs.batch_status if step == "batch" else site.lfs.upload_status).append(status)
     assert "redirects are not followed" in site.reason()
     assert other.requests == []
 
