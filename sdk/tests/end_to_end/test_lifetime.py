@@ -47,7 +47,7 @@ async def use(client: QStreamingClient, number: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(110)
+@pytest.mark.timeout(300)
 def test_ten_thousand_streams_leave_no_connection_and_no_task() -> None:
     """GIVEN streams that end, that are left early and that are cancelled, THEN nothing stays open."""
     body = text("a") + event("meteringEvent", {"usage": 1}) + text("b")
