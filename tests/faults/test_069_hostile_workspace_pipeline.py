@@ -79,7 +79,9 @@ def _planting(place: Place, evil: Path) -> str:
     lines = ["mkdir -p .git/hooks .git/info .git/objects/info"]
     lines += [f"cp {trap} .git/hooks/{name}" for name in HOOKS]
     lines += [f"git -C / config --file $PWD/.git/config '{key}' '{value}'" for key, value in settings.items()]
-    lines += ["echo '* filter=evil diff=evil merge=evil' | tee .gitattributes > .git/info/attributes"]
+    lines += ["echo '* filter=evil diff=evil merge=evil' > .git/info/attributes"]
+    # Of a file that is there a filter in the tree keeps the content from the push: tests of filters have that.
+    lines += ["echo '* diff=evil merge=evil' > .gitattributes; echo '*.none filter=evil' >> .gitattributes"]
     lines += [f"echo {evil}/objects > .git/objects/info/alternates"]
     lines += [
         f"git -C / config --file $HOME/.gitconfig {key} {trap}" for key in ("core.fsmonitor", "core.pager")
