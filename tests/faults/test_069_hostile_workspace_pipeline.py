@@ -80,7 +80,7 @@ def _planting(place: Place, evil: Path) -> str:
     lines += [f"cp {trap} .git/hooks/{name}" for name in HOOKS]
     lines += [f"git -C / config --file $PWD/.git/config '{key}' '{value}'" for key, value in settings.items()]
     lines += ["echo '* filter=evil diff=evil merge=evil' > .git/info/attributes"]
-    # Of a file that is there a filter in the tree keeps the content from the push: tests of filters have that.
+    # A filter in the tree keeps the content of a file from the push: tests of filters have that.
     lines += ["echo '* diff=evil merge=evil' > .gitattributes; echo '*.none filter=evil' >> .gitattributes"]
     lines += [f"echo {evil}/objects > .git/objects/info/alternates"]
     lines += [

@@ -93,7 +93,7 @@ def plant(workspace: Path, canary: Path, evil: Path, real: str) -> None:
     (workspace / ".git" / "objects" / "info" / "alternates").write_text("/nonexistent\n")
     (workspace / "attributes").write_text("* filter=evil\n")
     (workspace / "excludes").write_text("*\n")
-    # Of a file that is there a filter in the tree keeps the content from the push: tests of filters have that.
+    # A filter in the tree keeps the content of a file from the push: tests of filters have that.
     (workspace / ".gitattributes").write_text("* diff=evil merge=evil\n*.none filter=evil\n")
 
 
