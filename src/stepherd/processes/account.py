@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepherd.errors import ConfigurationError
+from stepherd.services.folder_walk import FolderWalk, give_right
 
 __all__ = [
     "Account",
@@ -44,16 +45,14 @@ class Account:
         """
         for folder in folders:
             # The innermost first: a root without CAP_DAC_OVERRIDE cannot enter what it has given away.
-            for where, names, files in os.walk(folder, topdown=False):
-                for name in files:
-                    self._give(Path(where, name))
-                for name in names:
-                    os.chown(Path(where, name), self.user, self.group, follow_symlinks=False)
-            os.chown(folder, self.user, self.group, follow_symlinks=False)
+            for found in FolderWalk(folder, done=self._give):
+                is_only_name = found.facts is not None and found.facts.st_nlink == 1
+                if is_only_name and not stat.S_ISDIR(found.mode):
+                    self._give(found.name, found.parent)
+            self._give(folder, None)
 
-    def _give(self, path: Path) -> None:
-        if path.lstat().st_nlink == 1:
-            os.chown(path, self.user, self.group, follow_symlinks=False)
+    def _give(self, name: str | Path, parent: int | None) -> None:
+        os.chown(name, self.user, self.group, dir_fd=parent, follow_symlinks=False)
 
     def take(self, folders: Iterable[Path]) -> None:
         """Make everything below ``folders`` this process's own again, and its folders open to it.
@@ -61,17 +60,14 @@ class Account:
         Only when no process of the user is left. Root needs CAP_CHOWN alone for it, not CAP_DAC_OVERRIDE.
         """
         own = (os.geteuid(), os.getegid())
-        waiting = list(folders)
-        while waiting:
-            folder = waiting.pop()
+        for folder in folders:
             os.chown(folder, *own, follow_symlinks=False)
-            folder.chmod(stat.S_IMODE(folder.lstat().st_mode) | stat.S_IRWXU)
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(Path(entry.path))
-                    else:
-                        os.chown(entry.path, *own, follow_symlinks=False)
+            give_right(folder, None, stat.S_IRWXU)
+            # An agent may have made folders whose paths are too long to be given to the system.
+            for found in FolderWalk(folder):
+                os.chown(found.name, *own, dir_fd=found.parent, follow_symlinks=False)
+                if stat.S_ISDIR(found.mode):
+                    give_right(found.name, found.parent, stat.S_IRWXU)
 
 
 def agent_account(name: str | None = None) -> Account | None:

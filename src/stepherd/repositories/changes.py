@@ -30,11 +30,13 @@ from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, new_commits, pla
 from stepherd.repositories.kept_scan import warn_of_kept
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.lfs_contents import select_contents
+from stepherd.repositories.odd_files import OddFiles, settled
 from stepherd.repositories.parting import Rules
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.recorded import IDENTITY, FileChange, commit_parted, count_lines
 from stepherd.repositories.refs import is_commit_id
 from stepherd.repositories.refused_files import set_aside_refused
+from stepherd.repositories.safe_add import add_all
 from stepherd.repositories.scan import Finding
 from stepherd.repositories.scratch import private_folder
 from stepherd.repositories.set_aside import Aside, add_aside, look_aside, size_of
@@ -106,8 +108,12 @@ def record_changes(
         rules = Rules(KnownSecrets(known_secrets), refuse_automation, tuple(allow))
         scan = _Scan(rules, private_git, keep_commits)
         places = folders or {os.path.realpath(workspace): workspace}
-        work = read_agent_work(git, workspace, private_git, base_commit, folders=places, snapshot=_snapshot)
-        return _record(git.within(git.git_dir, workspace), workspace, base_commit, bundle, scan, work, keep)
+        within = git.within(git.git_dir, workspace)
+        with settled(workspace, private / "aside") as odd:
+            work = read_agent_work(
+                git, workspace, private_git, base_commit, folders=places, snapshot=_snapshot
+            )
+            return _record(within, odd, base_commit, bundle, scan, work, keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +137,15 @@ def borrow_objects(git: Git, private_git: Path, base_commit: str) -> None:
 
 def _record(
     git: Git,
-    workspace: Path,
+    odd: OddFiles,
     base_commit: str,
     bundle: Path,
     scan: _Scan,
     work: AgentWork,
     keep: Callable[[Content], None],
 ) -> Changes:
-    rules = scan.rules
-    files = _take_files(git, workspace, base_commit, work, rules)
+    rules, workspace = scan.rules, odd.workspace
+    files = _take_files(git, odd, base_commit, work, rules)
     other = _settled(git, work, base_commit, files.tree, scan)
     everything, findings = add_aside(git, workspace, other.tree, files.apart)
     parted = rules.part(git, base_commit, other.tree)
@@ -163,6 +169,7 @@ def _record(
         *new_commits(raw),
         *([left_behind] if left_behind else []),
         *find_blemishes(git, base_commit, parted.tree, raw),
+        *odd.notes,
     )
     return Changes(
         count_lines(git, base_commit, parted.tree, raw),
@@ -190,10 +197,11 @@ class _Files:
     """Commits that are kept beside it, by their names."""
 
 
-def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork, rules: Rules) -> _Files:
+def _take_files(git: Git, odd: OddFiles, base_commit: str, work: AgentWork, rules: Rules) -> _Files:
+    workspace = odd.workspace
     git.run("Reading the base", "read-tree", "--end-of-options", base_commit)
     expected = expect_committed(git, workspace, base_commit, work)
-    found = _inspect(git, workspace, base_commit, work.worktrees, work.known)
+    found = _inspect(git, odd, base_commit, work.worktrees, work.known)
     of_base = {path: blob for path, blob in found.tracked.items() if path not in expected}
     filtered = plan_filtered(git, workspace, of_base, [*found.others, *expected])
     filtered.enter(git)
@@ -203,8 +211,10 @@ def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork, ru
     # Git adds no files of a nested repository by itself.
     nested = [each for each in allowed if each.finding.what == "nested repository"]
     with added_safely(git, found.large):
-        _add(git, [*(each.finding.path for each in (*apart, *nested)), *found.gitlinks.apart])
+        left_out = [*(each.finding.path for each in (*apart, *nested)), *found.gitlinks.apart]
+        not_added = add_all(git, left_out)
     settle_conversions(git, workspace, base_commit, found.large)
+    odd.lists.enter(git, {*found.tracked, *found.others})
     found.gitlinks.enter(git)
     filtered.enter(git)
     tree = git.run("Writing the tree", "write-tree")
@@ -212,7 +222,8 @@ def _take_files(git: Git, workspace: Path, base_commit: str, work: AgentWork, ru
     if kept:
         tree = git.run("Writing the tree", "write-tree")
     tree, said = add_aside(git, workspace, tree, nested)
-    refused += [finding for finding, each in zip(said, nested, strict=True) if finding != each.finding]
+    refused += [finding for finding in said if finding not in {each.finding for each in nested}]
+    refused += not_added
     return _Files(tree, apart, refused, filtered, found.gitlinks, kept)
 
 
@@ -263,18 +274,20 @@ def _snapshot(git: Git, folder: Path, commit: str) -> tuple[str, list[str]]:
     """The tree of the files in a linked worktree, which stands on ``commit``, and what is not in it."""
     within = git.within(git.git_dir, folder)
     within.run("Reading a commit", "read-tree", "--end-of-options", commit)
-    found = _inspect(within, folder, commit)
-    filtered = plan_filtered(within, folder, found.tracked, found.others)
-    # A new content of Git LFS is kept as it is: only the workspace's own travel beside the bundle.
-    unchanged = {path: each for path, each in filtered.entries.items() if each[1] == found.tracked.get(path)}
-    filtered = replace(filtered, entries=unchanged)
-    filtered.enter(within)
-    left_out = [each.finding.path for each in found.asides]
-    with added_safely(within, found.large):
-        _add(within, [*left_out, *found.gitlinks.apart])
-    settle_conversions(within, folder, commit, found.large)
-    filtered.enter(within)
-    return within.run("Writing the tree", "write-tree"), left_out
+    with settled(folder, git.scratch / "aside") as odd:
+        found = _inspect(within, odd, commit)
+        filtered = plan_filtered(within, folder, found.tracked, found.others)
+        # A new content of Git LFS is kept as it is: only the workspace's own travel beside the bundle.
+        known = {path: each for path, each in filtered.entries.items() if each[1] == found.tracked.get(path)}
+        filtered = replace(filtered, entries=known)
+        filtered.enter(within)
+        left_out = [each.finding.path for each in found.asides]
+        with added_safely(within, found.large):
+            not_added = add_all(within, [*left_out, *found.gitlinks.apart])
+        settle_conversions(within, folder, commit, found.large)
+        odd.lists.enter(within, {*found.tracked, *found.others})
+        filtered.enter(within)
+    return within.run("Writing the tree", "write-tree"), [*left_out, *(each.path for each in not_added)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,19 +303,22 @@ class _Found:
 
 
 def _inspect(
-    git: Git, workspace: Path, base: str, worktrees: Iterable[str] = (), own: Container[str] = ()
+    git: Git, odd: OddFiles, base: str, worktrees: Iterable[str] = (), own: Container[str] = ()
 ) -> _Found:
+    workspace = odd.workspace
     tracked, submodules = _tracked(git)
     gitlinks = plan_gitlinks(git, workspace, base, submodules)
     gitlinks.take_away(git)
-    out = git.run("Looking for new files", "ls-files", "-z", "--others", "--exclude-standard")
-    others = [path for path in out.split("\0") if path]
+    others = odd.list_new(git, tracked)
+    odd_ones = odd.judge(git, tracked, others, [*gitlinks.apart, *worktrees])
     # Git refuses to be told to leave out what it ignores.
     linked = [path for path in worktrees if any(other.startswith(f"{path}/") for other in others)]
     # A commit of the agent's own stands for no submodule: a worktree was added by mistake.
     entries = {path: commit for path, commit in gitlinks.entries.items() if commit not in own}
     gitlinks = replace(gitlinks, apart=(*gitlinks.apart, *linked), entries=entries)
-    asides = look_aside(git, workspace, tracked, others, gitlinks.apart)
+    known = {each.finding.path for each in odd_ones}
+    others_aside = look_aside(git, workspace, tracked, others, gitlinks.apart)
+    asides = [*odd_ones, *(each for each in others_aside if each.finding.path not in known)]
     large = [path for path in (*tracked, *others) if size_of(workspace / path) > _LARGEST_CONVERTED]
     return _Found(tracked, others, asides, gitlinks, large)
 
@@ -317,12 +333,6 @@ def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:
         mode, object_id, _stage = head.split(" ")
         (submodules if mode == SUBMODULE else files)[path] = object_id
     return files, submodules
-
-
-def _add(git: Git, left_out: Iterable[str]) -> None:
-    paths = [".", *(f":(exclude,literal,top){path}" for path in left_out)]
-    listing = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
-    git.run("Adding the files", "add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=listing)
 
 
 def copy_private(dot_git: Path, private_git: Path) -> None:

@@ -22,7 +22,7 @@ from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, 
 from stepherd.repositories.server_text import quote, server_lines
 from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
 
-__all__ = ["LARGE_FILE", "Git", "Limits", "create_repository"]
+__all__ = ["LARGE_FILE", "Git", "Limits", "TooSlow", "create_repository"]
 
 _PASSED_ON: Final = (*PROXY_VARIABLES, *TRUST_VARIABLES)
 _FIXED: Final = {
@@ -79,6 +79,10 @@ _SETTINGS: Final = {
     "diff.mnemonicPrefix": "false",
 }
 _OUTPUT_LIMIT: Final = 256 << 20
+
+
+class TooSlow(DataError):
+    """Git was ended because its time for a local command was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ class Git:
     ) -> Finished:
         """Run ``git *arguments`` to its end, whatever its exit code.
 
-        Raises UnavailableError (``network``) or DataError when its time is up, DataError when it prints
+        Raises UnavailableError (``network``) or TooSlow when its time is up, DataError when it prints
         too much, ConfigurationError when there is no git.
         """
         with _as_file(stdin, self.scratch) as file:
@@ -191,7 +195,7 @@ class Git:
         }
         return environment | dict(self.access.environment)
 
-    def _too_slow(self, doing: str, error: TimeExpired, network: bool) -> UnavailableError | DataError:
+    def _too_slow(self, doing: str, error: TimeExpired, network: bool) -> UnavailableError | TooSlow:
         lines = server_lines(error.err.decode("utf-8", "replace"), self.access.secrets)
         words, details = quote(lines), "\n".join(lines)
         message = f"{doing} of {self.place} was broken off after {error.seconds:g} s." + (
@@ -200,9 +204,7 @@ class Git:
         if network:
             remedy = "Check the network and the server, then try again."
             return UnavailableError(message, remedy=remedy, details=details)
-        return DataError(
-            message, remedy="The repository or the change is too large for this.", details=details
-        )
+        return TooSlow(message, remedy="The repository or the change is too large for this.", details=details)
 
 
 def create_repository(git: Git, *, commit_id: str = "") -> None:

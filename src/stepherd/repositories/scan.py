@@ -28,6 +28,7 @@ __all__ = [
     "LARGEST_FILE",
     "ChangesBlocked",
     "Finding",
+    "What",
     "scan_changes",
 ]
 
@@ -46,6 +47,9 @@ What = Literal[
     "nested repository",
     "link outwards",
     "forbidden name",
+    "odd kind",
+    "unreadable",
+    "refused by git",
     "automation",
     "submodule",
     "filter",

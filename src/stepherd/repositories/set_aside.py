@@ -6,13 +6,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from stepherd.repositories.conversion import as_they_are, ids_of_files
-from stepherd.repositories.git import Git
+from stepherd.repositories.git import Git, TooSlow
+from stepherd.repositories.git_names import imitates_git, other_name
 from stepherd.repositories.large_files import blob_sizes
+from stepherd.repositories.left_out import leave_out
+from stepherd.repositories.raw_changes import list_raw_changes
+from stepherd.repositories.refused_files import refusals
 from stepherd.repositories.scan import LARGEST_FILE, Finding
 
 __all__ = ["Aside", "add_aside", "look_aside", "size_of"]
@@ -35,6 +39,13 @@ class Aside:
 
     finding: Finding
     paths: tuple[str, ...] = ()
+    contents: Mapping[str, Path] = field(default_factory=dict)
+    """Files that git could hold under other names, which these are."""
+
+    def all_of(self, workspace: Path) -> Iterator[Path]:
+        """Where all of them lie."""
+        yield from (workspace / path for path in self.paths)
+        yield from self.contents.values()
 
 
 def look_aside(
@@ -86,7 +97,7 @@ def _nested_in(workspace: Path, tracked: Iterable[str]) -> Iterator[Aside]:
     """Nested repositories in folders of the base, whose files are the base's and are added: git passes over
     the ``.git`` in silence."""
     for folder in sorted({parent for path in tracked for parent in _parents(path)}):
-        if (workspace / folder / ".git").is_symlink() or (workspace / folder / ".git").exists():
+        if os.path.lexists(workspace / folder / ".git"):
             yield Aside(Finding(f"{folder}/.git", None, "nested repository", _NESTED))
 
 
@@ -105,8 +116,10 @@ def _unwanted(
             folder = path.rstrip("/")
             finding = Finding(folder, None, "nested repository", _NESTED)
             yield Aside(finding, tuple(_files_of_nested(git, workspace, folder)))
-        elif any(_imitates_git(part) for part in path.split("/")):
-            yield Aside(Finding(path, None, "forbidden name", "its name imitates .git"))
+        elif any(imitates_git(part) for part in path.split("/")):
+            finding = Finding(path, None, "forbidden name", "its name imitates .git")
+            is_file = stat.S_ISREG((workspace / path).lstat().st_mode)
+            yield Aside(finding, contents={other_name(path): workspace / path} if is_file else {})
         elif (size := size_of(workspace / path)) > LARGEST_FILE:
             large[path] = size
     moved = _held(git, workspace, tracked, large)
@@ -128,17 +141,14 @@ def _files_of_nested(git: Git, workspace: Path, folder: str) -> Iterator[str]:
     own = {"GIT_INDEX_FILE": str(git.scratch / "nested.index")}
     there = git.within(git.git_dir, workspace / folder)
     words = ("-C", str(workspace / folder), "ls-files", "-z", "--others", "--exclude-standard")
-    listed = there.run("Looking into a nested repository", *words, environment=own).split("\0")
+    try:
+        listed = there.run("Looking into a nested repository", *words, environment=own).split("\0")
+    except TooSlow:
+        return
     names = [name for name in listed if name and not name.endswith("/")]
     for name in names[: _MOST_FILES + 1]:
-        if not any(_imitates_git(part) for part in name.split("/")):
+        if not any(imitates_git(part) for part in name.split("/")):
             yield f"{folder}/{name}"
-
-
-def _imitates_git(part: str) -> bool:
-    """Names that some file system takes for ``.git``: other case, short names, dots and spaces at the end."""
-    plain = part.lower().rstrip(". ").split(":")[0]
-    return plain == ".git" or (plain.startswith("git~") and plain[4:].isdigit())
 
 
 def size_of(path: Path) -> int:
@@ -162,20 +172,33 @@ def add_aside(git: Git, workspace: Path, tree: str, asides: Sequence[Aside]) -> 
     try:
         git.run("Reading the tree", "read-tree", "--end-of-options", tree, environment=own)
         for number, aside in enumerate(asides):
-            size = sum(size_of(workspace / path) for path in aside.paths)
+            size = sum(size_of(path) for path in aside.all_of(workspace))
             reason = _why_not(aside, size, left) if number < _MOST_ASIDE else "there are too many of them"
-            if reason is None and not _add(git, aside.paths, own):
+            if reason is None and not (
+                _add(git, aside.paths, own) and _add_contents(git, aside.contents, own)
+            ):
                 reason = "it could not be read"
             left -= size if reason is None else 0
             findings.append(aside.finding if reason is None else _not_kept(aside.finding, reason))
-        return git.run("Writing the tree", "write-tree", environment=own), findings
+        whole = git.run("Writing the tree", "write-tree", environment=own)
     finally:
         index.unlink(missing_ok=True)
+    changes = list_raw_changes(git, tree, whole)
+    reasons = refusals(git, changes, tree)
+    if reasons:
+        whole = leave_out(git, whole, changes, reasons)
+        findings += [
+            _not_kept(Finding(path, None, "refused by git", "it is part of what is left out"), reason)
+            for path, reason in reasons.items()
+        ]
+    return whole, findings
 
 
 def _why_not(aside: Aside, size: int, left: int) -> str | None:
     """Why it is not kept; None where it is."""
-    if not aside.paths:
+    if aside.finding.what == "unreadable":
+        return "git cannot get at it"
+    if not aside.paths and not aside.contents:
         return "git holds nothing of the kind"
     if aside.finding.what in _COPIES and (size > _MOST_OF_COPIES or len(aside.paths) > _MOST_FILES):
         return f"it has more than {_MOST_FILES:,} files or {_MOST_OF_COPIES >> 20} MiB"
@@ -193,3 +216,18 @@ def _add(git: Git, paths: Iterable[str], index: Mapping[str, str]) -> bool:
     with as_they_are(git):
         words = ("update-index", "--add", "--replace", "-z", "--stdin")
         return git.attempt("Keeping files", *words, stdin=listing, environment=index).code == 0
+
+
+def _add_contents(git: Git, contents: Mapping[str, Path], index: Mapping[str, str]) -> bool:
+    for name, path in contents.items():
+        try:
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+        except OSError:
+            return False
+        with file:
+            blob = git.run("Keeping a file", "hash-object", "-w", "--no-filters", "--stdin", stdin=file)
+        line = f"100644 {blob}\t{name}\0".encode("utf-8", "surrogateescape")
+        words = ("update-index", "-z", "--add", "--replace", "--index-info")
+        if git.attempt("Keeping a file", *words, stdin=line, environment=index).code != 0:
+            return False
+    return True

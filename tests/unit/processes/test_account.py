@@ -48,3 +48,20 @@ def test_a_file_with_a_second_name_elsewhere_is_not_given_away(tree: Path) -> No
     os.link(outside, tree / "deep/second-name")
     THEM.give([tree])
     assert outside.stat().st_uid == 0
+
+
+@as_root
+def test_folders_deeper_than_a_path_may_be_are_given_and_taken_back(tree: Path) -> None:
+    here = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(2000):
+        os.mkdir("inner", dir_fd=here)
+        below = os.open("inner", os.O_RDONLY | os.O_DIRECTORY, dir_fd=here)
+        os.close(here)
+        here = below
+    THEM.give([tree])
+    assert os.fstat(here).st_uid == 65534
+    os.fchmod(here, 0o000)
+    THEM.take([tree])
+    assert os.fstat(here).st_uid == 0
+    assert os.fstat(here).st_mode & 0o700 == 0o700
+    os.close(here)
