@@ -176,8 +176,7 @@ class ControlFiles:
         return True
 
     def _is_new(self, git: Git, path: str, tracked: Mapping[str, str]) -> bool:
-        file = open_inside(self.workspace, path)
-        if path not in tracked or file is None:
+        if path not in tracked or (file := open_inside(self.workspace, path)) is None:
             return True
         with file:
             return (

@@ -42,17 +42,24 @@ def list_new(git: Git, lists: ControlFiles, inner_git: Iterable[str]) -> list[st
     try:
         return _listed(hasty)
     except TooSlow:
+        pass
+    helped = False
+    for step in steps:
+        if step():
+            helped = True
+            try:
+                others = _listed(hasty)
+                break
+            except TooSlow:
+                continue
+    else:
+        others = _listed(git)
+    if helped:
         lists.notes.append(
             f"Git took more than {hasty.limits.local_seconds:.0f} s to look for new files. So it did not "
             "follow lines in .gitignore that are hard to match; what only these ignore is recorded."
         )
-    for step in steps:
-        if step():
-            try:
-                return _listed(hasty)
-            except TooSlow:
-                continue
-    return _listed(git)
+    return others
 
 
 def check_attributes(

@@ -31,7 +31,7 @@ BASE = {
     "lists/.gitignore": "# nothing\n",
 }
 MOST_SECONDS = 90.0
-LIMITS = Limits(local_seconds=12)
+LIMITS = Limits(local_seconds=18)
 LONG = "a" * 200
 NAMES = (
     *(
@@ -301,10 +301,27 @@ def _held(run: Run, origin: Origin) -> dict[str, set[str]]:
     return held
 
 
+def check_closed(origin: Origin, folder: Path) -> None:
+    """Files and folders that their owner has closed are recorded like others. Raises AssertionError."""
+    run = Run(folder, origin.repository)
+    run.clone()
+    run.write({"good.txt": "good\n", "f": "f\n", "new/f": "new\n", "d/x": "changed\n"})
+    wanted = _written(run.workspace)
+    for path in ("f", "a", "new/f", "new", "d/x", "d", ".git", "."):
+        (run.workspace / path).chmod(0o000)
+    changes = run.recorded(limits=LIMITS)
+    assert changes.left_out == changes.notes == (), changes
+    held = _held(run, origin)
+    assert all(what[1] in held[path] for path, what in wanted.items() if what[0] == "file")
+    modes = git(run.folder / "fresh.git", "ls-tree", "-r", str(changes.commit)).splitlines()
+    assert {line.split(" ")[0] for line in modes} == {"100644"}
+
+
 def main(folder: Path, first: int, last: int) -> None:
     """Check some seeds, and say how many."""
     folder.mkdir()
     origin = Origin.create(folder / "origin", BASE)
+    check_closed(origin, folder / "closed")
     for seed in range(first, last):
         check(origin, folder / str(seed), seed)
         remove_tree(folder / str(seed))
