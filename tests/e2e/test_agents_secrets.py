@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -183,13 +185,20 @@ def test_a_key_that_is_printed_in_every_encoding_is_nowhere_but_where_it_works(
 ) -> None:
     # GIVEN an agent that prints its key in errors, messages, tools and on its standard error
     canary, other = ODD + _canary(), _canary()
-    fake = install(place.root / "bin", agent, does="show", files=FILES)
+    gate = place.root / "gate"
+    os.mkfifo(gate)
+    fake = install(place.root / "bin", agent, does="show", files=FILES, gate=str(gate))
     place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"
     secret = place.root / "secret.json"
     secret.write_text(json.dumps({KEY_NAMES[agent]: canary, "OTHER": other}))
-    # WHEN
+    # WHEN it goes on when it has been seen
+    words = place.run_words(None, "--agent", agent, "--agent-credentials", f"file:{secret}")
     with sampled_command_lines() as command_lines, sampled_environments() as environments:
-        done = place.run(None, "--agent", agent, "--agent-credentials", f"file:{secret}")
+        running = place.start(*words)
+        with gate.open("w"):
+            while not any(canary.encode() in one for one in list(environments)):
+                time.sleep(0.005)  # Nobody tells when the sample grows.
+        done = place.end_of(running)
     assert done.json["status"] == "FAILED"
     # THEN it is masked wherever it was printed
     place.said.append(place.cli("logs", "run_1").ok().out)

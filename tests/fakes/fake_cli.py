@@ -56,6 +56,8 @@ class Behaviour:
             seen = {"argv": self.argv, "environment": dict(os.environ), "prompt": self.prompt}
             with Path(self.knobs["record"]).open("a") as file:
                 file.write(json.dumps({**seen, "settings": self._settings()}) + "\n")
+        if "gate" in self.knobs:
+            Path(self.knobs["gate"]).read_text()  # A pipe: until the test opens it.
 
     def _settings(self) -> dict[str, Any]:
         for path in (
