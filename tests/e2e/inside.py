@@ -90,11 +90,15 @@ class Inside:
 
     def stop(self, run_id: str = "run_1", cause: str = "by a test") -> str:
         """Stop a run and wait until everything of it has stopped; its status."""
-        request = {"executionArn": execution_arn(run_id), "error": "Stopped", "cause": cause}
-        self._runner.run(self._call("StopExecution", request))
+        self.begin_stop(run_id, cause)
         status = self.ended(run_id)
         self._runner.run(self.engine.engine.quiet())
         return status
+
+    def begin_stop(self, run_id: str = "run_1", cause: str = "by a test") -> None:
+        """Stop a run."""
+        request = {"executionArn": execution_arn(run_id), "error": "Stopped", "cause": cause}
+        self._runner.run(self._call("StopExecution", request))
 
     def kept(self, run_id: str = "run_1", redrives: int = 0) -> str:
         """Wait until what a run left is kept that was ended from outside; the status of that execution."""

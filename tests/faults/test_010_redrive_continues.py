@@ -126,6 +126,7 @@ def test_an_attempt_that_does_not_get_to_its_agent_hides_nothing(place: Place) -
     report = place.folder().read_report()
     assert report is not None
     assert report["bundle"].endswith("agent/attempts/1/changes.bundle")
+    assert "clone/workspace.tar.zst" in report["error"]["message"]
     assert place.lines("count") == ["begun"]
     clone = place.root / "clone"
     git(place.root, "clone", "-q", str(place.origin.bare), str(clone))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
+import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -39,6 +43,12 @@ def _check_kept(place: Place, before: dict[str, str], category: str) -> None:
     assert (report["status"], report["partial"], report["branch"]) == ("failed", True, "stepherd/run_1")
     assert (report["error"]["category"], report["error"]["next"]) == (category, "stepherd redrive run_1")
     assert "Partial work is on the branch stepherd/run_1." in report["summary"]
+
+
+def _journal_times(place: Place) -> dict[str, dict[str, float]]:
+    with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
+        rows = journal.execute("SELECT name, started, stopped, redriven FROM executions").fetchall()
+    return {name: {"started": a, "stopped": b, "redriven": c} for name, a, b, c in rows}
 
 
 def _git_that_waits(place: Place, gate: Gate, what: str) -> dict[str, str]:
@@ -76,6 +86,26 @@ def test_a_stopped_run_s_work_is_kept_and_a_redrive_continues_it(place: Place, g
     assert new_commits(place.origin, before) == {BRANCH: ["Do the work", *PARTIAL[BRANCH]]}
     assert git(place.origin.bare, "show", f"{BRANCH}:half.txt") == "half"
     assert _report(place)["partial"] is False
+
+
+def test_nothing_is_kept_before_the_agent_s_task_has_ended(place: Place, gate: Gate) -> None:
+    here, go = gate.pipes
+    late = f"trap 'echo here > {here}; read word < {go}; echo late > late.txt; exit 1' INT"
+    command = place.script(f"{late}\necho half > half.txt\necho here > {here}\nwhile :; do sleep 1; done")
+    with Inside.at(place) as inside:
+        inside.start("run_1", command=command)
+        inside.meanwhile(gate.await_agent)
+        inside.begin_stop()
+        inside.meanwhile(gate.await_agent)
+        inside.meanwhile(lambda: time.sleep(2))  # What must not come can only be given its time.
+        assert "run_1_kept" not in _journal_times(place)
+        gate.open()
+        assert inside.kept() == "SUCCEEDED"
+    assert git(place.origin.bare, "show", f"{BRANCH}:late.txt") == "late"
+    result = place.folder().read_result("agent")
+    assert result is not None
+    ended = datetime.fromisoformat(result.finished).timestamp()
+    assert ended <= _journal_times(place)["run_1_kept"]["started"]
 
 
 def test_the_time_limit_of_the_machine(place: Place, gate: Gate) -> None:
@@ -199,10 +229,12 @@ def test_a_second_ctrl_c_leaves_the_rest_to_the_background(place: Place, gate: G
     gate.open()
     gate.await_agent()
     gate.open()
-    # The redrive has waited: the partial commit is below its own.
+    # The redrive has waited
     gate.await_agent()
     gate.open()
     assert place.end_of(redriven).ok().json["status"] == "SUCCEEDED"
+    times = _journal_times(place)
+    assert times["run_1_kept"]["stopped"] <= times["run_1"]["redriven"]
     assert new_commits(place.origin, before) == {BRANCH: ["Do the work", *PARTIAL[BRANCH]]}
 
 
