@@ -181,9 +181,10 @@ def test_an_environment_is_left_out_as_one_and_the_work_arrives(tmp_path: Path) 
 
 
 def test_an_environment_of_the_base_is_an_ordinary_folder(tmp_path: Path) -> None:
-    run = begin(tmp_path, {"env/pyvenv.cfg": "home = /usr/bin\n"})
-    run.write({"env/new.txt": "x", "pyvenv.cfg": "x"})
-    assert {file.path for file in run.record().files} == {"env/new.txt", "pyvenv.cfg"}
+    run = begin(tmp_path, {"env/pyvenv.cfg": "home = /usr/bin\n", "dev/notes.txt": "x\n"})
+    new = {"env/new.txt", "dev/pyvenv.cfg", "dev/new.txt", "pyvenv.cfg"}
+    run.write(dict.fromkeys(new, "x"))
+    assert {file.path for file in run.record().files} == new
 
 
 def nested(run: Run, path: str, files: dict[str, str]) -> None:
