@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "errors": set(),
     "text": {"errors"},
     "services": {"errors", "text"},
-    "processes": {"errors"},
+    "processes": {"errors", "services"},
     "engine": {"errors", "text", "services", "processes"},
     "repositories": {"errors", "text", "services", "processes"},
     "logins": {"errors", "text", "services", "processes", "runs"},

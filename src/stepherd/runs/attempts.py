@@ -166,12 +166,15 @@ def _past(folder: RunFolder, number: int, there: Mapping[str, ObjectInfo]) -> Pa
     keys = AttemptKeys(number)
     if number == 0:
         return _of_earlier_version(folder, folder.read_result_at(keys.result, _STEP))
+    result = folder.read_result_at(keys.result, _STEP) if keys.result in there else None
+    # An agent that was asked again may have taken all of its work back: the bundle is there, and nobody's.
+    taken_back = result is not None and "files" in result.facts and not result.facts.get("bundle")
     return PastAttempt(
         number,
         _beginning(folder, keys.started) if keys.started in there else "",
-        folder.read_result_at(keys.result, _STEP) if keys.result in there else None,
+        result,
         folder.read_result_at(keys.verify, "verify") if keys.verify in there else None,
-        keys.bundle if keys.bundle in there else None,
+        keys.bundle if keys.bundle in there and not taken_back else None,
         keys.session if keys.session in there else None,
         there[keys.bundle].modified.isoformat() if keys.bundle in there else "",
     )

@@ -186,13 +186,9 @@ def _again(
         if not attempt.agent_ran:
             session = next((one.session for one in reversed(past) if one.session is not None), None)
             resume = restore_session(step, agent, place, session)
-        done = _agent_alone(
+        return _agent_alone(
             attempt, agent, credentials, base, earlier, wanted.budget, resume=resume, again=wanted
         )
-        if "bundle" not in done.facts:
-            # It has taken all of its work back: nothing is there to be continued.
-            step.folder.store.delete(attempt.keys.bundle)
-        return done
 
     return again
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.integration.steps.rig import Rig, git
 
+from stepherd.runs.attempts import past_attempts
 from stepherd.runs.report import build_report, write_report
 
 KEY = "cAn4ry-key-0123456789"
@@ -116,9 +117,9 @@ rm -r $STEPHERD_INSTRUCTIONS/*; echo mine >> {outside}/mine
 ln -s {outside}/mine $STEPHERD_INSTRUCTIONS/instructions.md
 """
     _prepare(rig, agent, "mkdir -p out; touch out/left.txt; test $(wc -l < a) = 3", verify_rounds=3)
-    # A link that leads outside is no work that may be pushed: there is nothing to verify.
+    # Links that lead outside are left out of what is pushed.
     assert _agent(rig) == 65
-    assert _count(rig, "agents") == 2
+    assert _count(rig, "agents") == 3
     assert (outside / "left.txt").exists()
     assert (outside / "mine").read_text() == "mine\nmine\n"
 
@@ -140,7 +141,10 @@ def test_a_round_that_takes_everything_back_leaves_no_work(rig: Rig) -> None:
     assert _agent(rig) == 0
     facts = rig.result("agent").facts
     assert (facts["files"], facts.get("bundle")) == ([], None)
-    assert not rig.folder.store.exists(f"agent/attempts/{facts['attempt']}/changes.bundle")
+    # AND what it had done before is kept, but no attempt continues it
+    assert rig.folder.store.exists(f"agent/attempts/{facts['attempt']}/changes.bundle")
+    (past,) = past_attempts(rig.folder)
+    assert (past.bundle, past.is_recorded) == (None, True)
 
 
 def test_an_agent_that_fails_in_a_round_ends_them(rig: Rig) -> None:
