@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,7 +70,8 @@ def command(output: Output, run_id: str, branch: str | None, into: Path, kept: s
         output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
         for found in facts.left_out:
             output.note(f"Not in it: {found}.")
-        output.note(f"  look     git log -p {facts.branch}\n  take     git switch {facts.branch}")
+        branch_word = shlex.quote(facts.branch)
+        output.note(f"  look     git log -p {branch_word}\n  take     git switch {branch_word}")
     if output.as_json:
         output.json(fields)
     elif output.is_read and fields["branch"]:

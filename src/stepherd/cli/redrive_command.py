@@ -19,6 +19,7 @@ from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
 from stepherd.cli.sources import Source, events_after
 from stepherd.errors import StepherdError, UsageError
+from stepherd.runs.amendments import forget_amendment
 
 __all__ = ["command"]
 
@@ -65,6 +66,8 @@ def command(output: Output, run_id: str, **given: Any) -> int:
         if not reaches:
             return _continue(output, run_id, fields)
         amend(output, run_id, redrives, fields)
+    else:
+        forget_amendment(output.place.store(), run_id, redrives + 1)
     token = uuid.uuid4().hex
 
     def begin(call: Call) -> str:

@@ -30,7 +30,7 @@ __all__ = ["LocalEngine", "base_environment"]
 
 _PASSED_ON = (
     *(UMASK_VARIABLE, "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "PYTHONPATH"),
-    "STEPHERD_WORK_FOLDER",
+    *("STEPHERD_WORK_FOLDER", "STEPHERD_ALLOW_LOCAL_SUBMODULES"),
     *(
         "HTTP_PROXY",
         "HTTPS_PROXY",

@@ -23,8 +23,9 @@ from stepherd.repositories.automation import Automation
 from stepherd.repositories.blemishes import find_blemishes
 from stepherd.repositories.bundle import ALL_REF, CHANGES_REF, COMMITS_REF, KEPT_PREFIX, write_bundle
 from stepherd.repositories.commit_plan import Judge, objection_to
+from stepherd.repositories.content_scan import secret_in
 from stepherd.repositories.conversion import added_safely, settle_conversions
-from stepherd.repositories.filtered import Content, Filtered, plan_filtered, pointers_of
+from stepherd.repositories.filtered import Content, Filtered, open_inside, plan_filtered, pointers_of
 from stepherd.repositories.git import Git, Limits, create_repository
 from stepherd.repositories.gitlinks import SUBMODULE, Gitlinks, new_commits, plan_gitlinks
 from stepherd.repositories.kept_scan import warn_of_kept
@@ -41,6 +42,7 @@ from stepherd.repositories.scan import Finding
 from stepherd.repositories.scratch import private_folder
 from stepherd.repositories.set_aside import Aside, add_aside, look_aside, size_of
 from stepherd.repositories.submodule_work import keep_submodule_work
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
 
@@ -154,8 +156,7 @@ def _record(
     contents, left_behind = select_contents(
         workspace, files.filtered.contents, pointers, files.filtered.known
     )
-    for content in contents:
-        keep(content)
+    unsafe = [*_kept_contents(workspace, contents, rules.known, keep)]
     inside = keep_submodule_work(git, workspace, scan.private_git, base_commit, files.gitlinks.filled)
     kept = inside.commits | files.kept
     refs = {**other.refs, **{f"{KEPT_PREFIX}{name}": commit for name, commit in kept.items()}}
@@ -168,6 +169,7 @@ def _record(
         *inside.notes,
         *new_commits(raw),
         *([left_behind] if left_behind else []),
+        *unsafe,
         *find_blemishes(git, base_commit, parted.tree, raw),
         *odd.notes,
     )
@@ -236,6 +238,24 @@ def _without_refused(git: Git, base_commit: str, tree: str) -> tuple[list[Findin
     words = ("commit-tree", "-p", base_commit, "-m", _REFUSED, refused.kept)
     kept = git.run("Keeping files", *words, environment=IDENTITY)
     return findings, {"refused": kept}
+
+
+def _kept_contents(
+    workspace: Path, contents: Iterable[Content], known: KnownSecrets, keep: Callable[[Content], None]
+) -> Iterator[str]:
+    """Take the contents of Git LFS along, but for those that hold a secret, which are named: without its
+    content a pointer is not pushed."""
+    for content in contents:
+        file = open_inside(workspace, content.path)
+        if file is None:
+            continue
+        with file:
+            found = secret_in(file, known)
+        if found is None:
+            keep(content)
+        else:
+            path = known.mask(one_paragraph(content.path, 200))
+            yield f"{path} is not taken along: its content for Git LFS holds {found}."
 
 
 def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> Iterator[KeptLine]:

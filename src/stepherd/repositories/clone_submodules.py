@@ -8,6 +8,7 @@ without credentials.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,10 @@ from stepherd.repositories.retries import PAUSES, retrying
 from stepherd.repositories.tree_size import check_tree_size
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["clone_submodules", "list_submodules"]
+__all__ = ["ALLOW_LOCAL", "clone_submodules", "list_submodules"]
 
+ALLOW_LOCAL: Final = "STEPHERD_ALLOW_LOCAL_SUBMODULES"
+"""Set to 1 by a person, it allows submodules that lie on this machine, in repositories that do."""
 _MOST: Final = 100
 _DEEPEST: Final = 4
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}")
@@ -59,7 +62,8 @@ def clone_submodules(
     that cannot be cloned by its entry, and the errors of ``failures``.
     """
     cloning = _Cloning(workspace, credentials, scratch, limits or Limits(), pauses)
-    local = allow_local and repository.kind == "file"
+    # What it names may be any private one of this machine: git, too, wants to be told (CVE-2022-39253).
+    local = allow_local and repository.kind == "file" and os.environ.get(ALLOW_LOCAL) == "1"
     cloning.all_of(_Place(repository, workspace / ".git", "", commit), local, 1)
     return tuple(cloning.done)
 
@@ -97,7 +101,7 @@ class _Cloning:
             self._one(below, where)
             _register(place, module, repository)
             self.done.append(where)
-            self.all_of(below, allow_local, depth + 1)
+            self.all_of(below, allow_local and repository.kind == "file", depth + 1)
 
     def _git_dir(self, place: _Place, module: Module) -> Path:
         """Below the git folder of the repository around it. A name that could lead elsewhere, or into the

@@ -34,10 +34,16 @@ def staged_gitlinks(git_dir: Path, *, id_bytes: int) -> Mapping[str, str] | None
         return None
     try:
         reader = _Reader(data, version, id_bytes)
-        found = {os.fsdecode(path): commit for path, commit in reader.gitlinks(count)}
+        found = {os.fsdecode(path): commit for path, commit in reader.gitlinks(count) if _is_plain(path)}
         return None if reader.is_partial() else found
     except (IndexError, ValueError):
         return None
+
+
+def _is_plain(path: bytes) -> bool:
+    """Whether git itself would take ``path`` into an index: relative, and in no way leading out."""
+    parts = path.split(b"/")
+    return b"\0" not in path and not any(part.lower() in {b"", b".", b"..", b".git"} for part in parts)
 
 
 def _read(git_dir: Path) -> bytes | None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.errors import NotFoundError
+from stepherd.repositories.content_scan import secret_in
 from stepherd.repositories.filtered import pointers_of
 from stepherd.repositories.git import Git
+from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.lfs_pointer import LfsRefused, Pointer
 from stepherd.repositories.raw_changes import RawChange
 from stepherd.repositories.remote import Remote
@@ -40,6 +42,7 @@ def upload_contents(
     branch: str,
     fetch: FetchContent,
     pauses: Sequence[float],
+    known: KnownSecrets,
 ) -> dict[str, str]:
     """Make sure that ``remote`` has the content of every new pointer in ``tree``.
 
@@ -56,7 +59,7 @@ def upload_contents(
     needed = list({pointer.oid: pointer for pointer in pointers.values()}.values())
     try:
         endpoint = find_endpoint(remote, local, base)
-        upload = _Upload(endpoint, branch, fetch, local.scratch, pauses)
+        upload = _Upload(endpoint, branch, fetch, local.scratch, pauses, known)
         for start in range(0, len(needed), _BATCH):
             reasons.update(upload.bring(needed[start : start + _BATCH]))
     except LfsRefused as refusal:
@@ -75,6 +78,7 @@ class _Upload:
     fetch: FetchContent
     scratch: Path
     pauses: Sequence[float]
+    known: KnownSecrets
 
     def bring(self, pointers: Sequence[Pointer]) -> dict[str, str]:
         """Those that are not there in the end, by their digests, and why."""
@@ -108,6 +112,10 @@ class _Upload:
                 return _MISSING
             if not _is_content_of(pointer, file):
                 return "the content that the run has of it is another one"
+            with file.open("rb") as content:
+                found = secret_in(content, self.known)
+            if found is not None:
+                return f"its content for Git LFS holds {found}"
             try:
                 retrying(lambda: self.endpoint.upload(pointer, file, actions), self.pauses)
             except LfsRefused as refusal:

@@ -129,7 +129,14 @@ def push_bundle(
         judge = Judge(local, Rules(known, refuse_automation, tuple(allow)), manner.warn)
         contents = fetch or _no_content
         bring = partial(
-            upload_contents, remote, local, base_commit, branch=branch, fetch=contents, pauses=pauses
+            upload_contents,
+            remote,
+            local,
+            base_commit,
+            branch=branch,
+            fetch=contents,
+            pauses=pauses,
+            known=known,
         )
         plan, unfit, missing = _planned(wish, take_bundle(local, bundle, base_commit), judge, bring)
         facts = Delivery(remote, git, local, branch, plan).deliver(listing, pauses)

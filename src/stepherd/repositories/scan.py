@@ -7,6 +7,7 @@ It runs twice (``parting``): where the changes are recorded, and before the push
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -89,7 +90,7 @@ class ChangesBlocked(DataError):
         head = "Nothing is pushed" if all_of_it else "Not everything is pushed"
         path = next((each.path for each in findings if each.what in ALLOWABLE), None)
         allow = (
-            f"What may be pushed nevertheless can be named: --allow '{one_paragraph(path, 200)}'. "
+            f"What may be pushed nevertheless can be named: --allow {shlex.quote(one_paragraph(path, 200))}. "
             if path is not None
             else ""
         )

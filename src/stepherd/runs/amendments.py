@@ -34,6 +34,7 @@ __all__ = [
     "amended",
     "amended_run",
     "given_with_amendments",
+    "forget_amendment",
     "write_amendment",
 ]
 
@@ -66,6 +67,14 @@ def amended(request: Request, fields: Mapping[str, Any]) -> Request:
 def write_amendment(store: Store, run_id: str, number: int, fields: Mapping[str, Any]) -> None:
     """Leave ``fields`` for the redrive of that number. One that was never carried out is replaced."""
     _place(store, run_id).put(f"{number}.json", (json.dumps(dict(fields)) + "\n").encode())
+
+
+def forget_amendment(store: Store, run_id: str, number: int) -> None:
+    """Make nothing of an amendment that nobody has asked for: with the plain process runner an agent can lay
+    one into a store on this machine. A bucket's is for no agent to write to."""
+    place = _place(store, run_id)
+    if not store.reference.startswith("s3://") and place.exists(f"{number}.json"):
+        place.put(f"{number}.json", b"{}\n")
 
 
 def amended_run(

@@ -14,7 +14,7 @@ from tests.integration.repositories.origin import Origin, Run, git, text_below
 from stepherd.errors import CredentialsError, DataError, StepherdError
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.changes import copy_private
-from stepherd.repositories.clone_submodules import clone_submodules, list_submodules
+from stepherd.repositories.clone_submodules import ALLOW_LOCAL, clone_submodules, list_submodules
 from stepherd.repositories.credentials import GitCredentials
 
 TOKEN = "a-token-of-this-test-0815"
@@ -50,6 +50,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("STEPHERD_ALLOW_LOOPBACK_REMOTES", "1")
+    monkeypatch.setenv(ALLOW_LOCAL, "1")
     with serve(tmp_path, TOKEN) as server:
         yield Site(tmp_path, server)
 
@@ -178,6 +179,25 @@ def test_a_local_submodule_is_refused_where_local_repositories_are(site: Site) -
     site.add(origin, "sub", str(inner.bare), inner)
     with pytest.raises(DataError, match="The submodule sub cannot be cloned"):
         clone_them(site.run(origin, over="file"), allow_local=False)
+
+
+def test_a_local_submodule_is_refused_unless_a_person_allows_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made the repository could name any private one of this machine."""
+    monkeypatch.delenv(ALLOW_LOCAL)
+    inner, origin = site.origin("inner"), site.origin("outer")
+    site.add(origin, "sub", str(inner.bare), inner)
+    with pytest.raises(DataError, match="The submodule sub cannot be cloned"):
+        clone_them(site.run(origin, over="file"))
+
+
+def test_a_local_submodule_of_one_from_elsewhere_is_never_cloned(site: Site) -> None:
+    private, third, origin = site.origin("private"), site.origin("third"), site.origin("outer")
+    site.add(third, "sub", str(private.bare), private)
+    site.add(origin, "third", f"{site.server.url}/third/team.git", third)
+    with pytest.raises(StepherdError):
+        clone_them(site.run(origin, over="file"))
 
 
 def test_nothing_of_a_submodule_runs(site: Site, tmp_path: Path) -> None:

@@ -47,6 +47,38 @@ def test_a_content_of_lfs_comes_from_the_agent_to_the_remote(rig: Rig) -> None:
     assert rig.folder.store.get(f"agent/lfs/{OID}").body == NEW
 
 
+KEY = "AKIA" + "ABCDEFGHIJKLMNOP"
+LINES = f"aws_access_key_id = {KEY}\naws_secret_access_key = " + "abcdefghij" * 4 + "\n"
+
+
+def test_a_secret_in_a_content_of_lfs_stays_out_and_is_named(rig: Rig) -> None:
+    change_base(rig, ".gitattributes", "*.bin filter=lfs -text\n")
+    (rig.root / "lines").write_text(LINES)
+    rig.tester(f"cat {rig.root}/lines > x.bin; printf 'new content' > y.bin")
+    rig.steps("agent")
+    assert (
+        "x.bin is not taken along: its content for Git LFS holds what looks like"
+        in rig.result("agent").facts["note"]
+    )
+    rig.steps("push")
+    assert git(rig.remote, "ls-tree", "--name-only", f"stepherd/{rig.run_id}").split().count("x.bin") == 0
+    assert git(rig.remote, "show", f"stepherd/{rig.run_id}:y.bin")
+    assert KEY.encode() not in b"".join(
+        each.read_bytes() for each in rig.remote.rglob("lfs/**/*") if each.is_file()
+    )
+
+
+def test_the_push_looks_at_contents_by_itself(rig: Rig) -> None:
+    change_base(rig, ".gitattributes", "*.bin filter=lfs -text\n")
+    (rig.root / "lines").write_text(LINES)
+    rig.tester(f"cat {rig.root}/lines > x.bin; echo more > more.txt")
+    rig.steps("agent")
+    rig.folder.store.put(f"agent/lfs/{sha256(LINES.encode()).hexdigest()}", LINES.encode())
+    rig.steps("push")
+    (found,) = rig.result("push").facts["left_out"]
+    assert (found["path"], "for Git LFS holds" in found["detail"]) == ("x.bin", True)
+
+
 def test_a_content_that_is_gone_is_named_and_the_rest_is_pushed(rig: Rig) -> None:
     change_base(rig, ".gitattributes", "*.bin filter=lfs -text\n")
     rig.tester("printf 'new content' > x.bin; echo more > more.txt")
@@ -88,7 +120,10 @@ def test_empty_folders_of_submodules_are_said(rig: Rig) -> None:
 
 def test_submodules_are_cloned_when_they_are_asked_for(rig: Rig) -> None:
     with_submodule(rig)
-    rig.tester("cat sub/README.md > seen.txt", submodules=True)
+    script = rig.root / "agent.sh"
+    script.write_text("cat sub/README.md > seen.txt")
+    rig.prepare(agent="tester", command=f"sh {script}", submodules=True)
+    rig.steps("clone", STEPHERD_ALLOW_LOCAL_SUBMODULES="1")
     assert "empty_submodules" not in rig.result("clone").facts
     rig.steps("agent", "push")
     assert git(rig.remote, "show", f"stepherd/{rig.run_id}:seen.txt") == "hello"
