@@ -121,7 +121,7 @@ ln -s {outside}/mine $STEPHERD_INSTRUCTIONS/instructions.md
     assert _agent(rig) == 65
     assert _count(rig, "agents") == 3
     assert (outside / "left.txt").exists()
-    assert (outside / "mine").read_text() == "mine\nmine\n"
+    assert (outside / "mine").read_text() == "mine\n" * 3
 
 
 def test_a_command_that_cannot_be_started_is_no_work_for_an_agent(rig: Rig) -> None:
