@@ -179,7 +179,7 @@ def add_aside(git: Git, workspace: Path, tree: str, asides: Sequence[Aside]) -> 
             ):
                 reason = "it could not be read"
             left -= size if reason is None else 0
-            findings.append(aside.finding if reason is None else _not_kept(aside.finding, reason))
+            findings.append(_kept(aside) if reason is None else _not_kept(aside.finding, reason))
         whole = git.run("Writing the tree", "write-tree", environment=own)
     finally:
         index.unlink(missing_ok=True)
@@ -205,6 +205,13 @@ def _why_not(aside: Aside, size: int, left: int) -> str | None:
     if size > left:
         return f"no more than {_MOST_BYTES >> 20} MiB of such files are"
     return None
+
+
+def _kept(aside: Aside) -> Finding:
+    if not aside.contents:
+        return aside.finding
+    # Not the name itself: it is made of the path, which may hold a secret.
+    return replace(aside.finding, detail=f"{aside.finding.detail}, and is kept under a name with .refused")
 
 
 def _not_kept(finding: Finding, reason: str) -> Finding:
