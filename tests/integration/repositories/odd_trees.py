@@ -220,7 +220,7 @@ def _written(top: Path) -> dict[str, tuple[str, str]]:
                 target = os.readlink(name, dir_fd=here)
                 found[path] = ("link", hashlib.sha256(os.fsencode(target)).hexdigest())
             elif stat.S_ISREG(facts.st_mode):
-                found[path] = ("file", hashlib.sha256(_content(name, here, facts)).hexdigest())
+                found[path] = ("file", _digest(_content(name, here, facts)))
             elif stat.S_ISDIR(facts.st_mode):
                 os.chmod(name, 0o700, dir_fd=here)
                 inner = os.open(name, os.O_RDONLY, dir_fd=here)
@@ -233,6 +233,11 @@ def _written(top: Path) -> dict[str, tuple[str, str]]:
         if kind == "folder" and len(path) < 3000:
             (top / path).chmod(stat.S_IMODE(int(mode)))
     return found
+
+
+def _digest(data: bytes) -> str:
+    """Of what is left when git has converted the ends of lines."""
+    return hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _opened(top: Path) -> Path:
@@ -281,7 +286,7 @@ def _is_accounted(path: str, what: tuple[str, str], held: dict[str, set[str]], n
 
 
 def _held(run: Run, origin: Origin) -> dict[str, set[str]]:
-    """The files of the recorded tree: digests of what they hold, and of what a checkout may make of it."""
+    """The files of the recorded tree: digests of what they hold."""
     fresh = Git(run.scratch, run.folder / "fresh.git")
     git(run.folder, "clone", "-q", "--bare", str(origin.bare), str(fresh.git_dir))
     assert run.facts is not None
@@ -295,9 +300,7 @@ def _held(run: Run, origin: Origin) -> dict[str, set[str]]:
             head, path = entry.split("\t", 1)
             data = fresh.run("Reading", "cat-file", "blob", head.split(" ")[2]) if "blob" in head else ""
             raw = os.fsencode(data)
-            forms = {raw, raw + b"\n"}
-            forms |= {form.replace(b"\n", b"\r\n") for form in forms}
-            held[path] = {hashlib.sha256(form).hexdigest() for form in forms}
+            held[path] = {_digest(raw), _digest(raw + b"\n")}
     return held
 
 
