@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stepherd.processes.account import Account
+from stepherd.services.removal import remove_tree
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 THEM = Account(65534, 65534)
@@ -23,6 +24,7 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     (root / "link").symlink_to(tmp_path)
     yield root
     os.chown(root, os.geteuid(), os.getegid())
+    assert remove_tree(root)  # What removes the folders of tests cannot, where they are deep.
 
 
 def owners(root: Path) -> set[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stepherd.services.folder_walk import FolderWalk
+from stepherd.services.removal import remove_tree
 
 
 def _deep(folder: Path, levels: int) -> None:
@@ -34,8 +35,11 @@ def test_everything_is_found_with_its_way_and_each_folder_is_done_after_what_is_
 
 
 def test_folders_deeper_than_a_path_may_be_are_gone_through(tmp_path: Path) -> None:
-    _deep(tmp_path, 3000)
-    assert sum(1 for _ in FolderWalk(tmp_path)) == 3001
+    try:
+        _deep(tmp_path, 3000)
+        assert sum(1 for _ in FolderWalk(tmp_path)) == 3001
+    finally:
+        assert remove_tree(tmp_path)  # What removes the folders of tests cannot.
 
 
 def test_what_its_owner_closed_is_opened(tmp_path: Path) -> None:
