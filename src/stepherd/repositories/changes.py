@@ -161,7 +161,7 @@ def _record(
     kept = inside.commits | files.kept
     refs = {**other.refs, **{f"{KEPT_PREFIX}{name}": commit for name, commit in kept.items()}}
     refs |= commit_parted(git, base_commit, parted, everything)
-    other = replace(other, kept=(*other.kept, *_lines_of(kept, inside.paths)))
+    lines = warn_of_kept(git, base_commit, _lines_of(kept, inside.paths), rules.known)
     if refs:
         write_bundle(git, base_commit, refs, bundle)
     hidden = rules.own_secrets(git, base_commit, everything) if files.apart else ()
@@ -179,7 +179,7 @@ def _record(
         refs.get(CHANGES_REF),
         parted.automation,
         notes,
-        replace(other, tree=parted.tree),
+        replace(other, tree=parted.tree, kept=(*other.kept, *lines.kept)),
         () if raw else _ignored(git, work.worktrees),
         rules.named((*findings, *files.refused, *parted.left_out, *hidden)),
         refs.get(ALL_REF),
@@ -258,11 +258,15 @@ def _kept_contents(
             yield f"{path} is not taken along: its content for Git LFS holds {found}."
 
 
-def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> Iterator[KeptLine]:
+def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> OtherWork:
+    lines = []
     for name, commit in kept.items():
         path = submodules.get(name)
         subject = _REFUSED if path is None else f"Work inside the submodule {path}"
-        yield KeptLine(name, commit, subject, "the files" if path is None else f"submodule {path}", False)
+        lines.append(
+            KeptLine(name, commit, subject, "the files" if path is None else f"submodule {path}", False)
+        )
+    return OtherWork("", {}, tuple(lines))
 
 
 def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> OtherWork:

@@ -127,17 +127,8 @@ def push_bundle(
         who = Signature(known.mask(author_name), known.mask(author_email))
         wish = _Wish(base_commit, known.mask(message), who, when, run_id, manner)
         judge = Judge(local, Rules(known, refuse_automation, tuple(allow)), manner.warn)
-        contents = fetch or _no_content
-        bring = partial(
-            upload_contents,
-            remote,
-            local,
-            base_commit,
-            branch=branch,
-            fetch=contents,
-            pauses=pauses,
-            known=known,
-        )
+        upload = partial(upload_contents, remote, local, base_commit, branch=branch, pauses=pauses)
+        bring = partial(upload, fetch=fetch or _no_content, known=known)
         plan, unfit, missing = _planned(wish, take_bundle(local, bundle, base_commit), judge, bring)
         facts = Delivery(remote, git, local, branch, plan).deliver(listing, pauses)
         return replace(facts, left_out=(*unfit, *missing), unfit=unfit)
