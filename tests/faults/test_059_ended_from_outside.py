@@ -296,6 +296,6 @@ def test_a_stop_that_is_killed_around_a_commit(place: Place, gate: Gate, kill_at
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("kill_at", range(1, 40))
+@pytest.mark.parametrize("kill_at", range(1, 40, 4))
 def test_a_stop_that_is_killed_around_any_commit(place: Place, gate: Gate, kill_at: int, when: str) -> None:
     _stopped_at(place, gate, kill_at, when)

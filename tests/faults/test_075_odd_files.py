@@ -274,7 +274,7 @@ def test_the_same_for_who_may_not_read_what_is_closed(tmp_path: Path) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(3))
 def test_hundreds_of_workspaces_lose_nothing(origin: Origin, tmp_path: Path, block: int) -> None:
     for seed in range(1000 + 40 * block, 1040 + 40 * block):
         check(origin, tmp_path / str(seed), seed)
@@ -283,7 +283,7 @@ def test_hundreds_of_workspaces_lose_nothing(origin: Origin, tmp_path: Path, blo
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(3))
 def test_hundreds_of_workspaces_of_an_ordinary_user_lose_nothing(tmp_path: Path, block: int) -> None:
     _check_as_ordinary_user(tmp_path / "trees", 2000 + 40 * block, 2040 + 40 * block)
 
