@@ -97,7 +97,7 @@ def _states(scope: Any) -> Iterator[tuple[str, Any]]:
 
 def test_every_step_has_less_time_than_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     fields: dict[str, Any] = dict.fromkeys(Request.__dataclass_fields__)
-    request = Request(**{**fields, "timeout_seconds": 60, "verify": "make test"})
+    request = Request(**{**fields, "timeout_seconds": 60, "verify": "make test", "verify_rounds": 0})
     seen = set()
     for _name, state in _states(PIPELINE):
         if not str(state.get("Resource", "")).startswith("arn:aws:states:::ecs:"):
