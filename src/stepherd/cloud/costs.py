@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["HALF_AN_HOUR", "IDLE_A_MONTH", "spent"]
 
-IDLE_A_MONTH: Final = 1.80
+IDLE_A_MONTH: Final = 1.90
 """US dollars while nothing runs."""
 HALF_AN_HOUR: Final = 0.052
 """US dollars for a run whose agent works for half an hour."""
