@@ -42,7 +42,7 @@ def test_one_command_deploys_everything_and_again_changes_nothing(person: Person
     assert "working on BUILD" in done.stderr
     # AND where and what it is was said first, and who must still do something
     assert done.stderr.index("Account  123456789012") < done.stderr.index("Preparing the staging bucket")
-    assert "about $1.80 a month" in done.stderr
+    assert "about $1.90 a month" in done.stderr
     assert "ada@example.com must confirm the subscription" in done.stderr
     assert stack.tags == {"Application": "stepherd"}
     _assert_context(person.home / "config.yaml")
