@@ -136,7 +136,8 @@ def _on_disk(reference: str, path: Path) -> Instructions:
         if path.is_file():
             return Instructions(reference, {MAIN: path.stat().st_size}, lambda _: read_file(path, MOST_BYTES))
         if not path.is_dir():
-            raise _missing(reference, "there is no such file or folder")
+            found = path.exists()
+            raise _missing(reference, "it is no plain file" if found else "there is no such file or folder")
         files = files_below(path, MOST_FILES + 1)
     except OSError as error:
         raise _missing(reference, str(error.strerror)) from None

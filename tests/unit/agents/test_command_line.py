@@ -28,6 +28,49 @@ def test_what_is_no_command_line_is_refused_with_the_flag(text: str) -> None:
         split_command(text, "--verify")
 
 
+@pytest.mark.parametrize(
+    ("text", "operator"),
+    [
+        ("echo x > f", ">"),
+        ("echo x >f", ">"),
+        ("make 2>&1", "2>"),
+        ("sort < names", "<"),
+        ("a && b", "&&"),
+        ("a || b", "||"),
+        ("a | b", "|"),
+        ("server &", "&"),
+        ("a; b", ";"),
+        ("'a b' ; b", ";"),
+    ],
+)
+def test_what_only_a_shell_would_do_is_refused_with_the_way_to_have_one(text: str, operator: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        split_command(text, "--command")
+    assert f"has '{operator}'" in caught.value.message
+    assert "sh -c" in caught.value.remedy
+    # The way that is offered is one: its words are the shell's.
+    offered = caught.value.remedy.partition('"')[2].rpartition('"')[0]
+    assert split_command(offered, "--command") == ("sh", "-c", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("find . -exec rm {} \\;", ("find", ".", "-exec", "rm", "{}", ";")),
+        ("echo '>' \"a && b\" \\| x", ("echo", ">", "a && b", "|", "x")),
+        ("get http://host/?a=1&b=2;c <", None),
+        ("get http://host/?a=1&b=2;c", ("get", "http://host/?a=1&b=2;c")),
+        ("show --as=<name> a->b x>y", ("show", "--as=<name>", "a->b", "x>y")),
+    ],
+)
+def test_what_is_quoted_or_within_a_word_is_an_argument(text: str, words: tuple[str, ...] | None) -> None:
+    if words is None:
+        with pytest.raises(UsageError, match="no shell reads it"):
+            split_command(text, "--command")
+    else:
+        assert split_command(text, "--command") == words
+
+
 @pytest.mark.parametrize("name", ["apply", "command"])
 def test_an_agent_without_a_model_is_judged_by_its_exit_code(name: str, tmp_path: Path) -> None:
     agent = get_agent(name)

@@ -157,3 +157,9 @@ def test_a_disk_that_is_not_the_askers_is_not_read(reference: str) -> None:
 )
 def test_the_title_is_the_first_heading_or_line(text: str, title: str) -> None:
     assert title_of(text) == title
+
+
+def test_what_is_there_and_no_file_is_said_to_be_so(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InstructionsNotFound, match=r"pipe: it is no plain file"):
+        find_instructions(str(tmp_path / "pipe"))
