@@ -44,7 +44,7 @@ def _nowhere(place: Place, command_lines: set[bytes], *canaries: str) -> None:
     assert not [line for line in command_lines for canary in canaries if canary.encode() in line]
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
 def test_claude_s_key_shows_up_nowhere_though_it_prints_it(
     place: Place, require: Callable[[str], str], fails: bool
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_failed_turn_of_q_is_no_success_though_it_exits_with_0(place: Place) -
     no_canary(place, KEY)
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     ("agent", "use_shell", "more"),
     [
@@ -215,6 +215,7 @@ def test_a_key_that_is_printed_in_every_encoding_is_nowhere_but_where_it_works(
     assert place.origin.log("stepherd/run_1")[0] == "Partial work: Do the work"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("agent", KEY_NAMES)
 def test_a_verify_command_does_not_get_the_agent_s_key(place: Place, agent: str) -> None:
     fake = install(place.root / "bin", agent, files=FILES)

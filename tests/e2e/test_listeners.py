@@ -105,13 +105,14 @@ def test_only_what_the_table_names_can_be_connected_to(place: Place, running: in
     assert any("Step Functions API" in row for row in _listed())
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "attacker.example"])
-def test_a_stranger_gets_a_refusal_and_changes_nothing(running: int, stranger: int, host: str) -> None:
+def test_a_stranger_gets_a_refusal_and_changes_nothing(running: int, stranger: int) -> None:
     """GIVEN forged answers of functions and calls without the key, THEN 403 to each, and the run works."""
-    argv = [sys.executable, "-c", STRANGER, str(running), host, str(stranger)]
-    done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd="/", env={})
-    answers = json.loads(done.stdout)
-    assert len(answers) == 10
+    answers = []
+    for host in ("127.0.0.1", "localhost", "attacker.example"):
+        argv = [sys.executable, "-c", STRANGER, str(running), host, str(stranger)]
+        done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd="/", env={})
+        answers += json.loads(done.stdout)
+    assert len(answers) == 30
     for status, body, headers in answers:
         assert status == 403
         assert json.loads(body)["__type"].endswith("AccessDeniedException")

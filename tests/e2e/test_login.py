@@ -64,6 +64,7 @@ def test_an_expired_access_token_is_renewed_without_asking(lender: Lender) -> No
     assert lender.stored().token != old.token
 
 
+@pytest.mark.exhaustive
 def test_two_runs_at_once_share_one_login_in_turns(lender: Lender) -> None:
     """Fails without the lease: both refresh, or the second does not wait."""
     lender.give_login(seconds=-10)
@@ -146,6 +147,7 @@ def test_a_provider_that_is_broken_for_a_while_changes_nothing(lender: Lender) -
     assert len(lender.notices()) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_login_that_cannot_be_renewed_any_more_is_asked_for_once(lender: Lender) -> None:
     """faults.md 50: fails when invalid_grant leads to a loop, or to a failed run."""
     lender.give_login(seconds=-10)
@@ -181,6 +183,7 @@ def test_what_the_agent_renewed_is_kept_for_the_next_run(lender: Lender) -> None
     assert lender.notices() == []
 
 
+@pytest.mark.exhaustive
 def test_a_stopped_run_takes_its_turn_again_when_it_is_redriven(lender: Lender) -> None:
     """Fails when a redrive starts the agent with a login that another run has by now."""
     lender.give_login()
@@ -208,6 +211,7 @@ def test_a_stopped_run_takes_its_turn_again_when_it_is_redriven(lender: Lender) 
     one_terminal_status(lender.place, "run_1", "SUCCEEDED")
 
 
+@pytest.mark.exhaustive
 def test_what_an_agent_renewed_before_it_failed_is_kept_too(lender: Lender) -> None:
     lender.give_login()
     renew = lender.place.root / "renew.py"

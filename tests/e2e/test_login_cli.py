@@ -158,6 +158,7 @@ def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lende
     assert "Waiting for the login held by run run_1." in done.err
 
 
+@pytest.mark.exhaustive
 def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) -> None:
     run = lender.place.start(*lender.place.run_words("true", "--agent", "borrower"))
     code = lender.await_notice()
@@ -231,6 +232,7 @@ def test_what_cannot_be_is_refused_before_anything_starts(lender: Lender, words:
     assert not lender.place.home.exists()
 
 
+@pytest.mark.exhaustive
 def test_another_database_is_written_where_it_is_named(lender: Lender) -> None:
     child = lender.place.start("login", "--agent", "kiro", "--database", "mine/kiro.sqlite3", "--json")
     lender.approve()

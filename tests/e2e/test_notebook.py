@@ -67,6 +67,7 @@ def shown(cell: dict[str, Any], form: str = "text/plain") -> str:
     return "".join(part for text in texts for part in text)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_notebook_starts_a_run_follows_it_and_shows_its_result_and_history(

@@ -38,6 +38,7 @@ def test_the_agent_is_that_user_in_a_sandbox(as_by_default: Place, require: Call
     assert place.origin.show("stepherd/run_1", "new.txt") == "hello"
 
 
+@pytest.mark.exhaustive
 def test_a_network_of_hosts_works_so_too(as_by_default: Place, require: Callable[[str], str]) -> None:
     require("bwrap")
     place = as_by_default

@@ -71,6 +71,7 @@ def test_logs_come_from_the_streams_of_the_tasks(cloud: Cloud) -> None:
     assert (refused.code, "CloneRepository, RunAgent" in refused.err) == (64, True)
 
 
+@pytest.mark.exhaustive
 def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     place = cloud.place
     flag = place.root / "go"
@@ -107,6 +108,7 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     assert place.cli("pull", "run_1", "--json", cwd=clone).ok().json["created"] is False
 
 
+@pytest.mark.exhaustive
 def test_a_failed_run_fails_here_too(cloud: Cloud) -> None:
     done = cloud.place.cli(*cloud.run_words("sh -c 'exit 3'", "--json"))
     assert done.code == 1

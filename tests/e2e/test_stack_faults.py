@@ -71,6 +71,7 @@ def test_whatever_is_wrong_with_the_stack_is_said_in_words(cloud: Cloud) -> None
     assert cloud.states.count("StartExecution") == 1
 
 
+@pytest.mark.exhaustive
 def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud: Cloud) -> None:
     place, cli = cloud.place, cloud.place.cli
     words = cloud.run_words(TOUCH)

@@ -63,6 +63,7 @@ def _approve(lender: Lender, cloud: Cloud, count: int = 1) -> str:
     return code[1]
 
 
+@pytest.mark.exhaustive
 def test_keys_and_completion_and_contexts_know_the_stack(lender: Lender) -> None:
     with Cloud.at(lender.place) as cloud:
         cli = lender.place.cli

@@ -50,7 +50,14 @@ def _check_pushed(place: Place, fields: dict[str, Any], before: dict[str, str]) 
     assert place.origin.tip("stepherd/run_1") == fields["commit"]
 
 
-@pytest.mark.parametrize("way", ["the environment's env:", "the flag's env:", "the environment's file:"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "the environment's env:",
+        pytest.param("the flag's env:", marks=pytest.mark.exhaustive),
+        pytest.param("the environment's file:", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_token_opens_an_http_repository(place: Place, server: GitServer, way: str) -> None:
     before = place.origin.refs()
     more, environment = [], dict(LOOPBACK)

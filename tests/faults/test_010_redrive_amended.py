@@ -61,6 +61,7 @@ def test_a_run_that_was_stopped_in_its_agent_takes_it_up_there(place: Place, gat
     assert "half.txt" in git(place.origin.bare, "ls-tree", "--name-only", BRANCH).split()
 
 
+@pytest.mark.exhaustive
 def test_an_amendment_stays_for_later_redrives(place: Place) -> None:
     body = f"echo begun >> {place.root}/count; test $(wc -l < {place.root}/count) = 3"
     assert place.run(place.script(body)).code == 1
@@ -69,6 +70,7 @@ def test_an_amendment_stays_for_later_redrives(place: Place) -> None:
     assert _limits(place) == [3600, 77, 77]
 
 
+@pytest.mark.exhaustive
 def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, gate: Gate) -> None:
     # GIVEN a run whose agent has finished, and that was stopped while it pushed
     wrapper = place.root / "bin/git"
@@ -98,6 +100,7 @@ def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, 
     assert git(place.origin.bare, "show", f"{OTHER}:new.txt") == "new"
 
 
+@pytest.mark.exhaustive
 def test_a_branch_that_is_taken_is_replaced_before_the_agent_is_paid(place: Place) -> None:
     place.origin.commit({"theirs.txt": "x\n"}, branch="taken")
     command = place.script(f"echo begun >> {place.root}/count; echo new > new.txt")
@@ -120,22 +123,17 @@ def test_what_was_left_out_is_allowed_and_the_agent_is_not_paid_again(place: Pla
     assert place.lines("count") == ["begun"]
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
+def test_an_amendment_that_makes_no_sense_is_refused_and_nothing_begins(place: Place) -> None:
+    command = place.script(f"echo begun >> {place.root}/count; exit 1")
+    assert place.run(command).code == 1
+    for words, says in (
         (("--branch", "a b"), "The branch name 'a b' is not acceptable"),
         (("--timeout", "0"), "--timeout"),
         (("--timeout", "90000"), "timeout_seconds"),
         (("--max-turns", "3"), "does not report its turns"),
-    ],
-)
-def test_an_amendment_that_makes_no_sense_is_refused_and_nothing_begins(
-    place: Place, words: tuple[str, ...], says: str
-) -> None:
-    command = place.script(f"echo begun >> {place.root}/count; exit 1")
-    assert place.run(command).code == 1
-    refused = place.cli("redrive", "run_1", *words)
-    assert refused.code == 64
-    assert says in refused.err
+    ):
+        refused = place.cli("redrive", "run_1", *words)
+        assert refused.code == 64
+        assert says in refused.err
     assert place.lines("count") == ["begun"]
     assert place.status()["redrives"] == 0

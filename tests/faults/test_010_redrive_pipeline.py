@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 
+import pytest
 from tests.e2e.aftermath import entered_states, one_terminal_status
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
@@ -105,6 +106,7 @@ def test_after_the_agent(place: Place) -> None:
     assert place.lines("count") == ["begun"] * 2
 
 
+@pytest.mark.exhaustive
 def test_after_a_push_that_the_server_refused(place: Place) -> None:
     before = place.origin.refs()
     place.origin.hook("pre-receive", "echo 'closed for the night' >&2; exit 1")
@@ -126,6 +128,7 @@ def test_after_a_push_that_the_server_refused(place: Place) -> None:
     assert entered_states(place, "run_1").count("RunAgent") == 1
 
 
+@pytest.mark.exhaustive
 def test_after_a_report_that_could_not_be_written(place: Place) -> None:
     before = place.origin.refs()
     # GIVEN a folder where the report is to be: nobody can write a file there, not even root
@@ -151,6 +154,7 @@ def _kill_step(place: Place) -> None:
     os.kill(step, signal.SIGKILL)
 
 
+@pytest.mark.exhaustive
 def test_after_an_agent_s_step_that_was_killed(place: Place) -> None:
     """57: what the kernel does to a task that wants too much memory, with a child that hangs on."""
     before = place.origin.refs()

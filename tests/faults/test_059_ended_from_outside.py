@@ -88,6 +88,7 @@ def test_a_stopped_run_s_work_is_kept_and_a_redrive_continues_it(place: Place, g
     assert _report(place)["partial"] is False
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_kept_before_the_agent_s_task_has_ended(place: Place, gate: Gate) -> None:
     here, go = gate.pipes
     late = f"trap 'echo here > {here}; read word < {go}; echo late > late.txt; exit 1' INT"
@@ -108,6 +109,7 @@ def test_nothing_is_kept_before_the_agent_s_task_has_ended(place: Place, gate: G
     assert ended <= _journal_times(place)["run_1_kept"]["started"]
 
 
+@pytest.mark.exhaustive
 def test_the_time_limit_of_the_machine(place: Place, gate: Gate) -> None:
     before = place.origin.refs()
     with Inside.at(place) as inside:
@@ -146,6 +148,7 @@ def test_a_run_that_is_stopped_while_it_pushes_is_pushed_all_the_same(place: Pla
     assert (report["status"], report["partial"]) == ("failed", False)
 
 
+@pytest.mark.exhaustive
 def test_a_redrive_meanwhile_has_the_work_instead(place: Place, gate: Gate) -> None:
     """By who does not wait for the keeping, as ``stepherd redrive`` does."""
     before = place.origin.refs()
@@ -163,6 +166,7 @@ def test_a_redrive_meanwhile_has_the_work_instead(place: Place, gate: Gate) -> N
     assert _report(place)["status"] == "succeeded"
 
 
+@pytest.mark.exhaustive
 def test_a_push_that_is_refused_fails_the_keeping_and_is_told_of(place: Place, gate: Gate) -> None:
     from tests.integration.repositories.http_server import serve
 
@@ -204,7 +208,10 @@ def test_stop_says_stopped_and_kept_and_twice_changes_nothing(place: Place, gate
     assert place.status()["branch"] == "stepherd/run_1"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.exhaustive), (signal.SIGTERM, 143)],
+)
 def test_a_signal_keeps_the_work(place: Place, gate: Gate, number: signal.Signals, code: int) -> None:
     before = place.origin.refs()
     carrier = place.start(*place.run_words(gate.command))
@@ -216,6 +223,7 @@ def test_a_signal_keeps_the_work(place: Place, gate: Gate, number: signal.Signal
     _check_kept(place, before, "stopped")
 
 
+@pytest.mark.exhaustive
 def test_a_second_ctrl_c_leaves_the_rest_to_the_background(place: Place, gate: Gate) -> None:
     before = place.origin.refs()
     carrier = place.start(*place.run_words(gate.command), **_git_that_waits(place, gate, "*' push '*"))
@@ -238,6 +246,7 @@ def test_a_second_ctrl_c_leaves_the_rest_to_the_background(place: Place, gate: G
     assert new_commits(place.origin, before) == {BRANCH: ["Do the work", *PARTIAL[BRANCH]]}
 
 
+@pytest.mark.exhaustive
 def test_an_engine_that_is_killed_while_it_keeps_goes_on_with_it(place: Place, gate: Gate) -> None:
     before = place.origin.refs()
     environment = _git_that_waits(place, gate, "*' push '*")
@@ -289,6 +298,7 @@ def _stopped_at(place: Place, gate: Gate, kill_at: int, when: str) -> bool:
     return killed
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("kill_at", "when"), [(2, "after"), (4, "before")])
 def test_a_stop_that_is_killed_around_a_commit(place: Place, gate: Gate, kill_at: int, when: str) -> None:
     assert _stopped_at(place, gate, kill_at, when)

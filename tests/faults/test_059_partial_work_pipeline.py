@@ -92,7 +92,11 @@ def test_a_push_of_partial_work_that_fails_hides_nothing(place: Place) -> None:
     assert [note for note in report["notes"] if "closed for the night" in note]
 
 
-@pytest.mark.parametrize("state", ["CloneRepository", "RunAgent", "CommitAndPush"])
+@pytest.mark.parametrize(
+    "state",
+    [pytest.param(n, marks=pytest.mark.exhaustive) for n in ("CloneRepository", "CommitAndPush")]
+    + ["RunAgent"],
+)
 def test_a_run_that_is_stopped_in_any_phase_ends_and_can_be_redriven(place: Place, state: str) -> None:
     # GIVEN a run that stands still in that state: its git, its agent, or the push of its git waits
     before, gate = place.origin.refs(), Gate(place)

@@ -98,7 +98,7 @@ def _check_untouched(place: Place, evil: Path) -> None:
     assert not list((evil / "objects").glob("??"))
 
 
-@pytest.mark.parametrize("end", ["exit 0", "exit 1"])
+@pytest.mark.parametrize("end", [pytest.param("exit 0", marks=pytest.mark.exhaustive), "exit 1"])
 def test_what_is_planted_neither_runs_nor_redirects_the_push(place: Place, evil: Path, end: str) -> None:
     before = place.origin.refs()
     with Inside.at(place) as inside:

@@ -168,6 +168,7 @@ def test_a_missing_object_is_not_fetched_by_a_program_of_the_repository(
     assert str(origin.bare) in caught.value.message
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     hooks=st.sets(st.sampled_from((*TELLING, *OTHERS)), min_size=1, max_size=4),

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 REGIONS = (
     *("us-east-1", "us-west-2", "ca-central-1", "eu-west-1", "eu-central-1", "ap-northeast-1"),
@@ -28,6 +30,7 @@ def _run(program: str, *arguments: str, home: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.exhaustive
 def test_sam_accepts_it(require: Callable[[str], str], tmp_path: Path) -> None:
     arguments = ("validate", "--lint", "--region", "us-east-1", "--template", "template.yaml")
     _run(require("sam"), *arguments, home=tmp_path)
@@ -44,6 +47,7 @@ def test_it_has_no_yaml_aliases_which_cloudformation_does_not_know() -> None:
     assert [token for token in tokens if isinstance(token, (yaml.AliasToken, yaml.AnchorToken))] == []
 
 
+@pytest.mark.exhaustive
 def test_checkov_finds_nothing_but_what_is_declined_with_a_reason(
     require: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ print(json.dumps([absent, [callable(handler) for handler in handlers]]))
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_clean_clone_builds_small_for_lambdas_platform_with_all_that_functions_import(
@@ -66,6 +67,7 @@ def test_a_clean_clone_builds_small_for_lambdas_platform_with_all_that_functions
         assert library.name.endswith((".cpython-313-aarch64-linux-gnu.so", ".abi3.so")), library
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_handler_and_every_module_behind_it_is_imported_from_the_layer_and_lambdas_runtime_alone(

@@ -42,6 +42,7 @@ def emulator(require: Callable[[str], str], tmp_path: Path) -> Iterator[Emulator
         yield found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_resource_of_the_translated_template_is_created_and_none_outlives_the_stack_but_the_bucket(

@@ -52,6 +52,7 @@ def test_a_person_is_asked_for_what_is_not_said_and_a_token_is_not_shown(
     assert CANARY in secret["SecretString"]
 
 
+@pytest.mark.exhaustive
 def test_a_person_is_asked_for_the_keys_of_the_agents_that_were_chosen(
     person: Person, terminal: Callable[..., Terminal]
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_profile_that_is_said_goes_before_keys_of_the_environment(person: Pers
     assert person.account.calls == []
 
 
+@pytest.mark.exhaustive
 def test_objects_that_s3_keeps_are_named_and_the_next_attempt_takes_them(person: Person) -> None:
     stack = _used(person)
     refused = (
@@ -161,6 +162,7 @@ _MOMENTS = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("operation", "when"), _MOMENTS)
 def test_killed_at_any_step_it_goes_on_when_it_is_run_again(

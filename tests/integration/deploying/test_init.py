@@ -65,6 +65,7 @@ def test_one_command_deploys_everything_and_again_changes_nothing(person: Person
     assert _places_of(CANARY, person) == {("secretsmanager", "CreateSecret")}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 def test_a_stack_of_before_is_brought_up_to_date_and_keeps_what_is_not_said(person: Person) -> None:
     stack = person.deployed("dev", LoginEmail="ada@example.com", RunRetentionDays="7")
@@ -174,6 +175,7 @@ def test_agents_keys_are_stored_in_a_secret_of_the_stack_which_its_parameter_nam
     assert secrets.describe_secret(SecretId="stepherd/agents/keys")["DeletedDate"]
 
 
+@pytest.mark.exhaustive
 def test_an_agent_that_was_given_no_key_is_told_of(person: Person) -> None:
     done = person.init(
         "--no-git", "--no-api-key", "--agents", "claude,q=https://h.example/q.zip#sha256=" + "0" * 64
@@ -181,6 +183,7 @@ def test_an_agent_that_was_given_no_key_is_told_of(person: Person) -> None:
     assert "stepherd init --agent-key claude=env:ANTHROPIC_API_KEY" in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_quota_of_the_account_is_told_as_one_and_images_of_elsewhere_can_be_named(person: Person) -> None:
     said = "Cannot have more than 0 builds in queue for the account"
     person.account.faults.append(Fault("StartBuild", "AccountLimitExceededException", said))
@@ -196,6 +199,7 @@ def test_a_quota_of_the_account_is_told_as_one_and_images_of_elsewhere_can_be_na
     assert images.items() <= stack.parameters.items()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 def test_runs_that_are_under_way_are_told_of_and_waited_for_when_that_was_asked_for(person: Person) -> None:
     stack = person.deployed()

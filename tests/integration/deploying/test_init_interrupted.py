@@ -151,6 +151,7 @@ _MOMENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("operation", "when"), _MOMENTS)
 def test_killed_at_any_step_it_goes_on_when_it_is_run_again(

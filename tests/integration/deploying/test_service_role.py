@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.integration.deploying.account import Fault
 from tests.integration.deploying.conftest import Person
 
@@ -39,12 +40,14 @@ def test_the_role_of_ecs_is_made_and_can_be_used_before_the_stack_is(person: Per
     assert _ours(person).count("CreateServiceLinkedRole") == 1
 
 
+@pytest.mark.exhaustive
 def test_a_role_that_is_there_is_waited_for_no_more(person: Person) -> None:
     person.account.faults.append(Fault("CreateServiceLinkedRole", "InvalidInput", _TAKEN))
     person.init(*_SMALL)
     assert _ours(person)[:2] == ["CreateServiceLinkedRole", "CreateChangeSet"]
 
 
+@pytest.mark.exhaustive
 def test_who_may_not_make_it_deploys_all_the_same(person: Person) -> None:
     person.account.faults.append(Fault("CreateServiceLinkedRole", "AccessDenied", status=403))
     done = person.init(*_SMALL)
@@ -52,6 +55,7 @@ def test_who_may_not_make_it_deploys_all_the_same(person: Person) -> None:
     assert person.account.cloudformation.find("stepherd").status == "CREATE_COMPLETE"
 
 
+@pytest.mark.exhaustive
 def test_when_it_fails_all_the_same_it_is_to_be_run_again_and_nothing_is_to_be_mended(person: Person) -> None:
     person.account.cloudformation.trouble.create["Cluster"] = (
         f'Resource handler returned message: "Invalid request provided: CreateCluster Invalid Request: '

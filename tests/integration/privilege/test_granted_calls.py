@@ -8,6 +8,7 @@ from tests.integration.privilege.comparison import forbidden, unused
 from tests.integration.privilege.site import Site, deployed
 from tests.integration.steps.rig import ROOT
 
+pytestmark = pytest.mark.exhaustive
 _TEMPLATE = (ROOT / "template.yaml").read_text()
 _AT, _LOGINS = "\n            ", 'Resource: !Sub "${Bucket.Arn}/logins/*"'
 _TASKS = ("GitTaskRole", "AgentTaskRole")
