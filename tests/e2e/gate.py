@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 from pathlib import Path
 
 from tests.e2e.place import Place
+
+_PATIENCE_SECONDS = 45
 
 
 class Gate:
@@ -25,8 +28,14 @@ class Gate:
         return self._here, self._go
 
     def await_agent(self) -> None:
-        """Wait until the agent is there."""
-        assert self._here.read_text() == "here\n"
+        """Wait until the agent is there; fails when it does not come."""
+        # For writing, too: to open it for reading alone would wait for ever for an agent that never begins.
+        pipe = os.open(self._here, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            assert select.select([pipe], [], [], _PATIENCE_SECONDS)[0], "the agent does not come"
+            assert os.read(pipe, 100) == b"here\n"
+        finally:
+            os.close(pipe)
 
     def open(self) -> None:
         """Let the agent go on."""
