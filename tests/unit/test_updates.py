@@ -22,7 +22,7 @@ from stepherd.services.template_text import read_template
 
 NOW = (ROOT / "template.yaml").read_text()
 BEFORE = (ROOT / "tests" / "previous" / "template.yaml").read_text()
-MACHINES = ("PipelineStateMachine", "LoginStateMachine")
+MACHINES = ("PipelineStateMachine", "LoginStateMachine", "KeepStateMachine")
 PLAIN = {
     "AWS::Serverless::Function": "AWS::Lambda::Function",
     "AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine",
