@@ -9,6 +9,7 @@ from stepherd.cli.output import Output
 from stepherd.cli.target import DEFAULT_STACK, Target, choose_target, target_options
 from stepherd.cloud.contexts import keep_context, read_contexts
 from stepherd.cloud.stack import Stack, find_stack
+from stepherd.cloud.waiting import telling_of_waits
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
 
 __all__ = ["command"]
@@ -35,6 +36,19 @@ def command(
     listing: bool,
 ) -> int:
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
+    with telling_of_waits(output.note):
+        return _configure(output, name, stack, region, profile, listing=listing)
+
+
+def _configure(
+    output: Output,
+    name: str | None,
+    stack: str | None,
+    region: str | None,
+    profile: str | None,
+    *,
+    listing: bool,
+) -> int:
     target = choose_target(output.home, name, stack, region, profile)
     from stepherd.cloud.account import own_stacks
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stepherd.cli.output import Output
+from stepherd.cloud.waiting import telling_of_waits
 from stepherd.errors import NotFoundError, StepherdError, UsageError
 
 __all__ = ["going_on", "this_command"]
@@ -21,10 +22,14 @@ def this_command(*more: str) -> str:
 
 @contextmanager
 def going_on(output: Output) -> Iterator[None]:
-    """Whatever breaks off the block, a person learns that the same command goes on from there."""
+    """Whatever breaks off the block, a person learns that the same command continues from there.
+
+    Until then they hear of every service that takes its time.
+    """
     again = this_command()
     try:
-        yield
+        with telling_of_waits(output.note):
+            yield
     except (UsageError, NotFoundError):
         raise
     except StepherdError as error:

@@ -6,20 +6,39 @@ import os
 from functools import cache
 from typing import Any, Final
 
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
+
+from stepherd.cloud.waiting import watch
 from stepherd.services.aws import new_client
 
 __all__ = ["aws_client"]
 
 _ATTEMPTS: Final = 10
 """CloudFormation and S3 throttle whoever asks as often as a deployment does."""
+_CONNECT_SECONDS: Final = 4
+_CONNECT_ATTEMPTS: Final = 3
+"""Who is offline shall hear of it soon, and in the same time for every service."""
+
+_UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 
 
-def aws_client(service: str, region: str | None) -> Any:
-    """A client for ``service`` in a region, patient with throttling. Raises ConfigurationError."""
+def aws_client(service: str, region: str | None, attempts: int = _ATTEMPTS) -> Any:
+    """A client for ``service`` in a region, patient with throttling and not with a network that is not there.
+
+    Raises ConfigurationError.
+    """
     settings = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("AWS_")))
-    return _made(service, region, settings)
+    return _made(service, region, attempts, settings)
 
 
 @cache
-def _made(service: str, region: str | None, _settings: tuple[tuple[str, str], ...]) -> Any:
-    return new_client(service, region=region, attempts=_ATTEMPTS)
+def _made(service: str, region: str | None, attempts: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+    client = new_client(service, region=region, attempts=attempts, connect_seconds=_CONNECT_SECONDS)
+    client.meta.events.register("needs-retry", _give_up_connecting)
+    return watch(client)
+
+
+def _give_up_connecting(attempts: int, caught_exception: Exception | None = None, **_: Any) -> None:
+    """What is not there is not tried as often as what is busy; botocore counts both together."""
+    if isinstance(caught_exception, _UNREACHABLE) and attempts >= _CONNECT_ATTEMPTS:
+        raise caught_exception

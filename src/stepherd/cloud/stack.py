@@ -41,10 +41,10 @@ def find_stack(name: str, region: str | None = None) -> Stack:
     with needs_boto3("A deployed stack"):
         from botocore.exceptions import ClientError
 
-        from stepherd.services.aws import new_client
+        from stepherd.cloud.clients import aws_client
         from stepherd.services.aws_errors import translated
 
-    client = new_client("cloudformation", region=region, attempts=_ATTEMPTS)
+    client = aws_client("cloudformation", region, _ATTEMPTS)
     with translated(f"the stack {name}"):
         try:
             found = client.describe_stacks(StackName=name)["Stacks"]
@@ -71,14 +71,12 @@ def _absent(name: str, region: str) -> NotFoundError:
 
 def _account(region: str) -> str:
     """Whose account was looked into, for the words of an error alone."""
-    from stepherd.services.aws import new_client
+    from stepherd.cloud.clients import aws_client
     from stepherd.services.aws_errors import translated
 
     try:
         with translated("the caller's identity"):
-            return (
-                f"the account {new_client('sts', region=region, attempts=1).get_caller_identity()['Account']}"
-            )
+            return f"the account {aws_client('sts', region, 1).get_caller_identity()['Account']}"
     except StepherdError:
         return "this account"
 

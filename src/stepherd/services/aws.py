@@ -22,16 +22,24 @@ from stepherd.services.aws_errors import aws_error, translated
 __all__ = ["credentials_expire", "new_client", "session_secrets"]
 
 
-def new_client(service: str, *, region: str | None = None, attempts: int = 6, read_seconds: int = 60) -> Any:
+def new_client(
+    service: str,
+    *,
+    region: str | None = None,
+    attempts: int = 6,
+    read_seconds: int = 60,
+    connect_seconds: int = 10,
+) -> Any:
     """A client for ``service``; a call that is throttled or breaks is made up to ``attempts`` times.
 
-    ``read_seconds`` is how long it waits for each part of an answer. Each client has a session of its own,
-    because making clients from a shared one is not safe between threads; only what is read from botocore's
-    files is shared. Raises ConfigurationError when the settings are wrong.
+    ``connect_seconds`` is how long it waits for a connection, ``read_seconds`` for each part of an answer.
+    Each client has a session of its own, because making clients from a shared one is not safe between
+    threads; only what is read from botocore's files is shared. Raises ConfigurationError when the settings
+    are wrong.
     """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
-        connect_timeout=10,
+        connect_timeout=connect_seconds,
         read_timeout=read_seconds,
         user_agent_extra="stepherd",
     )
