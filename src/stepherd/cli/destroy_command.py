@@ -69,7 +69,7 @@ def _carry_out(output: Output, target: Target, *, ask: bool) -> int:
     finally:
         progress.end()
     holdings = holdings_of(target.stack, target.region, target.caller.account, found)
-    if holdings is None or holdings.nothing:
+    if holdings.nothing:
         if _forget(output, target):
             output.note(f"Nothing is left of the stack {target.stack}; its context is forgotten.")
             return 0

@@ -18,8 +18,7 @@ __all__ = ["answer", "show_holdings", "show_remaining"]
 
 def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
     """What will be removed."""
-    state = holdings.stack.status if holdings.stack else "deleted already; this is what it has left"
-    show_target(output, target, state)
+    show_target(output, target, _state(holdings))
     if holdings.stack:
         output.note(f"Removes  {len(holdings.parts)} resources")
     if holdings.runs.total:
@@ -29,6 +28,10 @@ def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
         output.note(f"         the bucket {bucket}: {_amount(contents)}")
     if holdings.logins:
         output.note(f"         {holdings.logins} stored logins")
+    if holdings.revisions:
+        output.note(f"         {holdings.revisions} revisions of task definitions")
+    if holdings.staging:
+        output.note("         the staging bucket: no other stack of this region needs it")
     if holdings.images:
         output.note(f"         {holdings.images} images")
     for secret in filter(None, (holdings.secret, holdings.agent_secret)):
@@ -38,7 +41,8 @@ def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
 def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remaining], again: str) -> None:
     """What is left, and what the stack cost."""
     failed = any(each.error for each in remaining)
-    output.note(f"The stack {holdings.name} is removed{', but not all that it had' if failed else ''}.")
+    removed = f"The stack {holdings.name}" if holdings.stack else f"What the stack {holdings.name} has left"
+    output.note(f"{removed} is removed{', but not all that it had' if failed else ''}.")
     for each in remaining:
         command = f": {each.command}" if each.command else ""
         output.note(
@@ -71,6 +75,12 @@ def answer(target: Target, holdings: Holdings, remaining: Sequence[Remaining]) -
             for each in remaining
         ],
     }
+
+
+def _state(holdings: Holdings) -> str:
+    if holdings.stack:
+        return holdings.stack.status
+    return f"{'deleted already' if holdings.deleted else 'never made'}; this is what it has left"
 
 
 def _amount(contents: Contents) -> str:

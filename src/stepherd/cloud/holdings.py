@@ -16,6 +16,8 @@ from stepherd.cloud.run_census import Census, count_runs
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import Part, last_deleted, parts_of_stack
 from stepherd.cloud.staging import staging_name
+from stepherd.cloud.task_definitions import revisions_of
+from stepherd.errors import CredentialsError
 from stepherd.services.aws_errors import translated
 
 __all__ = ["Holdings", "holdings_of"]
@@ -31,7 +33,7 @@ class Holdings:
     region: str
     account: str
     stack: Stack | None
-    """None when CloudFormation has deleted it."""
+    """None when CloudFormation has deleted it, or never had it."""
     parts: tuple[Part, ...] = ()
     """What is not deleted yet."""
     buckets: tuple[tuple[str, Contents], ...] = ()
@@ -41,6 +43,10 @@ class Holdings:
     """Login databases in the buckets."""
     staging: bool = False
     """Whether the staging bucket is there and no other stack of Stepherd needs it."""
+    revisions: int = 0
+    """Revisions of its task definitions, those of earlier updates too; 0 where they may not be listed."""
+    deleted: bool = False
+    """Whether CloudFormation has deleted a stack of this name and still knows it."""
     secret: str = ""
     """The git credentials, when they were made for this stack and no other uses them."""
     agent_secret: str = ""
@@ -56,7 +62,8 @@ class Holdings:
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to remove."""
-        return self.stack is None and not (self.buckets or self.secret or self.agent_secret or self.staging)
+        left = (self.buckets, self.secret, self.agent_secret, self.staging, self.revisions)
+        return self.stack is None and not any(left)
 
     def about_spent(self) -> float:
         """US dollars, by docs/costs.md; 0 for a stack that is gone."""
@@ -66,13 +73,15 @@ class Holdings:
         return spent(stack_hours=max(0.0, hours), runs=self.runs.total, run_hours=self.runs.hours)
 
 
-def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Holdings | None:
-    """Look at everything; None when nothing is known of a stack of this name, not even a deleted one."""
+def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Holdings:
+    """Look at everything of a stack that is there, was deleted, or never came to be.
+
+    A deployment that failed early has left the staging bucket.
+    """
     client = aws_client("cloudformation", region)
     arn = stack.arn if stack else last_deleted(client, name)
-    if arn is None:
-        return None
-    parts = tuple(part for part in parts_of_stack(client, arn) if part.status != _KEPT_MEANWHILE)
+    known = parts_of_stack(client, arn) if arn else []
+    parts = tuple(part for part in known if part.status != _KEPT_MEANWHILE)
     bare = Holdings(name, region, account, stack, parts)
     s3 = aws_client("s3", region)
     looked_at = ((bucket, contents_of(s3, bucket, account)) for bucket in bare.of_kind("AWS::S3::Bucket"))
@@ -84,6 +93,8 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
         images=_images(bare),
         runs=_runs(bare),
         staging=_staging(bare),
+        revisions=_revisions(bare),
+        deleted=stack is None and arn is not None,
         agent_secret=_agent_secret(bare),
         **_secrets(bare),
     )  # fmt: skip
@@ -111,6 +122,14 @@ def _staging(holdings: Holdings) -> bool:
     s3 = aws_client("s3", holdings.region)
     there = contents_of(s3, staging_name(holdings.account, holdings.region), holdings.account)
     return there is not None and not _others(holdings)
+
+
+def _revisions(holdings: Holdings) -> int:
+    """Who may not list them removes the rest all the same, and is told of them afterwards."""
+    try:
+        return len(revisions_of(holdings.name, holdings.region))
+    except CredentialsError:
+        return 0
 
 
 def _secrets(holdings: Holdings) -> dict[str, str]:

@@ -22,6 +22,7 @@ from stepherd.cloud.run_census import stop_executions, stop_tasks
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import parts_of_stack
 from stepherd.cloud.staging import staging_name
+from stepherd.cloud.task_definitions import remove_revisions
 from stepherd.errors import StepherdError
 from stepherd.services.aws_errors import error_code, translated
 
@@ -67,6 +68,9 @@ class Removal:
         for group in self.holdings.of_kind("AWS::Logs::LogGroup"):
             command = f"aws logs delete-log-group --log-group-name {group}"
             self._or_remain(f"the log group {group}", command, self._log_group, group)
+        definitions = f"the task definitions of {self.holdings.name}"
+        command = f"aws ecs list-task-definition-families --family-prefix {self.holdings.name}-"
+        self._or_remain(definitions, command, self._definitions, self.holdings.name)
         staging = staging_name(self.holdings.account, self.holdings.region)
         self._or_remain(f"the bucket {staging}", f"aws s3 rb --force s3://{staging}", self._staging, staging)
         self._kept_secrets()
@@ -97,6 +101,12 @@ class Removal:
         except ClientError as error:
             if error_code(error) != "ResourceNotFoundException":
                 raise
+
+    def _definitions(self, stack: str) -> None:
+        """Updates have left theirs, because runs may be redriven with them; now no run is left."""
+        gone = remove_revisions(stack, self.holdings.region)
+        if gone:
+            self.tell(f"Deleted {gone} revisions of task definitions.")
 
     def _secret(self, name: str) -> None:
         GitSecret.of(name, self.holdings.name, self.holdings.region).remove()

@@ -100,6 +100,17 @@ def _cluster(client: Any, name: str, _: Properties) -> tuple[str, dict[str, str]
     return name, {"Arn": made["clusterArn"]}
 
 
+def _task_definition(client: Any, _: str, properties: Properties) -> tuple[str, dict[str, str]]:
+    containers = [
+        {"name": each["Name"], "image": each["Image"]} for each in properties["ContainerDefinitions"]
+    ]
+    made = client("ecs").register_task_definition(
+        family=properties["Family"], containerDefinitions=containers, cpu=properties["Cpu"],
+        memory=properties["Memory"], requiresCompatibilities=["FARGATE"], networkMode="awsvpc",
+    )  # fmt: skip
+    return made["taskDefinition"]["taskDefinitionArn"], {}
+
+
 def _machine(client: Any, name: str, properties: Properties) -> tuple[str, dict[str, str]]:
     made = client("stepfunctions").create_state_machine(
         name=properties.get("StateMachineName", name),
@@ -137,6 +148,7 @@ _MAKERS: dict[str, Callable[[Any, str, Properties], tuple[str, dict[str, str]]]]
     "AWS::SNS::Subscription": _subscription,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::ECS::Cluster": _cluster,
+    "AWS::ECS::TaskDefinition": _task_definition,
     "AWS::StepFunctions::StateMachine": _machine,
     "AWS::CodeBuild::Project": _project,
 }
@@ -149,5 +161,8 @@ _REMOVERS: dict[str, Callable[[Any, str], None]] = {
     "AWS::SNS::Topic": lambda client, arn: client("sns").delete_topic(TopicArn=arn),
     "AWS::Logs::LogGroup": lambda client, name: client("logs").delete_log_group(logGroupName=name),
     "AWS::ECS::Cluster": lambda client, name: client("ecs").delete_cluster(cluster=name),
+    "AWS::ECS::TaskDefinition": lambda client, arn: client("ecs").deregister_task_definition(
+        taskDefinition=arn
+    ),
     "AWS::StepFunctions::StateMachine": _remove_machine,
 }

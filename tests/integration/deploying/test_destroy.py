@@ -78,6 +78,74 @@ def test_nothing_is_left_but_what_is_said(person: Person) -> None:
     assert "There is no stack 'stepherd'" in done.stderr
 
 
+def _revisions(person: Person) -> list[str]:
+    ecs = person.account.client("ecs")
+    states = ("ACTIVE", "INACTIVE")
+    listed = [
+        arn for state in states for arn in ecs.list_task_definitions(status=state)["taskDefinitionArns"]
+    ]
+    return sorted(arn.rpartition("/")[2] for arn in listed)
+
+
+def _updated(person: Person, times: int = 12) -> None:
+    """Revisions as updates leave them: the template retains each."""
+    container = {"name": "git", "image": "h.example/git:1", "memory": 512}
+    for _ in range(times):
+        person.account.client("ecs").register_task_definition(
+            family="stepherd-git", containerDefinitions=[container]
+        )
+
+
+def test_revisions_that_updates_have_left_go_and_other_stacks_stay(person: Person) -> None:
+    person.deployed("stepherd-git")
+    person.deployed()
+    _updated(person)
+    done = person.stepherd("destroy", "--force", "--stack-name", "stepherd")
+    assert "14 revisions of task definitions" in done.stderr
+    assert "Deleted 14 revisions of task definitions." in done.stderr
+    assert _revisions(person) == ["stepherd-git-agent:1", "stepherd-git-git:1"]
+
+
+@pytest.mark.parametrize("operation", ["DeregisterTaskDefinition", "DeleteTaskDefinitions"])
+def test_revisions_are_removed_by_the_next_attempt_when_one_is_killed(person: Person, operation: str) -> None:
+    person.deployed()
+    _updated(person)
+    person.account.faults.append(Fault(operation, "before", kill=True))
+    person.stepherd("destroy", "--force", code=-9)
+    done = person.stepherd("destroy", "--force")
+    assert "deleted already" in done.stderr
+    assert _revisions(person) == []
+
+
+def test_who_may_not_list_revisions_removes_the_rest_and_is_told_of_them(person: Person) -> None:
+    stack = person.deployed()
+    _updated(person, 1)
+    person.account.faults.append(Fault("ListTaskDefinitions", "AccessDeniedException", times=9))
+    done = person.stepherd("destroy", "--force", code=77)
+    assert stack.status == "DELETE_COMPLETE"
+    assert "the task definitions of stepherd" in done.stderr
+    assert "aws ecs list-task-definition-families --family-prefix stepherd-" in done.stderr
+
+
+def test_of_a_deployment_that_failed_before_there_was_a_stack_the_staging_bucket_is_removed(
+    person: Person,
+) -> None:
+    person.account.faults.append(Fault("CreateChangeSet", "AccessDenied", status=403))
+    person.init("--no-image", "--no-api-key", "--no-git", code=77)
+    assert _buckets(person) == {"stepherd-staging-123456789012-eu-west-1"}
+    done = person.stepherd("destroy", "--yes", "stepherd")
+    assert "Stack    stepherd (never made; this is what it has left)" in done.stderr
+    assert "the staging bucket: no other stack of this region needs it" in done.stderr
+    assert _buckets(person) == set()
+
+
+def test_a_name_that_no_stack_has_takes_no_staging_bucket_from_the_others(person: Person) -> None:
+    person.init("--no-image", "--no-api-key", "--no-git")
+    done = person.stepherd("destroy", "--force", "--stack-name", "steperd", code=66)
+    assert "There is no stack 'steperd'" in done.stderr
+    assert "stepherd-staging-123456789012-eu-west-1" in _buckets(person)
+
+
 def test_the_name_must_be_given_and_be_right(person: Person) -> None:
     person.deployed()
     done = person.stepherd("destroy", code=64)

@@ -26,7 +26,11 @@ _OBJECTS = {
     "HeadObject": ("GetObject",), "PutObject": ("PutObject",), "GetObject": ("GetObject",),
     "DeleteObjects": ("DeleteObject", "DeleteObjectVersion"),
 }  # fmt: skip
-_ANYWHERE = {"cloudformation:DescribeStacks", "cloudformation:ListStacks", "ecs:ListTasks"}
+_ANYWHERE = {
+    "cloudformation:DescribeStacks", "cloudformation:ListStacks", "ecs:ListTasks", "ecs:ListTaskDefinitions",
+    # IAM knows no resource for it, though it names one.
+    "ecs:DeregisterTaskDefinition",
+}  # fmt: skip
 
 
 class Policy:
@@ -81,6 +85,8 @@ def _resource(call: Call, given: dict[str, Any]) -> str:
         case "iam":
             role = "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
             return f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        case "ecs" if "taskDefinitions" in given:
+            return str(given["taskDefinitions"][0])
         case "ecs":
             return f"arn:aws:ecs:{HERE}:cluster/{given.get('clusterName') or given['cluster']}"
         case "codebuild":
