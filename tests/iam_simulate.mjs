@@ -7,6 +7,14 @@ import { pathToFileURL } from 'node:url'
 const { runSimulation } = await import(pathToFileURL(`${process.argv[2]}/dist/esm/index.js`))
 const { account, policies, requests } = JSON.parse(readFileSync(0, 'utf8'))
 
+// A key's own policy decides with IAM's: the one that AWS gives a key leaves it to the account's policies.
+const keyPolicy = {
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' },
+  ],
+}
+
 const answers = []
 for (const { role, action, resource, context } of requests) {
   const found = await runSimulation(
@@ -17,6 +25,7 @@ for (const { role, action, resource, context } of requests) {
         resource: { resource, accountId: account },
         contextVariables: context,
       },
+      ...(action.startsWith('kms:') ? { resourcePolicy: keyPolicy } : {}),
       identityPolicies: [{ name: role, policy: policies[role] }],
       serviceControlPolicies: [],
       resourceControlPolicies: [],

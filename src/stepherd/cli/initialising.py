@@ -94,8 +94,9 @@ class Initialising:
                 prepare_ecs(self._target.region, self._output.note)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
             keep_context(self._output.home, self._target.to_context(), default=True)
-            self._keep_git_access(had)
-            self._keep_agent_keys(parameters)
+            key = {**had, **parameters}.get("SecretsKeyArn", "")
+            self._keep_git_access(had, key)
+            self._keep_agent_keys(parameters, key)
             outcome = self._with_new_images(wish, scratch, outcome)
         stack = self._stack()
         key, keys = self._api_key(stack) if self._request.api_key else ("", 0)
@@ -199,23 +200,23 @@ class Initialising:
 
     # -- the rest ------------------------------------------------------------------------------------
 
-    def _keep_git_access(self, had: Mapping[str, str]) -> None:
+    def _keep_git_access(self, had: Mapping[str, str], key: str) -> None:
         from stepherd.cloud.git_secret import GitSecret
 
         if self._request.git.choice != "given":
             return
         name = self._request.secret_name(had)
-        GitSecret.of(name, self._target.stack, self._target.region).keep(self._request.git.fields)
+        GitSecret.of(name, self._target.stack, self._target.region).keep(self._request.git.fields, key)
         self._output.note(f"Stored {self._request.git.words} in the secret {name}.")
 
-    def _keep_agent_keys(self, parameters: Mapping[str, str]) -> None:
+    def _keep_agent_keys(self, parameters: Mapping[str, str], key: str) -> None:
         from stepherd.cloud.git_secret import GitSecret
 
         keys = self._request.keys
         if not keys.fields:
             return
         name = parameters["AgentCredentialsSecretId"]
-        GitSecret.of_agents(name, self._target.stack, self._target.region).keep(keys.fields)
+        GitSecret.of_agents(name, self._target.stack, self._target.region).keep(keys.fields, key)
         self._output.note(f"Stored the keys of {', '.join(keys.agents)} in the secret {name}.")
 
     def _api_key(self, stack: Stack) -> tuple[str, int]:

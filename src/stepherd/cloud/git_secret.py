@@ -52,8 +52,11 @@ class GitSecret:
             return "absent"
         return "removed" if found.get("DeletedDate") else "there"
 
-    def keep(self, fields: Mapping[str, str]) -> None:
-        """Store ``fields``, beside what the secret has already. Raises CredentialsError, DataError, …"""
+    def keep(self, fields: Mapping[str, str], key: str = "") -> None:
+        """Store ``fields``, beside what the secret has already. Raises CredentialsError, DataError, …
+
+        ``key`` is the ARN of the KMS key under which a new secret is kept; one that is there keeps its key.
+        """
         with translated(f"the secret {self.name}"):
             state = self.state()
             if state == "absent":
@@ -65,6 +68,7 @@ class GitSecret:
                         {"Key": "Application", "Value": "stepherd"},
                         {"Key": _STACK_TAG, "Value": self.stack},
                     ],
+                    **({"KmsKeyId": key} if key else {}),
                 )
                 return
             if state == "removed":
