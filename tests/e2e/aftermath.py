@@ -45,6 +45,9 @@ def one_terminal_status(place: Place, run_id: str, status: str) -> None:
 def run_exists(place: Place, run_id: str) -> bool:
     """Whether the journal knows the run."""
     with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
+        # An engine that was killed at its very beginning leaves a file without a table.
+        if not journal.execute("SELECT 1 FROM sqlite_master WHERE name='executions'").fetchall():
+            return False
         return bool(journal.execute("SELECT 1 FROM executions WHERE name=?", (run_id,)).fetchall())
 
 

@@ -1,9 +1,9 @@
 """The attempts at a run's agent: each has a folder of its own, so none writes over what another left.
 
-``agent/attempts/N/`` holds started.json, which takes the number, changes.bundle, transcript.jsonl,
-session.tar.zst when it failed, result.json (how the agent itself ended, before any verify command) and
-verify.json. ``agent/result.json`` is the step's own: the last word on the run's work. Attempt 0 is what a
-version without numbers left behind.
+``agent/attempts/N/`` holds started.json, which takes the number, agent.json, written whenever the agent is
+started, changes.bundle, transcript.jsonl, session.tar.zst when it failed, result.json (how the agent itself
+ended, before any verify command) and verify.json. ``agent/result.json`` is the step's own: the last word on
+the run's work. Attempt 0 is what a version without numbers left behind.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ class AttemptKeys:
     def started(self) -> str:
         """Written first: the number is taken."""
         return f"{_FOLDER}/{self.number}/started.json"
+
+    @property
+    def agent(self) -> str:
+        """Written just before the agent is started: from then on there may be work."""
+        return f"{_FOLDER}/{self.number}/agent.json"
 
     @property
     def bundle(self) -> str:
@@ -81,6 +86,16 @@ class PastAttempt:
     session: str | None
     bundled: str = ""
     """When the bundle was written; ISO 8601."""
+    agent_started: str = ""
+    """When the agent was started last; ISO 8601, empty when it was not, or by an earlier version."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its agent was started, and what it did since was never recorded."""
+        if not self.agent_started or (self.result is None and self.bundle is not None):
+            return False
+        recorded = "" if self.result is None else max(self.result.finished, self.bundled)
+        return recorded < self.agent_started
 
     @property
     def is_recorded(self) -> bool:
@@ -171,17 +186,18 @@ def _past(folder: RunFolder, number: int, there: Mapping[str, ObjectInfo]) -> Pa
     taken_back = result is not None and "files" in result.facts and not result.facts.get("bundle")
     return PastAttempt(
         number,
-        _beginning(folder, keys.started) if keys.started in there else "",
+        _time_in(folder, keys.started, there),
         result,
         folder.read_result_at(keys.verify, "verify") if keys.verify in there else None,
         keys.bundle if keys.bundle in there and not taken_back else None,
         keys.session if keys.session in there else None,
         there[keys.bundle].modified.isoformat() if keys.bundle in there else "",
+        _time_in(folder, keys.agent, there),
     )
 
 
-def _beginning(folder: RunFolder, key: str) -> str:
-    started = folder.read_object(key).get("started")
+def _time_in(folder: RunFolder, key: str, there: Mapping[str, ObjectInfo]) -> str:
+    started = folder.read_object(key).get("started") if key in there else None
     return started if isinstance(started, str) else ""
 
 

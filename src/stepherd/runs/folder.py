@@ -141,6 +141,10 @@ class RunFolder:
         """A small JSON object of ours; empty when there is none. Raises DataError when it is not one."""
         return self._read_json(key) or {}
 
+    def write_object(self, key: str, fields: Mapping[str, Any]) -> None:
+        """Write a small JSON object of ours."""
+        self._write_json(key, fields)
+
     def write_first(self, key: str, fields: Mapping[str, Any]) -> None:
         """Write a small JSON object where there is none yet. Raises PreconditionFailed and WriteConflict."""
         self.store.put(key, (json.dumps(fields, ensure_ascii=False) + "\n").encode(), if_none_match=True)

@@ -13,7 +13,7 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
 from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFolder
 from stepherd.runs.proof import SuccessNotProven, check_success
-from stepherd.runs.report_attempts import used_by
+from stepherd.runs.report_attempts import lost_work, used_by
 from stepherd.runs.report_page import render_report
 from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
@@ -94,7 +94,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     attempts: list[dict[str, Any]] = field(default_factory=list)
     """Where the agent was started more than once, for each attempt: number, status, started, finished, usage,
-    and bundle, where its work lies; each begins with the work of the one before."""
+    bundle, where its work lies, and lost, whether it has none because its task was killed; each begins with
+    the work of the one before."""
     automation: list[dict[str, str]] = field(default_factory=list)
     """Changed files that run by themselves: path, and what the file is."""
     kept: list[dict[str, Any]] = field(default_factory=list)
@@ -188,6 +189,7 @@ def _report_of(
             *_notes(results, failure),
             *_automation_note(facts),
             *work_notes(facts, run_id),
+            *lost_work(found.attempts),
             *(doubt for doubt in found.doubts if not _is_said(doubt, error)),
         ],
         attempts=found.attempts if len(found.attempts) > 1 else [],

@@ -21,7 +21,7 @@ from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take
 from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
-from stepherd.runs.result import Result
+from stepherd.runs.result import Result, now
 from stepherd.runs.spent import spent
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_budget import Budget, budget_of
@@ -221,6 +221,7 @@ def _agent_alone(
     launch = _launch(attempt, agent, credentials, budget, resume=resume, again=again)
     limits = _limits(request, budget, request.timeout_seconds if again is None else again.seconds)
     attempt.tell("agent", Started("agent", _shown(launch), limits.seconds, model=request.model))
+    attempt.step.folder.write_object(attempt.keys.agent, {"started": now()})
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
     if attempt.stop.asked:
         _prepare_for_a_kill(attempt, base, earlier)
