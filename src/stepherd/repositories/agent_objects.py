@@ -13,12 +13,12 @@ import os
 import re
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
 
 from stepherd.errors import StepherdError
-from stepherd.repositories.git import Git
+from stepherd.repositories.git import Git, TooSlow
 from stepherd.repositories.untrusted import UntrustedFolder
 
 __all__ = ["ImportLimits", "bring_in"]
@@ -28,6 +28,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 _PIECE: Final = 1 << 18
 _HEADER: Final = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,15})\0")
 _LONGEST_HEADER: Final = 32
+_NO_MEMORY: Final = re.compile(rb"out of memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +127,29 @@ def _pack(folder: UntrustedFolder, name: str, work: _Import) -> None:
             )
             return
         work.packed += size
-        if not _index(file, size, work):
-            work.notes.append(f"The pack {name} of the agent's repository is damaged: not all could be read.")
+        if (reason := _index(file, size, work)) is not None:
+            work.notes.append(f"The pack {name} of the agent's repository {reason}: not all could be read.")
 
 
-def _index(file: IO[bytes], size: int, work: _Import) -> bool:
-    """Whether the pack was whole; of a damaged one, what can be had is taken."""
+def _index(file: IO[bytes], size: int, work: _Import) -> str | None:
+    """None when the pack was whole, else why not; of such a one, what can be had is taken."""
     limit = f"--max-input-size={size}"
+    limits = replace(work.git.limits, local_seconds=max(1.0, work.ends - time.monotonic()))
+    git = replace(work.git, limits=limits)
     try:
-        done = work.git.attempt("Reading a pack", "index-pack", "--stdin", "--threads=1", limit, stdin=file)
+        done = git.attempt("Reading a pack", "index-pack", "--stdin", "--threads=1", limit, stdin=file)
         if done.code != 0 and size <= work.limits.salvaged_bytes:
             file.seek(0)
-            work.git.attempt("Reading a damaged pack", "unpack-objects", "-q", "-r", limit, stdin=file)
+            git.attempt("Reading a damaged pack", "unpack-objects", "-q", "-r", limit, stdin=file)
+    except TooSlow:
+        return "takes too long to read"
     except StepherdError:
-        return False
-    return done.code == 0
+        return "is damaged"
+    if done.code == 0:
+        return None
+    if limits.memory_bytes is not None and _NO_MEMORY.search(done.err):
+        return f"takes more than {limits.memory_bytes >> 20} MiB of memory to read"
+    return "is damaged"
 
 
 def _loose(objects: UntrustedFolder, work: _Import) -> None:

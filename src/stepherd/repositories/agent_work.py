@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -117,7 +117,8 @@ def _read(at: _Reading, folder: UntrustedFolder, limits: ImportLimits | None, wo
     work.notes += refs.notes
     refs.notes = work.notes
     work.worktrees = inside_workspace(refs, at.folders, at.workspace)
-    git = at.git.within(at.git.scratch / "agent.git")
+    own = replace(at.git, limits=at.git.limits.of_hostile())
+    git = own.within(at.git.scratch / "agent.git")
     create_repository(git, commit_id=at.base_commit)
     with folder.folder("objects") as objects:
         before = at.private_git / "objects"
@@ -131,10 +132,10 @@ def _read(at: _Reading, folder: UntrustedFolder, limits: ImportLimits | None, wo
     if base is None:
         raise DataError("The copy of the repository has no base commit.")
     # The copy was taken just before the agent began.
-    own = own_commits(commits, base, refs.fetched, int(at.private_git.stat().st_mtime))
-    own |= record_worktrees(git, refs, commits, own, base, at.folders, at.snapshot)
-    transfer = Transfer(git, at.git, at.base_commit, work.notes)
-    transfer.bring(own)
+    made = own_commits(commits, base, refs.fetched, int(at.private_git.stat().st_mtime))
+    made |= record_worktrees(git, refs, commits, made, base, at.folders, at.snapshot)
+    transfer = Transfer(git, own, at.base_commit, work.notes)
+    transfer.bring(made)
     work.commits = transfer.commits
     work.known = {*commits, at.base_commit}
     work.head = work.commits.get(transfer.ids.get(refs.head or "", ""))

@@ -22,7 +22,7 @@ from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, 
 from stepherd.repositories.server_text import quote, server_lines
 from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
 
-__all__ = ["LARGE_FILE", "Git", "Limits", "TooSlow", "create_repository"]
+__all__ = ["HOSTILE_MEMORY", "LARGE_FILE", "Git", "Limits", "TooSlow", "create_repository"]
 
 _PASSED_ON: Final = (*PROXY_VARIABLES, *TRUST_VARIABLES)
 _FIXED: Final = {
@@ -43,6 +43,9 @@ _FIXED: Final = {
 }
 LARGE_FILE: Final = 4 << 20
 """Bytes. Git reads and writes a larger file as a stream: it makes no delta of it and compares no lines."""
+HOSTILE_MEMORY: Final = 512 << 20
+"""Bytes. A pack of some kilobytes can hold an object of gigabytes, and git holds it in memory when it is a
+delta or no file. What may be pushed has at most 100 MB: a base, a delta and what they make fit."""
 _SETTINGS: Final = {
     "core.bigFileThreshold": str(LARGE_FILE),
     "core.hooksPath": os.devnull,
@@ -87,11 +90,17 @@ class TooSlow(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits in seconds: a silent HTTP transfer, a command that talks to a remote, any other."""
+    """Time limits in seconds: a silent HTTP transfer, a command that talks to a remote, any other. And how
+    many bytes of memory git may take, where what it reads is somebody's who may wish it ill."""
 
     quiet_seconds: int = 60
     network_seconds: float = 1800.0
     local_seconds: float = 900.0
+    memory_bytes: int | None = None
+
+    def of_hostile(self) -> Limits:
+        """The same for git that reads objects which an agent may have made."""
+        return replace(self, memory_bytes=HOSTILE_MEMORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,7 @@ class Git:
                     seconds=self.limits.network_seconds if network else self.limits.local_seconds,
                     output_limit=_OUTPUT_LIMIT,
                     sink=sink,
+                    memory=self.limits.memory_bytes,
                 )
             except TimeExpired as error:
                 raise self._too_slow(doing, error, network) from None

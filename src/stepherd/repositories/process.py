@@ -25,6 +25,10 @@ CUT: Final = b"\n\0\n"
 """Stands between them where something was left out; that may have been the middle of a secret."""
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
+_BOUND: Final = ("/bin/sh", "-c", 'ulimit -d "$0" 2>/dev/null; exec "$@"')
+"""Bounds what a program allocates, not the files that it maps: those may be as large as they are. By a shell,
+because the first large piece may be asked for at once, and only exec may follow a fork in a process with
+threads. Where it is refused there is a lower bound already."""
 _INSTALL: Final = {"git": "Install git 2.39 or newer."}
 
 
@@ -93,16 +97,19 @@ def run_bounded(
     seconds: float,
     output_limit: int,
     sink: Callable[[bytes], None] | None = None,
+    memory: int | None = None,
 ) -> Finished:
     """Run ``argv`` in its own process group and return when it ends.
 
     ``seconds`` is measured on the monotonic clock. ``sink`` gets stdout as it comes, in pieces, and then
-    nothing is kept of it. Raises TimeExpired or OutputTooLong after the group was killed; ConfigurationError
+    nothing is kept of it. ``memory`` is how many bytes it may allocate, where the system counts them: macOS
+    does not. Raises TimeExpired or OutputTooLong after the group was killed; ConfigurationError
     when the program is missing. Whatever is left of the group when the program ends is killed too.
     """
+    bound = () if memory is None else (*_BOUND, str(memory >> 10))
     try:
         child = subprocess.Popen(
-            argv,
+            [*bound, *argv],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

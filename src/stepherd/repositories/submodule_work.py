@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -101,8 +101,9 @@ class _One:
 
     def keep(self, commits: Sequence[str]) -> _Kept:
         folder = self.git.scratch / f"submodule-{self.number}.git"
-        create_repository(self.git.within(folder), commit_id=self.base)
-        there = self.git.within(folder, self.workspace / self.path)
+        bounded = replace(self.git, limits=self.git.limits.of_hostile())
+        create_repository(bounded.within(folder), commit_id=self.base)
+        there = bounded.within(folder, self.workspace / self.path)
         known = self._known_tree(there, self._published(commits))
         if known is not None:
             there.run("Reading a submodule", "read-tree", known)
