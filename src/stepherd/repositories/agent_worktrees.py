@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -28,24 +28,46 @@ _GITFILE: Final = 4096
 
 def locate(worktree: Worktree, folders: Folders) -> Path | None:
     """Where the worktree lies, when that is in one of the agent's folders and no link is on the way."""
-    for seen, real in folders.items():
-        try:
-            inside = PurePosixPath(worktree.path).relative_to(seen)
-        except ValueError:
-            continue
-        if inside.parts and ".." not in inside.parts and _is_its(real, inside.parts, worktree.name):
-            return real.joinpath(*inside.parts)
+    for _, real, parts in _places(worktree, folders):
+        if _leads_to(real, parts, worktree.name):
+            return real.joinpath(*parts)
     return None
 
 
-def _is_its(root: Path, parts: Sequence[str], name: str) -> bool:
-    """Whether the ``.git`` that lies there is a file which leads to the worktree of that name."""
+def _is_gone(worktree: Worktree, folders: Folders) -> bool:
+    """Whether it lay in a folder that is the agent's by that very path, and is there no more. Of no other
+    path is it looked whether there is anything: by the report the agent would learn it."""
+    for seen, real, parts in _places(worktree, folders):
+        if seen == os.path.realpath(real):
+            try:
+                _leads_to(real, parts, worktree.name, missing_is_said=True)
+            except FileNotFoundError:
+                return True
+    return False
+
+
+def _places(worktree: Worktree, folders: Folders) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
+    """The agent's folders that its path is in: as the agent sees them, where they are, and the rest of it."""
+    for seen, real in folders.items():
+        with suppress(ValueError):
+            parts = PurePosixPath(worktree.path).relative_to(seen).parts
+            if parts and ".." not in parts:
+                yield seen, real, parts
+
+
+def _leads_to(root: Path, parts: Sequence[str], name: str, *, missing_is_said: bool = False) -> bool:
+    """Whether the ``.git`` that lies there is a file which leads to the worktree of that name. Raises
+    FileNotFoundError when there is none and ``missing_is_said``."""
     try:
         with ExitStack() as stack:
             folder = stack.enter_context(open_untrusted(root))
             for part in parts:
                 folder = stack.enter_context(folder.folder(part))
             text = folder.read(".git", _GITFILE).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        if missing_is_said:
+            raise
+        return False
     except OSError:
         return False
     return text.startswith("gitdir:") and text.strip().endswith(f"/worktrees/{name}")
@@ -75,10 +97,10 @@ class _Recorder:
     def record(self, worktree: Worktree) -> Commit | None:
         path = locate(worktree, self.folders)
         if path is None:
-            if worktree.path and os.path.lexists(worktree.path):
+            if worktree.path and not _is_gone(worktree, self.folders):
                 self.notes.append(
-                    f"The worktree {worktree.name} at {worktree.path} is not in the run's folders: only what "
-                    "was committed there is kept."
+                    f"The worktree {worktree.name} at {worktree.path} is none in the run's folders: "
+                    "only what was committed there is kept."
                 )
             return None
         before = self.known.get(worktree.commit or "", self.base)
