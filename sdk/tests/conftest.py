@@ -48,6 +48,15 @@ def tls_server(authority: trustme.CA) -> Iterator[Loopback]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def http2_only(authority: trustme.CA) -> ssl.SSLContext:
+    """The context of a server that speaks nothing but HTTP/2."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
 @pytest.fixture
 def trust(authority: trustme.CA) -> ssl.SSLContext:
     """An SSL context that trusts the loopback server."""

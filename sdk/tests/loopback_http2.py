@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,15 +75,16 @@ async def serve_http2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     window = asyncio.Event()
     incoming: dict[int, _Incoming] = {}
     async with asyncio.TaskGroup() as group:
-        writer.write(connection.data_to_send())
-        while data := await reader.read(65536):
-            for received in connection.receive_data(data):
-                done = _take(received, incoming, connection, window)
-                if done is not None:
-                    wire = _Wire(connection, writer, done, window)
-                    group.create_task(_answer(incoming.pop(done), answer, wire))
+        with suppress(ConnectionError):
             writer.write(connection.data_to_send())
-            await writer.drain()
+            while data := await reader.read(65536):
+                for received in connection.receive_data(data):
+                    done = _take(received, incoming, connection, window)
+                    if done is not None:
+                        wire = _Wire(connection, writer, done, window)
+                        group.create_task(_answer(incoming.pop(done), answer, wire))
+                writer.write(connection.data_to_send())
+                await writer.drain()
 
 
 def _take(

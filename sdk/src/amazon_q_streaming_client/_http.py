@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -26,16 +27,49 @@ if TYPE_CHECKING:
     from ._operations import WireRequest
     from ._settings import Settings
 
-__all__ = ["CLOSED", "Http"]
+__all__ = ["CLOSED", "Http", "TimeLimits"]
 
 CLOSED: Final = "the client is closed"
 _LOWER: Final = (OSError, ValueError, EOFError, RuntimeError, LookupError)
 """What comes from below the library: sockets, texts that are no host, a pool that was closed meanwhile."""
 _OF_THE_REQUEST: Final = "h11"
 """The library speaks HTTP/1.1 with it; what that says of its own side is about the request."""
+_SHORTEST: Final = 0.001
+"""Seconds of the shortest time limit; 0 would mean not to wait, which the library does not expect."""
 _DNS: Final = ("getaddrinfo", "name resolution", "Name or service", "nodename nor servname", "No address")
 
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
+
+
+class TimeLimits(dict[str, float | None]):
+    """The time limits of one request, as the library looks them up before each read and write.
+
+    Over HTTP/2 bytes can come for ever that are nothing of the answer (pings, settings), so each read and
+    write gets no more than what is left of ``seconds`` since the first one after ``restart``.
+    """
+
+    def __init__(
+        self, seconds: float, connect: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(connect=connect, read=seconds, write=seconds, pool=None)
+        self._seconds = seconds
+        self._clock = clock
+        self._end: float | None = None
+
+    def restart(self) -> None:
+        """Something of the answer has come."""
+        self._end = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the seconds for ``name``: connect, read, write or pool."""
+        if name not in ("read", "write"):
+            return super().get(name, default)
+        now = self._clock()
+        if self._end is None:
+            self._end = now + self._seconds
+        return max(self._end - now, _SHORTEST)
+
+    __getitem__ = get
 
 
 class Http:
@@ -74,7 +108,7 @@ class Http:
         )
 
     def client(self) -> Any:
-        """Return the user's client, or make one; all that are made share the costly SSL context."""
+        """Return the user's client, or make one for one connection; all share the costly SSL context."""
         if self._own is not None:
             return self._own
         return self._made(partial(getattr(self.library, self._kind), **self._options))
@@ -85,15 +119,15 @@ class Http:
         return self._own is not None
 
     def message(self, client: Any, request: WireRequest) -> Any:
-        """Return the request as the library sends it."""
-        timeout = self.library.Timeout(request.timeout, connect=request.connect_timeout, pool=None)
-        return client.build_request(
+        """Return the request as the library sends it, with its TimeLimits."""
+        message = client.build_request(
             request.method,
             request.url,
             headers=self.library.Headers(dict(request.headers)),  # its repr does not show the token
             content=request.body,
-            timeout=timeout,
         )
+        message.extensions["timeout"] = TimeLimits(request.timeout, request.connect_timeout)
+        return message
 
     def translate(self, error: Exception) -> QError:
         """Return the error of this package for one of the library, or of what lies below it."""
@@ -118,7 +152,7 @@ class Http:
         return {
             "follow_redirects": False,
             "http2": settings.http2,
-            "limits": self.library.Limits(max_connections=settings.max_connections),
+            "limits": self.library.Limits(max_connections=1),
             "verify": self._ssl_context(settings.http2) if settings.verify is None else settings.verify,
             "proxy": settings.proxy,
             "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),

@@ -119,15 +119,15 @@ class ClientOptions(TypedDict, total=False):
     - ``wire_form``: the form of the API, by default that of the CLI.
     - ``opt_out``: whether the content must not be used to improve the service (default False, as the CLI).
     - ``retry``: how often and how patiently to retry before the first event.
-    - ``timeout``: seconds without a byte before giving up (default 300, as the CLI).
+    - ``timeout``: seconds for the request and the head of its answer, and then for each further piece of it
+      (default 300, as the CLI).
     - ``connect_timeout``: seconds to connect (default 10).
     - ``http2``: whether to offer HTTP/2 (needs the extra ``http2``).
-    - ``max_connections``: how many connections are open at a time (default 100).
+    - ``max_connections``: how many connections are open at a time (default 100); calls beyond them wait.
     - ``user_agent``: text that goes before the user agent of this package.
     - ``verify``: an SSL context in place of the default one.
     - ``proxy``: the URL of a proxy, in place of those of the environment.
-    - ``http_library``: "httpx" (the default), or "httpx2" for the extra of that name: many streams at a time
-      take less of the processor with it.
+    - ``http_library``: "httpx" (the default), or "httpx2" for the extra of that name.
     - ``http_client``: an AsyncClient (Client for the blocking client) of either library, which is used as it
       is and not closed; then ``http2``, ``max_connections``, ``verify``, ``proxy`` and ``http_library``
       do not count.

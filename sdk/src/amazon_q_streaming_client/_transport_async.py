@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ._http import CLOSED, Http
+from ._connections import Connection, Connections
+from ._http import Http, TimeLimits
 from ._operations import WireRequest
 from ._settings import ResponseHead, Settings
 from ._steps import Close, Deliver, GetToken, Receive, Send, Step, Steps, Wait
@@ -28,6 +28,8 @@ __all__ = ["AsyncTransport"]
 NO_LOOP: Final = "the async client needs the event loop of asyncio, and none is running"
 NO_LOOP_REMEDY: Final = "Under trio, run QStreamingClientSync in a thread: trio.to_thread.run_sync."
 
+_OPENED: Final = "connection.connect_tcp.complete"
+
 _T = TypeVar("_T")
 
 
@@ -35,9 +37,8 @@ class AsyncTransport:
     """The connections and the token of one async client."""
 
     def __init__(self, settings: Settings) -> None:
-
-        self._http = Http(settings, "AsyncClient")
-        self._pools = _Pools(self._http)
+        self._pool = _Pool(settings)
+        self._http = self._pool.http
         self._provider = settings.provider
         self._tokens = TokenCache()
         self._asking: asyncio.Task[AccessToken] | None = None
@@ -47,7 +48,7 @@ class AsyncTransport:
         """Close all connections."""
         if self._loop is not None:
             self._check_loop()
-        await self._pools.aclose()
+        await self._pool.aclose()
 
     def _check_loop(self) -> None:
         """Connections belong to the event loop that opened them; in another one they fail in odd ways."""
@@ -76,7 +77,7 @@ class AsyncTransport:
         """Run an exchange and yield what it delivers; the response is closed in every case."""
         self._check_loop()
         failures = self._http.failures
-        response = _Response(self._pools)
+        response = _Response(self._pool)
         try:
             while (step := pump.step()) is not None:
                 if isinstance(step, Deliver):
@@ -162,101 +163,94 @@ async def _in_thread(function: Callable[[], object]) -> object:
 
 
 class _Pool:
-    """The connections of one HTTP client, and how many responses are open on them."""
+    """The connections, and the wait for one where as many are open as may be."""
 
-    def __init__(self, http: Http) -> None:
-        self.client = http.client()
-        self.responses = 0
-
-
-class _Pools:
-    """The pool that requests are sent on, and those that only wait for their last response to end.
-
-    A call that is cancelled just after its connection was opened, or while its response ends by itself,
-    leaves that connection in httpx's pool, where it takes a place for ever and is never used again (httpcore
-    1.0). So a pool in which that can have happened gets no more requests, and is closed when its last
-    response is. The user's own client is left alone: its connections are the user's.
-    """
-
-    def __init__(self, http: Http) -> None:
-        self.http = http
-        self._closed = False
-        self.current = _Pool(http)
-        self._retired: list[_Pool] = []
-
-    def take(self) -> _Pool:
-        """The pool for a new request, which counts as one of its responses until it is given back."""
-        if self._closed or self.current.client.is_closed:
-            raise ConfigurationError(CLOSED)
-        self.current.responses += 1
-        return self.current
-
-    async def give_back(self, pool: _Pool) -> None:
-        """A response of ``pool`` is closed."""
-        pool.responses -= 1
-        if pool in self._retired and not pool.responses:
-            self._retired.remove(pool)
-            await pool.client.aclose()
-
-    @contextmanager
-    def retired_on_cancelling(self, pool: _Pool) -> Iterator[None]:
-        """Send no more requests on ``pool`` when what is done inside is cancelled."""
+    def __init__(self, settings: Settings) -> None:
         import asyncio
 
+        self.http = Http(settings, "AsyncClient")
+        self._connections = Connections(self.http, settings.max_connections)
+        self._places = None if self.http.is_own else asyncio.Semaphore(settings.max_connections)
+
+    async def take(self, url: str) -> Connection:
+        """Return the connection for a request, which must be given back."""
+        if self._places is None:
+            return self._connections.take(url)
+        await self._places.acquire()
         try:
-            yield
-        except asyncio.CancelledError:
-            if pool is self.current and not self._closed and not self.http.is_own:
-                self._retired.append(pool)
-                self.current = _Pool(self.http)
+            return self._connections.take(url)
+        except BaseException:
+            self._places.release()
             raise
+
+    async def give_back(self, connection: Connection, *, whole: bool) -> None:
+        """The answer on ``connection`` is closed; whether all of it was read."""
+        try:
+            for client in self._connections.give_back(connection, whole=whole):
+                await client.aclose()
+        finally:
+            if self._places is not None:
+                self._places.release()
 
     async def aclose(self) -> None:
         """Close every connection, unless they are the user's."""
-        self._closed = True
-        if self.http.is_own:
-            return
-        for pool in (self.current, *self._retired):
-            await pool.client.aclose()
+        for client in self._connections.end():
+            await client.aclose()
 
 
 class _Response:
     """The response that is open at the moment, if one is."""
 
-    def __init__(self, pools: _Pools) -> None:
-        self._pools = pools
-        self._pool: _Pool | None = None
+    def __init__(self, pool: _Pool) -> None:
+        self._pool = pool
+        self._connection: Connection | None = None
         self._open: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
+        self._limits: TimeLimits | None = None
+        self._whole = False
+        self._opening: Any = None
+        """The socket that was opened for the request, until it is answered."""
 
     async def send(self, request: WireRequest) -> ResponseHead:
-        pool = self._pool = self._pools.take()
-        message = self._pools.http.message(pool.client, request)
-        with self._pools.retired_on_cancelling(pool):
-            response: httpx.Response = await pool.client.send(message, stream=True, follow_redirects=False)
-        self._open = response
+        self._whole = False
+        connection = self._connection = await self._pool.take(request.url)
+        message = self._pool.http.message(connection.client, request)
+        self._limits = message.extensions["timeout"]
+        if not self._pool.http.is_own:
+            message.extensions["trace"] = self._trace
+        response: httpx.Response = await connection.client.send(message, stream=True, follow_redirects=False)
+        self._open, self._opening = response, None
         self._chunks = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         return head_of(response)
 
+    async def _trace(self, event: str, details: Any) -> None:
+        """Note a new socket, which the library leaves open when it is cancelled in the TLS handshake."""
+        if event == _OPENED:
+            self._opening = details["return_value"]
+
     async def receive(self) -> bytes | None:
         assert self._chunks is not None
-        assert self._pool is not None
-        with self._pools.retired_on_cancelling(self._pool):
-            return await anext(self._chunks, None)
+        assert self._limits is not None
+        self._limits.restart()
+        chunk = await anext(self._chunks, None)
+        self._whole = chunk is None
+        return chunk
 
     async def aclose(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             # In a task of its own: cancelled halfway, it would leave the connection in use for ever.
-            await _in_any_case(self._close(pool))
+            await _in_any_case(self._close(connection))
 
-    async def _close(self, pool: _Pool) -> None:
+    async def _close(self, connection: Connection) -> None:
         response, self._open = self._open, None
         try:
             if response is not None:
                 await response.aclose()
+            elif self._opening is not None:
+                await self._opening.aclose()
         finally:
-            await self._pools.give_back(pool)
+            await self._pool.give_back(connection, whole=self._whole)
 
 
 async def _in_any_case(work: Coroutine[Any, Any, None]) -> None:

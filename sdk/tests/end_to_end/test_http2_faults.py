@@ -10,19 +10,15 @@ from collections.abc import Awaitable, Callable
 import h2.config
 import h2.connection
 import pytest
-import trustme
 
 from amazon_q_streaming_client import QStreamingClient, RetryPolicy, TransportError, collect
 from frames import text
+from http2_chaos import frame
 
 DATA, HEADERS, RESET, PUSH, GO_AWAY, WINDOW = 0, 1, 3, 5, 7, 8
 END_HEADERS, PADDED = 0x4, 0x8
 OK = b"\x88"
 """The status 200, as the table of HPACK has it."""
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
 
 
 FAULTS = {
@@ -41,14 +37,6 @@ FAULTS = {
 }
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(made)
-    made.set_alpn_protocols(["h2"])
-    return made
 
 
 async def ask(serve: Serve, context: ssl.SSLContext, trust: ssl.SSLContext, library: str, tries: int) -> str:
@@ -85,7 +73,7 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> h
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_broken_rule_is_a_transport_error(
-    context: ssl.SSLContext, trust: ssl.SSLContext, fault: str, library: str
+    http2_only: ssl.SSLContext, trust: ssl.SSLContext, fault: str, library: str
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await greet(reader, writer)
@@ -94,14 +82,14 @@ def test_a_broken_rule_is_a_transport_error(
         writer.close()
 
     with pytest.raises(TransportError) as caught:
-        asyncio.run(ask(serve, context, trust, library, tries=1))
+        asyncio.run(ask(serve, http2_only, trust, library, tries=1))
     assert caught.value.retryable
 
 
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
 @pytest.mark.parametrize("fault", [name for name in FAULTS if "status" not in name])
 def test_the_next_try_is_made_on_a_new_connection(
-    context: ssl.SSLContext, trust: ssl.SSLContext, fault: str, library: str
+    http2_only: ssl.SSLContext, trust: ssl.SSLContext, fault: str, library: str
 ) -> None:
     connections = []
 
@@ -118,4 +106,4 @@ def test_the_next_try_is_made_on_a_new_connection(
         await writer.drain()
         writer.close()
 
-    assert asyncio.run(ask(serve, context, trust, library, tries=2)) == "well"
+    assert asyncio.run(ask(serve, http2_only, trust, library, tries=2)) == "well"

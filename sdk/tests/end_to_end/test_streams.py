@@ -128,13 +128,14 @@ def test_http2_is_used_when_it_is_on(
         async with QStreamingClient(**options, http2=http2, wire_form=form) as client:  # type: ignore[arg-type]
             streams = [collect(client.generate_assistant_response("q")) for _ in range(8)]
             answers = await asyncio.gather(*streams)
+            accepted = tls_server.accepted
+            answers.append(await collect(client.generate_assistant_response("q")))
         assert {answer.text[:7] for answer in answers} == {"MANUALx"}
+        assert tls_server.accepted == accepted, "an idle connection is used again"
 
     tls_server.handler = handler
     asyncio.run(run())
     tls_server.wait_idle()
-    if http2:
-        assert tls_server.accepted == 1
 
 
 def test_a_conversation_id_from_a_header_is_kept(server: Loopback) -> None:
