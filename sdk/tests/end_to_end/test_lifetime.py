@@ -21,7 +21,7 @@ from amazon_q_streaming_client import (
 from frames import event, text
 from loopback import Loopback, Reply, Request
 
-STREAMS = 10_000
+STREAMS = 2_000
 CONCURRENT = 4
 
 
@@ -33,23 +33,22 @@ async def endless(_: Request, reply: Reply) -> None:
 
 
 async def use(client: QStreamingClient, number: int) -> None:
-    """Most streams end by themselves, some are left early, some are cancelled."""
+    """Half of the streams end by themselves, a quarter is left early, a quarter is cancelled."""
     stream = client.generate_assistant_response("q")
-    if number % 20 == 1:
+    if number % 4 == 1:
         async with stream:
             await anext(stream)
-    elif number % 20 == 2:
+    elif number % 4 == 2:
         task = asyncio.create_task(collect(stream))
-        await asyncio.sleep(0.001 * (number % 3))
+        for _ in range(number // 4 % 25):
+            await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     else:
         assert (await collect(stream)).text == "ab"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_ten_thousand_streams_leave_no_connection_and_no_task() -> None:
+def test_thousands_of_streams_leave_no_connection_and_no_task() -> None:
     """GIVEN streams that end, that are left early and that are cancelled, THEN nothing stays open."""
     body = text("a") + event("meteringEvent", {"usage": 1}) + text("b")
 
@@ -64,13 +63,14 @@ def test_ten_thousand_streams_leave_no_connection_and_no_task() -> None:
         async with Loopback(handler=handler).here() as server:
             before = asyncio.all_tasks()
             async with QStreamingClient(access_token="tok", endpoint=server.url) as client:
-                shares = [range(start, STREAMS, CONCURRENT) for start in range(CONCURRENT)]
+                share = STREAMS // CONCURRENT
+                shares = [range(start, start + share) for start in range(0, STREAMS, share)]
                 await asyncio.gather(*(worker(client, share) for share in shares))
                 assert open_connections(client) <= CONCURRENT
             await server.idle()
             await asyncio.sleep(0)
             assert asyncio.all_tasks() == before
-            assert len(server.requests) >= STREAMS * 9 // 10
+            assert len(server.requests) >= STREAMS * 3 // 4
             assert server.failures == []
 
     asyncio.run(run())
