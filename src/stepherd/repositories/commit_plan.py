@@ -6,12 +6,14 @@ it, the run's trailer, and nothing of its headers, so no signature and no other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from stepherd.repositories.agent_commits import Commit, read_commits_named
+from stepherd.repositories.attributes import ATTRIBUTES
+from stepherd.repositories.filtered import split_filtered
 from stepherd.repositories.git import Git
 from stepherd.repositories.message import clean_email, clean_message, clean_name
 from stepherd.repositories.parting import Rules
@@ -22,6 +24,7 @@ __all__ = ["CommitPlan", "Judge", "PlannedCommit", "Signature", "as_one", "keep_
 
 _MOST_REPLAYED: Final = 200
 _MOST_BEFORE: Final = 16
+_MOST_LISTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,22 @@ class Judge:
     rules: Rules
     warn: Callable[[tuple[Finding, ...]], None] | None = None
 
-    def check(self, before: str, tree: str, raw: Sequence[RawChange]) -> None:
-        """Raises ChangesBlocked when ``tree`` has more than ``before`` what must not be pushed."""
-        found = self.rules.named(self.rules.findings(self.git, before, tree, raw))
+    def check(self, before: str, tree: str, raw: Sequence[RawChange], earlier: Iterable[str] = ()) -> None:
+        """Raises ChangesBlocked when ``tree`` has more than ``before`` what must not be pushed, or more than
+        a tree that was ``earlier`` what that one has a filter for."""
+        found = self.rules.named(
+            (*self.rules.findings(self.git, before, tree, raw), *self._hidden(tree, earlier))
+        )
         if found and self.warn is None:
             raise ChangesBlocked(found)
         if found and self.warn is not None:
             self.warn(found)
+
+    def _hidden(self, tree: str, earlier: Iterable[str]) -> Iterator[Finding]:
+        for old in earlier:
+            changes = list_raw_changes(self.git, old, tree)
+            for path, reason in split_filtered(self.git, old, tree, changes):
+                yield Finding(path, None, "filter", reason)
 
 
 def keep_commits(
@@ -139,11 +151,18 @@ def objection_to(judge: Judge, base: str, tip: str) -> str:
 
 def _objection(judge: Judge, base: str, line: Sequence[Commit]) -> str:
     before = base
+    # Before each change of attributes: a path that had a filter has it still, though a commit took it away.
+    earlier: list[str] = []
     for commit in line:
+        raw = list_raw_changes(judge.git, before, commit.tree)
         try:
-            judge.check(before, commit.tree, list_raw_changes(judge.git, before, commit.tree))
+            judge.check(before, commit.tree, raw, earlier)
         except ChangesBlocked as blocked:
             return f"in {commit.id[:12]}, {blocked.findings[0]}"
+        if any(change.path.rpartition("/")[2] == ATTRIBUTES for change in raw):
+            earlier.append(before)
+        if len(earlier) > _MOST_LISTS:
+            return f"more than {_MOST_LISTS} of them change attributes"
         before = commit.tree
     return ""
 

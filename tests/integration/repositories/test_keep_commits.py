@@ -145,3 +145,57 @@ def test_what_was_kept_beside_the_changes_is_never_pushed(origin: Origin, run: R
         "refs/heads/main",
         "refs/heads/stepherd/run_1",
     ]
+
+
+HIDDEN = "*.key filter=git-crypt diff=git-crypt\n"
+STEPS: dict[str, tuple[str, str | None]] = {
+    "drop": (".gitattributes", "# nothing\n"),
+    "narrow": (".gitattributes", "other.key filter=git-crypt\n"),
+    "back": (".gitattributes", HIDDEN),
+    "gone": (".gitattributes", None),
+    "write": ("a.key", "opensesame\n"),
+    "copy": ("b.key", "opensesame\n"),
+    "encrypted": ("a.key", "\0GITCRYPT\0 new"),
+}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("drop", "write"),
+        ("gone", "copy"),
+        ("narrow", "drop", "write", "encrypted"),
+        ("drop", "back", "gone", "copy", "back"),
+    ],
+    ids="-".join,
+)
+def test_no_order_of_commits_takes_a_filter_away_from_what_it_hides(
+    tmp_path: Path, steps: tuple[str, ...]
+) -> None:
+    origin = Origin.create(tmp_path / "origin", {".gitattributes": HIDDEN, "a.key": "\0GITCRYPT\0 old"})
+    run = Run(tmp_path / "run", origin.repository)
+    run.clone()
+    for number, step in enumerate(steps):
+        path, text = STEPS[step]
+        if text is None:
+            (run.workspace / path).unlink()
+            text = ""
+            path = f"{number}.txt"
+        commit(run, path, text, step)
+    changes = run.recorded(keep_commits=True)
+    facts = run.pushed(commits="keep")
+    named = git(origin.bare, "log", "-p", "--all", "--text")
+    assert "opensesame" not in named
+    assert "git-crypt" in facts.note
+    assert changes.other is not None
+    assert "git-crypt" in changes.other.unfit
+
+
+def test_commits_that_change_attributes_and_hide_nothing_are_kept(tmp_path: Path) -> None:
+    origin = Origin.create(tmp_path / "origin", {".gitattributes": HIDDEN, "a.key": "\0GITCRYPT\0 old"})
+    run = Run(tmp_path / "run", origin.repository)
+    run.clone()
+    commit(run, ".gitattributes", HIDDEN + "*.txt text\n", "first")
+    commit(run, "a.txt", "a\n", "second")
+    run.recorded(keep_commits=True)
+    assert (run.pushed(commits="keep").note, log(origin, "%s")) == ("", ["second", "first"])
