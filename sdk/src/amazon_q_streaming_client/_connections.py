@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ._http import CLOSED, Http
+from ._http import Http
 from .errors import ConfigurationError
 
 __all__ = ["Connection", "Connections"]
 
 KEPT: Final = 5.0
 """Seconds that an idle connection is kept: as long as the library keeps one."""
+_CLOSED_REMEDY: Final = "Make another one; leaving its 'with' or 'async with' closes a client."
 
 
 @dataclass(slots=True, eq=False)
@@ -52,8 +53,10 @@ class Connections:
 
     def take(self, url: str) -> Connection:
         """Return the connection for a request; it must be given back. Raises ConfigurationError if closed."""
-        if self._closed or (self._http.is_own and self._idle[0].client.is_closed):
-            raise ConfigurationError(CLOSED)
+        if self._closed:
+            raise ConfigurationError("the client is closed", remedy=_CLOSED_REMEDY)
+        if self._http.is_own and self._idle[0].client.is_closed:
+            raise ConfigurationError("the client given as http_client is closed", remedy=_CLOSED_REMEDY)
         if self._http.is_own:
             return self._idle[0]
         host = urlsplit(url).netloc

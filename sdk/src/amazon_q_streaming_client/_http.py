@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from ._operations import WireRequest
     from ._settings import Settings
 
-__all__ = ["CLOSED", "Http", "TimeLimits"]
+__all__ = ["Http", "TimeLimits"]
 
-CLOSED: Final = "the client is closed"
 _LOWER: Final = (OSError, ValueError, EOFError, RuntimeError, LookupError)
 """What comes from below the library: sockets, texts that are no host, a pool that was closed meanwhile."""
 _OF_THE_REQUEST: Final = "h11"
@@ -83,7 +82,7 @@ class Http:
         own = settings.http_client
         self.library = _load(settings.http_library if own is None else _library_of(own, kind))
         if own is not None and not isinstance(own, getattr(self.library, kind)):
-            raise ConfigurationError(f"http_client must be a {kind} of httpx or httpx2")
+            raise _not_a_client(own, kind)
         self.failures = self._failures(is_own=own is not None)
         self._kind = kind
         self._own = own
@@ -200,8 +199,15 @@ def _library_of(client: object, kind: str) -> str:
     roots = {base.__module__.partition(".")[0] for base in type(client).__mro__}
     found = roots & {"httpx", "httpx2"}
     if not found:
-        raise ConfigurationError(f"http_client must be a {kind} of httpx or httpx2")
+        raise _not_a_client(client, kind)
     return found.pop()
+
+
+def _not_a_client(given: object, kind: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"http_client must be an httpx.{kind} or httpx2.{kind}, not {type(given).__name__}",
+        remedy="QStreamingClient takes an AsyncClient, QStreamingClientSync a Client.",
+    )
 
 
 def _is_of_the_request(error: BaseException | None) -> bool:

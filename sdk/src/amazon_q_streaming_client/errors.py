@@ -125,7 +125,7 @@ class TransportError(QError):
     """The service could not be reached, or the connection failed before the first event."""
 
     retryable = True
-    default_remedy = "Check the network and the endpoint, and send it again."
+    default_remedy = "Check the network, the endpoint and the proxy, if there is one, and send it again."
 
 
 class RequestTimeoutError(TransportError):
