@@ -244,11 +244,12 @@ class _Response:
 
     async def _close(self, connection: Connection) -> None:
         response, self._open = self._open, None
+        opening, self._opening = self._opening, None
         try:
             if response is not None:
                 await response.aclose()
-            elif self._opening is not None:
-                await self._opening.aclose()
+            elif opening is not None:
+                await opening.aclose()
         finally:
             await self._pool.give_back(connection, whole=self._whole)
 

@@ -36,6 +36,7 @@ class SyncTransport:
             raise ConfigurationError("the blocking client cannot use an AsyncTokenProvider")
         self._http = Http(settings, "Client")
         self._settings = settings
+        self._closed = False
         self._provider = settings.provider
         self._start()
 
@@ -47,11 +48,12 @@ class SyncTransport:
 
     def _check_process(self) -> None:
         """Begin anew in a forked process: two that share a connection read each other's answers."""
-        if self._process != os.getpid():
+        if self._process != os.getpid() and not self._closed:
             self._start()
 
     def close(self) -> None:
         """Close all connections, unless the HTTP client is the user's."""
+        self._closed = True
         self._pool.close()
 
     def call(self, exchange: Steps[_T]) -> _T:

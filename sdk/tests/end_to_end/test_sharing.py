@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from amazon_q_streaming_client import (
     AccessToken,
+    ConfigurationError,
     QStreamingClient,
     QStreamingClientSync,
     StreamBrokenError,
@@ -118,6 +120,64 @@ def test_a_call_that_is_cancelled_leaves_its_question_for_a_token_to_the_next(
     assert provider.at_a_time == 1
     expected = "one" if isinstance(lost, AccessToken) else "two"
     assert [request.headers["authorization"] for request in server.requests] == [f"Bearer {expected}"]
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_calls_wait_while_as_many_connections_are_open_as_may_be(server: Loopback, blocking: bool) -> None:
+    peaks = []
+
+    async def handler(_: Request, reply: Reply) -> None:
+        peaks.append(server.connections)
+        await reply.head()
+        await reply.data(text("x"))
+        await asyncio.sleep(0.002)
+
+    async def run() -> list[str]:
+        async with QStreamingClient(access_token="tok", endpoint=server.url, max_connections=2) as client:
+            calls = [collect(client.generate_assistant_response("q")) for _ in range(12)]
+            return [answer.text for answer in await asyncio.gather(*calls)]
+
+    def run_in_threads() -> list[str]:
+        with (
+            QStreamingClientSync(access_token="tok", endpoint=server.url, max_connections=2) as client,
+            ThreadPoolExecutor(12) as threads,
+        ):
+            ask = lambda _: collect_sync(client.generate_assistant_response("q")).text  # noqa: E731
+            return list(threads.map(ask, range(12)))
+
+    server.handler = handler
+    assert (run_in_threads() if blocking else asyncio.run(run())) == ["x"] * 12
+    assert max(peaks) <= 2
+    assert server.accepted <= 2, "the next call uses the connection again"
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again(server: Loopback) -> None:
+    async def handler(_: Request, reply: Reply) -> None:
+        await reply.stream(text("x"))
+        await reply.cut()
+
+    async def run() -> None:
+        async with QStreamingClient(access_token="tok", endpoint=server.url, retry=ONCE) as client:
+            for _ in range(3):
+                assert (await collect(client.generate_assistant_response("q"))).text == "x"
+                await asyncio.to_thread(server.wait_idle)
+
+    server.handler = handler
+    asyncio.run(run())
+    with QStreamingClientSync(access_token="tok", endpoint=server.url, retry=ONCE) as client:
+        for _ in range(3):
+            assert collect_sync(client.generate_assistant_response("q")).text == "x"
+            server.wait_idle()
+
+
+def test_a_closed_client_stays_closed_in_a_forked_process(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = QStreamingClientSync(access_token="tok", endpoint=server.url, retry=ONCE)
+    client.close()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(ConfigurationError, match="closed"):
+        collect_sync(client.generate_assistant_response("q"))
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
