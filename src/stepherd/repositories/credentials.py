@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -252,7 +252,8 @@ def _ssh_access(credentials: GitCredentials, private: Path) -> Access:
             # ssh adds a new host's key to the first file alone: the person's own is read, never written.
             theirs = own_home() / ".ssh" / "known_hosts"
             options += ["StrictHostKeyChecking=accept-new", _quoted("UserKnownHostsFile", known, theirs)]
-        return Access("ssh", {"GIT_SSH_COMMAND": _ssh_command(command, options), **_of_person(own_home())})
+        environment = {"GIT_SSH_COMMAND": _ssh_command(command, options), **_of_person(own_home())}
+        return _with_way(Access("ssh", environment), private)
     if credentials.ssh_key is None:
         raise CredentialsError(
             "The repository is reached by SSH, but the git credentials secret holds no ssh_key.",
@@ -264,7 +265,15 @@ def _ssh_access(credentials: GitCredentials, private: Path) -> Access:
         options += ["StrictHostKeyChecking=accept-new", _quoted("UserKnownHostsFile", known)]
     command += ["-F", os.devnull, "-i", str(key)]
     environment = {"GIT_SSH_COMMAND": _ssh_command(command, [*options, *_SSH_WITH_KEY])}
-    return Access("ssh", environment, secrets=credentials.secrets)
+    return _with_way(Access("ssh", environment, secrets=credentials.secrets), private)
+
+
+def _with_way(access: Access, private: Path) -> Access:
+    """With the way to an https server: a server of Git LFS that is named over SSH is one."""
+    way = way_out(read_own_settings(own_home(), private).http, own_home(), proxies=True)
+    config = private / "gitconfig"
+    _write_private(config, config_text(way))
+    return replace(access, config=config, secrets=(*access.secrets, *proxy_secrets(way)))
 
 
 def _ssh_command(command: list[str], options: list[str]) -> str:

@@ -20,6 +20,7 @@ from stepherd.repositories.git import Git
 from stepherd.repositories.hosts import is_loopback, objection
 from stepherd.repositories.lfs_folder import LfsFolder
 from stepherd.repositories.lfs_pointer import LfsRefused
+from stepherd.repositories.lfs_route import Route
 from stepherd.repositories.lfs_server import LfsServer
 from stepherd.repositories.local import open_local
 from stepherd.repositories.process import OutputTooLong, TimeExpired, run_bounded
@@ -50,7 +51,8 @@ def find_endpoint(remote: Remote, local: Git, base: str) -> LfsServer | LfsFolde
     if _origin(url) != _origin(remote.url):
         raise LfsRefused(_ANOTHER)
     headers, secrets = _credentials(remote.git, url)
-    return LfsServer(url, headers, (*remote.git.access.secrets, *secrets), remote.git.limits.quiet_seconds)
+    git = remote.git
+    return LfsServer(url, headers, Route(git), (*git.access.secrets, *secrets), git.limits.quiet_seconds)
 
 
 def _named(git: Git, base: str) -> str | None:
@@ -127,4 +129,4 @@ def _server_at(href: str, given: object, git: Git) -> LfsServer:
         raise LfsRefused(f"names an address that is refused: {server_words(reason or 'it holds a user')}")
     headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
     secrets = (*git.access.secrets, *headers.values())
-    return LfsServer(href.rstrip("/"), headers, secrets, git.limits.quiet_seconds)
+    return LfsServer(href.rstrip("/"), headers, Route(git), secrets, git.limits.quiet_seconds)

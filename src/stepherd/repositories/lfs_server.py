@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from stepherd.errors import UnavailableError
 from stepherd.repositories.failures import server_words
 from stepherd.repositories.hosts import is_loopback, objection
 from stepherd.repositories.lfs_pointer import LfsRefused, Pointer
+from stepherd.repositories.lfs_route import Route
 from stepherd.services.json_text import read_json
 
 __all__ = ["LfsServer"]
@@ -45,6 +46,7 @@ class LfsServer:
 
     endpoint: str
     headers: Mapping[str, str]
+    route: Route
     secrets: tuple[str, ...] = ()
     seconds: float = 60.0
     """How long it may be silent."""
@@ -138,9 +140,7 @@ class LfsServer:
             raise LfsRefused("gives an answer that is no JSON") from None
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | IO[bytes]) -> bytes:
-        # A proxy would carry the token of a server on this machine away from it in clear.
-        proxies = [ProxyHandler({})] if url.startswith("http:") else []
-        opener = build_opener(_NoRedirects(), *proxies)
+        opener = build_opener(_NoRedirects(), *self.route.handlers(url))
         try:
             request = Request(url, data=body, method=method, headers={"User-Agent": "stepherd", **headers})
             with opener.open(request, timeout=self.seconds) as answer:
