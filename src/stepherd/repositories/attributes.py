@@ -6,6 +6,7 @@ agent's ``.git`` or of the machine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -14,13 +15,24 @@ from stepherd.repositories.git import Git
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.raw_changes import read_blobs
 
-__all__ = ["ATTRIBUTES", "LFS", "filters_by", "filters_in"]
+__all__ = ["ATTRIBUTES", "LFS", "encrypts", "filters_by", "filters_in"]
 
 ATTRIBUTES: Final = ".gitattributes"
 LFS: Final = "lfs"
 _FILES: Final = ("100644", "100755")
 _MOST_BYTES: Final = 1 << 20
 _NOT_NAMED: Final = frozenset({"unspecified", "unset", "set"})
+
+
+_ENCRYPTING: Final = re.compile(
+    r"crypt|secret|vault|cipher|conceal|sops|[gp]pg|pgp|blackbox|(?<![a-z])age(?![a-z])", re.IGNORECASE
+)
+
+
+def encrypts(name: str) -> bool:
+    """Whether a filter is known to hide contents, by its name: git-crypt, transcrypt (crypt), git-agecrypt,
+    sops and the like. What any other does, nothing in the attributes says."""
+    return _ENCRYPTING.search(name) is not None
 
 
 def filters_in(git: Git, tree: str, paths: Collection[str]) -> dict[str, str]:

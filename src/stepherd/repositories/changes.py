@@ -170,6 +170,7 @@ def _record(
         *new_commits(raw),
         *([left_behind] if left_behind else []),
         *unsafe,
+        *rules.unfiltered(git, base_commit, parted.tree, raw),
         *find_blemishes(git, base_commit, parted.tree, raw),
         *odd.notes,
     )

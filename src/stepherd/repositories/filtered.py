@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
 
-from stepherd.repositories.attributes import ATTRIBUTES, LFS, filters_by, filters_in
+from stepherd.repositories.attributes import ATTRIBUTES, LFS, encrypts, filters_by, filters_in
 from stepherd.repositories.git import Git
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.lfs_pointer import LARGEST_POINTER, Pointer, read_pointer
@@ -25,10 +25,12 @@ __all__ = [
     "LARGEST_CONTENT",
     "Content",
     "Filtered",
+    "Misfit",
     "open_inside",
     "plan_filtered",
     "pointers_of",
     "split_filtered",
+    "unfiltered",
 ]
 
 LARGEST_CONTENT: Final = 2 << 30
@@ -188,31 +190,69 @@ def pointers_of(git: Git, base: str, tree: str, changes: Iterable[RawChange]) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A path whose content must not be pushed as it is, and why. ``may_hide``: the filter that it belongs
+    through, or one that shares its content, may encrypt for all that is known; ``encrypts``: it does."""
+
+    path: str
+    reason: str
+    may_hide: bool = False
+    encrypts: bool = False
+
+
 def split_filtered(
-    git: Git, base: str, tree: str, changes: Collection[RawChange]
-) -> Iterator[tuple[str, str]]:
-    """Paths among ``changes`` whose content must not be pushed as it is, and why."""
+    git: Git, base: str, tree: str, changes: Collection[RawChange], allowed: Callable[[str], bool]
+) -> Iterator[Misfit]:
+    """Those among ``changes``. ``allowed`` says of which paths a person wants the content as it is; that does
+    not count for what a filter encrypts."""
     files = _changed_files(changes)
     now, before = filters_in(git, tree, files), filters_in(git, base, files)
     if not now and not before:
         return
-    names = ((path, name) for found in (before, now) for path, name in found.items())
-    others = {path: name for path, name in names if name != LFS}
+    others = _others(before, now)
     known = _blobs_of(git, base) if others else frozenset[str]()
-    hidden: dict[str, str] = {}
+    hidden: dict[str, Misfit] = {}
     for path, name in others.items():
         blob = files[path].object_id
-        if blob not in known:
-            hidden.setdefault(blob, path)
-            yield path, f"its content belongs through the filter '{name}', which is not run"
+        if blob not in known and (encrypts(name) or not allowed(path)):
+            reason = f"its content belongs through the filter '{name}', which is not run"
+            misfit = Misfit(path, reason, may_hide=True, encrypts=encrypts(name))
+            if blob not in hidden or misfit.encrypts:
+                hidden[blob] = misfit
+            yield misfit
     for path, change in files.items():
-        if path not in others and change.object_id in hidden:
-            yield path, f"it is the same as {hidden[change.object_id]}, which a filter would change"
+        of = hidden.get(change.object_id) if path not in others else None
+        if of is not None and (of.encrypts or not allowed(path)):
+            yield replace(of, path=path, reason=f"it is the same as {of.path}, which a filter would change")
     in_lfs = {path: files[path].object_id for path, name in now.items() if name == LFS}
     pointers, sizes = _pointers(git, in_lfs), blob_sizes(git, in_lfs.values())
     for path, blob in in_lfs.items():
         if path not in pointers and path not in others and sizes.get(blob) != 0:
-            yield path, "its content belongs into Git LFS, and it is no pointer to it"
+            yield Misfit(path, "its content belongs into Git LFS, and it is no pointer to it")
+
+
+def _others(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The filters that are not Git LFS, of which one that encrypts counts: an agent may have changed it."""
+    found: dict[str, str] = {}
+    for path, name in (*before.items(), *now.items()):
+        if name != LFS and not encrypts(found.get(path, "")):
+            found[path] = name
+    return found
+
+
+def unfiltered(
+    git: Git, base: str, tree: str, changes: Collection[RawChange], allowed: Callable[[str], bool]
+) -> dict[str, str]:
+    """The filters, by path, of new contents that are in ``tree`` as they are because a person allows it."""
+    files = _changed_files(changes)
+    others = _others(filters_in(git, base, files), filters_in(git, tree, files))
+    known = _blobs_of(git, base) if others else frozenset[str]()
+    return {
+        path: name
+        for path, name in others.items()
+        if files[path].object_id not in known and not encrypts(name) and allowed(path)
+    }
 
 
 def _blobs_of(git: Git, tree: str) -> frozenset[str]:

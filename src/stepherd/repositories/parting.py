@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from stepherd.repositories.allow import is_allowed
 from stepherd.repositories.automation import Automation, find_automation
 from stepherd.repositories.base_contents import BaseContents
+from stepherd.repositories.filtered import unfiltered
 from stepherd.repositories.git import Git
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.left_out import leave_out
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
 from stepherd.repositories.scan import ALLOWABLE, Finding, scan_changes
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["Parted", "Rules", "may_be_allowed"]
 
@@ -85,6 +88,16 @@ class Rules:
             contents=contents,
             allowed=self.allows,
         )
+
+    def unfiltered(self, git: Git, base: str, tree: str, changes: Sequence[RawChange]) -> Iterator[str]:
+        """Notes on the contents that the request lets in though they belong through a filter."""
+        allowed = partial(is_allowed, patterns=self.allow)
+        for path, name in unfiltered(git, base, tree, changes, allowed).items() if self.allow else ():
+            yield (
+                f"{one_paragraph(path, 200)} is pushed as the agent left it, because it is allowed: it "
+                f"belongs through the filter '{one_paragraph(name, 100)}', which was not run. Look "
+                "whether it holds what that would have taken out."
+            )
 
     def own_secrets(self, git: Git, base: str, tree: str) -> tuple[Finding, ...]:
         """Where ``tree`` has secrets of the run that ``base`` has not."""

@@ -54,12 +54,22 @@ What = Literal[
     "automation",
     "submodule",
     "filter",
+    "unknown filter",
 ]
 ALLOWABLE: Final = frozenset(
-    {"secret", "too large", "nested repository", "link outwards", "automation", "environment"}
+    {
+        "secret",
+        "too large",
+        "nested repository",
+        "link outwards",
+        "automation",
+        "environment",
+        "unknown filter",
+    }
 )
 """What a person may let through by a path. Never what would break the repository, a secret of the run, or
-what a filter should have hidden."""
+what a filter should have hidden that is known to encrypt."""
+_UNRUN: Final = "unknown filter"
 _OWN: Final = "a secret of this run"
 _MOST_SHOWN: Final = 5
 
@@ -131,8 +141,10 @@ def scan_changes(
         unread += [change.path for change in added if contents.hold(change)]
         findings += _secrets(git, base, tree, news, sizes, known, frozenset(unread))
     findings = [finding for finding in findings if not allowed(finding)]
+    unfit = split_filtered(git, base, tree, changes, lambda path: allowed(Finding(path, None, _UNRUN, "")))
     findings += [
-        Finding(path, None, "filter", reason) for path, reason in split_filtered(git, base, tree, changes)
+        Finding(each.path, None, _UNRUN if each.may_hide and not each.encrypts else "filter", each.reason)
+        for each in unfit
     ]
     apart = split_pairs(git, base, tree, changes, {finding.path for finding in findings})
     return (*(Finding(path, None, "submodule", reason) for path, reason in apart), *findings)

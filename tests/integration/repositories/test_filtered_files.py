@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.origin import Origin, Run, git
 
+from stepherd.repositories.attributes import encrypts
 from stepherd.repositories.changes import Changes
 from stepherd.repositories.filtered import Content
 from stepherd.repositories.scan import ChangesBlocked, Finding
@@ -207,3 +208,65 @@ def test_what_a_filter_would_hide_is_never_pushed(
     assert {finding.path for finding in found} == paths
     with pytest.raises(ChangesBlocked):
         site.run.push()
+
+
+NOTEBOOKS = b"*.bin filter=lfs\n*.key filter=git-crypt\n*.ipynb filter=nbstripout\n"
+
+
+def _notebook(site: Site, *, path: str = "a.ipynb", allow: tuple[str, ...] = ()) -> Changes:
+    site.write(".gitattributes", NOTEBOOKS)
+    site.write(path, b'{"cells": [], "outputs": [1]}')
+    return site.run.recorded(allow=allow)
+
+
+def test_what_an_unknown_filter_would_change_is_left_out_and_can_be_allowed(site: Site) -> None:
+    (left_out,) = _notebook(site).left_out
+    assert (left_out.path, left_out.what) == ("a.ipynb", "unknown filter")
+    assert "--allow a.ipynb" in ChangesBlocked([left_out]).remedy
+    # WHEN a person says yes THEN it goes in as it is, and the report warns of it
+    changes = _notebook(site, allow=("*.ipynb",))
+    assert changes.left_out == ()
+    assert site.show(changes, "a.ipynb") == '{"cells": [], "outputs": [1]}\n'
+    (warning,) = [note for note in changes.notes if "a.ipynb" in note]
+    assert "nbstripout" in warning
+    assert "was not run" in warning
+    assert site.run.pushed(allow=("*.ipynb",)).left_out == ()
+    assert "outputs" in site.origin.show(site.run.branch, "a.ipynb")
+
+
+def test_the_push_leaves_it_out_as_well(site: Site) -> None:
+    _notebook(site, allow=("*.ipynb",))
+    unfit = site.run.pushed().unfit
+    assert [(each.path, each.what) for each in unfit] == [("a.ipynb", "unknown filter")]
+
+
+@pytest.mark.parametrize("act", [change, add, change_without_the_attribute, change_as_lfs, copy])
+def test_nobody_can_allow_what_an_encrypting_filter_hides(site: Site, act: Callable[[Site], None]) -> None:
+    act(site)
+    before = {finding.path for finding in site.run.recorded().left_out}
+    assert {finding.path for finding in site.run.recorded(allow=("**",)).left_out} == before
+
+
+def test_an_agent_cannot_rename_the_filter_away(site: Site) -> None:
+    change(site)
+    site.write(".gitattributes", b"*.key filter=nbstripout\n*.bin filter=lfs\n")
+    (left_out,) = site.run.recorded(allow=("**",)).left_out
+    assert (left_out.path, left_out.what) == ("secret.key", "filter")
+
+
+def test_a_copy_of_a_file_that_is_allowed_is_an_ordinary_file(site: Site) -> None:
+    site.write("copy.txt", b'{"cells": [], "outputs": [1]}')
+    assert {each.path for each in _notebook(site).left_out} == {"a.ipynb", "copy.txt"}
+    assert _notebook(site, allow=("a.ipynb",)).left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "hides"),
+    [
+        *((name, True) for name in ("git-crypt", "git-crypt-team", "crypt", "git-agecrypt", "sops", "age")),
+        *((name, True) for name in ("gpg", "ansible-vault", "GitSecret", "age-filter")),
+        *((name, False) for name in ("nbstripout", "clean-image", "jupyter_clear_output", "package-lock")),
+    ],
+)
+def test_filters_are_known_to_encrypt_by_their_names(name: str, hides: bool) -> None:
+    assert encrypts(name) is hides
