@@ -84,20 +84,24 @@ def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, 
     wrapper.chmod(0o755)
     blocked = {"PATH": f"{wrapper.parent}{os.pathsep}{place.environment['PATH']}"}
     command = place.script(f"echo begun >> {place.root}/count; echo new > new.txt", "quick.sh")
-    place.run(command, "--detach", **blocked).ok()
+    place.run(command, "--detach", "--runner", "process", **blocked).ok()
     gate.await_agent()
     stopping = place.start("stop", "run_1", **blocked)
     gate.await_agent()
     gate.open()
     assert "Not all of its work could be kept" in place.end_of(stopping).ok().err
-    # WHEN
+    # WHEN it is continued where something else would be chosen
     (place.root / "open").touch()
-    done = place.cli("redrive", "run_1", "--branch", "other", "--json").ok()
+    del place.environment["STEPHERD_RUNNER"]
+    user = {"STEPHERD_AGENT_USER": "games"} if os.geteuid() == 0 else {}
+    done = place.cli("redrive", "run_1", "--branch", "other", "--json", **user).ok()
     # THEN
     assert (done.json["run_id"], done.json["branch"]) == ("run_1.2", "other")
     assert "run_1.2 continues it" in done.err
     assert place.lines("count") == ["begun"]
     assert git(place.origin.bare, "show", f"{OTHER}:new.txt") == "new"
+    # AND it runs as the run that it continues
+    assert json.loads((place.home / "runners/run_1.2.json").read_text())["runner"] == "process"
 
 
 @pytest.mark.exhaustive
@@ -137,3 +141,33 @@ def test_an_amendment_that_makes_no_sense_is_refused_and_nothing_begins(place: P
         assert says in refused.err
     assert place.lines("count") == ["begun"]
     assert place.status()["redrives"] == 0
+
+
+@pytest.mark.parametrize(
+    ("branch", "says"), [("taken", "holds other commits"), ("taken/below", "cannot be made")]
+)
+def test_another_branch_without_room_is_refused_before_anything_starts(
+    place: Place, branch: str, says: str
+) -> None:
+    command = place.script(f"echo begun >> {place.root}/count; echo $$ > new.txt; test -e {place.root}/luck")
+    assert place.run(command).code == 1
+    # GIVEN a base that has moved on since, and is another branch's name by now
+    place.origin.commit({"theirs.txt": "x\n"}, branch="taken")
+    refs = place.origin.refs()
+    refused = place.cli("redrive", "run_1", "--branch", branch)
+    assert (refused.code, refused.err.count("\n")) == (73, 1), refused.err
+    assert says in refused.err
+    assert "another --branch" in refused.err
+    assert (place.status()["redrives"], place.lines("count"), place.origin.refs()) == (0, ["begun"], refs)
+    # WHEN the advice is taken
+    (place.root / "luck").touch()
+    assert place.cli("redrive", "run_1", "--branch", "free", "--json").ok().json["branch"] == "free"
+
+
+def test_a_repository_that_is_gone_is_said_before_the_agent_is_paid(place: Place) -> None:
+    assert place.run(place.script(f"echo begun >> {place.root}/count; exit 1")).code == 1
+    place.origin.bare.rename(place.root / "elsewhere.git")
+    refused = place.cli("redrive", "run_1", "--branch", "free")
+    assert (refused.code, refused.err.count("\n")) == (64, 1), refused.err
+    (place.root / "elsewhere.git").rename(place.origin.bare)
+    assert (place.status()["redrives"], place.lines("count")) == (0, ["begun"])

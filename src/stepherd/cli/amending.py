@@ -3,7 +3,6 @@ continues it."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import tempfile
@@ -45,10 +44,18 @@ def takes_amendments(call: Call, arn: str, described: Mapping[str, Any], progres
 
 
 def amend(output: Output, run_id: str, redrives: int, fields: Mapping[str, Any]) -> None:
-    """Leave an amendment for the next redrive. Raises what ``amended`` does; a run that was never prepared is
-    checked when it is."""
-    with contextlib.suppress(NotFoundError):
-        amended(_request(output, run_id), fields)
+    """Leave an amendment for the next redrive. Raises what ``amended`` does and, for another branch, what the
+    check before a run does; a run that was never prepared is checked when it is."""
+    try:
+        request = amended(_request(output, run_id), fields)
+    except NotFoundError:
+        request = None
+    if request is not None and "branch" in fields and request.push == "branch":
+        from stepherd.cli.outcome import own_run_folder
+
+        # What the work stands on: the base's branch may have moved on since, or be gone.
+        cloned = own_run_folder(output, run_id).read_result("clone")
+        output.place.check_push(request, None if cloned is None else cloned.facts.get("base_commit"))
     write_amendment(output.place.store(), run_id, redrives + 1, fields)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stepherd.cli.task_logs import TaskLogs
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runner_choice import RunnerChoice
+    from stepherd.runs.request import Request
     from stepherd.services.store import Store
 
 __all__ = ["HomePlace", "absolute_secret"]
@@ -106,6 +107,16 @@ class HomePlace:
         from stepherd.cli.runner_options import chosen_runner
 
         return chosen_runner(kind, image)
+
+    def runner_of(self, run_id: str) -> RunnerChoice | None:
+        from stepherd.engine.runner_choice import settled_choice
+
+        return settled_choice(self.home, execution_arn(run_id))
+
+    def check_push(self, request: Request, base_commit: str | None) -> None:
+        from stepherd.cli.starting import ask_repository
+
+        ask_repository(self.home, replace(request, base=base_commit or request.base))
 
     def start(
         self,

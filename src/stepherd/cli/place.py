@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stepherd.cli.task_logs import Line
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runner_choice import RunnerChoice
+    from stepherd.runs.request import Request
     from stepherd.services.store import Store
 
 __all__ = [
@@ -126,6 +127,15 @@ class Place(Protocol):
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
         """What --runner and --image say; None when nothing. Raises UsageError where they make no sense."""
+        ...
+
+    def runner_of(self, run_id: str) -> RunnerChoice | None:
+        """What the tasks of a run got; None where there is nothing to choose, or nobody chose."""
+        ...
+
+    def check_push(self, request: Request, base_commit: str | None) -> None:
+        """Ask the repository, where this machine can, whether the run could push to its branch. Raises what
+        ``probe`` does."""
         ...
 
     def start(

@@ -93,7 +93,7 @@ def _continue(output: Output, run_id: str, fields: dict[str, Any]) -> int:
     output.note(
         f"A redrive of {run_id} would not take these options up: {new_id} continues it, with its work."
     )
-    return output.place.start(output, new_id, request, None, detach=False)
+    return output.place.start(output, new_id, request, output.place.runner_of(run_id), detach=False)
 
 
 def _await_begin(call: Call, arn: str, after: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stepherd.cli.stack_source import StackSource
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runner_choice import RunnerChoice
+    from stepherd.runs.request import Request
     from stepherd.services.store import Store
 
 __all__ = ["StackPlace"]
@@ -168,6 +169,12 @@ class StackPlace:
                 remedy="Leave it out, or give --context local.",
             )
         return None
+
+    def runner_of(self, run_id: str) -> RunnerChoice | None:  # noqa: ARG002
+        return None
+
+    def check_push(self, request: Request, base_commit: str | None) -> None:  # noqa: ARG002
+        return None  # Its credentials are for its tasks alone: the push finds out.
 
     def start(
         self,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
     from stepherd.runs.request import Request
 
-__all__ = ["start", "start_detached"]
+__all__ = ["ask_repository", "start", "start_detached"]
 
 _NEEDED_LATER = ("stepherd.engine.api", "stepherd.engine.endpoint", "stepherd.engine.http_serving")
 
@@ -57,7 +57,7 @@ def start(
             engine = engine or _warmed_up(output.home)
             if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
                 threading.Thread(target=_load_later, daemon=True).start()
-            _probe(output.home, checked)
+            ask_repository(output.home, checked)
         begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
         from stepherd.cli.carry import carry
     except BaseException:
@@ -81,7 +81,7 @@ def start_detached(
     checked = _check(run_id, request)
     with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
         request = with_agent_credentials(checked, request)
-        _probe(output.home, checked)
+        ask_repository(output.home, checked)
     begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
     while True:
         call = remote_call(find_engine(output.home) or background_engine(output.home))
@@ -152,7 +152,7 @@ def _make_private(home: Path) -> None:
         raise StorageError(words, remedy="Choose another with --home or STEPHERD_HOME.") from error
 
 
-def _probe(home: Path, request: Request) -> None:
+def ask_repository(home: Path, request: Request) -> None:
     """Ask the repository for the base and the branch: what cannot be cloned, or pushed, is refused before
     anything starts."""
     from stepherd.repositories.address import parse_repository

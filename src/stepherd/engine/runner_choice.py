@@ -21,6 +21,7 @@ __all__ = [
     "RunnerChoice",
     "Runners",
     "read_choice",
+    "settled_choice",
     "write_choice",
 ]
 
@@ -58,6 +59,26 @@ def read_choice(home: Path, execution: str) -> RunnerChoice | None:
         return RunnerChoice(**json.loads(_path(home, execution).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def settled_choice(home: Path, execution_arn: str) -> RunnerChoice | None:
+    """What the tasks of an execution got, as the home's journal has it; before its first one, what was noted.
+
+    Never the note of one that has had tasks: one that ran as a process could have written it.
+    """
+    from stepherd.engine.journal import Journal
+    from stepherd.engine.place import JOURNAL
+
+    journal = Journal(home / JOURNAL)
+    try:
+        settled = _settled(attempt.handle for attempt in journal.attempts_of(execution_arn))
+    finally:
+        journal.close()
+    return settled or read_choice(home, execution_arn.rpartition(":")[2])
+
+
+def _settled(handles: Iterable[Mapping[str, Any]]) -> RunnerChoice | None:
+    return next((RunnerChoice(**handle["runner"]) for handle in handles if "runner" in handle), None)
 
 
 def _path(home: Path, execution: str) -> Path:
@@ -101,9 +122,8 @@ class Runners:
         return self._settled[execution_arn]
 
     def _first_choice(self, execution_arn: str) -> RunnerChoice:
-        for handle in self._handles(execution_arn):
-            if "runner" in handle:
-                return RunnerChoice(**handle["runner"])
+        if (settled := _settled(self._handles(execution_arn))) is not None:
+            return settled
         execution = execution_arn.rpartition(":")[2]
         found = read_choice(self._home, execution)
         if found is None and self._default != AS_PROCESSES:

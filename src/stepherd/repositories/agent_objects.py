@@ -147,8 +147,8 @@ def _index(file: IO[bytes], size: int, work: _Import) -> str | None:
         return "is damaged"
     if done.code == 0:
         return None
-    if limits.memory_bytes is not None and _NO_MEMORY.search(done.err):
-        return f"takes more than {limits.memory_bytes >> 20} MiB of memory to read"
+    if limits.memory is not None and _NO_MEMORY.search(done.err):
+        return f"takes more than {limits.memory >> 20} MiB of memory to read"
     return "is damaged"
 
 

@@ -96,11 +96,11 @@ class Limits:
     quiet_seconds: int = 60
     network_seconds: float = 1800.0
     local_seconds: float = 900.0
-    memory_bytes: int | None = None
+    memory: int | None = None
 
     def of_hostile(self) -> Limits:
         """The same for git that reads objects which an agent may have made."""
-        return replace(self, memory_bytes=HOSTILE_MEMORY)
+        return replace(self, memory=HOSTILE_MEMORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Git:
                     seconds=self.limits.network_seconds if network else self.limits.local_seconds,
                     output_limit=_OUTPUT_LIMIT,
                     sink=sink,
-                    memory=self.limits.memory_bytes,
+                    memory=self.limits.memory,
                 )
             except TimeExpired as error:
                 raise self._too_slow(doing, error, network) from None
