@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -130,7 +132,11 @@ def _pull(
         last = partial(commit_message, agent=agent, whole=True)
         manner = Manner(own, last, warn=warnings.add, everything=True)
     base_commit, base_ref = base_of(agent, folder)
-    with tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary:
+    target = branch or (asked if kept is None else f"{asked}-{kept}")
+    with (
+        _room_or_remedy(run_id, target, kept),
+        tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary,
+    ):
         scratch = Path(temporary)
         bundle = scratch / "changes.bundle"
         folder.store.download(str(agent.facts["bundle"]), bundle)
@@ -140,7 +146,9 @@ def _pull(
             bundle,
             base_commit=base_commit,
             base_ref=base_ref,
-            branch=branch or (asked if kept is None else f"{asked}-{kept}"),
+            branch=target,
+            # In a clone that is the one that is checked out, of which git has its own to say.
+            allow_default_branch=True,
             message=text,
             author_name=identity.name,
             author_email=identity.email,
@@ -156,6 +164,24 @@ def _pull(
     if (more := len(warnings.lines) - _MOST_WARNINGS) > 0:
         output.note(f"And {more} more, which the report names.")
     return facts
+
+
+@contextmanager
+def _room_or_remedy(run_id: str, branch: str, kept: str | None) -> Iterator[None]:
+    """Where the clone has no room for ``branch``, say by which command the work can be had."""
+    from stepherd.repositories.branch_room import BranchCheckedOut, BranchTaken
+    from stepherd.repositories.refs import run_branch
+
+    try:
+        yield
+    except (BranchCheckedOut, BranchTaken) as error:
+        other = run_branch(run_id) if kept is None else f"{run_branch(run_id)}-{kept}"
+        other = shlex.quote(f"{other}-2" if other == branch else other)
+        which = "" if kept is None else f" --kept {shlex.quote(kept)}"
+        take = f"stepherd pull {run_id}{which} --branch {other}"
+        raise type(error)(
+            error.message, remedy=f"Take it beside that, then merge it: {take} && git merge {other}"
+        ) from None
 
 
 @dataclass(slots=True)

@@ -41,3 +41,34 @@ def test_kept_work_becomes_a_branch_with_its_commits(place: Any) -> None:
     none = place.stepherd("pull", "one", "--kept", "nothing", "--into", work)
     assert (none.returncode, none.stderr.count("\n")) == (66, 1)
     assert "There is: fix, try" in none.stderr
+
+
+def test_a_branch_that_is_checked_out_and_the_remedy_works(place: Any) -> None:
+    ran = place.stepherd(*place.run_words("echo new > new.txt", "--name", "one"))
+    assert ran.returncode == 0, ran.stderr
+    work = str(place.path / "work")
+    refused = place.stepherd("pull", "one", "--branch", "main", "--into", work)
+    assert (refused.returncode, refused.stderr.count("\n")) == (78, 1), refused.stderr
+    assert "checked out" in refused.stderr
+    remedy = refused.stderr.strip().rpartition("merge it: ")[2].rstrip(".")
+    assert remedy == "stepherd pull one --branch stepherd/one && git merge stepherd/one"
+    pull, merge = remedy.split(" && ")
+    assert place.stepherd(*pull.split()[1:], "--into", work).returncode == 0
+    subprocess.run([*merge.split()[:1], "-C", work, *merge.split()[1:]], check=True, capture_output=True)
+    assert (place.path / "work/new.txt").read_text() == "new\n"
+    # AND where another one is checked out, main is a branch like others
+    subprocess.run(["git", "-C", work, "checkout", "-q", "-b", "mine"], check=True)
+    taken = place.stepherd("pull", "one", "--branch", "main", "--into", work)
+    assert taken.returncode == 0, taken.stderr
+
+
+def test_a_branch_that_holds_other_work_and_the_remedy(place: Any) -> None:
+    assert place.stepherd(*place.run_words("echo new > new.txt", "--name", "one")).returncode == 0
+    work = str(place.path / "work")
+    words = ["git", "-C", work, "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*words, "checkout", "-q", "-b", "stepherd/one"], check=True)
+    subprocess.run([*words, "commit", "-q", "--allow-empty", "-m", "mine"], check=True)
+    subprocess.run([*words, "checkout", "-q", "main"], check=True)
+    refused = place.stepherd("pull", "one", "--into", work)
+    assert (refused.returncode, refused.stderr.count("\n")) == (73, 1), refused.stderr
+    assert "stepherd pull one --branch stepherd/one-2 && git merge stepherd/one-2" in refused.stderr
