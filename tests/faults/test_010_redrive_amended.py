@@ -93,6 +93,8 @@ def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, 
     # WHEN it is continued where something else would be chosen
     (place.root / "open").touch()
     del place.environment["STEPHERD_RUNNER"]
+    note = place.home / "runners/run_1.json"
+    note.write_text(json.dumps({"runner": "podman", "image": "localhost/of/the/agent"}))
     user = {"STEPHERD_AGENT_USER": "games"} if os.geteuid() == 0 else {}
     done = place.cli("redrive", "run_1", "--branch", "other", "--json", **user).ok()
     # THEN
@@ -100,7 +102,7 @@ def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, 
     assert "run_1.2 continues it" in done.err
     assert place.lines("count") == ["begun"]
     assert git(place.origin.bare, "show", f"{OTHER}:new.txt") == "new"
-    # AND it runs as the run that it continues
+    # AND it runs as the run that it continues, whatever its agent has noted since
     assert json.loads((place.home / "runners/run_1.2.json").read_text())["runner"] == "process"
 
 
