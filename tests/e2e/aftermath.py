@@ -148,15 +148,28 @@ def _unpacked(path: Path) -> bytes:
 def _objects_of_bundle(place: Place, bundle: Path) -> bytes:
     """All objects of a bundle, on a copy of the remote that has its base."""
     copy = place.root / "opened.git"
-    plain = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     subprocess.run(["rm", "-rf", str(copy)], check=True)
-    subprocess.run(["git", "clone", "-q", "--bare", str(place.origin.bare), str(copy)], check=True, env=plain)
-    refs = ["git", "fetch", "-q", str(bundle), "+refs/*:refs/bundle/*"]
-    subprocess.run(refs, check=True, env=plain, cwd=copy, capture_output=True)
+    _git(place.root, "clone", "-q", "--bare", str(place.origin.bare), str(copy))
+    _git(copy, "fetch", "-q", str(bundle), "+refs/*:refs/bundle/*")
     return all_objects(copy)
+
+
+def delivered_or_kept(place: Place, run_id: str = "run_1") -> set[str]:
+    """The ids of all objects on the remote, and in the bundles of the run's attempts."""
+    opened = place.root / "opened.git"
+    _git(place.root, "clone", "-q", "--bare", str(place.origin.bare), str(opened))
+    bundles = place.home.glob(f"store/runs/{run_id}/agent/attempts/*/changes.bundle")
+    for number, bundle in enumerate(bundles):
+        _git(opened, "fetch", "-q", str(bundle), f"+refs/*:refs/bundle{number}/*")
+    out = _git(opened, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
+    return set(out.decode().split())
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    plain = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    return subprocess.run(["git", *words], cwd=folder, env=plain, check=True, capture_output=True).stdout
 
 
 def all_objects(repository: Path) -> bytes:
     """Every object of a repository, reachable or not."""
-    command = ["git", "cat-file", "--batch-all-objects", "--batch"]
-    return subprocess.run(command, cwd=repository, check=True, capture_output=True).stdout
+    return _git(repository, "cat-file", "--batch-all-objects", "--batch")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.e2e.aftermath import delivered_or_kept
 from tests.e2e.gate import Gate
 from tests.e2e.inside import Inside
 from tests.e2e.place import Place
@@ -55,16 +56,6 @@ def _end_attempt(inside: Inside, place: Place, gate: Gate, end: str, *, first: b
     assert inside.ended("run_1") == ("SUCCEEDED" if end == "exit 0" else "FAILED")
 
 
-def _blobs(place: Place) -> set[str]:
-    """The ids of everything on the remote, and in the bundles of the attempts."""
-    opened = place.root / "opened.git"
-    git(place.root, "clone", "-q", "--bare", str(place.origin.bare), str(opened))
-    for number, bundle in enumerate(place.home.glob("store/runs/run_1/agent/attempts/*/changes.bundle")):
-        git(opened, "fetch", "-q", str(bundle), f"+refs/*:refs/bundle{number}/*")
-    out = git(opened, "cat-file", "--batch-all-objects", "--batch-check")
-    return {line.split()[0] for line in out.splitlines() if " blob " in line}
-
-
 def _ids(folder: Path) -> Mapping[str, str]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {git(folder, "hash-object", "--no-filters", str(path)): path.name for path in files}
@@ -79,7 +70,7 @@ def _check(place: Place, seed: int) -> None:
             if number == 0:
                 inside.start("run_1", command=command, timeout_seconds=2 if "time" in ends else 60)
             _end_attempt(inside, place, gate, end, first=number == 0, redrives=number)
-    there = _blobs(place)
+    there = delivered_or_kept(place)
     left = {id_: name for folder in kept for id_, name in _ids(folder).items()}
     assert {name for id_, name in left.items() if id_ not in there} == set(), ends
     # AND what the last attempt left is the tip of the branch, on top of all the others

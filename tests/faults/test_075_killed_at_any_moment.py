@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.aftermath import no_process_left, run_exists
+from tests.e2e.aftermath import delivered_or_kept, no_process_left, run_exists
 from tests.e2e.blows import AGENT, OF_GIT, VICTIMS, Blow, Blows
 from tests.e2e.place import Place
 from tests.e2e.roaming_agent import DEEDS
@@ -51,16 +51,6 @@ def _next_words(place: Place, words: list[str]) -> list[str]:
     return ["resume" if status == "RUNNING" else "redrive", "run_1", "--json"]
 
 
-def _objects(place: Place) -> set[str]:
-    """The ids of everything on the remote, and in the bundles of the attempts."""
-    opened = place.root / "opened.git"
-    git(place.root, "clone", "-q", "--bare", str(place.origin.bare), str(opened))
-    for number, bundle in enumerate(place.home.glob("store/runs/run_1/agent/attempts/*/changes.bundle")):
-        git(opened, "fetch", "-q", str(bundle), f"+refs/*:refs/bundle{number}/*")
-    out = git(opened, "cat-file", "--batch-all-objects", "--batch-check")
-    return {line.split()[0] for line in out.splitlines()}
-
-
 def _lost_by(report: dict[str, Any]) -> set[int]:
     """The numbers of the attempts whose work is lost by the report's own words."""
     said = " ".join(report["notes"])
@@ -76,7 +66,7 @@ def _check(place: Place, seed: int, plan: list[Blow]) -> None:
         no_process_left(place.root)
     finally:
         blows.close()
-    there, report = _objects(place), place.folder().read_report()
+    there, report = delivered_or_kept(place), place.folder().read_report()
     assert report is not None, story
     deadly = any(blow.victim in ("step", "machine") for blow in struck)
     for made in sorted([*blows.folder.glob("*.made"), *blows.folder.glob("*.left")]):
