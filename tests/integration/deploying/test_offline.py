@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,7 +40,11 @@ def test_a_person_hears_that_aws_does_not_answer(tmp_path: Path, name: str, firs
         _command(tmp_path, server.getsockname()[1], name, first, second) as process,
     ):
         assert process.stderr is not None
+        # So that a command that says nothing fails the test instead of keeping it.
+        patience = threading.Timer(40, process.kill)
+        patience.start()
         line = process.stderr.readline()
+        patience.cancel()
         process.kill()
     assert line == "Waiting for AWS (sts in eu-west-1) to answer …\n"
 
