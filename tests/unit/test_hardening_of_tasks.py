@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,9 +83,12 @@ def test_a_stack_with_images_can_be_deleted_by_cloudformation_alone() -> None:
 
 
 def test_log_groups_to_which_a_service_delivers_are_below_the_prefix_that_needs_no_policy_each() -> None:
-    delivered = [
-        stack().value(each["Properties"]["LogGroupName"]) for name, each in TEMPLATE["Resources"].items()
-        if name in ("HttpApiLogGroup", "PipelineLogGroup", "LoginLogGroup")
+    destinations = [
+        each["Properties"]["Logging"]["Destinations"] for each in TEMPLATE["Resources"].values()
+        if each["Type"] == "AWS::Serverless::StateMachine"
     ]  # fmt: skip
-    assert len(delivered) == 3
+    destinations.append(TEMPLATE["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"])
+    groups = re.findall(r"'Fn::GetAtt': \['(\w+)', 'Arn'\]", str(destinations))
+    assert len(groups) == 4
+    delivered = [stack().value(TEMPLATE["Resources"][name]["Properties"]["LogGroupName"]) for name in groups]
     assert [name for name in delivered if not name.startswith("/aws/vendedlogs/")] == []

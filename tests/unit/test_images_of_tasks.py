@@ -35,6 +35,13 @@ def test_without_images_the_tasks_name_the_stack_s_own_repository_and_no_run_beg
             check_images(function["Environment"]["Variables"]["STEPHERD_IMAGES"])
 
 
+def test_a_second_build_waits_for_the_first() -> None:
+    """With a limit of the project's own CodeBuild would refuse it; above the account's it is queued."""
+    project = TEMPLATE["Resources"]["ImageBuild"]["Properties"]
+    assert "ConcurrentBuildLimit" not in project
+    assert project["QueuedTimeoutInMinutes"] >= project["TimeoutInMinutes"]
+
+
 def test_with_both_images_runs_begin() -> None:
     whole = stack(GitImage="h.example/git:1", AgentImage="h.example/agent:1")
     assert images(whole) == ["h.example/git:1", "h.example/agent:1"]

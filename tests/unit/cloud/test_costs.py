@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,32 @@ def test_every_metric_of_every_alarm_is_paid_for() -> None:
     ]
     assert f"{len(alarms)} alarms of {len(metrics)} metrics at $0.10" in PAGE
     assert f"| ${len(metrics) * 0.1:.2f} |" in PAGE
+
+
+def test_an_idle_stack_stays_below_two_dollars_by_the_sum_of_the_rows() -> None:
+    table = PAGE.partition("## While nothing runs")[2].partition("\n## ")[0]
+    rows = [float(cost) for cost in re.findall(r"\| \$(\d+\.\d\d) \|$", table, re.MULTILINE)]
+    assert len(rows) >= 6
+    # ECR's $0.07 is rounded up to the next five cents: images differ.
+    assert 0 <= IDLE_A_MONTH - sum(rows) < 0.05
+    assert IDLE_A_MONTH < 2
+
+
+def test_what_the_code_counts_is_what_the_page_counts_and_nothing_else_is_paid_by_the_metric() -> None:
+    sources = [*(ROOT / "src" / "stepherd").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    counting = [text for text in map(Path.read_text, sources) if "import count" in text]
+    names = {name for text in counting for name in re.findall(r'"(Logins[A-Z]\w+|Runs[A-Z]\w+)"', text)}
+    (said,) = re.findall(r"\| CloudWatch metrics \| (\d) of our own, ([\w, ]+):", PAGE)
+    assert names == set(said[1].split(", "))
+    assert int(said[0]) == len(names)
+    assert f"at most ${0.3 * len(names):.2f} a month" in PAGE
+    # AND no other module writes metrics
+    writers = {path.name for path in sources if "add_metric" in path.read_text()}
+    assert writers == {"telemetry.py"}
+    resources = read_template((ROOT / "template.yaml").read_text(), "template.yaml")["Resources"]
+    assert resources["HttpApi"]["Properties"]["DefaultRouteSettings"]["DetailedMetricsEnabled"] is False
+    (setting,) = resources["Cluster"]["Properties"]["ClusterSettings"]
+    assert (setting["Name"], setting["Value"]) == ("containerInsights", "disabled")
 
 
 def test_a_stack_costs_its_time_and_its_runs() -> None:
