@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.aws_grants import ROOT, Need, Stack
 
 from stepherd.services.template_text import read_template
@@ -52,16 +50,15 @@ def test_the_defaults_are_acceptable() -> None:
 
 
 @pytest.mark.parametrize("task", ["Agent", "Git"])
-@given(data=st.data())
-def test_cpu_and_memory_are_a_pair_that_fargate_has(task: str, data: st.DataObject) -> None:
-    allowed = [int(value) for value in TEMPLATE["Parameters"][f"{task}Cpu"]["AllowedValues"]]
-    cpu = data.draw(st.sampled_from(allowed))
-    memory = data.draw(
-        st.one_of(st.sampled_from(sorted(FARGATE[cpu])), st.integers(1, 250).map((512).__mul__))
-    )
-    said = refusals(**{f"{task}Cpu": str(cpu), f"{task}Memory": str(memory)})
-    assert (said == []) == (memory in FARGATE[cpu])
-    assert all(f"{cpu} CPU units" in each for each in said)
+def test_cpu_and_memory_are_a_pair_that_fargate_has(task: str) -> None:
+    """Every pair: one that is allowed wrongly is found nowhere else before a stack rolls back."""
+    for cpu in map(int, TEMPLATE["Parameters"][f"{task}Cpu"]["AllowedValues"]):
+        said = {
+            memory: refusals(**{f"{task}Cpu": str(cpu), f"{task}Memory": str(memory)})
+            for memory in [*range(512, 125_000, 512), 1000, 4097]
+        }
+        assert {memory for memory, words in said.items() if not words} == FARGATE[cpu]
+        assert all(f"{cpu} CPU units" in words for each in said.values() for words in each)
 
 
 def test_what_is_for_an_engine_on_a_laptop_is_refused_in_an_account() -> None:
@@ -133,6 +130,22 @@ def _refs(of: Stack, node: Any) -> Any:
             return _refs(of, yes if of._resolver.condition(name) else no)
         return {key: _refs(of, value) for key, value in node.items()}
     return node
+
+
+def test_every_log_is_kept_for_the_days_that_are_asked_for() -> None:
+    of = stack(LogRetentionDays="7")
+    groups = {
+        name: of.value(each["Properties"]["RetentionInDays"]) for name, each in TEMPLATE["Resources"].items()
+        if each["Type"] == "AWS::Logs::LogGroup"
+    }  # fmt: skip
+    assert len(groups) > 10
+    assert set(groups.values()) == {"7"}
+    # AND no function writes to a group that Lambda would make, which nothing expires
+    functions = [
+        n for n, each in TEMPLATE["Resources"].items() if each["Type"] == "AWS::Serverless::Function"
+    ]
+    named = {TEMPLATE["Resources"][name]["Properties"]["LogGroupName"]["Fn::Sub"] for name in groups}
+    assert [name for name in functions if f"/aws/lambda/${{{name}}}" not in named] == []
 
 
 def test_two_stacks_of_a_region_have_metrics_and_alarms_of_their_own() -> None:

@@ -130,6 +130,9 @@ REFUSED = [
     ("reply_to", "owners/ada/"),
     ("git_token_host", "evil.example"),
     ("timeout_seconds", 0),
+    # Images are the stack's, and variables have no place yet.
+    ("image", "somebody/s:latest"),
+    ("env", {"TF_VAR_region": "us-east-1"}),
 ]
 
 
