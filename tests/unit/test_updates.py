@@ -9,6 +9,7 @@ tests/previous holds the template and the machines of the release before.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -119,6 +120,8 @@ def taken_away(old: Stack, new: Stack) -> list[str]:
     """What an execution of the old stack names and the update does not leave."""
     resources, kept = there(new), []
     for name in needed(old) & set(replaced(old, new)):
+        if old.resources[name]["Type"] == "AWS::IAM::ManagedPolicy":
+            continue  # Functions are the new ones at once, with the roles and policies that these need.
         policy = (resources[name] if name in resources else old.resources[name]).get(
             "UpdateReplacePolicy" if name in resources else "DeletionPolicy", "Delete"
         )
@@ -136,7 +139,24 @@ UPDATES: Mapping[str, Mapping[str, str]] = {
     "mail": {"LoginEmail": "ada@example.com"},
     "retention": {"LogRetentionDays": "7", "RunRetentionDays": "7"},
     "database": {"LoginDatabaseUri": "s3://elsewhere/q/data.sqlite3"},
+    "login secret": {"AmazonQCredentialsSecretId": ""},
+    "key": {"SecretsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1"},
+    "disk and git": {"AgentDisk": "50", "GitDisk": "50", "GitCpu": "1024", "GitMemory": "2048"},
+    "ports": {"GitHttpsPort": "8443", "GitSshPort": "7999"},
+    "buckets": {"InstructionBuckets": "arn:aws:s3:::specifications"},
+    "defaults": {"DefaultAgent": "", "DefaultRepo": "https://h.example/r", "ApiRequestsPerSecond": "5"},
+    "user": {"AgentUser": "worker"},
+    "public": {"AssignPublicIp": "DISABLED"},
+    "subscribers": {"LoginSubscribers": "UNCHECKED"},
 }
+_ENDS_RUNS = {"SubnetIds", "SecurityGroupIds", "LoginTopicArn", "LoginTopicKeyArn"}
+"""What the documentation says not to change while runs are under way; Architecture takes nothing away."""
+_OF_A_LAPTOP = {"StoreUri", "RequestSecrets"}
+
+
+def test_every_parameter_of_the_template_is_changed_by_an_update_here() -> None:
+    changed = {name for change in UPDATES.values() for name in change}
+    assert changed | _ENDS_RUNS | _OF_A_LAPTOP == set(read_template(NOW, "template.yaml")["Parameters"])
 
 
 @pytest.mark.parametrize("change", UPDATES)
@@ -163,7 +183,13 @@ def test_what_a_change_of_the_network_takes_away_is_what_the_documentation_says(
     own = {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}
     assert set(taken_away(stack(NOW), stack(NOW, own))) == {"SubnetA", "SubnetB", "TaskSecurityGroup", "Vpc"}
     text = " ".join((ROOT / "docs" / "how-to-deploy.md").read_text().split())
-    assert "While runs are under way, do not change `SubnetIds`" in text
+    (sentence,) = re.findall(r"While runs are under way, do not change ([^:.]+)[:.]", text)
+    assert set(re.findall(r"`(\w+)`", sentence)) == {*_ENDS_RUNS, "Architecture"} - {"LoginTopicKeyArn"}
+
+
+def test_another_topic_takes_away_the_one_that_a_waiting_login_publishes_to() -> None:
+    theirs = {"LoginTopicArn": "arn:aws:sns:us-east-1:123456789012:ours"}
+    assert taken_away(stack(NOW), stack(NOW, theirs)) == ["LoginTopic"]
 
 
 def test_the_role_of_the_pipeline_starts_the_tasks_of_executions_of_before() -> None:

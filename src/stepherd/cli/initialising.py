@@ -128,7 +128,7 @@ class Initialising:
             return ": waiting until it is over."
         return (
             " and will go on with the tasks that it began with, and with the new functions. "
-            "A change of subnets or architecture could end it; to wait: --wait-for-runs"
+            "A change of subnets, login topic or architecture could end it; to wait: --wait-for-runs"
         )
 
     def _packaged(
