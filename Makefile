@@ -29,7 +29,7 @@ exhaustive: $(VENV)/.developing ## The tests that try every moment or every size
 	@# One after the other: they share podman's store.
 	$(BIN)/python -m pytest -m image $(PYTEST_ARGS)
 
-witness: $(VENV)/.developing $(TOOLS)/localstack/.installed ## Both state machines on a second interpreter; needs Python 3.13.
+witness: $(VENV)/.developing $(TOOLS)/localstack/.installed ## All state machines on a second interpreter; needs Python 3.13.
 	STEPHERD_LOCALSTACK_PYTHON=$(CURDIR)/$(TOOLS)/localstack/bin/python $(BIN)/python -m pytest tests/second_interpreter
 
 check: $(VENV)/.developing ## Formatting, lint and types.
