@@ -11,10 +11,12 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from stepherd.errors import StepherdError
 from stepherd.repositories.agent_transfer import make_commit
 from stepherd.repositories.agent_work import AgentWork, Line
 from stepherd.repositories.bundle import COMMITS_REF, KEPT_PREFIX
 from stepherd.repositories.git import Git
+from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["KeptLine", "OtherWork", "OwnCommit", "settle_lines"]
@@ -80,7 +82,7 @@ def settle_lines(
     base_tree = git.run("Reading the base", "rev-parse", "--verify", "--end-of-options", f"{base}^{{tree}}")
     alone = _alone(work, base_tree) if tree == base_tree else None
     if alone is not None:
-        tree = _tree_of(git, alone, work)
+        tree = _adopted(git, alone, work, base) or base_tree
         alone = None if tree == base_tree else alone
     led = alone.tip if alone is not None else work.head
     through = work.history(led) if led is not None else []
@@ -112,6 +114,17 @@ def _alone(work: AgentWork, base_tree: str) -> Line | None:
     if not telling and work.head is None:
         telling = [line for line in work.lines if line.tip.tree != base_tree]
     return telling[0] if len(telling) == 1 else None
+
+
+def _adopted(git: Git, line: Line, work: AgentWork, base: str) -> str | None:
+    """The tree of a line that can be the result. A tree that holds itself has no end, and no files."""
+    try:
+        tree = _tree_of(git, line, work)
+        list_raw_changes(git, base, tree)
+    except StepherdError as error:
+        work.notes.append(f"What is in {_source(line)} is kept, and is not the result. {error.message}")
+        return None
+    return tree
 
 
 def _tells(line: Line, same: Container[str]) -> bool:

@@ -147,7 +147,7 @@ def _index(file: IO[bytes], size: int, work: _Import) -> str | None:
         return "is damaged"
     if done.code == 0:
         return None
-    if limits.memory is not None and _NO_MEMORY.search(done.err):
+    if _NO_MEMORY.search(done.err):
         return f"takes more than {limits.memory >> 20} MiB of memory to read"
     return "is damaged"
 

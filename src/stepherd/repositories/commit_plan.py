@@ -13,12 +13,11 @@ from typing import Final
 
 from stepherd.repositories.agent_commits import Commit, read_commits_named
 from stepherd.repositories.attributes import ATTRIBUTES
-from stepherd.repositories.filtered import split_filtered
 from stepherd.repositories.git import Git
 from stepherd.repositories.message import clean_email, clean_message, clean_name
 from stepherd.repositories.parting import Rules
 from stepherd.repositories.raw_changes import RawChange, list_raw_changes
-from stepherd.repositories.scan import ChangesBlocked, Finding
+from stepherd.repositories.scan import ChangesBlocked, Finding, filter_findings
 
 __all__ = ["CommitPlan", "Judge", "PlannedCommit", "Signature", "as_one", "keep_commits", "objection_to"]
 
@@ -102,8 +101,7 @@ class Judge:
     def _hidden(self, tree: str, earlier: Iterable[str]) -> Iterator[Finding]:
         for old in earlier:
             changes = list_raw_changes(self.git, old, tree)
-            for path, reason in split_filtered(self.git, old, tree, changes):
-                yield Finding(path, None, "filter", reason)
+            yield from filter_findings(self.git, old, tree, changes, self.rules.allows)
 
 
 def keep_commits(

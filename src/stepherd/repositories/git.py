@@ -90,17 +90,18 @@ class TooSlow(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits in seconds: a silent HTTP transfer, a command that talks to a remote, any other. And how
-    many bytes of memory git may take, where what it reads is somebody's who may wish it ill."""
+    """Time limits in seconds: a silent HTTP transfer, a command that talks to a remote, any other. And the
+    memory in bytes that each git may allocate: objects may unpack to any size, a tree that holds itself has
+    no end. Half of the machine's, so that a repository of millions of objects fits."""
 
     quiet_seconds: int = 60
     network_seconds: float = 1800.0
     local_seconds: float = 900.0
-    memory: int | None = None
+    memory: int = max(2 << 30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
 
     def of_hostile(self) -> Limits:
         """The same for git that reads objects which an agent may have made."""
-        return replace(self, memory=HOSTILE_MEMORY)
+        return replace(self, memory=min(self.memory, HOSTILE_MEMORY))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +27,6 @@ CUT: Final = b"\n\0\n"
 """Stands between them where something was left out; that may have been the middle of a secret."""
 _TURN_SECONDS: Final = 0.2
 _GRACE_SECONDS: Final = 2.0
-_BOUND: Final = ("/bin/sh", "-c", 'ulimit -d "$0" 2>/dev/null; exec "$@"')
-"""Bounds what a program allocates, not the files that it maps: those may be as large as they are. By a shell,
-because the first large piece may be asked for at once, and only exec may follow a fork in a process with
-threads. Where it is refused there is a lower bound already."""
 _INSTALL: Final = {"git": "Install git 2.39 or newer."}
 
 
@@ -101,31 +99,25 @@ def run_bounded(
 ) -> Finished:
     """Run ``argv`` in its own process group and return when it ends.
 
-    ``seconds`` is measured on the monotonic clock. ``sink`` gets stdout as it comes, in pieces, and then
-    nothing is kept of it. ``memory`` is how many bytes it may allocate, where the system counts them: macOS
-    does not. Raises TimeExpired or OutputTooLong after the group was killed; ConfigurationError
-    when the program is missing. Whatever is left of the group when the program ends is killed too.
+    ``seconds`` is measured on the monotonic clock. ``memory`` is how many bytes the process, and each that it
+    starts, may have of its own, where the system can be told so (Linux). ``sink`` gets stdout as it comes, in
+    pieces, and then nothing is kept of it. Raises TimeExpired or OutputTooLong after the group was killed;
+    ConfigurationError when the program is missing. Whatever is left of the group when the program ends is
+    killed too.
     """
-    bound = () if memory is None else (*_BOUND, str(memory >> 10))
-    try:
-        child = subprocess.Popen(
-            [*bound, *argv],
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # By it an engine finds and ends what a step left that was killed itself.
-            env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
-            cwd=folder,
-            start_new_session=True,
-            # What it makes may be the user's: a workspace, the objects of a clone on this disk.
-            umask=umask_of_user(),
-        )
-    except FileNotFoundError as error:
-        if error.filename != argv[0]:
-            raise  # It is the folder that is not there.
-        raise ConfigurationError(
-            f"The program '{argv[0]}' was not found on PATH.", remedy=_INSTALL.get(argv[0], "Install it.")
-        ) from None
+    _check_is_there(argv[0], environment)
+    child = subprocess.Popen(
+        _bounded(argv, memory),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # By it an engine finds and ends what a step left that was killed itself.
+        env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
+        cwd=folder,
+        start_new_session=True,
+        # What it makes may be the user's: a workspace, the objects of a clone on this disk.
+        umask=umask_of_user(),
+    )
     collector = _Collector(output_limit, sink)
     try:
         _pump(child, collector, time.monotonic() + seconds, seconds)
@@ -133,6 +125,25 @@ def run_bounded(
     finally:
         _end_group(child)
     return Finished(code, bytes(collector.out), collector.messages)
+
+
+def _bounded(argv: Sequence[str], memory: int | None) -> list[str]:
+    """``argv`` within ``memory``: from its first moment, so that it starts nothing that is not.
+
+    What is mapped from files does not count, so that packs may be as large as they are (getrlimit(2)).
+    """
+    if memory is None or not sys.platform.startswith("linux"):
+        return [*argv]
+    # Where less is allowed already, that stays.
+    return ["/bin/sh", "-c", 'ulimit -d "$0" 2>/dev/null; exec "$@"', str(memory >> 10), *argv]
+
+
+def _check_is_there(program: str, environment: Mapping[str, str]) -> None:
+    if shutil.which(program, path=environment.get("PATH", os.defpath)) is None:
+        raise ConfigurationError(
+            f"The program '{program}' was not found on PATH.",
+            remedy=_INSTALL.get(program, "Install it."),
+        )
 
 
 def absolute_path() -> str:

@@ -189,6 +189,13 @@ _PROXY: Final = (
 # The first rule that matches decides, so the narrow ones come first.
 RULES: Final = (
     Rule(
+        r"out of memory|cannot allocate memory|[mc]alloc failed",
+        DataError,
+        "git ran out of memory",
+        "The repository or the change unpacks to more than there is room for. Leave out what makes it so "
+        "large.",
+    ),
+    Rule(
         r"HTTP code 407 from proxy|CONNECT tunnel failed, response 407|returned error: 407",
         ProxyRefused,
         "the proxy wants a name and password, or others than it was given (407)",

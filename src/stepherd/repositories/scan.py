@@ -30,6 +30,7 @@ __all__ = [
     "ChangesBlocked",
     "Finding",
     "What",
+    "filter_findings",
     "scan_changes",
 ]
 
@@ -141,13 +142,19 @@ def scan_changes(
         unread += [change.path for change in added if contents.hold(change)]
         findings += _secrets(git, base, tree, news, sizes, known, frozenset(unread))
     findings = [finding for finding in findings if not allowed(finding)]
-    unfit = split_filtered(git, base, tree, changes, lambda path: allowed(Finding(path, None, _UNRUN, "")))
-    findings += [
-        Finding(each.path, None, _UNRUN if each.may_hide and not each.encrypts else "filter", each.reason)
-        for each in unfit
-    ]
+    findings += filter_findings(git, base, tree, changes, allowed)
     apart = split_pairs(git, base, tree, changes, {finding.path for finding in findings})
     return (*(Finding(path, None, "submodule", reason) for path, reason in apart), *findings)
+
+
+def filter_findings(
+    git: Git, base: str, tree: str, changes: Collection[RawChange], allowed: Callable[[Finding], bool]
+) -> Iterator[Finding]:
+    """What belongs through a filter of ``base`` or ``tree``, and is not ``allowed`` as it is."""
+    unfit = split_filtered(git, base, tree, changes, lambda path: allowed(Finding(path, None, _UNRUN, "")))
+    for each in unfit:
+        what: What = _UNRUN if each.may_hide and not each.encrypts else "filter"
+        yield Finding(each.path, None, what, each.reason)
 
 
 def _named(added: list[RawChange], known: KnownSecrets) -> list[Finding]:

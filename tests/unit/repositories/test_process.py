@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from stepherd.repositories.process import (
 )
 
 
-def run(script: str, folder: Path, *, seconds: float = 20, limit: int = 1 << 20) -> Finished:
+def run(
+    script: str, folder: Path, *, seconds: float = 20, limit: int = 1 << 20, memory: int | None = None
+) -> Finished:
     with Path(os.devnull).open("rb") as nothing:
         return run_bounded(
             ["sh", "-c", script],
@@ -29,7 +32,15 @@ def run(script: str, folder: Path, *, seconds: float = 20, limit: int = 1 << 20)
             stdin=nothing,
             seconds=seconds,
             output_limit=limit,
+            memory=memory,
         )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps such a limit")
+def test_memory_is_bounded_for_the_process_and_what_it_starts(tmp_path: Path) -> None:
+    script = f"{sys.executable} -c 'print(len(bytearray(300 << 20)))'"
+    assert run(script, tmp_path, memory=1 << 30).out == b"%d\n" % (300 << 20)
+    assert b"MemoryError" in run(f'sh -c "exec {script}"', tmp_path, memory=200 << 20).err
 
 
 def test_output_and_exit_code_are_returned(tmp_path: Path) -> None:
