@@ -14,7 +14,7 @@ from typing import Final
 from stepherd.errors import StepherdError
 from stepherd.repositories.agent_transfer import make_commit
 from stepherd.repositories.agent_work import AgentWork, Line
-from stepherd.repositories.bundle import COMMITS_REF, KEPT_PREFIX
+from stepherd.repositories.bundle import COMMITS_REF, KEPT_PREFIX, RESERVED_NAMES
 from stepherd.repositories.git import Git
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.text.plain import one_paragraph
@@ -145,14 +145,15 @@ def _named(
 ) -> Iterator[KeptLine]:
     """Each with a name of its own; what is too much for the bundle's list, below one commit."""
     rest = kept[_MOST_REFS:] if len(kept) > _MOST_REFS + 1 else ()
-    taken = {_EARLIER}
+    taken = set[str]()
     for number, line in enumerate(kept[: len(kept) - len(rest)]):
-        name = line.name if not is_secret(line.name) else f"line-{number + 1}"
-        count = 1
-        while name in taken:
+        plain = line.name if not is_secret(line.name) else f"line-{number + 1}"
+        name, count = plain, 1
+        # Not by case alone either: where the system makes no difference, one would be written over the other.
+        while name.lower() in taken or RESERVED_NAMES.fullmatch(name):
             count += 1
-            name = f"{line.name}-{count}"
-        taken.add(name)
+            name = f"{plain}-{count}"
+        taken.add(name.lower())
         yield replace(line, name=name)
     if rest:
         subject = f"{len(rest)} more lines of the agent's work: the parents of this commit"

@@ -8,6 +8,7 @@ bundle runs its object checks only in newer versions of git, and has no limit on
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "COMMITS_REF",
     "KEPT_PREFIX",
     "LARGEST_BUNDLE",
+    "RESERVED_NAMES",
     "BundleHeader",
     "BundledWork",
     "read_header",
@@ -39,9 +41,11 @@ COMMITS_REF: Final = "refs/stepherd/commits"
 """The agent's own commits that led to it."""
 KEPT_PREFIX: Final = "refs/stepherd/kept/"
 """Work that is in neither: other branches, worktrees, stashes, what the reflog alone knows."""
+RESERVED_NAMES: Final = re.compile(r"refused|earlier|submodule-[0-9]+", re.IGNORECASE)
+"""Names below KEPT_PREFIX that Stepherd gives itself: nothing of the agent's may have one."""
 LARGEST_BUNDLE: Final = 2 << 30  # bytes; forges refuse pushes of this size
 _SIGNATURES: Final = {b"# v2 git bundle\n", b"# v3 git bundle\n"}
-_HEADER_LINES: Final = 64
+_HEADER_LINES: Final = 256
 _LINE_BYTES: Final = 4096
 
 
