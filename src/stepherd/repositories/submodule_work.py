@@ -12,14 +12,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from stepherd.errors import StepherdError
+from stepherd.repositories.conversion import added_safely
 from stepherd.repositories.filtered import open_inside
 from stepherd.repositories.git import Git, create_repository
 from stepherd.repositories.raw_changes import list_raw_changes
+from stepherd.repositories.untrusted import open_untrusted
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["SubmoduleWork", "keep_submodule_work"]
@@ -30,6 +33,8 @@ _MOST_PACKS: Final = 100
 _MOST_BYTES: Final = 1 << 30
 """Of the packs that are read, and of the files that are kept, of one submodule."""
 _MOST_OF_REFS: Final = 4 << 20
+_MOST_REFS: Final = 2_000
+_MOST_NAMES: Final = 20_000
 _LARGEST: Final = 100 * 1000 * 1000
 _MOST_SUBMODULES: Final = 50
 _SUBMODULE: Final = "160000"
@@ -64,8 +69,9 @@ def keep_submodule_work(
             break
         try:
             kept = _One(git, workspace, private_git, base, path, number).keep(commits)
-        except StepherdError as error:
-            notes.append(f"What the agent left inside the submodule {shown} is not kept. {error.message}")
+        except (StepherdError, OSError) as error:
+            what = error.message if isinstance(error, StepherdError) else (error.strerror or str(error))
+            notes.append(f"What the agent left inside the submodule {shown} is not kept. {what}")
             continue
         notes += kept.notes
         if kept.commit is not None:
@@ -107,7 +113,8 @@ class _One:
         known = self._known_tree(there, self._published(commits))
         if known is not None:
             there.run("Reading a submodule", "read-tree", known)
-        left_out = [*self._add(there)]
+        with added_safely(there):
+            left_out = [*self._add(there)]
         tree = there.run("Writing the tree", "write-tree")
         before = known or there.run("Writing the tree", "hash-object", "-t", "tree", "-w", os.devnull)
         changes = list_raw_changes(there, before, tree)
@@ -126,22 +133,37 @@ class _One:
         git folder says; else the base's."""
         first, *later = [*commits, None]
         folder = self._git_folder()
-        if folder is None:
+        if folder is None or not any(later):
             return first
-        tips = b"".join(self._lines(f"{folder}/packed-refs"))
-        for root in ("refs/remotes/origin", "refs/tags"):
-            place = self.workspace / folder / root
-            names = [entry.name for entry in os.scandir(place)] if place.is_dir() else []
-            tips += b"".join(line for name in names for line in self._lines(f"{folder}/{root}/{name}"))
-        return next((each for each in later if each and each.encode() in tips), first)
+        named = set(self._remote_ids(folder))
+        return next((each for each in later if each and each in named), first)
 
-    def _lines(self, path: str) -> Iterator[bytes]:
-        """What a list of refs says of the remote's branches and of tags."""
+    def _remote_ids(self, folder: str) -> Iterator[str]:
+        """What the git folder says of the remote's branches and of tags."""
+        for line in self._start_of(f"{folder}/packed-refs", _MOST_OF_REFS).split(b"\n"):
+            if b" refs/heads/" not in line:
+                yield line.partition(b" ")[0].decode("ascii", "replace")
+        for root in ("refs/remotes/origin", "refs/tags"):
+            for name in self._names_in(f"{folder}/{root}")[:_MOST_REFS]:
+                yield self._start_of(f"{folder}/{root}/{name}", 80).decode("ascii", "replace").strip()
+
+    def _start_of(self, path: str, most: int) -> bytes:
         file = open_inside(self.workspace, path)
-        if file is not None:
-            with file:
-                lines = file.read(_MOST_OF_REFS).split(b"\n")
-            yield from (line + b"\n" for line in lines if b" refs/heads/" not in line)
+        if file is None:
+            return b""
+        with file:
+            return file.read(most)
+
+    def _names_in(self, path: str) -> list[str]:
+        """The names in a folder of the workspace; none where a link is on the way."""
+        try:
+            with ExitStack() as stack:
+                folder = stack.enter_context(open_untrusted(self.workspace))
+                for part in path.split("/"):
+                    folder = stack.enter_context(folder.folder(part))
+                return folder.names(_MOST_NAMES)[0]
+        except OSError:
+            return []
 
     def _known_tree(self, there: Git, commit: str | None) -> str | None:
         """The tree of ``commit``, if all of it can be had."""
@@ -158,8 +180,7 @@ class _One:
         if found.code != 0:
             for pack in self._packs():
                 # Whatever it is: only what hashes to the names that we look for is used.
-                with pack.open("rb") as file:
-                    there.attempt("Reading a pack", "index-pack", "--stdin", "--threads=1", stdin=file)
+                there.attempt("Reading a pack", "index-pack", "--stdin", "--threads=1", stdin=pack)
             found = there.attempt("Looking for a commit", *asked)
         if found.code != 0:
             return None
@@ -190,20 +211,18 @@ class _One:
         target = os.path.relpath(os.path.normpath(Path(root, self.path, named)), root)
         return None if target.startswith("..") else target
 
-    def _packs(self) -> Iterator[Path]:
+    def _packs(self) -> Iterator[IO[bytes]]:
         folder = self._git_folder()
-        place = self.workspace / folder / "objects" / "pack" if folder else None
-        if place is None or place.resolve() != self.workspace.resolve() / str(folder) / "objects" / "pack":
-            return
-        try:
-            names = sorted(entry.name for entry in os.scandir(place) if entry.is_file(follow_symlinks=False))
-        except OSError:
-            return
+        names = self._names_in(f"{folder}/objects/pack") if folder else []
         left = _MOST_BYTES
         for name in [name for name in names if _PACK.fullmatch(name)][:_MOST_PACKS]:
-            left -= (place / name).lstat().st_size
-            if left >= 0:
-                yield place / name
+            file = open_inside(self.workspace, f"{folder}/objects/pack/{name}")
+            if file is None:
+                continue
+            with file:
+                left -= os.fstat(file.fileno()).st_size
+                if left >= 0:
+                    yield file
 
     def _add(self, there: Git) -> Iterator[str]:
         """Add all files that git does not ignore, but for those that are too large or repositories."""

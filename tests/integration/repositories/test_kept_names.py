@@ -23,11 +23,11 @@ from stepherd.repositories.git import Git
 REFUSED = '[submodule "x"]\n\tpath = x\n\turl = -evil\n'
 
 
-def line_of(run: Run, branch: str) -> None:
+def line_of(run: Run, branch: str, when: int = 0) -> None:
     git(run.workspace, "checkout", "-qb", branch, "main")
     (run.workspace / "work.txt").write_text(f"{branch}\n")
     git(run.workspace, "add", "work.txt")
-    git(run.workspace, "commit", "-qm", branch)
+    git(run.workspace, "commit", "-qm", branch, GIT_COMMITTER_DATE=f"{1790000000 + when} +0000")
     git(run.workspace, "checkout", "-q", "main")
 
 
@@ -79,8 +79,9 @@ def test_what_an_earlier_attempt_kept_is_not_written_over(tmp_path: Path) -> Non
 def test_a_name_that_holds_a_secret_is_used_in_no_form(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", Origin.create(tmp_path / "origin").repository)
     run.clone()
-    for name in ("a-opensesame-4711", "line-1", "line-2"):
-        line_of(run, name)
+    # The oldest comes last: as the third it would be called line-3.
+    for when, name in enumerate(("a-opensesame-4711", "line-3", "other")):
+        line_of(run, name, when)
     run.write({"new.txt": "new\n"})
     lines = kept(run, known_secrets=["opensesame-4711"])
     check_all_are_there(run, lines)
