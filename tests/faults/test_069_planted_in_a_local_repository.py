@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,6 +226,28 @@ def test_a_hook_that_may_refuse_is_not_gone_around(
     probe(run.repository, GitCredentials(), run.scratch)
     _trap(canary).chmod(0o644)
     assert run.push().created
+
+
+@pytest.mark.parametrize("planted", [".git", "objects", "commondir", "HEAD"])
+def test_a_loop_of_links_is_an_error_of_ours(origin: Origin, tmp_path: Path, planted: str) -> None:
+    place = origin.work / planted if planted == ".git" else origin.work / ".git" / planted
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    place.symlink_to(place.name)
+    with pytest.raises(StepherdError):
+        Run(tmp_path / "loop", parse_repository(str(origin.work))).clone()
+
+
+@pytest.mark.parametrize(
+    "text", ["gitdir: loop", "gitdir: loop/loop", "gitdir: ../../../../nowhere", "gitdir:"]
+)
+def test_a_git_file_that_leads_nowhere_is_an_error_of_ours(origin: Origin, tmp_path: Path, text: str) -> None:
+    shutil.rmtree(origin.work / ".git")
+    (origin.work / "loop").symlink_to("loop")
+    (origin.work / ".git").write_text(f"{text}\n")
+    with pytest.raises(StepherdError):
+        Run(tmp_path / "loop", parse_repository(str(origin.work))).clone()
 
 
 def test_the_workspace_does_not_say_where_a_local_repository_is(origin: Origin, tmp_path: Path) -> None:

@@ -212,6 +212,22 @@ TEMPORARY_OF_ITS_OWN = {
 }
 
 
+def test_no_loop_of_links_ends_what_looks_at_the_files_of_others() -> None:
+    """Path.resolve raises RuntimeError for one before Python 3.13; os.path.realpath never does."""
+    others = {"repositories", "steps", "processes", "logins", "agents", "services"}
+    found = [
+        f"{_where(path)}:{node.lineno}"
+        for path in SOURCES
+        if _part(path) in others
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "resolve"
+        and not node.args
+    ]
+    assert found == []
+
+
 def test_what_others_have_filled_is_removed_in_one_way() -> None:
     """The standard library's ways fail on deep folders, and some versions follow links."""
     users = set()

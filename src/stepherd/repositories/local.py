@@ -131,7 +131,7 @@ def open_local(folder: Path, git: Git) -> LocalRepository:
     try:
         git_dir = _git_dir(folder)
         common = git_dir / _read_line(git_dir / "commondir") if (git_dir / "commondir").is_file() else git_dir
-        return LocalRepository(folder, git_dir, common.resolve(), _parse(finished.out))
+        return LocalRepository(folder, git_dir, Path(os.path.realpath(common)), _parse(finished.out))
     except OSError as error:
         raise DataError(f"The repository {folder} cannot be read: {error.strerror}.") from error
 
@@ -139,8 +139,10 @@ def open_local(folder: Path, git: Git) -> LocalRepository:
 def _git_dir(folder: Path) -> Path:
     inside = folder / ".git"
     if inside.is_file():
-        return (folder / _read_line(inside).removeprefix("gitdir:").strip()).resolve()
-    return (inside if inside.is_dir() else folder).resolve()
+        inside = folder / _read_line(inside).removeprefix("gitdir:").strip()
+    elif not inside.is_dir():
+        inside = folder
+    return Path(os.path.realpath(inside))
 
 
 def _read_line(path: Path) -> str:

@@ -107,7 +107,7 @@ def database_path(home: Path, folder: str) -> Path:
 
 def _check_is_plain(path: Path, home: Path) -> None:
     """The agent owned these folders: a link in its place could lead to another's file."""
-    if path.resolve() != home.resolve() / path.relative_to(home):
+    if Path(os.path.realpath(path)) != Path(os.path.realpath(home)) / path.relative_to(home):
         raise DataError(f"{path.name} is reached through a link.")
     for end in _BESIDE:
         beside = path.with_name(path.name + end)

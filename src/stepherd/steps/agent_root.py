@@ -54,7 +54,9 @@ def agent_root(step: StepContext, agent: Agent, account: Account | None) -> Iter
 
 def _can_enter(account: Account | None, folder: Path) -> bool:
     """Whether every folder on the way to ``folder`` lets the account through; ``folder`` itself will."""
-    return account is None or all(_lets_in(account, parent.stat()) for parent in folder.resolve().parents)
+    return account is None or all(
+        _lets_in(account, parent.stat()) for parent in Path(os.path.realpath(folder)).parents
+    )
 
 
 def _lets_in(account: Account, facts: os.stat_result) -> bool:

@@ -70,15 +70,15 @@ def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redact
 
     staging, archive = place.private / "session", place.private / "session-kept.tar.zst"
     remove_tree(staging)
-    for path in agent.session_paths:
-        source = place.home / path
-        # The agent owned this: a link could lead to another's files.
-        if source.resolve() == place.home.resolve() / path and source.exists():
-            (staging / path).parent.mkdir(parents=True, exist_ok=True)
-            source.rename(staging / path)
-    if not staging.exists():
-        return None
     try:
+        for path in agent.session_paths:
+            source = place.home / path
+            # The agent owned this: a link could lead to another's files.
+            if Path(os.path.realpath(source)) == Path(os.path.realpath(place.home), path) and source.exists():
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
+                source.rename(staging / path)
+        if not staging.exists():
+            return None
         if _is_too_much(staging):
             return f"The agent's session is not kept: it is larger than {MOST_BYTES >> 20} MiB."
         _mask(staging, redactor)

@@ -99,6 +99,27 @@ def test_links_out_of_a_session_bring_nothing_in(rig: Rig, tmp_path: Path) -> No
     assert (tmp_path / "secret").exists()
 
 
+@pytest.mark.parametrize(
+    "plant",
+    [
+        "ln -s .tester $HOME/.tester",
+        "mkdir $HOME/.tester; ln -s sessions $HOME/.tester/sessions",
+        "mkdir -p $HOME/.tester/sessions/a; ln -s b $HOME/.tester/sessions/a/b",
+        "mkdir $HOME/.tester; mkfifo $HOME/.tester/sessions",
+        "mkdir -p $HOME/.tester/sessions; chmod 0 $HOME/.tester",
+    ],
+)
+def test_whatever_lies_in_its_place_the_agents_own_failure_is_what_is_said(rig: Rig, plant: str) -> None:
+    rig.tester(f"echo more > work.txt; {plant}; exit 7")
+    done = rig.step("agent", **_environment(rig, 0))
+    assert "Traceback" not in done.stderr
+    result = rig.folder.read_result("agent")
+    assert result is not None
+    assert result.error is not None
+    assert result.error.category == "agent"
+    assert result.facts["agent"]["exit_code"] == 7
+
+
 def test_a_link_within_it_is_a_link(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("canary")
     rig.tester(f"mkdir -p $HOME/.tester/sessions; ln -s {tmp_path}/secret $HOME/.tester/sessions/x; exit 1")
