@@ -23,6 +23,7 @@ from stepherd.repositories.raw_changes import RawChange, read_blobs
 
 __all__ = [
     "LARGEST_CONTENT",
+    "LARGEST_CONTENTS",
     "Content",
     "Filtered",
     "Misfit",
@@ -35,6 +36,8 @@ __all__ = [
 
 LARGEST_CONTENT: Final = 2 << 30
 """Bytes of one file in Git LFS that is taken along."""
+LARGEST_CONTENTS: Final = 16 << 30
+"""Of all of them: each is read whole, and a file of any size needs no room on the disk."""
 _FILES: Final = frozenset({"100644", "100755"})
 _CHUNK: Final = 1 << 20
 _LARGEST_LIST: Final = 1 << 20
@@ -84,11 +87,13 @@ def plan_filtered(git: Git, workspace: Path, tracked: Mapping[str, str], others:
     before = _pointers(git, {path: tracked[path] for path in in_lfs if path in tracked})
     entries: dict[str, tuple[str, str]] = {}
     contents: list[Content] = []
+    left = LARGEST_CONTENTS
     for path in in_lfs:
-        found = _look(workspace, path, tracked.get(path))
+        found = _look(workspace, path, tracked.get(path), min(left, LARGEST_CONTENT))
         if found is None:
             continue
         mode, pointer = found
+        left -= pointer.size
         blob = tracked[path] if before.get(path) == pointer else None
         if blob is None:
             words = ("hash-object", "-w", "--no-filters", "--stdin")
@@ -114,15 +119,15 @@ def _attributes_at(git: Git, workspace: Path, path: str) -> str | None:
     return git.run("Reading attributes", *words, stdin=data) if data else None
 
 
-def _look(workspace: Path, path: str, blob: str | None) -> tuple[str, Pointer] | None:
+def _look(workspace: Path, path: str, blob: str | None, most: int) -> tuple[str, Pointer] | None:
     """Mode and pointer of a file; None where git may take it as it is: because it is a pointer, empty,
-    too large, no file, or the ``blob`` of the base."""
+    larger than ``most`` bytes, no file, or the ``blob`` of the base."""
     file = open_inside(workspace, path)
     if file is None:
         return None
     with file:
         facts = os.fstat(file.fileno())
-        if not 0 < facts.st_size <= LARGEST_CONTENT:
+        if not 0 < facts.st_size <= most:
             return None
         data = file.read(_CHUNK)
         if len(data) < LARGEST_POINTER and read_pointer(data.decode("utf-8", "replace")) is not None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from stepherd.repositories.filtered import Content, open_inside
+from stepherd.repositories.filtered import LARGEST_CONTENT, LARGEST_CONTENTS, Content, open_inside
 from stepherd.repositories.lfs_pointer import Pointer
 
 __all__ = ["select_contents"]
@@ -31,21 +31,26 @@ def select_contents(
     what else the agent made, which is what the base does not ``know``. And a note about what is left behind.
     """
     found = {content.pointer.oid: content for content in planned}
-    wanted = {pointer.oid for pointer in pointers}
-    behind = extra = 0
+    wanted = {pointer.oid: pointer.size for pointer in pointers}
+    left_for_wanted, left, behind = LARGEST_CONTENTS, _MOST_BYTES, 0
     for content in _stored(workspace):
         oid, size = content.pointer.oid, content.pointer.size
         if oid in found or (oid in known and oid not in wanted):
             continue
-        if oid not in wanted:
-            if extra + size > _MOST_BYTES:
-                behind += 1
-                continue
-            extra += size
+        room = left_for_wanted if oid in wanted else left
+        # What is not as large as its pointer says is another content. A file of any size needs no room.
+        if size > min(room, LARGEST_CONTENT) or size != wanted.get(oid, size):
+            behind += 1
+            continue
+        if oid in wanted:
+            left_for_wanted -= size
+        else:
+            left -= size
         found[oid] = content
     note = (
-        f"{behind} contents that the agent's git-lfs has stored, and that no file which is pushed needs, are "
-        f"not kept: together they are larger than {_MOST_BYTES >> 30} GiB."
+        f"{behind} contents that the agent's git-lfs has stored are not kept: they are not what a pointer "
+        f"says, larger than {LARGEST_CONTENT >> 30} GiB, or needed by no file which is pushed and together "
+        f"larger than {_MOST_BYTES >> 30} GiB."
     )
     return list(found.values()), note if behind else None
 

@@ -48,7 +48,11 @@ def find_endpoint(remote: Remote, local: Git, base: str) -> LfsServer | LfsFolde
             raise LfsRefused(_ANOTHER)
         return _asked_over_ssh(remote)
     url = named or remote.url.rstrip("/").removesuffix(".git") + ".git/info/lfs"
-    if _origin(url) != _origin(remote.url):
+    try:
+        is_own = _origin(url) == _origin(remote.url)
+    except ValueError:
+        raise LfsRefused(f"is at an address in {_CONFIG} that makes no sense") from None
+    if not is_own:
         raise LfsRefused(_ANOTHER)
     headers, secrets = _credentials(remote.git, url)
     git = remote.git

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.origin import Origin, Run, git
 
+from stepherd.repositories import filtered, lfs_contents
 from stepherd.repositories.attributes import encrypts
 from stepherd.repositories.changes import Changes
 from stepherd.repositories.filtered import Content
@@ -138,6 +140,44 @@ def test_a_pointer_is_left_as_it_is_and_its_content_found(site: Site) -> None:
     site.write(f".git/lfs/objects/{oid[:2]}/{oid[2:4]}/{oid}", content)
     assert site.show(site.record(), "a.bin") == pointer(content)
     assert [kept.pointer.oid for kept in site.kept] == [oid]
+
+
+def store(site: Site, content: bytes, size: int | None = None) -> str:
+    """What an agent puts where its git-lfs keeps contents: the content, or as many zeros under its name."""
+    oid = hashlib.sha256(content).hexdigest()
+    path = site.run.workspace / f".git/lfs/objects/{oid[:2]}/{oid[2:4]}/{oid}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if size is None else b"")
+    if size is not None:
+        os.truncate(path, size)
+    return oid
+
+
+@pytest.mark.parametrize("size", [0, 8, 10, 1 << 20])
+def test_what_is_not_as_large_as_its_pointer_says_is_not_read(site: Site, size: int) -> None:
+    """A file of a terabyte needs no room on the disk of the agent, and hours of whoever reads it."""
+    store(site, b"committed", size)
+    site.write("a.bin", pointer(b"committed").encode())
+    changes = site.record()
+    assert site.kept == []
+    assert any("are not kept" in note for note in changes.notes)
+
+
+def test_contents_are_read_up_to_a_size_in_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filtered, "LARGEST_CONTENTS", 10_000)
+    monkeypatch.setattr(lfs_contents, "LARGEST_CONTENTS", 10_000)
+    monkeypatch.setattr(lfs_contents, "LARGEST_CONTENT", 9_000)
+    for name in ("1.bin", "2.bin", "3.bin"):
+        site.write(name, name.encode() * 900)
+    for name in ("4.bin", "5.bin", "6.bin"):
+        content = name.encode() * (900 if name != "6.bin" else 1900)
+        store(site, content)
+        site.write(name, pointer(content).encode())
+    changes = site.run.recorded(keep=site.kept.append)
+    assert sum(kept.pointer.size for kept in site.kept) <= 20_000
+    assert len(site.kept) == 4
+    assert [(found.path, found.what) for found in changes.left_out] == [("3.bin", "filter")]
+    assert any("are not kept" in note for note in changes.notes)
 
 
 def test_a_link_in_place_of_the_store_is_not_followed(site: Site, tmp_path: Path) -> None:

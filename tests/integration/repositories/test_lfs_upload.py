@@ -258,6 +258,21 @@ def test_a_file_sends_the_token_to_no_other_host(site: Site, other: GitServer) -
     assert other.requests == []
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://[::1/x", "https://host]/x", "https://h\\nost/x", "-x", "http://host:port/"],
+)
+def test_an_address_that_makes_no_sense_leaves_the_file_out(site: Site, url: str) -> None:
+    site.origin.commit({".lfsconfig": f'[lfs]\n\turl = "{url}"\n'})
+    run = Run(site.run.folder / "again", site.run.repository, site.run.credentials)
+    run.clone()
+    (run.workspace / "new.bin").write_bytes(NEW)
+    run.write({"README.md": "better\n"})
+    run.record(keep=lambda _content: None)
+    facts = run.pushed(fetch=site.fetch)
+    assert [found.path for found in facts.left_out] == ["new.bin"]
+
+
 def test_an_agents_file_names_no_other_server(site: Site, other: GitServer) -> None:
     site.run.write({".lfsconfig": f"[lfs]\n\turl = {other.url}/team/team.git/info/lfs\n"})
     site.record()
