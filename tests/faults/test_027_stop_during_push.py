@@ -36,9 +36,11 @@ def test_a_stop_during_the_push_is_before_or_after_it(place: Place, repo: str, m
     place.origin.hook(moment, f"touch {here}\nuntil [ -e {go} ]; do sleep 0.05; done")
     place.run(place.script("echo new > new.txt"), "--repo", repo, "--detach").ok()
     wait_until(here.exists, "the remote is in the middle of it")
-    # WHEN it is stopped, and what the remote had begun ends afterwards
-    assert place.cli("stop", "run_1", "--json").ok().json["status"] == "ABORTED"
+    # WHEN it is stopped, and what the remote had begun ends afterwards: to keep the work is a push, too
+    stopping = place.start("stop", "run_1", "--json")
+    wait_until(lambda: place.status()["status"] == "ABORTED", "it is stopped")
     go.touch()
+    assert place.end_of(stopping).ok().json["status"] == "ABORTED"
     no_process_left(place.root)
     # THEN there is nothing, or the whole commit
     one_terminal_status(place, "run_1", "ABORTED")

@@ -21,7 +21,7 @@ from stepherd.errors import NotFoundError, UsageError
 from stepherd.runs.ids import check_run_id
 
 if TYPE_CHECKING:
-    from stepherd.repositories.push import Commits, PushFacts
+    from stepherd.repositories.push import Commits, Manner, PushFacts
     from stepherd.repositories.scan import Finding
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.result import Result
@@ -121,16 +121,14 @@ def _pull(
     from stepherd.repositories.address import parse_repository
     from stepherd.repositories.credentials import GitCredentials, commit_identity
     from stepherd.repositories.push import Manner, push_bundle
-    from stepherd.steps.push import base_of, commit_message, commits_of, own_message
+    from stepherd.steps.push import base_of, own_message
 
     asked, message, commits = _asked(output, folder, run_id)
     warnings = _Warnings.of(agent, kept)
-    manner, text = Manner("keep", kept=kept, warn=warnings.add), f"Work that was kept: {kept}\n"
+    manner = Manner("keep", kept=kept, warn=warnings.add)
     if kept is None:
-        own = commits_of(commits, agent)
-        text = own_message(message, agent, whole=True)
-        last = partial(commit_message, agent=agent, whole=True)
-        manner = Manner(own, last, warn=warnings.add, everything=True)
+        manner = _of_the_work(commits, agent, warnings)
+    text = own_message(message, agent, whole=True) if kept is None else f"Work that was kept: {kept}\n"
     base_commit, base_ref = base_of(agent, folder)
     target = branch or (asked if kept is None else f"{asked}-{kept}")
     with (
@@ -159,11 +157,16 @@ def _pull(
             fetch=folder.fetch_content,
             manner=manner,
         )
-    for words in warnings.lines[:_MOST_WARNINGS]:
-        output.note(f"Look before you push this anywhere: {words}")
-    if (more := len(warnings.lines) - _MOST_WARNINGS) > 0:
-        output.note(f"And {more} more, which the report names.")
+    warnings.show(output)
     return facts
+
+
+def _of_the_work(commits: Commits, agent: Result, warnings: _Warnings) -> Manner:
+    from stepherd.repositories.push import Manner
+    from stepherd.steps.push import commit_message, commits_of
+
+    last = partial(commit_message, agent=agent, whole=True)
+    return Manner(commits_of(commits, agent), last, warn=warnings.add, everything=True)
 
 
 @contextmanager
@@ -203,6 +206,12 @@ class _Warnings:
 
     def add(self, findings: tuple[Finding, ...]) -> None:
         self.lines += [words for words in map(str, findings) if not any(words in line for line in self.lines)]
+
+    def show(self, output: Output) -> None:
+        for words in self.lines[:_MOST_WARNINGS]:
+            output.note(f"Look before you push this anywhere: {words}")
+        if (more := len(self.lines) - _MOST_WARNINGS) > 0:
+            output.note(f"And {more} more, which the report names.")
 
 
 def _top_of(folder: Path) -> str:

@@ -108,30 +108,30 @@ def test_a_call_an_upload_and_a_message_start_runs_through_api_rules_queue_and_f
     assert status == 202, started
     run_id = started["run_id"]
     bucket, s3 = made.outputs["StoreUri"].removeprefix("s3://"), emulator.client("s3")
-    until(lambda: f"runs/{run_id}/request.json" in _keys(s3, bucket), 30)
+    until(lambda: f"runs/{run_id}/request.json" in _keys(s3, bucket), 120)
     assert _runs(call("GET", "/executions", ada)) == {run_id: "RUNNING"}
     # AND it is its owner's alone
     assert _runs(call("GET", "/executions", grace)) == {}
     assert [call(*route, grace)[0] for route in _routes_of(run_id)] == [404] * 4
     assert call("POST", f"/executions/{run_id}/stop", ada)[0] == 202
-    until(lambda: _runs(call("GET", "/executions", ada)) == {run_id: "ABORTED"}, 30)
+    until(lambda: _runs(call("GET", "/executions", ada)) == {run_id: "ABORTED"}, 120)
 
     # WHEN instructions are dropped into the bucket THEN that starts a run, and its end is told there
     s3.put_object(Bucket=bucket, Key="inbox/job/instructions.md", Body=_DROPPED.encode())
-    until(lambda: _status(s3, bucket).get("status") == "RUNNING", 30)
+    until(lambda: _status(s3, bucket).get("status") == "RUNNING", 120)
     dropped = _status(s3, bucket)["run_id"]
     machines = emulator.client("stepfunctions")
     execution = made.outputs["PipelineArn"].replace(":stateMachine:", ":execution:") + f":{dropped}"
-    until(lambda: f"runs/{dropped}/request.json" in _keys(s3, bucket), 30)
+    until(lambda: f"runs/{dropped}/request.json" in _keys(s3, bucket), 120)
     machines.stop_execution(executionArn=execution)
-    until(lambda: _status(s3, bucket).get("status") == "ABORTED", 30)
+    until(lambda: _status(s3, bucket).get("status") == "ABORTED", 120)
 
     # WHEN messages are sent THEN what can be taken starts a run, and what cannot stays in the queue
     sqs, queue = emulator.client("sqs"), made.outputs["RunQueueUrl"]
     for message in ("no JSON", json.dumps(_REQUEST)):
         sqs.send_message(QueueUrl=queue, MessageBody=message)
-    until(lambda: any(key.startswith("runs/run_queue_") for key in _keys(s3, bucket)), 30)
-    until(lambda: _left(sqs, queue) == 1, 30)
+    until(lambda: any(key.startswith("runs/run_queue_") for key in _keys(s3, bucket)), 120)
+    until(lambda: _left(sqs, queue) == 1, 120)
 
 
 def _left(sqs: Any, queue: str) -> int:
