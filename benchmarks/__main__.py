@@ -9,6 +9,7 @@ from benchmarks.cold_import import cold_import_figures
 from benchmarks.engine_speed import engine_figures
 from benchmarks.figures import Figure, print_table, write_json
 from benchmarks.hand_off import hand_off_figures
+from benchmarks.large import large_figures
 from benchmarks.memory import memory_figures
 from benchmarks.pipeline import pipeline_figures
 from benchmarks.redaction import redaction_figures
@@ -21,6 +22,7 @@ _PARTS = {
     "hand-off": hand_off_figures,
     "cold-import": cold_import_figures,
     "redaction": redaction_figures,
+    "large": large_figures,
     "memory": memory_figures,
 }
 
