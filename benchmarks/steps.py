@@ -17,7 +17,8 @@ STEPS: Final = ("clone", "agent", "push")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Seconds of processor time of all of a step's processes, and the peak in MB of the largest."""
+    """Seconds of processor time of all of a step's processes, and the peak in MB of the largest: never
+    less than that of the process that measures (some 30), which the kernel lets a child begin with."""
 
     processor: float
     megabytes: float
