@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.recorded import commit_parted, count_lines
 from stepherd.repositories.scan import Finding
 from stepherd.repositories.scratch import private_folder
+from stepherd.services.redaction import MASK
 
 __all__ = ["part_again"]
 
@@ -36,7 +38,7 @@ def part_again(
 ) -> Changes:
     """Write ``bundle``, which holds what the bundle ``earlier`` does, but of what was ``left_out`` of its
     changes those paths go back in that ``rules`` allow. What is not named in ``left_out`` stays out, because
-    its path may be a secret that is known no longer."""
+    its path may be a secret that is known no longer; so does all that has a masked path which is named."""
     with private_folder(scratch, "part") as private:
         git = Git(private, private / "part.git", limits=Limits(), place="the work")
         borrow_objects(git, private_git, base_commit)
@@ -44,11 +46,11 @@ def part_again(
         most, least = _tree(git, work.most or base_commit), _tree(git, work.changes or base_commit)
         allowed = tuple(f"{each.path}/" for each in left_out if rules.allows(each))
         stays = [each for each in left_out if not rules.allows(each)]
-        barred = tuple(f"{each.path}/" for each in stays)
+        barred = re.compile("|".join(f"{_unmasked(each.path)}/" for each in stays) or "(?!)", re.DOTALL)
         back = {
             change.path: None if change.status == "D" else (change.mode, change.object_id)
             for change in list_raw_changes(git, least, most)
-            if f"{change.path}/".startswith(allowed) and not f"{change.path}/".startswith(barred)
+            if f"{change.path}/".startswith(allowed) and not barred.match(f"{change.path}/")
         }
         parted = rules.part(git, base_commit, enter(git, least, back))
         refs = {f"{KEPT_PREFIX}{name}": commit for name, commit in work.kept.items()}
@@ -63,6 +65,11 @@ def part_again(
             left_out=rules.named((*stays, *parted.left_out)),
             everything=refs.get(ALL_REF),
         )
+
+
+def _unmasked(path: str) -> str:
+    """A pattern of all paths that ``path`` may stand for, in which secrets are masked."""
+    return ".*".join(map(re.escape, path.split(MASK)))
 
 
 def _tree(git: Git, commit: str) -> str:

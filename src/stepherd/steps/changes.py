@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from stepherd.errors import DataError
 from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.filtered import Content
@@ -71,6 +72,11 @@ def part_changes(
         parse_allow(step.request.allow),
     )
     found = left_out_of(before)
+    if int(before.get("left_out_total", 0)) > len(found) and found[-1].what == "own secret":
+        raise DataError(
+            "More secrets of the run were left out than could be named: nothing more can be let through.",
+            remedy="Take the work with: stepherd pull RUN",
+        )
     changes = part_again(place.private_git, base_commit, earlier, bundle, place.scratch, rules, found)
     old = {name: value for name, value in before.items() if name not in _OF_PARTING}
     return {**old, **_facts_of(step, changes, bundle, key)}

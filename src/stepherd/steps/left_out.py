@@ -19,9 +19,14 @@ _HARMLESS: Final = frozenset({"environment"})
 
 
 def facts_of_left_out(findings: Sequence[Finding]) -> dict[str, Any]:
-    """left_out: path, line (None for the whole), what and detail of each; and how many there are in all."""
+    """left_out: path, line (None for the whole), what and detail of each; and how many there are in all.
+
+    Of too many, those of the run's secrets come first: whoever lets a folder through later must know them.
+    """
     if not findings:
         return {}
+    if len(findings) > _MOST:
+        findings = sorted(findings, key=lambda each: each.what != "own secret")
     return {"left_out": [asdict(each) for each in findings[:_MOST]], "left_out_total": len(findings)}
 
 

@@ -169,7 +169,7 @@ def test_contents_are_read_up_to_a_size_in_all(site: Site, monkeypatch: pytest.M
     monkeypatch.setattr(lfs_contents, "LARGEST_CONTENT", 9_000)
     for name in ("1.bin", "2.bin", "3.bin"):
         site.write(name, name.encode() * 900)
-    for name in ("4.bin", "5.bin", "6.bin"):
+    for name in ("4.bin", "5.bin", "6.bin", "7.bin"):
         content = name.encode() * (900 if name != "6.bin" else 1900)
         store(site, content)
         site.write(name, pointer(content).encode())
