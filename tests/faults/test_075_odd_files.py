@@ -299,3 +299,24 @@ def _check_as_ordinary_user(folder: Path, first: int, last: int) -> None:
     )
     done = subprocess.run([*ORDINARY, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
+
+
+def test_files_that_are_added_by_name_are_those_that_patterns_would_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where very much is left out, git would compare each file with each of it for hours."""
+    trees = {}
+    for most in (200, 0):
+        monkeypatch.setattr(safe_add, "_MOST_PATTERNS", most)
+        run = Run(tmp_path / f"run-{most}", Origin.create(tmp_path / f"origin-{most}").repository)
+        run.clone()
+        for number in range(30):
+            run.write({f"d{number}/.Git": "x", f"d{number}/file": "x", f"d{number}/.gitignore": "*.log\n"})
+        (run.workspace / "README.md").unlink()
+        run.write({"README.md/now a folder": "x", "d1/x.log": "ignored", "-n": "x", ":(top)": "x"})
+        (run.workspace / "src/app.py").chmod(0o755)
+        (run.workspace / "link").symlink_to("d1")
+        changes = run.recorded()
+        trees[most] = (changes.tree, changes.left_out)
+    assert trees[200] == trees[0]
+    assert len(trees[0][1]) == 30

@@ -28,6 +28,7 @@ from stepherd.repositories.agent_transfer import Transfer
 from stepherd.repositories.agent_worktrees import Folders, Snapshot, inside_workspace, record_worktrees
 from stepherd.repositories.git import Git, create_repository
 from stepherd.repositories.large_files import blob_sizes
+from stepherd.repositories.paths import parents
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.scan import LARGEST_FILE
 from stepherd.repositories.untrusted import UntrustedFolder, open_untrusted
@@ -185,7 +186,7 @@ def expect_committed(git: Git, workspace: Path, base: str, work: AgentWork) -> f
     added = [change for change in list_raw_changes(git, base, work.head.id) if change.status == "A"]
     sizes = blob_sizes(git, [change.object_id for change in added])
     taken = {path for path in git.run("Reading the base", "ls-files", "-z").split("\0") if path}
-    folders = {parent for path in taken for parent in _parents(path)}
+    folders = {parent for path in taken for parent in parents(path)}
     expected = [
         change
         for change in added
@@ -193,15 +194,9 @@ def expect_committed(git: Git, workspace: Path, base: str, work: AgentWork) -> f
         and os.path.lexists(workspace / change.path)
         and sizes.get(change.object_id, 0) <= LARGEST_FILE
         and change.path not in folders
-        and not any(parent in taken for parent in _parents(change.path))
+        and not any(parent in taken for parent in parents(change.path))
     ]
     lines = (f"{change.mode} {change.object_id}\t{change.path}\0" for change in expected)
     listing = "".join(lines).encode("utf-8", "surrogateescape")
     git.run("Reading the agent's commits", "update-index", "-z", "--add", "--index-info", stdin=listing)
     return frozenset(change.path for change in expected)
-
-
-def _parents(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path

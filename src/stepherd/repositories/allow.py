@@ -45,12 +45,17 @@ def _fits(path: str, parts: Sequence[str], pattern: str) -> bool:
 
 
 def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
-    if not patterns:
-        return True
-    first, *rest = patterns
-    if first == _ANY_FOLDERS:
-        return any(_matches(parts[start:], rest) for start in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], first) and _matches(parts[1:], rest)
+    # How far into ``parts`` the patterns so far may reach: all ways at once, because an agent's path may be
+    # made to have very many.
+    reached = {0}
+    for pattern in patterns:
+        if pattern == _ANY_FOLDERS:
+            reached = set(range(min(reached), len(parts) + 1))
+        else:
+            reached = {at + 1 for at in reached if at < len(parts) and fnmatchcase(parts[at], pattern)}
+        if not reached:
+            return False
+    return True
 
 
 def _refusal(what: str) -> UsageError:

@@ -210,7 +210,7 @@ def _take_files(git: Git, odd: OddFiles, base_commit: str, work: AgentWork, rule
     filtered.enter(git)
     asides = [each for each in found.asides if each.finding.path not in filtered.entries]
     allowed = [each for each in asides if rules.allows(each.finding)]
-    apart = [each for each in asides if each not in allowed]
+    apart = [each for each in asides if not rules.allows(each.finding)]
     # Git adds no files of a nested repository by itself.
     nested = [each for each in allowed if each.finding.what == "nested repository"]
     with added_safely(git, found.large):
@@ -225,7 +225,8 @@ def _take_files(git: Git, odd: OddFiles, base_commit: str, work: AgentWork, rule
     if kept:
         tree = git.run("Writing the tree", "write-tree")
     tree, said = add_aside(git, workspace, tree, nested)
-    refused += [finding for finding in said if finding not in {each.finding for each in nested}]
+    expected_words = {each.finding for each in nested}
+    refused += [finding for finding in said if finding not in expected_words]
     refused += not_added
     return _Files(tree, apart, refused, filtered, found.gitlinks, kept)
 

@@ -54,6 +54,7 @@ class ControlFiles:
     notes: list[str] = field(default_factory=list)
     _sizes: dict[str, int] = field(default_factory=dict)
     _moved: list[_Moved] = field(default_factory=list)
+    _first_moved: dict[str, _Moved] = field(default_factory=dict)
     _shortened: dict[str, _Moved] = field(default_factory=dict)
 
     def add(self, path: str, facts: os.stat_result | None) -> None:
@@ -73,6 +74,7 @@ class ControlFiles:
         except OSError:
             return None
         self._moved.append(_Moved(path, kept, mode))
+        self._first_moved.setdefault(path, self._moved[-1])
         return self._moved[-1]
 
     def put_aside_by_path(self, path: str) -> _Moved | None:
@@ -96,6 +98,7 @@ class ControlFiles:
                 finally:
                     os.close(parent)
         self._moved.clear()
+        self._first_moved.clear()
 
     def settle(self, git: Git, tracked: Mapping[str, str]) -> None:
         """Let git see what the base has (``tracked``: path and blob) where it could not use what is there,
@@ -140,7 +143,7 @@ class ControlFiles:
 
     def kept_of(self, path: str) -> Mapping[str, Path]:
         """Where the list lies that was at ``path`` and is left out, by a name under which git holds it."""
-        moved = next((each for each in self._moved if each.path == path), None)
+        moved = self._first_moved.get(path)
         return {} if moved is None or not stat.S_ISREG(moved.mode) else {other_name(path): moved.kept}
 
     def enter(self, git: Git, recorded: Collection[str]) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 from stepherd.repositories.control_files import ControlFiles, is_control
 from stepherd.repositories.git import Git
 from stepherd.repositories.git_names import imitates_modules
+from stepherd.repositories.paths import is_within, with_parents
 from stepherd.repositories.scan import Finding, What
 from stepherd.repositories.set_aside import Aside
 from stepherd.repositories.slow_patterns import check_attributes, list_new
@@ -102,8 +103,7 @@ class OddFiles:
 
         ``others`` are from ``list_new``, ``apart`` folders whose files are not the repository's.
         """
-        nested = [path for path in others if path.endswith("/")]
-        below = (*(f"{path}/" for path in apart), *nested)
+        below = {*apart, *(path.rstrip("/") for path in others if path.endswith("/"))}
         in_the_way = self._in_the_way(tracked)
         found = [
             *(Finding(path, None, "odd kind", f"it is {self.special[path]}") for path in in_the_way),
@@ -111,8 +111,8 @@ class OddFiles:
             *(Finding(path, None, "nested repository", "it is called .git") for path in self.inner_git),
             *self.lists.findings,
         ]
-        found = [each for each in found if not f"{each.path}/".startswith(below)]
-        rest = [path for path in self.special if path not in in_the_way and not path.startswith(below)]
+        found = [each for each in found if not is_within(each.path, below)]
+        rest = [path for path in self.special if path not in in_the_way and not is_within(path, below)]
         ignored = self._ignored(git, [*(each.path for each in found), *rest])
         rest = [path for path in rest if path not in ignored]
         self.notes += self.lists.notes
@@ -126,12 +126,12 @@ class OddFiles:
             Aside(each, contents=self.lists.kept_of(each.path)) for each in found if each.path not in ignored
         ]
 
-    def _in_the_way(self, tracked: Iterable[str]) -> list[str]:
+    def _in_the_way(self, tracked: Iterable[str]) -> dict[str, None]:
         """Those that are where the base has something."""
         if not self.special:
-            return []
-        places = {parent for path in tracked for parent in _with_parents(path)}
-        return [path for path in self.special if path in places]
+            return {}
+        places = {each for path in tracked for each in with_parents(path)}
+        return {path: None for path in self.special if path in places}
 
     def _ignored(self, git: Git, paths: Iterable[str]) -> set[str]:
         asked = {_acceptable(path): path for path in paths}
@@ -149,13 +149,6 @@ def _acceptable(path: str) -> str:
     while len(os.fsencode(path)) > _LONGEST_PATH:
         path = path.rpartition("/")[0]
     return path
-
-
-def _with_parents(path: str) -> Iterator[str]:
-    yield path
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 @contextmanager

@@ -71,8 +71,9 @@ def read_blobs(git: Git, object_ids: Sequence[str]) -> Iterator[str]:
         return
     question = "".join(f"{object_id}\n" for object_id in object_ids).encode()
     rest = git.run("Reading files", "cat-file", "--batch=%(objectsize)", stdin=question) + "\n"
-    data = rest.encode("utf-8", "surrogateescape")
-    while data:
-        size, _, data = data.partition(b"\n")
-        yield data[: int(size)].decode("utf-8", "surrogateescape")
-        data = data[int(size) + 1 :]
+    data, at = rest.encode("utf-8", "surrogateescape"), 0
+    while at < len(data):
+        start = data.index(b"\n", at) + 1
+        end = start + int(data[at : start - 1])
+        yield data[start:end].decode("utf-8", "surrogateescape")
+        at = end + 1

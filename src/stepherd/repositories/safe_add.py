@@ -11,12 +11,15 @@ from typing import Final
 from stepherd.errors import StorageError
 from stepherd.repositories.failures import explain, server_words
 from stepherd.repositories.git import Git
+from stepherd.repositories.paths import is_within
 from stepherd.repositories.scan import Finding
 
 __all__ = ["add_all"]
 
 _MOST_TRIES: Final = 400
 _MOST_REASONS: Final = 20
+_MOST_PATTERNS: Final = 200
+"""Git compares each file with each pattern: of more of them, it is told by name what to add."""
 _DOING: Final = "Adding the files"
 _UNOPENED: Final = re.compile(r"^warning: could not open directory '(.+)/': (.+)$", re.MULTILINE)
 _ROOM: Final = 64 << 20  # bytes
@@ -27,13 +30,15 @@ def add_all(git: Git, left_out: Collection[str]) -> list[Finding]:
 
     Raises StorageError when there is no room.
     """
-    paths = [".", *(f":(exclude,literal,top){path}" for path in left_out)]
-    words = ("add", "-A", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
-    finished = git.attempt(_DOING, *words, stdin=_encoded(paths))
-    unopened = _unopened(finished.err, left_out)
-    if finished.code == 0:
-        return unopened
-    _raise_if_full(git, finished.err)
+    unopened: list[Finding] = []
+    if len(left_out) <= _MOST_PATTERNS:
+        paths = [".", *(f":(exclude,literal,top){path}" for path in left_out)]
+        words = ("add", "-A", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+        finished = git.attempt(_DOING, *words, stdin=_encoded(paths))
+        unopened = _unopened(finished.err, left_out)
+        if finished.code == 0:
+            return unopened
+        _raise_if_full(git, finished.err)
     missing = _missing(git, left_out)
     _add_some(git, missing)
     return unopened + [
@@ -49,12 +54,12 @@ def add_all(git: Git, left_out: Collection[str]) -> list[Finding]:
 
 def _unopened(said: bytes, left_out: Collection[str]) -> list[Finding]:
     """The folders that git could not look into, of which it only warns."""
-    out, inside = set(left_out), tuple(f"{path}/" for path in left_out)
+    out = set(left_out)
     found = {match[1]: match[2] for match in _UNOPENED.finditer(said.decode("utf-8", "surrogateescape"))}
     return [
         Finding(path, None, "unreadable", f"git could not open it ({reason})")
         for path, reason in found.items()
-        if path not in out and not path.startswith(inside)
+        if not is_within(path, out)
     ]
 
 
@@ -62,9 +67,8 @@ def _missing(git: Git, left_out: Collection[str]) -> list[str]:
     """What is in the index not at all, or not as it is in the work tree."""
     words = ("ls-files", "-z", "--others", "--modified", "--deleted", "--exclude-standard")
     listed = git.run("Looking for files that are not added", *words).split("\0")
-    out, inside = set(left_out), tuple(f"{path}/" for path in left_out)
-    found = (path.rstrip("/") for path in listed if path)
-    return sorted({path for path in found if path not in out and not path.startswith(inside)})
+    out = set(left_out)
+    return sorted({path.rstrip("/") for path in listed if path and not is_within(path, out)})
 
 
 def _add_some(git: Git, paths: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from stepherd.repositories.git import Git, TooSlow
 from stepherd.repositories.git_names import imitates_git, other_name
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.left_out import leave_out
+from stepherd.repositories.paths import is_within, parents
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.refused_files import refusals
 from stepherd.repositories.scan import LARGEST_FILE, Finding
@@ -54,29 +55,33 @@ def look_aside(
     """Look at the files of the base (``tracked``: path and blob) and at the new ones (``others``, as git
     lists them). ``apart`` are the folders of submodules."""
     environments = _environments(tracked, others)
-    inside = tuple(f"{folder}/" for folder in environments)
-    rest = [path for path in others if not path.startswith(inside)]
+    rest = [path for path in others if not is_within(path, environments)]
     found = [
         *_nested_in(workspace, [*tracked, *apart]),
         *_grown(git, workspace, tracked),
         *_unwanted(git, workspace, tracked, rest),
     ]
-    below = tuple(f"{path}/" for path in apart)
-    found = [each for each in found if not f"{each.finding.path}/".startswith(below)]
-    for folder in environments:
-        paths = (path for path in others if path.startswith(f"{folder}/") and not path.endswith("/"))
-        found.append(Aside(Finding(folder, None, "environment", _ENVIRONMENT), tuple(paths)))
-    return found
+    below = frozenset(apart)
+    found = [each for each in found if not is_within(each.finding.path, below)]
+    for path in others:
+        folder = next((each for each in parents(path) if each in environments), None)
+        if folder is not None and not path.endswith("/"):
+            environments[folder].append(path)
+    return found + [
+        Aside(Finding(folder, None, "environment", _ENVIRONMENT), tuple(paths))
+        for folder, paths in environments.items()
+    ]
 
 
-def _environments(tracked: Iterable[str], others: Iterable[str]) -> list[str]:
-    """Folders that are new as a whole, and are environments; of one within another the outer."""
+def _environments(tracked: Iterable[str], others: Iterable[str]) -> dict[str, list[str]]:
+    """Folders that are new as a whole, and are environments; of one within another the outer. With room for
+    the files in each."""
     folders = sorted(path.removesuffix(f"/{_MARK}") for path in others if path.endswith(f"/{_MARK}"))
-    of_base = {parent for path in tracked for parent in _parents(path)} if folders else set()
-    found: list[str] = []
+    of_base = {parent for path in tracked for parent in parents(path)} if folders else set()
+    found: dict[str, list[str]] = {}
     for folder in folders:
-        if folder not in of_base and not any(folder.startswith(f"{outer}/") for outer in found):
-            found.append(folder)
+        if folder not in of_base and not is_within(folder, found):
+            found[folder] = []
     return found
 
 
@@ -96,15 +101,9 @@ def _too_large(path: str, size: int) -> Aside:
 def _nested_in(workspace: Path, tracked: Iterable[str]) -> Iterator[Aside]:
     """Nested repositories in folders of the base, whose files are the base's and are added: git passes over
     the ``.git`` in silence."""
-    for folder in sorted({parent for path in tracked for parent in _parents(path)}):
+    for folder in sorted({parent for path in tracked for parent in parents(path)}):
         if os.path.lexists(workspace / folder / ".git"):
             yield Aside(Finding(f"{folder}/.git", None, "nested repository", _NESTED))
-
-
-def _parents(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 def _unwanted(
