@@ -16,11 +16,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.logins.checking import check_login
     from stepherd.logins.settings import login_settings
     from stepherd.logins.wanted import Wanted
-    from stepherd.services import needs_boto3
+    from stepherd.services import require_boto3
+    from stepherd.services.executions import open_executions
 
-    with needs_boto3("The identity provider"):
-        from stepherd.services.executions import open_executions
-
+    require_boto3("The identity provider")
     wanted = Wanted.from_json(event["wanted"])
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     place, now, before = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]

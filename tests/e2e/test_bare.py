@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.e2e.gate import Gate
 from tests.e2e.place import ROOT, Place
 from tests.integration.functions.test_functions import Context
 
@@ -75,6 +76,22 @@ def test_a_run_without_a_login_needs_none_of_it(bare: Place) -> None:
     assert INSTALL not in done.err
 
 
+def test_a_run_that_is_stopped_keeps_its_work_without_it(bare: Place) -> None:
+    """The functions that hear of an end, and those of the keep machine, ask the engine alone."""
+    gate = Gate(bare)
+    bare.run(gate.command, "--detach").ok()
+    gate.await_agent()
+    stopped = bare.cli("stop", "run_1").ok()
+    assert "Kept on stepherd/run_1." in stopped.err
+    assert bare.origin.show("stepherd/run_1", "half.txt")
+    assert "half.txt" in (bare.home / "store/runs/run_1/report.md").read_text()
+    # AND what is redriven begins with it
+    redriven = bare.start("redrive", "run_1")
+    gate.await_agent()
+    gate.open()
+    bare.end_of(redriven).ok()
+
+
 def test_the_state_that_asks_first_says_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An engine may have been started elsewhere than the command that checked."""
     spec = importlib.util.spec_from_file_location("app_check_login", FUNCTIONS / "check_login" / "app.py")
@@ -84,7 +101,6 @@ def test_the_state_that_asks_first_says_it_too(monkeypatch: pytest.MonkeyPatch, 
     spec.loader.exec_module(app)
     for name in ("botocore", "botocore.exceptions"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "stepherd.services.executions", raising=False)
     monkeypatch.setenv("STORE_URI", str(tmp_path))
     with pytest.raises(ConfigurationError, match=re.escape(INSTALL)):
         app.handler({"run_id": "run_1", "wanted": {"agent": "q"}, "waits_for": ""}, Context())

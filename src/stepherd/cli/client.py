@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from stepherd.engine.lock import EngineAddress
 from stepherd.engine.place import ACCOUNT, REGION
 from stepherd.errors import InternalError, NotFoundError, StepherdError, StorageError, TemporaryError
-from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
     from stepherd.engine.api import Api
@@ -76,23 +73,16 @@ def remote_call(address: EngineAddress) -> Call:
     """Calls the endpoint of a live engine. Raises EngineGone when it has ended."""
     import http.client
 
-    place = urlsplit(address.endpoint)
+    from stepherd.services.engine_client import post
+
+    url = f"{address.endpoint}/{address.access_key}/"
 
     def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        headers = {
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": f"AWSStepFunctions.{operation}",
-        }
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
         try:
-            connection.request("POST", f"/{address.access_key}/", json.dumps(request).encode(), headers)
-            response = connection.getresponse()
-            answer: dict[str, Any] = read_json(response.read())
+            status, answer = post(url, operation, request, seconds=30)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _unanswered(address, error) from error
-        finally:
-            connection.close()
-        if response.status != 200:
+        if status != 200:
             code = str(answer.get("__type", "")).rpartition("#")[2]
             raise _fault(code, str(answer.get("message", "")))
         return answer

@@ -1,7 +1,7 @@
 """Executions of Step Functions, as a function sees them: start, watch and stop, and answer task tokens.
 
 An engine on this machine has its key in the path of AWS_ENDPOINT_URL_SFN (decision 0003), so calls to it
-need no AWS credentials; calls to AWS are signed as ever.
+need no AWS credentials, and no boto3 (engine_client.py); calls to AWS are signed as ever.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
-from botocore.handlers import disable_signing
-
 from stepherd.errors import DataError
-from stepherd.services.aws import new_client
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services import needs_boto3
+from stepherd.services.engine_client import EngineClient, is_engine
 from stepherd.services.json_text import read_json
 
 __all__ = ["Execution", "Executions", "InvalidTaskToken", "executions_client", "open_executions"]
@@ -55,6 +53,7 @@ class Executions:
     """
 
     client: Any
+    """botocore's, or an engine's."""
 
     def is_running(self, arn: str) -> bool:
         """Whether the execution runs; one that is not known any more does not."""
@@ -62,11 +61,11 @@ class Executions:
 
     def find(self, arn: str) -> Execution:
         """How an execution stands; one that is not known any more does not run."""
-        with translated(arn):
+        with self._translated(arn):
             try:
                 found = self.client.describe_execution(executionArn=arn)
-            except ClientError as error:
-                if error_code(error) in _UNKNOWN:
+            except self.client.exceptions.ClientError as error:
+                if _code(error) in _UNKNOWN:
                     return Execution(arn, running=False)
                 raise
         # One that is about to run again is described so before it does.
@@ -75,22 +74,22 @@ class Executions:
 
     def start(self, machine_arn: str, name: str, request: Mapping[str, object]) -> bool:
         """Start an execution; False when one of that name was started before, in the last 90 days."""
-        with translated(f"the execution {name} of {machine_arn}"):
+        with self._translated(f"the execution {name} of {machine_arn}"):
             try:
                 self.client.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(request))
-            except ClientError as error:
-                if error_code(error) == "ExecutionAlreadyExists":
+            except self.client.exceptions.ClientError as error:
+                if _code(error) == "ExecutionAlreadyExists":
                     return False
                 raise
         return True
 
     def stop(self, arn: str, error: str, cause: str) -> None:
         """Stop an execution; one that has ended, or is not known any more, stays as it is."""
-        with translated(arn):
+        with self._translated(arn):
             try:
                 self.client.stop_execution(executionArn=arn, error=error[:256], cause=cause[:32_768])
-            except ClientError as failure:
-                if error_code(failure) not in _UNKNOWN:
+            except self.client.exceptions.ClientError as failure:
+                if _code(failure) not in _UNKNOWN:
                     raise
 
     def nested(self, arn: str) -> Iterator[tuple[str, datetime]]:
@@ -105,12 +104,12 @@ class Executions:
     def _history(self, arn: str) -> Iterator[Mapping[str, Any]]:
         """The events of an execution, newest first; none of one that is not known."""
         wanted = {"executionArn": arn, "reverseOrder": True, "maxResults": _MOST_EVENTS}
-        with translated(arn):
+        with self._translated(arn):
             try:
                 for page in self.client.get_paginator("get_execution_history").paginate(**wanted):
                     yield from page["events"]
-            except ClientError as error:
-                if error_code(error) not in _UNKNOWN:
+            except self.client.exceptions.ClientError as error:
+                if _code(error) not in _UNKNOWN:
                     raise
 
     def succeed(self, token: str, output: Mapping[str, object]) -> bool:
@@ -125,14 +124,21 @@ class Executions:
         """Say that the work on a task goes on; False when nobody waits for it any more."""
         return self._answer("send_task_heartbeat", token)
 
+    def _translated(self, resource: str) -> AbstractContextManager[None]:
+        if isinstance(self.client, EngineClient):
+            return nullcontext()  # It raises errors of the tree by itself.
+        from stepherd.services.aws_errors import translated
+
+        return translated(resource)
+
     def _answer(self, operation: str, token: str, **fields: str) -> bool:
-        with translated("the task of a token"):
+        with self._translated("the task of a token"):
             try:
                 getattr(self.client, operation)(taskToken=token, **fields)
-            except ClientError as error:
-                if error_code(error) in _OVER:
+            except self.client.exceptions.ClientError as error:
+                if _code(error) in _OVER:
                     return False
-                if error_code(error) == "InvalidToken":
+                if _code(error) == "InvalidToken":
                     raise InvalidTaskToken("Step Functions does not know such a task token.") from None
                 raise
         return True
@@ -155,13 +161,23 @@ def _prepared(event: Mapping[str, Any]) -> dict[str, Any] | None:
     return run if isinstance(run, dict) and "folder" in run and "login" in run else None
 
 
+def _code(error: Any) -> str:
+    return str(error.response["Error"].get("Code", ""))
+
+
 def open_executions() -> Executions:
     """The service that AWS_ENDPOINT_URL_SFN names, else AWS's own. Raises ConfigurationError."""
-    return Executions(executions_client())
+    url = os.environ.get("AWS_ENDPOINT_URL_SFN", "")
+    return Executions(EngineClient(url) if is_engine(url) else executions_client())
 
 
 def executions_client() -> Any:
-    """boto3's client for that service."""
+    """boto3's client for that service. Raises ConfigurationError."""
+    with needs_boto3("AWS Step Functions"):
+        from botocore.handlers import disable_signing
+
+        from stepherd.services.aws import new_client
+
     client = new_client("stepfunctions")
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL_SFN", "")).hostname in _LOOPBACK:
         client.meta.events.register("choose-signer", disable_signing)

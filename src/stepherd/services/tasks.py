@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
-from stepherd.services.aws import new_client
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services import needs_boto3
 
 __all__ = ["Task", "Tasks", "open_tasks"]
 
@@ -60,6 +57,8 @@ class Tasks:
     def _listed(self, desired: str) -> Iterator[Mapping[str, Any]]:
         if not self.cluster:
             return
+        from stepherd.services.aws_errors import translated
+
         with translated(f"the cluster {self.cluster}"):
             wanted = {"cluster": self.cluster, "desiredStatus": desired, "maxResults": _MOST_AT_ONCE}
             for page in self.client.get_paginator("list_tasks").paginate(**wanted):
@@ -70,6 +69,10 @@ class Tasks:
 
     def stop(self, arn: str, reason: str) -> None:
         """Tell a task to stop: SIGTERM, its stop timeout, SIGKILL. One that is gone is no error."""
+        from botocore.exceptions import ClientError
+
+        from stepherd.services.aws_errors import error_code, translated
+
         with translated(f"the task {arn}"):
             try:
                 self.client.stop_task(cluster=self.cluster, task=arn, reason=reason[:255])
@@ -83,6 +86,9 @@ def open_tasks(cluster: str) -> Tasks:
     anybody hears of its end. Raises ConfigurationError."""
     if not cluster:
         return Tasks(None, "")
+    with needs_boto3("Amazon ECS"):  # Only here: an engine asks for no cluster's tasks, and needs none of it.
+        from stepherd.services.aws import new_client
+
     return Tasks(new_client("ecs", attempts=_ATTEMPTS), cluster)
 
 

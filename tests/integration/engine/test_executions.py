@@ -10,6 +10,7 @@ import pytest
 from tests.engine_bench import machine_of
 from tests.integration.engine.conftest import Site
 
+from stepherd.services.engine_client import EngineClient
 from stepherd.services.executions import Executions
 
 ROLE = "arn:aws:iam::000000000000:role/R"
@@ -17,9 +18,16 @@ PLACE = "arn:aws:states:us-east-1:000000000000"
 NESTED = "arn:aws:states:::states:startExecution.sync:2"
 
 
+@pytest.fixture(params=["boto3", "alone"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which client: boto3's as on AWS, or the one of a machine that has no boto3."""
+    return str(request.param)
+
+
 @pytest.fixture
-def executions(site: Site) -> Executions:
-    return Executions(site.client())
+def executions(site: Site, kind: str) -> Executions:
+    url = f"{site.local.endpoint}/{site.local.access_key}/"
+    return Executions(site.client() if kind == "boto3" else EngineClient(url))
 
 
 def _put(site: Site, name: str, states: dict[str, Any]) -> str:
@@ -30,21 +38,21 @@ def _put(site: Site, name: str, states: dict[str, Any]) -> str:
     return arn
 
 
-def test_a_name_starts_one_execution(site: Site, executions: Executions) -> None:
-    machine = _put(site, "quick", {"P": {"Type": "Pass"}})
+def test_a_name_starts_one_execution(site: Site, kind: str, executions: Executions) -> None:
+    machine = _put(site, f"quick-{kind}", {"P": {"Type": "Pass"}})
     assert executions.start(machine, "r", {"a": 1})
-    site.finish(f"{PLACE}:execution:quick:r")
+    site.finish(f"{PLACE}:execution:quick-{kind}:r")
     assert not executions.start(machine, "r", {"a": 1})
     assert not executions.start(machine, "r", {"a": 2})
 
 
 def test_a_redriven_execution_says_when_and_its_logins_are_told_apart(
-    site: Site, executions: Executions
+    site: Site, kind: str, executions: Executions
 ) -> None:
-    login = _put(site, "waits", {"W": {"Type": "Wait", "Seconds": 600}})
+    login = _put(site, f"waits-{kind}", {"W": {"Type": "Wait", "Seconds": 600}})
     parent = _put(
         site,
-        "asks",
+        f"asks-{kind}",
         {
             "Ask": {
                 "Type": "Task",
@@ -55,7 +63,7 @@ def test_a_redriven_execution_says_when_and_its_logins_are_told_apart(
         },
     )
     executions.start(parent, "r", {})
-    arn = f"{PLACE}:execution:asks:r"
+    arn = f"{PLACE}:execution:asks-{kind}:r"
     first = _nested(executions, arn, 1)
     assert executions.find(arn).running
     assert executions.find(arn).redriven is None
