@@ -1,4 +1,4 @@
-"""Runs of both machines with scripted tasks: what each state is answered, and how the run must end."""
+"""Runs of all machines with scripted tasks: what each state is answered, and how the run must end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FACTS = {
     "run_id": "run_1", "folder": "s3://bucket/runs/run_1", "agent": "q", "push": "branch",
     "git_credentials": "",
     "login": {"needed": False, "kind": "", "database": ""}, "agent_credentials": "", "timeout_seconds": 60,
-    "agent_task_seconds": 960,
+    "agent_task_seconds": 960, "request_digest": "d" * 64, "instructions_digest": "e" * 64,
 }  # fmt: skip
 NEEDED = {**FACTS, "login": {"needed": True, "kind": "q", "database": "s3://bucket/logins/q/data.sqlite3"}}
 VALID = {"status": "valid", "account": "ada", "expires_at": "2027-01-01T00:00:00Z", "holder": ""}
@@ -76,7 +76,7 @@ _IN_TURNS = {**_LOGIN, "CheckLogin": (payload(HELD), payload(VALID))}
 _WANTED = {"agent": "q", "folder": "f", "reference": "r", "run_id": "run_1"}
 _STOPPED = {"Throw": {"Error": "Task.Ended", "Cause": json.dumps({"StopCode": "SpotInterruption"})}}
 
-_LEFT = {"tasks": 0, "redriven": False, "redrives": 0, "run": {**FACTS, "request_digest": "d"}, "push": True,
+_LEFT = {"tasks": 0, "redriven": False, "redrives": 0, "run": FACTS, "push": True,
          "persist": True}  # fmt: skip
 _KEEP: Mapping[str, tuple[Answer, ...]] = {
     "AwaitTasks": (payload(_LEFT),), "PushWork": (TASK,), "PersistLogin": (TASK,),
