@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, proxy_bypass
 
 from stepherd.errors import StepherdError, UnavailableError
@@ -42,7 +42,8 @@ class Route:
         # Settings may be for a path, too.
         place = (parts.netloc, parts.path)
         if place not in self._known:
-            settings = self._settings(url)
+            # Behind a question mark may be a key to the content, and others see what programs are given.
+            settings = self._settings(urlunsplit((*parts[:3], "", "")))
             self._known[place] = (_proxy(settings, parts), HTTPSHandler(context=_context(settings)))
         return self._known[place]
 
