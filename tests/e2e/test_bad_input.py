@@ -230,7 +230,9 @@ def test_names_of_runs_that_are_taken_or_unknown(old_run: Place, stepherd: Calla
         _check_refusal(stepherd(command, "run_none", "--json"), 66, "run_none")
         _check_refusal(stepherd(command, "../run_1", "--json"), 66 if command != "pull" else 64, "run_1")
     # A folder that is no clone
-    _check_refusal(stepherd("pull", "run_1", "--into", "/", "--json"), 64, "--into")
+    (place.root / "loop").symlink_to("loop")
+    for folder in ("/", str(place.root / "loop")):
+        _check_refusal(stepherd("pull", "run_1", "--into", folder, "--json"), 64, "--into")
     assert (place.origin.refs(), _digests(place)) == before
     # A branch that is taken
     clone = place.root / "clone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from collections.abc import Iterator
@@ -216,7 +217,7 @@ class _Warnings:
 
 def _top_of(folder: Path) -> str:
     """The clone that a folder is in."""
-    here = folder.resolve()
+    here = Path(os.path.realpath(folder))
     for candidate in (here, *here.parents):
         if (candidate / ".git").exists():
             return str(candidate)
