@@ -17,6 +17,8 @@ Line = tuple[str, dict[str, Any]]
 """A line and its style."""
 _COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
 _SHOWN_FILES = 6
+_ONLY_A_COMMAND = re.compile(r"[A-Za-z ]*: stepherd (?:logs|redrive)(?: --(?:home|context) \S+)* [^\s-]\S*")
+"""A remedy that says no more than what comes under "next"."""
 
 
 def outcome_lines(output: Output, fields: Mapping[str, Any]) -> Iterator[Line]:
@@ -40,8 +42,7 @@ def _facts(
 ) -> Iterator[tuple[str, object]]:
     yield "error", error.get("message")
     remedy = str(error.get("remedy") or "")
-    # A remedy that only names a command comes under "next".
-    yield "remedy", "" if re.search(r"stepherd (logs|redrive)", remedy) else remedy
+    yield "remedy", "" if _ONLY_A_COMMAND.fullmatch(remedy) else remedy
     if not error and not fields.get("branch"):
         yield "result", output.advice(str(fields.get("summary") or ""))
     yield "branch", fields.get("branch")

@@ -124,7 +124,7 @@ class Delivery:
                 return base, (), below
             raise BranchTaken(
                 f"The branch '{self.branch}' exists on the remote and holds other commits.",
-                remedy="Give another --branch; Stepherd never overwrites one.",
+                remedy="Stepherd overwrites no branch. Name another: stepherd redrive RUN --branch NAME",
             )
         return tip, self.plan.after(own), tip if own[-1] == self.plan.tree else None
 

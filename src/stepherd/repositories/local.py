@@ -94,7 +94,7 @@ class LocalRepository:
                 f"{self.folder} has the hook {deciding[0]}, which may refuse a push. Stepherd runs no hooks "
                 "of a repository on this machine, and does not push past one.",
                 remedy="Run with --push none, take the work into another clone with 'stepherd pull RUN' and "
-                "push it with git; or remove the hook and continue with: stepherd redrive RUN",
+                "push it with git; or remove the hook, and start again.",
             )
         return tuple(there)
 

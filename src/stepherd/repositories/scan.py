@@ -101,14 +101,16 @@ class ChangesBlocked(DataError):
         head = "Nothing is pushed" if all_of_it else "Not everything is pushed"
         path = next((each.path for each in findings if each.what in ALLOWABLE), None)
         allow = (
-            f"What may be pushed nevertheless can be named: --allow {shlex.quote(one_paragraph(path, 200))}. "
+            f"Push it all the same: stepherd redrive RUN --allow {shlex.quote(one_paragraph(path, 200))}. "
             if path is not None
             else ""
         )
+        secret = any(each.what in ("secret", "own secret") for each in findings)
+        real = "; a secret that was real should be replaced" if secret else ""
         super().__init__(
             f"{head}: {shown}{more}.",
             remedy=f"Take all of the work into a clone of yours with: stepherd pull RUN. {allow}What should "
-            "stay out belongs into .gitignore; a secret that was real should be replaced.",
+            f"stay out belongs into .gitignore{real}.",
         )
         self.findings = tuple(findings)
 

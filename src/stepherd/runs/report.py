@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
@@ -31,6 +32,8 @@ _STATES: Final = {
 }
 _NOT_REDRIVEN: Final = (RunFolderChanged.category, SuccessNotProven.category)
 """Failures that every redrive would meet again."""
+_OF_THE_RUN: Final = re.compile(r"(stepherd [a-z]+) RUN\b")
+_WITH_CHANGES: Final = re.compile(r"stepherd redrive RUN((?: --[a-z-]+ [A-Z]+)+)")
 _STEPS: Final = {**{state: step for step, state in _STATES.items()}, "PushPartialWork": "push"}
 
 
@@ -232,7 +235,7 @@ def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Res
         why = result.error
     else:
         why = ended or failure_of(error, cause)
-    remedy = why.remedy.replace(" RUN", f" {run_id}")
+    remedy = _OF_THE_RUN.sub(rf"\1 {run_id}", why.remedy)
     return ReportedError(
         state,
         why.category,
@@ -249,7 +252,9 @@ def _next_command(run_id: str, state: str, why: Failure) -> str:
         return "stepherd run"
     if why.category in (*_NOT_REDRIVEN, ChangesBlocked.category):
         return f"stepherd pull {run_id}"
-    return f"stepherd redrive {run_id}"
+    # What a redrive would meet again as it is: the remedy names what has to be changed.
+    changed = _WITH_CHANGES.search(why.remedy)
+    return f"stepherd redrive {run_id}{changed[1] if changed else ''}"
 
 
 def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedError | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stepherd.cli.outcome import describe
+from stepherd.cli.outcome_text import outcome_lines
 from stepherd.cli.output import Output
 from stepherd.cli.progress import Progress
 from stepherd.errors import CredentialsError
@@ -43,3 +44,22 @@ def test_a_report_that_may_not_be_read_is_missing_and_said(
     fields = describe(Output(tmp_path), running, "run_1", ended())
     assert fields["report"] is None
     assert capsys.readouterr().err == "The report cannot be read. AWS refuses s3:GetObject. Allow it.\n"
+
+
+REMEDIES = {
+    "Continue with: stepherd redrive run_1": False,
+    "See what it did with: stepherd logs run_1": False,
+    "See what it did with: stepherd logs --home /h run_1": False,
+    "Raise the limit: stepherd redrive run_1 --max-turns MORE": True,
+    "Give a branch that the rule leaves out, with stepherd redrive run_1 --branch NAME.": True,
+    "Give a key that is good with --agent-credentials env:NAME, then: stepherd redrive run_1": True,
+    "Give it more.": True,
+}
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_a_remedy_is_shown_unless_the_next_commands_say_all_of_it(tmp_path: Path, remedy: str) -> None:
+    error = {"message": "It failed.", "remedy": remedy, "next": "stepherd redrive run_1"}
+    fields = {"run_id": "run_1", "status": "FAILED", "seconds": 1, "error": error}
+    lines = [text for text, _ in outcome_lines(Output(tmp_path), fields)]
+    assert (f"  remedy   {remedy}" in lines) == REMEDIES[remedy]

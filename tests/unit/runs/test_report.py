@@ -115,6 +115,16 @@ def test_without_a_push_the_report_says_how_to_take_the_changes(prepared: RunFol
     assert "agent/changes.bundle" in page(prepared)
 
 
+def test_the_next_command_asks_for_what_a_redrive_needs_changed(prepared: RunFolder) -> None:
+    add(prepared, "clone", CLONE)
+    why = Failure("agent", "It took 5 turns.", "Raise the limit: stepherd redrive RUN --max-turns MORE")
+    add(prepared, "agent", AGENT, error=why)
+    failure = {"state": "RunAgent", "error": "States.TaskFailed", "cause": "{}"}
+    error = write_report(prepared, "run_1", failure=failure).error
+    assert error is not None
+    assert error.next == "stepherd redrive run_1 --max-turns MORE"
+
+
 def test_a_failed_step_is_reported_in_its_own_words_with_remedy_and_next_command(prepared: RunFolder) -> None:
     add(prepared, "clone", CLONE)
     why = Failure("agent", "It ended with exit code 3.", "See: stepherd logs RUN")
@@ -201,3 +211,14 @@ def test_what_a_verify_command_printed_is_code_to_its_last_line(prepared: RunFol
     shown = page(prepared).partition("## Verify: failed")[2].partition("\n## Time")[0].splitlines()[3:]
     assert any("![b]" in line for line in shown)
     assert all(line.startswith("    ") for line in shown if line)
+
+
+def test_only_commands_in_a_remedy_get_the_run_s_name(prepared: RunFolder) -> None:
+    why = Failure(
+        "left_out", "It is large.", "With: stepherd redrive RUN --allow 'A RUNNER'. See: stepherd logs RUN"
+    )
+    add(prepared, "agent", AGENT, error=why)
+    failure = {"state": "RunAgent", "error": "States.TaskFailed", "cause": "{}"}
+    error = write_report(prepared, "run_1", failure=failure).error
+    assert error is not None
+    assert error.remedy == "With: stepherd redrive run_1 --allow 'A RUNNER'. See: stepherd logs run_1"
