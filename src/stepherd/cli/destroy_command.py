@@ -11,7 +11,7 @@ from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.target import Target, choose_target, target_options
 from stepherd.cloud.contexts import forget_context, read_contexts
-from stepherd.errors import NotFoundError, UsageError
+from stepherd.errors import ConfigurationError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     pass
@@ -59,11 +59,17 @@ def _carry_out(output: Output, target: Target, *, ask: bool) -> int:
     from stepherd.cli.removal_words import answer, show_holdings, show_remaining
     from stepherd.cli.stack_progress import StackProgress
     from stepherd.cloud.deployment import Deployer
-    from stepherd.cloud.holdings import holdings_of
+    from stepherd.cloud.holdings import holdings_of, made_by_stepherd
     from stepherd.cloud.removal import Removal
 
     progress = StackProgress(output)
     deployer = Deployer(target.stack, target.region, progress, this_command())
+    there = deployer.find()
+    if there is not None and not made_by_stepherd(there):
+        raise ConfigurationError(
+            f"The stack {there.name} in {target.region} was not deployed by Stepherd; nothing was removed.",
+            remedy="See those that were: stepherd configure --list",
+        )
     try:
         found = deployer.settle()
     finally:

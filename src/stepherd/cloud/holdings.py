@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from stepherd.cloud.account import own_stacks
+from stepherd.cloud.account import TAGS, own_stacks
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.costs import spent
 from stepherd.cloud.emptying import Contents, contents_of, images_in
@@ -20,9 +20,10 @@ from stepherd.cloud.task_definitions import revisions_of
 from stepherd.errors import CredentialsError
 from stepherd.services.aws_errors import translated
 
-__all__ = ["Holdings", "holdings_of"]
+__all__ = ["Holdings", "holdings_of", "made_by_stepherd"]
 
 _KEPT_MEANWHILE = "DELETE_COMPLETE"
+_PIPELINE = "PipelineStateMachine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,20 @@ class Holdings:
         return spent(stack_hours=max(0.0, hours), runs=self.runs.total, run_hours=self.runs.hours)
 
 
+def made_by_stepherd(stack: Stack) -> bool:
+    """Whether a stack is one of Stepherd's: by what it consists of, or by its tag where little was made."""
+    client = aws_client("cloudformation", stack.region)
+    return _is_ours(client, stack.arn, parts_of_stack(client, stack.arn))
+
+
+def _is_ours(client: Any, arn: str, parts: Sequence[Part]) -> bool:
+    if not parts or any(part.name == _PIPELINE for part in parts):
+        return True
+    with translated(f"the stack {arn}"):
+        (found,) = client.describe_stacks(StackName=arn)["Stacks"]
+    return TAGS.items() <= {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}.items()
+
+
 def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Holdings:
     """Look at everything of a stack that is there, was deleted, or never came to be.
 
@@ -81,6 +96,9 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
     client = aws_client("cloudformation", region)
     arn = stack.arn if stack else last_deleted(client, name)
     known = parts_of_stack(client, arn) if arn else []
+    if stack is None and arn and not _is_ours(client, arn, known):
+        # Somebody else's stack of this name: what it has left is not ours to remove.
+        arn, known = None, []
     parts = tuple(part for part in known if part.status != _KEPT_MEANWHILE)
     bare = Holdings(name, region, account, stack, parts)
     s3 = aws_client("s3", region)
@@ -93,7 +111,7 @@ def holdings_of(name: str, region: str, account: str, stack: Stack | None) -> Ho
         images=_images(bare),
         runs=_runs(bare),
         staging=_staging(bare),
-        revisions=_revisions(bare),
+        revisions=_revisions(bare) if arn else 0,
         deleted=stack is None and arn is not None,
         agent_secret=_agent_secret(bare),
         **_secrets(bare),

@@ -70,7 +70,8 @@ class Removal:
             self._or_remain(f"the log group {group}", command, self._log_group, group)
         definitions = f"the task definitions of {self.holdings.name}"
         command = f"aws ecs list-task-definition-families --family-prefix {self.holdings.name}-"
-        self._or_remain(definitions, command, self._definitions, self.holdings.name)
+        if self.holdings.stack or self.holdings.deleted:
+            self._or_remain(definitions, command, self._definitions, self.holdings.name)
         staging = staging_name(self.holdings.account, self.holdings.region)
         self._or_remain(f"the bucket {staging}", f"aws s3 rb --force s3://{staging}", self._staging, staging)
         self._kept_secrets()

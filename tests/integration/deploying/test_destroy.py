@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -136,6 +137,44 @@ def test_of_a_deployment_that_failed_before_there_was_a_stack_the_staging_bucket
     done = person.stepherd("destroy", "--yes", "stepherd")
     assert "Stack    stepherd (never made; this is what it has left)" in done.stderr
     assert "the staging bucket: no other stack of this region needs it" in done.stderr
+    assert _buckets(person) == set()
+
+
+_FOREIGN = {
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Parameters": {},
+    "Resources": {"Data": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {}}},
+    "Outputs": {},
+}
+
+
+def test_a_stack_of_somebody_else_s_is_left_alone_and_so_is_what_it_has_left(person: Person) -> None:
+    theirs = person.account.cloudformation.deployed("shop", json.dumps(_FOREIGN).encode(), {})
+    theirs.tags = {}
+    person.account.client("ecs").register_task_definition(
+        family="shop-git", containerDefinitions=[{"name": "git", "image": "h.example/git:1", "memory": 512}]
+    )
+    there = (_buckets(person), _revisions(person))
+    done = person.stepherd("destroy", "--yes", "shop", "--stack-name", "shop", code=78)
+    assert "The stack shop in eu-west-1 was not deployed by Stepherd; nothing was removed." in done.stderr
+    assert theirs.status == "CREATE_COMPLETE"
+    # AND when they have deleted it
+    theirs.delete()
+    theirs.finish()
+    done = person.stepherd("destroy", "--yes", "shop", "--stack-name", "shop", code=66)
+    assert "There is no stack 'shop'" in done.stderr
+    assert (_buckets(person), _revisions(person)) == there
+    assert {"DeleteStack", "DeleteTaskDefinitions", "DeleteBucket"} & set(
+        person.account.operations()
+    ) == set()
+
+
+def test_of_a_creation_that_failed_early_the_bucket_is_found_when_destroy_was_killed(person: Person) -> None:
+    person.account.cloudformation.trouble.create["Cluster"] = "no"
+    person.init("--no-image", "--no-api-key", "--no-git", code=78)
+    person.account.faults.append(Fault("DeleteBucket", "before", kill=True))
+    person.stepherd("destroy", "--yes", "stepherd", code=-9)
+    person.stepherd("destroy", "--yes", "stepherd")
     assert _buckets(person) == set()
 
 
