@@ -133,7 +133,7 @@ def _pull(
     base_commit, base_ref = base_of(agent, folder)
     target = branch or (asked if kept is None else f"{asked}-{kept}")
     with (
-        _room_or_remedy(run_id, target, kept),
+        _or_remedy(run_id, target, kept, into),
         tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary,
     ):
         scratch = Path(temporary)
@@ -171,13 +171,21 @@ def _of_the_work(commits: Commits, agent: Result, warnings: _Warnings) -> Manner
 
 
 @contextmanager
-def _room_or_remedy(run_id: str, branch: str, kept: str | None) -> Iterator[None]:
-    """Where the clone has no room for ``branch``, say by which command the work can be had."""
+def _or_remedy(run_id: str, branch: str, kept: str | None, into: Path) -> Iterator[None]:
+    """Where the clone has no room for ``branch``, or lacks the base, say how the work can be had."""
     from stepherd.repositories.branch_room import BranchCheckedOut, BranchTaken
     from stepherd.repositories.refs import run_branch
+    from stepherd.repositories.refusals import CommitNotServed
 
     try:
         yield
+    except CommitNotServed as error:
+        top = _top_of(into)
+        raise CommitNotServed(
+            f"{top} does not have the commit that the run began with, or has it on no branch.",
+            remedy=f"Bring it up to date, then pull again: git -C {shlex.quote(top)} fetch --all",
+            details=error.details,
+        ) from None
     except (BranchCheckedOut, BranchTaken) as error:
         other = run_branch(run_id) if kept is None else f"{run_branch(run_id)}-{kept}"
         other = shlex.quote(f"{other}-2" if other == branch else other)

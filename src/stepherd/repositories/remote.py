@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from stepherd.errors import DataError, InternalError, NotFoundError, StepherdError
 from stepherd.repositories.address import Repository
@@ -19,6 +21,10 @@ from stepherd.repositories.refusals import ServerRefused
 from stepherd.repositories.scratch import private_folder
 
 __all__ = ["Base", "Listing", "Remote", "has_commit", "open_remote"]
+
+_SHOWN: Final = 3
+_USUAL: Final = ("main", "master", "trunk", "develop")
+"""A default branch that was renamed is most likely one of them now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,7 @@ class Remote:
 
     def _head_base(self, listing: Listing) -> Base:
         if listing.head is None:
+            self._refuse_without_head()
             raise NotFoundError(
                 f"{self.repository.display} has no commits yet.",
                 remedy="Push a first commit (a README will do) and try again.",
@@ -177,6 +184,19 @@ class Remote:
         branch = listing.default_branch
         ref = f"refs/heads/{branch}" if branch else "HEAD"
         return Base(listing.head, branch or "HEAD", (ref,), branch)
+
+    def _refuse_without_head(self) -> None:
+        """Raises NotFoundError where there are branches, and HEAD names one that is not there."""
+        there = self.list("refs/heads/*")
+        found = sorted(name.removeprefix("refs/heads/") for name in there.refs if name != "HEAD")
+        names = sorted(found, key=lambda name: name not in _USUAL)
+        if not names:
+            return
+        shown = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (" and others" if names[_SHOWN:] else "")
+        raise NotFoundError(
+            f"The default branch of {self.repository.display} does not exist; there is {shown}.",
+            remedy=f"Name the one to start from: --base {shlex.quote(names[0])}",
+        )
 
     def _fetch(self, git: Git, refspec: str, *options: str) -> None:
         git.run(

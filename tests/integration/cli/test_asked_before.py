@@ -56,6 +56,14 @@ def test_a_branch_that_has_no_room_and_the_remedy_works(place: Any, branch: str)
     assert (done.returncode, done.stdout) == (0, "free\n")
 
 
+def test_a_default_branch_that_was_renamed_and_the_remedy_works(place: Any) -> None:
+    _git(place.origin, "branch", "-m", "main", "trunk")
+    _git(place.origin, "symbolic-ref", "HEAD", "refs/heads/main")
+    words = place.run_words("echo > new")
+    _refused(place, 66, "there is 'trunk'", "--base trunk", words=words)
+    assert place.stepherd(*words, "--base", "trunk").returncode == 0
+
+
 def test_a_branch_that_is_checked_out(place: Any) -> None:
     work = place.path / "work"
     words = place.run_words("true", "--branch", "main")

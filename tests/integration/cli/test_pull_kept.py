@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from typing import Any
 
@@ -72,3 +73,17 @@ def test_a_branch_that_holds_other_work_and_the_remedy(place: Any) -> None:
     refused = place.stepherd("pull", "one", "--into", work)
     assert (refused.returncode, refused.stderr.count("\n")) == (73, 1), refused.stderr
     assert "stepherd pull one --branch stepherd/one-2 && git merge stepherd/one-2" in refused.stderr
+
+
+def test_a_clone_that_is_behind_and_the_remedy_works(place: Any) -> None:
+    behind, work = str(place.path / "behind clone"), str(place.path / "work")
+    subprocess.run(["git", "clone", "-q", str(place.origin), behind], check=True)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", "-C", work, *who, "commit", "-q", "--allow-empty", "-m", "more"], check=True)
+    subprocess.run(["git", "-C", work, "push", "-q", str(place.origin), "HEAD:main"], check=True)
+    assert place.stepherd(*place.run_words("echo new > new.txt", "--name", "one")).returncode == 0
+    refused = place.stepherd("pull", "one", "--into", behind)
+    assert (refused.returncode, refused.stderr.count("\n")) == (66, 1), refused.stderr
+    remedy = refused.stderr.strip().rpartition("pull again: ")[2]
+    subprocess.run(shlex.split(remedy), check=True, capture_output=True)
+    assert place.stepherd("pull", "one", "--into", behind).returncode == 0
