@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError
+from stepherd.runs.fact_types import misfit
 from stepherd.text.plain import one_paragraph, plain
 
 __all__ = ["Failure", "Result", "Status", "now", "seconds_between"]
@@ -89,6 +90,8 @@ class Result:
             raise ValueError("a field has the wrong type")
         if self.status not in _STATUSES or not isinstance(self.facts, dict):
             raise ValueError("status or facts")
+        if self.step == "agent" and (name := misfit(self.facts)) is not None:
+            raise ValueError(f"the fact {name} is not what a step writes")
         for moment in (self.started, self.finished):
             # Without a time zone it is a TypeError.
             seconds_between(moment, now())
