@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test exhaustive witness check format tools image lock bench wheel clean
+.PHONY: help demo test exhaustive witness check format tools image lock bench shape wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lock: $(TOOLS)/uv/bin/uv ## Renew the locks: packages of image and layer by hash
 
 bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/latest.json.
 	$(BIN)/python -m benchmarks
+
+shape: $(VENV)/.developing ## Figures of files, imports, start and language; SHAPE_ARGS=--help says what else.
+	$(BIN)/python -m tools.shape $(SHAPE_ARGS)
 
 wheel: $(VENV)/.developing ## Build the wheel and the source distribution into dist/.
 	$(BIN)/python -m build
