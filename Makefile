@@ -54,7 +54,7 @@ bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/late
 	$(BIN)/python -m benchmarks
 
 shape: $(VENV)/.developing ## Figures of files, imports, start and language; SHAPE_ARGS=--help says what else.
-	$(BIN)/python -m tools.shape $(SHAPE_ARGS)
+	@$(BIN)/python -m tools.shape $(SHAPE_ARGS)
 
 wheel: $(VENV)/.developing ## Build the wheel and the source distribution into dist/.
 	$(BIN)/python -m build
