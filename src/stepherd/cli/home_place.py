@@ -14,6 +14,7 @@ from stepherd.cloud.contexts import LOCAL
 from stepherd.engine.place import ACCOUNT
 
 if TYPE_CHECKING:
+    from stepherd.cli.keeping import Kept
     from stepherd.cli.output import Output
     from stepherd.cli.sources import Elsewhere
     from stepherd.cli.task_logs import TaskLogs
@@ -135,10 +136,10 @@ class HomePlace:
             request = {**request, "git_credentials": absolute_secret(credentials)}
         return (start_detached if detach else start)(output, run_id, request, runner)
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> None:
+    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
         from stepherd.cli.stopping import stop_at_home
 
-        stop_at_home(output, run_id, request)
+        return stop_at_home(output, run_id, request)
 
 
 def absolute_secret(reference: str) -> str:

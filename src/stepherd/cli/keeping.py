@@ -75,11 +75,30 @@ def look(call: Call, place: Place, run_id: str) -> Kept | None:
 
 
 async def until_kept(
-    call: Call, place: Place, run_id: str, changed: Callable[[], Awaitable[None]]
+    call: Call,
+    place: Place,
+    run_id: str,
+    changed: Callable[[], Awaitable[None]],
+    may_begin: Callable[[], bool] = lambda: True,
 ) -> Kept | None:
-    """Wait until it is over; ``changed`` returns when there may be news."""
+    """Wait until it is over; ``changed`` returns when there may be news.
+
+    ``may_begin`` is whether anything can still begin it. What was waited for and never began has failed.
+    """
+    awaited = False
     while True:
+        can_begin = may_begin()  # Asked first: what begins from here on is found by the look.
         kept = look(call, place, run_id)
+        if kept is None and awaited:
+            return _never_begun(call, place, run_id)
         if kept is None or kept.over:
             return kept
+        if not kept.status and not can_begin:
+            return _never_begun(call, place, run_id)
+        awaited = True
         await changed()
+
+
+def _never_begun(call: Call, place: Place, run_id: str) -> Kept | None:
+    described = call("DescribeExecution", {"executionArn": place.execution_arn(run_id)})
+    return Kept("FAILED", run_id) if described["status"] in KEPT_ENDS else None

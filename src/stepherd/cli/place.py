@@ -14,6 +14,7 @@ from stepherd.cloud.contexts import LOCAL, Contexts, read_contexts
 from stepherd.errors import StepherdError, UsageError
 
 if TYPE_CHECKING:
+    from stepherd.cli.keeping import Kept
     from stepherd.cli.output import Output
     from stepherd.cli.sources import Elsewhere
     from stepherd.cli.task_logs import Line
@@ -150,8 +151,9 @@ class Place(Protocol):
         """Check a request, start it, show it to its end or leave it; the exit code."""
         ...
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> None:
-        """Stop a run, and wait until it is gone and its work is kept; also when it was stopped before."""
+    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+        """Stop a run, and wait until it is gone and its work is kept; also when it was stopped before.
+        Returns what became of its work."""
         ...
 
 

@@ -23,6 +23,7 @@ from stepherd.errors import (
 from stepherd.services import needs_boto3
 
 if TYPE_CHECKING:
+    from stepherd.cli.keeping import Kept
     from stepherd.cli.output import Output
     from stepherd.cli.stack_logs import StackLogs
     from stepherd.cli.stack_source import StackSource
@@ -189,7 +190,7 @@ class StackPlace:
 
         return start_on_stack(output, self, run_id, request, detach=detach)
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> None:
+    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
         from stepherd.cli.keeping import look
 
         self.call("StopExecution", request)
@@ -205,6 +206,7 @@ class StackPlace:
         while kept is not None and not kept.over:
             time.sleep(2.0)
             kept = look(self.call, self, run_id)
+        return kept
 
 
 _OTHER_ACCOUNT: Final = (

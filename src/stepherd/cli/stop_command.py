@@ -31,12 +31,13 @@ def command(output: Output, run_id: str, reason: str) -> int:
     if before == "RUNNING" or (kept is not None and not kept.over):
         request = {"executionArn": arn, "error": "Stopped", "cause": reason[:32_000]}
         output.note(f"Stopping {run_id} and what it started.")
-        output.place.stop(output, run_id, request)
+        kept = output.place.stop(output, run_id, request)
     progress = Progress()
     with output.place.reading() as call:
         progress.feed(events_after(call, arn, 0))
         fields = describe(output, call, run_id, progress)
-        kept = look(call, output.place, run_id)
+        if kept is None or not kept.over:
+            kept = look(call, output.place, run_id)
     if output.as_json:
         output.json({**fields, "kept": None if kept is None else kept.to_json()})
         return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stepherd.cli.background import hand_on
 from stepherd.cli.client import EngineGone, execution_arn
 from stepherd.cli.engines import attach_or_acquire, gone
-from stepherd.cli.keeping import until_kept
+from stepherd.cli.keeping import Kept, until_kept
 from stepherd.cli.output import Output
 from stepherd.cli.sources import OwnSource, RemoteSource, events_after
 from stepherd.cli.task_logs import TaskLogs
@@ -18,18 +18,17 @@ from stepherd.engine.processes import LocalProcess
 __all__ = ["stop_at_home"]
 
 
-def stop_at_home(output: Output, run_id: str, request: Mapping[str, str]) -> None:
+def stop_at_home(output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
     """Stop a run and everything it started (SIGTERM, the stop timeout, SIGKILL), and have its work kept."""
-    asyncio.run(_stop(output, run_id, request))
+    return asyncio.run(_stop(output, run_id, request))
 
 
-async def _stop(output: Output, run_id: str, request: Mapping[str, str]) -> None:
+async def _stop(output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
     while True:
         found = await attach_or_acquire(output.home)
         try:
             if isinstance(found, EngineAddress):
-                await _stop_there(output, RemoteSource(found), run_id, request)
-                return
+                return await _stop_there(output, RemoteSource(found), run_id, request)
         except EngineGone:
             continue
         found.open()
@@ -38,23 +37,29 @@ async def _stop(output: Output, run_id: str, request: Mapping[str, str]) -> None
             source = OwnSource(found)
             source.call("StopExecution", request)
             await gone(found, execution_arn(run_id))
-            await _keep(output, source, run_id)
+            return await _keep(output, source, run_id, found.unfinished)
         finally:
             # Opening an engine resumes what else is unfinished; Ctrl-C leaves the keeping to the background.
             await hand_on(found)
-        return
 
 
-async def _stop_there(output: Output, source: RemoteSource, run_id: str, request: Mapping[str, str]) -> None:
+async def _stop_there(
+    output: Output, source: RemoteSource, run_id: str, request: Mapping[str, str]
+) -> Kept | None:
     """Stop it on another process's engine, and wait until its processes have gone."""
     source.call("StopExecution", request)
     logs = TaskLogs(output.home)
     logs.learn(events_after(source.call, execution_arn(run_id), 0))
     while any(LocalProcess(folder, folder.parent.name).alive() for folder in logs.folders()):
         await asyncio.sleep(0.1)  # Nothing tells another process when a task has gone.
-    await _keep(output, source, run_id)
+    return await _keep(output, source, run_id)
 
 
-async def _keep(output: Output, source: OwnSource | RemoteSource, run_id: str) -> None:
+async def _keep(
+    output: Output,
+    source: OwnSource | RemoteSource,
+    run_id: str,
+    may_begin: Callable[[], bool] = lambda: True,
+) -> Kept | None:
     output.note("Stopped. Keeping what it did; Ctrl-C leaves that to the background.")
-    await until_kept(source.call, output.place, run_id, source.changed)
+    return await until_kept(source.call, output.place, run_id, source.changed, may_begin)
