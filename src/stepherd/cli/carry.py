@@ -145,7 +145,7 @@ class _Carrier:
             if happening in (Happening.STOP, Happening.TERMINATED):
                 happening = await self._stopped(engine, source.call, view, happening)
             elif self._progress.status in KEPT_ENDS:
-                await self._kept(source, view, engine.unfinished)
+                await self._kept(source, view)
             self._close_view()
             code = self._code(source.call, happening)
             go_on = happening is Happening.CONTINUE
@@ -195,19 +195,19 @@ class _Carrier:
         )
         quiet = asyncio.ensure_future(gone(engine, self._arn))
         if await wait_for(quiet, view, self._happenings):
-            if not await self._kept(source, view, engine.unfinished):
+            if not await self._kept(source, view):
                 return Happening.CONTINUE
             return Happening.INTERRUPTED if why is Happening.STOP else why
         quiet.cancel()
         return Happening.CONTINUE
 
-    async def _kept(self, source: Source, view: View, may_begin: Callable[[], bool] = lambda: True) -> bool:
+    async def _kept(self, source: Source, view: View) -> bool:
         """Wait until what a run did is kept that was ended from outside; whether nobody lost patience. Who
         does leaves it to the background."""
         view.say("Keeping what it did. Ctrl-C leaves that to the background.")
         place = self._output.place
         keeping = asyncio.ensure_future(
-            until_kept(source.call, place, self._run_id, source.changed, may_begin)
+            until_kept(source.call, place, self._run_id, source.changed, source.unfinished)
         )
         if not await wait_for(keeping, view, self._happenings):
             keeping.cancel()

@@ -82,7 +82,7 @@ def command(output: Output, run_id: str, **given: Any) -> int:
         kept = look(source.call, output.place, run_id)
         if kept is not None and not kept.over:
             output.note("Its work is still being kept; the redrive begins when it is.")
-            await until_kept(source.call, output.place, run_id, source.changed)
+            await until_kept(source.call, output.place, run_id, source.changed, source.unfinished)
 
     # What is known already is no news: only what follows the redrive is shown as such.
     return carry(output, begin, progress=progress, before=before)

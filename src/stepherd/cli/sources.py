@@ -30,6 +30,9 @@ class Source(Protocol):
     async def changed(self) -> None:
         """Return when there may be something new, after a moment at the latest."""
 
+    def unfinished(self) -> bool:
+        """Whether anything may still begin or end there by itself, as far as that is known here."""
+
 
 class Elsewhere(ABC):
     """A source that lives without this process, so that whoever follows may leave."""
@@ -47,6 +50,9 @@ class Elsewhere(ABC):
     async def changed(self) -> None:
         """See ``Source``."""
 
+    def unfinished(self) -> bool:
+        return True
+
 
 class OwnSource:
     """The engine of this process. Its calls raise what made it give up: a journal that cannot be written."""
@@ -60,6 +66,9 @@ class OwnSource:
 
     async def changed(self) -> None:
         await self._engine.engine.changed(_POLL_SECONDS)
+
+    def unfinished(self) -> bool:
+        return self._engine.unfinished()
 
 
 class RemoteSource(Elsewhere):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from stepherd.cli.background import hand_on
 from stepherd.cli.client import EngineGone, execution_arn
@@ -37,7 +37,7 @@ async def _stop(output: Output, run_id: str, request: Mapping[str, str]) -> Kept
             source = OwnSource(found)
             source.call("StopExecution", request)
             await gone(found, execution_arn(run_id))
-            return await _keep(output, source, run_id, found.unfinished)
+            return await _keep(output, source, run_id)
         finally:
             # Opening an engine resumes what else is unfinished; Ctrl-C leaves the keeping to the background.
             await hand_on(found)
@@ -55,11 +55,6 @@ async def _stop_there(
     return await _keep(output, source, run_id)
 
 
-async def _keep(
-    output: Output,
-    source: OwnSource | RemoteSource,
-    run_id: str,
-    may_begin: Callable[[], bool] = lambda: True,
-) -> Kept | None:
+async def _keep(output: Output, source: OwnSource | RemoteSource, run_id: str) -> Kept | None:
     output.note("Stopped. Keeping what it did; Ctrl-C leaves that to the background.")
-    return await until_kept(source.call, output.place, run_id, source.changed, may_begin)
+    return await until_kept(source.call, output.place, run_id, source.changed, source.unfinished)
