@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
+from stepherd.agents.fences import blocks_of
 from stepherd.cli.main import cli
+from stepherd.runs.front_matter import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 PAGES = [
@@ -72,3 +74,17 @@ def test_calls_are_found_and_wrong_ones_told() -> None:
     assert unknown(["runn"]) == ["runn"]
     assert unknown(["login", "status", "--agent", "q", "--json"]) == []
     assert words("doctor --json | jq '.findings' # all") == ["doctor", "--json"]
+
+
+def test_the_keys_of_front_matter_are_told_and_no_others() -> None:
+    text = (ROOT / "docs/how-to-run.md").read_text(encoding="utf-8")
+    told = re.search(r"Front matter may hold (.*?);", text, re.DOTALL)
+    assert told
+    assert set(re.findall(r"`([a-z_]+)`", told[1])) == set(SETTINGS)
+
+
+def test_the_block_that_is_shown_for_apply_is_one() -> None:
+    text = (ROOT / "docs/how-to-use-agents.md").read_text(encoding="utf-8")
+    shown = re.search(r"^````markdown\n(.*?)^````$", text, re.DOTALL | re.MULTILINE)
+    assert shown
+    assert [(block.kind, block.path) for block in blocks_of(shown[1])] == [("file", "src/greet.py")]
