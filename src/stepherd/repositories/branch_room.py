@@ -101,8 +101,9 @@ class PushTarget:
 
     def check(self, remote: Remote, listing: Listing, base: Base) -> None:
         """Raises what a push would, by a listing of ``refs``: the errors of ``check_room``, BranchTaken, and
-        ConfigurationError for a hook that may refuse a push to a repository on this machine."""
-        remote.check_hooks()
+        ConfigurationError for a repository on this machine that cannot be written, or has a hook that may
+        refuse a push."""
+        remote.check_local()
         check_room(listing, self.branch, allow_default=self.may_be_default, checked_out=remote.checked_out())
         _check_not_taken(remote, listing, self.branch, base, self.run_id)
 

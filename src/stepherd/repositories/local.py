@@ -84,6 +84,17 @@ class LocalRepository:
             target.removeprefix("ref:").strip() for target in targets if target.startswith("ref:")
         )
 
+    def check_writable(self) -> None:
+        """Raises ConfigurationError where a push could not store anything, as far as modes tell it."""
+        closed = [
+            name for name in ("objects", "refs") if not os.access(self.common_dir / name, os.W_OK | os.X_OK)
+        ]
+        if closed:
+            raise ConfigurationError(
+                f"{self.common_dir / closed[0]} cannot be written, so nothing can be pushed there.",
+                remedy="Let its owner give you the right to write, or run with --push none.",
+            )
+
     def unrun_hooks(self) -> tuple[str, ...]:
         """The hooks that a push of git would run, and that are not run. Raises ConfigurationError for one
         that may refuse a push."""

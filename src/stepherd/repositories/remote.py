@@ -77,9 +77,11 @@ class Remote:
         them checked out. Empty for every other repository: there the server decides."""
         return self._local.checked_out() if self._local is not None else frozenset()
 
-    def check_hooks(self) -> None:
-        """Raises ConfigurationError for a hook that may refuse a push to a repository on this machine."""
+    def check_local(self) -> None:
+        """Raises ConfigurationError for a repository on this machine that cannot be written, or has a hook
+        that may refuse a push."""
         if self._local is not None:
+            self._local.check_writable()
             self._local.unrun_hooks()
 
     def list(self, *refs: str) -> Listing:

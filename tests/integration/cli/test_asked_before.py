@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 from pathlib import Path
@@ -54,6 +55,27 @@ def test_a_branch_that_has_no_room_and_the_remedy_works(place: Any, branch: str)
     _refused(place, 73, "another --branch", words=[*words, "--branch", branch])
     done = place.stepherd(*place.run_words("echo > new", "--branch", "free"))
     assert (done.returncode, done.stdout) == (0, "free\n")
+
+
+def _like_everybody() -> None:
+    """Modes hold for root, too: whoever is not needs none of this, and may not do it."""
+    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
+
+
+@pytest.mark.parametrize("closed", ["objects", "refs"])
+def test_a_repository_that_may_not_be_written(place: Any, closed: str) -> None:
+    (place.origin / closed).chmod(0o555)
+    child = place.start(*place.run_words("echo > new"), preexec_fn=_like_everybody)
+    said = child.communicate(timeout=60)[1]
+    assert (child.returncode, said.count("\n")) == (78, 1), said
+    assert f"{place.origin}/{closed} cannot be written" in said
+    assert "--push none" in said
+    assert not (place.home / "journal.sqlite3").exists()
+    # AND that way is open
+    child = place.start(*place.run_words("echo > new", "--push", "none"), preexec_fn=_like_everybody)
+    assert child.wait(60) == 0
 
 
 def test_a_default_branch_that_was_renamed_and_the_remedy_works(place: Any) -> None:
