@@ -13,7 +13,7 @@ from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.target import Target, choose_target, target_options
-from stepherd.errors import UsageError
+from stepherd.errors import CannotCreateError, UsageError
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -119,10 +119,17 @@ def _carry_out(
     from stepherd.cli.init_words import answer, show_git, show_plan, show_result
     from stepherd.cli.initialising import Initialising
     from stepherd.cloud.git_secret import GitSecret
+    from stepherd.cloud.holdings import made_by_stepherd
     from stepherd.cloud.stack_status import FAILED_CREATION
 
     attempt = Initialising(output, target, project, this_command())
     found = attempt.deployer.find()
+    if found is not None and not made_by_stepherd(found):
+        # An update would take away all that the other template has made.
+        raise CannotCreateError(
+            f"The stack {found.name} in {target.region} was not deployed by Stepherd; nothing was changed.",
+            remedy="Take another name: stepherd init --stack-name NAME",
+        )
     had = dict(found.parameters) if found else {}
     secret = GitSecret.of(request.secret_name(had), target.stack, target.region)
     there = secret.state() == "there"

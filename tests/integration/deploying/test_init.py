@@ -276,3 +276,19 @@ def _keys(person: Person) -> list[str]:
 
 def _code_of(said: str) -> int:
     return {"holds no private key": 65, "no file": 77}.get(said, 64)
+
+
+def test_a_stack_of_somebody_else_s_is_not_updated(person: Person) -> None:
+    foreign = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Parameters": {},
+        "Resources": {"Data": {"Type": "AWS::S3::Bucket", "Properties": {}}},
+        "Outputs": {},
+    }
+    theirs = person.account.cloudformation.deployed("shop", json.dumps(foreign).encode(), {})
+    theirs.tags = {}
+    done = person.init("--stack-name", "shop", "--no-git", "--no-image", code=73)
+    assert "The stack shop in eu-west-1 was not deployed by Stepherd; nothing was changed." in done.stderr
+    assert "stepherd init --stack-name NAME" in done.stderr
+    assert theirs.status == "CREATE_COMPLETE"
+    assert {"CreateBucket", "CreateChangeSet", "DeleteStack"} & set(person.account.operations()) == set()
