@@ -45,6 +45,8 @@ def command(
             "destroy removes everything and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes', 'STACK')}",
         )
+    if name is not None and stack is None:
+        _need_context(output, name)
     with going_on(output):
         target = choose_target(output.home, name, stack, region, profile)
         if confirmed is not None and confirmed != target.stack:
@@ -53,6 +55,15 @@ def command(
                 remedy="Give its name to both.",
             )
         return _carry_out(output, target, ask=confirmed is None and not force)
+
+
+def _need_context(output: Output, name: str) -> None:
+    """A context that is gone names no stack, and the default stack is not the one that was meant."""
+    if name not in read_contexts(output.home).known:
+        raise NotFoundError(
+            f"There is no context '{name}', so nothing says which stack is meant.",
+            remedy="See the contexts: stepherd context. A stack that has none is named by --stack-name.",
+        )
 
 
 def _carry_out(output: Output, target: Target, *, ask: bool) -> int:

@@ -284,3 +284,13 @@ def test_killed_at_any_step_it_goes_on_when_it_is_run_again(
     secret: dict[str, Any] = person.account.client("secretsmanager").describe_secret(SecretId=_GIT_SECRET)
     assert secret["DeletedDate"]
     assert dict(read_contexts(person.home).known) == {}
+
+
+@pytest.mark.parametrize("gone", ["dev", "local"])
+def test_a_context_that_is_not_there_never_means_the_default_stack(person: Person, gone: str) -> None:
+    # As in a job that is run again after it has removed the stack of its context.
+    stack = person.deployed()
+    done = person.stepherd("destroy", "--force", "--name", gone, code=66)
+    assert f"There is no context '{gone}', so nothing says which stack is meant." in done.stderr
+    assert person.account.operations() == []
+    assert stack.status == "CREATE_COMPLETE"
