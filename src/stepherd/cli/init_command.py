@@ -16,9 +16,8 @@ from stepherd.cli.target import Target, choose_target, target_options
 from stepherd.errors import CannotCreateError, UsageError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from stepherd.cli.init_request import InitRequest
+    from stepherd.cloud.template import Template
 
 __all__ = ["command"]
 
@@ -96,7 +95,7 @@ def command(
             remedy=f"If it shall: {this_command('--yes')}",
         )
     from stepherd.cli.init_request import checked_request
-    from stepherd.cloud.template import resource_counts, template_of
+    from stepherd.cloud.template import template_of
     from stepherd.services import require_boto3
 
     require_boto3("An AWS account")
@@ -109,18 +108,20 @@ def command(
     )  # fmt: skip
     with going_on(output):
         target = choose_target(output.home, name, stack, region, profile)
-        return _carry_out(output, target, project, request, resource_counts(template), yes=yes)
+        return _carry_out(output, target, project, request, template, yes=yes)
 
 
 def _carry_out(
-    output: Output, target: Target, project: Project, request: InitRequest, kinds: Counter[str], *, yes: bool
+    output: Output, target: Target, project: Project, request: InitRequest, template: Template, *, yes: bool
 ) -> int:
     from stepherd.cli.init_request import asked
     from stepherd.cli.init_words import answer, show_git, show_plan, show_result
     from stepherd.cli.initialising import Initialising
+    from stepherd.cli.parameter_values import check_rules
     from stepherd.cloud.git_secret import GitSecret
     from stepherd.cloud.holdings import made_by_stepherd
     from stepherd.cloud.stack_status import FAILED_CREATION
+    from stepherd.cloud.template import resource_counts
 
     attempt = Initialising(output, target, project, this_command())
     found = attempt.deployer.find()
@@ -131,15 +132,16 @@ def _carry_out(
             remedy="Take another name: stepherd init --stack-name NAME",
         )
     had = dict(found.parameters) if found else {}
+    failed = found is not None and found.status in FAILED_CREATION
+    check_rules(template, {**({} if failed else had), **request.parameters})
     secret = GitSecret.of(request.secret_name(had), target.stack, target.region)
     there = secret.state() == "there"
-    show_plan(output, target, found, kinds)
+    show_plan(output, target, found, resource_counts(template))
     if yes:
         request = request.bound(had, secret_there=there, ask=False)
     else:
         request = asked(request, had, secret_there=there)
     show_git(output, request)
-    failed = found is not None and found.status in FAILED_CREATION
     _ask(yes, f"{'Delete what is left and deploy' if failed else 'Deploy'} this?")
     before = attempt.settle()
     if before is not None and before.status in FAILED_CREATION:

@@ -11,6 +11,7 @@ import click
 
 from stepherd.cli.agent_keys import AgentKeys, ask_for_keys, needs_key
 from stepherd.cli.git_access import GitAccess, ask_for_access, bound_access
+from stepherd.cli.parameter_values import check_value
 from stepherd.cloud.image_source import build_arguments
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.repositories.binding import read_hosts, typed_host
@@ -127,6 +128,7 @@ def parse_parameters(
             )
         if name in _OURS and not (images and name in _IMAGES):
             raise UsageError(f"{name} is set by init itself.", remedy=f"See {_OURS[name]}.")
+        check_value(name, declared[name], value)
         found[name] = value
     return found
 

@@ -116,7 +116,7 @@ class Resolver:
 
         return _VARIABLE.sub(replace, text)
 
-    def condition(self, name: Any) -> bool:
+    def condition(self, name: Any) -> bool:  # noqa: PLR0911 - one per function
         """Whether a condition holds, by name or written out."""
         if isinstance(name, str):
             return self.condition(self._conditions[name])
@@ -126,6 +126,8 @@ class Resolver:
                 return self.condition(argument)
             case "Fn::Equals":
                 return bool(self.value(argument[0]) == self.value(argument[1]))
+            case "Fn::Contains":
+                return bool(self.value(argument[1]) in self.value(argument[0]))
             case "Fn::Not":
                 return not self.condition(argument[0])
             case "Fn::And":

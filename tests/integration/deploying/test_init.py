@@ -101,6 +101,9 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
     [
         (["--parameter", "Colour=red"], "'Colour' is no parameter"),
         (["--parameter", "GitImage=x"], "set by init itself"),
+        (["--parameter", "AgentCpu=3"], "It is one of: 256, 512, 1024,"),
+        (["--parameter", "AgentDisk=500"], "It is a number from 21 to 200."),
+        (["--parameter", "SubnetIds=subnet-1, subnet-2"], "separated by commas without spaces"),
         (["--agents", "q"], "q=https://"),
         (["--agents", "claude=1; rm -rf"], "names no version"),
         (["--agents", "nobody"], "no agent 'nobody'"),
@@ -276,6 +279,16 @@ def _keys(person: Person) -> list[str]:
 
 def _code_of(said: str) -> int:
     return {"holds no private key": 65, "no file": 77}.get(said, 64)
+
+
+def test_parameters_that_do_not_go_together_are_refused_before_anything_is_made(person: Person) -> None:
+    done = person.init("--no-git", "--no-image", "--parameter", "AgentCpu=256", code=64)
+    assert "With 256 CPU units Fargate has 512, 1024 or 2048 MiB." in done.stderr
+    # AND what the stack has counts
+    person.deployed("dev", AgentCpu="4096", AgentMemory="16384")
+    words = ("--stack-name", "dev", "--no-git", "--no-image", "--parameter", "AgentMemory=4096")
+    assert "With 4096 CPU units" in person.init(*words, code=64).stderr
+    assert {"CreateBucket", "CreateChangeSet", "PutObject"} & set(person.account.operations()) == set()
 
 
 def test_a_stack_of_somebody_else_s_is_not_updated(person: Person) -> None:
