@@ -97,7 +97,12 @@ def _expired(what: str, again: str) -> StepherdError:
 _KNOWN: Final[tuple[tuple[re.Pattern[str], Maker], ...]] = (
     # Roles that AWS has made just now and does not know everywhere yet.
     (
-        re.compile(r"service.linked role|access the Log Destination|role.{0,80}cannot be assumed", re.I),
+        re.compile(
+            r"service.linked role|access the Log Destination|role.{0,80}cannot be assumed"
+            r"|authorized to create managed-rule|execution role does not have permissions"
+            r"|authorized to assume the provided role|CodeBuild is not authorized to perform: sts:AssumeRole",
+            re.I,
+        ),
         _again,
     ),
     (re.compile(r"security token .*(expired|invalid)|ExpiredToken", re.I), _expired),

@@ -33,6 +33,27 @@ def _change(status: str, reason: str = "", resource: str = "Vpc", *, of_stack: b
             "nothing is to be mended",
         ),
         ("Unable to assume the service linked role.", "temporary", "nothing is to be mended"),
+        (
+            "'arn:aws:iam::1:role/x-PipelineRole' is not authorized to create managed-rule. (Service: Sfn)",
+            "temporary",
+            "nothing is to be mended",
+        ),
+        (
+            "The function execution role does not have permissions to call ReceiveMessage on SQS",
+            "temporary",
+            "nothing is to be mended",
+        ),
+        (
+            "Neither the global service principal states.amazonaws.com, nor the regional one is "
+            "authorized to assume the provided role.",
+            "temporary",
+            "nothing is to be mended",
+        ),
+        (
+            "CodeBuild is not authorized to perform: sts:AssumeRole on arn:aws:iam::1:role/x",
+            "temporary",
+            "nothing is to be mended",
+        ),
         ("Rate exceeded", "temporary", "few minutes"),
         ("The security token included in the request is expired", "credentials", "aws sso login"),
         ("The repository cannot be deleted because it still contains images", "storage", "meanwhile"),
