@@ -13,6 +13,9 @@ from stepherd.errors import NotFoundError, StepherdError, UsageError
 
 __all__ = ["going_on", "this_command"]
 
+_THE_SAME = ", then run the same command again"
+"""How remedies end that know no command."""
+
 
 def this_command(*more: str) -> str:
     """The command line as it was given, to be suggested again. No secret is ever on it."""
@@ -34,9 +37,8 @@ def going_on(output: Output) -> Iterator[None]:
         raise
     except StepherdError as error:
         if again not in error.remedy:
-            error.remedy = (
-                f"{error.remedy.rstrip('.')}, then run: {again}" if error.remedy else f"Run: {again}"
-            )
+            before = error.remedy.rstrip(".").removesuffix(_THE_SAME)
+            error.remedy = f"{before}, then run: {again}" if before else f"Run: {again}"
         raise
     except KeyboardInterrupt:
         output.note(f"\nAWS goes on with what it has begun. To go on here: {again}")
