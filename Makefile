@@ -22,7 +22,7 @@ demo: $(VENV)/.installed ## Run an agent on the bundled example, from instructio
 	@sh examples/demo.sh "$(CURDIR)/$(BIN)/stepherd"
 
 test: check ## Checks, then the tests.
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not exhaustive' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m 'not exhaustive' $(PYTEST_ARGS)
 
 exhaustive: $(VENV)/.developing ## The tests that try every moment or every size; CI runs them, too.
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'exhaustive and not image' $(PYTEST_ARGS)

@@ -265,7 +265,8 @@ def test_a_tree_is_held_against_the_limits_and_the_disk(
         check_tree_size(git_, "main", tmp_path)
 
 
-@pytest.mark.parametrize("step", ["grow", pytest.param("shrink", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("step", ["grow", "shrink"])
 def test_git_works_on_a_large_file_with_the_memory_of_a_small_one(
     origin: Origin, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

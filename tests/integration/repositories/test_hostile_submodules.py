@@ -58,7 +58,16 @@ def _closed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["objects/pack", "refs/tags", "refs/remotes/origin"])
-@pytest.mark.parametrize("make", [_loop, _outwards, _folders, _pipes, _closed])
+@pytest.mark.parametrize(
+    "make",
+    [
+        _loop,
+        *(
+            pytest.param(make, marks=pytest.mark.exhaustive)
+            for make in (_outwards, _folders, _pipes, _closed)
+        ),
+    ],
+)
 def test_what_is_in_its_git_folder_costs_nothing_of_the_work(
     run: Run, make: Callable[[Path], None], place: str
 ) -> None:
