@@ -13,6 +13,7 @@ from stepherd.cli.going_on import going_on, this_command
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.target import Target, choose_target, target_options
+from stepherd.cloud.contexts import check_context_name, prove_writable
 from stepherd.errors import CannotCreateError, UsageError
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def command(
     from stepherd.services import require_boto3
 
     require_boto3("An AWS account")
+    if name is not None:
+        check_context_name(name)
     project = find_project()
     template = template_of(project)
     request = checked_request(
@@ -123,6 +126,7 @@ def _carry_out(
     from stepherd.cloud.stack_status import FAILED_CREATION
     from stepherd.cloud.template import resource_counts
 
+    check_context_name(target.context)
     attempt = Initialising(output, target, project, this_command())
     found = attempt.deployer.find()
     if found is not None and not made_by_stepherd(found):
@@ -143,6 +147,7 @@ def _carry_out(
         request = asked(request, had, secret_there=there)
     show_git(output, request)
     _ask(yes, f"{'Delete what is left and deploy' if failed else 'Deploy'} this?")
+    prove_writable(output.home)
     before = attempt.settle()
     if before is not None and before.status in FAILED_CREATION:
         if not failed:

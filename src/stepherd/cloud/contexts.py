@@ -25,10 +25,12 @@ __all__ = [
     "LOCAL",
     "Context",
     "Contexts",
+    "check_context_name",
     "choose_default",
     "forget_context",
     "keep_context",
     "profile_in_use",
+    "prove_writable",
     "read_contexts",
     "use",
     "use_profile",
@@ -99,14 +101,27 @@ def read_contexts(home: Path) -> Contexts:
     return Contexts(default, known)
 
 
+def check_context_name(name: str) -> None:
+    """Raises UsageError for a name that is taken or malformed."""
+    if name == LOCAL or not _NAME.fullmatch(name):
+        remedy = "Give --name with letters, digits, '-' and '_', and another name than 'local'."
+        raise UsageError(f"'{name}' cannot be the name of a context.", remedy=remedy)
+
+
+def prove_writable(home: Path) -> None:
+    """Write the file as it is: what would keep a context from being kept, found before much is done for one.
+
+    Raises ConfigurationError, CredentialsError, StorageError.
+    """
+    _rewrite(home / CONFIG, lambda _: None)
+
+
 def keep_context(home: Path, context: Context, *, default: bool) -> None:
     """Write a context, over one of the same name. ``default`` makes it the default, too.
 
     Raises UsageError for a name that is taken or malformed, ConfigurationError, StorageError.
     """
-    if context.name == LOCAL or not _NAME.fullmatch(context.name):
-        remedy = "Give letters, digits, '-' and '_', and another name than 'local'."
-        raise UsageError(f"'{context.name}' cannot be the name of a context.", remedy=remedy)
+    check_context_name(context.name)
     path = home / CONFIG
     fields = {name: value for name, value in asdict(context).items() if name != "name" and value}
     _parsed(path, context.name, fields)

@@ -116,6 +116,8 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
         (["--agent-key", "q=env:KEY"], "no agent 'q' with a key"),
         (["--agent-key", "claude=file:absent"], "no file"),
         (["--stack-name", "a_b"], "cannot be the name of a stack"),
+        (["--name", "my stack"], "cannot be the name of a context"),
+        (["--name", "local"], "cannot be the name of a context"),
     ],
 )
 def test_what_is_not_acceptable_is_refused_before_anything_is_made(
@@ -289,6 +291,21 @@ def test_parameters_that_do_not_go_together_are_refused_before_anything_is_made(
     words = ("--stack-name", "dev", "--no-git", "--no-image", "--parameter", "AgentMemory=4096")
     assert "With 4096 CPU units" in person.init(*words, code=64).stderr
     assert {"CreateBucket", "CreateChangeSet", "PutObject"} & set(person.account.operations()) == set()
+
+
+def test_a_context_that_cannot_be_kept_is_found_before_anything_is_made(person: Person) -> None:
+    in_the_way = person.path / "file"
+    in_the_way.touch()
+    done = person.init("--no-git", "--no-image", code=74, STEPHERD_HOME=str(in_the_way))
+    assert str(in_the_way) in done.stderr
+    # AND a stack beside that of the context would be called as the engine is
+    person.home.mkdir(mode=0o700)
+    context = {"stack": "one", "region": "eu-west-1", "account": "123456789012"}
+    settings = {"default_context": "aws", "contexts": {"aws": context}}
+    (person.home / "config.yaml").write_text(json.dumps(settings))
+    done = person.init("--no-git", "--no-image", "--stack-name", "local", code=64)
+    assert "'local' cannot be the name of a context" in done.stderr
+    assert {"CreateBucket", "CreateChangeSet"} & set(person.account.operations()) == set()
 
 
 def test_a_stack_of_somebody_else_s_is_not_updated(person: Person) -> None:
