@@ -31,8 +31,8 @@ LOCKED = (
 
 def build(target: Path, platform: tuple[str, ...]) -> None:
     """Fill ``target``. Raises CalledProcessError when pip cannot; it has said why."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    pip += ["--target", str(target), *platform]
+    pip = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-compile", "--target", str(target), *platform]
     subprocess.run([*pip, *LOCKED], check=True)
     unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "sam_application")
     shutil.copytree(package(), target / "stepherd", ignore=unwanted, dirs_exist_ok=True)
@@ -43,7 +43,7 @@ def build(target: Path, platform: tuple[str, ...]) -> None:
 def compile_for(python: str, target: Path) -> None:
     """Bytecode without dates, which files lose on the way; what cannot be compiled stays as it is."""
     how = ("--invalidation-mode", "unchecked-hash", "-s", str(target), "-p", "/opt/python")
-    subprocess.run([python, "-m", "compileall", "-q", *how, str(target)], check=False)
+    subprocess.run([python, "-P", "-m", "compileall", "-q", *how, str(target)], check=False)
 
 
 def python_of_lambda() -> str | None:

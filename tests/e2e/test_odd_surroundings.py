@@ -92,3 +92,32 @@ def test_ctrl_c_while_the_program_loads_ends_it_without_a_word(place: Place, ign
     )  # fmt: skip
     assert done.stderr == ""
     assert done.returncode == (0 if ignored else -signal.SIGINT)
+
+
+def test_no_module_of_the_folder_that_one_is_in_is_imported(place: Place) -> None:
+    """It may be a clone of a stranger's repository: what is started from there is Stepherd's alone."""
+    folder = place.root / "clone"
+    folder.mkdir()
+    noted = place.root / "imported"
+    for name in (*sys.stdlib_module_names, "stepherd", "click", "yaml", "uvicorn", "h11", "awslambdaric"):
+        told = f"open({str(noted)!r}, 'a').write(__name__ + chr(10))\nraise ImportError(__name__)\n"
+        (folder / f"{name}.py").write_text(told)
+
+    def stepherd(*words: str) -> Done:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "stepherd.cli", *words],  # as the installed program begins
+            env=place.environment, cwd=folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        place.started.append(child)
+        return place.end_of(child)
+
+    started = stepherd(*place.run_words("sh -c 'echo new >new.txt'", "--detach"))
+    assert not noted.exists(), noted.read_text()
+    started.ok()
+    stepherd("watch", "run_1").ok()
+    stepherd(*place.run_words("true", name="run_2")).ok()
+    for words in (("doctor",), ("agents",), ("list",)):
+        stepherd(*words)
+    assert not noted.exists(), noted.read_text()
+    assert place.origin.show("stepherd/run_1", "new.txt") == "new"

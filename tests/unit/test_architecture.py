@@ -156,6 +156,23 @@ def test_programs_that_work_for_the_user_get_the_users_umask() -> None:
     assert without == STARTS_ITS_OWN.keys()
 
 
+IMPORTS_FROM_ITS_FOLDER = {
+    "src/stepherd/engine/function_process.py": "in the folder of the function's own code"
+}
+
+
+def test_no_python_that_is_started_imports_from_where_a_person_happens_to_be() -> None:
+    """With -m the folder that one is in is the first to import from, unless -P or -I says otherwise."""
+    open_ones = set()
+    for path in (*SOURCES, *(ROOT / "layer").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.List | ast.Tuple):
+                words = {word.value for word in node.elts if isinstance(word, ast.Constant)}
+                if "-m" in words and not words & {"-P", "-I", "commit-tree"}:
+                    open_ones.add(_where(path))
+    assert open_ones == IMPORTS_FROM_ITS_FOLDER.keys()
+
+
 def test_no_module_is_named_after_nothing() -> None:
     assert [_where(path) for path in SOURCES if path.stem in FORBIDDEN or path.parent.name in FORBIDDEN] == []
 

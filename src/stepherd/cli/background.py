@@ -30,7 +30,9 @@ class BackgroundEngine:
         self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         go_end, self._go = os.pipe()
         self._ready, ready_end = os.pipe()
-        command = [sys.executable, "-m", "stepherd.cli", "engine", "--context", LOCAL, "--home", str(home)]
+        # -P: the folder that a person happens to be in may be anybody's, and nothing is imported from there.
+        command = [sys.executable, "-P", "-m", "stepherd.cli", "engine", "--context", LOCAL]
+        command += ["--home", str(home)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--go-fd", str(go_end), "--ready-fd", str(ready_end)],

@@ -39,7 +39,7 @@ def open_page(url: str) -> bool:
     except UsageError:
         return False
     nowhere = subprocess.DEVNULL
-    command = [sys.executable, "-m", "webbrowser", "-t", url]
+    command = [sys.executable, "-P", "-m", "webbrowser", "-t", url]
     process = subprocess.Popen(
         command,
         stdin=nowhere,
