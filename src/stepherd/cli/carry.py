@@ -11,7 +11,7 @@ from stepherd.cli.client import Call, EngineGone
 from stepherd.cli.engines import gone
 from stepherd.cli.following import follow, wait_for
 from stepherd.cli.happenings import Happening, Happenings
-from stepherd.cli.keeping import until_kept
+from stepherd.cli.keeping import Kept, until_kept
 from stepherd.cli.notices import NewNotices
 from stepherd.cli.outcome import describe, finish
 from stepherd.cli.output import Output
@@ -209,13 +209,13 @@ class _Carrier:
         keeping = asyncio.ensure_future(
             until_kept(source.call, place, self._run_id, source.changed, source.unfinished)
         )
-        if not await wait_for(keeping, view, self._happenings):
-            keeping.cancel()
-            return False
-        kept = keeping.result()
+        patient = await wait_for(keeping, view, self._happenings)
+        keeping.cancel()
+        kept = keeping.result() if patient else Kept("", self._run_id)
+        view.close()  # What is drawn over a line that it does not know of is lost.
         if kept is not None:
             self._output.note(self._output.advice(kept.words()))
-        return True
+        return patient
 
     async def _may_begin(self, source: Source) -> bool:
         """Wait for what comes first; False when a signal came before."""

@@ -88,6 +88,8 @@ def test_s_or_a_second_ctrl_c_stops_the_run_and_all_its_processes(
     assert shown.end() == 130
     assert "ABORTED" in shown.screen
     assert "stepherd redrive stopped" in shown.screen
+    assert "There was no work to keep." in shown.screen
+    assert shown.screen.count("PrepareRun") == 1, "nothing is drawn over what was said"
     assert place.processes() == [], "who waits for the stop finds nothing left"
     assert shown.is_as_before()
     assert state(place, "stopped")["status"] == "ABORTED"
