@@ -70,9 +70,21 @@ def test_52_and_53_what_passes_is_retried_with_growing_jittered_pauses(
         assert 0 <= later - earlier <= min(5 * 2**number, 120) + 0.001
 
 
-@pytest.mark.parametrize(
-    "error", ["ECS.AccessDeniedException", "ECS.InvalidParameterException", "ECS.ClientException"]
-)
+def test_53_a_throttled_question_for_the_subnets_is_retried_and_a_wrong_parameter_soon_told(
+    tmp_path: Path,
+) -> None:
+    # RunTask gives what EC2 throttles a name of its own, which wrong parameters have, too.
+    throttled = "Error retrieving subnet information for [subnet-1]: Rate exceeded (ErrorCode: Throttling)"
+    error = "ECS.InvalidParameterException"
+    done, fake = _ran(tmp_path / "passes", *[fails(error, throttled)] * 3, {"Tasks": []})
+    assert (done.status, len(fake.calls)) == ("SUCCEEDED", 4)
+
+    done, fake = _ran(tmp_path / "stays", fails(error, "No such subnet"))
+    assert len(fake.calls) == 4, "one attempt and three retries"
+    assert (done.description["error"], done.description["cause"]) == (error, "No such subnet")
+
+
+@pytest.mark.parametrize("error", ["ECS.AccessDeniedException", "ECS.ClientException"])
 def test_53_what_never_passes_is_not_retried(tmp_path: Path, error: str) -> None:
     done, fake = _ran(tmp_path, fails(error, "why"))
 
