@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["Groups"]
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Groups", "previous_of"]
 
 _BEGUN = ("ParallelStateStarted", "MapStateStarted")
 _OVER = ("ParallelStateSucceeded", "MapStateSucceeded", "ParallelStateFailed", "MapStateFailed")
 _ENTERED = ("ParallelStateEntered", "MapStateEntered")
+
+
+def previous_of(event: Mapping[str, Any]) -> int:
+    """The event that this one follows. The field is optional in AWS's model, and emulators leave it out."""
+    return int(event.get("previousEventId", int(event["id"]) - 1))
 
 
 class Groups:

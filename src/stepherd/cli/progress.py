@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepherd.cli.groups import Groups
+from stepherd.cli.groups import Groups, previous_of
 from stepherd.cli.waiting import LoginProgress, Waiting
 from stepherd.services.json_text import read_json
 
@@ -98,7 +98,7 @@ class Progress:
     def _take(self, event: Mapping[str, Any]) -> list[StateRow]:
         kind, number, at = str(event["type"]), int(event["id"]), float(event["timestamp"])
         self.last_event = number
-        given_up = self._groups.take(number, int(event["previousEventId"]), kind)
+        given_up = self._groups.take(number, previous_of(event), kind)
         if kind in _FINAL:
             return self._end(_FINAL[kind], at)
         if kind == "ExecutionStarted":
@@ -123,7 +123,7 @@ class Progress:
         return [row]
 
     def _follow(self, kind: str, number: int, at: float, event: Mapping[str, Any]) -> list[StateRow]:
-        row = self._row_of.get(int(event["previousEventId"])) or self._again(kind)
+        row = self._row_of.get(previous_of(event)) or self._again(kind)
         if row is None or kind.endswith("Aborted"):
             return []
         self._row_of[number] = row

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stepherd.cli.groups import previous_of
 from stepherd.services.json_text import read_json
 
 __all__ = ["Line", "TaskEvents", "TaskLogs"]
@@ -100,7 +101,7 @@ class TaskEvents:
 
     def _state(self, kind: str, event: Mapping[str, Any]) -> str:
         """An event is of the state of the one before it; a redrive begins a chain of its own."""
-        state = self._state_of.get(int(event["previousEventId"]), "")
+        state = self._state_of.get(previous_of(event), "")
         if kind.endswith("StateEntered"):
             state = str(event["stateEnteredEventDetails"]["name"])
             self._open.append(state)

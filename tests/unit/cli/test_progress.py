@@ -31,6 +31,15 @@ def test_every_visit_of_a_task_is_one_row_and_other_states_are_none(history: His
     assert all(row.ended is not None for row in progress.rows)
 
 
+def test_a_history_that_does_not_say_which_event_follows_which_is_read_in_its_order(
+    history: History, a_task: Task
+) -> None:
+    events = history({"A": a_task("B"), "B": a_task()})
+    for event in events:
+        del event["previousEventId"]
+    assert rows(folded(events)) == [("A", "SUCCEEDED", 1), ("B", "SUCCEEDED", 1)]
+
+
 def test_a_retried_state_counts_its_attempts_in_one_row(history: History, a_task: Task) -> None:
     retry = [{"ErrorEquals": ["Oops"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 1}]
     progress = folded(history({"Flaky": a_task(Retry=retry)}, {"Flaky": 1}))

@@ -46,6 +46,15 @@ def test_a_log_that_is_not_there_yet_has_no_lines(logs: TaskLogs) -> None:
     assert list(logs.states) == ["Clone"]
 
 
+def test_tasks_are_of_the_state_before_them_where_the_history_names_no_event_before(tmp_path: Path) -> None:
+    events = submitted(1, "Clone", "one")
+    for event in events:
+        del event["previousEventId"]
+    found = TaskLogs(tmp_path)
+    found.learn(events)
+    assert list(found.states) == ["Clone"]
+
+
 def test_a_growing_file_is_read_on_and_a_line_only_when_it_is_whole(logs: TaskLogs, log: Path) -> None:
     log.write_text("first\nsec")
     assert texts(logs) == ["first"]
