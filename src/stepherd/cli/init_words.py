@@ -78,7 +78,10 @@ def show_result(output: Output, target: Target, result: Result) -> None:
     elif result.keys:
         output.note("There is an API key already; make another: stepherd keys create --owner NAME")
     name = f" --name {target.context}" if target.context != "aws" else ""
-    output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
+    if all(result.stack.parameters.get(image) for image in ("GitImage", "AgentImage")):
+        output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
+    else:
+        output.note(f"  next     stepherd init{name}   (builds the images, without which no run starts)")
     if not result.stack.parameters.get("GitCredentialsSecretId"):
         output.note(f"           stepherd init{name} --git-token-file FILE   (to let runs push)")
     lacking = result.keyless

@@ -152,6 +152,9 @@ def test_without_git_access_the_tasks_are_given_none(person: Person) -> None:
     stack = person.account.cloudformation.find("stepherd")
     assert stack.parameters["GitCredentialsSecretId"] == ""
     assert "--git-token-file" in done.stderr  # How to let runs push.
+    # AND where no run can start yet, none is suggested
+    assert "  next     stepherd init   (builds the images" in done.stderr
+    assert "stepherd run" not in done.stderr
     person.init("--no-image", "--no-api-key", "--git-token-file", str(person.token_file))
     assert stack.parameters["GitCredentialsSecretId"] == _GIT_SECRET
 
