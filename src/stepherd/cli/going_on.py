@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from stepherd.cli.output import Output
 from stepherd.cloud.waiting import telling_of_waits
-from stepherd.errors import NotFoundError, StepherdError, UsageError
+from stepherd.errors import CannotCreateError, NotFoundError, StepherdError, UsageError
 
 __all__ = ["going_on", "this_command"]
 
@@ -33,8 +33,8 @@ def going_on(output: Output) -> Iterator[None]:
     try:
         with telling_of_waits(output.note):
             yield
-    except (UsageError, NotFoundError):
-        raise
+    except (CannotCreateError, NotFoundError, UsageError):
+        raise  # The same command would end alike.
     except StepherdError as error:
         if again not in error.remedy:
             before = error.remedy.rstrip(".").removesuffix(_THE_SAME)
