@@ -45,7 +45,8 @@ def last_deleted(client: Any, name: str) -> str | None:
     with translated(f"the deleted stacks named {name}"):
         pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
         found = [item for page in pages for item in page["StackSummaries"] if item["StackName"] == name]
-    latest = max(found, key=lambda item: item["DeletionTime"], default=None)
+    # When it was deleted is optional in AWS's model.
+    latest = max(found, key=lambda item: item.get("DeletionTime") or item["CreationTime"], default=None)
     return str(latest["StackId"]) if latest else None
 
 
