@@ -155,12 +155,14 @@ class StackPlace:
 
     def check_can_start(self) -> None:
         """Raises TemporaryError when the stack is being removed, ConfigurationError without images."""
-        from stepherd.runs.prepare import check_images
-
         if self.stack.status.startswith("DELETE"):
             raise _lacks(self.stack, "")
         images = [self.stack.parameters.get(name) for name in ("GitImage", "AgentImage")]
-        check_images("none" if "" in images else "")
+        if "" in images:
+            raise ConfigurationError(
+                f"{self.title[0].upper()}{self.title[1:]} has no images yet, so no task of a run can start.",
+                remedy=f"Build them: stepherd init --name {self.context}, and wait until it ends.",
+            )
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
         if kind or image:

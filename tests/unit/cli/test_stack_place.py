@@ -108,6 +108,18 @@ def test_a_stack_that_is_being_deleted_can_be_read_and_starts_nothing(found: Any
         place.check_can_start()
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"GitImage": "", "AgentImage": "a"}, {"GitImage": "g", "AgentImage": ""}]
+)
+def test_a_stack_without_images_is_named_with_the_command_that_builds_them(
+    found: Any, parameters: dict[str, str]
+) -> None:
+    place = found(a_stack(parameters=parameters))
+    with pytest.raises(ConfigurationError, match="The stack 'flock' has no images yet") as raised:
+        place.check_can_start()
+    assert "stepherd init --name aws" in raised.value.remedy
+
+
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED", "UPDATE_COMPLETE"])
 def test_a_stack_that_is_being_changed_goes_on_working(found: Any, status: str) -> None:
     place = found(a_stack(status))
