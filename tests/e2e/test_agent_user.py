@@ -61,6 +61,44 @@ def test_it_can_open_what_is_its_own_by_the_path_though_the_home_is_root_s(place
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    "reached", [False, True], ids=["a closed home", "a folder for tasks that all can enter"]
+)
+def test_two_runs_at_once_have_the_same_user_and_not_each_other_s_files(
+    open_place: Place, work: Path, reached: bool
+) -> None:
+    """Of the same user nothing but what one cannot name keeps an agent out."""
+    place, meeting, tasks = open_place, work / "meeting", work / "tasks"
+    meeting.mkdir()
+    tasks.mkdir()
+    meeting.chmod(0o777)
+    tasks.chmod(0o755)
+    options = {"STEPHERD_AGENT_USER": make_agent_user(), "STEPHERD_WORK_FOLDER": str(work)}
+    if reached:
+        options["STEPHERD_TASK_TMPDIR"] = str(tasks)
+    pipes = [meeting / name for name in ("begun", "looked")]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+        pipe.chmod(0o666)
+    waiting = place.script(
+        f"echo mine >mine.txt; echo x >{pipes[0]}; cat {pipes[1]} >/dev/null", "waiting.sh"
+    )
+    # Every file that can be found from where it is, or from the folders of all runs, by name or by listing.
+    named = f"{work}/*/workspace/mine.txt {work}/*/*/workspace/mine.txt"
+    found = f"find {work} . ../ ../../ -name mine.txt; ls {named}"
+    search = f"(cat {pipes[0]}; {found}; ls {work}/*) >found.txt 2>/dev/null || true; echo x >{pipes[1]}"
+    first = place.start(*place.run_words(waiting), **options)
+    second = place.start(*place.run_words(place.script(search, "search.sh"), name="run_2"), **options)
+    place.end_of(first).ok()
+    place.end_of(second).ok()
+    text = place.origin.show("stepherd/run_2", "found.txt")
+    assert "mine.txt" not in text
+    assert place.origin.show("stepherd/run_1", "mine.txt").strip() == "mine"
+    assert sorted(path.name for path in work.iterdir()) == ["meeting", "tasks"]
+    assert list(tasks.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_where_it_could_enter_no_folder_the_run_says_so(place: Place, work: Path) -> None:
     work.chmod(0o700)
     options = {"STEPHERD_AGENT_USER": make_agent_user(), "STEPHERD_WORK_FOLDER": str(work)}

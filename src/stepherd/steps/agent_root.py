@@ -3,6 +3,9 @@
 A session speaks of paths, so agents that have one work below a folder whose name is made from the run id. So
 do agents that are another user, where the task's own folder lies in one that is closed to that user, such as
 the home of root. Who else could have made that folder before is not trusted.
+
+Agents of several runs may be the same user at the same time. What keeps one out of another's folders is a
+name on the way to them that it cannot guess, in a folder that it cannot list.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import StorageError
+from stepherd.runs.attempts import past_attempts
 from stepherd.services.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["agent_root"]
 
 _LOCK: Final = "lock"
+_HIDDEN: Final = "agent/place.json"
+"""Of an agent with a session: the name that its place has in every attempt."""
+_NAME: Final = re.compile(r"[0-9a-f]{16}")
 
 
 @contextmanager
@@ -45,11 +54,34 @@ def agent_root(step: StepContext, agent: Agent, account: Account | None) -> Iter
                 f"The agent's user cannot enter {root}.",
                 remedy="Set STEPHERD_WORK_FOLDER to a folder that every user can enter.",
             )
-        yield root
+        yield root if account is None else _hidden(step, agent, root)
     finally:
         if lock is not None:
             remove_tree(root)
             os.close(lock)
+
+
+def _hidden(step: StepContext, agent: Agent, root: Path) -> Path:
+    """A folder in ``root`` that other agents of the same user do not find."""
+    name = _hidden_name(step, agent)
+    root.chmod(0o711)
+    place = root / name
+    place.mkdir(mode=0o700, exist_ok=not name)
+    return place
+
+
+def _hidden_name(step: StepContext, agent: Agent) -> str:
+    """Its name; empty where an earlier version has kept a session, which speaks of paths without one."""
+    if not agent.session_paths:
+        return secrets.token_hex(8)
+    kept = str(step.folder.read_object(_HIDDEN).get("name", ""))
+    if _NAME.fullmatch(kept):
+        return kept
+    if any(past.session is not None for past in past_attempts(step.folder)):
+        return ""
+    name = secrets.token_hex(8)
+    step.folder.write_object(_HIDDEN, {"name": name})
+    return name
 
 
 def _can_enter(account: Account | None, folder: Path) -> bool:
@@ -72,7 +104,8 @@ def _claimed(step: StepContext) -> tuple[Path, int] | None:
     """
     name = f"stepherd-{os.geteuid()}-{step.request.run_id}"
     of_home = hashlib.sha256(step.folder.reference.encode()).hexdigest()[:8]
-    for each in (name, f"{name}-{of_home}"):
+    # Another user may hold all names that can be known beforehand.
+    for each in (name, f"{name}-{of_home}", f"{name}-{secrets.token_hex(8)}"):
         place = _locked(_temporary() / each)
         if place is not None:
             return place
