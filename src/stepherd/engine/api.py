@@ -127,8 +127,9 @@ class Api:
                 "MissingRequiredParameter",
                 "Either the definition, the role ARN or a configuration must be specified",
             )
-        definition = str(request.get("definition", machine.definition))
-        updated = self._put(machine.name, definition, str(request.get("roleArn", machine.role_arn)), request)
+        kept = {"definition": machine.definition, "roleArn": machine.role_arn}
+        definition, role = (_need({**kept, **request}, member) for member in kept)
+        updated = self._put(machine.name, definition, role, request)
         return {"updateDate": updated.created, "revisionId": updated.revision}
 
     def delete_state_machine(self, request: Request) -> dict[str, Any]:
