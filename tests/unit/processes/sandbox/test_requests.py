@@ -6,7 +6,7 @@ import re
 import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepherd.processes.sandbox.network.requests import BadRequest, ProxyRequest, read_request
@@ -67,6 +67,27 @@ def test_anything_else_is_refused(line: bytes) -> None:
 def test_a_head_that_is_too_long_takes_no_memory() -> None:
     with pytest.raises(BadRequest):
         _read(b"GET http://example.com/ HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n")
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"Host", b"hOST", b"X"])
+        | st.sampled_from([b" ", b"\t", b":", b"\n", b"\r", b"\r\n", b"\0", b"\x0b", b"evil.example"]),
+        max_size=12,
+    ).map(b"".join)
+)
+@example(b"Host : evil.example")
+@example(b"X: y\nHost: evil.example")
+@example(b"X: y\r\n Host: evil.example")
+def test_the_server_hears_of_no_other_host_however_it_reads_lines_and_names(fields: bytes) -> None:
+    try:
+        request = _read(b"GET http://example.com/ HTTP/1.1\r\n" + fields + b"\r\n\r\n")
+    except BadRequest:
+        return
+    head = request.first.partition(b"\r\n\r\n")[0]
+    lines = [line for line in re.split(rb"[\r\n\0]+", head) if line]
+    hosts = [line for line in lines if line.partition(b":")[0].strip().lower() == b"host"]
+    assert hosts == [b"Host: example.com"]
 
 
 @given(

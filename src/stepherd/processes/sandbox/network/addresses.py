@@ -11,7 +11,10 @@ __all__ = ["Refused", "reachable_addresses", "reason_against"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _METADATA: Final = tuple(
     ipaddress.ip_network(net)
-    for net in ("169.254.0.0/16", "fd00:ec2::/32", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")
+    for net in (
+        *("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32"),
+        *("fd00:ec2::/32", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128"),
+    )
 )
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")

@@ -13,6 +13,8 @@ _LARGEST_HEAD: Final = 32_768
 _LINE: Final = re.compile(rb"([A-Z]{1,20}) ([!-~]{1,8192}) HTTP/1\.[01]")
 _URL: Final = re.compile(r"http://([^/?#]*)([^#]*)")
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9_.-]{1,254}))(?::(\d{1,5}))?")
+# What a server could take for the end of a line, or for another name than the one that is looked for here.
+_FIELD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*")
 _OF_THE_HOP: Final = (b"proxy-", b"connection:", b"keep-alive:", b"host:", b"upgrade:")
 
 
@@ -48,7 +50,7 @@ def read_request(client: socket.socket) -> ProxyRequest:
     if method == b"CONNECT":
         return ProxyRequest(*_place(target, None), is_tunnel=True, first=rest)
     url = _URL.fullmatch(target)
-    if url is None:
+    if url is None or not all(_FIELD.fullmatch(field) for field in fields):
         raise BadRequest
     host, port = _place(url[1], 80)
     # Host is what was judged, whatever the client said; one request to a connection, so none goes unjudged.
