@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from stepherd.cli.output import Output
 from stepherd.cloud.waiting import telling_of_waits
-from stepherd.errors import CannotCreateError, NotFoundError, StepherdError, UsageError
+from stepherd.errors import NotFoundError, StepherdError, UsageError
 
 __all__ = ["going_on", "this_command"]
 
@@ -33,7 +33,7 @@ def going_on(output: Output) -> Iterator[None]:
     try:
         with telling_of_waits(output.note):
             yield
-    except (CannotCreateError, NotFoundError, UsageError):
+    except (NotFoundError, UsageError):
         raise  # The same command would end alike.
     except StepherdError as error:
         if again not in error.remedy:

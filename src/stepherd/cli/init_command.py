@@ -14,7 +14,7 @@ from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.cli.target import Target, choose_target, target_options
 from stepherd.cloud.contexts import check_context_name, prove_writable
-from stepherd.errors import CannotCreateError, UsageError
+from stepherd.errors import UsageError
 
 if TYPE_CHECKING:
     from stepherd.cli.init_request import InitRequest
@@ -131,7 +131,7 @@ def _carry_out(
     found = attempt.deployer.find()
     if found is not None and not made_by_stepherd(found):
         # An update would take away all that the other template has made.
-        raise CannotCreateError(
+        raise UsageError(
             f"The stack {found.name} in {target.region} was not deployed by Stepherd; nothing was changed.",
             remedy="Take another name: stepherd init --stack-name NAME",
         )

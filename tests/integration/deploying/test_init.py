@@ -320,7 +320,7 @@ def test_a_stack_of_somebody_else_s_is_not_updated(person: Person) -> None:
     }
     theirs = person.account.cloudformation.deployed("shop", json.dumps(foreign).encode(), {})
     theirs.tags = {}
-    done = person.init("--stack-name", "shop", "--no-git", "--no-image", code=73)
+    done = person.init("--stack-name", "shop", "--no-git", "--no-image", code=64)
     assert "The stack shop in eu-west-1 was not deployed by Stepherd; nothing was changed." in done.stderr
     assert done.stderr.endswith("Take another name: stepherd init --stack-name NAME\n")
     assert theirs.status == "CREATE_COMPLETE"
