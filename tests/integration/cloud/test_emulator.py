@@ -143,7 +143,11 @@ def _left(sqs: Any, queue: str) -> int:
 def _deployed_with_code_that_runs_here(
     require: Callable[[str], str], project: Path, emulator: Emulator
 ) -> Stack:
-    """Functions run by the emulator's own Python, so the layer's wheels are for that one."""
+    """Functions run by the emulator's own Python, so the layer's wheels are for that one. Its context has no
+    RedriveCount, which is 0 in Step Functions when an execution was not redriven."""
+    for machine in (project / "statemachines").glob("*.json"):
+        counted = machine.read_text().replace("$states.context.Execution.RedriveCount", "0")
+        machine.write_text(counted)
     native_layer(project, project / "native", str(Path(require("ministack")).with_name("python")))
     template = project / "template.yaml"
     text = template.read_text()
