@@ -265,3 +265,29 @@ def test_it_listens_where_the_network_has_no_address_yet(require: Callable[[str]
         assert [each.getsockname()[1] for each in listening] == [3128, 3128]
         for each in listening:
             each.close()
+
+
+FAMILIES = """
+import ctypes, os, socket
+def how(family, kind):
+    try:
+        socket.socket(family, kind).close()
+        return 0
+    except OSError as error:
+        return error.errno
+usual = [how(f, k) for f, k in ((1, 1), (2, 1), (2, 2), (10, 1), (16, 3))]
+others = {how(family, kind) for family in (40, 38, 31, 9, 4) for kind in (1, 2, 5)}
+library = ctypes.CDLL(None, use_errno=True)
+library.syscall(425, 1, ctypes.create_string_buffer(256))
+socket.socketpair()
+print(usual, sorted(others), ctypes.get_errno())
+"""
+
+
+@pytest.mark.parametrize("network", ["off", "proxy", "on"])
+def test_no_socket_of_a_family_that_no_network_holds(sandbox: SandboxRig, network: Network) -> None:
+    """AF_VSOCK (40) leads from a virtual machine to its host in any network; io_uring makes sockets."""
+    egress = Egress(Allowlist()) if network == "proxy" else None
+    done = sandbox.run(f"python3 - <<'END'{FAMILIES}END", network, egress)
+    held = "" if network == "on" else "[97] 38"
+    assert done.out.startswith(f"[0, 0, 0, 0, 0] {held}"), done.err

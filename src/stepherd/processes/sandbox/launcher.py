@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stepherd.errors import ConfigurationError, InternalError
 from stepherd.processes.account import Account
 from stepherd.processes.sandbox.arguments import bubblewrap_arguments
+from stepherd.processes.sandbox.families import filter_of_families
 from stepherd.processes.sandbox.limits import limit_processes
 from stepherd.processes.sandbox.network.variables import PROXY_PORT
 from stepherd.processes.sandbox.remedies import refused
@@ -86,11 +87,13 @@ class SandboxLauncher:
         self, command: Command, environment: dict[str, str], status: int, release: int
     ) -> subprocess.Popen[bytes]:
         # By a file in memory: in the list of processes every user could read which folders are whose.
-        arguments = os.memfd_create("arguments", 0)
+        words = bubblewrap_arguments(self.view, status, release)
+        extra: tuple[int, ...] = ()
+        if self.view.network != "on":
+            extra = (_in_memory("filter", filter_of_families()),)
+            words += ["--seccomp", str(extra[0])]
+        arguments = _in_memory("arguments", b"".join(os.fsencode(word) + b"\0" for word in words))
         try:
-            words = bubblewrap_arguments(self.view, status, release)
-            os.write(arguments, b"".join(os.fsencode(word) + b"\0" for word in words))
-            os.lseek(arguments, 0, os.SEEK_SET)
             return subprocess.Popen(
                 [self.bubblewrap, "--args", str(arguments), "--", *command.argv],
                 # Handed over as it is: with --clearenv or --setenv it would be seen in /proc/1 or by all.
@@ -100,7 +103,7 @@ class SandboxLauncher:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                pass_fds=(status, release, arguments),
+                pass_fds=(status, release, arguments, *extra),
                 start_new_session=True,
                 umask=command.umask,
                 user=None if self.account is None else self.account.user,
@@ -108,7 +111,8 @@ class SandboxLauncher:
                 extra_groups=None if self.account is None else [],
             )
         finally:
-            os.close(arguments)
+            for each in (arguments, *extra):
+                os.close(each)
 
     def _released(self, process: subprocess.Popen[bytes], status: StatusReader, release: int) -> SandboxTree:
         """The tree of a sandbox that has been prepared, once its command may begin."""
@@ -144,6 +148,14 @@ class SandboxLauncher:
         listening = listen_inside(init, [inside for inside, _ in places])
         for each, (_, target) in zip(listening, places, strict=True):
             self.egress.serve(each, target)
+
+
+def _in_memory(name: str, content: bytes) -> int:
+    """A file to be read from its beginning."""
+    file = os.memfd_create(name, 0)
+    os.write(file, content)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def _words_of(process: subprocess.Popen[bytes]) -> str:
