@@ -50,12 +50,13 @@ print("alive", flush=True)
 ORPHANS = """
 import sys
 def zombies():
+    # Its own and those that its parent has taken: other agents of this user may be at work.
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if os.stat("/proc/" + pid).st_uid == os.geteuid():
-                yield open("/proc/" + pid + "/stat").read().rpartition(")")[2].split()[0] == "Z"
+            state, parent = open("/proc/" + pid + "/stat").read().rpartition(")")[2].split()[:2]
         except OSError:
-            pass
+            continue
+        yield state == "Z" and int(parent) in (os.getpid(), os.getppid())
 for _ in range(400):
     if os.fork() == 0:
         os.fork()
