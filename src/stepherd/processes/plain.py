@@ -84,9 +84,13 @@ class PlainTree:
         ours = self._before | {self._child.pid}
         with suppress(ChildProcessError):
             while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if found.si_pid in ours:
-                    return  # Whoever started it asks for its end; others behind it have their turn then.
-                os.waitpid(found.si_pid, 0)
+                if found.si_pid not in ours:
+                    os.waitpid(found.si_pid, 0)
+                    continue
+                # Whoever started that one asks for its end, late or never: the others do not wait behind it.
+                for pid in children_of_this_process() - ours:
+                    os.waitpid(pid, os.WNOHANG)
+                return
 
     def signal(self, number: signal.Signals, *, everyone: bool) -> None:
         """As ``tree.Tree`` has it."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,16 @@ if os.fork() == 0:
     os.setsid()
     os.closerange(0, 3)
     os.execve("/bin/sleep", ["sleep", "60"], {})
+"""
+ORPHANS = """
+import os, time
+for _ in range(9):
+    if os.fork() == 0:
+        os.fork()
+        os._exit(0)
+    os.wait()
+print("orphaned", flush=True)
+time.sleep(60)
 """
 
 
@@ -49,6 +62,23 @@ def test_without_a_child_its_end_is_proven(tmp_path: Path) -> None:
     # Of another test's servers in this process nothing is known but that they were there before.
     assert tree.end().state == ("unproven" if before else "proven")
     assert not held.is_held()
+
+
+def test_orphans_are_reaped_although_another_child_s_end_is_asked_for_by_nobody() -> None:
+    adopt_orphans()
+    with subprocess.Popen([sys.executable, "-c", ""]) as other:
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        before = children_of_this_process()
+        tree = PlainTree(_python(ORPHANS), None)
+        assert tree.stdout.readline() == b"orphaned\n"
+        deadline = time.monotonic() + 30
+        # Nothing tells when a process has ended that is not asked for.
+        while len(children_of_this_process() - before) > 1 and time.monotonic() < deadline:
+            assert tree.poll() is None
+        assert len(children_of_this_process() - before) == 1
+        assert other.pid in before, "it was there all the time"
+        tree.end()
+        assert other.wait() == 0
 
 
 def _python(code: str) -> Command:
