@@ -10,8 +10,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
-# How long an example takes says more of the machine than of the code.
-settings.register_profile("stepherd", deadline=None)
+# How long an example takes says more of the machine than of the code. Where all is required, the same examples
+# are tried each time: that judges a change. At everybody's desk others are, which is how new ones are found.
+settings.register_profile(
+    "stepherd", deadline=None, derandomize=os.environ.get("STEPHERD_REQUIRE_ALL") == "1"
+)
 settings.load_profile("stepherd")
 # Started in the background by a shell, tests and all that they start would ignore SIGINT; by nohup, SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import settings
 
 from asking import Ask, ask_async, ask_sync
 from loopback import Loopback
 
+# Where all is required, the same examples are tried each time; elsewhere others are, and find new ones.
+settings.register_profile("sdk", derandomize=os.environ.get("STEPHERD_REQUIRE_ALL") == "1")
+settings.load_profile("sdk")
 # A shell that starts the tests in the background lets them ignore SIGINT, and all that they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
