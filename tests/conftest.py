@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
-# How long an example takes says more of the machine than of the code. Where all is required, the same examples
-# are tried each time: that judges a change. At everybody's desk others are, which is how new ones are found.
+# How long an example takes says more of the machine than of the code. Where all is required, the same
+# examples are tried each time: that judges a change. At a desk others are, which is how new ones are found.
 settings.register_profile(
     "stepherd", deadline=None, derandomize=os.environ.get("STEPHERD_REQUIRE_ALL") == "1"
 )
