@@ -289,8 +289,11 @@ def _limit_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrapper = tmp_path / "bin" / "git"
     wrapper.parent.mkdir()
     path = ENVIRONMENT["PATH"]
+    # One arena: each thread of git's would reserve 64 MB of addresses for one of its own.
     wrapper.write_text(
-        f'#!/bin/sh\nulimit -v {MEMORY // 1024}\nPATH={path}\nexport PATH\nexec git "$@"\n', encoding="utf-8"
+        f"#!/bin/sh\nulimit -v {MEMORY // 1024}\nMALLOC_ARENA_MAX=1\nPATH={path}\n"
+        'export MALLOC_ARENA_MAX PATH\nexec git "$@"\n',
+        encoding="utf-8",
     )
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{wrapper.parent}:{path}")
