@@ -85,13 +85,19 @@ class LocalRepository:
         )
 
     def check_writable(self) -> None:
-        """Raises ConfigurationError where a push could not store anything, as far as modes tell it."""
+        """Raises ConfigurationError where a push could not store anything, as far as modes tell it.
+
+        A container has the repository mounted for reading until it pushes: that says nothing of the push.
+        """
+        rooms = [self.common_dir / name for name in ("objects", "refs")]
         closed = [
-            name for name in ("objects", "refs") if not os.access(self.common_dir / name, os.W_OK | os.X_OK)
+            room
+            for room in rooms
+            if not os.access(room, os.W_OK | os.X_OK) and not os.statvfs(room).f_flag & os.ST_RDONLY
         ]
         if closed:
             raise ConfigurationError(
-                f"{self.common_dir / closed[0]} cannot be written, so nothing can be pushed there.",
+                f"{closed[0]} cannot be written, so nothing can be pushed there.",
                 remedy="Let its owner give you the right to write, or run with --push none.",
             )
 
