@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amazon_q_streaming_client import ToolCall, ToolProblem, ToolUseAssembler
@@ -158,12 +158,14 @@ def test_a_number_too_large_for_python_is_no_number(number: str) -> None:
 
 
 @given(depth=st.integers(1, 300), is_list=st.booleans())
+@example(depth=99, is_list=False)
+@example(depth=100, is_list=True)
 def test_input_is_as_deep_as_a_request_may_be_or_told_to_be_too_deep(depth: int, is_list: bool) -> None:
     opens, closes = ("[", "]") if is_list else ('{"a": ', "}")
     text = f'{{"a": {opens * depth}1{closes * depth}}}'
     call = ToolUseAssembler().add(ToolUseEvent(tool_use_id="t", name="n", input=text, stop=True))
     assert call is not None
-    assert call.problem is (ToolProblem.TOO_DEEP if depth > 98 else None)
+    assert call.problem is (ToolProblem.TOO_DEEP if depth > 99 else None)
     call.to_tool_use().to_wire()
 
 
