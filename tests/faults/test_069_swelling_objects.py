@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.integration.repositories.bombs import DELTA_BASE
 from tests.integration.repositories.origin import Origin, Run, git
-from tests.integration.repositories.swelling import endless_tree, plant_commit, swelling_pack, swollen_blob
+from tests.integration.repositories.swelling import blob_of_zeros, endless_tree, plant_commit, swelling_pack
 
 from stepherd.errors import DataError, StepherdError
 from stepherd.repositories.git import Git, Limits, create_repository
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps such a limit")
 LITTLE = Limits(memory=192 << 20)
-TIMES = 16
+LARGE = 85 * DELTA_BASE
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_no_git_may_have_more_memory_than_it_is_given(tmp_path: Path) -> None:
     git_ = Git(tmp_path, tmp_path / "x.git", limits=LITTLE)
     create_repository(git_)
     pack = tmp_path / "swelling.pack"
-    pack.write_bytes(swelling_pack(TIMES))
+    pack.write_bytes(swelling_pack(LARGE))
     with pack.open("rb") as file, pytest.raises(DataError, match="ran out of memory"):
         git_.run("Reading", "index-pack", "--stdin", stdin=file)
 
@@ -63,7 +64,7 @@ def test_a_tree_without_end_is_no_result_and_is_kept(run: Run, depth: int) -> No
 
 def test_a_delta_that_swells_costs_its_pack_alone(run: Run) -> None:
     name = "a" * 40
-    (run.workspace / f".git/objects/pack/pack-{name}.pack").write_bytes(swelling_pack(TIMES))
+    (run.workspace / f".git/objects/pack/pack-{name}.pack").write_bytes(swelling_pack(LARGE))
     run.write({"new.txt": "new\n"})
     changes = run.recorded(limits=LITTLE)
     assert changes.other is not None
@@ -72,8 +73,8 @@ def test_a_delta_that_swells_costs_its_pack_alone(run: Run) -> None:
 
 
 def test_a_server_cannot_make_a_clone_swell(tmp_path: Path, origin: Origin) -> None:
-    git(origin.bare, "index-pack", "--stdin", stdin=swelling_pack(TIMES))
-    names = {"base": swollen_blob(1), "large": swollen_blob(TIMES)}
+    git(origin.bare, "index-pack", "--stdin", stdin=swelling_pack(LARGE))
+    names = {"base": blob_of_zeros(DELTA_BASE), "large": blob_of_zeros(LARGE)}
     entries = "".join(f"100644 blob {blob}\t{name}\n" for name, blob in names.items())
     tree = git(origin.bare, "mktree", stdin=entries.encode())
     git(origin.bare, "config", "core.bigFileThreshold", "2g")  # so that the delta is sent as it is

@@ -8,13 +8,14 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["BLOB", "COMMIT", "TREE", "delta_bomb", "pack_of", "zlib_bomb"]
+__all__ = ["BLOB", "COMMIT", "DELTA_BASE", "TREE", "delta_bomb", "pack_of", "zlib_bomb"]
 
 COMMIT: Final = 1
 TREE: Final = 2
 BLOB: Final = 3
 _REF_DELTA: Final = 7
-_BASE: Final = 3 << 20
+DELTA_BASE: Final = 3 << 20
+"""Bytes of the blob that a delta copies."""
 _PIECE: Final = 1 << 20
 
 
@@ -31,12 +32,12 @@ def zlib_bomb(size: int, kind: int = BLOB) -> bytes:
 
 def delta_bomb(size: int) -> tuple[bytes, bytes]:
     """Two entries: a blob of 3 MiB, and a delta that copies it until it is ``size``."""
-    times = size // _BASE
-    name = hashlib.sha1(b"blob %d\0" % _BASE + bytes(_BASE), usedforsecurity=False).digest()
+    times = size // DELTA_BASE
+    name = hashlib.sha1(b"blob %d\0" % DELTA_BASE + bytes(DELTA_BASE), usedforsecurity=False).digest()
     # Copy: offset 0, which needs no byte, and a size of three.
-    copy = b"\xf0" + _BASE.to_bytes(3, "little")
-    delta = _number(_BASE) + _number(times * _BASE) + copy * times
-    return zlib_bomb(_BASE), _head(_REF_DELTA, len(delta)) + name + zlib.compress(delta, 9)
+    copy = b"\xf0" + DELTA_BASE.to_bytes(3, "little")
+    delta = _number(DELTA_BASE) + _number(times * DELTA_BASE) + copy * times
+    return zlib_bomb(DELTA_BASE), _head(_REF_DELTA, len(delta)) + name + zlib.compress(delta, 9)
 
 
 def _head(kind: int, size: int) -> bytes:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from pathlib import Path
 
+from tests.integration.repositories.bombs import DELTA_BASE, delta_bomb, pack_of
 from tests.integration.repositories.origin import git
-
-_BASE = bytes(0xFFFFFF)
-_COPY = b"\xf0\xff\xff\xff"
-"""Of a delta: all of the base once more (gitformat-pack)."""
 
 
 def endless_tree(folder: Path, depth: int) -> str:
@@ -30,39 +26,14 @@ def plant_commit(folder: Path, tree: str, ref: str) -> str:
     return made
 
 
-def swelling_pack(times: int) -> bytes:
-    """A pack with a blob of 16 MiB of zeros, and a delta that makes it so many times as large."""
-    delta = _number(len(_BASE)) + _number(times * len(_BASE)) + _COPY * times
-    base = _head(3, len(_BASE)) + zlib.compress(_BASE, 9)
-    swollen = _head(6, len(delta)) + _back(len(base)) + zlib.compress(delta, 9)
-    data = b"PACK" + (2).to_bytes(4, "big") + (2).to_bytes(4, "big") + base + swollen
-    return data + hashlib.sha1(data, usedforsecurity=False).digest()
+def swelling_pack(size: int) -> bytes:
+    """A pack with a blob of 3 MiB of zeros, and a delta that makes it ``size``."""
+    return pack_of(*delta_bomb(size))
 
 
-def swollen_blob(times: int) -> str:
+def blob_of_zeros(size: int) -> str:
     """The id of what comes out."""
-    digest = hashlib.sha1(b"blob %d\0" % (times * len(_BASE)), usedforsecurity=False)
-    for _ in range(times):
-        digest.update(_BASE)
+    digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    for _ in range(size // DELTA_BASE):
+        digest.update(bytes(DELTA_BASE))
     return digest.hexdigest()
-
-
-def _number(value: int) -> bytes:
-    text = bytearray()
-    while value >= 0x80:
-        text.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*text, value])
-
-
-def _head(kind: int, size: int) -> bytes:
-    first, rest = kind << 4 | size & 15, size >> 4
-    return bytes([first]) if not rest else bytes([first | 0x80]) + _number(rest)
-
-
-def _back(offset: int) -> bytes:
-    text = [offset & 0x7F]
-    while offset := offset >> 7:
-        offset -= 1
-        text.insert(0, 0x80 | offset & 0x7F)
-    return bytes(text)
