@@ -34,8 +34,8 @@ class Connections:
     - A call that is cancelled just after its connection was opened, or while its response ends by itself,
       leaves a connection in the pool that takes a place for ever.
     - Calls on one connection of HTTP/2 wait for each other's locks, beyond their own time limits and for ever
-      when the server lowers the number of streams; a stream that is left is not reset, so the service goes on
-      with it, and what it sends uses up the window of the others.
+      when the server lowers the number of streams; a stream that is left is not reset, so the service sends
+      on, and what it sends uses up the window of the others.
     - Each request looks through all others and all connections.
 
     So a connection serves one answer at a time, and is closed unless that was read to its end. The user's own

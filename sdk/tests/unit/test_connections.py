@@ -82,7 +82,7 @@ def test_the_end_closes_what_is_idle_and_what_is_taken() -> None:
     assert set(kept.end()) == {idle.client, taken.client}
     with pytest.raises(ConfigurationError, match="closed"):
         kept.take(ONE)
-    assert kept.give_back(taken, whole=True) == [taken.client], "not idle: nobody would close it"
+    assert kept.give_back(taken, whole=True) == [taken.client], "not idle: it would never be closed"
 
 
 def test_reads_and_writes_share_the_seconds_of_a_request_until_something_comes() -> None:

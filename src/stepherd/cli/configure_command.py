@@ -37,28 +37,20 @@ def command(
 ) -> int:
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
     with telling_of_waits(output.note):
-        return _configure(output, name, stack, region, profile, listing=listing)
+        target = choose_target(output.home, name, stack, region, profile)
+        from stepherd.cloud.account import own_stacks
 
-
-def _configure(
-    output: Output,
-    name: str | None,
-    stack: str | None,
-    region: str | None,
-    profile: str | None,
-    *,
-    listing: bool,
-) -> int:
-    target = choose_target(output.home, name, stack, region, profile)
-    from stepherd.cloud.account import own_stacks
-
-    if listing:
-        return _list(output, target)
-    if stack is None and target.context not in read_contexts(output.home).known:
-        stack = _only_one(target, [str(found["StackName"]) for found in own_stacks(target.region)])
-        target = choose_target(output.home, name, stack, target.region, profile)
-    found = find_stack(target.stack, target.region)
+        if listing:
+            return _list(output, target)
+        if stack is None and target.context not in read_contexts(output.home).known:
+            stack = _only_one(target, [str(found["StackName"]) for found in own_stacks(target.region)])
+            target = choose_target(output.home, name, stack, target.region, profile)
+        found = find_stack(target.stack, target.region)
     _check(found)
+    return _keep(output, target, found)
+
+
+def _keep(output: Output, target: Target, found: Stack) -> int:
     keep_context(output.home, target.to_context(), default=True)
     if output.as_json:
         where = {"stack": found.name, "region": found.region, "account": found.account}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from stepherd.cli.going_on import going_on, this_command
@@ -12,9 +10,6 @@ from stepherd.cli.output import Output
 from stepherd.cli.target import Target, choose_target, target_options
 from stepherd.cloud.contexts import forget_context, read_contexts
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["command"]
 

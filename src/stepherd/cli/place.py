@@ -131,7 +131,7 @@ class Place(Protocol):
         ...
 
     def runner_of(self, run_id: str) -> RunnerChoice | None:
-        """What the tasks of a run got; None where there is nothing to choose, or nobody chose."""
+        """What the tasks of a run got; None where there was no choice, or none was made."""
         ...
 
     def check_push(self, request: Request, base_commit: str | None) -> None:

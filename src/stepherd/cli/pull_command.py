@@ -126,10 +126,10 @@ def _pull(
 
     asked, message, commits = _asked(output, folder, run_id)
     warnings = _Warnings.of(agent, kept)
-    manner = Manner("keep", kept=kept, warn=warnings.add)
     if kept is None:
-        manner = _of_the_work(commits, agent, warnings)
-    text = own_message(message, agent, whole=True) if kept is None else f"Work that was kept: {kept}\n"
+        manner, text = _of_the_work(commits, agent, warnings), own_message(message, agent, whole=True)
+    else:
+        manner, text = Manner("keep", kept=kept, warn=warnings.add), f"Work that was kept: {kept}\n"
     base_commit, base_ref = base_of(agent, folder)
     target = branch or (asked if kept is None else f"{asked}-{kept}")
     with (

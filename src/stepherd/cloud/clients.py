@@ -17,7 +17,7 @@ _ATTEMPTS: Final = 10
 """CloudFormation and S3 throttle whoever asks as often as a deployment does."""
 _CONNECT_SECONDS: Final = 4
 _CONNECT_ATTEMPTS: Final = 3
-"""Who is offline shall hear of it soon, and in the same time for every service."""
+"""So that being offline is told soon, and after the same time for every service."""
 
 _UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 

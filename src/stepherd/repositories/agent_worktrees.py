@@ -57,7 +57,7 @@ def _places(worktree: Worktree, folders: Folders) -> Iterator[tuple[str, Path, t
 
 def _leads_to(root: Path, parts: Sequence[str], name: str, *, missing_is_said: bool = False) -> bool:
     """Whether the ``.git`` that lies there is a file which leads to the worktree of that name. Raises
-    FileNotFoundError when there is none and ``missing_is_said``."""
+    FileNotFoundError when it is missing and ``missing_is_said``."""
     try:
         with ExitStack() as stack:
             folder = stack.enter_context(open_untrusted(root))
@@ -99,7 +99,7 @@ class _Recorder:
         if path is None:
             if worktree.path and not _is_gone(worktree, self.folders):
                 self.notes.append(
-                    f"The worktree {worktree.name} at {worktree.path} is none in the run's folders: "
+                    f"The worktree {worktree.name} at {worktree.path} is not in the run's folders: "
                     "only what was committed there is kept."
                 )
             return None

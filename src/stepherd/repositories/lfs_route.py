@@ -73,7 +73,7 @@ def _context(settings: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _proxy(settings: Mapping[str, str], parts: SplitResult) -> ProxyHandler:
-    # An empty setting says that there is none, whatever the variables say.
+    # An empty setting turns the proxy off, whatever the variables say.
     address = settings["proxy"] if "proxy" in settings else _proxy_of_environment()
     if not address or proxy_bypass(parts.hostname or ""):
         return _NO_PROXY
