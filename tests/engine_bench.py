@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.api import Api
-from stepherd.engine.clock import TurnableClock
+from stepherd.engine.api.operations import Api
 from stepherd.engine.core import Engine
 from stepherd.engine.integrations.contract import Integration, TaskCall
 from stepherd.engine.integrations.states import StatesIntegration
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.journal import Journal
-from stepherd.engine.records import Attempt
+from stepherd.engine.journal.clock import TurnableClock
+from stepherd.engine.journal.database import Journal
+from stepherd.engine.journal.records import Attempt
 
 ROLE = "arn:aws:iam::000000000000:role/R"
 LAMBDA = "arn:aws:states:::lambda:invoke"

@@ -13,14 +13,14 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from stepherd.runs.folder import RunFolder
-from stepherd.services.store import ObjectNotFound
+from stepherd.services.store.contract import ObjectNotFound
 
 __all__ = ["check_all_events", "check_events", "event_schema", "recorded_events"]
 
 
 @cache
 def event_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(files("stepherd.runs").joinpath("events.schema.json").read_text())
+    schema: dict[str, Any] = json.loads(files("stepherd.events").joinpath("events.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     return schema
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from stepherd.api.authorizer import authorize
-from stepherd.api.key_ring import KeyRing
+from stepherd.api_keys.ring import KeyRing
 from stepherd.services import open_document
 from stepherd.telemetry import logger, observed
 

@@ -15,8 +15,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.runs.folder import run_folder
     from stepherd.runs.kept import what_is_left
     from stepherd.services import open_store
-    from stepherd.services.executions import open_executions
-    from stepherd.services.tasks import open_tasks
+    from stepherd.services.aws.tasks import open_tasks
+    from stepherd.services.step_functions.executions import open_executions
 
     folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
     tasks, executions = open_tasks(os.environ["CLUSTER_ARN"]), open_executions()

@@ -14,10 +14,10 @@ from stepherd.telemetry import logger, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, wanted, waits_for}. Returns {status: valid|held|needed, …}."""
     from stepherd.logins.checking import check_login
+    from stepherd.logins.request import Wanted
     from stepherd.logins.settings import login_settings
-    from stepherd.logins.wanted import Wanted
     from stepherd.services import require_boto3
-    from stepherd.services.executions import open_executions
+    from stepherd.services.step_functions.executions import open_executions
 
     require_boto3("The identity provider")
     wanted = Wanted.from_json(event["wanted"])

@@ -19,8 +19,8 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 @observed
 def _complete(message: Mapping[str, Any], context: Any) -> None:
     from stepherd.logins.approving import Notice, complete_login
-    from stepherd.logins.pace import Pace
-    from stepherd.services.executions import open_executions
+    from stepherd.logins.time_budget import Pace
+    from stepherd.services.step_functions.executions import open_executions
 
     notice = Notice.from_json(message)
     place = notice.wanted.place(os.environ["STORE_URI"])

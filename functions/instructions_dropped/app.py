@@ -28,8 +28,8 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 def _take(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.runs.inbox import Inbox
     from stepherd.services import open_store
-    from stepherd.services.executions import open_executions
-    from stepherd.services.uploads import open_uploads
+    from stepherd.services.step_functions.executions import open_executions
+    from stepherd.services.store.uploads import open_uploads
 
     machine, dropped = os.environ["PIPELINE_ARN"], event["dropped"]
     defaults = {"repo": os.environ.get("DEFAULT_REPO"), "agent": os.environ.get("DEFAULT_AGENT")}

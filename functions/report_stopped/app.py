@@ -16,7 +16,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.runs.reply import reply_report
     from stepherd.runs.report import write_report
     from stepherd.services import open_store
-    from stepherd.services.executions import open_executions
+    from stepherd.services.step_functions.executions import open_executions
 
     if open_executions().is_running(event["execution"]):
         return {"redriven": True}  # Its own report comes.

@@ -12,8 +12,8 @@ from stepherd.errors import UsageError
 from stepherd.telemetry import logger, observed
 
 if TYPE_CHECKING:
-    from stepherd.services.executions import Executions
-    from stepherd.services.store import Store
+    from stepherd.services.step_functions.executions import Executions
+    from stepherd.services.store.contract import Store
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -41,6 +41,6 @@ def _take(event: Mapping[str, Any], _context: object) -> None:
 def _services() -> tuple[Store, Executions]:
     """Opened once for all messages: to make clients takes longer than to start a run."""
     from stepherd.services import open_store
-    from stepherd.services.executions import open_executions
+    from stepherd.services.step_functions.executions import open_executions
 
     return open_store(os.environ["STORE_URI"]), open_executions()

@@ -14,9 +14,9 @@ from stepherd.telemetry import count, logger, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, wanted}. Returns what people are told, and the attempt's name; no secret."""
     from stepherd.logins.asking import start_login
+    from stepherd.logins.request import Wanted
     from stepherd.logins.settings import login_settings
     from stepherd.logins.subscribers import warning_about
-    from stepherd.logins.wanted import Wanted
 
     wanted = Wanted.from_json(event["wanted"])
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))

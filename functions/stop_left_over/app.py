@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from stepherd.runs.left_over import ended_of
+from stepherd.runs.orphans import ended_of
 from stepherd.telemetry import logger, observed
 
 
@@ -19,11 +19,11 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 @observed
 def _stop(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.runs.kept import start_keeping
-    from stepherd.runs.left_over import stop_left_over
+    from stepherd.runs.orphans import stop_left_over
     from stepherd.runs.reply import reply_end
     from stepherd.services import open_store
-    from stepherd.services.executions import open_executions
-    from stepherd.services.tasks import open_tasks
+    from stepherd.services.aws.tasks import open_tasks
+    from stepherd.services.step_functions.executions import open_executions
 
     ended = event["ended"]
     executions = open_executions()

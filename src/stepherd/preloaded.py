@@ -23,7 +23,7 @@ _MODULES = (
     "stepherd.runs.prepare",
     "stepherd.runs.reply",
     "stepherd.runs.report",
-    "stepherd.services.store_folder",
+    "stepherd.services.store.folder",
     "stepherd.steps.agent",
     "stepherd.steps.agent_sandbox",
     "stepherd.steps.clone",

@@ -22,7 +22,7 @@ from tests.e2e.place import Place
 from tests.e2e.unkind_aws import Unkind
 from tests.integration.repositories.http_server import GitServer, serve
 
-from stepherd.cli.client import LOGIN, machine_arn
+from stepherd.backends.client import LOGIN, machine_arn
 from stepherd.cloud.contexts import Context, keep_context
 
 REGION: Final = "us-east-1"

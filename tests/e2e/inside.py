@@ -11,9 +11,9 @@ from typing import Any
 
 from tests.e2e.place import ROOT, Place
 
-from stepherd.cli.client import KEEP, execution_arn, machine_arn
-from stepherd.cli.engines import parameters_of
-from stepherd.engine.clock import Clock
+from stepherd.backends.client import KEEP, execution_arn, machine_arn
+from stepherd.backends.home.engines import parameters_of
+from stepherd.engine.journal.clock import Clock
 from stepherd.engine.local import LocalEngine
 from stepherd.runs.kept import kept_name
 

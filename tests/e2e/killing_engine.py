@@ -17,8 +17,8 @@ from typing import Any
 
 import stepherd.engine.core
 from stepherd.cli.main import main
-from stepherd.engine.journal import Journal
-from stepherd.engine.records import Execution
+from stepherd.engine.journal.database import Journal
+from stepherd.engine.journal.records import Execution
 
 
 class KillingJournal(Journal):

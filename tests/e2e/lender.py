@@ -16,10 +16,10 @@ from tests.e2e.inside import Inside
 from tests.e2e.place import ROOT, Place
 from tests.identity_provider import IdentityProvider
 
-from stepherd.engine.records import Execution
+from stepherd.engine.journal.records import Execution
 from stepherd.logins.kinds import login_kind
+from stepherd.logins.location import LoginPlace, open_place
 from stepherd.logins.login import Login
-from stepherd.logins.place import LoginPlace, open_place
 from stepherd.services import open_store
 
 __all__ = ["Lender"]

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.place import Place
 from tests.users import make_agent_user
 
-from stepherd.cli.engines import parameters_of
+from stepherd.backends.home.engines import parameters_of
 from stepherd.engine.application import load_application
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.place import Place
 from tests.integration.api.gateway import PIPELINE, Gateway
 
-from stepherd.api.key_ring import KeyRing
+from stepherd.api_keys.ring import KeyRing
 from stepherd.services import open_document
 
 PATIENCE_SECONDS = 60

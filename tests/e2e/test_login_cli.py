@@ -16,8 +16,8 @@ from tests.e2e.gate import Gate
 from tests.e2e.lender import Lender, wait_until
 from tests.e2e.place import Done
 
-from stepherd.cli.client import LOGIN, machine_arn
-from stepherd.cli.engines import reading
+from stepherd.backends.client import LOGIN, machine_arn
+from stepherd.backends.home.engines import reading
 
 
 @pytest.fixture

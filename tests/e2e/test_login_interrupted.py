@@ -13,7 +13,7 @@ from tests.e2e.aftermath import await_end, no_process_left, one_terminal_status
 from tests.e2e.inside import Inside
 from tests.e2e.lender import Lender, login_executions, states_of, wait_until
 
-from stepherd.engine.clock import TurnableClock
+from stepherd.engine.journal.clock import TurnableClock
 from stepherd.processes.table import table
 
 pytestmark = pytest.mark.exhaustive

@@ -14,7 +14,7 @@ import sys
 class Blocker:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name == "stepherd.runs.left_over":
+        if name == "stepherd.runs.orphans":
             raise ImportError("blocked")
 
 sys.meta_path.insert(0, Blocker)

@@ -11,7 +11,7 @@ from tests.e2e.lender import wait_until
 from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.origin import git
 
-from stepherd.cli.client import execution_arn
+from stepherd.backends.client import execution_arn
 
 
 @pytest.fixture

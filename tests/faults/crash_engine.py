@@ -18,12 +18,12 @@ from typing import Any
 
 from tests.engine_bench import ECS, SQS_TOKEN, Bench, branches, each, task
 
-from stepherd.engine.api_errors import ApiError
+from stepherd.engine.api.errors import ApiError
 from stepherd.engine.integrations.contract import Integration, TaskCall
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.journal import Journal
-from stepherd.engine.records import Attempt, Execution
+from stepherd.engine.journal.database import Journal
+from stepherd.engine.journal.records import Attempt, Execution
 
 ANY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]
 

@@ -16,7 +16,7 @@ from typing import Any
 from tests.engine_bench import Bench
 from tests.faults.crash_engine import ALL_KINDS, Asking, Doing, Effects, Job, answer_all
 
-from stepherd.engine.journal import Journal
+from stepherd.engine.journal.database import Journal
 
 TABLES = ("meta", "machines", "executions", "events", "attempts")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.engine_bench import Bench
 
-from stepherd.engine.api_errors import ApiError
+from stepherd.engine.api.errors import ApiError
 
 
 @pytest.mark.parametrize(("text", "ended"), [('{"a":2}', False), ('{"a":1}', True), ('{"a": 1}', False)])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.engine_bench import Bench
 
-from stepherd.engine.api_errors import ApiError
+from stepherd.engine.api.errors import ApiError
 
 FAIL = {"F": {"Type": "Fail"}}
 DAYS_14 = 14 * 86_400

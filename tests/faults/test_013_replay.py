@@ -17,8 +17,8 @@ import pytest
 from tests.engine_bench import Bench
 from tests.faults.crash_engine import OUTPUT, Asking, Doing, Effects, Job, answer_all
 
-from stepherd.engine.journal import Journal
-from stepherd.engine.loading import problems_of
+from stepherd.engine.asl.loading import problems_of
+from stepherd.engine.journal.database import Journal
 
 HISTORIES = Path(__file__).with_name("histories")
 RECORDED: list[dict[str, list[Any]]] = json.loads((HISTORIES / "all_kinds.json").read_text())

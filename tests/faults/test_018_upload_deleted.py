@@ -25,7 +25,7 @@ def test_an_event_of_what_is_gone_is_a_logged_no_op(
 
 
 def test_one_that_is_deleted_while_it_is_taken_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    from stepherd.services.uploads import Uploads
+    from stepherd.services.store.uploads import Uploads
 
     with InboxBench.open(monkeypatch) as bench:
         event = bench.put("inbox/a/instructions.md")

@@ -11,7 +11,7 @@ from tests.inbox_bench import InboxBench, notification, sample
 
 from stepherd.errors import TemporaryError
 from stepherd.runs.inbox_events import InvalidEvent
-from stepherd.services.executions import Executions
+from stepherd.services.step_functions.executions import Executions
 
 ROOT = Path(__file__).parents[2]
 TEST = {
@@ -76,7 +76,7 @@ def test_a_poisoned_event_is_raised_and_one_beside_it_is_carried_out(
 
 def test_the_sample_events_are_ones_that_the_functions_read() -> None:
     from stepherd.runs.inbox_events import dropped_objects
-    from stepherd.runs.left_over import ended_of
+    from stepherd.runs.orphans import ended_of
 
     for name in ("instructions_dropped", "instructions_dropped_notification"):
         assert len(dropped_objects(sample(name))) == 1

@@ -13,8 +13,8 @@ from tests.e2e.place import Place, new_commits
 from tests.inbox_bench import InboxBench
 from tests.queue_bench import QueueBench
 
-from stepherd.cli.client import machine_arn
-from stepherd.services.executions import Executions
+from stepherd.backends.client import machine_arn
+from stepherd.services.step_functions.executions import Executions
 
 RUN = {"repo": "https://github.com/owner/name.git", "command": "make"}
 ASKED = {"run": RUN, "instructions": "# Do it\n"}

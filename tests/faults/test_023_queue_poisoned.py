@@ -9,7 +9,7 @@ from tests.inbox_bench import ROOT, Context, InboxBench, load_handler, sample
 from tests.queue_bench import QueueBench
 
 from stepherd.errors import TemporaryError
-from stepherd.services.executions import Executions
+from stepherd.services.step_functions.executions import Executions
 from stepherd.services.template_text import read_template
 
 RUN = {"repo": "https://github.com/owner/name.git", "command": "make"}

@@ -10,8 +10,8 @@ from tests.e2e.aftermath import one_terminal_status
 from tests.e2e.gate import Gate
 from tests.e2e.place import Place
 
-from stepherd.cli.client import execution_arn, remote_call
-from stepherd.engine.lock import find_engine
+from stepherd.backends.client import execution_arn, remote_call
+from stepherd.engine.journal.lock import find_engine
 
 STOPS = 1000
 MOST_KIB = 16 * 1024

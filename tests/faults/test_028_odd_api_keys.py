@@ -11,9 +11,9 @@ from tests.integration.api.fixtures import Api
 from tests.integration.api.gateway import Context, sample
 
 from stepherd.api.authorizer import authorize
-from stepherd.api.key_ring import KeyRing
+from stepherd.api_keys.ring import KeyRing
 from stepherd.errors import DataError
-from stepherd.services.documents import Document
+from stepherd.services.secrets.documents import Document
 
 
 def test_without_a_key_nothing_is_asked(api: Api) -> None:

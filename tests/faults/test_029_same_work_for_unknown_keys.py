@@ -6,8 +6,8 @@ import bcrypt
 import pytest
 from tests.integration.api.fixtures import Api
 
-from stepherd.api import key_texts
-from stepherd.api.key_texts import COST
+from stepherd.api_keys import texts as key_texts
+from stepherd.api_keys.texts import COST
 
 
 @pytest.fixture

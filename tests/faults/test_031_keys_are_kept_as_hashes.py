@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.place import Place
 from tests.integration.api.fixtures import Api
 
-from stepherd.api.key_texts import COST
+from stepherd.api_keys.texts import COST
 from stepherd.telemetry import logger
 
 

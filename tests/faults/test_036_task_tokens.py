@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.engine_bench import SQS_TOKEN, Bench, Finished, Scripted, task
 
-from stepherd.engine.api_errors import ApiError
+from stepherd.engine.api.errors import ApiError
 
 TIMES = {"TimeoutSeconds": 100, "HeartbeatSeconds": 40}
 CATCH = [

@@ -16,7 +16,7 @@ from tests.integration.engine.conftest import Site, lay_out
 from tests.integration.logins_machine.rig import Rig
 
 from stepherd.errors import CredentialsError, TemporaryError, UnavailableError
-from stepherd.services.executions import Executions, InvalidTaskToken, open_executions
+from stepherd.services.step_functions.executions import Executions, InvalidTaskToken, open_executions
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from tests.engine_bench import ECS, Bench, task
 from tests.integration.container.conftest import Images, images
 
-from stepherd.engine.clock import SystemClock
-from stepherd.engine.container_runner import ContainerRunner
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
+from stepherd.engine.journal.clock import SystemClock
+from stepherd.engine.runners.container_runner import ContainerRunner
 from stepherd.runs.causes import failure_of
 
 __all__ = ["images"]

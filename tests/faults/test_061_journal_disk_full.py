@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.engine_bench import Bench, Scripted, hangs, task
 
-from stepherd.engine.journal import Journal
+from stepherd.engine.journal.database import Journal
 from stepherd.errors import DataError, StorageError
 
 PASS = {"A": {"Type": "Pass"}}
@@ -179,7 +179,7 @@ def test_an_engine_that_gave_up_lets_its_jobs_live_to_be_adopted(tmp_path: Path)
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from stepherd.engine.journal import Journal
+from stepherd.engine.journal.database import Journal
 from stepherd.errors import StepherdError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))

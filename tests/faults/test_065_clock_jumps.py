@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.engine_bench import SQS_TOKEN, Bench, Scripted, task
 
-from stepherd.engine.clock import SystemClock, TurnableClock
+from stepherd.engine.journal.clock import SystemClock, TurnableClock
 
 
 class JumpingClock(TurnableClock):

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stepherd.api.asked import read_asked
 from stepherd.api.problems import InvalidCall
-from stepherd.cli.typed_repo import with_typed_host
+from stepherd.api.run_body import read_asked
+from stepherd.backends.typed_repo import with_typed_host
 from stepherd.container.variables import request_of
 from stepherd.errors import ConfigurationError, CredentialsError, StepherdError
 from stepherd.repositories.address import parse_repository

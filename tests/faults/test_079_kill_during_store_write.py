@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stepherd.services.store_folder import FolderStore
+from stepherd.services.store.folder import FolderStore
 
 pytestmark = pytest.mark.exhaustive
 

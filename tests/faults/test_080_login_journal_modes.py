@@ -16,8 +16,8 @@ from tests.login_files import NOW, Q, a_login, query, stored
 
 from stepherd.logins.database import copy_database, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.keeping import keep_login
-from stepherd.logins.place import open_place
+from stepherd.logins.location import open_place
+from stepherd.logins.persistence import keep_login
 
 NEW = a_login("new", ends=timedelta(hours=2))
 TOKEN = f"UPDATE auth_kv SET value = json_set(value, '$.access_token', ?) WHERE key = '{Q.row}'"

@@ -15,8 +15,8 @@ from botocore.stub import ANY, Stubber
 
 from stepherd.errors import TemporaryError
 from stepherd.services import open_store
-from stepherd.services.store import PreconditionFailed, WriteConflict
-from stepherd.services.store_s3 import S3Store
+from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.services.store.s3 import S3Store
 
 EXPECTED = {"Bucket": "bucket", "Key": "lease", "Body": b"mine", "Metadata": {"stepherd-write": ANY}}
 
@@ -34,7 +34,7 @@ def client() -> Any:
 
 @pytest.fixture
 def stub(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    monkeypatch.setattr("stepherd.services.store_s3.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("stepherd.services.store.s3.time.sleep", lambda seconds: None)
     with Stubber(client) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -81,7 +81,7 @@ def test_a_write_over_what_is_gone_is_a_lost_race_too(stub: Stubber, client: Any
 def test_an_upload_sends_its_file_from_the_beginning_each_time(
     client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stepherd.services.store_s3.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("stepherd.services.store.s3.time.sleep", lambda seconds: None)
     sent: list[bytes] = []
 
     class Conflicting:

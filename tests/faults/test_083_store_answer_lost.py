@@ -15,7 +15,7 @@ import pytest
 
 from stepherd.errors import TemporaryError, UnavailableError
 from stepherd.services import open_store
-from stepherd.services.store import PreconditionFailed, Store
+from stepherd.services.store.contract import PreconditionFailed, Store
 
 
 class Bucket(ThreadingHTTPServer):

@@ -10,10 +10,10 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from stepherd.errors import CredentialsError
-from stepherd.services import secrets_aws
-from stepherd.services.notices_sns import SnsNotices
-from stepherd.services.queues_sqs import SqsQueue
-from stepherd.services.store_s3 import S3Store
+from stepherd.services.notices.sns import SnsNotices
+from stepherd.services.queues.sqs import SqsQueue
+from stepherd.services.secrets import aws as secrets_aws
+from stepherd.services.store.s3 import S3Store
 
 
 def client(service: str) -> Any:

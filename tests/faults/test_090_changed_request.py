@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.integration.functions.test_functions import Context
 from tests.integration.steps.rig import Rig
 
-from stepherd.cli.runner_options import repository_mounts
-from stepherd.engine.container_runner import Mount
+from stepherd.backends.home.runner import repository_mounts
+from stepherd.engine.runners.container_runner import Mount
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.prepare import prepare_run

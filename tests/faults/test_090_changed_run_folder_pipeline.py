@@ -18,7 +18,7 @@ from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.http_server import serve
 from tests.integration.repositories.origin import git
 
-from stepherd.cli.client import execution_arn, machine_arn
+from stepherd.backends.client import execution_arn, machine_arn
 from stepherd.runs.result import Result
 
 _LATER = "2126-11-21T10:00:00.000Z"

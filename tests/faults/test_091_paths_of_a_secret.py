@@ -21,15 +21,15 @@ from tests.random_keys import HIDDEN, KINDS, written
 from stepherd.agents.output import Transcript
 from stepherd.cli.output import show_error
 from stepherd.errors import DataError, StepherdError
+from stepherd.events.recording import Recorder
+from stepherd.events.text import readable
+from stepherd.events.vocabulary import Message, Output
 from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain
 from stepherd.repositories.git import Git
 from stepherd.repositories.process import MOST_WORDS
-from stepherd.runs.event_text import readable
-from stepherd.runs.events import Message, Output
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
-from stepherd.runs.recording import Recorder
 from stepherd.runs.report import write_report
 from stepherd.services import open_store
 from stepherd.services.redaction import Redactor

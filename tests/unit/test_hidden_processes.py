@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
 HOLDERS = {
-    "an engine": "from pathlib import Path; from stepherd.cli.engines import new_engine; "
+    "an engine": "from pathlib import Path; from stepherd.backends.home.engines import new_engine; "
     "new_engine(Path('home').absolute())",
     "a git step": "import types; from stepherd.steps.credentials import git_credentials; "
     "git_credentials(types.SimpleNamespace(git_credentials='none', git_token_host=None))",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.aws_grants import ROOT, Stack
 
-from stepherd.cli.engines import parameters_of
+from stepherd.backends.home.engines import parameters_of
 from stepherd.errors import ConfigurationError
 from stepherd.runs.prepare import check_images
 from stepherd.services.template_text import read_template

@@ -13,9 +13,9 @@ from tests.aws_operations import NEEDS, CodeCall, _operations, actions_of, calls
 from stepherd.services.template_text import read_template
 
 _ROOTS = ("src/stepherd", "functions", "container")
-_DEPLOYING = ("src/stepherd/cloud/", "src/stepherd/cli/initialising.py")
+_DEPLOYING = ("src/stepherd/cloud/", "src/stepherd/cli/deploy/steps.py")
 """What init and destroy call, with the rights of docs/deployer-policy.json."""
-_OF_PEOPLE = ("src/stepherd/cli/",)
+_OF_PEOPLE = ("src/stepherd/cli/", "src/stepherd/backends/", "src/stepherd/doctor/")
 """What other commands call, with the rights that the table of docs/how-to-use-a-stack.md names."""
 
 
@@ -76,7 +76,7 @@ def _allowed(call: CodeCall) -> set[str]:
         return _deployer()
     if call.path.startswith(_OF_PEOPLE):
         return _of_people()
-    if call.path.endswith("queues_sqs.py"):
+    if call.path.endswith("queues/sqs.py"):
         # A queue of one's own that one sends to is nothing of a stack's.
         return {"sqs:SendMessage", "sqs:ChangeMessageVisibility"} | _granted()
     return _granted() | _of_people()

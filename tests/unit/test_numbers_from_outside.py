@@ -19,7 +19,7 @@ from stepherd.api.problems import InvalidCall
 from stepherd.cli.main import COMMANDS
 from stepherd.cli.subcommands import Subcommands
 from stepherd.container.variables import request_of
-from stepherd.engine.values import parse
+from stepherd.engine.asl.values import parse
 from stepherd.errors import StepherdError
 from stepherd.runs.front_matter import read_settings, split_front_matter
 from stepherd.runs.inbox_settings import read_metadata
@@ -91,7 +91,7 @@ NUMBERS = st.one_of(
 
 def _by_flag(field: str, text: str) -> Mapping[str, Any]:
     flag = FLAGS.get(field, f"--{field.replace('_', '-')}")
-    command = import_module("stepherd.cli.run_command").command
+    command = import_module("stepherd.cli.commands.run").command
     context = command.make_context("run", ["--instructions", "i", f"{flag}={text}"])
     given = context.params[flag.removeprefix("--").replace("-", "_")]
     return {"instructions": "i", field: given}
@@ -205,7 +205,7 @@ def test_no_option_of_any_command_is_read_by_a_number_type_of_click() -> None:
     found = {
         f"{name} {parameter.name}"
         for name in COMMANDS
-        for command in commands(import_module(f"stepherd.cli.{name.replace('-', '_')}_command").command)
+        for command in commands(import_module(f"stepherd.cli.commands.{name.replace('-', '_')}").command)
         for parameter in command.params
         if isinstance(parameter.type, types)
     }
@@ -314,7 +314,7 @@ def test_an_element_that_a_template_selects_is_there(index: str) -> None:
 
 @pytest.mark.parametrize("redrives", [math.nan, math.inf, -1, "1", 1.5, True, [1]])
 def test_how_often_a_login_was_redriven_is_a_count(redrives: Any) -> None:
-    from stepherd.logins.wanted import Wanted
+    from stepherd.logins.request import Wanted
 
     fields = {"agent": "q", "execution": "arn:e", "holder": "arn:h", "redrives": redrives}
     with pytest.raises(StepherdError, match="'redrives'"):

@@ -18,7 +18,7 @@ __all__ = ["Entered", "entered_section", "trace"]
 _TRACER = Path(__file__).with_name("tracer.py")
 _ROLES = {
     "command and engine": "stepherd/cli/main.py",
-    "functions": "stepherd/engine/function_program.py",
+    "functions": "stepherd/engine/runners/function_program.py",
     "steps": "stepherd/steps/execution.py",
 }
 """A process is known by a file that only its kind enters."""

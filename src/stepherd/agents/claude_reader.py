@@ -10,7 +10,7 @@ from stepherd.agents.json_lines import JsonLineReader, count, items, mapping, mo
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event, ToolUse
+    from stepherd.events.vocabulary import Event, ToolUse
 
 __all__ = ["ClaudeReader", "user_message"]
 
@@ -94,7 +94,7 @@ class ClaudeReader(JsonLineReader):
         return None if form is None else form(record)
 
     def _system(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
-        from stepherd.runs.events import Output, Retry, Started
+        from stepherd.events.vocabulary import Output, Retry, Started
 
         subtype = text(record.get("subtype"))
         if subtype == "init":
@@ -118,7 +118,7 @@ class ClaudeReader(JsonLineReader):
         return ()
 
     def _assistant(self, record: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.runs.events import Message, ToolUse
+        from stepherd.events.vocabulary import Message, ToolUse
 
         message = mapping(record.get("message"))
         events: list[Event] = []
@@ -146,7 +146,7 @@ class ClaudeReader(JsonLineReader):
         return () if before == usage else (self._used(self._usages.values()),)
 
     def _used(self, usages: Any, *, cost: float | None = None) -> Event:
-        from stepherd.runs.events import Usage
+        from stepherd.events.vocabulary import Usage
 
         total = {name: sum(count(usage.get(key)) for usage in usages) for name, key in _COUNTED.items()}
         return Usage(turns=self.turns, cost_usd=cost, **total)
@@ -157,7 +157,7 @@ class ClaudeReader(JsonLineReader):
         return [self._tool_result(block) for block in blocks if block.get("type") == "tool_result"]
 
     def _tool_result(self, block: Mapping[str, Any]) -> ToolUse:
-        from stepherd.runs.events import ToolUse
+        from stepherd.events.vocabulary import ToolUse
 
         number, said = text(block.get("tool_use_id")), block.get("content")
         if isinstance(said, list):
@@ -168,7 +168,7 @@ class ClaudeReader(JsonLineReader):
         return ToolUse(tool, number, None, "failed" if failed else "succeeded", shown or None)
 
     def _result(self, record: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.runs.events import ToolUse
+        from stepherd.events.vocabulary import ToolUse
 
         self._results.append(record)
         events: list[Event] = []

@@ -11,7 +11,7 @@ from stepherd.services.json_text import read_json
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event
+    from stepherd.events.vocabulary import Event
 
 __all__ = ["CodexReader"]
 
@@ -57,7 +57,7 @@ class CodexReader(JsonLineReader):
 
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
         """The events of a record; those of unknown types are output."""
-        from stepherd.runs.events import Started
+        from stepherd.events.vocabulary import Started
 
         kind = text(record.get("type"))
         if kind == "thread.started":
@@ -76,7 +76,7 @@ class CodexReader(JsonLineReader):
 
     def _trouble(self, record: Mapping[str, Any]) -> Sequence[Event]:
         """An error, and what it calls one: that it tries again."""
-        from stepherd.runs.events import Output, Retry
+        from stepherd.events.vocabulary import Output, Retry
 
         said = text(mapping(record.get("error")).get("message")) or text(record.get("message"))
         again = _RETRY.fullmatch(said)
@@ -87,7 +87,7 @@ class CodexReader(JsonLineReader):
         return (Retry(self._error, attempt, most),)
 
     def _usage(self, usage: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.runs.events import Usage
+        from stepherd.events.vocabulary import Usage
 
         for name in _COUNTED:
             self._used[name] += count(usage.get(name))
@@ -95,7 +95,7 @@ class CodexReader(JsonLineReader):
         return (Usage(self._turns, tokens_in, tokens_out, cached),)
 
     def _item(self, item: Mapping[str, Any], *, ended: bool) -> Sequence[Event] | None:
-        from stepherd.runs.events import Message, Output, ToolUse
+        from stepherd.events.vocabulary import Message, Output, ToolUse
 
         kind = text(item.get("type")) or text(item.get("item_type"))
         if kind == "error":  # A warning: the turn goes on.

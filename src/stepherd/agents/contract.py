@@ -23,7 +23,7 @@ from stepherd.errors import StepherdError
 from stepherd.processes.tree import Proof
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event
+    from stepherd.events.vocabulary import Event
 
 __all__ = [
     "Agent",
@@ -174,7 +174,7 @@ class BasicReader:
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
         """The line."""
-        from stepherd.runs.events import Output
+        from stepherd.events.vocabulary import Output
 
         return (Output(stream, line),)
 

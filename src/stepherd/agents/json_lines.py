@@ -12,7 +12,7 @@ from stepherd.services.json_text import read_printed_json
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event
+    from stepherd.events.vocabulary import Event
 
 __all__ = ["JsonLineReader", "count", "items", "mapping", "money", "shown_input", "text"]
 

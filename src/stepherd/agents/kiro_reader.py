@@ -11,7 +11,7 @@ from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event
+    from stepherd.events.vocabulary import Event
 
 __all__ = ["KiroReader"]
 
@@ -68,7 +68,7 @@ class KiroReader(JsonLineReader):
         return self._whole_message()
 
     def _update(self, update: Mapping[str, Any]) -> Sequence[Event] | None:
-        from stepherd.runs.events import ToolUse
+        from stepherd.events.vocabulary import ToolUse
 
         kind = text(update.get("sessionUpdate"))
         if kind in _CHUNKS:
@@ -91,7 +91,7 @@ class KiroReader(JsonLineReader):
         return (*before, ToolUse(self._tools.get(number, "?"), number, None, status, shown))
 
     def _whole_message(self) -> Sequence[Event]:
-        from stepherd.runs.events import Message
+        from stepherd.events.vocabulary import Message
 
         words, self._said = "".join(self._said), []
         if not words.strip():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
 
 from stepherd.agents.contract import PlainReader, Reader, Stream
-from stepherd.runs.events import Event, Output
+from stepherd.events.vocabulary import Event, Output
 
 __all__ = ["Listener", "Speech"]
 

@@ -9,7 +9,7 @@ from stepherd.agents.json_lines import JsonLineReader, count, mapping, money, sh
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event
+    from stepherd.events.vocabulary import Event
 
 __all__ = ["OpencodeReader"]
 
@@ -45,7 +45,7 @@ class OpencodeReader(JsonLineReader):
 
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
         """The events of a record; those of unknown types are output."""
-        from stepherd.runs.events import Message
+        from stepherd.events.vocabulary import Message
 
         kind, part = text(record.get("type")), mapping(record.get("part"))
         if kind == "step_start":
@@ -64,7 +64,7 @@ class OpencodeReader(JsonLineReader):
         return None
 
     def _tool(self, part: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.runs.events import ToolUse
+        from stepherd.events.vocabulary import ToolUse
 
         state = mapping(part.get("state"))
         tool, number = text(part.get("tool")) or "?", text(part.get("callID")) or None
@@ -74,7 +74,7 @@ class OpencodeReader(JsonLineReader):
         return (begun,) if status is None else (begun, ToolUse(tool, number, None, status, said or None))
 
     def _step(self, part: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.runs.events import Usage
+        from stepherd.events.vocabulary import Usage
 
         tokens = mapping(part.get("tokens"))
         cache = mapping(tokens.get("cache"))

@@ -15,9 +15,9 @@ from stepherd.agents.contract import Evidence, Launch, PlainReader, Reader, Stre
 from stepherd.agents.listening import Listener, Speech
 from stepherd.agents.output import FULL_PIECE, Transcript
 from stepherd.agents.watch import LimitName, Limits, StopRequest, Watch
+from stepherd.events.vocabulary import Event, Limit
 from stepherd.processes.reservations import Cancelled
 from stepherd.processes.tree import Command, Launcher
-from stepherd.runs.events import Event, Limit
 from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["Limits", "StopRequest", "supervise"]

@@ -11,7 +11,7 @@ from stepherd.agents.contract import BasicReader, Stream
 from stepherd.text.plain import one_paragraph, plain
 
 if TYPE_CHECKING:
-    from stepherd.runs.events import Event
+    from stepherd.events.vocabulary import Event
 
 __all__ = ["Sign", "TerminalReader"]
 
@@ -84,7 +84,7 @@ class TerminalReader(BasicReader):
         return self._kind is None or _RANKS.index(kind) > _RANKS.index(self._kind)
 
     def _said(self, part: str) -> Sequence[Event]:
-        from stepherd.runs.events import Message, ToolUse
+        from stepherd.events.vocabulary import Message, ToolUse
 
         if self._kind == "asked":
             return super().feed("out", part)
@@ -99,7 +99,7 @@ class TerminalReader(BasicReader):
         return (Message(part.removeprefix("> ")),)
 
     def _complained(self, part: str) -> Sequence[Event]:
-        from stepherd.runs.events import Usage
+        from stepherd.events.vocabulary import Usage
 
         spent = _CREDITS.match(part)
         if spent:

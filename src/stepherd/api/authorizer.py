@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.api.callers import Caller
+from stepherd.api_keys.callers import Caller
 
 if TYPE_CHECKING:
-    from stepherd.api.key_ring import KeyRing
+    from stepherd.api_keys.ring import KeyRing
 
 __all__ = ["REMEMBERED_SECONDS", "authorize"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepherd.api.bodies import read_body, read_object
-from stepherd.api.callers import Caller, caller_of
 from stepherd.api.problems import Forbidden, InvalidCall
+from stepherd.api_keys.callers import Caller, caller_of
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["Answer", "Call", "call_of"]

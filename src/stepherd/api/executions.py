@@ -12,8 +12,8 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stepherd.api.problems import InvalidCall, NoSuchThing, NotPossible
-from stepherd.services.aws import new_client
-from stepherd.services.aws_errors import aws_error, error_code
+from stepherd.services.aws.clients import new_client
+from stepherd.services.aws.errors import aws_error, error_code
 
 __all__ = ["Execution", "Executions"]
 

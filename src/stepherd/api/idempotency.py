@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.api.problems import InvalidCall, KeyReused
 from stepherd.errors import TemporaryError
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound, PreconditionFailed
+from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed
 
 if TYPE_CHECKING:
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["LIFE", "Claim", "Claims", "idempotency_key"]
 

@@ -23,7 +23,7 @@ from stepherd.runs.folder import run_folder
 
 if TYPE_CHECKING:
     from stepherd.api.service import Service
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["STATUSES", "list_runs"]
 

@@ -18,12 +18,12 @@ from stepherd.api.ownership import check_visible
 from stepherd.api.states import StateRow, states_of
 from stepherd.runs.folder import EVENTS, run_folder
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound
+from stepherd.services.store.contract import ObjectNotFound
 
 if TYPE_CHECKING:
     from stepherd.api.executions import Execution
     from stepherd.api.service import Service
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["read_logs"]
 

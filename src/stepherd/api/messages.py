@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stepherd.api.asked import read_asked
 from stepherd.api.bodies import read_body, read_object
+from stepherd.api.run_body import read_asked
 from stepherd.runs.ids import derived_run_id
 
 if TYPE_CHECKING:
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["Message", "start_queued"]
 

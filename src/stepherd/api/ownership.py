@@ -12,8 +12,8 @@ from stepherd.errors import UsageError
 from stepherd.runs.ids import check_run_id
 
 if TYPE_CHECKING:
-    from stepherd.api.callers import Caller
-    from stepherd.services.store import Store
+    from stepherd.api_keys.callers import Caller
+    from stepherd.services.store.contract import Store
 
 __all__ = ["check_visible", "owned_runs", "record_owner"]
 

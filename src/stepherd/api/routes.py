@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.api.callers import READ, WRITE, caller_of
 from stepherd.api.calls import Answer, Call, call_of
 from stepherd.api.controlling import redrive_run, stop_run
 from stepherd.api.describing import describe_run
@@ -14,6 +13,7 @@ from stepherd.api.listing import list_runs
 from stepherd.api.logs import read_logs
 from stepherd.api.problems import Forbidden, NoSuchThing, problem
 from stepherd.api.starting import start_run
+from stepherd.api_keys.callers import READ, WRITE, caller_of
 from stepherd.errors import InternalError, StepherdError
 
 if TYPE_CHECKING:

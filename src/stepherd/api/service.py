@@ -11,7 +11,7 @@ from stepherd.services import open_store
 if TYPE_CHECKING:
     from stepherd.api.executions import Executions
     from stepherd.api.task_streams import TaskStreams
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["Service"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from stepherd.api.asked import Asked, read_asked
 from stepherd.api.calls import Answer, Call
 from stepherd.api.idempotency import Claims, idempotency_key
 from stepherd.api.links import links_of
 from stepherd.api.ownership import record_owner
+from stepherd.api.run_body import Asked, read_asked
 from stepherd.runs.ids import new_run_id
 
 if TYPE_CHECKING:

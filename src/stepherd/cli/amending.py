@@ -16,9 +16,9 @@ from stepherd.runs.attempts import AttemptKeys, latest_work, past_attempts
 from stepherd.runs.kept import KEPT_ENDS
 
 if TYPE_CHECKING:
-    from stepherd.cli.client import Call
+    from stepherd.backends.client import Call
     from stepherd.cli.output import Output
-    from stepherd.cli.progress import Progress
+    from stepherd.history.progress import Progress
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.request import Request
     from stepherd.runs.result import Result
@@ -51,7 +51,7 @@ def amend(output: Output, run_id: str, redrives: int, fields: Mapping[str, Any])
     except NotFoundError:
         request = None
     if request is not None and "branch" in fields and request.push == "branch":
-        from stepherd.cli.outcome import own_run_folder
+        from stepherd.cli.follow.outcome import own_run_folder
 
         # What the work stands on: the base's branch may have moved on since, or be gone.
         cloned = own_run_folder(output, run_id).read_result("clone")
@@ -81,8 +81,8 @@ def continued(output: Output, run_id: str, fields: Mapping[str, Any]) -> tuple[s
 
 
 def _request(output: Output, run_id: str) -> Request:
-    from stepherd.cli.outcome import own_run_folder
-    from stepherd.cli.prepared import request_digest
+    from stepherd.backends.prepared import request_digest
+    from stepherd.cli.follow.outcome import own_run_folder
 
     return own_run_folder(output, run_id).read_request(request_digest(output.place, run_id))
 

@@ -66,7 +66,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"stepherd.cli.{name.replace('-', '_')}_command").command
+        command: click.Command = import_module(f"stepherd.cli.commands.{name.replace('-', '_')}").command
         command.short_help = COMMANDS[name]
         return command
 

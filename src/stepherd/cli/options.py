@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stepherd.cli.home_check import check_home
+from stepherd.backends.home.home_check import check_home
 from stepherd.cli.output import Output, default_home
 from stepherd.cli.subcommands import Subcommands
 from stepherd.errors import StepherdError, UsageError
@@ -131,7 +131,7 @@ def home_path(given: str | None) -> Path:
 
 
 def _complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
-    from stepherd.cli.list_command import list_runs
+    from stepherd.cli.commands.list import list_runs
 
     try:
         output = Output(home_path(context.params.get("home")), context=context.params.get("context"))

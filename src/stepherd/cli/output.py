@@ -19,7 +19,7 @@ from stepherd.text.plain import json_text
 from stepherd.text.terminal import clean, one_line
 
 if TYPE_CHECKING:
-    from stepherd.cli.place import Choice, Place
+    from stepherd.backends.backend import Choice, Place
 
 __all__ = ["Output", "default_home", "show_error"]
 
@@ -52,7 +52,7 @@ class Output:
     def choice(self) -> Choice:
         """Which context is meant, and why. Raises ConfigurationError."""
         if self._choice is None:
-            from stepherd.cli.place import choose
+            from stepherd.backends.backend import choose
 
             self._choice = choose(self.home, self._context)
         return self._choice
@@ -61,7 +61,7 @@ class Output:
     def place(self) -> Place:
         """Where the runs are. Raises NotFoundError for a context that is not there, ConfigurationError."""
         if self._place is None:
-            from stepherd.cli.place import open_place_of
+            from stepherd.backends.backend import open_place_of
 
             self._place = open_place_of(self.home, self.choice)
         return self._place
@@ -94,7 +94,7 @@ class Output:
         return _OWN_COMMAND.sub(lambda found: found[0] + options, text)
 
     def _options(self) -> str:
-        from stepherd.cli.place import suggested_option
+        from stepherd.backends.backend import suggested_option
 
         home = "" if self.home == default_home() else f" --home {shlex.quote(str(self.home))}"
         return home + suggested_option(self.home, self._context)

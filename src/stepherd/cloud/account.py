@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import ConfigurationError
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.errors import translated
 
 __all__ = ["TAGS", "Caller", "caller", "own_stacks"]
 

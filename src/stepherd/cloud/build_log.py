@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stepherd.cloud.clients import aws_client
-from stepherd.services.aws_errors import error_code
+from stepherd.services.aws.errors import error_code
 
 __all__ = ["BuildLog"]
 

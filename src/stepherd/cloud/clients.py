@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
 from stepherd.cloud.waiting import watch
-from stepherd.services.aws import new_client
+from stepherd.services.aws.clients import new_client
 
 __all__ = ["aws_client"]
 

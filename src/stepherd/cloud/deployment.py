@@ -21,7 +21,7 @@ from stepherd.cloud.stack_events import Change, Events, first_failure
 from stepherd.cloud.stack_failures import stack_failure
 from stepherd.cloud.stack_status import EMPTY, under_way
 from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.errors import translated
 
 __all__ = ["Deployer", "Outcome", "Wish"]
 

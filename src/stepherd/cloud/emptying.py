@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from stepherd.errors import CredentialsError, StorageError
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws.errors import error_code, translated
 
 __all__ = ["Contents", "contents_of", "empty_repository", "images_in", "remove_bucket"]
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import DataError
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws.errors import error_code, translated
 from stepherd.services.json_text import read_json
 
 __all__ = ["GitSecret", "SecretState"]

@@ -18,7 +18,7 @@ from stepherd.cloud.stack_parts import Part, last_deleted, parts_of_stack
 from stepherd.cloud.staging import staging_name
 from stepherd.cloud.task_definitions import revisions_of
 from stepherd.errors import CredentialsError
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.errors import translated
 
 __all__ = ["Holdings", "holdings_of", "made_by_stepherd"]
 

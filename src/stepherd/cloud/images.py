@@ -15,7 +15,7 @@ from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import bucket_of
 from stepherd.errors import ConfigurationError, StepherdError, TemporaryError
-from stepherd.services.aws_errors import QuotaReached, aws_error, error_code, translated
+from stepherd.services.aws.errors import QuotaReached, aws_error, error_code, translated
 
 __all__ = ["Images", "image_parameters"]
 

@@ -24,7 +24,7 @@ from stepherd.cloud.stack_parts import parts_of_stack
 from stepherd.cloud.staging import staging_name
 from stepherd.cloud.task_definitions import remove_revisions
 from stepherd.errors import StepherdError
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws.errors import error_code, translated
 
 __all__ = ["Remaining", "Removal", "clear_failed"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from stepherd.cloud.clients import aws_client
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws.errors import error_code, translated
 
 __all__ = ["Census", "count_runs", "count_under_way", "stop_executions", "stop_tasks"]
 

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.polling import moments
 from stepherd.errors import CredentialsError, StepherdError
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws.errors import error_code, translated
 
 __all__ = ["prepare_ecs"]
 

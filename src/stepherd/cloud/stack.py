@@ -42,7 +42,7 @@ def find_stack(name: str, region: str | None = None) -> Stack:
         from botocore.exceptions import ClientError
 
         from stepherd.cloud.clients import aws_client
-        from stepherd.services.aws_errors import translated
+        from stepherd.services.aws.errors import translated
 
     client = aws_client("cloudformation", region, _ATTEMPTS)
     with translated(f"the stack {name}"):
@@ -72,7 +72,7 @@ def _absent(name: str, region: str) -> NotFoundError:
 def _account(region: str) -> str:
     """Whose account was looked into, for the words of an error alone."""
     from stepherd.cloud.clients import aws_client
-    from stepherd.services.aws_errors import translated
+    from stepherd.services.aws.errors import translated
 
     try:
         with translated("the caller's identity"):

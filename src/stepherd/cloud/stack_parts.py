@@ -7,7 +7,7 @@ from typing import Any
 
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.stack import Stack
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.errors import translated
 
 __all__ = ["Part", "bucket_of", "last_deleted", "parts_of_stack", "physical_id"]
 

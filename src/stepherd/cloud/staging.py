@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import CannotCreateError, CredentialsError
-from stepherd.services.aws_errors import error_code, translated
+from stepherd.services.aws.errors import error_code, translated
 
 __all__ = ["KEPT_DAYS", "Staging", "staging_name"]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import StorageError
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.errors import translated
 
 __all__ = ["FAMILIES", "remove_revisions", "revisions_of"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from stepherd.cli.client import Call, execution_arn, remote_call
-from stepherd.cli.engines import reading
+from stepherd.backends.client import Call, execution_arn, remote_call
+from stepherd.backends.home.engines import reading
+from stepherd.backends.home.logs import TaskLogs
+from stepherd.backends.sources import events_after
 from stepherd.cli.output import Output
-from stepherd.cli.sources import events_after
-from stepherd.cli.task_logs import TaskLogs
-from stepherd.engine.lock import find_engine
-from stepherd.engine.place import JOURNAL
+from stepherd.engine.identity import JOURNAL
+from stepherd.engine.journal.lock import find_engine
 from stepherd.errors import StepherdError
 
 __all__ = ["TaskOutput"]

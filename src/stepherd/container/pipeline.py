@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final
 
-from stepherd.cli.home_check import check_home
+from stepherd.backends.home.home_check import check_home
 from stepherd.cli.output import Output
 from stepherd.cloud.contexts import LOCAL
 from stepherd.container.logs import TaskOutput
@@ -25,7 +25,7 @@ def run_pipeline(environment: MutableMapping[str, str]) -> int:
     What tasks write goes to standard output, how the run goes on to standard error. SIGTERM stops the run,
     keeping partial work. A wrong variable is said in one line, and is exit code 64.
     """
-    from stepherd.cli.starting import start
+    from stepherd.backends.home.start import start
     from stepherd.runs.ids import check_run_id, new_run_id
 
     for name, value in DEFAULTS.items():

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.functions import Function
+from stepherd.engine.identity import ACCOUNT, REGION
 from stepherd.engine.integrations.ecs import Container, TaskDefinition
 from stepherd.engine.intrinsics import Resolver
-from stepherd.engine.place import ACCOUNT, REGION
+from stepherd.engine.runners.functions import Function
 from stepherd.errors import ConfigurationError
 from stepherd.services.number_text import read_number
 from stepherd.services.template_text import read_template

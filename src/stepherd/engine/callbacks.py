@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stepherd.engine.clock import Clock
+from stepherd.engine.asl.values import parse
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.journal import Journal
-from stepherd.engine.records import Attempt
-from stepherd.engine.values import parse
+from stepherd.engine.journal.clock import Clock
+from stepherd.engine.journal.database import Journal
+from stepherd.engine.journal.records import Attempt
 
 __all__ = ["InvalidToken", "TaskClosed", "TaskUnknown", "Tokens"]
 

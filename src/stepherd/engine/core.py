@@ -7,17 +7,17 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from stepherd.engine.asl.definition import StateMachine
+from stepherd.engine.asl.loading import load
 from stepherd.engine.callbacks import Tokens
-from stepherd.engine.clock import Clock, SystemClock
-from stepherd.engine.definition import StateMachine
-from stepherd.engine.history import Recorder
+from stepherd.engine.identity import ACCOUNT, JOURNAL, REGION
 from stepherd.engine.integrations.contract import Integration
 from stepherd.engine.interpreter.restore import aborted_attempts
 from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
-from stepherd.engine.journal import Journal
-from stepherd.engine.loading import load
-from stepherd.engine.place import ACCOUNT, JOURNAL, REGION
-from stepherd.engine.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
+from stepherd.engine.journal.clock import Clock, SystemClock
+from stepherd.engine.journal.database import Journal
+from stepherd.engine.journal.history import Recorder
+from stepherd.engine.journal.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
 from stepherd.errors import StepherdError
 
 __all__ = ["ACCOUNT", "REGION", "Engine"]
@@ -28,7 +28,8 @@ _LOOK_SECONDS = 1.0
 class Engine:
     """A durable interpreter of state machines on the journal ``home/journal.sqlite3``.
 
-    One engine at a time may open a home: ``lock.py`` sees to that. All methods belong to one event loop.
+    One engine at a time may open a home: ``journal/lock.py`` sees to that. All methods belong to one event
+    loop.
     """
 
     def __init__(

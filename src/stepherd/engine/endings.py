@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from stepherd.engine.application import EndRule
-from stepherd.engine.place import ACCOUNT, REGION
-from stepherd.engine.records import Execution
+from stepherd.engine.identity import ACCOUNT, REGION
+from stepherd.engine.journal.records import Execution
 
 __all__ = ["ending_event", "ending_name", "hearers"]
 

@@ -9,22 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepherd.engine.api.http import LoopbackServer
 from stepherd.engine.application import Application, load_application
 from stepherd.engine.deliveries import DELIVERIES, Deliveries
 from stepherd.engine.endings import ending_event, ending_name, hearers
-from stepherd.engine.functions import FunctionPool
-from stepherd.engine.http import LoopbackServer
-from stepherd.engine.lock import EngineAddress, HomeLock
-from stepherd.engine.place import REGION
+from stepherd.engine.identity import REGION
+from stepherd.engine.journal.lock import EngineAddress, HomeLock
+from stepherd.engine.runners.functions import FunctionPool
 from stepherd.services.file_modes import UMASK_VARIABLE
 
 if TYPE_CHECKING:
-    from stepherd.engine.clock import Clock
-    from stepherd.engine.container_runner import Needs
-    from stepherd.engine.forking import ForkServer
     from stepherd.engine.integrations.contract import Integration
-    from stepherd.engine.records import Execution
-    from stepherd.engine.runner_choice import RunnerChoice
+    from stepherd.engine.journal.clock import Clock
+    from stepherd.engine.journal.records import Execution
+    from stepherd.engine.runners.choice import RunnerChoice
+    from stepherd.engine.runners.container_runner import Needs
+    from stepherd.engine.runners.forking import ForkServer
 
 __all__ = ["LocalEngine", "base_environment"]
 
@@ -135,9 +135,9 @@ class LocalEngine:
         ``first`` is the name of the state machine that will be asked for first: the functions that it calls
         are started before it calls them. Default: the template's first.
         """
-        from stepherd.engine.api import Api
+        from stepherd.engine.api.endpoint import endpoint_application
+        from stepherd.engine.api.operations import Api
         from stepherd.engine.core import Engine
-        from stepherd.engine.endpoint import endpoint_application
 
         if self._forks:
             self._forks.start()
@@ -172,7 +172,7 @@ class LocalEngine:
         from stepherd.engine.integrations.lambda_ import LambdaIntegration
         from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
         from stepherd.engine.integrations.states import StatesIntegration
-        from stepherd.engine.runner_choice import Runners
+        from stepherd.engine.runners.choice import Runners
 
         application = self.application
         queue_file = self.home / "queues.sqlite3"

@@ -15,14 +15,14 @@ from stepherd.logins.attempts import Attempt
 from stepherd.logins.checking import valid_facts
 from stepherd.logins.claims import Claim, ClaimLost, NotClaimed
 from stepherd.logins.device import PollAnswer, poll
+from stepherd.logins.events import tell
 from stepherd.logins.failures import ProfileNeeded
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login, Token
 from stepherd.logins.oidc import OidcError
-from stepherd.logins.pace import Pace
-from stepherd.logins.place import LoginPlace
+from stepherd.logins.request import Wanted
 from stepherd.logins.subscription import profile_for, with_profile
-from stepherd.logins.telling import tell
-from stepherd.logins.wanted import Wanted
+from stepherd.logins.time_budget import Pace
 
 __all__ = ["Answers", "Notice", "complete_login"]
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 from stepherd.errors import CredentialsError
 from stepherd.logins.attempts import Attempt, StoredAttempt, attempt_id, read_attempt, write_attempt
 from stepherd.logins.device import register, start_authorization
+from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Registration
-from stepherd.logins.place import LoginPlace
+from stepherd.logins.request import Wanted
 from stepherd.logins.settings import LoginSettings
-from stepherd.logins.telling import tell
-from stepherd.logins.wanted import Wanted
-from stepherd.services.store import PreconditionFailed, WriteConflict
+from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 __all__ = ["MOST_CODES", "LoginNotApproved", "start_login"]
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from stepherd.errors import DataError
 from stepherd.logins.device import DeviceCode
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Registration
-from stepherd.logins.place import LoginPlace
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound
+from stepherd.services.store.contract import ObjectNotFound
 
 __all__ = ["Attempt", "StoredAttempt", "attempt_id", "read_attempt", "write_attempt"]
 

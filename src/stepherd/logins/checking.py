@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from stepherd.logins.attempts import attempt_id, read_attempt
+from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded
 from stepherd.logins.lease import Holder, take_lease
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
-from stepherd.logins.place import LoginPlace
 from stepherd.logins.renewal import ensure_fresh
+from stepherd.logins.request import Wanted
 from stepherd.logins.settings import LoginSettings
 from stepherd.logins.subscription import with_profile
-from stepherd.logins.telling import tell
-from stepherd.logins.wanted import Wanted
 
 __all__ = ["Running", "check_login", "valid_facts"]
 

@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Final
 
 from stepherd.logins.attempts import Attempt, StoredAttempt, read_attempt
-from stepherd.logins.place import LoginPlace
+from stepherd.logins.location import LoginPlace
 from stepherd.processes.table import began, boot_id
-from stepherd.services.store import PreconditionFailed, WriteConflict
+from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 __all__ = ["Claim", "ClaimLost", "NotClaimed"]
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from stepherd.errors import TemporaryError
-from stepherd.logins.place import LoginPlace
+from stepherd.logins.location import LoginPlace
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
+from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
 
 __all__ = ["Holder", "lease_holder", "take_lease"]
 

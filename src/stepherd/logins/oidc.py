@@ -62,7 +62,7 @@ def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: i
     try:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from stepherd.services.aws import new_client
+        from stepherd.services.aws.clients import new_client
     except ImportError as error:
         raise ConfigurationError(
             "Logins need boto3, which is not installed.", remedy="Install it: pip install 'stepherd[aws]'"
@@ -109,7 +109,7 @@ def _refused(response: Mapping[str, Any], operation: str) -> StepherdError:
 
 
 def _broken(error: Exception, operation: str, region: str) -> StepherdError:
-    from stepherd.services.aws_errors import aws_error
+    from stepherd.services.aws.errors import aws_error
 
     known = aws_error(error, f"the identity provider in {region}")
     if isinstance(known, TemporaryError | UnavailableError):

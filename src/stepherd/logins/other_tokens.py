@@ -16,8 +16,8 @@ from typing import Any
 from stepherd.logins.checks import checked_copy, text_of
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded
 from stepherd.logins.kinds import LoginKind
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import MARGIN
-from stepherd.logins.place import LoginPlace
 from stepherd.logins.rows import from_rfc3339, parse_profile, row_object
 
 __all__ = ["OtherToken", "other_token"]

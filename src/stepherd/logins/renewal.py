@@ -8,8 +8,8 @@ from typing import Final
 
 from stepherd.errors import TemporaryError
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded, login_command
+from stepherd.logins.location import LoginPlace, StoredLogin
 from stepherd.logins.oidc import OidcError
-from stepherd.logins.place import LoginPlace, StoredLogin
 from stepherd.logins.refresh import refresh
 
 __all__ = ["ensure_fresh"]

@@ -9,9 +9,9 @@ from typing import Final
 from stepherd.errors import UsageError
 from stepherd.logins.hosts import check_identity_provider
 from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL
-from stepherd.logins.wanted import Wanted
+from stepherd.logins.request import Wanted
 from stepherd.services import read_secret
-from stepherd.services.secrets import SecretNotFound
+from stepherd.services.secrets.contract import SecretNotFound
 
 __all__ = ["LoginSettings", "login_settings"]
 

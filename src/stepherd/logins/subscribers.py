@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from stepherd.errors import StepherdError
-from stepherd.services.aws import new_client
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.clients import new_client
+from stepherd.services.aws.errors import translated
 
 __all__ = ["warning_about"]
 

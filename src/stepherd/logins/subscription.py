@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stepherd.logins.location import LoginPlace, StoredLogin
 from stepherd.logins.login import Login, Profile
-from stepherd.logins.place import LoginPlace, StoredLogin
 from stepherd.logins.profiles import choose_profile, list_profiles
 
 __all__ = ["profile_for", "with_profile"]

@@ -23,10 +23,10 @@ from stepherd.runs.kept_limits import check_kept_limits
 from stepherd.runs.prepare import Digests, machine_facts
 from stepherd.runs.request import InvalidRequest, Request, check_request
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound
+from stepherd.services.store.contract import ObjectNotFound
 
 if TYPE_CHECKING:
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = [
     "AMENDABLE",

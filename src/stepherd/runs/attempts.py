@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 from stepherd.errors import TemporaryError
 from stepherd.runs.folder import BUNDLE, SESSION
 from stepherd.runs.result import Result, now
-from stepherd.services.store import PreconditionFailed, WriteConflict
+from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder
-    from stepherd.services.store import ObjectInfo
+    from stepherd.services.store.contract import ObjectInfo
 
 __all__ = ["AttemptKeys", "PastAttempt", "latest_work", "past_attempts", "read_agent", "take_number"]
 

@@ -13,7 +13,7 @@ from stepherd.runs.request import Request
 from stepherd.runs.result import Result
 from stepherd.services import open_store
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound, Store
+from stepherd.services.store.contract import ObjectNotFound, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from stepherd.errors import DataError, NotFoundError, StepherdError, UsageError
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import derived_run_id
 from stepherd.runs.inbox_events import Dropped
-from stepherd.runs.inbox_places import InboxPlace, inbox_place
+from stepherd.runs.inbox_keys import InboxPlace, inbox_place
 from stepherd.runs.inbox_settings import given_settings, read_metadata, read_settings_file
 from stepherd.runs.inbox_state import claim_event, close_event
 from stepherd.runs.instructions import InstructionsNotFound, find_instructions
@@ -25,8 +25,8 @@ from stepherd.runs.prepare import check_whole_request
 from stepherd.runs.reply import reply_refusal
 
 if TYPE_CHECKING:
-    from stepherd.services.store import Store
-    from stepherd.services.uploads import Upload, Uploads
+    from stepherd.services.store.contract import Store
+    from stepherd.services.store.uploads import Upload, Uploads
 
 __all__ = ["Inbox", "Outcome", "run_id_of"]
 

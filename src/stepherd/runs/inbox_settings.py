@@ -15,7 +15,7 @@ from stepherd.services.number_text import read_number, read_whole
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["given_settings", "read_metadata", "read_settings_file"]
 

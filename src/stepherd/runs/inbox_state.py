@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from stepherd.errors import TemporaryError
 from stepherd.runs.inbox_events import Dropped, is_older
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound, PreconditionFailed, WriteConflict
+from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, WriteConflict
 
 if TYPE_CHECKING:
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = ["Claim", "claim_event", "close_event"]
 

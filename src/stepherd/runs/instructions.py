@@ -16,7 +16,7 @@ from stepherd.runs.digests import digest_of, digest_of_files
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.services.store import ObjectInfo, Store
+    from stepherd.services.store.contract import ObjectInfo, Store
 
 __all__ = ["MAIN", "Instructions", "InstructionsNotFound", "find_instructions", "frozen_digest", "title_of"]
 

@@ -16,9 +16,9 @@ from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder
-    from stepherd.runs.left_over import Ended
-    from stepherd.services.executions import Executions
-    from stepherd.services.tasks import Tasks
+    from stepherd.runs.orphans import Ended
+    from stepherd.services.aws.tasks import Tasks
+    from stepherd.services.step_functions.executions import Executions
 
 __all__ = ["KEPT_ENDS", "kept_name", "start_keeping", "what_is_left"]
 

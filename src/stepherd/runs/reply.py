@@ -16,15 +16,15 @@ from stepherd.runs.folder import REPORT, REPORT_PAGE, run_folder
 from stepherd.runs.report_page import escaped, render_report
 from stepherd.runs.result import now
 from stepherd.services.json_text import read_json
-from stepherd.services.keys import key_fault
-from stepherd.services.store import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
+from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
+from stepherd.services.store.keys import key_fault
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.report import Report
     from stepherd.runs.result import Result
-    from stepherd.services.store import Store
+    from stepherd.services.store.contract import Store
 
 __all__ = [
     "OWN_FILES",

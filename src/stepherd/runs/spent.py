@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.runs.folder import EVENTS
 from stepherd.services.json_text import read_json
-from stepherd.services.store import ObjectNotFound
+from stepherd.services.store.contract import ObjectNotFound
 
 if TYPE_CHECKING:
     from stepherd.runs.attempts import PastAttempt

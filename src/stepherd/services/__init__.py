@@ -27,10 +27,10 @@ from stepherd.errors import ConfigurationError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepherd.services.documents import SecretDocument
-    from stepherd.services.notices import Notices
-    from stepherd.services.queues import Queue
-    from stepherd.services.store import Store
+    from stepherd.services.notices.contract import Notices
+    from stepherd.services.queues.contract import Queue
+    from stepherd.services.secrets.documents import SecretDocument
+    from stepherd.services.store.contract import Store
 
 __all__ = [
     "needs_boto3",
@@ -52,14 +52,14 @@ def open_store(reference: str) -> Store:
     scheme, separator, _ = reference.partition("://")
     if separator and scheme == "s3":
         with needs_boto3("Amazon S3"):
-            from stepherd.services.store_s3 import S3Store
+            from stepherd.services.store.s3 import S3Store
         return S3Store.open(reference)
     if separator and scheme != "file" and "/" not in scheme:
         raise UsageError(
             f"No store is served under {scheme}://.",
             remedy="Name an S3 address (s3://bucket/prefix) or a folder (a path or file:///path).",
         )
-    from stepherd.services.store_folder import FolderStore
+    from stepherd.services.store.folder import FolderStore
 
     return FolderStore.open(reference)
 
@@ -75,14 +75,14 @@ def read_secret(reference: str) -> dict[str, str] | None:
     if reference in {"", "none"}:
         return None
     if reference.startswith(("env:", "file:")):
-        from stepherd.services.secrets_local import read_local_secret
+        from stepherd.services.secrets.local import read_local_secret
 
         return read_local_secret(reference)
-    from stepherd.services.secrets import check_secret_id
+    from stepherd.services.secrets.contract import check_secret_id
 
     check_secret_id(reference)  # First: what names no secret may be one, and is sent nowhere.
     with needs_boto3("Amazon Secrets Manager"):
-        from stepherd.services.secrets_aws import read_aws_secret
+        from stepherd.services.secrets.aws import read_aws_secret
     return read_aws_secret(reference)
 
 
@@ -92,8 +92,8 @@ def open_document(reference: str) -> SecretDocument:
     Raises UsageError for any other form, ``env:NAME`` among them.
     """
     if reference.startswith("file:"):
-        from stepherd.services.documents_file import FileDocument
-        from stepherd.services.secrets_local import path_of
+        from stepherd.services.secrets.documents_file import FileDocument
+        from stepherd.services.secrets.local import path_of
 
         return FileDocument(path_of(reference))
     if reference in {"", "none"} or reference.startswith("env:"):
@@ -102,7 +102,7 @@ def open_document(reference: str) -> SecretDocument:
             remedy="Write a Secrets Manager id or ARN, or file:/path/of/secret.",
         )
     with needs_boto3("Amazon Secrets Manager"):
-        from stepherd.services.documents_aws import AwsDocument
+        from stepherd.services.secrets.documents_aws import AwsDocument
     return AwsDocument.open(reference)
 
 
@@ -112,12 +112,12 @@ def open_notices(reference: str) -> Notices:
     ``record:PATH`` keeps notices in the file and does not show them. Raises UsageError for any other form.
     """
     if reference.startswith(("console:", "record:")):
-        from stepherd.services.notices_console import ConsoleNotices
+        from stepherd.services.notices.console import ConsoleNotices
 
         return ConsoleNotices.open(reference)
     if reference.startswith("arn:") and reference.split(":")[2:3] == ["sns"]:
         with needs_boto3("Amazon SNS"):
-            from stepherd.services.notices_sns import SnsNotices
+            from stepherd.services.notices.sns import SnsNotices
         return SnsNotices.open(reference)
     raise UsageError(
         f"No notices are served under {reference!r}.",
@@ -131,12 +131,12 @@ def open_queue(reference: str) -> Queue:
     Raises UsageError for any other form.
     """
     if reference.startswith("sqlite:"):
-        from stepherd.services.queues_sqlite import SqliteQueue
+        from stepherd.services.queues.sqlite import SqliteQueue
 
         return SqliteQueue.open(reference)
     if reference.startswith(("https://", "http://")):
         with needs_boto3("Amazon SQS"):
-            from stepherd.services.queues_sqs import SqsQueue
+            from stepherd.services.queues.sqs import SqsQueue
         return SqsQueue.open(reference)
     raise UsageError(
         f"No queue is served under {reference!r}.",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stepherd.errors import CredentialsError, StepherdError, StorageError
-from stepherd.services.keys import RESERVED
+from stepherd.services.store.keys import RESERVED
 
 __all__ = [
     "CHUNK",

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from stepherd.services.unseen import View
+    from stepherd.text.invisible import View
 
 __all__ = ["MASK", "RedactedStream", "Redactor", "SecretSearch", "Shape"]
 
@@ -84,7 +84,7 @@ class _Sight:
 def _sights(secrets: Iterable[str]) -> tuple[_Sight, ...]:
     """The narrow one and the wide one; none when no secret is worth it. Loaded where there are secrets."""
     from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
-    from stepherd.services.unseen import views
+    from stepherd.text.invisible import views
 
     parts = {part for secret in secrets if worth_masking(secret) for part in parts_of(secret)}
     forms = {form for part in parts if worth_masking(part) for form in forms_of(part)}

@@ -11,6 +11,7 @@ from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outc
 from stepherd.agents.registry import get_agent
 from stepherd.agents.watch import Limits, StopRequest
 from stepherd.errors import ConfigurationError, InternalError, NotFoundError, StepherdError
+from stepherd.events.vocabulary import FileChanged, Finished, Started
 from stepherd.processes.account import (
     Account,
     agent_account,
@@ -18,7 +19,6 @@ from stepherd.processes.account import (
     leave_session_keyring,
 )
 from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take_number
-from stepherd.runs.events import FileChanged, Finished, Started
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result, now
@@ -26,8 +26,8 @@ from stepherd.runs.spent import spent
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_budget import Budget, budget_of
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
+from stepherd.steps.agent_folders import Place
 from stepherd.steps.agent_login import keep_login_database, place_login_database
-from stepherd.steps.agent_place import Place
 from stepherd.steps.agent_root import agent_root
 from stepherd.steps.agent_sandbox import agent_sandbox
 from stepherd.steps.agent_session import keep_session, restore_session, restore_work

@@ -13,15 +13,15 @@ from stepherd.agents.environment import agent_environment
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import supervise
 from stepherd.agents.watch import Limits, StopRequest
+from stepherd.events.recording import Recorder
+from stepherd.events.text import readable
+from stepherd.events.vocabulary import Event, Message, Usage
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.tree import Launcher, Proof
 from stepherd.runs.attempts import AttemptKeys
-from stepherd.runs.event_text import readable
-from stepherd.runs.events import Event, Message, Usage
-from stepherd.runs.recording import Recorder
 from stepherd.runs.result import now
 from stepherd.services.redaction import Redactor
-from stepherd.steps.agent_place import Place
+from stepherd.steps.agent_folders import Place
 from stepherd.steps.contract import StepContext
 from stepherd.steps.held_secrets import held_secrets
 from stepherd.text.plain import one_paragraph

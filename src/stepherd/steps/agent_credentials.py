@@ -48,7 +48,7 @@ def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
 
 def _read(reference: str, *, asked: bool) -> dict[str, str] | None:
     from stepherd.services import read_secret
-    from stepherd.services.secrets import SecretNotFound
+    from stepherd.services.secrets.contract import SecretNotFound
 
     try:
         return read_secret(reference)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.logins.kinds import LoginKind
     from stepherd.logins.live import LiveDatabase
-    from stepherd.steps.agent_place import Place
+    from stepherd.steps.agent_folders import Place
     from stepherd.steps.contract import StepContext
 
 __all__ = ["LoginCopy", "keep_login_database", "place_login_database"]
@@ -67,7 +67,7 @@ def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | Non
         yield None
         return
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.place import open_place
+    from stepherd.logins.location import open_place
 
     kind = login_kind(agent.login)
     path = database_path(place.home, kind.folder)

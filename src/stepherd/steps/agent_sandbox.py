@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from stepherd.engine.runner_choice import SANDBOXED
+from stepherd.engine.runners.choice import SANDBOXED
 from stepherd.errors import ConfigurationError
 from stepherd.processes.reservations import reserve_user
 from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepherd.processes.account import Account
     from stepherd.processes.sandbox.view import Network, View
     from stepherd.processes.tree import Command, Tree
-    from stepherd.steps.agent_place import Place
+    from stepherd.steps.agent_folders import Place
     from stepherd.steps.contract import StepContext
 
 __all__ = ["AgentSandbox", "agent_sandbox"]

@@ -12,7 +12,7 @@ from stepherd.services.removal import remove_tree
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.services.redaction import Redactor
-    from stepherd.steps.agent_place import Place
+    from stepherd.steps.agent_folders import Place
     from stepherd.steps.contract import StepContext
 
 __all__ = ["keep_session", "restore_session", "restore_work"]

@@ -8,8 +8,8 @@ from typing import Any, Final
 from stepherd.agents.contract import Launch, Reader
 from stepherd.agents.watch import Limits
 from stepherd.errors import StepherdError
+from stepherd.events.vocabulary import Finished, Started
 from stepherd.runs.attempts import PastAttempt
-from stepherd.runs.events import Finished, Started
 from stepherd.runs.result import Status, now
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.contract import Done

@@ -17,7 +17,7 @@ from stepherd.repositories.reparting import part_again
 from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.runs.folder import LFS_CONTENTS
 from stepherd.runs.result import Result
-from stepherd.steps.agent_place import Place
+from stepherd.steps.agent_folders import Place
 from stepherd.steps.contract import StepContext
 from stepherd.steps.left_out import facts_of_left_out, left_out_of
 from stepherd.steps.other_work import other_facts

@@ -9,7 +9,7 @@ from stepherd.agents.registry import get_agent
 from stepherd.errors import StepherdError
 from stepherd.runs.folder import DATABASE, RunFolder
 from stepherd.runs.result import Result
-from stepherd.services.store import ObjectNotFound
+from stepherd.services.store.contract import ObjectNotFound
 from stepherd.steps.contract import Done, StepContext
 
 __all__ = ["holds", "work"]
@@ -48,9 +48,9 @@ def holds(before: Result, folder: RunFolder) -> bool:
 
 
 def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
-    from stepherd.logins.keeping import keep_login
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.place import open_place
+    from stepherd.logins.location import open_place
+    from stepherd.logins.persistence import keep_login
 
     kept = keep_login(open_place(login_kind(kind), reference), step.scratch / "database.sqlite3")
     facts: dict[str, Any] = {
@@ -65,8 +65,8 @@ def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
 
 
 def _tell(kind: str, step: StepContext) -> None:
-    from stepherd.runs.events import LoginEvent
-    from stepherd.runs.recording import append_events
+    from stepherd.events.recording import append_events
+    from stepherd.events.vocabulary import LoginEvent
 
     event = LoginEvent(kind, "persisted", "The login that the agent renewed is kept for the next run.")
     try:

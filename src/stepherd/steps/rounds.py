@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.agents.contract import AgentFailed, BasicReader, Stream
-from stepherd.runs.events import Retry
+from stepherd.events.vocabulary import Retry
 from stepherd.runs.spent import spent, total
 from stepherd.steps.agent_budget import Budget, budget_of
 from stepherd.steps.agent_verify import verify
@@ -25,8 +25,8 @@ from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.errors import StepherdError
+    from stepherd.events.vocabulary import Event
     from stepherd.runs.attempts import PastAttempt
-    from stepherd.runs.events import Event
     from stepherd.steps.agent_attempt import Attempt
 
 __all__ = ["Round", "Verified", "verify_in_rounds"]

@@ -18,11 +18,11 @@ from stepherd.agents.environment import agent_environment
 from stepherd.agents.output import Transcript
 from stepherd.agents.registry import get_agent
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
+from stepherd.events.vocabulary import Event
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
 from stepherd.processes.launcher import ProcessLauncher
-from stepherd.runs.events import Event
 from stepherd.services.redaction import Redactor
 
 PROGRAMS = {"q": "q", "kiro": "kiro-cli"}

@@ -16,10 +16,10 @@ from tests.integration.api.gateway import PIPELINE, Gateway, Reply
 from tests.integration.api.machine import Machine
 
 from stepherd.api.executions import Executions
-from stepherd.api.key_ring import KeyRing
 from stepherd.api.service import Service
+from stepherd.api_keys.ring import KeyRing
 from stepherd.services import open_document, open_store
-from stepherd.services.store import Store
+from stepherd.services.store.contract import Store
 
 __all__ = ["Api", "api", "executions", "machine", "on_s3"]
 

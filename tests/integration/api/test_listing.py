@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.integration.api.fixtures import Api
 
-from stepherd.api.callers import Caller
 from stepherd.api.ownership import owned_runs, record_owner
+from stepherd.api_keys.callers import Caller
 from stepherd.runs.folder import run_folder
 
 

@@ -13,12 +13,12 @@ import pytest
 from tests.integration.api.fixtures import Api
 
 from stepherd.api import logs
-from stepherd.api.callers import Caller
 from stepherd.api.calls import Call
 from stepherd.api.executions import Execution
 from stepherd.api.problems import InvalidCall
 from stepherd.api.service import Service
 from stepherd.api.task_streams import TaskStreams
+from stepherd.api_keys.callers import Caller
 from stepherd.runs.folder import EVENTS, run_folder
 from stepherd.services import open_store
 

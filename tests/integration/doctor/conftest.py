@@ -13,11 +13,11 @@ import boto3
 import pytest
 from tests.moto_server import moto_server
 
-from stepherd.api.key_ring import KeyRing
+from stepherd.api_keys.ring import KeyRing
 from stepherd.application import application_root
-from stepherd.cli.checks_of_stack import stack_checks
-from stepherd.cli.checkup import Finding, examine
 from stepherd.cloud.contexts import Context
+from stepherd.doctor.checkup import Finding, examine
+from stepherd.doctor.stack import stack_checks
 from stepherd.services import open_document
 from stepherd.services.template_text import read_template
 

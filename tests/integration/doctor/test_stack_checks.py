@@ -16,13 +16,14 @@ from click.testing import CliRunner
 from tests.integration.doctor.conftest import ACCOUNT, REGION, Answer, Deployed
 from tests.login_files import a_login
 
-from stepherd.api.key_ring import KeyRing
-from stepherd.cli import checked_stack, checks_of_images
-from stepherd.cli.checkup import Finding
-from stepherd.cli.doctor_command import command
+from stepherd.api_keys.ring import KeyRing
+from stepherd.cli.commands.doctor import command
 from stepherd.cloud.contexts import keep_context
+from stepherd.doctor import checked_stack
+from stepherd.doctor import images as checks_of_images
+from stepherd.doctor.checkup import Finding
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.place import open_place
+from stepherd.logins.location import open_place
 from stepherd.services import open_document, open_store
 
 Instead = Callable[[str, Answer], None]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from stepherd.engine.deliveries import Deliveries
-from stepherd.engine.functions import Function, FunctionPool
 from stepherd.engine.interpreter.failures import TaskError
+from stepherd.engine.runners.functions import Function, FunctionPool
 
 Invoke = Callable[[str, str], Awaitable[None]]
 

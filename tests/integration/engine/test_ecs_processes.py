@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from tests.engine_bench import ECS, Bench, Finished, branches, task
 
-from stepherd.engine.clock import SystemClock
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
-from stepherd.engine.processes import _AT_ONCE, LocalProcess
+from stepherd.engine.journal.clock import SystemClock
+from stepherd.engine.runners.processes import _AT_ONCE, LocalProcess
 from stepherd.processes.marked import MARKER, family
 
 BASE = "arn:aws:ecs:us-east-1:000000000000"

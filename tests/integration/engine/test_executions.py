@@ -10,8 +10,8 @@ import pytest
 from tests.engine_bench import machine_of
 from tests.integration.engine.conftest import Site
 
-from stepherd.services.engine_client import EngineClient
-from stepherd.services.executions import Executions
+from stepherd.services.step_functions.engine_client import EngineClient
+from stepherd.services.step_functions.executions import Executions
 
 ROLE = "arn:aws:iam::000000000000:role/R"
 PLACE = "arn:aws:states:us-east-1:000000000000"

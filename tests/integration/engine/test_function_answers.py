@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.listening import Listener, listening_sockets
 
-from stepherd.engine.forking import ForkServer
-from stepherd.engine.function_channel import packed, receive, receive_from
-from stepherd.engine.functions import Function, FunctionPool, _Worker
 from stepherd.engine.interpreter.failures import TaskError
+from stepherd.engine.runners.forking import ForkServer
+from stepherd.engine.runners.function_channel import packed, receive, receive_from
+from stepherd.engine.runners.functions import Function, FunctionPool, _Worker
 
 FUNCTION = """
 import os, socket, time
-from stepherd.engine.function_channel import send
+from stepherd.engine.runners.function_channel import send
 def channel():
     for number in map(int, os.listdir('/proc/self/fd')):
         try:

@@ -27,7 +27,9 @@ CONTEXT = SimpleNamespace(
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with Rig.at(tmp_path, monkeypatch) as made:
         monkeypatch.setenv("STORE_URI", made.folder.as_uri())
-        monkeypatch.setattr("stepherd.services.executions.open_executions", lambda: made.machine)
+        monkeypatch.setattr(
+            "stepherd.services.step_functions.executions.open_executions", lambda: made.machine
+        )
         yield made
 
 

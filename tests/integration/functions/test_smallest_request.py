@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tests.integration.repositories.origin import git
 
-from stepherd.cli.client import execution_arn, machine_arn
-from stepherd.cli.engines import parameters_of
+from stepherd.backends.client import execution_arn, machine_arn
+from stepherd.backends.home.engines import parameters_of
 from stepherd.engine.local import LocalEngine, base_environment
 
 ROOT = Path(__file__).parents[3]

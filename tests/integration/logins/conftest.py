@@ -12,7 +12,7 @@ from tests.atomic_s3 import hold_conditions
 from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.kinds import LoginKind, login_kind
-from stepherd.logins.place import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace, open_place
 
 
 @pytest.fixture

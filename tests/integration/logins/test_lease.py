@@ -6,8 +6,8 @@ import pytest
 
 from stepherd.errors import TemporaryError
 from stepherd.logins.lease import Holder, lease_holder, take_lease
-from stepherd.logins.place import LoginPlace
-from stepherd.services.store import PreconditionFailed, WriteConflict
+from stepherd.logins.location import LoginPlace
+from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 ONE, TWO = Holder("arn:one", "run_1"), Holder("arn:two", "run_2")
 

@@ -13,12 +13,12 @@ from stepherd.errors import TemporaryError, UsageError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.kinds import LoginKind
+from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location_file import FileDatabase
+from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
-from stepherd.logins.place import LoginPlace, open_place
-from stepherd.logins.place_file import FileDatabase
-from stepherd.logins.place_object import ObjectDatabase
 from stepherd.services import open_store
-from stepherd.services.store import PreconditionFailed, WriteConflict
+from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 HOUR = timedelta(hours=1)
 
@@ -162,13 +162,13 @@ def test_an_object_that_is_too_large_is_refused_without_fetching_it(
 ) -> None:
     place = open_place(kind, f"s3://{bucket}/data.sqlite3")
     place.save(a_login(), None)
-    monkeypatch.setattr("stepherd.logins.place_object.MOST_BYTES", 1_000)
+    monkeypatch.setattr("stepherd.logins.location_object.MOST_BYTES", 1_000)
     with monkeypatch.context() as patched:
         patched.setattr(type(place.folder), "get", lambda *_: pytest.fail("was fetched"))
         with pytest.raises(DamagedDatabase, match="larger"):
             place.load()
         place.save(a_login("two"), None, replaces=True)
-    monkeypatch.setattr("stepherd.logins.place_object.MOST_BYTES", 100_000)
+    monkeypatch.setattr("stepherd.logins.location_object.MOST_BYTES", 100_000)
     loaded = place.load()
     assert loaded is not None
     assert loaded.login == a_login("two")

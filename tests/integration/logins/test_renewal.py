@@ -9,8 +9,8 @@ from stepherd.errors import TemporaryError
 from stepherd.logins import renewal
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import LoginKind
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
-from stepherd.logins.place import LoginPlace
 from stepherd.logins.refresh import refresh
 from stepherd.logins.renewal import ensure_fresh
 

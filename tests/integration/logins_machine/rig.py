@@ -18,11 +18,11 @@ from stepherd.logins.asking import start_login
 from stepherd.logins.attempts import Attempt, read_attempt
 from stepherd.logins.checking import check_login
 from stepherd.logins.kinds import login_kind
+from stepherd.logins.location import LoginPlace, open_place
 from stepherd.logins.login import Login
-from stepherd.logins.pace import Pace
-from stepherd.logins.place import LoginPlace, open_place
+from stepherd.logins.request import Wanted
 from stepherd.logins.settings import LoginSettings, login_settings
-from stepherd.logins.wanted import Wanted
+from stepherd.logins.time_budget import Pace
 from stepherd.services import open_store
 
 __all__ = ["FastPace", "Machine", "Rig"]

@@ -28,7 +28,7 @@ from tests.integration.steps.rig import ROOT
 from tests.moto_server import moto_server
 
 from stepherd.agents import registry
-from stepherd.logins.pace import Pace
+from stepherd.logins.time_budget import Pace
 from stepherd.services.template_text import read_template
 
 __all__ = ["BUCKET", "ELSEWHERE", "LEFT_OVER", "PARAMETERS", "Site", "deployed"]

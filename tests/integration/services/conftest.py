@@ -9,7 +9,7 @@ from moto import mock_aws
 from tests.atomic_s3 import hold_conditions
 
 from stepherd.services import open_store
-from stepherd.services.store import Store
+from stepherd.services.store.contract import Store
 
 REGION = "eu-west-1"
 

@@ -27,7 +27,7 @@ from stepherd.agents.contract import (
 )
 from stepherd.agents.registry import _AGENTS
 from stepherd.errors import CredentialsError
-from stepherd.runs.events import Event, Message, Retry, ToolUse, Usage
+from stepherd.events.vocabulary import Event, Message, Retry, ToolUse, Usage
 
 __all__ = ["ROOT", "TesterAgent", "register"]
 

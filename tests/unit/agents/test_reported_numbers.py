@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stepherd.agents.claude_reader import ClaudeReader
 from stepherd.agents.contract import Reader
 from stepherd.agents.registry import get_agent
-from stepherd.runs.events import Usage
+from stepherd.events.vocabulary import Usage
 
 VALUES = st.one_of(
     st.sampled_from(

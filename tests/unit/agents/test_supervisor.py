@@ -20,10 +20,10 @@ from tests.processes import HeldFile
 from stepherd.agents.contract import BasicReader, Evidence, Launch, Reader, Stream
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
+from stepherd.events.vocabulary import Event, Limit, Output
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.reservations import Cancelled
 from stepherd.processes.tree import Command, Launcher, Tree
-from stepherd.runs.events import Event, Limit, Output
 from stepherd.services.redaction import Redactor
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}

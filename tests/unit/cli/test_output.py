@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stepherd.cli.durations import seconds_text
 from stepherd.cli.options import home_path
 from stepherd.cli.output import Output, default_home
 from stepherd.errors import NotFoundError, UsageError
+from stepherd.text.durations import seconds_text
 
 
 def test_the_home_is_the_flag_then_the_environment_then_the_users(

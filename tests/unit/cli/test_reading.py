@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from stepherd.cli import engines
-from stepherd.cli.client import Call, EngineGone
+from stepherd.backends.client import Call, EngineGone
+from stepherd.backends.home import engines
 from stepherd.engine.core import Engine
-from stepherd.engine.lock import EngineAddress, HomeLock
+from stepherd.engine.journal.lock import EngineAddress, HomeLock
 
 
 def test_an_engine_that_ends_while_it_is_asked_is_not_noticed(

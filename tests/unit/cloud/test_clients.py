@@ -14,7 +14,7 @@ import pytest
 from stepherd.cloud import clients, waiting
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import UnavailableError
-from stepherd.services.aws_errors import translated
+from stepherd.services.aws.errors import translated
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ import pytest
 
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
-from stepherd.engine.processes import LocalProcess
-from stepherd.engine.runners import ContainerSpec
+from stepherd.engine.runners.contract import ContainerSpec
+from stepherd.engine.runners.processes import LocalProcess
 
 OWN = {"TOKEN": "secret", "OTHER": "other secret", "USUAL": "not passed"}
 
@@ -54,7 +54,7 @@ def started(
 
 
 def _call(parameters: dict[str, Any]) -> TaskCall:
-    from stepherd.engine.records import Attempt
+    from stepherd.engine.journal.records import Attempt
 
     attempt = Attempt(1, 1, "token", False, {}, None, None, False)
     return TaskCall(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.engine_bench import Scripted, branches, each, play, task
 
-from stepherd.engine.expressions import EvaluationError, Expression, ExpressionSyntaxError
-from stepherd.engine.templates import Literal, compile_template
+from stepherd.engine.asl.expressions import EvaluationError, Expression, ExpressionSyntaxError
+from stepherd.engine.asl.templates import Literal, compile_template
 
 PREFIX = "An error occurred while executing the state 'S' (entered at the event id #2). "
 N = {"N": {"Type": "Pass"}}
@@ -259,7 +259,7 @@ def _value(source: str, **bindings: Any) -> Any:
     ],
 )
 def test_expressions_give_what_step_functions_gives(source: str, value: Any) -> None:
-    from stepherd.engine.expressions import bind
+    from stepherd.engine.asl.expressions import bind
 
     assert _value(source, n=bind(None), o={"n": None}, l=[1, 2, 3]) == value
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.engine_bench import ECS, SQS_TOKEN, Bench, Finished, Scripted, branches, each, fails, hangs, task
 
-from stepherd.engine.journal import Journal
+from stepherd.engine.journal.database import Journal
 
 LATER = 1_750_000_010.0
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine_bench import Finished, Scripted, fails, play, task
 
-from stepherd.engine.definition import Retrier
+from stepherd.engine.asl.definition import Retrier
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.retry import RetryBudget, pause_before
 

@@ -18,7 +18,7 @@ from stepherd.runs.instructions import InstructionsNotFound
 from stepherd.runs.prepare import check_whole_request, prepare_run
 from stepherd.runs.request import InvalidRequest
 from stepherd.services import open_store
-from stepherd.services.store import Store
+from stepherd.services.store.contract import Store
 
 REPO = "https://github.com/owner/name.git"
 

@@ -15,8 +15,8 @@ from stepherd.runs.reply import reply_end, reply_place, reply_refusal, reply_rep
 from stepherd.runs.report import build_report
 from stepherd.runs.request import InvalidRequest, check_request
 from stepherd.services import open_store
-from stepherd.services.store import Store, WriteConflict
-from stepherd.services.store_folder import FolderStore
+from stepherd.services.store.contract import Store, WriteConflict
+from stepherd.services.store.folder import FolderStore
 
 FAILURE = {"state": "PrepareRun", "error": "InvalidRequest", "cause": "{}", "redrives": 0}
 START = "2026-11-21T10:00:00.000Z"

@@ -10,7 +10,7 @@ from tests.random_keys import HIDDEN, KINDS, written
 
 from stepherd.services.redaction import Redactor
 from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
-from stepherd.services.unseen import Narrow, View, Wide
+from stepherd.text.invisible import Narrow, View, Wide
 
 _KEYS = int(os.environ.get("STEPHERD_TESTS_RANDOM_KEYS", "10000"))
 

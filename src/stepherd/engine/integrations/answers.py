@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from stepherd.engine.values import compact
+from stepherd.engine.asl.values import compact
 
 __all__ = ["service_failure", "with_metadata"]
 

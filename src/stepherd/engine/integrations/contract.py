@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from stepherd.engine.definition import Resource
-    from stepherd.engine.records import Attempt
+    from stepherd.engine.asl.definition import Resource
+    from stepherd.engine.journal.records import Attempt
 
 __all__ = ["Integration", "TaskCall"]
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stepherd.engine.asl.values import compact
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.integrations.ecs_shapes import describe_task
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.processes import LocalProcess
-from stepherd.engine.records import INTERRUPTED, Attempt
-from stepherd.engine.references import referred
-from stepherd.engine.runner_choice import Runners
-from stepherd.engine.runners import ContainerSpec, Runner
-from stepherd.engine.values import compact
+from stepherd.engine.journal.records import INTERRUPTED, Attempt
+from stepherd.engine.runners.choice import Runners
+from stepherd.engine.runners.contract import ContainerSpec, Runner
+from stepherd.engine.runners.processes import LocalProcess
+from stepherd.engine.runners.references import referred
 from stepherd.services.number_text import read_number
 
 __all__ = ["Container", "EcsIntegration", "TaskDefinition"]

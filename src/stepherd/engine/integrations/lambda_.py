@@ -6,12 +6,12 @@ import time
 import uuid
 from typing import Any
 
-from stepherd.engine.functions import FunctionPool
+from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.records import Attempt
-from stepherd.engine.values import compact, parse
+from stepherd.engine.journal.records import Attempt
+from stepherd.engine.runners.functions import FunctionPool
 
 __all__ = ["LambdaIntegration"]
 

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.deliveries import Deliveries
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.records import Attempt
-from stepherd.engine.values import compact, parse
+from stepherd.engine.journal.records import Attempt
 from stepherd.errors import StepherdError
 from stepherd.services import open_notices, open_queue
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import TaskCall
 from stepherd.engine.interpreter.failures import TaskError
-from stepherd.engine.records import REDRIVABLE, Attempt, Execution
-from stepherd.engine.values import compact, parse
+from stepherd.engine.journal.records import REDRIVABLE, Attempt, Execution
 
 if TYPE_CHECKING:
     from stepherd.engine.core import Engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepherd.engine.records import Event
+from stepherd.engine.journal.records import Event
 
 __all__ = ["StateFailed", "TaskError"]
 

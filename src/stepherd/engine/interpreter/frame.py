@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stepherd.engine.definition import State, States
-from stepherd.engine.expressions import EvaluationError, bind
-from stepherd.engine.history import entered, exited
+from stepherd.engine.asl.definition import State, States
+from stepherd.engine.asl.expressions import EvaluationError, bind
+from stepherd.engine.asl.templates import Template
+from stepherd.engine.asl.values import Document
 from stepherd.engine.interpreter.failures import StateFailed
-from stepherd.engine.records import Event
-from stepherd.engine.templates import Template
-from stepherd.engine.values import Document
+from stepherd.engine.journal.history import entered, exited
+from stepherd.engine.journal.records import Event
 
 if TYPE_CHECKING:
     from stepherd.engine.interpreter.run import ExecutionRun

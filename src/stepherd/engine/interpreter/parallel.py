@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from stepherd.engine.definition import MapState, ParallelState
-from stepherd.engine.expressions import EvaluationError
-from stepherd.engine.history import ITEMS, RETRIED
+from stepherd.engine.asl.definition import MapState, ParallelState
+from stepherd.engine.asl.expressions import EvaluationError
+from stepherd.engine.asl.templates import Literal, Template
+from stepherd.engine.asl.values import Document
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit
 from stepherd.engine.interpreter.retry import guarded
-from stepherd.engine.records import Event, with_next
-from stepherd.engine.templates import Literal, Template
-from stepherd.engine.values import Document
+from stepherd.engine.journal.history import ITEMS, RETRIED
+from stepherd.engine.journal.records import Event, with_next
 
 __all__ = ["run_map", "run_parallel"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepherd.engine.asl.values import Document
 from stepherd.engine.interpreter.frame import Frame, Visit, assigned_in
-from stepherd.engine.records import Attempt, Event
-from stepherd.engine.values import Document
+from stepherd.engine.journal.records import Attempt, Event
 
 __all__ = ["Position", "aborted_attempts", "restore"]
 

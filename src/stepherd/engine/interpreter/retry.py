@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 
-from stepherd.engine.definition import GuardedState, Retrier
+from stepherd.engine.asl.definition import GuardedState, Retrier
+from stepherd.engine.asl.values import Document
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Transition, Visit
-from stepherd.engine.values import Document
 
 __all__ = ["RetryBudget", "guarded", "pause_before"]
 

@@ -8,9 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from stepherd.engine.callbacks import Tokens
-from stepherd.engine.clock import Clock
-from stepherd.engine.definition import (
+from stepherd.engine.asl.definition import (
     ChoiceState,
     FailState,
     GuardedState,
@@ -21,7 +19,8 @@ from stepherd.engine.definition import (
     TaskState,
     WaitState,
 )
-from stepherd.engine.history import HistoryFull, Recorder, failure_details, input_details, output_details
+from stepherd.engine.asl.values import Document, parse
+from stepherd.engine.callbacks import Tokens
 from stepherd.engine.integrations.contract import Integration
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit, iso_time
@@ -29,9 +28,16 @@ from stepherd.engine.interpreter.parallel import run_map, run_parallel
 from stepherd.engine.interpreter.restore import restore
 from stepherd.engine.interpreter.simple import run_choice, run_fail, run_pass, run_wait
 from stepherd.engine.interpreter.task import run_task
-from stepherd.engine.journal import Journal
-from stepherd.engine.records import Attempt, Event, Execution
-from stepherd.engine.values import Document, parse
+from stepherd.engine.journal.clock import Clock
+from stepherd.engine.journal.database import Journal
+from stepherd.engine.journal.history import (
+    HistoryFull,
+    Recorder,
+    failure_details,
+    input_details,
+    output_details,
+)
+from stepherd.engine.journal.records import Attempt, Event, Execution
 
 __all__ = ["ExecutionRun", "Surroundings"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepherd.engine.definition import ChoiceRule, ChoiceState, FailState, WaitState
-from stepherd.engine.expressions import EvaluationError
+from stepherd.engine.asl.definition import ChoiceRule, ChoiceState, FailState, WaitState
+from stepherd.engine.asl.expressions import EvaluationError
+from stepherd.engine.asl.loading import parse_timestamp
+from stepherd.engine.asl.templates import Template
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Transition, Visit
-from stepherd.engine.loading import parse_timestamp
-from stepherd.engine.templates import Template
 
 __all__ = ["run_choice", "run_fail", "run_pass", "run_wait"]
 

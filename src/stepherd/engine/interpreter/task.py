@@ -8,15 +8,15 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from stepherd.engine.definition import TaskState
-from stepherd.engine.history import failure_details, input_details, output_details
+from stepherd.engine.asl.definition import TaskState
+from stepherd.engine.asl.templates import Computed, Literal, Template
+from stepherd.engine.asl.values import Document, compact, parse
 from stepherd.engine.integrations.contract import Integration, TaskCall
 from stepherd.engine.interpreter.failures import StateFailed, TaskError
 from stepherd.engine.interpreter.frame import Transition, Visit, too_large
 from stepherd.engine.interpreter.retry import guarded
-from stepherd.engine.records import Attempt, Event, with_next
-from stepherd.engine.templates import Computed, Literal, Template
-from stepherd.engine.values import Document, compact, parse
+from stepherd.engine.journal.history import failure_details, input_details, output_details
+from stepherd.engine.journal.records import Attempt, Event, with_next
 
 __all__ = ["run_task"]
 

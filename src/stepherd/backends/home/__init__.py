@@ -1,0 +1,1 @@
+"""The embedded engine of a home on this machine."""

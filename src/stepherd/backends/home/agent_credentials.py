@@ -1,0 +1,47 @@
+"""What an agent logs in with: found in the environment of who starts a run, or missed before it starts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from stepherd.services import require_boto3
+from stepherd.services.secrets.contract import check_secret_id
+
+if TYPE_CHECKING:
+    from stepherd.runs.request import Request
+
+__all__ = ["with_agent_credentials"]
+
+
+def with_agent_credentials(checked: Request, request: dict[str, Any]) -> dict[str, Any]:
+    """``request``, naming as ``env:NAME`` the agent's own variable that is set here, unless it names another.
+
+    AGENT_CREDENTIALS_SECRET_ID names the default of every agent: what an agent does not find there is no
+    error. Raises CredentialsError for an agent that can do nothing without credentials, when there are none;
+    ConfigurationError for one that needs a person's login, which takes boto3; and what the agent's step would
+    raise when it reads the secret that is named.
+    """
+    from stepherd.agents.credentials import credentials_in, missing_credentials, sole_secrets
+    from stepherd.agents.registry import get_agent
+    from stepherd.steps.agent_credentials import read_agent_credentials
+
+    agent, default = get_agent(checked.agent), os.environ.get("AGENT_CREDENTIALS_SECRET_ID", "")
+    _check_reference(checked.agent_credentials or default)
+    read_agent_credentials(agent, checked)  # What it cannot read now, its step could not.
+    named = checked.agent_credentials
+    if not named and not default:
+        named = credentials_in(agent, os.environ)
+        if named is not None:
+            request = {**request, "agent_credentials": named}
+        elif agent.login is None and agent.secret_names:
+            raise missing_credentials(agent.name, sole_secrets(agent))
+    if agent.login is not None and agent.needs_login(has_secret=(named or "none") != "none"):
+        require_boto3("The identity provider of a login")
+    return request
+
+
+def _check_reference(reference: str) -> None:
+    """Raises UsageError for a key where its name belongs, for every agent: requests are kept."""
+    if reference not in {"", "none"} and not reference.startswith(("env:", "file:")):
+        check_secret_id(reference)

@@ -1,0 +1,150 @@
+"""The embedded engine of a home as a place of runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepherd.backends.client import PIPELINE, Call, execution_arn, machine_arn
+from stepherd.cloud.contexts import LOCAL
+from stepherd.engine.identity import ACCOUNT
+
+if TYPE_CHECKING:
+    from stepherd.backends.home.logs import TaskLogs
+    from stepherd.backends.kept_work import Kept
+    from stepherd.backends.sources import Elsewhere
+    from stepherd.cli.output import Output
+    from stepherd.engine.local import LocalEngine
+    from stepherd.engine.runners.choice import RunnerChoice
+    from stepherd.runs.request import Request
+    from stepherd.services.store.contract import Store
+
+__all__ = ["HomePlace", "absolute_secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class HomePlace:
+    """See ``Place``."""
+
+    home: Path
+
+    @property
+    def context(self) -> str:
+        return LOCAL
+
+    @property
+    def title(self) -> str:
+        return str(self.home)
+
+    @property
+    def where(self) -> str:
+        return ""
+
+    @property
+    def background(self) -> str:
+        return "in the background"
+
+    def machine_arn(self, machine: str = PIPELINE) -> str:
+        return machine_arn(machine)
+
+    def execution_arn(self, name: str, machine: str = PIPELINE) -> str:
+        return execution_arn(name, machine)
+
+    def knows(self, arn: str) -> bool:
+        return arn.split(":")[4:5] == [ACCOUNT]
+
+    def console(self, run_id: str) -> str | None:  # noqa: ARG002
+        return None
+
+    def reading(self) -> AbstractContextManager[Call]:
+        from stepherd.backends.home.engines import reading
+
+        return reading(self.home)
+
+    def store(self) -> Store:
+        from stepherd.services import open_store
+
+        return open_store((self.home / "store").as_uri())
+
+    def login_database(self, kind: str, given: str | None) -> str:
+        """``given``, else Q_DATABASE_S3_URI for ``q``.
+
+        A path is made absolute, and one of a folder means data.sqlite3 in there.
+        """
+        given = given or (os.environ.get("Q_DATABASE_S3_URI", "") if kind == "q" else "")
+        if not given or "://" in given:
+            return given
+        path = os.path.abspath(Path(given).expanduser())  # noqa: PTH100 - links stay, and it need not exist
+        return f"{path}/" if given.endswith("/") or Path(path).is_dir() else path
+
+    def keys_secret(self) -> str | None:
+        return None
+
+    def task_lines(self, run_id: str, only: str | None) -> TaskLogs:  # noqa: ARG002
+        from stepherd.backends.home.logs import TaskLogs
+
+        return TaskLogs(self.home, only)
+
+    async def attach(self, engine: LocalEngine | None = None) -> Elsewhere | LocalEngine:
+        from stepherd.backends.home.engines import attach_or_acquire
+        from stepherd.backends.sources import RemoteSource
+        from stepherd.engine.journal.lock import EngineAddress
+
+        found = await attach_or_acquire(self.home, engine)
+        return RemoteSource(found) if isinstance(found, EngineAddress) else found
+
+    async def find(self, seconds: float) -> Elsewhere | None:
+        from stepherd.backends.home.engines import find_or_wait
+        from stepherd.backends.sources import RemoteSource
+
+        address = await find_or_wait(self.home, seconds)
+        return RemoteSource(address) if address else None
+
+    def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
+        from stepherd.backends.home.runner import chosen_runner
+
+        return chosen_runner(kind, image)
+
+    def runner_of(self, run_id: str) -> RunnerChoice | None:
+        from stepherd.engine.runners.choice import settled_choice
+
+        return settled_choice(self.home, execution_arn(run_id))
+
+    def check_push(self, request: Request, base_commit: str | None) -> None:
+        from stepherd.backends.home.start import ask_repository
+
+        ask_repository(self.home, replace(request, base=base_commit or request.base))
+
+    def start(
+        self,
+        output: Output,
+        run_id: str,
+        request: dict[str, Any],
+        runner: RunnerChoice | None,
+        *,
+        detach: bool,
+    ) -> int:
+        from stepherd.backends.home.start import start, start_detached
+
+        credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
+        if credentials:
+            # With the request, because the engine that carries it may have been started elsewhere.
+            request = {**request, "git_credentials": absolute_secret(credentials)}
+        return (start_detached if detach else start)(output, run_id, request, runner)
+
+    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+        from stepherd.backends.home.stop import stop_at_home
+
+        return stop_at_home(output, run_id, request)
+
+
+def absolute_secret(reference: str) -> str:
+    """A reference to a secret as seen from here, because a task has a folder of its own."""
+    form, _, place = reference.partition(":")
+    if form != "file" or not place or place.startswith("//"):
+        return reference
+    return f"file:{os.path.abspath(Path(place).expanduser())}"  # noqa: PTH100 - links stay

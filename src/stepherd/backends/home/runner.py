@@ -1,0 +1,87 @@
+"""``--runner`` and ``--image``: where tasks run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from stepherd.engine.runners.choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice
+from stepherd.errors import ConfigurationError, StepherdError, UsageError
+from stepherd.text.plain import one_paragraph
+
+if TYPE_CHECKING:
+    from stepherd.engine.runners.container_runner import Mount
+
+__all__ = ["chosen_runner", "repository_mounts", "runner_options"]
+
+_KINDS = ("process", SANDBOX, *CONTAINER_RUNNERS)
+_VARIABLE = "STEPHERD_RUNNER"
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def runner_options(decorated: Decorated) -> Decorated:
+    """The options themselves."""
+    kinds = click.Choice(_KINDS)
+    image = click.option(
+        "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
+    )
+    words = (
+        "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, else a sandbox."
+    )
+    return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))
+
+
+def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
+    """What the options say, else STEPHERD_RUNNER; None when it is left to this machine. With an image alone,
+    whichever of podman and docker is installed. Raises UsageError for an image without a container,
+    ConfigurationError for a program that is not installed."""
+    if runner is None and not image:
+        runner = os.environ.get(_VARIABLE) or None
+        if runner is None:
+            return None
+        if runner not in _KINDS:
+            raise UsageError(
+                f"{_VARIABLE} is '{one_paragraph(runner, 60)}'.",
+                remedy=f"Set it to one of {', '.join(_KINDS)}.",
+            )
+    if runner is not None and runner not in CONTAINER_RUNNERS:
+        if image:
+            raise UsageError("--image is for tasks in containers.", remedy="Add --runner podman or docker.")
+        return RunnerChoice(runner)
+    from stepherd.engine.runners.container_client import ContainerClient
+
+    possible = CONTAINER_RUNNERS if runner is None else (runner,)
+    found = next((kind for kind in possible if ContainerClient(kind).is_there), None)
+    if found is None:
+        raise ConfigurationError(
+            f"{' and '.join(possible)} {'is' if runner else 'are'} not installed.",
+            remedy="Install it, or leave --runner and --image out.",
+        )
+    return RunnerChoice(found, image or "")
+
+
+def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> list[Mount]:
+    """A repository on this machine's disk, for the steps that need it: to be read by clone, written by push.
+
+    The agent's container never gets it: what an agent does reaches a repository by a push alone.
+    """
+    from stepherd.engine.runners.container_runner import Mount
+    from stepherd.repositories.address import parse_repository
+    from stepherd.runs.folder import REQUEST_DIGEST, open_run_folder
+
+    step = argv[-1] if argv else ""
+    folder = environment.get("STEPHERD_RUN_FOLDER", "")
+    if step not in ("clone", "push") or not folder.startswith("file://"):
+        return []
+    try:
+        request = open_run_folder(folder).read_request(environment.get(REQUEST_DIGEST))
+        repository = parse_repository(request.repo)
+    except StepherdError:
+        return []  # The step meets the same, and says so in its result.
+    if repository.kind != "file":
+        return []
+    return [Mount(Path(repository.path), writable=step == "push")]

@@ -1,0 +1,65 @@
+"""Where the logins of a place are, and whether a run uses one just now. Nothing is asked of anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stepherd.backends.client import LOGIN
+from stepherd.errors import NotFoundError, StepherdError
+
+if TYPE_CHECKING:
+    from stepherd.backends.backend import Place
+    from stepherd.logins.location import LoginPlace
+
+__all__ = ["Lease", "lease_of", "login_place"]
+
+
+def login_place(place: Place, kind: str, database: str | None) -> LoginPlace:
+    """Where a kind of login is kept, which need not exist."""
+    from stepherd.logins.kinds import login_kind
+    from stepherd.logins.location import open_place
+
+    reference = place.login_database(kind, database)
+    return open_place(login_kind(kind), reference or None, None if reference else place.store())
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who took the login last."""
+
+    execution: str
+    run_id: str
+    running: bool | None
+    """Whether it still uses it; None where that cannot be known from here."""
+    is_login: bool = False
+    """Whether it is a person who logs in, not a run."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the login may be in use: what is not known counts as such."""
+        return self.running is not False
+
+
+def lease_of(place: Place, login: LoginPlace) -> Lease | None:
+    """The lease of a login; None when nobody ever took it."""
+    from stepherd.logins.lease import lease_holder
+
+    holder = lease_holder(login)
+    if holder is None:
+        return None
+    arn = holder.execution_arn
+    by_person = place.knows(arn) and arn.split(":")[6:7] == place.machine_arn(LOGIN).split(":")[6:7]
+    return Lease(arn, holder.run_id, _runs(place, arn), by_person)
+
+
+def _runs(place: Place, arn: str) -> bool | None:
+    if not place.knows(arn):
+        return None  # Elsewhere: who asks there needs rights, and time.
+    try:
+        with place.reading() as call:
+            return bool(call("DescribeExecution", {"executionArn": arn})["status"] == "RUNNING")
+    except NotFoundError:
+        return False
+    except StepherdError:
+        return None

@@ -1,0 +1,126 @@
+"""What the tasks of a run on a stack write: streams of CloudWatch Logs, found by the run's history.
+
+CloudWatch is seconds behind, and forgets logs before the store forgets runs. Where it has nothing, the
+agent's lines are made of the run's events.jsonl, as its own task made them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from stepherd.api.task_streams import TaskStreams
+from stepherd.backends.home.logs import Line, TaskEvents
+from stepherd.errors import CredentialsError
+from stepherd.events.text import readable
+from stepherd.runs.folder import EVENTS, RunFolder
+from stepherd.services.json_text import read_json
+from stepherd.services.store.contract import ObjectNotFound
+
+__all__ = ["StackLogs", "open_stack_logs"]
+
+_PAGE: Final = 1000
+_LATE_SECONDS: Final = 10.0
+"""The log driver of ECS sends what a task wrote within seconds."""
+_AGENT: Final = "RunAgent"
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Of one container, and the token to go on with."""
+
+    state: str
+    name: str
+    token: str | None = None
+
+
+@dataclass(slots=True)
+class _Events:
+    """The agent's lines in events.jsonl, and how far that was read."""
+
+    folder: RunFolder
+    offset: int = 0
+
+    def lines(self) -> Iterator[Line]:
+        """Those that are new."""
+        try:
+            content = self.folder.store.get(EVENTS).body
+        except ObjectNotFound:
+            return
+        end = content.rfind(b"\n") + 1
+        new, self.offset = content[self.offset : end], max(end, self.offset)
+        for line in new.splitlines():
+            for text in _texts(line):
+                yield Line(_AGENT, text)
+
+
+@dataclass(slots=True)
+class StackLogs:
+    """See ``TaskLines``. A stream that is not there yet has no lines."""
+
+    streams: TaskStreams
+    folder: RunFolder
+    only: str | None = None
+    last_event: int = 0
+    poll_seconds: float = 2.0
+    late_seconds: float = _LATE_SECONDS
+    states: dict[str, None] = field(default_factory=dict)
+    _found: dict[str, _Stream] = field(default_factory=dict)
+    _tasks: TaskEvents = field(default_factory=TaskEvents)
+    _events: _Events | None = None
+    """In use instead of the agent's own stream."""
+
+    def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Take new events of the history: which tasks there are."""
+        for state, task, container in self._tasks.learn(events):
+            self.states[state] = None
+            name = f"{container}/{container}/{task}"
+            if self.only in (None, state):
+                self._found.setdefault(name, _Stream(state, name))
+        self.last_event = self._tasks.last_event
+
+    def last(self, count: int, *, final: bool) -> list[Line]:  # noqa: ARG002
+        """The last lines of each stream, in the order of the tasks, cut to as many as are wanted."""
+        lines: deque[Line] = deque(maxlen=count)
+        for stream in self._found.values():
+            lines.extend(self._tail(stream, count))
+        return list(lines)
+
+    def new(self, *, final: bool) -> Iterator[Line]:  # noqa: ARG002
+        """Lines since the last call. An empty page is not the end: a token that does not change is."""
+        for stream in self._found.values():
+            if stream.state == _AGENT and self._events:
+                continue
+            end = False
+            while not end:
+                found, stream.token, end = self.streams.page(stream.name, stream.token, _PAGE)
+                yield from (Line(stream.state, line["text"]) for line in found)
+        if self._events:
+            yield from self._events.lines()
+
+    def _tail(self, stream: _Stream, count: int) -> list[Line]:
+        try:
+            found, stream.token = self.streams.tail(stream.name, max(1, count))
+        except CredentialsError:
+            if stream.state != _AGENT:
+                raise
+            found = []
+        if found or stream.state != _AGENT:
+            return [Line(stream.state, line["text"]) for line in found]
+        self._events = self._events or _Events(self.folder)
+        return list(self._events.lines())
+
+
+def open_stack_logs(stack: str, folder: RunFolder, only: str | None) -> StackLogs:
+    """The logs of the tasks of a stack, by its name: the template calls their group so."""
+    return StackLogs(TaskStreams.open(f"/stepherd/{stack}/tasks"), folder, only)
+
+
+def _texts(line: bytes) -> list[str]:
+    try:
+        event = read_json(line)
+        return readable(event) if event["source"] == "agent" else []
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []  # Not one of ours, or of another version.

@@ -1,0 +1,105 @@
+"""``stepherd doctor``."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.doctor.checkup import Check, Finding, examine
+from stepherd.errors import StepherdError
+from stepherd.text.terminal import one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stepherd.cloud.contexts import Context
+
+__all__ = ["all_checks", "command"]
+
+_MARKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "problem": ("✗", "x", "red")}
+PROBLEM = 78
+"""The exit code when something must be mended first."""
+
+
+@declared(
+    "doctor",
+    any_home=True,
+    examples=(
+        "stepherd doctor",
+        "stepherd doctor --context aws",
+        "stepherd doctor --json | jq '.findings[] | select(.remedy)'",
+    ),
+)
+def command(output: Output) -> int:
+    """Check this machine and where runs are; each thing that is amiss comes with its remedy.
+
+    Locally: the home, its engine, agents and logins. On a stack: credentials, images, secrets, mail, logins,
+    keys, dead letters, alarms and quotas. Nothing is changed. Exit code: 0, or 78 when there is a problem;
+    warnings do not count.
+    """
+    try:
+        context = _context(output)
+        checks = all_checks(output.home, context)
+        if context:
+            output.note(f"The stack '{context.stack}' of the context '{context.name}' ({output.choice.why}):")
+    except StepherdError as error:
+        checks = (_broken_context(error), *all_checks(output.home))
+    findings = examine(checks, output.home)
+    counted: Counter[str] = Counter(finding.status for finding in findings)
+    code = PROBLEM if counted["problem"] else 0
+    if output.as_json:
+        output.json({"ok": code == 0, "findings": [finding.to_json() for finding in findings]})
+        return code
+    column = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        _show(output, finding, column)
+    output.note(", ".join(_counted(counted[status], status) for status in _MARKS if counted[status]))
+    return code
+
+
+def _counted(count: int, status: str) -> str:
+    return f"{count} {status}{'s' if count > 1 and status != 'ok' else ''}"
+
+
+def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
+    """What is looked at, in the order in which it is shown: of a context's stack, or of the home.
+
+    Raises ConfigurationError when there is no boto3 for a stack.
+    """
+    from stepherd.doctor.home import HOME_CHECKS
+    from stepherd.doctor.machine import MACHINE_CHECKS
+    from stepherd.doctor.runner import runner_check
+    from stepherd.doctor.tokens import TOKEN_CHECK
+
+    if context is None:
+        return (*MACHINE_CHECKS, TOKEN_CHECK, runner_check(home), *HOME_CHECKS)
+    from stepherd.doctor.stack import stack_checks
+    from stepherd.services import require_boto3
+
+    require_boto3("A deployed stack")
+    machine = (check for check in MACHINE_CHECKS if check.name != "aws")
+    return (*machine, *stack_checks(home, context))
+
+
+def _context(output: Output) -> Context | None:
+    """The context whose stack is meant; None for the home."""
+    from stepherd.cloud.contexts import LOCAL, read_contexts
+
+    name = output.choice.name
+    return None if name == LOCAL else read_contexts(output.home).find(name)
+
+
+def _broken_context(error: StepherdError) -> Check:
+    return Check("context", lambda _: [Finding("context", "problem", error.message, error.remedy)])
+
+
+def _show(output: Output, finding: Finding, column: int) -> None:
+    mark, plain, colour = _MARKS[finding.status]
+    mark = mark if (sys.stdout.encoding or "").lower().startswith("utf") else plain
+    how = {} if finding.status == "ok" else {"fg": colour}
+    output.data(f"{mark} {finding.name:<{column}}  {one_line(finding.text)}", **how)
+    if finding.remedy:
+        output.data(f"  {'':<{column}}  → {one_line(output.advice(finding.remedy))}")

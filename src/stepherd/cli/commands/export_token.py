@@ -1,0 +1,115 @@
+"""``stepherd export-token``, also ``stepherd user export-token``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.errors import StepherdError, TemporaryError
+from stepherd.text.moments import until_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepherd.backends.login_locations import Lease
+    from stepherd.logins.location import LoginPlace
+    from stepherd.logins.login import Login
+
+__all__ = ["command"]
+
+_WARNING = (
+    "Warning: whoever has these tokens acts as you until they end. Do not print them in logs, keep them in "
+    "files that others read, or send them to anybody."
+)
+
+
+@declared(
+    "export-token",
+    examples=(
+        "stepherd export-token | jq -r .accessToken",
+        "stepherd export-token --database ~/.local/share/amazon-q/data.sqlite3",
+        "stepherd export-token --agent kiro --no-refresh-token",
+    ),
+)
+@click.option("--agent", type=click.Choice(["q", "kiro"]), help="Whose. Default: the login that there is.")
+@click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
+@click.option("--no-refresh-token", is_flag=True, help="Leave it out: give away what ends within the hour.")
+def command(output: Output, agent: str | None, database: str | None, no_refresh_token: bool) -> int:
+    """Print a login as JSON: accessToken, refreshToken, expiresAt, tokenType, profileArn, region, service.
+
+    One that has ended is renewed first, and stored. Exit code 77 when a person has to log in.
+    """
+    fields = dict(_exported(output, agent, database))
+    if no_refresh_token:
+        del fields["refreshToken"]
+    output.note(_WARNING, fg="yellow")
+    output.json(fields)
+    return 0
+
+
+def _exported(output: Output, agent: str | None, database: str | None) -> Mapping[str, str | None]:
+    """The login that is asked for; where there is none, a token that only the CLI itself can renew."""
+    from stepherd.logins.export import exported, exported_other
+    from stepherd.logins.failures import LoginNeeded
+
+    places = _places(output, agent, database)
+    place = next((place for place in places if _has_login(place)), places[0])
+    try:
+        return exported(_usable(output, place))
+    except LoginNeeded:
+        for place in places:
+            if (other := exported_other(place, datetime.now(UTC))) is not None:
+                return other
+        raise
+
+
+def _places(output: Output, agent: str | None, database: str | None) -> list[LoginPlace]:
+    """The places that are asked for; without a name those of all agents, Amazon Q's first."""
+    from stepherd.backends.login_locations import login_place
+    from stepherd.logins.kinds import login_kinds
+
+    kinds = (agent,) if agent else login_kinds()
+    return [login_place(output.place, kind, database) for kind in kinds]
+
+
+def _has_login(place: LoginPlace) -> bool:
+    try:
+        stored = place.load()
+    except StepherdError:
+        return True  # What is wrong with it is what there is to say.
+    return stored is not None and stored.login.token is not None
+
+
+def _usable(output: Output, place: LoginPlace) -> Login:
+    """The login, renewed when it has ended, unless a run has it: two that renew one login end it for both."""
+    from stepherd.backends.login_locations import lease_of
+    from stepherd.logins.renewal import ensure_fresh
+
+    now = datetime.now(UTC)
+    lease = lease_of(output.place, place)
+    if lease is None or not lease.held:
+        return ensure_fresh(place, now).login
+    stored = place.load()
+    if stored is None or stored.login.token is None:
+        return ensure_fresh(place, now).login  # Says what to do.
+    if stored.login.expired(now):
+        raise _in_use(output, lease)
+    ends = until_text(stored.login.token.expires_at)
+    output.note(
+        f"The login is in use by {lease.run_id}, so its token is given as it is: until {ends}.", fg="yellow"
+    )
+    return stored.login
+
+
+def _in_use(output: Output, lease: Lease) -> StepherdError:
+    remedy = f"Try again when it has: {output.command('status', lease.run_id)}"
+    if lease.is_login:
+        remedy = "Approve that login, or try again when it has ended."
+    return TemporaryError(
+        f"The token has ended, and {lease.run_id}, which has the login, has not renewed it yet.",
+        remedy=remedy,
+    )

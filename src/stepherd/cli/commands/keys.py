@@ -1,0 +1,138 @@
+"""``stepherd keys``: the API keys of the HTTP API."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from stepherd.api_keys.ring import KeyRing
+
+__all__ = ["command", "open_ring"]
+
+_SCOPES = ("runs:read", "runs:write", "admin")
+_PERIOD = re.compile(r"([1-9]\d{0,4})([hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_WIDTHS = (18, 10, 7)
+
+
+@click.group("keys")
+def command() -> None:
+    """Make, list and revoke the API keys of the HTTP API.
+
+    The secret holds hashes alone. Several keys are valid at once: to replace one, make another, give it out,
+    and then revoke the old one. A revoked key is refused everywhere after five minutes at most.
+    """
+
+
+def _secret_option(decorated: Any) -> Any:
+    return click.option(
+        "--secret",
+        metavar="REF",
+        envvar="API_KEYS_SECRET_ID",
+        help="The secret with the keys: a Secrets Manager id or ARN (the stack's output ApiKeysSecretId), "
+        "or file:PATH. Default: API_KEYS_SECRET_ID, else that of the stack in use.",
+    )(decorated)
+
+
+@declared("create", examples=("stepherd keys create --owner ada --expires 90d",))
+@_secret_option
+@click.option("--owner", required=True, metavar="NAME", help="Whose runs the key starts and sees.")
+@click.option(
+    "--scope", type=click.Choice(_SCOPES), default="runs:write", show_default=True, help="What it may do."
+)
+@click.option("--expires", metavar="WHEN", help="12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z.")
+def create(output: Output, secret: str | None, owner: str, scope: str, expires: str | None) -> int:
+    """Make a key and print it: this once, for it is kept nowhere."""
+    key, entry = _ring(output, secret).create(owner, scope, _moment(expires, datetime.now(UTC)))
+    if output.as_json:
+        output.json({**entry.to_json(datetime.now(UTC)), "key": key})
+        return 0
+    output.data(key)
+    until = f" until {entry.expires}" if entry.expires else ""
+    output.note(f"{entry.owner} can use it{until}. It is shown this once: keep it now.")
+    return 0
+
+
+@declared("list", examples=("stepherd keys list --json | jq '.keys[] | select(.state == \"valid\")'",))
+@_secret_option
+def show(output: Output, secret: str | None) -> int:
+    """List the keys: how each begins, whose it is, and whether it is valid."""
+    now = datetime.now(UTC)
+    rows = [entry.to_json(now) for entry in _ring(output, secret).entries()]
+    if output.as_json:
+        output.json({"keys": rows})
+        return 0
+    for row in rows:
+        end = f"  expires {row['expires']}" if row["state"] == "valid" and row["expires"] else ""
+        cells = zip((row["key"], row["scope"], row["state"]), _WIDTHS, strict=True)
+        head = "  ".join(f"{text:<{width}}" for text, width in cells)
+        output.data(f"{head}  {row['owner']}  made {row['created']}{end}")
+    if not rows:
+        output.note("There are no keys yet. Make one: stepherd keys create --owner NAME")
+    return 0
+
+
+@declared("revoke", examples=("stepherd keys revoke 3fa9c1d2",))
+@_secret_option
+@click.argument("key_id", metavar="ID")
+def revoke(output: Output, secret: str | None, key_id: str) -> int:
+    """Make a key useless for good. ID is the eight digits after sk_live_, as 'keys list' shows them."""
+    entry = _ring(output, secret).revoke(key_id)
+    if output.as_json:
+        output.json(entry.to_json(datetime.now(UTC)))
+        return 0
+    output.note(f"The key sk_live_{entry.id}… of {entry.owner} is revoked; within five minutes, everywhere.")
+    return 0
+
+
+command.add_command(create)
+command.add_command(show)
+command.add_command(revoke)
+
+
+def _ring(output: Output, secret: str | None) -> KeyRing:
+    """The keys in the secret that is named, else in the stack's own."""
+    return open_ring(secret or output.place.keys_secret())
+
+
+def open_ring(secret: str | None) -> KeyRing:
+    """The keys in a secret. Raises UsageError without one, ConfigurationError without bcrypt."""
+    from stepherd.services import open_document
+
+    if not secret:
+        raise UsageError(
+            "No secret is named that holds the keys.",
+            remedy="Give --secret ID, the stack's output ApiKeysSecretId, or --secret file:PATH.",
+        )
+    try:
+        from stepherd.api_keys.ring import KeyRing
+    except ModuleNotFoundError as error:
+        if error.name != "bcrypt":
+            raise
+        raise ConfigurationError(
+            "API keys need bcrypt, which is not installed.", remedy="Run: pip install 'stepherd[aws]'"
+        ) from error
+    return KeyRing(open_document(secret))
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    period = _PERIOD.fullmatch(text)
+    try:
+        if period:
+            return now + timedelta(**{_UNITS[period[2]]: int(period[1])})
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"'{text}' is not a time.", remedy="Give 12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z."
+        ) from None

@@ -1,0 +1,82 @@
+"""``stepherd login status``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+from stepherd.text.moments import until_text
+
+if TYPE_CHECKING:
+    from stepherd.backends.login_outlook import Outlook
+
+__all__ = ["command"]
+
+_NEXT_RUN = {
+    "passes": ("passes without asking", "green"),
+    "refreshes": ("renews it first, without asking", "green"),
+    "asks": ("asks a person to log in", "yellow"),
+}
+NEEDED = 77
+"""The exit code when only a person can help."""
+
+
+@declared(
+    "status", examples=("stepherd login status", "stepherd login status --agent q && echo nobody is asked")
+)
+@click.option("--agent", type=click.Choice(["q", "kiro"]), help="Only this one.")
+@click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
+def command(output: Output, agent: str | None, database: str | None) -> int:
+    """Who is logged in, until when, where that is stored, and what the next run does.
+
+    Asks no identity provider. Exit code: 0 when the next run needs nobody, 77 when it needs a person to log
+    in; without --agent, 0 when that is so for one of the logins.
+    """
+    from stepherd.backends.login_outlook import outlooks
+
+    found = list(outlooks(output.place, agent, database))
+    usable = any(one.next_run != "asks" for one in found)
+    if output.as_json:
+        now = datetime.now(UTC)
+        output.json({"usable": usable, "logins": [one.to_json(now) for one in found]})
+        return 0 if usable else NEEDED
+    for one in found:
+        output.data(f"{one.title} ({one.agent})", bold=True)
+        for text, how in _lines(output, one):
+            output.data(text, **how)
+    return 0 if usable else NEEDED
+
+
+def _lines(output: Output, one: Outlook) -> Iterator[tuple[str, dict[str, Any]]]:
+    who = one.account or "nobody is logged in"
+    yield f"  account   {who}{f', profile {one.profile}' if one.profile else ''}", {}
+    if one.expires_at:
+        yield f"  until     {until_text(one.expires_at)}", {}
+    yield f"  stored    {one.database.removeprefix('file://')}", {}
+    if one.error:
+        yield f"  error     {one.error.message}", {"fg": "red"}
+    if one.account:
+        yield f"  renewal   {_renewal(one)}", {}
+    if one.lease and one.lease.held:
+        yield f"  in use    {_holder(one)}", {}
+    words, colour = _NEXT_RUN[one.next_run]
+    yield f"  next run  {words}", {"fg": colour}
+    if one.next_run == "asks":
+        yield f"  log in    {output.command('login', '--agent', one.agent)}", {}
+
+
+def _renewal(one: Outlook) -> str:
+    if one.refresh_until is None:
+        return f"not possible. {one.why_no_refresh or ''}".strip()
+    return f"possible until {until_text(one.refresh_until)}"
+
+
+def _holder(one: Outlook) -> str:
+    assert one.lease is not None
+    who = f"somebody who logs in ({one.lease.run_id})" if one.lease.is_login else f"run {one.lease.run_id}"
+    return f"by {who}" + ("" if one.lease.running else ", which is not known to have ended")

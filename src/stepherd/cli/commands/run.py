@@ -1,0 +1,136 @@
+"""``stepherd run``: Validate → Execute → show → recommend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepherd.backends.home.backend import absolute_secret
+from stepherd.backends.home.runner import runner_options
+from stepherd.cli.number_options import Amount, WholeNumber
+from stepherd.cli.options import command as declared
+from stepherd.cli.output import Output
+
+__all__ = ["command"]
+
+_EXAMPLES = (
+    "stepherd run --repo . --instructions task.md --command \"sh -c 'make format'\"",
+    "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
+    "stepherd run --repo . --instructions task.md --agent claude --max-cost 2",
+    "stepherd run --repo . --instructions task.md --command ./agent --push none",
+)
+
+
+@declared("run", examples=_EXAMPLES)
+@click.option("--repo", metavar="URL|PATH", help="The git repository to work in.")
+@click.option(
+    "--instructions", metavar="PATH|URI", required=True, help="A file, or a folder with instructions.md."
+)
+@click.option("--agent", metavar="NAME", help="Which agent; 'stepherd agents' lists them.")
+@click.option("--command", "command_line", metavar="CMD", help="The command line of the agent 'command'.")
+@click.option(
+    "--base", metavar="REF", help="Branch, tag or commit to start from. Default: the default branch."
+)
+@click.option("--branch", metavar="NAME", help="Branch to push to. Default: stepherd/<run id>.")
+@click.option("--message", metavar="TEXT", help="Commit message. Default: the instructions' title.")
+@click.option("--model", metavar="NAME", help="The agent's model, by its own name for it.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=WholeNumber(), help="Time limit of the agent. Default: 3600."
+)
+@click.option(
+    "--silence", metavar="SECONDS", type=WholeNumber(), help="How long the agent may print nothing."
+)
+@click.option("--max-turns", metavar="N", type=WholeNumber(), help="How many turns the agent may take.")
+@click.option("--max-cost", metavar="USD", type=Amount(), help="What the agent may cost in US dollars.")
+@click.option(
+    "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
+)
+@click.option("--submodules", is_flag=True, default=None, help="Clone the repository's submodules, too.")
+@click.option(
+    "--commits",
+    type=click.Choice(["one", "keep"]),
+    help="Push one commit, or keep the agent's own. Default: one.",
+)
+@click.option("--verify", metavar="CMD", help="Command to run in the workspace after the agent.")
+@click.option("--verify-required", is_flag=True, default=None, help="A failing verify command fails the run.")
+@click.option(
+    "--verify-rounds",
+    metavar="N",
+    type=WholeNumber(),
+    help="How often a failing verify command goes back to the agent.",
+)
+@click.option(
+    "--automation-changes",
+    type=click.Choice(["report", "refuse"]),
+    help="Changed workflows, hooks and the like: name them in the report, or do not push. Default: report.",
+)
+@click.option(
+    "--allow",
+    metavar="PATH",
+    multiple=True,
+    help="Push this path whatever the scan says of it: a path, a folder or a glob. May be given again.",
+)
+@click.option(
+    "--git-credentials", metavar="REF", help="Secret with the git token or key: an id, env:NAME or file:PATH."
+)
+@click.option(
+    "--agent-credentials",
+    metavar="REF",
+    help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
+)
+@click.option(
+    "--network", metavar="on|off|HOST,…", help="What the agent may reach, in a sandbox. Default: on."
+)
+@runner_options
+@click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
+@click.option("--detach", is_flag=True, help="Run in the background; print the run id and return.")
+def command(
+    output: Output, detach: bool, name: str | None, runner: str | None, image: str | None, **given: Any
+) -> int:
+    """Run an agent from written instructions to a pushed branch.
+
+    What goes on appears on standard error. When standard output is read by a program it gets the branch,
+    or the run id where nothing was pushed. Flags win over the instructions' front matter.
+    """
+    from stepherd.runs.ids import check_run_id, new_run_id
+
+    run_id = check_run_id(name) if name is not None else new_run_id()
+    choice = output.place.runner(runner, image)
+    return output.place.start(output, run_id, _request(**given), choice, detach=detach)
+
+
+_FIELDS = {
+    "command_line": "command",
+    "timeout": "timeout_seconds",
+    "silence": "silence_seconds",
+    "max_cost": "max_cost_usd",
+}
+"""Of the flags that are called otherwise than their field."""
+
+
+def _request(**given: Any) -> dict[str, Any]:
+    request = {_FIELDS.get(name, name): value for name, value in given.items() if value not in (None, ())}
+    if "allow" in request:
+        request["allow"] = ",".join(request["allow"])
+    if request["instructions"] and "://" not in request["instructions"]:
+        request["instructions"] = _absolute(request["instructions"])
+    if "repo" in request and _is_there(request["repo"]):
+        request["repo"] = _absolute(request["repo"])
+    for field in {"git_credentials", "agent_credentials"} & request.keys():
+        request[field] = absolute_secret(request[field])
+    return request
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).expanduser().exists()
+    except (OSError, RuntimeError):  # No path at all: too long, or of a user that there is not.
+        return False
+
+
+def _absolute(path: str) -> str:
+    """A path as seen from here: a task has a folder of its own."""
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay, and it need not exist

@@ -1,0 +1,1 @@
+"""``stepherd init`` and ``stepherd destroy``: asking, showing, one step after the other."""

@@ -1,0 +1,108 @@
+"""How a run ended, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stepherd.cli.output import Output
+from stepherd.runs.folder import REPORT_PAGE
+from stepherd.text.durations import seconds_text
+from stepherd.text.terminal import one_line
+
+__all__ = ["outcome_lines"]
+
+Line = tuple[str, dict[str, Any]]
+"""A line and its style."""
+_COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
+_SHOWN_FILES = 6
+_ONLY_A_COMMAND = re.compile(r"[A-Za-z ]*: stepherd (?:logs|redrive)(?: --(?:home|context) \S+)* [^\s-]\S*")
+"""A remedy that says no more than what comes under "next"."""
+
+
+def outcome_lines(output: Output, fields: Mapping[str, Any]) -> Iterator[Line]:
+    """What there is now, what went wrong, and what to do next."""
+    status = str(fields["status"])
+    error = fields.get("error") or {}
+    where = f" in {error['state']}" if error.get("state") else ""
+    head = f"{status.replace('_', ' ')}{where} after {seconds_text(float(fields['seconds']))}"
+    yield head, {"fg": _COLOURS.get(status, "red"), "bold": True}
+    for name, value in _facts(output, fields, error):
+        if value:
+            yield f"  {name:<8} {one_line(str(value))}", {}
+    label = "next"
+    for command in _next_commands(output, fields, error):
+        yield f"  {label:<8} {command}", {}
+        label = ""
+
+
+def _facts(
+    output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]
+) -> Iterator[tuple[str, object]]:
+    yield "error", error.get("message")
+    remedy = str(error.get("remedy") or "")
+    yield "remedy", "" if _ONLY_A_COMMAND.fullmatch(remedy) else remedy
+    if not error and not fields.get("branch"):
+        yield "result", output.advice(str(fields.get("summary") or ""))
+    yield "branch", fields.get("branch")
+    yield "commit", fields.get("commit")
+    yield "compare", fields.get("compare")
+    yield "verify", _verify(fields.get("verify"))
+    yield "files", _files(fields.get("files_changed") or [])
+    yield "look at", _automation(fields.get("automation") or [])
+    yield "kept", _kept(fields.get("kept") or [])
+    yield "left out", _left_out(fields.get("left_out") or [])
+    report = str(fields.get("report") or "")
+    yield "report", report and f"{report.rpartition('/')[0]}/{REPORT_PAGE}"
+    yield "console", fields.get("console")
+
+
+def _verify(verify: object) -> str:
+    if not isinstance(verify, Mapping) or "exit_code" not in verify:
+        return ""
+    code = verify["exit_code"]
+    return "passed" if code == 0 else f"failed with exit code {code}"
+
+
+def _files(changed: list[Mapping[str, Any]]) -> str:
+    names = [f"{item['path']} +{item.get('added') or 0} -{item.get('deleted') or 0}" for item in changed]
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def _automation(found: list[Mapping[str, Any]]) -> str:
+    """Changed files that run by themselves."""
+    names = [f"{item['path']}, {item['what']}" for item in found]
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return "; ".join(names[:_SHOWN_FILES]) + more
+
+
+def _kept(lines: list[Mapping[str, Any]]) -> str:
+    """Work that was not pushed."""
+    names = [f"{line['name']} (from {line['from']})" for line in lines if not line.get("superseded")]
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def _left_out(found: list[Mapping[str, Any]]) -> str:
+    """Paths, each once: why is in the report."""
+    paths = [*dict.fromkeys(str(item["path"]) for item in found)]
+    more = f" and {len(paths) - _SHOWN_FILES} more" if len(paths) > _SHOWN_FILES else ""
+    return ", ".join(paths[:_SHOWN_FILES]) + more
+
+
+def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
+    run_id = str(fields["run_id"])
+    if error:
+        first = str(error.get("next") or output.command("redrive", run_id))
+        return list(dict.fromkeys([output.command("logs", run_id), first]))
+    if fields["status"] == "RUNNING":
+        return [output.command("watch", run_id), output.command("stop", run_id)]
+    commands = []
+    if fields.get("bundle") and not fields.get("branch") and fields.get("files_changed"):
+        commands.append(output.command("pull", run_id))
+    kept = [line for line in fields.get("kept") or () if not line.get("superseded")]
+    if kept:
+        commands.append(output.command("pull", run_id, "--kept", str(kept[0]["name"])))
+    return commands

@@ -1,0 +1,1 @@
+"""``stepherd login``: asking for a login, following it, showing it."""

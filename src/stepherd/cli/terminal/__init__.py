@@ -1,0 +1,1 @@
+"""The terminal itself, and the browser beside it."""

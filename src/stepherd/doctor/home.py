@@ -1,0 +1,143 @@
+"""What there is in a home, and whether it can be worked with: disk, engine, journal, agents, logins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepherd.backends.home.home_check import check_home
+from stepherd.doctor.checkup import Check, Finding
+from stepherd.engine.identity import JOURNAL
+from stepherd.errors import ConfigurationError
+from stepherd.services.disk import disk_error
+from stepherd.text.moments import until_text
+
+if TYPE_CHECKING:
+    from stepherd.backends.backend import Place
+
+__all__ = ["HOME_CHECKS", "login_findings"]
+
+_TIGHT_BYTES: Final = 2 * 1024**3
+_TOO_TIGHT_BYTES: Final = 200 * 1024**2
+
+
+def _home(home: Path) -> Iterator[Finding]:
+    if not home.exists():
+        above = next(folder for folder in home.parents if folder.exists())
+        if not os.access(above, os.W_OK | os.X_OK):
+            words = f"{home} cannot be made: {above} is not yours to write to."
+            yield Finding("home", "problem", words, "Choose another with --home or STEPHERD_HOME.")
+            return
+        yield Finding("home", "ok", f"{home} (made by the first run)")
+        yield _space(above)
+        return
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        refused = disk_error(error, "Writing in", home)
+        yield Finding("home", "problem", refused.message, refused.remedy)
+        return
+    try:
+        check_home(home)
+    except ConfigurationError as refusal:
+        yield Finding("home", "problem", refusal.message, refusal.remedy)
+        return
+    if stat.S_IMODE(home.stat().st_mode) & 0o077:
+        words = f"Others on this machine can look into {home}."
+        yield Finding("home", "warning", words, f"chmod 700 {home}")
+    else:
+        yield Finding("home", "ok", str(home))
+    yield _space(home)
+    if os.statvfs(home).f_flag & getattr(os, "ST_NOEXEC", 0):
+        words = f"The disk of {home} is mounted noexec: what an agent builds there cannot be run."
+        yield Finding("home", "warning", words, "Choose another with --home or STEPHERD_HOME.")
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    words = f"{free / 1024**3:.1f} GiB are free." if free >= 1024**3 else f"{free // 1024**2} MiB are free."
+    if free < _TOO_TIGHT_BYTES:
+        return Finding("disk", "problem", words, f"Free some space: df -h {folder}")
+    if free < _TIGHT_BYTES:
+        return Finding("disk", "warning", words, f"Free some space: df -h {folder}")
+    return Finding("disk", "ok", words)
+
+
+def _engine(home: Path) -> Iterator[Finding]:
+    from stepherd.backends.client import PIPELINE, machine_arn
+    from stepherd.backends.home.engines import reading
+    from stepherd.engine.journal.lock import find_engine
+
+    if not (home / JOURNAL).exists():
+        yield Finding("journal", "ok", "There is none yet: nothing has run.")
+        return
+    address = find_engine(home)
+    with reading(home) as call:  # Reading the journal checks it; what is wrong is raised.
+        request = {"stateMachineArn": machine_arn(PIPELINE), "statusFilter": "RUNNING", "maxResults": 1000}
+        running = [found["name"] for found in call("ListExecutions", request)["executions"]]
+    yield Finding("journal", "ok", f"{home / JOURNAL} can be read.")
+    if address:
+        going_on = f"{len(running)} unfinished" if running else "nothing unfinished"
+        yield Finding("engine", "ok", f"Process {address.pid} serves the home; {going_on}.")
+    elif running:
+        words = f"No engine runs, and {len(running)} unfinished: {', '.join(running[:3])}."
+        yield Finding("engine", "warning", words, "stepherd resume")
+    else:
+        yield Finding("engine", "ok", "None runs, and none is needed.")
+
+
+def _agents(home: Path) -> Iterator[Finding]:
+    from stepherd.agents.inventory import take_inventory
+    from stepherd.services import open_store
+
+    store = open_store((home / "store").as_uri()) if (home / "store").is_dir() else None
+    states = [state for state in take_inventory(store, os.environ) if state.name not in ("apply", "command")]
+    ready = [f"{state.name} {state.version or ''}".strip() for state in states if state.ready]
+    for state in states:
+        if state.installed and not state.ready:
+            lacking = state.missing[0]
+            yield Finding(f"agent {state.name}", "warning", f"It lacks {lacking.what}.", lacking.command)
+    if ready:
+        yield Finding("agents", "ok", f"Ready: {', '.join(ready)}.")
+    elif not any(state.installed for state in states):
+        yield Finding("agents", "warning", "No agent is installed; --command works.", "stepherd agents")
+
+
+def _logins(home: Path) -> Iterator[Finding]:
+    from stepherd.backends.home.backend import HomePlace
+
+    yield from login_findings(HomePlace(home))
+
+
+def login_findings(place: Place, default_agent: str = "") -> Iterator[Finding]:
+    """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
+    from stepherd.backends.login_outlook import outlooks
+
+    for one in outlooks(place, None, None):
+        name, log_in = f"login {one.agent}", f"stepherd login --agent {one.agent}"
+        if one.error:
+            yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)
+        elif one.account is None and one.agent == default_agent:
+            yield Finding(name, "warning", "Nobody is logged in: the next run asks a person.", log_in)
+        elif one.account is None:
+            continue  # Who does not use that agent needs no login of it.
+        elif one.next_run == "asks":
+            yield Finding(name, "warning", f"{one.account}: the next run asks a person.", log_in)
+        elif one.expires_at and one.next_run == "passes":
+            yield Finding(name, "ok", f"{one.account} until {until_text(one.expires_at)}")
+        else:
+            yield Finding(name, "ok", f"{one.account}, renewed by the next run without asking")
+
+
+HOME_CHECKS: Final = (
+    Check("home", _home),
+    Check("journal", _engine, seconds=15.0),
+    Check("agents", _agents, seconds=12.0),
+    Check("logins", _logins),
+)

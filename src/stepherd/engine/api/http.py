@@ -1,0 +1,50 @@
+"""A server on loopback inside the engine's own event loop.
+
+Its port is taken before uvicorn is loaded, so a process that is to call it can begin at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepherd.engine.api.http_serving import Server
+
+__all__ = ["LoopbackServer"]
+
+
+class LoopbackServer:
+    """Serves one ASGI application on 127.0.0.1, on a port of the system's choice unless one is given."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._server: Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+
+    @property
+    def address(self) -> str:
+        """``127.0.0.1:port``."""
+        return f"127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def start(self, application: Any) -> None:
+        """Answer requests as soon as the event loop turns."""
+        from stepherd.engine.api.http_serving import Server
+
+        self._socket.listen(128)
+        self._server = Server(application)
+        self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
+
+    def give_up(self) -> None:
+        """Give the port back, where no event loop has served it."""
+        self._socket.close()
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        if self._server and self._task:
+            self._server.end()
+            await self._task
+        self._socket.close()

@@ -1,0 +1,1 @@
+"""State machine definitions: read into types, with their expressions compiled."""

@@ -1,0 +1,64 @@
+"""Variable scopes: a branch or item may not assign a name that a scope around it assigns.
+
+Source: the AWS guide to workflow variables; refused when the machine is created.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepherd.engine.asl.definition import ChoiceState, MapState, ParallelState, State, States
+from stepherd.engine.asl.fields import Problem
+from stepherd.engine.asl.templates import Literal, Members, Template
+
+__all__ = ["check_scopes"]
+
+
+def check_scopes(body: States, problems: list[Problem], outer: frozenset[str] = frozenset()) -> None:
+    """Note a problem for each assignment to a name of an outer scope, and for state names used twice."""
+    seen = _all_names(body)
+    twice = sorted({name for name in seen if seen.count(name) > 1})
+    problems += [Problem(f"The state name '{name}' is used more than once", "/States") for name in twice]
+    _check(body, problems, outer)
+
+
+def _check(body: States, problems: list[Problem], outer: frozenset[str]) -> None:
+    own: set[str] = set()
+    for state in body.states.values():
+        for name in _assigned(state):
+            own.add(name)
+            if name in outer:
+                message = f"The variable '{name}' is assigned in an outer scope already"
+                problems.append(Problem(message, f"/States/{state.name}/Assign"))
+    for state in body.states.values():
+        for inner in _bodies(state):
+            _check(inner, problems, outer | own)
+
+
+def _all_names(body: States) -> list[str]:
+    names = list(body.states)
+    for state in body.states.values():
+        for inner in _bodies(state):
+            names += _all_names(inner)
+    return names
+
+
+def _bodies(state: State) -> tuple[States, ...]:
+    if isinstance(state, ParallelState):
+        return state.branches
+    return (state.processor,) if isinstance(state, MapState) else ()
+
+
+def _assigned(state: State) -> Iterator[str]:
+    yield from _keys(state.assign)
+    for rule in state.choices if isinstance(state, ChoiceState) else ():
+        yield from _keys(rule.assign)
+    for catcher in getattr(state, "catch", ()):
+        yield from _keys(catcher.assign)
+
+
+def _keys(assign: Template | None) -> Iterator[str]:
+    if isinstance(assign, Members):
+        yield from (key for key, _ in assign.members)
+    elif isinstance(assign, Literal):
+        yield from assign.value

@@ -1,0 +1,1 @@
+"""What an engine keeps: one SQLite file, histories, the lock of its home."""

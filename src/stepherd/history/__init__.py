@@ -1,0 +1,1 @@
+"""What the history of an execution says: states, groups, logins."""

@@ -1,0 +1,32 @@
+"""What happens with a login, told in the events of the run that needs it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from stepherd.errors import StepherdError
+from stepherd.events.vocabulary import LoginEvent
+from stepherd.logins.request import Wanted
+from stepherd.text.plain import one_paragraph
+
+__all__ = ["tell"]
+
+Status = Literal["valid", "refreshed", "held", "asked", "approved", "declined", "expired", "persisted"]
+
+
+def tell(wanted: Wanted, status: Status, text: str) -> None:
+    """Add a LoginEvent to the run's events.jsonl, if a run wants the login.
+
+    A login does not fail because nobody can be told of it: what the store refuses is said on stderr.
+    """
+    if not wanted.folder:
+        return
+    from stepherd.events.recording import append_events
+    from stepherd.runs.folder import open_run_folder
+
+    try:
+        event = LoginEvent(wanted.kind.name, status, one_paragraph(text, 2000))
+        append_events(open_run_folder(wanted.folder), "login", [event])
+    except StepherdError as error:
+        sys.stderr.write(f"stepherd: {one_paragraph(str(error), 1000)}\n")

@@ -1,0 +1,163 @@
+"""Where a login is kept: its database, and beside it the lease and the attempts to log in.
+
+A reference says what serves it, as everywhere: an object on S3 is replaced whole under a condition, a file on
+disk is changed in place by SQLite's own transactions, so that it may also be the one that a CLI is using.
+Either way nobody's write is lost and the database is the old one or the new one whenever a writer dies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import unquote
+
+from stepherd.errors import TemporaryError, UsageError
+from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.kinds import LoginKind
+from stepherd.logins.login import Login
+from stepherd.logins.merging import merge
+from stepherd.services import open_store
+from stepherd.services.store.contract import PreconditionFailed, Store, WriteConflict
+
+__all__ = ["LoginPlace", "StoredLogin", "default_key", "open_place"]
+
+_TRIES: Final = 8
+_NAME: Final = "data.sqlite3"
+_REMEDY: Final = "Name s3://bucket/…/data.sqlite3 or a path."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLogin:
+    """A login as it was read, and what tells whether it has changed since."""
+
+    login: Login
+    etag: str
+    """Opaque; of the object, or of the login's rows in a file."""
+
+
+class Database(Protocol):
+    """One kind of place; see location_object.py and location_file.py."""
+
+    def load(self) -> StoredLogin | None:
+        """What is stored; None for nothing. Raises DamagedDatabase, as all methods do."""
+        ...
+
+    def write(self, login: Login, etag: str | None) -> str:
+        """Write ``login`` if what is stored still has ``etag`` (None: nothing is), and return the new one.
+
+        Raises PreconditionFailed, and WriteConflict when the same call should be made again.
+        """
+        ...
+
+    def replace_damaged(self, login: Login) -> str:
+        """Move what is damaged aside and write ``login`` as new. Raises PreconditionFailed."""
+        ...
+
+    def download(self, path: Path) -> bool:
+        """Put a checked copy of the database at ``path`` (0600); False when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPlace:
+    """The place of one login."""
+
+    kind: LoginKind
+    reference: str
+    """Of the database, as ``open_place`` takes it: ``s3://bucket/…/data.sqlite3`` or ``file:///…``."""
+    folder: Store
+    """What the database lies in."""
+    prefix: str
+    """Of the keys of what lies beside it; empty for a database called data.sqlite3."""
+    database: Database
+
+    @property
+    def lease_key(self) -> str:
+        """The key of the lease in ``folder``."""
+        return f"{self.prefix}lease.json"
+
+    def attempt_key(self, attempt: str) -> str:
+        """The key in ``folder`` of an attempt to log in."""
+        return f"{self.prefix}attempts/{attempt}.json"
+
+    def load(self) -> StoredLogin | None:
+        """The stored login; None when there is no database.
+
+        Raises DamagedDatabase, and what the store raises.
+        """
+        return self.database.load()
+
+    def save(self, login: Login, etag: str | None, *, replaces: bool = False) -> StoredLogin:
+        """Store ``login`` and return what is stored then.
+
+        ``etag`` is of the load that ``login`` was made from, None when nothing was there. When something
+        else is there by now, the two are merged: a token that ends later is not replaced by one that ends
+        sooner, and nothing that ``login`` lacks is deleted. With ``replaces``, a person logged in anew:
+        ``login`` counts whatever is there, and a damaged database is moved aside. Raises TemporaryError when
+        other writers do not let it through, DamagedDatabase, and what the store raises.
+        """
+        for _ in range(_TRIES):
+            try:
+                return self._save_once(login, etag, replaces)
+            except (PreconditionFailed, WriteConflict):
+                continue
+        raise TemporaryError(
+            f"The login in {self.reference} is being written by others all the time.", remedy="Try again."
+        )
+
+    def download(self, path: Path) -> bool:
+        """Put a copy of the database at ``path`` (0600); False when there is none. Raises DamagedDatabase."""
+        return self.database.download(path)
+
+    def _save_once(self, login: Login, etag: str | None, replaces: bool) -> StoredLogin:
+        try:
+            found = self.load()
+        except DamagedDatabase:
+            if not replaces:
+                raise
+            return StoredLogin(login, self.database.replace_damaged(login))
+        if found is None:
+            return StoredLogin(login, self.database.write(login, None))
+        merged = merge(found.login, login, replaces=replaces or found.etag == etag)
+        if merged == found.login:
+            return found
+        return StoredLogin(merged, self.database.write(merged, found.etag))
+
+
+def default_key(kind: LoginKind) -> str:
+    """Where the store keeps the login of ``kind`` when no reference is given."""
+    return f"logins/{kind.name}/{_NAME}"
+
+
+def open_place(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginPlace:
+    """The place that ``reference`` names: ``s3://bucket/…/data.sqlite3``, ``file:///…`` or a path.
+
+    Without one it is in ``store``. A reference that ends with a slash means data.sqlite3 in there. Raises
+    UsageError when neither is given, and what ``open_store`` raises.
+    """
+    whole = reference or (f"{store.reference}/{default_key(kind)}" if store is not None else "")
+    if not whole:
+        raise UsageError(
+            f"It is not said where the login of {kind.title} is kept.",
+            remedy=_REMEDY,
+        )
+    where, _, name = whole.rpartition("/")
+    name = name or _NAME
+    if where in {"s3:/", "file:/"}:
+        raise UsageError(f"{whole!r} does not name a database.", remedy=_REMEDY)
+    folder = open_store(where or ("/" if whole.startswith("/") else "."))
+    return _in_folder(kind, folder, unquote(name) if whole.startswith("file:") else name)
+
+
+def _in_folder(kind: LoginKind, folder: Store, name: str) -> LoginPlace:
+    from stepherd.logins.location_file import FileDatabase
+    from stepherd.logins.location_object import ObjectDatabase
+    from stepherd.services.store.folder import FolderStore
+
+    prefix = "" if name == _NAME else f"{name}."
+    if isinstance(folder, FolderStore):
+        path = folder.root / folder.prefix / name
+        return LoginPlace(kind, path.as_uri(), folder, prefix, FileDatabase(kind, path))
+    reference = f"{folder.reference}/{name}"
+    return LoginPlace(kind, reference, folder, prefix, ObjectDatabase(kind, folder, name))

@@ -1,0 +1,75 @@
+"""A login database on disk, changed in place by SQLite's transactions, as the CLI itself does it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepherd.errors import NotFoundError
+from stepherd.logins.database import read_login, write_login
+from stepherd.logins.kinds import LoginKind
+from stepherd.logins.location import StoredLogin
+from stepherd.logins.login import Login
+from stepherd.logins.rows import profile_fields, registration_fields, row_text, token_fields
+from stepherd.logins.snapshots import copy_database
+from stepherd.services.disk import disk_error
+from stepherd.services.store.contract import PreconditionFailed
+
+__all__ = ["FileDatabase"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileDatabase:
+    """The database at ``path``; the CLI may use it at the same time."""
+
+    kind: LoginKind
+    path: Path
+
+    def load(self) -> StoredLogin | None:
+        """What is stored; None when there is no file."""
+        try:
+            login = read_login(self.path, self.kind)
+        except NotFoundError:
+            return None
+        return StoredLogin(login, _etag(login))
+
+    def write(self, login: Login, etag: str | None) -> str:
+        """Write ``login`` if the rows are still those of ``etag``. Raises PreconditionFailed."""
+
+        def unchanged(found: Login) -> None:
+            if _etag(found) != (etag or _etag(Login(self.kind))):
+                raise PreconditionFailed(f"The login in {self.path} has changed; another writer was first.")
+
+        write_login(self.path, login, before=unchanged)
+        return _etag(login)
+
+    def replace_damaged(self, login: Login) -> str:
+        """Rename what is damaged, with its journals, and write ``login`` into a new file."""
+        try:
+            for end in ("", "-journal", "-wal", "-shm"):
+                beside = self.path.with_name(self.path.name + end)
+                if beside.exists() or beside.is_symlink():
+                    beside.rename(beside.with_name(f"{self.path.name}.damaged{end}"))
+        except OSError as error:
+            raise disk_error(error, "Moving aside", self.path) from error
+        return self.write(login, None)
+
+    def download(self, path: Path) -> bool:
+        """Put a copy of the database at ``path`` (0600); False when there is none."""
+        try:
+            read_login(self.path, self.kind)
+            copy_database(self.path, path)
+        except NotFoundError:
+            return False
+        return True
+
+
+def _etag(login: Login) -> str:
+    """A digest of the rows of ``login``; an empty file and no file have the same."""
+    fields = {
+        "token": login.token and token_fields(login.token),
+        "registration": login.registration and registration_fields(login.registration),
+        "profile": login.profile and profile_fields(login.profile),
+    }
+    return hashlib.sha256(row_text(fields).encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""Keeping what an agent's run made of its login: the step ``persist``.
+
+The database that an agent leaves behind is checked and its rows are read; the file itself is never adopted.
+Of its rows only the token of the same login counts, and only when it ends later than the stored one: the
+agent could have written anything, and somebody may have renewed the login or logged in anew in the meantime.
+What an agent that goes for the login itself can do is to store a token that does not work, which ends in a
+person being asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from stepherd.errors import NotFoundError
+from stepherd.logins.database import read_login
+from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.location import LoginPlace
+from stepherd.logins.login import Login, Registration
+from stepherd.logins.merging import is_newer
+
+__all__ = ["Kept", "keep_login"]
+
+_MOST_LIFE: Final = timedelta(days=7)
+"""No access token lives longer; one that claims to would never be renewed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the login that a run used."""
+
+    status: Literal["unchanged", "kept", "rejected", "in_memory"]
+    """``in_memory``: the token in the file has ended, so the agent renewed it without writing it down."""
+    reason: str
+    """For people; without a token in it."""
+
+
+def keep_login(place: LoginPlace, left_behind: Path, now: datetime | None = None) -> Kept:
+    """Take over into ``place`` what the agent renewed in the database ``left_behind``.
+
+    A damaged file, a token of another login and a worse token change nothing. Raises DamagedDatabase when
+    it is the stored database that is damaged, TemporaryError when the same can succeed later, and what the
+    store raises.
+    """
+    now = now or datetime.now(UTC)
+    try:
+        left = read_login(left_behind, place.kind)
+    except NotFoundError:
+        return Kept("unchanged", "the agent left no database")
+    except DamagedDatabase as error:
+        return Kept("rejected", error.message)
+    return _keep(place, left, now)
+
+
+def _keep(place: LoginPlace, left: Login, now: datetime) -> Kept:
+    stored = place.load()
+    if fault := _fault(left, Login(place.kind) if stored is None else stored.login, now):
+        return Kept("rejected", fault)
+    if stored is not None and is_newer(left, stored.login):
+        saved = place.save(replace(left, registration=stored.login.registration), None)
+        if _access_token(saved.login) == _access_token(left):
+            return Kept("kept", "the agent renewed the login")
+    elif stored is not None and left.token == stored.login.token and left.expired(now):
+        return Kept("in_memory", "the agent did not write down what it renewed; the stored login stays")
+    return Kept("unchanged", "the stored login is as new, or newer")
+
+
+def _fault(left: Login, stored: Login, now: datetime) -> str | None:
+    """Why what was left behind cannot be a renewal of the stored login; None when it can."""
+    if left.token is None:
+        return "the agent's database has no token any more"
+    if stored.token is None:
+        return "there is no stored login that this could be"
+    if left.token.expires_at > now + _MOST_LIFE:
+        return "its token claims to be good for longer than any is"
+    whose = (left.token.region, left.token.start_url, left.token.oauth_flow)
+    if whose != (stored.token.region, stored.token.start_url, stored.token.oauth_flow):
+        return "its token is of another identity provider"
+    if _client(left.registration or stored.registration) != _client(stored.registration):
+        return "its token is of another login"
+    return None
+
+
+def _client(registration: Registration | None) -> tuple[str, str] | None:
+    return None if registration is None else (registration.client_id, registration.client_secret)
+
+
+def _access_token(login: Login) -> str | None:
+    return None if login.token is None else login.token.access_token

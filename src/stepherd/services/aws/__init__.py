@@ -1,0 +1,1 @@
+"""AWS: its clients, its errors, tasks of a cluster."""

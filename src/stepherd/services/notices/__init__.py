@@ -1,0 +1,1 @@
+"""Notices that reach people: on this machine, or by SNS."""

@@ -1,0 +1,1 @@
+"""Secrets, read and written: of this machine, or of AWS Secrets Manager."""

@@ -1,0 +1,1 @@
+"""Executions of Step Functions: of AWS, or of an embedded engine."""

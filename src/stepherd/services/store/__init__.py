@@ -1,0 +1,1 @@
+"""Stores of objects: a folder, or Amazon S3."""

@@ -1,0 +1,158 @@
+"""What is kept of the database that an agent's run leaves behind."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.login_files import NOW, Q, a_login, a_registration, a_token, query, stored
+
+from stepherd.logins.database import read_login
+from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.location import LoginPlace
+from stepherd.logins.login import Login, Profile
+from stepherd.logins.persistence import keep_login
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    return tmp_path / "left.sqlite3"
+
+
+def now_stored(place: LoginPlace) -> Login:
+    found = place.load()
+    assert found is not None
+    return found.login
+
+
+def test_a_renewed_token_is_kept(place: LoginPlace, left: Path) -> None:
+    place.save(a_login(profile=Profile("arn", "p")), None)
+    stored(left, a_login("renewed", ends=2 * HOUR))
+    assert keep_login(place, left, NOW).status == "kept"
+    assert now_stored(place) == a_login("renewed", ends=2 * HOUR, profile=Profile("arn", "p"))
+    assert keep_login(place, left, NOW).status == "unchanged"
+
+
+def test_only_the_rows_of_the_login_are_taken(place: LoginPlace, left: Path, tmp_path: Path) -> None:
+    place.save(a_login(), None)
+    stored(left, a_login("renewed", ends=2 * HOUR))
+    query(left, "INSERT INTO conversations VALUES ('/work', 'CANARY')")
+    query(left, "INSERT INTO auth_kv VALUES ('kirocli:odic:token', 'CANARY')")
+    query(left, "INSERT INTO state VALUES ('telemetryClientId', 'CANARY')")
+    query(left, "CREATE TABLE planted AS SELECT 'CANARY' AS x")
+    assert keep_login(place, left, NOW).status == "kept"
+    place.download(tmp_path / "copy")
+    assert b"CANARY" not in (tmp_path / "copy").read_bytes()
+
+
+def test_a_token_that_ends_sooner_or_as_soon_changes_nothing(place: LoginPlace, left: Path) -> None:
+    place.save(a_login(), None)
+    stored(left, a_login("older", ends=HOUR / 2))
+    assert keep_login(place, left, NOW).status == "unchanged"
+    left.unlink()
+    stored(left, a_login("same"))
+    assert keep_login(place, left, NOW).status == "unchanged"
+    assert now_stored(place) == a_login()
+
+
+def test_what_was_stored_while_the_agent_ran_is_not_lost(place: LoginPlace, left: Path) -> None:
+    place.save(a_login("person", ends=3 * HOUR, client="two"), None)
+    stored(left, a_login("renewed", ends=2 * HOUR))
+    assert keep_login(place, left, NOW).status == "rejected"
+    place.save(a_login("other-run", ends=3 * HOUR), None, replaces=True)
+    assert keep_login(place, left, NOW).status == "unchanged"
+    assert now_stored(place) == a_login("other-run", ends=3 * HOUR)
+
+
+def test_an_agent_that_renews_in_memory_only_is_known(place: LoginPlace, left: Path) -> None:
+    """Its file holds the token that the run began with, though that has ended (facts: Kiro 1.23)."""
+    place.save(a_login(), None)
+    stored(left, a_login())
+    assert keep_login(place, left, NOW).status == "unchanged"
+    assert keep_login(place, left, NOW + HOUR).status == "in_memory"
+    assert now_stored(place) == a_login()
+
+
+def test_a_cli_that_logged_itself_out_takes_nothing_away(place: LoginPlace, left: Path) -> None:
+    """The CLI deletes its token when a refresh meets an HTTP 500 (facts)."""
+    place.save(a_login(), None)
+    stored(left, a_login())
+    query(left, "DELETE FROM auth_kv")
+    assert keep_login(place, left, NOW).status == "rejected"
+    assert keep_login(place, left.with_name("none"), NOW).status == "unchanged"
+    assert now_stored(place) == a_login()
+
+
+def test_a_renewal_without_refresh_token_and_registration_keeps_the_stored_ones(
+    place: LoginPlace, left: Path
+) -> None:
+    place.save(a_login(), None)
+    stored(left, Login(Q, a_token("renewed", ends=2 * HOUR, refresh_token=None)))
+    assert keep_login(place, left, NOW).status == "kept"
+    kept = now_stored(place)
+    assert kept.token == a_token("renewed", ends=2 * HOUR, refresh_token="refresh-one")
+    assert kept.registration == a_registration()
+
+
+@pytest.mark.parametrize(
+    ("planted", "reason"),
+    [
+        (a_login("x", ends=timedelta(days=8)), "longer than any"),
+        (a_login("x", ends=timedelta(days=90_000)), "longer than any"),
+        (a_login("x", ends=2 * HOUR, client="two"), "another login"),
+        (
+            replace(a_login("x", ends=2 * HOUR), registration=a_registration(client_secret="x")),
+            "another login",
+        ),
+        (a_login("x", ends=2 * HOUR, region="eu-west-1"), "another identity provider"),
+        (a_login("x", ends=2 * HOUR, start_url="https://d-666.awsapps.com/start"), "another identity"),
+    ],
+)
+def test_a_token_that_cannot_be_a_renewal_of_ours_is_rejected(
+    planted: Login, reason: str, place: LoginPlace, left: Path
+) -> None:
+    place.save(a_login(), None)
+    stored(left, planted)
+    kept = keep_login(place, left, NOW)
+    assert kept.status == "rejected"
+    assert reason in kept.reason
+    assert now_stored(place) == a_login()
+
+
+def test_the_agents_registration_is_never_taken_over(place: LoginPlace, left: Path) -> None:
+    place.save(a_login(), None)
+    stored(left, replace(a_login("x", ends=2 * HOUR), registration=a_registration(region="eu-west-1")))
+    assert keep_login(place, left, NOW).status == "kept"
+    assert now_stored(place).registration == a_registration()
+
+
+def test_nothing_becomes_a_login_where_there_was_none(place: LoginPlace, left: Path) -> None:
+    stored(left, a_login())
+    assert keep_login(place, left, NOW).status == "rejected"
+    assert place.load() is None
+
+
+def test_a_damaged_file_of_the_agents_is_rejected_and_a_damaged_store_is_an_error(
+    place: LoginPlace, left: Path
+) -> None:
+    place.save(a_login(), None)
+    left.write_bytes(b"SQLite format 3\0" + b"x" * 5_000)
+    kept = keep_login(place, left, NOW)
+    assert kept.status == "rejected"
+    assert "damaged" in kept.reason
+    assert now_stored(place) == a_login()
+    left.unlink()
+    stored(left, a_login("renewed", ends=2 * HOUR))
+    place.folder.put("data.sqlite3", b"rot")
+    with pytest.raises(DamagedDatabase):
+        keep_login(place, left, NOW)
+    assert place.folder.get("data.sqlite3").body == b"rot"
+
+
+def test_a_write_ahead_log_that_the_agent_left_counts(place: LoginPlace, left: Path, tmp_path: Path) -> None:
+    place.save(a_login(), None)
+    stored(left, a_login())
+    query(left, "PRAGMA journal_mode=WAL")
+    assert read_login(left, Q) == a_login()

@@ -1,0 +1,65 @@
+"""How a run ended, when its history and its description do not agree yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepherd.cli.follow.outcome import describe
+from stepherd.cli.follow.outcome_text import outcome_lines
+from stepherd.cli.output import Output
+from stepherd.errors import CredentialsError
+from stepherd.history.progress import Progress
+
+
+def ended() -> Progress:
+    progress = Progress()
+    progress.feed(
+        [
+            {"id": 1, "previousEventId": 0, "type": "ExecutionStarted", "timestamp": 1.0},
+            {"id": 2, "previousEventId": 1, "type": "ExecutionSucceeded", "timestamp": 3.0},
+        ]
+    )
+    return progress
+
+
+def running(_operation: str, _request: Any) -> dict[str, Any]:
+    return {"status": "RUNNING"}
+
+
+def test_a_run_that_has_ended_by_its_history_has_ended(tmp_path: Path) -> None:
+    fields = describe(Output(tmp_path), running, "run_1", ended())
+    assert (fields["status"], fields["error"], fields["seconds"]) == ("SUCCEEDED", None, 2.0)
+
+
+def test_a_report_that_may_not_be_read_is_missing_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: Any) -> None:
+        raise CredentialsError("AWS refuses s3:GetObject.", remedy="Allow it.")
+
+    monkeypatch.setattr("stepherd.runs.folder.RunFolder.read_report", refused)
+    fields = describe(Output(tmp_path), running, "run_1", ended())
+    assert fields["report"] is None
+    assert capsys.readouterr().err == "The report cannot be read. AWS refuses s3:GetObject. Allow it.\n"
+
+
+REMEDIES = {
+    "Continue with: stepherd redrive run_1": False,
+    "See what it did with: stepherd logs run_1": False,
+    "See what it did with: stepherd logs --home /h run_1": False,
+    "Raise the limit: stepherd redrive run_1 --max-turns MORE": True,
+    "Give a branch that the rule leaves out, with stepherd redrive run_1 --branch NAME.": True,
+    "Give a key that is good with --agent-credentials env:NAME, then: stepherd redrive run_1": True,
+    "Give it more.": True,
+}
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_a_remedy_is_shown_unless_the_next_commands_say_all_of_it(tmp_path: Path, remedy: str) -> None:
+    error = {"message": "It failed.", "remedy": remedy, "next": "stepherd redrive run_1"}
+    fields = {"run_id": "run_1", "status": "FAILED", "seconds": 1, "error": error}
+    lines = [text for text, _ in outcome_lines(Output(tmp_path), fields)]
+    assert (f"  remedy   {remedy}" in lines) == REMEDIES[remedy]
