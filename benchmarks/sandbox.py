@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,9 @@ def sandbox_figures() -> Iterator[Figure]:
             folder.mkdir()
         if account:
             account.give(layout.all)
-        person = Person(Path("~").expanduser(), os.environ["PATH"])
+        # With a virtual environment on it, as developers have: more than a hundred programs to look at.
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        person = Person(Path("~").expanduser(), path)
         for network, aim in _AIMS.items():
             yield _figure(bubblewrap, layout, person, network, account, aim)
     finally:

@@ -39,8 +39,9 @@ class Privacy:
     def __init__(self, home: Path, hidden: Iterable[Path] = ()) -> None:
         """``home`` is the person's; ``hidden`` are further paths that are nobody else's."""
         paths = [*(home / name for name in _OF_HOME), home, *hidden]
-        self._paths = {form for path in paths for form in _forms(path)}
-        self._folders = {*(self._paths - set(_forms(home))), *_KERNEL}
+        private = {form for path in paths for form in _forms(path)}
+        self._holders = {above for path in private for above in (path, *path.parents)}
+        self._folders = {*(private - set(_forms(home))), *_KERNEL}
 
     def allows(self, path: Path) -> bool:
         """Whether ``path`` holds nothing private, and lies in nothing private."""
@@ -49,8 +50,7 @@ class Privacy:
     def _allows(self, path: Path) -> bool:
         if path in _SYSTEM or len(path.parts) < 3:
             return False
-        above = {path, *path.parents}
-        return not (above & self._folders) and not any(path == p or path in p.parents for p in self._paths)
+        return path not in self._holders and self._folders.isdisjoint((path, *path.parents))
 
 
 def _forms(path: Path) -> tuple[Path, Path]:

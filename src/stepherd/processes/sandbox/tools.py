@@ -86,6 +86,8 @@ class _Finder:
     account: Account | None
     found: list[Mount] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    looked_at: set[Path] = field(default_factory=set)
+    """Most programs of a folder lead to the same interpreter."""
 
     def take(self, entry: Path) -> None:
         """One entry of PATH, and what its programs lead to."""
@@ -102,6 +104,9 @@ class _Finder:
             self._add(folder)
 
     def _show(self, path: Path) -> None:
+        if path in self.looked_at:
+            return
+        self.looked_at.add(path)
         if shown_by(self.mounts, path) or not os.path.lexists(path):
             return
         for candidate in self._candidates(path):
