@@ -25,11 +25,12 @@ from stepherd.repositories.address import parse_repository
 from stepherd.repositories.binding import host_by_prefix, read_hosts, token_host
 from stepherd.repositories.credentials import GitCredentials, prepare_access
 from stepherd.repositories.probe import probe
-from stepherd.runs.front_matter import InvalidFrontMatter, split_front_matter
+from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.prepare import check_whole_request
 from stepherd.runs.request import Request
 from stepherd.services import open_store
 from stepherd.steps.credentials import git_credentials
+from stepherd.text.front_matter import InvalidFrontMatter
 
 SPELLINGS = {
     "address": ("127.0.0.1", "127.1", "2130706433", "0x7f000001"),

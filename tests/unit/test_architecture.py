@@ -39,8 +39,6 @@ FACES = {"api", "cli", "container", "functions"}
 """No face uses another, but that functions serve the API."""
 SERVED = {("functions", "api")}
 NOT_YET = {
-    ("agents.apply", "runs.front_matter"),
-    ("agents.prompt", "runs.front_matter"),
     ("backends.backend", "cli.output"),
     ("backends.home.backend", "cli.output"),
     ("backends.home.start", "cli.follow.follow"),

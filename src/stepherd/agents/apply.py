@@ -17,6 +17,7 @@ from typing import Final
 from stepherd.agents.fences import Block, blocks_of
 from stepherd.agents.patches import hunk_number, mended
 from stepherd.errors import DataError, StepherdError, StorageError
+from stepherd.text.front_matter import body_of
 
 __all__ = ["apply_instructions", "main"]
 
@@ -127,11 +128,9 @@ def _reason(said: str, patch: str) -> str:
 
 def main(argv: list[str]) -> int:
     """Apply ``argv[0]``/instructions.md in the current folder; the exit code is that of the error, if any."""
-    from stepherd.runs.front_matter import split_front_matter
-
     try:
         text = (Path(argv[0]) / "instructions.md").read_text("utf-8-sig")
-        for line in apply_instructions(split_front_matter(text)[1], Path.cwd()):
+        for line in apply_instructions(body_of(text), Path.cwd()):
             sys.stdout.write(f"{line}\n")
     except StepherdError as error:
         sys.stderr.write(f"{error}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from stepherd.agents.contract import AgentContext
+from stepherd.text.front_matter import body_of
 
 __all__ = ["prompt_of"]
 
@@ -30,11 +31,9 @@ def prompt_of(context: AgentContext, *, again: bool = False) -> str:
     """
     if again and context.feedback:
         return context.feedback
-    from stepherd.runs.front_matter import split_front_matter
-
     text = (context.instructions / "instructions.md").read_text("utf-8-sig")
     others = sorted(path for path in context.instructions.iterdir() if path.name != "instructions.md")
     beginning = _AGAIN if again else _BEGINNING
     empty = _EMPTY.format(names=context.empty_submodules) if context.empty_submodules else ""
     more = _MORE_FILES.format(folder=context.instructions) if others else ""
-    return f"{beginning}{empty}{more}\n{split_front_matter(text)[1].strip()}\n"
+    return f"{beginning}{empty}{more}\n{body_of(text).strip()}\n"

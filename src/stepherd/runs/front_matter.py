@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.errors import DataError
+from stepherd.text.front_matter import InvalidFrontMatter, head_and_body
 
 if TYPE_CHECKING:
     from stepherd.services.yaml_text import Entry
 
-__all__ = ["SETTINGS", "InvalidFrontMatter", "read_settings", "split_front_matter"]
+__all__ = ["SETTINGS", "read_settings", "split_front_matter"]
 
 _MOST_CHARACTERS: Final = 16_384
-_MARK: Final = "---"
 SETTINGS: Final = {
     "repo": "repo",
     "branch": "branch",
@@ -42,10 +41,6 @@ _SWITCHES: Final = frozenset({"network"})
 _REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."
 
 
-class InvalidFrontMatter(DataError):
-    """The head of instructions.md, or a file of settings, cannot be read; trying again does not help."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     """Where settings stand, for messages."""
@@ -67,13 +62,8 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
 
     Without a first line of ``---`` there are none. Raises InvalidFrontMatter, naming the line or key.
     """
-    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
-    if not lines or lines[0].rstrip() != _MARK:
-        return {}, text
-    for index, line in enumerate(lines[1:], start=1):
-        if line.rstrip() == _MARK:
-            return _fields_of("".join(lines[1:index]), _HEAD), "".join(lines[index + 1 :])
-    raise _HEAD.refusal(f"{_HEAD.file} has no closing line of '---'")
+    head, body = head_and_body(text, remedy=_HEAD.remedy)
+    return ({} if head is None else _fields_of(head, _HEAD)), body
 
 
 def read_settings(text: str, name: str) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepherd.runs.front_matter import InvalidFrontMatter, read_settings
+from stepherd.runs.front_matter import read_settings
 from stepherd.runs.ids import check_run_id, derived_run_id
 from stepherd.runs.inbox_events import InvalidEvent, dropped_objects, is_older
 from stepherd.runs.inbox_keys import inbox_place
 from stepherd.runs.inbox_settings import given_settings, read_metadata, read_settings_file
 from stepherd.runs.reply import reply_place
 from stepherd.services import open_store
+from stepherd.text.front_matter import InvalidFrontMatter
 
 EVENTS = Path(__file__).parents[3] / "events"
 AT_SIX = {"repo": "R", "agent": "q", "branch": "b"}

@@ -13,12 +13,12 @@ import pytest
 from stepherd.agents.registry import agent_names
 from stepherd.errors import CannotCreateError, StepherdError, TemporaryError, UsageError
 from stepherd.runs.folder import RunFolder, run_folder
-from stepherd.runs.front_matter import InvalidFrontMatter
 from stepherd.runs.instructions import InstructionsNotFound
 from stepherd.runs.prepare import check_whole_request, prepare_run
 from stepherd.runs.request import InvalidRequest
 from stepherd.services import open_store
 from stepherd.services.store.contract import Store
+from stepherd.text.front_matter import InvalidFrontMatter
 
 REPO = "https://github.com/owner/name.git"
 
