@@ -82,7 +82,7 @@ def of_an_agent(secret: str, text: bytes, sizes: list[int]) -> str:
         redactor = Redactor([secret])
         shown = StringIO()
         recorder = Recorder(
-            folder, redactor.mask, lambda event: print(*readable(event), sep="\n", file=shown)
+            folder.store, redactor.mask, lambda event: print(*readable(event), sep="\n", file=shown)
         )
         transcript = Transcript.create(_path(folder) / "t.jsonl", redactor)
         lines = [line for piece in _pieces(text, sizes) for line in transcript.take("agent", piece)]

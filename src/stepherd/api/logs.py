@@ -16,7 +16,8 @@ from stepherd.api.calls import Answer, Call
 from stepherd.api.cursors import bad_cursor, number_of, read_cursor, write_cursor
 from stepherd.api.ownership import check_visible
 from stepherd.api.states import StateRow, states_of
-from stepherd.runs.folder import EVENTS, run_folder
+from stepherd.events.vocabulary import EVENTS
+from stepherd.runs.folder import run_folder
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 

@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from stepherd.errors import StepherdError, TemporaryError
-from stepherd.events.vocabulary import Event, Limit
-from stepherd.runs.folder import EVENTS, RunFolder
-from stepherd.runs.result import now
+from stepherd.events.vocabulary import EVENTS, Event, Limit
 from stepherd.services.store.contract import (
     ObjectNotFound,
     PreconditionFailed,
@@ -25,6 +23,7 @@ from stepherd.services.store.contract import (
     StoredObject,
     WriteConflict,
 )
+from stepherd.text.moments import now
 from stepherd.text.plain import plain
 
 __all__ = ["MOST_BYTES", "Recorder", "append_events"]
@@ -42,24 +41,24 @@ _BYTES_PER_SECOND: Final = 256 * 1024  # the larger the file, the less often it 
 _TRIES: Final = 30
 
 
-def append_events(folder: RunFolder, source: str, events: Iterable[Event]) -> None:
-    """Add ``events`` to the run's events.jsonl, as from ``source``: a state or process, in lower case.
+def append_events(folder: Store, source: str, events: Iterable[Event]) -> None:
+    """Add ``events`` to events.jsonl in the folder of a run, as from ``source``, a state or process.
 
     Raises TemporaryError when others keep being first, and what a store raises.
     """
     lines = [_line(_fields(source, event.to_json(), _inert)) for event in events]
     if lines:
-        _append(folder.store, b"".join(lines), None)
+        _append(folder, b"".join(lines), None)
 
 
 class Recorder:
     """Records the events of a step while it works: about every three seconds if there are new ones."""
 
     def __init__(
-        self, folder: RunFolder, mask: Callable[[str], str], show: Callable[[Mapping[str, Any]], None]
+        self, folder: Store, mask: Callable[[str], str], show: Callable[[Mapping[str, Any]], None]
     ) -> None:
         """``mask`` takes secrets out of a text; ``show`` is called with what is recorded of every event."""
-        self._store = folder.store
+        self._store = folder
         self._mask = mask
         self._show = show
         self._size = 0

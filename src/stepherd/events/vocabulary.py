@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
+from typing import Any, ClassVar, Final, Literal, TypeAlias, dataclass_transform
 
 __all__ = [
+    "EVENTS",
     "Event",
     "FileChanged",
     "Finished",
@@ -17,6 +18,9 @@ __all__ = [
     "ToolUse",
     "Usage",
 ]
+
+EVENTS: Final = "events.jsonl"
+"""Their key in the folder of a run."""
 
 
 @dataclass_transform(frozen_default=True)

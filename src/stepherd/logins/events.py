@@ -6,8 +6,10 @@ import sys
 from typing import Literal
 
 from stepherd.errors import StepherdError
+from stepherd.events.recording import append_events
 from stepherd.events.vocabulary import LoginEvent
 from stepherd.logins.request import Wanted
+from stepherd.services import open_store
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["tell"]
@@ -22,11 +24,8 @@ def tell(wanted: Wanted, status: Status, text: str) -> None:
     """
     if not wanted.folder:
         return
-    from stepherd.events.recording import append_events
-    from stepherd.runs.folder import open_run_folder
-
     try:
         event = LoginEvent(wanted.kind.name, status, one_paragraph(text, 2000))
-        append_events(open_run_folder(wanted.folder), "login", [event])
+        append_events(open_store(wanted.folder), "login", [event])
     except StepherdError as error:
         sys.stderr.write(f"stepherd: {one_paragraph(str(error), 1000)}\n")

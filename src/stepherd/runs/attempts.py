@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import TemporaryError
 from stepherd.runs.folder import BUNDLE, SESSION
-from stepherd.runs.result import Result, now
+from stepherd.runs.result import Result
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.text.moments import now
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BUNDLE",
     "DATABASE",
-    "EVENTS",
     "INSTRUCTIONS",
     "LFS_CONTENTS",
     "REPORT",
@@ -49,7 +48,6 @@ LFS_CONTENTS: Final = "agent/lfs"
 TRANSCRIPT: Final = "agent/transcript.jsonl"
 DATABASE: Final = "agent/database.sqlite3"
 SESSION: Final = "agent/session.tar.zst"
-EVENTS: Final = "events.jsonl"
 REPORT: Final = "report.json"
 REPORT_PAGE: Final = "report.md"
 STEPS: Final = ("prepare", "clone", "agent", "push", "persist")

@@ -22,8 +22,9 @@ from stepherd.runs.kept_limits import check_kept_limits
 from stepherd.runs.network import checked_network
 from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
-from stepherd.runs.result import Failure, Result, now
+from stepherd.runs.result import Failure, Result
 from stepherd.runs.secret_names import check_secret_names
+from stepherd.text.moments import now
 
 if TYPE_CHECKING:
     from stepherd.services.store.contract import Store

@@ -18,7 +18,8 @@ from stepherd.runs.report_attempts import lost_work, used_by
 from stepherd.runs.report_page import render_report
 from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
-from stepherd.runs.result import Failure, Result, now, seconds_between
+from stepherd.runs.result import Failure, Result
+from stepherd.text.moments import now, seconds_between
 
 __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
 

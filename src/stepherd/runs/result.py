@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError
 from stepherd.runs.fact_types import misfit
+from stepherd.text.moments import now, seconds_between
 from stepherd.text.plain import one_paragraph, plain
 
-__all__ = ["Failure", "Result", "Status", "now", "seconds_between"]
+__all__ = ["Failure", "Result", "Status"]
 
 Status = Literal["succeeded", "failed", "interrupted"]
 _MOST_DETAILS: Final = 65_536
@@ -95,13 +95,3 @@ class Result:
         for moment in (self.started, self.finished):
             # Without a time zone it is a TypeError.
             seconds_between(moment, now())
-
-
-def now() -> str:
-    """This moment as ISO 8601, UTC, with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def seconds_between(started: str, finished: str) -> float:
-    """The seconds between two ISO 8601 times, rounded to milliseconds."""
-    return round((datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds(), 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.runs.folder import EVENTS
+from stepherd.events.vocabulary import EVENTS
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 

@@ -21,7 +21,7 @@ from stepherd.processes.account import (
 from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take_number
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
-from stepherd.runs.result import Result, now
+from stepherd.runs.result import Result
 from stepherd.runs.spent import spent
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_budget import Budget, budget_of
@@ -39,6 +39,7 @@ from stepherd.steps.left_out import is_allowed_now, left_out_error
 from stepherd.steps.outcome import result_of
 from stepherd.steps.rounds import Round, verify_in_rounds
 from stepherd.steps.termination import Interrupted
+from stepherd.text.moments import now
 
 __all__ = ["holds", "work"]
 

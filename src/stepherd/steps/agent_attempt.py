@@ -19,11 +19,11 @@ from stepherd.events.vocabulary import Event, Message, Usage
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.tree import Launcher, Proof
 from stepherd.runs.attempts import AttemptKeys
-from stepherd.runs.result import now
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_folders import Place
 from stepherd.steps.contract import StepContext
 from stepherd.steps.held_secrets import held_secrets
+from stepherd.text.moments import now
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Attempt:
         """With a transcript, and with events that also go to this step's own output."""
         transcript = Transcript.create(place.private / "transcript.jsonl", redactor)
         launcher = sandbox or ProcessLauncher(account, stop.pause)
-        recorder = Recorder(step.folder, redactor.mask, _show)
+        recorder = Recorder(step.folder.store, redactor.mask, _show)
         return cls(step, place, stop, account, launcher, transcript, recorder, keys, now(), sandbox=sandbox)
 
     def tell(self, source: str, event: Event) -> None:

@@ -10,12 +10,13 @@ from stepherd.agents.watch import Limits
 from stepherd.errors import StepherdError
 from stepherd.events.vocabulary import Finished, Started
 from stepherd.runs.attempts import PastAttempt
-from stepherd.runs.result import Status, now
+from stepherd.runs.result import Status
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.contract import Done
 from stepherd.steps.deadline import seconds_in
 from stepherd.steps.outcome import result_of
 from stepherd.steps.verification import judge_verify, verify_facts
+from stepherd.text.moments import now
 
 __all__ = ["SILENCE_SECONDS", "passed_before", "verify"]
 

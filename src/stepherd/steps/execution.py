@@ -27,7 +27,7 @@ from stepherd.repositories.secret_patterns import secret_shapes
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
 from stepherd.runs.request import Request
-from stepherd.runs.result import Failure, Result, now
+from stepherd.runs.result import Failure, Result
 from stepherd.services.redaction import Redactor
 from stepherd.services.removal import temporary_folder
 from stepherd.steps.contract import Done, Step, StepContext
@@ -35,6 +35,7 @@ from stepherd.steps.deadline import DeadlinePassed, deadline, seconds_of
 from stepherd.steps.held_secrets import held_secrets
 from stepherd.steps.outcome import masked, status_of
 from stepherd.steps.termination import Interrupted, Terminated, Termination
+from stepherd.text.moments import now
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["main", "run_step", "say"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from stepherd.runs.result import Failure, Result, Status, now
+from stepherd.runs.result import Failure, Result, Status
 from stepherd.services.redaction import Redactor
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.termination import Interrupted
+from stepherd.text.moments import now
 
 __all__ = ["masked", "result_of", "status_of"]
 

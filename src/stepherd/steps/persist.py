@@ -70,6 +70,6 @@ def _tell(kind: str, step: StepContext) -> None:
 
     event = LoginEvent(kind, "persisted", "The login that the agent renewed is kept for the next run.")
     try:
-        append_events(step.folder, "persist", [event])
+        append_events(step.folder.store, "persist", [event])
     except StepherdError as error:
         print(f"stepherd: {error}", flush=True)  # noqa: T201 - the login is kept all the same

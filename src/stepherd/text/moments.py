@@ -1,13 +1,34 @@
-"""Moments for reading."""
+"""Moments, for reading by people and by programs."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 from stepherd.text.durations import seconds_text
 
-__all__ = ["until_text"]
+__all__ = ["iso_text", "now", "seconds_between", "until_text"]
+
+_Precision: TypeAlias = Literal["seconds", "milliseconds", "auto"]
+
+
+def iso_text(moment: datetime, precision: _Precision = "milliseconds") -> str:
+    """``2026-11-21T16:21:03.250Z``: ISO 8601, UTC; ``auto`` has as many digits as there are.
+
+    A moment without a time zone is one of this machine's.
+    """
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def now() -> str:
+    """This moment as ISO 8601, UTC, with milliseconds."""
+    return iso_text(datetime.now(UTC))
+
+
+def seconds_between(started: str, finished: str) -> float:
+    """The seconds between two ISO 8601 times, rounded to milliseconds."""
+    return round((datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds(), 3)
 
 
 def until_text(moment: datetime | str, now: float | None = None) -> str:

@@ -19,7 +19,8 @@ from stepherd.api.problems import InvalidCall
 from stepherd.api.service import Service
 from stepherd.api.task_streams import TaskStreams
 from stepherd.api_keys.callers import Caller
-from stepherd.runs.folder import EVENTS, run_folder
+from stepherd.events.vocabulary import EVENTS
+from stepherd.runs.folder import run_folder
 from stepherd.services import open_store
 
 OLD = "2026-01-01T00:00:00.000Z"

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def _recorder(folder: RunFolder, shown: list[Mapping[str, Any]] | None = None) -> Recorder:
     return Recorder(
-        folder, lambda text: text.replace("hunter", "***"), (shown if shown is not None else []).append
+        folder.store, lambda text: text.replace("hunter", "***"), (shown if shown is not None else []).append
     )
 
 
@@ -36,9 +36,9 @@ def _texts(folder: RunFolder) -> list[str]:
 
 
 def test_events_are_appended_in_order(folder: RunFolder) -> None:
-    append_events(folder, "login", [Message("one")])
-    append_events(folder, "login", [])
-    append_events(folder, "agent", [Message("two"), Message("three")])
+    append_events(folder.store, "login", [Message("one")])
+    append_events(folder.store, "login", [])
+    append_events(folder.store, "agent", [Message("two"), Message("three")])
     events = recorded_events(folder)
     check_events(events)
     assert [(event["source"], event["text"]) for event in events] == [
@@ -51,7 +51,7 @@ def test_events_are_appended_in_order(folder: RunFolder) -> None:
 def test_those_who_append_at_the_same_time_lose_nothing(folder: RunFolder) -> None:
     def append(number: int) -> None:
         for turn in range(10):
-            append_events(folder, "login", [Message(f"{number}.{turn}")])
+            append_events(folder.store, "login", [Message(f"{number}.{turn}")])
 
     threads = [threading.Thread(target=append, args=(number,)) for number in range(4)]
     recorder = _recorder(folder)
@@ -73,7 +73,7 @@ def test_who_is_never_first_says_so(folder: RunFolder, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(type(folder.store), "put", refuse)
     with pytest.raises(TemporaryError, match="kept writing"):
-        append_events(folder, "login", [Message("one")])
+        append_events(folder.store, "login", [Message("one")])
 
 
 def test_a_conflict_is_tried_again_as_it_was(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_conflict_is_tried_again_as_it_was(folder: RunFolder, monkeypatch: pyt
         return put(*args, **named)
 
     monkeypatch.setattr(type(folder.store), "put", conflict)
-    append_events(folder, "login", [Message("one")])
+    append_events(folder.store, "login", [Message("one")])
     assert _texts(folder) == ["one"]
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from stepherd.errors import DataError
 from stepherd.runs.fact_types import _FACTS
 from stepherd.runs.report_work import kept_lines, no_changes, with_kept, work_notes
-from stepherd.runs.result import Result, now
+from stepherd.runs.result import Result
 from stepherd.steps.left_out import blocks, left_out_of
+from stepherd.text.moments import now
 
 WORDS = st.sampled_from(["path", "line", "what", "detail", "name", "commit", "from", "status", "x"])
 JSON = st.recursive(

@@ -15,7 +15,8 @@ from stepherd.api.task_streams import TaskStreams
 from stepherd.backends.home.logs import Line, TaskEvents
 from stepherd.errors import CredentialsError
 from stepherd.events.text import readable
-from stepherd.runs.folder import EVENTS, RunFolder
+from stepherd.events.vocabulary import EVENTS
+from stepherd.runs.folder import RunFolder
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 
