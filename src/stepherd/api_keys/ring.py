@@ -14,12 +14,13 @@ from stepherd.api_keys.texts import hash_key, id_of, matches, new_key
 from stepherd.errors import DataError, NotFoundError, TemporaryError, UsageError
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import PreconditionFailed
+from stepherd.text.moments import iso_text
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.secrets.documents import SecretDocument
 
-__all__ = ["KeyEntry", "KeyRing", "moment_text"]
+__all__ = ["KeyEntry", "KeyRing"]
 
 _OWNER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _TRIES: Final = 10
@@ -76,8 +77,8 @@ class KeyRing:
         taken = {entry.id for entry in self.entries()}
         key = next(key for key in iter(new_key, "") if id_of(key) not in taken)
         entry = KeyEntry(
-            str(id_of(key)), owner, scope, hash_key(key), moment_text(self._clock()),
-            moment_text(expires) if expires else None,
+            str(id_of(key)), owner, scope, hash_key(key), iso_text(self._clock(), "seconds"),
+            iso_text(expires, "seconds") if expires else None,
         )  # fmt: skip
         self._change(lambda entries: [*(each for each in entries if each.hash != entry.hash), entry])
         return key, entry
@@ -85,7 +86,7 @@ class KeyRing:
     def revoke(self, key_id: str) -> KeyEntry:
         """Make a key useless; again for one that is revoked changes nothing. Raises NotFoundError."""
         wanted = key_id.removeprefix("sk_live_").removesuffix("…")
-        now = moment_text(self._clock())
+        now = iso_text(self._clock(), "seconds")
 
         def change(entries: list[KeyEntry]) -> list[KeyEntry]:
             return [
@@ -154,11 +155,6 @@ def _moment(text: str) -> datetime:
     except (ValueError, TypeError):
         return datetime.min.replace(tzinfo=UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def moment_text(moment: datetime) -> str:
-    """A time as the list keeps it."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _now() -> datetime:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from stepherd.engine.application import EndRule
 from stepherd.engine.identity import ACCOUNT, REGION
 from stepherd.engine.journal.records import Execution
+from stepherd.text.moments import iso_text
 
 __all__ = ["ending_event", "ending_name", "hearers"]
 
@@ -51,7 +52,7 @@ def ending_event(execution: Execution) -> str:
         "detail-type": "Step Functions Execution Status Change",
         "source": "aws.states",
         "account": ACCOUNT,
-        "time": datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": iso_text(datetime.fromtimestamp(ended, UTC), "seconds"),
         "region": REGION,
         "resources": [execution.arn],
         "detail": detail,

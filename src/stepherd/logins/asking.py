@@ -15,6 +15,7 @@ from stepherd.logins.login import Registration
 from stepherd.logins.request import Wanted
 from stepherd.logins.settings import LoginSettings
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.text.moments import iso_text
 
 __all__ = ["MOST_CODES", "LoginNotApproved", "start_login"]
 
@@ -89,7 +90,7 @@ def _registration_of_login(place: LoginPlace) -> Registration | None:
 
 def _asked(wanted: Wanted, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
     attempt, device = stored.attempt, stored.attempt.device
-    ends = device.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    ends = iso_text(device.expires_at, "seconds")
     minutes = max(1, round((device.expires_at - now).total_seconds() / 60))
     page, code = device.verification_uri_complete, device.user_code
     lines = [

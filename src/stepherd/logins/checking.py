@@ -15,6 +15,7 @@ from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.request import Wanted
 from stepherd.logins.settings import LoginSettings
 from stepherd.logins.subscription import with_profile
+from stepherd.text.moments import iso_text
 
 __all__ = ["Running", "check_login", "valid_facts"]
 
@@ -69,7 +70,7 @@ def check_login(
 def valid_facts(login: Login) -> dict[str, Any]:
     """What the machine's output says of a login that is good."""
     assert login.token is not None
-    ends = login.token.expires_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    ends = iso_text(login.token.expires_at, "seconds")
     facts = {"status": "valid", "account": login.account, "expires_at": ends}
     return {**facts, "profile": login.profile.name} if login.profile else facts
 

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.login import OauthFlow, Profile, Registration, Token
 from stepherd.services.json_text import read_json
+from stepherd.text.moments import iso_text
 
 __all__ = [
     "from_rfc3339",
@@ -135,7 +136,7 @@ def from_rfc3339(text: str) -> datetime:
 
 def to_rfc3339(time: datetime) -> str:
     """``time`` as the CLIs write it: UTC, with a Z."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return iso_text(time, "auto")
 
 
 class _Row:

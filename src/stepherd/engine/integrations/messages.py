@@ -7,7 +7,6 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import Attempt
 from stepherd.errors import StepherdError
 from stepherd.services import open_notices, open_queue
+from stepherd.text import moments
 
 __all__ = ["SnsIntegration", "SqsIntegration"]
 
@@ -93,7 +93,7 @@ def _invalid_message(words: str) -> TaskError:
 
 
 def _sns_event(topic: str, identity: str, subject: str, message: str) -> str:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = moments.now()
     sns: dict[str, Any] = {
         "Type": "Notification",
         "MessageId": identity,

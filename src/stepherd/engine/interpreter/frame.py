@@ -14,6 +14,7 @@ from stepherd.engine.asl.values import Document
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.journal.history import entered, exited
 from stepherd.engine.journal.records import Event
+from stepherd.text.moments import iso_text
 
 if TYPE_CHECKING:
     from stepherd.engine.interpreter.run import ExecutionRun
@@ -30,7 +31,7 @@ class Transition(NamedTuple):
 
 def iso_time(seconds: float) -> str:
     """A time as the context object writes it: ``2019-03-26T20:14:13.192Z``."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_text(datetime.fromtimestamp(seconds, UTC))
 
 
 class Frame:
