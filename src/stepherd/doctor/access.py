@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.api_keys.opening import open_ring
 from stepherd.doctor.checkup import Finding, Status
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ def _absent_secret(checked: CheckedStack, name: str, reference: str, form: str) 
 
 def look_at_keys(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
     """Whether anybody can use the HTTP API, and whose key ends soon. Raises CredentialsError and others."""
-    from stepherd.cli.commands.keys import open_ring
-
     secret, now = stack.outputs.get("ApiKeysSecretId"), datetime.now(UTC)
     if not secret:
         return

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepherd.api_keys.opening import open_ring
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
-from stepherd.errors import ConfigurationError, UsageError
+from stepherd.errors import UsageError
 
 if TYPE_CHECKING:
     from stepherd.api_keys.ring import KeyRing
 
-__all__ = ["command", "open_ring"]
+__all__ = ["command"]
 
 _SCOPES = ("runs:read", "runs:write", "admin")
 _PERIOD = re.compile(r"([1-9]\d{0,4})([hdw])")
@@ -101,26 +102,6 @@ command.add_command(revoke)
 def _ring(output: Output, secret: str | None) -> KeyRing:
     """The keys in the secret that is named, else in the stack's own."""
     return open_ring(secret or output.place.keys_secret())
-
-
-def open_ring(secret: str | None) -> KeyRing:
-    """The keys in a secret. Raises UsageError without one, ConfigurationError without bcrypt."""
-    from stepherd.services import open_document
-
-    if not secret:
-        raise UsageError(
-            "No secret is named that holds the keys.",
-            remedy="Give --secret ID, the stack's output ApiKeysSecretId, or --secret file:PATH.",
-        )
-    try:
-        from stepherd.api_keys.ring import KeyRing
-    except ModuleNotFoundError as error:
-        if error.name != "bcrypt":
-            raise
-        raise ConfigurationError(
-            "API keys need bcrypt, which is not installed.", remedy="Run: pip install 'stepherd[aws]'"
-        ) from error
-    return KeyRing(open_document(secret))
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:
