@@ -22,6 +22,8 @@ from stepherd.errors import ConfigurationError, NotFoundError, UsageError
 
 __all__ = [
     "CONFIG",
+    "DEFAULT_CONTEXT",
+    "DEFAULT_STACK",
     "LOCAL",
     "Context",
     "Contexts",
@@ -39,6 +41,9 @@ __all__ = [
 
 LOCAL: Final = "local"
 """The embedded engine of the home; built in."""
+DEFAULT_CONTEXT: Final = "aws"
+DEFAULT_STACK: Final = "stepherd"
+"""What a deployed stack is called that is given no other name, as a context and by CloudFormation."""
 CONFIG: Final = "config.yaml"
 _HEAD: Final = "# Written by stepherd. What is not of stepherd is kept, comments are not.\n"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.cli.deploy.target import DEFAULT_CONTEXT
+from stepherd.cloud.contexts import DEFAULT_CONTEXT
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.errors import CredentialsError, StepherdError, TemporaryError, UnavailableError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from stepherd.cli.deploy.target import DEFAULT_STACK, Target, choose_target, target_options
+from stepherd.cli.deploy.target import Target, choose_target, target_options
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
-from stepherd.cloud.contexts import keep_context, read_contexts
+from stepherd.cloud.contexts import DEFAULT_STACK, keep_context, read_contexts
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.cloud.waiting import telling_of_waits
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError

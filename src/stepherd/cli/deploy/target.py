@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepherd.cloud.contexts import LOCAL, Context, profile_in_use, read_contexts, use_profile, use_region
+from stepherd.cloud.contexts import (
+    DEFAULT_CONTEXT,
+    DEFAULT_STACK,
+    LOCAL,
+    Context,
+    profile_in_use,
+    read_contexts,
+    use_profile,
+    use_region,
+)
 from stepherd.errors import CredentialsError, UsageError
 from stepherd.services import needs_boto3
 
@@ -18,10 +27,8 @@ if TYPE_CHECKING:
     from stepherd.cli.output import Output
     from stepherd.cloud.account import Caller
 
-__all__ = ["DEFAULT_CONTEXT", "DEFAULT_STACK", "Target", "choose_target", "show_target", "target_options"]
+__all__ = ["Target", "choose_target", "show_target", "target_options"]
 
-DEFAULT_STACK: Final = "stepherd"
-DEFAULT_CONTEXT: Final = "aws"
 _STACK: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
