@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from stepherd.engine.runners.choice import SANDBOXED
 from stepherd.errors import ConfigurationError
 from stepherd.processes.reservations import reserve_user
+from stepherd.processes.sandbox import SANDBOXED
 from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
 from stepherd.processes.sandbox.launcher import SandboxLauncher
 from stepherd.processes.sandbox.layout import Layout, person_of, sandbox_view

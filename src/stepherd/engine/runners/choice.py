@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepherd.processes.sandbox import SANDBOXED
+
 if TYPE_CHECKING:
     from stepherd.engine.runners.container_runner import Needs
     from stepherd.engine.runners.contract import Runner
@@ -17,7 +19,6 @@ __all__ = [
     "AS_PROCESSES",
     "CONTAINER_RUNNERS",
     "SANDBOX",
-    "SANDBOXED",
     "RunnerChoice",
     "Runners",
     "read_choice",
@@ -27,8 +28,6 @@ __all__ = [
 
 CONTAINER_RUNNERS = ("podman", "docker")
 SANDBOX = "sandbox"
-SANDBOXED = "STEPHERD_SANDBOX"
-"""The variable by which a task knows that what it starts for others is to be in a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)

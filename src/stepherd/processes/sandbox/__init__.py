@@ -8,3 +8,10 @@ launcher        starting a command in it; sandbox_tree: following it, and ending
 probe, remedies whether it can work here, and what to do where it cannot
 network         reaching named hosts alone
 """
+
+from typing import Final
+
+__all__ = ["SANDBOXED"]
+
+SANDBOXED: Final = "STEPHERD_SANDBOX"
+"""The variable by which a task knows that what it starts for others is to be in a sandbox."""
