@@ -46,13 +46,11 @@ NOT_YET = {
     ("backends.home.start", "cli.output"),
     ("backends.home.stop", "cli.output"),
     ("backends.stack.backend", "cli.output"),
-    ("backends.stack.logs", "api.task_streams"),
     ("backends.stack.start", "cli.follow.follow"),
     ("backends.stack.start", "cli.follow.outcome"),
     ("backends.stack.start", "cli.output"),
     ("container.logs", "cli.output"),
     ("container.pipeline", "cli.output"),
-    ("steps.agent_sandbox", "engine.runners.choice"),
 }
 """Imports that are still out of order: a module, and what it is not to know. It only gets shorter."""
 NAMING_PROC = {f"processes/sandbox/{name}.py" for name in ("arguments", "private_paths", "network/namespace")}

@@ -24,6 +24,7 @@ from stepherd.services.store.contract import ObjectNotFound
 if TYPE_CHECKING:
     from stepherd.api.executions import Execution
     from stepherd.api.service import Service
+    from stepherd.services.aws.log_streams import LogStreams
     from stepherd.services.store.contract import Store
 
 __all__ = ["read_logs"]
@@ -129,7 +130,7 @@ def _lines(
             if len(found) >= most or calls == _MOST_CALLS:
                 return found, False
             token = position.tokens.get(str(number))
-            lines, token, end = service.tasks.page(stream, token, most - len(found))
+            lines, token, end = _page(service.tasks, stream, token, most - len(found))
             calls += 1
             if token:
                 position.tokens[str(number)] = token
@@ -139,6 +140,18 @@ def _lines(
             position.done += 1
             position.tokens.pop(str(number), None)
     return found, True
+
+
+def _page(
+    tasks: LogStreams, stream: str, token: str | None, most: int
+) -> tuple[list[dict[str, str]], str | None, bool]:
+    # Only now: it loads botocore, which calls without the logs of tasks can do without.
+    from stepherd.services.aws.log_streams import UnknownToken
+
+    try:
+        return tasks.page(stream, token, most)
+    except UnknownToken:
+        raise bad_cursor() from None
 
 
 def _streams(rows: list[StateRow]) -> list[tuple[StateRow, str]]:

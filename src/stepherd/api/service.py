@@ -10,7 +10,7 @@ from stepherd.services import open_store
 
 if TYPE_CHECKING:
     from stepherd.api.executions import Executions
-    from stepherd.api.task_streams import TaskStreams
+    from stepherd.services.aws.log_streams import LogStreams
     from stepherd.services.store.contract import Store
 
 __all__ = ["Service"]
@@ -22,7 +22,7 @@ class Service:
 
     store: Store
     executions: Executions
-    tasks: TaskStreams | None = None
+    tasks: LogStreams | None = None
     """None where tasks write no logs to CloudWatch."""
     keeping: Executions | None = None
     """The executions of the keep machine; None where there is none yet."""
@@ -31,13 +31,13 @@ class Service:
     def open(cls) -> Service:
         """As the environment says: STORE_URI, PIPELINE_ARN, KEEP_ARN, TASK_LOG_GROUP."""
         from stepherd.api.executions import Executions
-        from stepherd.api.task_streams import TaskStreams
+        from stepherd.services.aws.log_streams import LogStreams
 
         group = os.environ.get("TASK_LOG_GROUP")
         return cls(
             open_store(os.environ["STORE_URI"]),
             Executions.open(os.environ["PIPELINE_ARN"]),
-            TaskStreams.open(group) if group else None,
+            LogStreams.open(group) if group else None,
             Executions.open(keep) if (keep := os.environ.get("KEEP_ARN")) else None,
         )
 

@@ -10,18 +10,20 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from tests.integration.api.fixtures import Api
 
 from stepherd.api import logs
 from stepherd.api.calls import Call
+from stepherd.api.cursors import write_cursor
 from stepherd.api.executions import Execution
 from stepherd.api.problems import InvalidCall
 from stepherd.api.service import Service
-from stepherd.api.task_streams import TaskStreams
 from stepherd.api_keys.callers import Caller
 from stepherd.events.vocabulary import EVENTS
 from stepherd.runs.folder import run_folder
 from stepherd.services import open_store
+from stepherd.services.aws.log_streams import LogStreams, UnknownToken
 
 OLD = "2026-01-01T00:00:00.000Z"
 
@@ -95,8 +97,6 @@ def test_a_parameter_that_makes_no_sense_is_named(api: Api, query: str) -> None:
 
 
 def test_a_cursor_far_beyond_the_end_finds_nothing(api: Api) -> None:
-    from stepherd.api.cursors import write_cursor
-
     key = api.key()
     run_id = api.finish(key)
     events(api, run_id, line(0))
@@ -168,16 +168,28 @@ def read_pages(service: Service, limit: int) -> list[Any]:
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_empty_pages_of_cloudwatch_are_not_the_end_of_a_stream(tmp_path: Any, limit: int) -> None:
     scripted = {"git/git/t0": [["a"], [], [], ["b"]], "git/git/t1": [[], ["c"]]}
-    service = Service(open_store(str(tmp_path)), Runs(2, OLD), TaskStreams(Client(scripted), "g"))  # type: ignore[arg-type]
+    service = Service(open_store(str(tmp_path)), Runs(2, OLD), LogStreams(Client(scripted), "g"))  # type: ignore[arg-type]
     found = [entry for page in read_pages(service, limit) for entry in page]
     assert [(entry["source"], entry["text"]) for entry in found] == [
         *(("State0", "a"), ("State0", "b"), ("State1", "c"))
     ]
 
 
+def test_a_cursor_with_a_token_that_cloudwatch_did_not_give_is_refused(tmp_path: Any) -> None:
+    class Refusing(Client):
+        def get_log_events(self, **_: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "InvalidParameterException", "Message": ""}}, "GetLogEvents")
+
+    service = Service(open_store(str(tmp_path)), Runs(1, OLD), LogStreams(Refusing({}), "g"))  # type: ignore[arg-type]
+    cursor = write_cursor({"offset": 0, "done": 0, "tokens": {"0": "f/1"}})
+    call = Call("", Caller("ada", "admin", "k"), "r", run_id="run_1", query={"cursor": cursor})
+    with pytest.raises(InvalidCall, match="cursor"):
+        logs.read_logs(call, service)
+
+
 def test_a_run_of_many_tasks_is_read_to_its_end_with_few_calls_for_each_page(tmp_path: Any) -> None:
     client = Client({f"git/git/t{number}": [[str(number)]] for number in range(40)})
-    service = Service(open_store(str(tmp_path)), Runs(40, OLD), TaskStreams(client, "g"))  # type: ignore[arg-type]
+    service = Service(open_store(str(tmp_path)), Runs(40, OLD), LogStreams(client, "g"))  # type: ignore[arg-type]
     pages = read_pages(service, 1000)
     assert [entry["text"] for page in pages for entry in page] == [str(number) for number in range(40)]
     assert client.asked <= 12 * len(pages) <= 12 * 40
@@ -190,12 +202,12 @@ def test_cloudwatch_s_own_streams_are_read_and_a_stranger_s_token_is_refused(on_
     now = int(time.time() * 1000)
     told = [{"timestamp": now + number, "message": str(number)} for number in range(5)]
     client.put_log_events(logGroupName="tasks", logStreamName="git/git/a", logEvents=told)
-    streams = TaskStreams.open("tasks")
+    streams = LogStreams.open("tasks")
     texts, token, end = [], None, False
     while not end:
         lines, token, end = streams.page("git/git/a", token, 2)
         texts += [each["text"] for each in lines]
     assert texts == ["0", "1", "2", "3", "4"]
     assert streams.page("git/git/absent", None, 2) == ([], None, True)
-    with pytest.raises(InvalidCall):
+    with pytest.raises(UnknownToken):
         streams.page("git/git/a", "no token", 2)

@@ -17,7 +17,7 @@ from tests.integration.privilege.comparison import forbidden, unused
 from tests.integration.steps.rig import ROOT
 
 from stepherd.api.service import Service
-from stepherd.api.task_streams import TaskStreams
+from stepherd.services.aws.log_streams import LogStreams
 from stepherd.services.template_text import read_template
 
 API, AUTHORIZER = "ApiFunction", "AuthorizeFunction"
@@ -38,7 +38,7 @@ def calls(on_s3: Api) -> dict[str, list[Call]]:
     _a_day(on_s3)
     boto3.client("logs").create_log_stream(logGroupName="tasks", logStreamName="git/git/t0")
     with recording(found[API]):
-        read_pages(Service(on_s3.store, Runs(1, OLD), TaskStreams.open("tasks")), 10)  # type: ignore[arg-type]
+        read_pages(Service(on_s3.store, Runs(1, OLD), LogStreams.open("tasks")), 10)  # type: ignore[arg-type]
     return found
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from stepherd.api.task_streams import TaskStreams
 from stepherd.backends.home.logs import Line, TaskEvents
 from stepherd.errors import CredentialsError
 from stepherd.events.text import readable
 from stepherd.events.vocabulary import EVENTS
 from stepherd.runs.folder import RunFolder
+from stepherd.services.aws.log_streams import LogStreams
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 
@@ -61,7 +61,7 @@ class _Events:
 class StackLogs:
     """See ``TaskLines``. A stream that is not there yet has no lines."""
 
-    streams: TaskStreams
+    streams: LogStreams
     folder: RunFolder
     only: str | None = None
     last_event: int = 0
@@ -116,7 +116,7 @@ class StackLogs:
 
 def open_stack_logs(stack: str, folder: RunFolder, only: str | None) -> StackLogs:
     """The logs of the tasks of a stack, by its name: the template calls their group so."""
-    return StackLogs(TaskStreams.open(f"/stepherd/{stack}/tasks"), folder, only)
+    return StackLogs(LogStreams.open(f"/stepherd/{stack}/tasks"), folder, only)
 
 
 def _texts(line: bytes) -> list[str]:

@@ -12,25 +12,30 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stepherd.api.cursors import bad_cursor
+from stepherd.errors import UsageError
 from stepherd.services.aws.clients import new_client
 from stepherd.services.aws.errors import aws_error, error_code
+from stepherd.text.moments import iso_text
 
-__all__ = ["TaskStreams"]
+__all__ = ["LogStreams", "UnknownToken"]
 
 _MOST_LINES: Final = 10_000
 """Of one page of GetLogEvents."""
 
 
+class UnknownToken(UsageError):
+    """A token that is not of this stream."""
+
+
 @dataclass(frozen=True, slots=True)
-class TaskStreams:
+class LogStreams:
     """The streams of one log group."""
 
     client: Any
     group: str
 
     @classmethod
-    def open(cls, group: str) -> TaskStreams:
+    def open(cls, group: str) -> LogStreams:
         """The streams of the log group of this name."""
         return cls(new_client("logs"), group)
 
@@ -39,7 +44,7 @@ class TaskStreams:
     ) -> tuple[list[dict[str, str]], str | None, bool]:
         """Lines after ``token``, the token to go on with, and whether that was all for now.
 
-        A stream that is not there yet has no lines. Raises InvalidCall for a token of another stream.
+        A stream that is not there yet has no lines. Raises UnknownToken for one that this stream did not give.
         """
         given = {"nextToken": token} if token else {}
         answer = self._answer(stream, startFromHead=True, limit=most, **given)
@@ -74,7 +79,9 @@ class TaskStreams:
             if error_code(error) == "ResourceNotFoundException":
                 return {"events": []}
             if "nextToken" in how and error_code(error) == "InvalidParameterException":
-                raise bad_cursor() from error
+                raise UnknownToken(
+                    f"The log stream {stream} did not give this token.", remedy="Read it from its beginning."
+                ) from error
             raise aws_error(error, f"the log stream {stream}") from error
         except BotoCoreError as error:
             raise aws_error(error, f"the log stream {stream}") from error
@@ -86,5 +93,4 @@ def _lines(answer: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _time(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_text(datetime.fromtimestamp(milliseconds / 1000, UTC))

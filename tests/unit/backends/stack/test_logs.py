@@ -10,12 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.unit.backends.home.test_logs import submitted
 
-from stepherd.api.task_streams import TaskStreams
 from stepherd.application import application_root
 from stepherd.backends.stack.logs import StackLogs
 from stepherd.errors import CredentialsError
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.services import open_store
+from stepherd.services.aws.log_streams import LogStreams
 
 
 class Logs:
@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def a_log(folder: RunFolder, streams: dict[str, list[str]], only: str | None = None) -> StackLogs:
-    logs = StackLogs(TaskStreams(Logs(streams), "group"), folder, only)
+    logs = StackLogs(LogStreams(Logs(streams), "group"), folder, only)
     logs.learn([*submitted(1, "Clone", "one"), *submitted(4, "Push", "two")])
     return logs
 
@@ -89,7 +89,7 @@ def test_one_state_alone(folder: RunFolder) -> None:
 
 
 def test_a_task_that_the_history_left_out_is_passed_over(folder: RunFolder) -> None:
-    logs = StackLogs(TaskStreams(Logs({}), "group"), folder)
+    logs = StackLogs(LogStreams(Logs({}), "group"), folder)
     details = {"resourceType": "ecs", "outputDetails": {"truncated": True}}
     logs.learn(
         [{"id": 1, "previousEventId": 0, "type": "TaskSubmitted", "taskSubmittedEventDetails": details}]
@@ -112,7 +112,7 @@ def test_an_agents_lines_come_from_its_events_where_cloudwatch_has_none_and_neve
     folder: RunFolder,
 ) -> None:
     streams: dict[str, list[str]] = {"git/git/one": ["a"]}
-    logs = StackLogs(TaskStreams(Logs(streams), "group"), folder)
+    logs = StackLogs(LogStreams(Logs(streams), "group"), folder)
     logs.learn([*submitted(1, "Clone", "one"), *submitted(4, "RunAgent", "two")])
     folder.store.put("events.jsonl", an_event("x") + an_event("no", "login") + b"not json\n" + b'{"half')
     assert texts(logs.last(9, final=False)) == ["a", "x"]
@@ -130,11 +130,11 @@ def test_who_may_not_read_cloudwatch_sees_what_the_agent_wrote(folder: RunFolder
             raise ClientError(error, "GetLogEvents")
 
     folder.store.put("events.jsonl", an_event("x"))
-    logs = StackLogs(TaskStreams(Refusing({}), "group"), folder, "RunAgent")
+    logs = StackLogs(LogStreams(Refusing({}), "group"), folder, "RunAgent")
     logs.learn([*submitted(1, "Clone", "one"), *submitted(4, "RunAgent", "two")])
     assert texts(logs.last(9, final=False)) == ["x"]
     assert texts(logs.new(final=True)) == []
-    everything = StackLogs(TaskStreams(Refusing({}), "group"), folder)
+    everything = StackLogs(LogStreams(Refusing({}), "group"), folder)
     everything.learn(submitted(1, "Clone", "one"))
     with pytest.raises(CredentialsError, match="logs:GetLogEvents"):
         everything.last(9, final=False)
