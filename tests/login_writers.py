@@ -14,7 +14,7 @@ from tests.login_files import Q, a_login, query
 from stepherd.errors import TemporaryError
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.lease import Holder, take_lease
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 from stepherd.logins.renewal import ensure_fresh
 
 __all__ = ["at_once", "renew", "save", "save_or_talk", "take"]

@@ -18,8 +18,9 @@ from tests.identity_provider import IdentityProvider
 
 from stepherd.engine.journal.records import Execution
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 
 __all__ = ["Lender"]

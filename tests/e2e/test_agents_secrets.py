@@ -19,8 +19,8 @@ from tests.processes import sampled_command_lines, sampled_environments
 from tests.scripted_model import Reply, ScriptedModel, fail, use
 
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import open_place
 from stepherd.logins.login import Login, Registration, Token
+from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 
 KEY = "canary-Zp4Ls9Tn2Kq7Xw"

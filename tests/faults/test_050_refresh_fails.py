@@ -15,7 +15,7 @@ from tests.login_writers import at_once, renew
 from stepherd.errors import StepherdError, TemporaryError
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 from stepherd.logins.renewal import ensure_fresh
 
 Q = login_kind("q")

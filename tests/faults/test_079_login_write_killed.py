@@ -16,9 +16,10 @@ from tests.login_files import NOW, Q, a_login, a_token, open_as_the_cli, query, 
 
 from stepherd.logins import renewal
 from stepherd.logins.database import copy_database, read_login, write_login
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.logins.persistence import keep_login
 from stepherd.logins.renewal import ensure_fresh
 

@@ -16,7 +16,7 @@ from tests.login_files import NOW, Q, a_login, query, stored
 
 from stepherd.logins.database import copy_database, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 from stepherd.logins.persistence import keep_login
 
 NEW = a_login("new", ends=timedelta(hours=2))

@@ -20,8 +20,8 @@ from stepherd.errors import TemporaryError
 from stepherd.logins import checks, snapshots
 from stepherd.logins.database import check_database, copy_database, login_in, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.location import open_place
 from stepherd.logins.login import Login, Profile
+from stepherd.logins.opening import open_place
 from stepherd.logins.persistence import keep_login
 
 GOOD = a_login(profile=Profile("arn:aws:codewhisperer:us-east-1:1:profile/A", "team"))

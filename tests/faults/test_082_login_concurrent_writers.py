@@ -18,9 +18,10 @@ from tests.moto_server import moto_server
 
 from stepherd.logins.database import with_login
 from stepherd.logins.lease import Holder, lease_holder, take_lease
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 HOUR = timedelta(hours=1)

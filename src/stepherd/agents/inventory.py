@@ -114,7 +114,7 @@ def _login(name: str, store: Store | None, environment: Mapping[str, str]) -> tu
     from datetime import UTC, datetime
 
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.location import open_place
+    from stepherd.logins.opening import open_place
 
     wanted = Missing("a login", f"stepherd login --agent {name}")
     reference = environment.get("Q_DATABASE_S3_URI") if name == "q" else None

@@ -11,8 +11,9 @@ from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import LoginNeeded, login_command
 from stepherd.logins.kinds import DEFAULT_REGION, LoginKind, login_kind, login_kinds
-from stepherd.logins.location import LoginPlace, StoredLogin, open_place
+from stepherd.logins.location import LoginPlace, StoredLogin
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.logins.other_tokens import other_token
 from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.rows import from_rfc3339, to_rfc3339

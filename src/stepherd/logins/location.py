@@ -10,21 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import unquote
 
-from stepherd.errors import TemporaryError, UsageError
+from stepherd.errors import TemporaryError
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.login import Login
 from stepherd.logins.merging import merge
-from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, Store, WriteConflict
 
-__all__ = ["LoginPlace", "StoredLogin", "default_key", "open_place"]
+__all__ = ["LoginPlace", "StoredLogin"]
 
 _TRIES: Final = 8
-_NAME: Final = "data.sqlite3"
-_REMEDY: Final = "Name s3://bucket/…/data.sqlite3 or a path."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,41 +119,3 @@ class LoginPlace:
         if merged == found.login:
             return found
         return StoredLogin(merged, self.database.write(merged, found.etag))
-
-
-def default_key(kind: LoginKind) -> str:
-    """Where the store keeps the login of ``kind`` when no reference is given."""
-    return f"logins/{kind.name}/{_NAME}"
-
-
-def open_place(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginPlace:
-    """The place that ``reference`` names: ``s3://bucket/…/data.sqlite3``, ``file:///…`` or a path.
-
-    Without one it is in ``store``. A reference that ends with a slash means data.sqlite3 in there. Raises
-    UsageError when neither is given, and what ``open_store`` raises.
-    """
-    whole = reference or (f"{store.reference}/{default_key(kind)}" if store is not None else "")
-    if not whole:
-        raise UsageError(
-            f"It is not said where the login of {kind.title} is kept.",
-            remedy=_REMEDY,
-        )
-    where, _, name = whole.rpartition("/")
-    name = name or _NAME
-    if where in {"s3:/", "file:/"}:
-        raise UsageError(f"{whole!r} does not name a database.", remedy=_REMEDY)
-    folder = open_store(where or ("/" if whole.startswith("/") else "."))
-    return _in_folder(kind, folder, unquote(name) if whole.startswith("file:") else name)
-
-
-def _in_folder(kind: LoginKind, folder: Store, name: str) -> LoginPlace:
-    from stepherd.logins.location_file import FileDatabase
-    from stepherd.logins.location_object import ObjectDatabase
-    from stepherd.services.store.folder import FolderStore
-
-    prefix = "" if name == _NAME else f"{name}."
-    if isinstance(folder, FolderStore):
-        path = folder.root / folder.prefix / name
-        return LoginPlace(kind, path.as_uri(), folder, prefix, FileDatabase(kind, path))
-    reference = f"{folder.reference}/{name}"
-    return LoginPlace(kind, reference, folder, prefix, ObjectDatabase(kind, folder, name))

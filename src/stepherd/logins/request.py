@@ -9,7 +9,8 @@ from typing import Any, Final
 from stepherd.errors import UsageError
 from stepherd.logins.failures import login_command
 from stepherd.logins.kinds import LoginKind, login_kind
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
+from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 
 __all__ = ["Wanted"]

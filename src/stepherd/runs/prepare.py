@@ -220,7 +220,7 @@ def _login_facts(request: Request, store: Store, login_database: str) -> dict[st
     if agent.login is None or not agent.needs_login(has_secret=has_secret):
         return {"needed": False, "kind": "", "database": ""}
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.location import open_place
+    from stepherd.logins.opening import open_place
 
     reference = login_database if agent.login == "q" else ""
     place = open_place(login_kind(agent.login), reference or None, store)

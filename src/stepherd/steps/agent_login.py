@@ -67,7 +67,7 @@ def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | Non
         yield None
         return
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.location import open_place
+    from stepherd.logins.opening import open_place
 
     kind = login_kind(agent.login)
     path = database_path(place.home, kind.folder)

@@ -49,7 +49,7 @@ def holds(before: Result, folder: RunFolder) -> bool:
 
 def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.location import open_place
+    from stepherd.logins.opening import open_place
     from stepherd.logins.persistence import keep_login
 
     kept = keep_login(open_place(login_kind(kind), reference), step.scratch / "database.sqlite3")

@@ -14,7 +14,7 @@ import pytest
 from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/how-to-integrate-q-externally.md").read_text(encoding="utf-8")

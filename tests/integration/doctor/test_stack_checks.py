@@ -23,7 +23,7 @@ from stepherd.doctor import checked_stack
 from stepherd.doctor import images as checks_of_images
 from stepherd.doctor.checkup import Finding
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 from stepherd.services import open_document, open_store
 
 Instead = Callable[[str, Answer], None]

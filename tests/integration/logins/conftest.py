@@ -12,7 +12,8 @@ from tests.atomic_s3 import hold_conditions
 from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.kinds import LoginKind, login_kind
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
+from stepherd.logins.opening import open_place
 
 
 @pytest.fixture

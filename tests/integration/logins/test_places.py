@@ -13,10 +13,11 @@ from stepherd.errors import TemporaryError, UsageError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.kinds import LoginKind
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 

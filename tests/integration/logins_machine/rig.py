@@ -18,8 +18,9 @@ from stepherd.logins.asking import start_login
 from stepherd.logins.attempts import Attempt, read_attempt
 from stepherd.logins.checking import check_login
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.logins.request import Wanted
 from stepherd.logins.settings import LoginSettings, login_settings
 from stepherd.logins.time_budget import Pace

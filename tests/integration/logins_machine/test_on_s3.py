@@ -12,7 +12,8 @@ from tests.identity_provider import IdentityProvider
 from tests.integration.logins_machine.rig import ARN, FastPace, Q, Rig
 from tests.moto_server import moto_server
 
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
+from stepherd.logins.opening import open_place
 from stepherd.logins.request import Wanted
 from stepherd.services import open_store
 

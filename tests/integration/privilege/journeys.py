@@ -17,7 +17,7 @@ from tests.integration.steps.rig import git
 from stepherd.errors import StepherdError
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 from stepherd.runs.result import Result
 
 __all__ = [

@@ -15,8 +15,9 @@ from tests.identity_provider import IdentityProvider
 from stepherd.agents import registry
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
+from stepherd.logins.opening import open_place
 from stepherd.runs.folder import DATABASE, RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
 from stepherd.runs.result import Result

@@ -13,8 +13,8 @@ from tests.processes import gone_soon
 from stepherd.agents import versions
 from stepherd.agents.inventory import AgentState, take_inventory
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import open_place
 from stepherd.logins.login import Login, Registration, Token
+from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 from stepherd.services.store.contract import Store
 

@@ -15,8 +15,9 @@ from stepherd.backends.login_outlook import outlook
 from stepherd.cli.commands.export_token import command as export_token
 from stepherd.cli.commands.login_status import command as status
 from stepherd.logins.lease import Holder, take_lease
-from stepherd.logins.location import LoginPlace, open_place
+from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login, Profile
+from stepherd.logins.opening import open_place
 
 RUN = "arn:aws:states:us-east-1:{}:execution:stepherd-pipeline:run_7"
 WHERE_IT_IS_FOR = ("tokenType", "profileArn", "region", "service")

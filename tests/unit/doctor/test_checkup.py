@@ -18,7 +18,7 @@ from stepherd.doctor.checkup import Check, Finding, examine
 from stepherd.doctor.home import HOME_CHECKS
 from stepherd.doctor.machine import MACHINE_CHECKS, git_finding, python_finding
 from stepherd.errors import DataError
-from stepherd.logins.location import open_place
+from stepherd.logins.opening import open_place
 
 
 def ok(name: str) -> Check:

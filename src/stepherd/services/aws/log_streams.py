@@ -44,7 +44,7 @@ class LogStreams:
     ) -> tuple[list[dict[str, str]], str | None, bool]:
         """Lines after ``token``, the token to go on with, and whether that was all for now.
 
-        A stream that is not there yet has no lines. Raises UnknownToken for one that this stream did not give.
+        A stream that is not there yet has no lines. Raises UnknownToken for another's token.
         """
         given = {"nextToken": token} if token else {}
         answer = self._answer(stream, startFromHead=True, limit=most, **given)
