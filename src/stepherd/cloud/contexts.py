@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
+from stepherd.services.aws.regions import REGION
 
 __all__ = [
     "CONFIG",
@@ -50,7 +51,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _FORMS: Final = {
     "stack": (re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII), "the name of a CloudFormation stack"),
-    "region": (re.compile(r"[a-z]{2,8}(?:-[a-z]+){1,3}-\d{1,2}", re.ASCII), "an AWS region"),
+    "region": (re.compile(REGION), "an AWS region"),
     "account": (re.compile(r"\d{12}", re.ASCII), "an AWS account, twelve digits in quotes"),
     "profile": (re.compile(r"[^\x00-\x1f\x7f]{0,255}"), "a profile of the AWS configuration"),
 }

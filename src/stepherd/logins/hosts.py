@@ -27,17 +27,17 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from stepherd.errors import UsageError
+from stepherd.services.aws.regions import REGION
 
 __all__ = ["ForeignAddress", "check_identity_provider", "check_verification_uri"]
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_REGION: Final = r"[a-z]{2,6}(?:-[a-z]+){1,3}-\d{1,2}"
 _PORTALS: Final = (
     rf"(?:{_LABEL}\.)+awsapps\.(?:com|cn)",
-    rf"{_LABEL}\.{_REGION}\.portal\.amazonaws\.(?:com|com\.cn|eu)",
-    rf"{_LABEL}\.portal\.{_REGION}\.(?:app\.aws|app\.amazonwebservices\.com\.cn|api\.amazonwebservices\.eu)",
+    rf"{_LABEL}\.{REGION}\.portal\.amazonaws\.(?:com|com\.cn|eu)",
+    rf"{_LABEL}\.portal\.{REGION}\.(?:app\.aws|app\.amazonwebservices\.com\.cn|api\.amazonwebservices\.eu)",
 )
-_DEVICES: Final = rf"device\.sso\.{_REGION}\.amazonaws\.com(?:\.cn)?"
+_DEVICES: Final = rf"device\.sso\.{REGION}\.amazonaws\.com(?:\.cn)?"
 _IDENTITY_PROVIDERS: Final = re.compile("|".join(_PORTALS), re.ASCII)
 _VERIFICATION: Final = re.compile("|".join((*_PORTALS, _DEVICES)), re.ASCII)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})

@@ -18,12 +18,12 @@ from stepherd.errors import (
     UnavailableError,
     UsageError,
 )
+from stepherd.services.aws.regions import is_region
 
 __all__ = ["OidcError", "call", "field_of", "login_needed", "seconds_of"]
 
 _ATTEMPTS: Final = 2
 _READ_SECONDS: Final = 20
-_REGION: Final = re.compile(r"[a-z]{2,6}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
 _PLAIN: Final = re.compile(r"[!-~]{1,16384}")
 _CODES: Final = {
     "authorization_pending": "AuthorizationPending",
@@ -57,7 +57,7 @@ def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: i
     Raises OidcError for what the provider refuses, TemporaryError for 5xx, throttling, time-outs and broken
     connections, UsageError for a region that cannot be one, ConfigurationError without boto3.
     """
-    if not _REGION.fullmatch(region):
+    if not is_region(region):
         raise UsageError(f"{region!r} is not an AWS region.", remedy="Name one such as us-east-1.")
     try:
         from botocore.exceptions import BotoCoreError, ClientError

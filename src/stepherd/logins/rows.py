@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.login import OauthFlow, Profile, Registration, Token
+from stepherd.services.aws.regions import is_region
 from stepherd.services.json_text import read_json
 from stepherd.text.moments import iso_text
 
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_REGION: Final = re.compile(r"[a-z]{2,6}(-[a-z]+){1,3}-\d{1,2}", re.ASCII)
 _SAFE: Final = re.compile(r"[!-~]+")
 _FLOWS: Final = {**{flow: flow for flow in get_args(OauthFlow)}, "PKCE": "Pkce"}
 _REMEDY: Final = "Log in again; the database itself was left as it is."
@@ -177,7 +177,7 @@ class _Row:
 
     def region(self) -> str:
         value = self.text("region")
-        if not _REGION.fullmatch(value):
+        if not is_region(value):
             raise self._wrong("region", "is not an AWS region")
         return value
 

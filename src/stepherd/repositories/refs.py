@@ -7,12 +7,12 @@ from typing import Final
 
 from stepherd.errors import UsageError
 from stepherd.text.plain import is_unsafe, one_paragraph
+from stepherd.text.run_ids import is_run_id
 
 __all__ = ["check_branch", "check_ref", "is_commit_id", "run_branch"]
 
 _LONGEST: Final = 200  # bytes; a loose ref is a file name, and forges cut names above 244
 _FORBIDDEN: Final = re.compile(r"[ ~^:?*\[\\]")
-_RUN_ID: Final = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9][A-Za-z0-9_-]*(\.[1-9][0-9]{0,2})?")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -46,7 +46,7 @@ def check_ref(name: str) -> str:
 
 def run_branch(run_id: str) -> str:
     """The branch that a run pushes to when no other was asked for: ``stepherd/<run id>``."""
-    if not _RUN_ID.fullmatch(run_id):
+    if not is_run_id(run_id):
         raise UsageError(
             f"The run id '{one_paragraph(run_id, 90)}' is not acceptable: it must be 1 to 80 letters, "
             "digits, '-' and '_', starting with a letter or digit.",

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from datetime import UTC, datetime
-from typing import Final
 
 from stepherd.errors import UsageError
 from stepherd.text.plain import one_paragraph
+from stepherd.text.run_ids import is_run_id
 
 __all__ = ["check_run_id", "derived_run_id", "new_run_id"]
-
-# Stricter than Step Functions, which allows 80 characters with some punctuation: an id is a folder, too. The
-# number at the end is that of a run that continues another.
-_RUN_ID: Final = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9][A-Za-z0-9_-]*(\.[1-9][0-9]{0,2})?")
 
 
 def new_run_id(now: datetime | None = None, token: str | None = None) -> str:
@@ -33,7 +28,7 @@ def derived_run_id(origin: str, *parts: str) -> str:
 
 def check_run_id(text: str) -> str:
     """``text`` when it can be a run id. Raises UsageError."""
-    if not _RUN_ID.fullmatch(text):
+    if not is_run_id(text):
         raise UsageError(
             f"The run id '{one_paragraph(text, 90)}' is not acceptable: it must be 1 to 80 letters, digits, "
             "'-' and '_', starting with a letter or digit.",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -13,10 +12,9 @@ from stepherd.cli.output import Output
 from stepherd.cloud.contexts import LOCAL
 from stepherd.errors import UsageError
 from stepherd.logins.hosts import ForeignAddress
+from stepherd.services.aws.regions import is_region
 
 __all__ = ["login_request"]
-
-_REGION: Final = re.compile(r"[a-z]{2,6}(?:-[a-z]+){1,3}-\d{1,2}", re.ASCII)
 
 
 class _Wasted(UsageError):
@@ -58,7 +56,7 @@ def _check_combination(fields: Mapping[str, Any]) -> None:
                     remedy=f"Leave out --{option}, or give --license pro.",
                 )
     region = fields.get("region")
-    if region and not _REGION.fullmatch(region):
+    if region and not is_region(region):
         raise UsageError(f"{region!r} is not a region of AWS.", remedy="Name one such as us-east-1.")
 
 
