@@ -303,3 +303,12 @@ def test_what_others_have_filled_is_removed_in_one_way() -> None:
         if "TemporaryDirectory" in named:
             users.add(_where(path).removeprefix("src/stepherd/"))
     assert users == TEMPORARY_OF_ITS_OWN.keys()
+
+
+def test_archives_are_unpacked_by_our_own_reader_alone() -> None:
+    """Of the standard library's a file can get out of the folder in some versions (CVE-2025-4517)."""
+    unpacking = {"tarfile", "shutil.unpack_archive", "unpack_archive"}
+    for path in (*SOURCES, *(ROOT / "layer").rglob("*.py"), *(ROOT / "container").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not unpacking & (named | set(_imports(tree))), _where(path)

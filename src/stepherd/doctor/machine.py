@@ -22,8 +22,6 @@ _SAFE_GIT: Final = {43: 7, 44: 4, 45: 4, 46: 4, 47: 3, 48: 2, 49: 1, 50: 1}
 """Minor version of git 2 → the first patch with the fixes of CVE-2025-48384 and CVE-2025-48385."""
 _OLDEST_GIT: Final = (2, 30)
 """Below it the options that clones and pushes are made safe with are missing."""
-_SAFE_PYTHON: Final = {11: 13, 12: 11, 13: 4}
-"""Minor version of Python 3 → the first patch with the fixes of tarfile (CVE-2025-4517)."""
 _SECONDS: Final = 5
 
 
@@ -36,12 +34,6 @@ def python_finding(version: tuple[int, int, int]) -> Finding:
     name = "Python {}.{}.{}".format(*version)
     if version[:2] < (3, 11):
         return Finding("python", "problem", f"{name} is too old.", "Install Python 3.11 or newer.")
-    safe = _SAFE_PYTHON.get(version[1], 0)
-    if version[0] == 3 and version[2] < safe:
-        remedy = f"Upgrade to Python 3.{version[1]}.{safe} or newer."
-        return Finding(
-            "python", "warning", f"{name} unpacks archives with known faults (CVE-2025-4517).", remedy
-        )
     return Finding("python", "ok", f"{name}, {sys.executable}")
 
 
