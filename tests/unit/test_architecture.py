@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from stepherd.agents.registry import agent_names, get_agent
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "functions").rglob("*.py")])
 ORDER = (
@@ -312,3 +314,33 @@ def test_archives_are_unpacked_by_our_own_reader_alone() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not unpacking & (named | set(_imports(tree))), _where(path)
+
+
+AGENTS_ARE_NAMED_IN = {
+    "agents/registry.py": set(agent_names()),
+    "logins/kinds.py": {"q", "kiro"},  # CLIs' logins, which are there without their agents
+    "container/variables.py": {"q"},  # what a container ran before there were others
+}
+"""Beside an agent's own modules, ``agents/NAME.py`` and ``agents/NAME_….py``."""
+ALSO_A_WORD = "command"
+"""The agent of this name cannot be told from the field of a request."""
+
+
+def test_a_new_agent_is_one_module_and_one_line() -> None:
+    """All that is known of an agent stands in its class; another module that names it has begun a table."""
+    for path in SOURCES:
+        name = _where(path).removeprefix("src/stepherd/")
+        own = path.stem.partition("_")[0] if path.parent.name == "agents" else ""
+        named = _strings(path) & set(agent_names()) - {ALSO_A_WORD, own}
+        assert named <= AGENTS_ARE_NAMED_IN.get(name, set()), (name, named)
+    for agent in agent_names():
+        assert get_agent(agent).name == agent
+
+
+def _strings(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import stepherd
 from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome
 from stepherd.agents.judgement import judge_by_ending
 from stepherd.errors import UsageError
 
-__all__ = ["ApplyAgent"]
+__all__ = ["AGENT", "ApplyAgent"]
 
 
 class ApplyAgent(BasicAgent):
@@ -35,3 +35,6 @@ class ApplyAgent(BasicAgent):
     def judge(self, evidence: Evidence) -> Outcome:
         """By the exit code."""
         return judge_by_ending(evidence, self.name)
+
+
+AGENT: Final = ApplyAgent

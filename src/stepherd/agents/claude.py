@@ -32,12 +32,22 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from stepherd.agents.claude_reader import ClaudeReader, user_message
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
+from stepherd.agents.contract import (
+    AgentContext,
+    Archive,
+    BasicAgent,
+    Evidence,
+    Kept,
+    Launch,
+    Outcome,
+    Pinned,
+    Reader,
+)
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, limit_error, login_failure
 from stepherd.agents.prompt import prompt_of
 
-__all__ = ["ClaudeAgent"]
+__all__ = ["AGENT", "ClaudeAgent"]
 
 _FOLDER: Final = ".claude"
 _QUIET: Final = {
@@ -67,6 +77,8 @@ class ClaudeAgent(BasicAgent):
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("claude",)
+    install: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
+    image: ClassVar[Pinned | Archive | None] = Pinned("CLAUDE_CODE_VERSION", "2.1.197")
     keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd", "verify_rounds"})
     session_paths: ClassVar[tuple[str, ...]] = (f"{_FOLDER}/projects",)
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"ANTHROPIC_BASE_URL": ("api.anthropic.com",)}
@@ -131,6 +143,9 @@ class ClaudeAgent(BasicAgent):
     def judge(self, evidence: Evidence) -> Outcome:
         """By the table above."""
         return judge_stop(evidence, self.name) or _judge(self.name, evidence)
+
+
+AGENT: Final = ClaudeAgent
 
 
 def _judge(name: str, evidence: Evidence) -> Outcome:

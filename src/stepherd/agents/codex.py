@@ -33,13 +33,23 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from stepherd.agents.codex_reader import CodexReader
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
+from stepherd.agents.contract import (
+    AgentContext,
+    Archive,
+    BasicAgent,
+    Evidence,
+    Kept,
+    Launch,
+    Outcome,
+    Pinned,
+    Reader,
+)
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.prompt import prompt_of
 from stepherd.errors import ConfigurationError
 
-__all__ = ["CodexAgent"]
+__all__ = ["AGENT", "CodexAgent"]
 
 _KEYS: Final = ("CODEX_API_KEY", "OPENAI_API_KEY")
 _BASE_URL: Final = "OPENAI_BASE_URL"
@@ -66,6 +76,8 @@ class CodexAgent(BasicAgent):
     name: ClassVar[str] = "codex"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, _BASE_URL)
     binaries: ClassVar[tuple[str, ...]] = ("codex",)
+    install: ClassVar[str] = "npm install -g @openai/codex"
+    image: ClassVar[Pinned | Archive | None] = Pinned("CODEX_VERSION", "0.169.0")
     keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {_BASE_URL: ("api.openai.com",)}
 
@@ -115,6 +127,9 @@ class CodexAgent(BasicAgent):
         if evidence.ending == "exited" and evidence.exit_code != 0:
             return failure(self.name, f"completed its turn and ended with exit code {evidence.exit_code}.")
         return Outcome("succeeded")
+
+
+AGENT: Final = CodexAgent
 
 
 def _base_url(url: str | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from stepherd.agents.command_line import split_command
 from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome
 from stepherd.agents.judgement import judge_by_ending
 from stepherd.errors import UsageError
 
-__all__ = ["CommandAgent"]
+__all__ = ["AGENT", "CommandAgent"]
 
 
 class CommandAgent(BasicAgent):
@@ -34,3 +34,6 @@ class CommandAgent(BasicAgent):
     def judge(self, evidence: Evidence) -> Outcome:
         """By the exit code: a command has no other way to say how it went."""
         return judge_by_ending(evidence, self.name)
+
+
+AGENT: Final = CommandAgent

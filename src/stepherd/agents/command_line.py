@@ -38,7 +38,7 @@ def split_command(text: str, flag: str) -> tuple[str, ...]:
             remedy=f"Give a program and its arguments, or {flag} \"sh -c '…'\" for one that needs a shell.",
         )
     # What is quoted is an argument, whatever it looks like: a letter stands for it.
-    operator = _OPERATOR.search(_QUOTED.sub("q", text))
+    operator = _OPERATOR.search(_QUOTED.sub("x", text))
     if operator:
         raise UsageError(
             f"The command line of {flag} has {operator[0]!r}, and no shell reads it.",

@@ -29,6 +29,7 @@ __all__ = [
     "Agent",
     "AgentContext",
     "AgentFailed",
+    "Archive",
     "BasicAgent",
     "BasicReader",
     "Ending",
@@ -36,6 +37,7 @@ __all__ = [
     "Kept",
     "Launch",
     "Outcome",
+    "Pinned",
     "PlainReader",
     "Reader",
     "Stream",
@@ -201,8 +203,29 @@ class Outcome:
     error: StepherdError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """How a container's image gets a program that npm's registry has."""
+
+    argument: str
+    """Of the image's build, which takes a version."""
+    version: str
+    """The one that is tested, and installed where no other is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """How a container's image gets a program that is on no registry: from an address, by a checksum."""
+
+    argument: str
+    """Of the image's build: ``<argument>_URL`` and ``<argument>_SHA256``."""
+
+
 class Agent(Protocol):
-    """One kind of agent. A module of its own; the registry makes one without arguments."""
+    """One kind of agent: a module whose ``AGENT`` is its class, and a line in the registry.
+
+    All that is known of it stands in these fields; no other module names it.
+    """
 
     name: ClassVar[str]
     login: ClassVar[str | None]
@@ -211,6 +234,10 @@ class Agent(Protocol):
     """Environment variables by which it takes credentials; of the request's secret it gets these alone."""
     binaries: ClassVar[tuple[str, ...]]
     """Programs that must be on PATH where the agent runs."""
+    install: ClassVar[str]
+    """How a person installs the first of them: a command, or where to read about it."""
+    image: ClassVar[Pinned | Archive | None]
+    """How a container's image gets it; None: it is part of Stepherd."""
     keeps: ClassVar[frozenset[Kept]]
     """The fields of a request that count for this agent: because it has a flag for them, or because it
     reports what it uses and the supervisor keeps the limit. A request that sets another one is refused."""
@@ -256,6 +283,8 @@ class BasicAgent:
     login: ClassVar[str | None] = None
     secret_names: ClassVar[tuple[str, ...]] = ()
     binaries: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[str] = ""
+    image: ClassVar[Pinned | Archive | None] = None
     keeps: ClassVar[frozenset[Kept]] = frozenset()
     session_paths: ClassVar[tuple[str, ...]] = ()
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {}

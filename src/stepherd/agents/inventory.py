@@ -8,27 +8,22 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stepherd.agents.credentials import credentials_in, sole_secrets
 from stepherd.agents.registry import agent_names, get_agent
 from stepherd.agents.versions import version_of
 from stepherd.errors import StepherdError
+from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND, login_kind
+from stepherd.logins.opening import open_place
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.services.store.contract import Store
 
 __all__ = ["AgentState", "Missing", "take_inventory"]
-
-_INSTALL: Final = {
-    "claude": "npm install -g @anthropic-ai/claude-code",
-    "codex": "npm install -g @openai/codex",
-    "opencode": "npm install -g opencode-ai",
-    "q": "see docs.aws.amazon.com/amazonq, Installing Amazon Q for command line",
-    "kiro-cli": "see kiro.dev/docs/cli/installation",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +47,11 @@ class AgentState:
     missing: tuple[Missing, ...] = ()
 
     @property
+    def built_in(self) -> bool:
+        """Whether it is part of Stepherd, and needs no program of anybody else."""
+        return not get_agent(self.name).binaries
+
+    @property
     def ready(self) -> bool:
         """Whether a run could start."""
         return not self.missing
@@ -70,7 +70,7 @@ def take_inventory(store: Store | None, environment: Mapping[str, str]) -> list[
 def _state(name: str, store: Store | None, environment: Mapping[str, str]) -> AgentState:
     agent = get_agent(name)
     missing = [
-        Missing(f"the program '{program}'", _INSTALL.get(program, f"install {program}"))
+        Missing(f"the program '{program}'", agent.install or f"install {program}")
         for program in agent.binaries
         if shutil.which(program, path=environment.get("PATH")) is None
     ]
@@ -78,7 +78,7 @@ def _state(name: str, store: Store | None, environment: Mapping[str, str]) -> Ag
     if agent.binaries and not missing:
         version, problem = _version(agent.binaries[0], environment)
         if problem:
-            remedy = _INSTALL.get(agent.binaries[0], f"install {agent.binaries[0]} again")
+            remedy = agent.install or f"install {agent.binaries[0]} again"
             missing.append(Missing(f"a program '{agent.binaries[0]}' that works ({problem})", remedy))
     access, wanted = _access(agent, store, environment)
     if wanted is not None:
@@ -111,13 +111,8 @@ def _access(agent: Agent, store: Store | None, environment: Mapping[str, str]) -
 
 
 def _login(name: str, store: Store | None, environment: Mapping[str, str]) -> tuple[str, Missing | None]:
-    from datetime import UTC, datetime
-
-    from stepherd.logins.kinds import login_kind
-    from stepherd.logins.opening import open_place
-
     wanted = Missing("a login", f"stepherd login --agent {name}")
-    reference = environment.get("Q_DATABASE_S3_URI") if name == "q" else None
+    reference = environment.get(DATABASE_VARIABLE) if name == DEFAULT_KIND else None
     if not reference and store is None:
         return "not logged in", wanted
     try:

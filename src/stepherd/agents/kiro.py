@@ -28,7 +28,17 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
+from stepherd.agents.contract import (
+    AgentContext,
+    Archive,
+    BasicAgent,
+    Evidence,
+    Kept,
+    Launch,
+    Outcome,
+    Pinned,
+    Reader,
+)
 from stepherd.agents.credentials import no_command
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.kiro_reader import KiroReader
@@ -45,7 +55,7 @@ from stepherd.agents.terminal_reader import Sign
 from stepherd.agents.versions import version_of
 from stepherd.errors import ConfigurationError, StepherdError
 
-__all__ = ["KiroAgent"]
+__all__ = ["AGENT", "KiroAgent"]
 
 _SIGNS: Final = (*SIGNS, Sign.of("login", r"authentication failed"))
 _STREAMS_FROM: Final = (2, 24)
@@ -63,6 +73,8 @@ class KiroAgent(BasicAgent):
     login: ClassVar[str | None] = "kiro"
     secret_names: ClassVar[tuple[str, ...]] = ("KIRO_API_KEY",)
     binaries: ClassVar[tuple[str, ...]] = ("kiro-cli",)
+    install: ClassVar[str] = "see kiro.dev/docs/cli/installation"
+    image: ClassVar[Pinned | Archive | None] = Archive("KIRO_CLI")
     keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("*.kiro.dev", *SERVICE_HOSTS)}
 
@@ -120,6 +132,9 @@ class KiroAgent(BasicAgent):
         if end["status"] != "success":
             return failure(self.name, f"failed: {end['text'] or end['status']}")
         return Outcome("succeeded")
+
+
+AGENT: Final = KiroAgent
 
 
 def _judge_text(evidence: Evidence, name: str) -> Outcome:

@@ -32,13 +32,23 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
+from stepherd.agents.contract import (
+    AgentContext,
+    Archive,
+    BasicAgent,
+    Evidence,
+    Kept,
+    Launch,
+    Outcome,
+    Pinned,
+    Reader,
+)
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.opencode_reader import OpencodeReader
 from stepherd.agents.prompt import prompt_of
 
-__all__ = ["OpencodeAgent"]
+__all__ = ["AGENT", "OpencodeAgent"]
 
 _KEYS: Final = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 _LOGIN: Final = re.compile(r"\b401\b|unauthorized|authentication|api.key", re.IGNORECASE)
@@ -51,6 +61,8 @@ class OpencodeAgent(BasicAgent):
     name: ClassVar[str] = "opencode"
     secret_names: ClassVar[tuple[str, ...]] = (*_KEYS, "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
     binaries: ClassVar[tuple[str, ...]] = ("opencode",)
+    install: ClassVar[str] = "npm install -g opencode-ai"
+    image: ClassVar[Pinned | Archive | None] = Pinned("OPENCODE_VERSION", "1.18.33")
     keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "max_turns", "max_cost_usd", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "ANTHROPIC_BASE_URL": ("api.anthropic.com",),
@@ -94,3 +106,6 @@ class OpencodeAgent(BasicAgent):
             how = f"with '{reason}'" if reason else "at none"
             return failure(self.name, f"ended before its work was done: its last step ended {how}.")
         return Outcome("succeeded")
+
+
+AGENT: Final = OpencodeAgent

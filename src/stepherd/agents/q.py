@@ -29,14 +29,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
-from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Kept, Launch, Outcome, Reader
+from stepherd.agents.contract import (
+    AgentContext,
+    Archive,
+    BasicAgent,
+    Evidence,
+    Kept,
+    Launch,
+    Outcome,
+    Pinned,
+    Reader,
+)
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.prompt import prompt_of
 from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.errors import CredentialsError
 
-__all__ = ["SERVICE_HOSTS", "SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
+__all__ = ["AGENT", "SERVICE_HOSTS", "SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
 
 SERVICE_HOSTS: Final = (
     *("q.us-east-1.amazonaws.com", "q.eu-central-1.amazonaws.com", "codewhisperer.us-east-1.amazonaws.com"),
@@ -70,6 +80,8 @@ class QAgent(BasicAgent):
         *("AMAZON_Q_SIGV4", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"),
     )
     binaries: ClassVar[tuple[str, ...]] = ("q",)
+    install: ClassVar[str] = "see docs.aws.amazon.com/amazonq, Installing Amazon Q for command line"
+    image: ClassVar[Pinned | Archive | None] = Archive("Q_CLI")
     keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": SERVICE_HOSTS}
 
@@ -104,6 +116,9 @@ class QAgent(BasicAgent):
     def judge(self, evidence: Evidence) -> Outcome:
         """By the table above."""
         return judge_stop(evidence, self.name) or judge_terminal(evidence, self.name)
+
+
+AGENT: Final = QAgent
 
 
 def judge_terminal(evidence: Evidence, name: str) -> Outcome:

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["agent_names", "get_agent"]
 
 _AGENTS: Final = {
-    "apply": ("stepherd.agents.apply_agent", "ApplyAgent"),
-    "claude": ("stepherd.agents.claude", "ClaudeAgent"),
-    "codex": ("stepherd.agents.codex", "CodexAgent"),
-    "command": ("stepherd.agents.command", "CommandAgent"),
-    "kiro": ("stepherd.agents.kiro", "KiroAgent"),
-    "opencode": ("stepherd.agents.opencode", "OpencodeAgent"),
-    "q": ("stepherd.agents.q", "QAgent"),
+    "apply": "stepherd.agents.apply_agent",
+    "claude": "stepherd.agents.claude",
+    "codex": "stepherd.agents.codex",
+    "command": "stepherd.agents.command",
+    "kiro": "stepherd.agents.kiro",
+    "opencode": "stepherd.agents.opencode",
+    "q": "stepherd.agents.q",
 }
+"""The module of each, whose ``AGENT`` is the agent's class; the rest is said there."""
 
 
 def agent_names() -> tuple[str, ...]:
@@ -36,5 +37,4 @@ def get_agent(name: str) -> Agent:
             f"There is no agent '{one_paragraph(name, 60)}'.",
             remedy=f"The agents are {', '.join(agent_names())}.",
         )
-    module, attribute = _AGENTS[name]
-    return cast("Agent", getattr(import_module(module), attribute)())
+    return cast("Agent", import_module(_AGENTS[name]).AGENT())

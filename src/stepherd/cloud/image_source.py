@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stepherd.agents.contract import Archive, Pinned
+from stepherd.agents.registry import agent_names, get_agent
 from stepherd.application import Project
 from stepherd.cloud.archives import write_archive
 from stepherd.errors import UsageError
 
-__all__ = ["PINNED", "ImageSource", "build_arguments", "image_source"]
+__all__ = ["ImageSource", "build_arguments", "image_source"]
 
-PINNED: Final = {
-    "claude": ("CLAUDE_CODE_VERSION", "2.1.197"),
-    "codex": ("CODEX_VERSION", "0.169.0"),
-    "opencode": ("OPENCODE_VERSION", "1.18.33"),
-}
-"""Build argument and version of the agents that npm's registry has."""
-_ARCHIVES: Final = {"q": "Q_CLI", "kiro": "KIRO_CLI", "terraform": "TERRAFORM"}
-_BUILT_IN: Final = frozenset({"command", "apply"})
+_TOOLS: Final[Mapping[str, Archive]] = {"terraform": Archive("TERRAFORM")}
+"""Programs that agents use, and that are no agents."""
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}")
 # The build's script splits the arguments at white space and would expand wildcards.
 _ARCHIVE: Final = re.compile(r"(https://[A-Za-z0-9./_~:@%+=&-]{4,400})#sha256=([0-9a-f]{64})")
@@ -61,16 +57,26 @@ def build_arguments(agents: Sequence[str]) -> str:
     words: list[str] = []
     for text in agents:
         name, _, what = text.partition("=")
-        if name in PINNED:
-            words += _argument(PINNED[name][0], _version(text, what or PINNED[name][1]))
-        elif name in _ARCHIVES:
+        image = _image_of(name)
+        if isinstance(image, Pinned):
+            words += _argument(image.argument, _version(text, what or image.version))
+        elif image is not None:
             address, digest = _archive(name, what)
-            words += _argument(f"{_ARCHIVES[name]}_URL", address)
-            words += _argument(f"{_ARCHIVES[name]}_SHA256", digest)
-        elif name not in _BUILT_IN:
-            known = ", ".join([*PINNED, *_ARCHIVES])
-            raise UsageError(f"There is no agent '{name}' to install.", remedy=f"There are: {known}.")
+            words += _argument(f"{image.argument}_URL", address)
+            words += _argument(f"{image.argument}_SHA256", digest)
     return " ".join(words)
+
+
+def _image_of(name: str) -> Pinned | Archive | None:
+    """How an image gets what has this name; None for what is part of Stepherd. Raises UsageError."""
+    if name in agent_names():
+        return get_agent(name).image
+    if name not in _TOOLS:
+        known = [each for each in agent_names() if get_agent(each).image is not None]
+        raise UsageError(
+            f"There is no agent '{name}' to install.", remedy=f"There are: {', '.join([*known, *_TOOLS])}."
+        )
+    return _TOOLS[name]
 
 
 def _argument(name: str, value: str) -> list[str]:

@@ -97,7 +97,7 @@ def _agents(home: Path) -> Iterator[Finding]:
     from stepherd.services import open_store
 
     store = open_store((home / "store").as_uri()) if (home / "store").is_dir() else None
-    states = [state for state in take_inventory(store, os.environ) if state.name not in ("apply", "command")]
+    states = [state for state in take_inventory(store, os.environ) if not state.built_in]
     ready = [f"{state.name} {state.version or ''}".strip() for state in states if state.ready]
     for state in states:
         if state.installed and not state.ready:

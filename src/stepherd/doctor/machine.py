@@ -14,6 +14,7 @@ from typing import Final
 
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.engine.identity import JOURNAL
+from stepherd.logins.kinds import DATABASE_VARIABLE
 from stepherd.text.durations import seconds_text
 
 __all__ = ["MACHINE_CHECKS", "git_finding", "python_finding"]
@@ -114,7 +115,7 @@ def _aws(_: Path) -> Iterator[Finding]:
 
 
 def _wants_aws() -> bool:
-    names = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "Q_DATABASE_S3_URI")
+    names = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION", DATABASE_VARIABLE)
     if any(os.environ.get(name) for name in names):
         return True
     configured = os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config"

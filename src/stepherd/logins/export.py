@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import LoginNeeded, login_command
-from stepherd.logins.kinds import DEFAULT_REGION, LoginKind, login_kind, login_kinds
+from stepherd.logins.kinds import DEFAULT_KIND, DEFAULT_REGION, LoginKind, login_kind, login_kinds
 from stepherd.logins.location import LoginPlace, StoredLogin
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
@@ -151,11 +151,8 @@ class LoginTokenProvider:
     def _place(self) -> LoginPlace:
         if self._kind is None:
             is_path = "://" not in self._reference
-            self._kind = kind_of(Path(self._reference)) if is_path else login_kind(_DEFAULT_KIND)
+            self._kind = kind_of(Path(self._reference)) if is_path else login_kind(DEFAULT_KIND)
         return open_place(self._kind, self._reference)
-
-
-_DEFAULT_KIND: Final = "q"
 
 
 def _client() -> Any:

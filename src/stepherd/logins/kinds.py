@@ -15,12 +15,25 @@ from typing import Final
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.logins.kind_overrides import overrides_of, variable_of
 
-__all__ = ["DEFAULT_REGION", "DEFAULT_START_URL", "LoginKind", "login_kind", "login_kinds", "user_database"]
+__all__ = [
+    "DATABASE_VARIABLE",
+    "DEFAULT_KIND",
+    "DEFAULT_REGION",
+    "DEFAULT_START_URL",
+    "LoginKind",
+    "login_kind",
+    "login_kinds",
+    "user_database",
+]
 
 DEFAULT_START_URL: Final = "https://view.awsapps.com/start"
 """Of AWS Builder ID, which is free; any other start URL is a company's IAM Identity Center."""
 DEFAULT_REGION: Final = "us-east-1"
 """Of AWS Builder ID."""
+DEFAULT_KIND: Final = "q"
+"""Whose login is meant where nothing says so."""
+DATABASE_VARIABLE: Final = "Q_DATABASE_S3_URI"
+"""The environment variable that says where the login of that kind is kept, as does a stack's parameter."""
 _SCOPES: Final = tuple(f"codewhisperer:{name}" for name in ("completions", "analysis", "conversations"))
 
 
@@ -51,7 +64,7 @@ _KINDS: Final = {
     kind.name: kind
     for kind in (
         LoginKind(
-            name="q",
+            name=DEFAULT_KIND,
             title="Amazon Q Developer",
             folder="amazon-q",
             client_name="Amazon Q Developer for command line",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
 from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
+from stepherd.logins.kinds import DEFAULT_KIND, login_kind
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch, check_ref, run_branch
@@ -219,9 +220,9 @@ def _login_facts(request: Request, store: Store, login_database: str) -> dict[st
     has_secret = (request.agent_credentials or "none") != "none"
     if agent.login is None or not agent.needs_login(has_secret=has_secret):
         return {"needed": False, "kind": "", "database": ""}
-    from stepherd.logins.kinds import login_kind
+    # Only now: a run without a login can do without SQLite.
     from stepherd.logins.opening import open_place
 
-    reference = login_database if agent.login == "q" else ""
+    reference = login_database if agent.login == DEFAULT_KIND else ""
     place = open_place(login_kind(agent.login), reference or None, store)
     return {"needed": True, "kind": agent.login, "database": place.reference}

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stepherd.cloud.image_source import PINNED, ImageSource, build_arguments
+from stepherd.agents.contract import Pinned
+from stepherd.agents.registry import agent_names, get_agent
+from stepherd.cloud.image_source import ImageSource, build_arguments
 from stepherd.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -35,13 +37,18 @@ def test_what_a_shell_could_read_otherwise_is_refused(text: str) -> None:
 
 def test_every_argument_is_one_of_the_dockerfile() -> None:
     declared = re.findall(r"^ARG (\w+)=", (ROOT / "container/Dockerfile").read_text(), re.MULTILINE)
-    words = build_arguments([*PINNED, f"q={_ARCHIVE}", f"kiro={_ARCHIVE}", f"terraform={_ARCHIVE}"]).split()
+    images = {name: get_agent(name).image for name in agent_names()}
+    given = [name if isinstance(image, Pinned) else f"{name}={_ARCHIVE}" for name, image in images.items()]
+    words = build_arguments([*given, f"terraform={_ARCHIVE}"]).split()
+    assert len(words) == 2 * (3 + 2 * 3)
     assert {word.partition("=")[0] for word in words if "=" in word} <= set(declared)
 
 
 def test_the_version_that_is_pinned_is_the_one_that_is_tested() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    assert f"CLAUDE_CODE := {PINNED['claude'][1]}\n" in makefile
+    image = get_agent("claude").image
+    assert isinstance(image, Pinned)
+    assert f"CLAUDE_CODE := {image.version}\n" in makefile
 
 
 def test_later_attempts_have_tags_of_their_own() -> None:

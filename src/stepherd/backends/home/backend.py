@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stepherd.backends.client import PIPELINE, Call, execution_arn, machine_arn
 from stepherd.cloud.contexts import LOCAL
 from stepherd.engine.identity import ACCOUNT
+from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND
 
 if TYPE_CHECKING:
     from stepherd.backends.home.logs import TaskLogs
@@ -75,7 +76,7 @@ class HomePlace:
 
         A path is made absolute, and one of a folder means data.sqlite3 in there.
         """
-        given = given or (os.environ.get("Q_DATABASE_S3_URI", "") if kind == "q" else "")
+        given = given or (os.environ.get(DATABASE_VARIABLE, "") if kind == DEFAULT_KIND else "")
         if not given or "://" in given:
             return given
         path = os.path.abspath(Path(given).expanduser())  # noqa: PTH100 - links stay, and it need not exist

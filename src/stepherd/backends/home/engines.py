@@ -16,6 +16,7 @@ from stepherd.backends.home.runner import repository_mounts
 from stepherd.engine.identity import JOURNAL
 from stepherd.engine.journal.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
+from stepherd.logins.kinds import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
@@ -36,7 +37,7 @@ _FROM_ENVIRONMENT = {
     "GitCredentialsSecretId": "GIT_CREDENTIALS_SECRET_ID",
     "AgentCredentialsSecretId": "AGENT_CREDENTIALS_SECRET_ID",
     "AmazonQCredentialsSecretId": "AMAZON_Q_CREDENTIALS_SECRET_ID",
-    "LoginDatabaseUri": "Q_DATABASE_S3_URI",
+    "LoginDatabaseUri": DATABASE_VARIABLE,
 }
 """Parameters that the environment may name; empty where it does not: no secret, and AWS Builder ID."""
 _OF_LOGINS = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LOGIN", "AWS_Q_ENDPOINT_URL")

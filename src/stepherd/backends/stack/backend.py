@@ -20,6 +20,7 @@ from stepherd.errors import (
     TemporaryError,
     UsageError,
 )
+from stepherd.logins.kinds import DEFAULT_KIND
 from stepherd.services import needs_boto3
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class StackPlace:
                 f"The database {given} is on this machine, and {self.title} cannot read it.",
                 remedy="Leave --database out, or name s3://bucket/key.",
             )
-        return given or (self.stack.parameters.get("LoginDatabaseUri", "") if kind == "q" else "")
+        return given or (self.stack.parameters.get("LoginDatabaseUri", "") if kind == DEFAULT_KIND else "")
 
     def keys_secret(self) -> str | None:
         return self.output("ApiKeysSecretId")

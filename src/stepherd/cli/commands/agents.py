@@ -55,4 +55,4 @@ def _version(state: AgentState) -> str:
         return state.version
     if not state.installed:
         return "not installed"
-    return "built in" if state.name in {"apply", "command"} else "?"
+    return "built in" if state.built_in else "?"

@@ -10,6 +10,7 @@ import click
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
 from stepherd.errors import StepherdError, TemporaryError
+from stepherd.logins.kinds import login_kinds
 from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _WARNING = (
         "stepherd export-token --agent kiro --no-refresh-token",
     ),
 )
-@click.option("--agent", type=click.Choice(["q", "kiro"]), help="Whose. Default: the login that there is.")
+@click.option("--agent", type=click.Choice(login_kinds()), help="Whose. Default: the login that there is.")
 @click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
 @click.option("--no-refresh-token", is_flag=True, help="Leave it out: give away what ends within the hour.")
 def command(output: Output, agent: str | None, database: str | None, no_refresh_token: bool) -> int:

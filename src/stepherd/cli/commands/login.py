@@ -17,6 +17,7 @@ from stepherd.errors import (
     UnavailableError,
     UsageError,
 )
+from stepherd.logins.kinds import DEFAULT_KIND, login_kinds
 
 if TYPE_CHECKING:
     from stepherd.history.logins import LoginProgress
@@ -52,7 +53,7 @@ _ERRORS: Final[dict[str, type[StepherdError]]] = {
     ),
 )
 @click.option(
-    "--agent", type=click.Choice(["q", "kiro"]), default="q", show_default=True, help="Whose login."
+    "--agent", type=click.Choice(login_kinds()), default=DEFAULT_KIND, show_default=True, help="Whose login."
 )
 @click.option(
     "--license",

@@ -10,6 +10,7 @@ import click
 
 from stepherd.cli.options import command as declared
 from stepherd.cli.output import Output
+from stepherd.logins.kinds import login_kinds
 from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ NEEDED = 77
 @declared(
     "status", examples=("stepherd login status", "stepherd login status --agent q && echo nobody is asked")
 )
-@click.option("--agent", type=click.Choice(["q", "kiro"]), help="Only this one.")
+@click.option("--agent", type=click.Choice(login_kinds()), help="Only this one.")
 @click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
 def command(output: Output, agent: str | None, database: str | None) -> int:
     """Who is logged in, until when, where that is stored, and what the next run does.
