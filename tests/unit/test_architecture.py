@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from stepherd.agents.registry import agent_names, get_agent
+from stepherd.runs.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "functions").rglob("*.py")])
@@ -335,6 +338,48 @@ def test_a_new_agent_is_one_module_and_one_line() -> None:
         assert named <= AGENTS_ARE_NAMED_IN.get(name, set()), (name, named)
     for agent in agent_names():
         assert get_agent(agent).name == agent
+
+
+PIPELINE = json.loads((ROOT / "statemachines/pipeline.asl.json").read_text(encoding="utf-8"))
+
+
+def test_a_new_step_is_one_module_and_one_line() -> None:
+    """Its state, its time and what it does to a repository stand in one line; no other module has a table."""
+    in_containers = {name for name, step in STEPS.items() if step.in_container}
+    states = {state for step in STEPS.values() for state in (step.state, *step.other_states)}
+    assert states <= set(_states_of(PIPELINE))
+    assert {command[-1] for command in _commands_of(PIPELINE)} == in_containers
+    for name in in_containers:
+        assert (ROOT / f"src/stepherd/steps/{name}.py").is_file()
+    for path in SOURCES:
+        if _named(path) == "runs.steps":
+            continue
+        assert not _strings(path) & states, _where(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
+                parts = node.keys if isinstance(node, ast.Dict) else node.elts
+                words = {part.value for part in parts if isinstance(part, ast.Constant)}
+                assert len(words & set(STEPS)) < 3 or _where(path) in NAMES_STEPS, _where(path)
+
+
+NAMES_STEPS = {"src/stepherd/runs/report.py"}
+"""It says which of them has the facts of the work, and whose count before another's."""
+
+
+def _states_of(machine: dict[str, Any]) -> Iterator[str]:
+    for name, state in machine["States"].items():
+        yield name
+        for branch in state.get("Branches", []):
+            yield from _states_of(branch)
+
+
+def _commands_of(value: Any) -> Iterator[list[str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from [inner] if name == "Command" else _commands_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _commands_of(inner)
 
 
 def _strings(path: Path) -> set[str]:

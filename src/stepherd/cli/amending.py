@@ -14,6 +14,7 @@ from stepherd.errors import NotFoundError
 from stepherd.runs.amendments import amended, write_amendment
 from stepherd.runs.attempts import AttemptKeys, latest_work, past_attempts
 from stepherd.runs.kept import KEPT_ENDS
+from stepherd.runs.steps import STEPS
 
 if TYPE_CHECKING:
     from stepherd.backends.client import Call
@@ -40,7 +41,7 @@ def takes_amendments(call: Call, arn: str, described: Mapping[str, Any], progres
     if described["status"] == "FAILED":
         return bool(described.get("error") == "RunFailed")
     cut_off = [row.name for row in progress.rows if row.interrupted]
-    return described["status"] in KEPT_ENDS and cut_off == ["RunAgent"]
+    return described["status"] in KEPT_ENDS and cut_off == [STEPS["agent"].state]
 
 
 def amend(output: Output, run_id: str, redrives: int, fields: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stepherd.errors import StepherdError
 from stepherd.runs.attempts import read_agent
-from stepherd.runs.folder import STEPS
 from stepherd.runs.proof import without_foreign_push
 from stepherd.runs.report_attempts import attempts_of
+from stepherd.runs.steps import STEPS
 
 if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder

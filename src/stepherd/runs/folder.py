@@ -28,7 +28,6 @@ __all__ = [
     "REQUEST_DIGEST",
     "REPORT_PAGE",
     "SESSION",
-    "STEPS",
     "TRANSCRIPT",
     "WORKSPACE",
     "RunFolder",
@@ -50,8 +49,6 @@ DATABASE: Final = "agent/database.sqlite3"
 SESSION: Final = "agent/session.tar.zst"
 REPORT: Final = "report.json"
 REPORT_PAGE: Final = "report.md"
-STEPS: Final = ("prepare", "clone", "agent", "push", "persist")
-"""In the order in which a run comes through them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,30 +12,23 @@ from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.causes import failure_of, failure_of_end
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
-from stepherd.runs.folder import REPORT, REPORT_PAGE, STEPS, TRANSCRIPT, RunFolder
+from stepherd.runs.folder import REPORT, REPORT_PAGE, TRANSCRIPT, RunFolder
 from stepherd.runs.proof import SuccessNotProven, check_success
 from stepherd.runs.report_attempts import lost_work, used_by
 from stepherd.runs.report_page import render_report
 from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result
+from stepherd.runs.steps import STEPS, step_of_state
 from stepherd.text.moments import now, seconds_between
 
 __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
 
 _MOST_NAMED: Final = 10
-_STATES: Final = {
-    "prepare": "PrepareRun",
-    "clone": "CloneRepository",
-    "agent": "RunAgent",
-    "push": "CommitAndPush",
-    "persist": "PersistDatabase",
-}
 _NOT_REDRIVEN: Final = (RunFolderChanged.category, SuccessNotProven.category)
 """Failures that every redrive would meet again."""
 _OF_THE_RUN: Final = re.compile(r"(stepherd [a-z]+) RUN\b")
 _WITH_CHANGES: Final = re.compile(r"stepherd redrive RUN((?: --[a-z-]+ [A-Z]+)+)")
-_STEPS: Final = {**{state: step for step, state in _STATES.items()}, "PushPartialWork": "push"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +217,14 @@ def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
 
 
 def _time_of(result: Result) -> StateTime:
-    return StateTime(_STATES[result.step], result.status, result.seconds, result.runs)
+    return StateTime(STEPS[result.step].state, result.status, result.seconds, result.runs)
 
 
 def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Result]) -> ReportedError:
     error, cause = str(failure.get("error") or ""), str(failure.get("cause") or "")
     ended = failure_of_end(error, cause)
     state = "" if ended else str(failure.get("state", "the state machine"))
-    result = results.get(_STEPS.get(state, ""))
+    result = results.get(step_of_state(state) or "")
     if result is not None and result.error is not None:
         why = result.error
     else:
@@ -249,7 +242,7 @@ def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Res
 
 
 def _next_command(run_id: str, state: str, why: Failure) -> str:
-    if state == "PrepareRun" and not why.retryable:
+    if state == STEPS["prepare"].state and not why.retryable:
         return "stepherd run"
     if why.category in (*_NOT_REDRIVEN, ChangesBlocked.category):
         return f"stepherd pull {run_id}"
@@ -287,10 +280,10 @@ def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict
 
 def _notes(results: Mapping[str, Result], failure: Mapping[str, Any] | None) -> list[str]:
     """What a reader would wonder about, and what else went wrong: a push of partial work that failed, too."""
-    failed = _STEPS.get(str(failure.get("state")), "") if failure else ""
+    failed = step_of_state(str(failure.get("state"))) if failure else None
     remarks = [str(result.facts["note"]) for result in results.values() if "note" in result.facts]
     return remarks + [
-        f"{_STATES[step]}: {result.error.message} {result.error.remedy}".strip()
+        f"{STEPS[step].state}: {result.error.message} {result.error.remedy}".strip()
         for step, result in results.items()
         if step != failed and result.error is not None
     ]

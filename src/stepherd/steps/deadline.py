@@ -15,13 +15,12 @@ from typing import Final
 
 from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.runs.request import Request
+from stepherd.runs.steps import STEPS
 from stepherd.services.number_text import read_number
 from stepherd.steps.termination import Interrupted, Termination
 
-__all__ = ["STATE_SECONDS", "DeadlinePassed", "deadline", "seconds_in", "seconds_of"]
+__all__ = ["DeadlinePassed", "deadline", "seconds_in", "seconds_of"]
 
-STATE_SECONDS: Final = {"clone": 1800, "push": 1800, "persist": 600}
-"""TimeoutSeconds of the steps' states; that of the agent follows the request."""
 _START_SECONDS: Final = 240
 """What the start of a container and its image may take, with the end in good order."""
 _GRACE_SECONDS: Final = 60.0
@@ -39,7 +38,8 @@ class DeadlinePassed(StepherdError):
 
 def seconds_of(step: str, request: Request) -> float:
     """How long ``step`` may take in its container, in seconds; STEPHERD_STEP_SECONDS says otherwise."""
-    return seconds_in(_VARIABLE, STATE_SECONDS.get(step, request.agent_task_seconds) - _START_SECONDS)
+    allowed = STEPS[step].seconds or request.agent_task_seconds
+    return seconds_in(_VARIABLE, allowed - _START_SECONDS)
 
 
 def seconds_in(variable: str, default: float) -> float:

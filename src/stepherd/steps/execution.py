@@ -28,6 +28,7 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import REQUEST_DIGEST, RunFolder, open_run_folder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result
+from stepherd.runs.steps import STEPS
 from stepherd.services.redaction import Redactor
 from stepherd.services.removal import temporary_folder
 from stepherd.steps.contract import Done, Step, StepContext
@@ -40,7 +41,7 @@ from stepherd.text.plain import one_paragraph
 
 __all__ = ["main", "run_step", "say"]
 
-_STEPS: Final = ("clone", "agent", "push", "persist")
+_IN_CONTAINERS: Final = tuple(step.name for step in STEPS.values() if step.in_container)
 _FAILED: Final = 1
 
 
@@ -50,8 +51,9 @@ def main(argv: list[str]) -> int:
     termination.install()
     try:
         adopt_orphans()
-        if len(argv) != 1 or argv[0] not in _STEPS:
-            raise UsageError(f"Give one step: {', '.join(_STEPS)}.", remedy="python -m stepherd.steps clone")
+        if len(argv) != 1 or argv[0] not in _IN_CONTAINERS:
+            names = ", ".join(_IN_CONTAINERS)
+            raise UsageError(f"Give one step: {names}.", remedy="python -m stepherd.steps clone")
         reference = os.environ.get("STEPHERD_RUN_FOLDER", "")
         if not reference:
             raise ConfigurationError(

@@ -72,10 +72,11 @@ def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> li
     from stepherd.engine.runners.container_runner import Mount
     from stepherd.repositories.address import parse_repository
     from stepherd.runs.folder import REQUEST_DIGEST, open_run_folder
+    from stepherd.runs.steps import STEPS
 
-    step = argv[-1] if argv else ""
+    step = STEPS.get(argv[-1] if argv else "")
     folder = environment.get("STEPHERD_RUN_FOLDER", "")
-    if step not in ("clone", "push") or not folder.startswith("file://"):
+    if step is None or step.repository == "untouched" or not folder.startswith("file://"):
         return []
     try:
         request = open_run_folder(folder).read_request(environment.get(REQUEST_DIGEST))
@@ -84,4 +85,4 @@ def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> li
         return []  # The step meets the same, and says so in its result.
     if repository.kind != "file":
         return []
-    return [Mount(Path(repository.path), writable=step == "push")]
+    return [Mount(Path(repository.path), writable=step.repository == "written")]

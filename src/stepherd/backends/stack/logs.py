@@ -16,6 +16,7 @@ from stepherd.errors import CredentialsError
 from stepherd.events.text import readable
 from stepherd.events.vocabulary import EVENTS
 from stepherd.runs.folder import RunFolder
+from stepherd.runs.steps import STEPS
 from stepherd.services.aws.log_streams import LogStreams
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
@@ -25,7 +26,7 @@ __all__ = ["StackLogs", "open_stack_logs"]
 _PAGE: Final = 1000
 _LATE_SECONDS: Final = 10.0
 """The log driver of ECS sends what a task wrote within seconds."""
-_AGENT: Final = "RunAgent"
+_AGENT: Final = STEPS["agent"].state
 
 
 @dataclass(slots=True)
