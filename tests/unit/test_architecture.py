@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepherd.agents.registry import agent_names, get_agent
+from stepherd.engine.integrations.services import SERVICES
 from stepherd.runs.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
@@ -364,6 +365,22 @@ def test_a_new_step_is_one_module_and_one_line() -> None:
 
 NAMES_STEPS = {"src/stepherd/runs/report.py"}
 """It says which of them has the facts of the work, and whose count before another's."""
+
+
+SERVICES_ARE_NAMED_IN = {
+    "engine/integrations/lambda_.py": {"lambda"},
+    "engine/integrations/ecs.py": {"ecs"},
+    "engine/integrations/messages.py": {"lambda", "sns", "sqs"},  # a function is told in its own words
+}
+
+
+def test_a_new_integration_is_one_module_and_one_line() -> None:
+    """The engine has one table of what tasks call; ``states`` is also a field of a machine."""
+    for path in SOURCES:
+        name = _where(path).removeprefix("src/stepherd/")
+        if _part(path) == "engine" and _named(path) != "engine.integrations.services":
+            named = _strings(path) & SERVICES.keys() - {"states"}
+            assert named <= SERVICES_ARE_NAMED_IN.get(name, set()), (name, named)
 
 
 def _states_of(machine: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,10 @@ from stepherd.engine.application import Application, load_application
 from stepherd.engine.deliveries import DELIVERIES, Deliveries
 from stepherd.engine.endings import ending_event, ending_name, hearers
 from stepherd.engine.identity import REGION
+from stepherd.engine.integrations.contract import Surroundings
+from stepherd.engine.integrations.services import integrations_of
 from stepherd.engine.journal.lock import EngineAddress, HomeLock
+from stepherd.engine.runners.choice import RunnerChoice, Runners
 from stepherd.engine.runners.functions import FunctionPool
 from stepherd.services.file_modes import UMASK_VARIABLE
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from stepherd.engine.integrations.contract import Integration
     from stepherd.engine.journal.clock import Clock
     from stepherd.engine.journal.records import Execution
-    from stepherd.engine.runners.choice import RunnerChoice
     from stepherd.engine.runners.container_runner import Needs
     from stepherd.engine.runners.forking import ForkServer
 
@@ -135,6 +137,7 @@ class LocalEngine:
         ``first`` is the name of the state machine that will be asked for first: the functions that it calls
         are started before it calls them. Default: the template's first.
         """
+        # Only now: functions that were warmed up are loading meanwhile.
         from stepherd.engine.api.endpoint import endpoint_application
         from stepherd.engine.api.operations import Api
         from stepherd.engine.core import Engine
@@ -168,15 +171,6 @@ class LocalEngine:
                 self.engine.put_machine(source.name, source.definition, source.role_arn)
 
     def _integrations(self) -> dict[str, Integration]:
-        from stepherd.engine.integrations.ecs import EcsIntegration
-        from stepherd.engine.integrations.lambda_ import LambdaIntegration
-        from stepherd.engine.integrations.messages import SnsIntegration, SqsIntegration
-        from stepherd.engine.integrations.states import StatesIntegration
-        from stepherd.engine.runners.choice import Runners
-
-        application = self.application
-        queue_file = self.home / "queues.sqlite3"
-        queues = {url: f"sqlite://{queue_file}#{url.rsplit('/', 1)[-1]}" for url in application.queues}
         runners = Runners(
             self.home,
             self._runner,
@@ -184,14 +178,18 @@ class LocalEngine:
             forks=self._forks,
             handles=lambda arn: (attempt.handle for attempt in self.engine.journal.attempts_of(arn)),
         )
-        tasks = self.home / "tasks"
-        return {
-            "lambda": LambdaIntegration(self.pool),
-            "ecs": EcsIntegration(application.tasks, tasks, self._environment, runners=runners),
-            "sns": SnsIntegration(application.topics, self._notices, self._deliveries),
-            "sqs": SqsIntegration(queues),
-            "states": StatesIntegration(self.engine),
-        }
+        return integrations_of(
+            Surroundings(
+                self.home,
+                self.application,
+                self.engine,
+                self.pool,
+                runners,
+                self._environment,
+                self._deliveries,
+                self._notices,
+            )
+        )
 
     @property
     def has_home(self) -> bool:

@@ -30,6 +30,7 @@ from stepherd.engine.asl.fields import Fields, Problem, Problems
 from stepherd.engine.asl.resources import parse_resource
 from stepherd.engine.asl.scopes import check_scopes
 from stepherd.engine.asl.templates import Literal, Template, is_expression
+from stepherd.engine.integrations.services import LAMBDA
 from stepherd.services.json_text import read_json
 
 __all__ = ["InvalidDefinition", "load", "parse_timestamp", "problems_of"]
@@ -217,7 +218,7 @@ def _task(name: str, fields: Fields) -> State:
     return TaskState(
         name=name,
         next=_next(fields),
-        resource=resource or parse_resource("arn:aws:states:::lambda:invoke"),  # type: ignore[arg-type]
+        resource=resource or parse_resource(f"arn:aws:states:::{LAMBDA}:invoke"),  # type: ignore[arg-type]
         arguments=fields.template("Arguments"),
         timeout=timeout,
         heartbeat=heartbeat,

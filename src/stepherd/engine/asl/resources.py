@@ -5,17 +5,9 @@ from __future__ import annotations
 import re
 
 from stepherd.engine.asl.definition import Resource
+from stepherd.engine.integrations.services import LAMBDA, SERVICES
 
-__all__ = ["PATTERNS", "parse_resource"]
-
-PATTERNS: dict[tuple[str, str], frozenset[str]] = {
-    ("lambda", "invoke"): frozenset({"", "waitForTaskToken"}),
-    ("ecs", "runTask"): frozenset({"", "sync", "waitForTaskToken"}),
-    ("sns", "publish"): frozenset({"", "waitForTaskToken"}),
-    ("sqs", "sendMessage"): frozenset({"", "waitForTaskToken"}),
-    ("states", "startExecution"): frozenset({"", "sync", "sync:2", "waitForTaskToken"}),
-}
-"""Which patterns each optimised integration has here; '' is request-response."""
+__all__ = ["parse_resource"]
 
 _OPTIMISED = re.compile(
     r"arn:aws[\w-]*:states:[\w-]*:\d*:(?P<service>\w+):(?P<action>\w+)(\.(?P<pattern>[\w:]+))?"
@@ -27,11 +19,12 @@ def parse_resource(text: str) -> Resource | None:
     """Take a Task's ``Resource`` apart; None when the engine does not run it."""
     function = _FUNCTION.fullmatch(text)
     if function:
-        return Resource("lambda", "invoke", function=function["name"], arn=text)
+        return Resource(LAMBDA, "invoke", function=function["name"], arn=text)
     match = _OPTIMISED.fullmatch(text)
     if not match:
         return None
     service, action, pattern = match["service"], match["action"], match["pattern"] or ""
-    if pattern not in PATTERNS.get((service, action), frozenset()):
+    known = SERVICES.get(service)
+    if known is None or action != known.action or pattern not in known.patterns:
         return None
     return Resource(service, action, pattern, arn=text)

@@ -9,18 +9,9 @@ from email.utils import format_datetime
 from typing import Any
 
 from stepherd.engine.asl.values import compact
+from stepherd.engine.integrations.services import SERVICES
 
 __all__ = ["service_failure", "with_metadata"]
-
-_KEPT_ALIVE = {"connection": "keep-alive"}
-_HEADERS: dict[str, tuple[str, dict[str, str]]] = {
-    "ecs": ("application/x-amz-json-1.1", {}),
-    "lambda": ("application/json", {"Connection": "keep-alive", "x-amzn-Remapped-Content-Length": "0"}),
-    "sns": ("text/xml", {}),
-    "sqs": ("application/x-amz-json-1.0", _KEPT_ALIVE),
-    "states": ("application/x-amz-json-1.0", _KEPT_ALIVE),
-}
-"""Each service's content type and the headers that only it sends [recorded]."""
 
 
 def with_metadata(
@@ -31,12 +22,12 @@ def with_metadata(
     ``length`` is the body's in bytes where it is not the answer itself.
     """
     request = str(uuid.uuid4())
-    content_type, own = _HEADERS[service]
+    sender = SERVICES[service]
     headers = {
-        **own,
+        **sender.headers,
         **(extra or {}),
         "Content-Length": str(len(compact(answer).encode()) if length is None else length),
-        "Content-Type": content_type,
+        "Content-Type": sender.content_type,
         "Date": format_datetime(datetime.now(UTC), usegmt=True),
         "x-amzn-RequestId": request,
     }

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from stepherd.engine.application import Application
     from stepherd.engine.asl.definition import Resource
+    from stepherd.engine.core import Engine
+    from stepherd.engine.deliveries import Deliveries
     from stepherd.engine.journal.records import Attempt
+    from stepherd.engine.runners.choice import Runners
+    from stepherd.engine.runners.functions import FunctionPool
 
-__all__ = ["Integration", "TaskCall"]
+__all__ = ["Integration", "Surroundings", "TaskCall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,22 @@ class TaskCall:
     def id(self) -> str:
         """The attempt's own id: the task token."""
         return self.attempt.token
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an engine offers to its integrations."""
+
+    home: Path
+    application: Application
+    engine: Engine
+    pool: FunctionPool
+    runners: Runners
+    environment: Mapping[str, str]
+    """Of every container."""
+    deliveries: Deliveries
+    notices: str
+    """Where people are told things; see ``open_notices``."""
 
 
 class Integration(Protocol):

@@ -9,11 +9,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from stepherd.engine.asl.values import compact
 from stepherd.engine.integrations.answers import service_failure, with_metadata
-from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.integrations.contract import Surroundings, TaskCall
 from stepherd.engine.integrations.ecs_shapes import describe_task
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import INTERRUPTED, Attempt
@@ -78,6 +78,14 @@ class EcsIntegration:
         self._environment = environment
         self._own = own
         self._runners = runners or Runners(folder.parent, runner=runner)
+
+    @classmethod
+    def among(cls, surroundings: Surroundings) -> Self:
+        """With the template's task definitions; tasks lie below the home."""
+        around = surroundings
+        return cls(
+            around.application.tasks, around.home / "tasks", around.environment, runners=around.runners
+        )
 
     # -- the contract ------------------------------------------------------------------------------
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.integrations.answers import service_failure, with_metadata
-from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.integrations.contract import Surroundings, TaskCall
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import Attempt
 from stepherd.engine.runners.functions import FunctionPool
@@ -21,6 +21,11 @@ class LambdaIntegration:
 
     def __init__(self, pool: FunctionPool) -> None:
         self._pool = pool
+
+    @classmethod
+    def among(cls, surroundings: Surroundings) -> Self:
+        """With the engine's pool."""
+        return cls(surroundings.pool)
 
     async def submit(self, call: TaskCall) -> Any:
         """Invoke and give the envelope, or the bare payload where the resource is the function itself."""

@@ -8,12 +8,12 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.deliveries import Deliveries
 from stepherd.engine.integrations.answers import service_failure, with_metadata
-from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.integrations.contract import Surroundings, TaskCall
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import Attempt
 from stepherd.errors import StepherdError
@@ -47,6 +47,11 @@ class SnsIntegration(_Sender):
         self._topics = topics
         self._notices = notices
         self._deliveries = deliveries
+
+    @classmethod
+    def among(cls, surroundings: Surroundings) -> Self:
+        """With the template's topics."""
+        return cls(surroundings.application.topics, surroundings.notices, surroundings.deliveries)
 
     async def submit(self, call: TaskCall) -> Any:
         """Publish: people get the text for their protocol, functions the one for theirs."""
@@ -115,6 +120,13 @@ class SqsIntegration(_Sender):
 
     def __init__(self, queues: Mapping[str, str]) -> None:
         self._queues = queues
+
+    @classmethod
+    def among(cls, surroundings: Surroundings) -> Self:
+        """With the template's queues, in a file of the home."""
+        file = surroundings.home / "queues.sqlite3"
+        urls = surroundings.application.queues
+        return cls({url: f"sqlite://{file}#{url.rsplit('/', 1)[-1]}" for url in urls})
 
     async def submit(self, call: TaskCall) -> Any:
         """Send one message."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.integrations.answers import service_failure, with_metadata
-from stepherd.engine.integrations.contract import TaskCall
+from stepherd.engine.integrations.contract import Surroundings, TaskCall
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import REDRIVABLE, Attempt, Execution
 
@@ -22,6 +22,11 @@ class StatesIntegration:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @classmethod
+    def among(cls, surroundings: Surroundings) -> Self:
+        """On the engine itself."""
+        return cls(surroundings.engine)
 
     async def submit(self, call: TaskCall) -> Any:
         """Start the child, or find the one that this attempt started before."""

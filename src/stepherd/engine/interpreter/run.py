@@ -22,6 +22,7 @@ from stepherd.engine.asl.definition import (
 from stepherd.engine.asl.values import Document, parse
 from stepherd.engine.callbacks import Tokens
 from stepherd.engine.integrations.contract import Integration
+from stepherd.engine.integrations.services import SERVICES
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit, iso_time
 from stepherd.engine.interpreter.parallel import run_map, run_parallel
@@ -250,7 +251,6 @@ class ExecutionRun:
         return self._integrations[service]
 
     def as_sent(self, resource: Resource, parameters: Any) -> Any:
-        """Parameters as TaskScheduled shows them: AWS adds who started an ECS job it waits for [recorded]."""
-        if resource.service == "ecs" and resource.waits_for_job and isinstance(parameters, dict):
-            return {**parameters, "StartedBy": "AWS Step Functions"}
-        return parameters
+        """Parameters as TaskScheduled shows them: AWS adds to those of a job that it waits for."""
+        added = SERVICES[resource.service].added if resource.waits_for_job else {}
+        return {**parameters, **added} if added and isinstance(parameters, dict) else parameters

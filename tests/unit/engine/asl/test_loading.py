@@ -10,7 +10,8 @@ from tests.engine_bench import ECS, branches, each, machine_of, task
 
 from stepherd.engine.asl.definition import MapState, TaskState, WaitState
 from stepherd.engine.asl.loading import InvalidDefinition, load, parse_timestamp, problems_of
-from stepherd.engine.asl.resources import PATTERNS, parse_resource
+from stepherd.engine.asl.resources import parse_resource
+from stepherd.engine.integrations.services import SERVICES
 
 N = {"N": {"Type": "Pass"}}
 
@@ -255,7 +256,7 @@ def test_timestamps(text: Any, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pair", "pattern"), [(pair, p) for pair, ps in PATTERNS.items() for p in sorted(ps)]
+    ("pair", "pattern"), [((s.name, s.action), p) for s in SERVICES.values() for p in sorted(s.patterns)]
 )
 def test_resources_are_taken_apart(pair: tuple[str, str], pattern: str) -> None:
     name = f"{pair[1]}.{pattern}" if pattern else pair[1]
