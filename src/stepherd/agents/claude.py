@@ -46,6 +46,7 @@ from stepherd.agents.contract import (
 from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, limit_error, login_failure
 from stepherd.agents.prompt import prompt_of
+from stepherd.processes.account import agent_account
 
 __all__ = ["AGENT", "ClaudeAgent"]
 
@@ -118,8 +119,6 @@ class ClaudeAgent(BasicAgent):
 
     def plan(self, context: AgentContext) -> Launch:
         """``claude -p``, with the prompt on stdin."""
-        from stepherd.processes.account import agent_account
-
         again = _transcript(context) is not None
         words = ["claude", "-p", "--verbose", "--permission-mode=bypassPermissions"]
         words += ["--input-format=stream-json", "--output-format=stream-json"]

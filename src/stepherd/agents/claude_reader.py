@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from stepherd.agents.json_lines import JsonLineReader, count, items, mapping, money, shown_input, text
+from stepherd.events.vocabulary import Event, Message, Output, Retry, Started, ToolUse, Usage
 from stepherd.text.plain import one_paragraph
-
-if TYPE_CHECKING:
-    from stepherd.events.vocabulary import Event, ToolUse
 
 __all__ = ["ClaudeReader", "user_message"]
 
@@ -94,8 +92,6 @@ class ClaudeReader(JsonLineReader):
         return None if form is None else form(record)
 
     def _system(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
-        from stepherd.events.vocabulary import Output, Retry, Started
-
         subtype = text(record.get("subtype"))
         if subtype == "init":
             self._session = text(record.get("session_id"))
@@ -118,8 +114,6 @@ class ClaudeReader(JsonLineReader):
         return ()
 
     def _assistant(self, record: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.events.vocabulary import Message, ToolUse
-
         message = mapping(record.get("message"))
         events: list[Event] = []
         for block in items(message.get("content")):
@@ -146,8 +140,6 @@ class ClaudeReader(JsonLineReader):
         return () if before == usage else (self._used(self._usages.values()),)
 
     def _used(self, usages: Any, *, cost: float | None = None) -> Event:
-        from stepherd.events.vocabulary import Usage
-
         total = {name: sum(count(usage.get(key)) for usage in usages) for name, key in _COUNTED.items()}
         return Usage(turns=self.turns, cost_usd=cost, **total)
 
@@ -157,8 +149,6 @@ class ClaudeReader(JsonLineReader):
         return [self._tool_result(block) for block in blocks if block.get("type") == "tool_result"]
 
     def _tool_result(self, block: Mapping[str, Any]) -> ToolUse:
-        from stepherd.events.vocabulary import ToolUse
-
         number, said = text(block.get("tool_use_id")), block.get("content")
         if isinstance(said, list):
             said = "\n".join(text(part.get("text")) for part in items(said))
@@ -168,8 +158,6 @@ class ClaudeReader(JsonLineReader):
         return ToolUse(tool, number, None, "failed" if failed else "succeeded", shown or None)
 
     def _result(self, record: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.events.vocabulary import ToolUse
-
         self._results.append(record)
         events: list[Event] = []
         for denial in items(record.get("permission_denials")):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from stepherd.agents.json_lines import JsonLineReader, count, items, mapping, text
+from stepherd.events.vocabulary import Event, Message, Output, Retry, Started, ToolUse, Usage
 from stepherd.services.json_text import read_json
 from stepherd.text.plain import one_paragraph
-
-if TYPE_CHECKING:
-    from stepherd.events.vocabulary import Event
 
 __all__ = ["CodexReader"]
 
@@ -57,8 +55,6 @@ class CodexReader(JsonLineReader):
 
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
         """The events of a record; those of unknown types are output."""
-        from stepherd.events.vocabulary import Started
-
         kind = text(record.get("type"))
         if kind == "thread.started":
             return (Started("codex", session=text(record.get("thread_id")) or None),)
@@ -76,8 +72,6 @@ class CodexReader(JsonLineReader):
 
     def _trouble(self, record: Mapping[str, Any]) -> Sequence[Event]:
         """An error, and what it calls one: that it tries again."""
-        from stepherd.events.vocabulary import Output, Retry
-
         said = text(mapping(record.get("error")).get("message")) or text(record.get("message"))
         again = _RETRY.fullmatch(said)
         self._error = _reason(again[3] if again else said)
@@ -87,16 +81,12 @@ class CodexReader(JsonLineReader):
         return (Retry(self._error, attempt, most),)
 
     def _usage(self, usage: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.events.vocabulary import Usage
-
         for name in _COUNTED:
             self._used[name] += count(usage.get(name))
         tokens_in, tokens_out, cached = (self._used[name] for name in _COUNTED)
         return (Usage(self._turns, tokens_in, tokens_out, cached),)
 
     def _item(self, item: Mapping[str, Any], *, ended: bool) -> Sequence[Event] | None:
-        from stepherd.events.vocabulary import Message, Output, ToolUse
-
         kind = text(item.get("type")) or text(item.get("item_type"))
         if kind == "error":  # A warning: the turn goes on.
             return (Output("out", text(item.get("message"))),)

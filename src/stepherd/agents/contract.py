@@ -17,13 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from stepherd.errors import StepherdError
+from stepherd.events.vocabulary import Event, Output
 from stepherd.processes.tree import Proof
-
-if TYPE_CHECKING:
-    from stepherd.events.vocabulary import Event
 
 __all__ = [
     "Agent",
@@ -176,8 +174,6 @@ class BasicReader:
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
         """The line."""
-        from stepherd.events.vocabulary import Output
-
         return (Output(stream, line),)
 
     def notice(self, text: str) -> bytes | None:  # noqa: ARG002

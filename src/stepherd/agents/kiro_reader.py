@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from stepherd.agents.contract import Stream
 from stepherd.agents.json_lines import JsonLineReader, items, mapping, shown_input, text
 from stepherd.agents.terminal_reader import Sign, TerminalReader
+from stepherd.events.vocabulary import Event, Message, ToolUse
 from stepherd.text.plain import one_paragraph
-
-if TYPE_CHECKING:
-    from stepherd.events.vocabulary import Event
 
 __all__ = ["KiroReader"]
 
@@ -68,8 +66,6 @@ class KiroReader(JsonLineReader):
         return self._whole_message()
 
     def _update(self, update: Mapping[str, Any]) -> Sequence[Event] | None:
-        from stepherd.events.vocabulary import ToolUse
-
         kind = text(update.get("sessionUpdate"))
         if kind in _CHUNKS:
             before = () if self._thought is _CHUNKS[kind] else self._whole_message()
@@ -91,8 +87,6 @@ class KiroReader(JsonLineReader):
         return (*before, ToolUse(self._tools.get(number, "?"), number, None, status, shown))
 
     def _whole_message(self) -> Sequence[Event]:
-        from stepherd.events.vocabulary import Message
-
         words, self._said = "".join(self._said), []
         if not words.strip():
             return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
@@ -59,8 +60,6 @@ class Listener:
         try:
             return ask()
         except Exception as error:  # noqa: BLE001 - the agent's work must not be lost for it
-            import traceback
-
             traceback.print_exc(file=sys.stderr)
             self.error = repr(error)
             self.reader = PlainReader()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from stepherd.agents.json_lines import JsonLineReader, count, mapping, money, shown_input, text
+from stepherd.events.vocabulary import Event, Message, ToolUse, Usage
 from stepherd.text.plain import one_paragraph
-
-if TYPE_CHECKING:
-    from stepherd.events.vocabulary import Event
 
 __all__ = ["OpencodeReader"]
 
@@ -45,8 +43,6 @@ class OpencodeReader(JsonLineReader):
 
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
         """The events of a record; those of unknown types are output."""
-        from stepherd.events.vocabulary import Message
-
         kind, part = text(record.get("type")), mapping(record.get("part"))
         if kind == "step_start":
             self._reason = None
@@ -64,8 +60,6 @@ class OpencodeReader(JsonLineReader):
         return None
 
     def _tool(self, part: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.events.vocabulary import ToolUse
-
         state = mapping(part.get("state"))
         tool, number = text(part.get("tool")) or "?", text(part.get("callID")) or None
         said = one_paragraph((text(state.get("output")) or text(state.get("error")))[:4000], 1000)
@@ -74,8 +68,6 @@ class OpencodeReader(JsonLineReader):
         return (begun,) if status is None else (begun, ToolUse(tool, number, None, status, said or None))
 
     def _step(self, part: Mapping[str, Any]) -> Sequence[Event]:
-        from stepherd.events.vocabulary import Usage
-
         tokens = mapping(part.get("tokens"))
         cache = mapping(tokens.get("cache"))
         self._turns += 1

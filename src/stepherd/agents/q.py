@@ -45,6 +45,7 @@ from stepherd.agents.judgement import failure, judge_stop, last_words, login_fai
 from stepherd.agents.prompt import prompt_of
 from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.errors import CredentialsError
+from stepherd.logins.kinds import login_kind
 
 __all__ = ["AGENT", "SERVICE_HOSTS", "SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
 
@@ -146,15 +147,13 @@ def _judge_sign(name: str, kind: str, said: str) -> Outcome:
 
 def login_folder(name: str, home: Path) -> Path:
     """Where the CLI with the login of kind ``name`` keeps its data when its home is ``home``."""
-    from stepherd.logins.kinds import login_kind
-
     return home / ".local" / "share" / login_kind(name).folder
 
 
 def require_login(name: str, home: Path) -> None:
     """Raises CredentialsError when no database below ``home`` holds a login."""
+    # Only now: choosing an agent can do without SQLite.
     from stepherd.logins.checks import checked_copy, text_of
-    from stepherd.logins.kinds import login_kind
 
     kind = login_kind(name)
     path = login_folder(name, home) / "data.sqlite3"

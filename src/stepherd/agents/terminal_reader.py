@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from stepherd.agents.contract import BasicReader, Stream
+from stepherd.events.vocabulary import Event, Message, ToolUse, Usage
 from stepherd.text.plain import one_paragraph, plain
-
-if TYPE_CHECKING:
-    from stepherd.events.vocabulary import Event
 
 __all__ = ["Sign", "TerminalReader"]
 
@@ -84,8 +82,6 @@ class TerminalReader(BasicReader):
         return self._kind is None or _RANKS.index(kind) > _RANKS.index(self._kind)
 
     def _said(self, part: str) -> Sequence[Event]:
-        from stepherd.events.vocabulary import Message, ToolUse
-
         if self._kind == "asked":
             return super().feed("out", part)
         used = _TOOL.match(part)
@@ -99,8 +95,6 @@ class TerminalReader(BasicReader):
         return (Message(part.removeprefix("> ")),)
 
     def _complained(self, part: str) -> Sequence[Event]:
-        from stepherd.events.vocabulary import Usage
-
         spent = _CREDITS.match(part)
         if spent:
             self._credits = float(spent["credits"])

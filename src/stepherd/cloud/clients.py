@@ -6,10 +6,9 @@ import os
 from functools import cache
 from typing import Any, Final
 
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
-
 from stepherd.cloud.waiting import watch
 from stepherd.services.aws.clients import new_client
+from stepherd.services.aws.errors import is_one_of
 
 __all__ = ["aws_client"]
 
@@ -19,7 +18,7 @@ _CONNECT_SECONDS: Final = 4
 _CONNECT_ATTEMPTS: Final = 3
 """So that being offline is told soon, and after the same time for every service."""
 
-_UNREACHABLE: Final = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+_UNREACHABLE: Final = frozenset({"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"})
 
 
 def aws_client(service: str, region: str | None, attempts: int = _ATTEMPTS) -> Any:
@@ -40,5 +39,7 @@ def _made(service: str, region: str | None, attempts: int, _settings: tuple[tupl
 
 def _give_up_connecting(attempts: int, caught_exception: Exception | None = None, **_: Any) -> None:
     """What is not there is not tried as often as what is busy; botocore counts both together."""
-    if isinstance(caught_exception, _UNREACHABLE) and attempts >= _CONNECT_ATTEMPTS:
+    if caught_exception is None or attempts < _CONNECT_ATTEMPTS:
+        return
+    if is_one_of(caught_exception, _UNREACHABLE):
         raise caught_exception

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
 from stepherd.services.aws.regions import REGION
+from stepherd.services.disk import disk_error, folder_lock, replacement, write_all
 
 __all__ = [
     "CONFIG",
@@ -215,8 +216,6 @@ def _parsed(path: Path, name: str, fields: object) -> Context:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from stepherd.services.disk import disk_error
-
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -229,6 +228,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _loaded(path: Path, text: str) -> dict[str, Any]:
+    # Only now: most homes have no such file, and YAML takes its time to load.
     from stepherd.services.yaml_text import UnreadableYaml, read_yaml
 
     try:
@@ -245,9 +245,8 @@ def _loaded(path: Path, text: str) -> dict[str, Any]:
 
 def _rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what the file holds; two processes that do so at once wait for each other."""
+    # Only now, as above.
     import yaml
-
-    from stepherd.services.disk import disk_error, folder_lock, replacement, write_all
 
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from stepherd.cloud.clients import aws_client
 from stepherd.errors import NotFoundError, StepherdError
-from stepherd.services import needs_boto3
+from stepherd.services.aws.errors import is_refusal, translated
 
 __all__ = ["Stack", "find_stack"]
 
@@ -36,20 +37,14 @@ def find_stack(name: str, region: str | None = None) -> Stack:
     """Describe a stack by name or ARN; ``region`` is boto3's own choice where it is not given.
 
     Raises NotFoundError when there is none, with the account and region that were looked into; otherwise
-    CredentialsError, TemporaryError, UnavailableError and ConfigurationError as ``services.aws_errors``.
+    CredentialsError, TemporaryError, UnavailableError and ConfigurationError as ``services.aws.errors``.
     """
-    with needs_boto3("A deployed stack"):
-        from botocore.exceptions import ClientError
-
-        from stepherd.cloud.clients import aws_client
-        from stepherd.services.aws.errors import translated
-
     client = aws_client("cloudformation", region, _ATTEMPTS)
     with translated(f"the stack {name}"):
         try:
             found = client.describe_stacks(StackName=name)["Stacks"]
-        except ClientError as error:
-            if not _says_absent(error.response.get("Error", {})):
+        except Exception as error:
+            if not (is_refusal(error) and _says_absent(error.response.get("Error", {}))):
                 raise
             found = []
     if not found or found[0]["StackStatus"] == "DELETE_COMPLETE":
@@ -71,9 +66,6 @@ def _absent(name: str, region: str) -> NotFoundError:
 
 def _account(region: str) -> str:
     """Whose account was looked into, for the words of an error alone."""
-    from stepherd.cloud.clients import aws_client
-    from stepherd.services.aws.errors import translated
-
     try:
         with translated("the caller's identity"):
             return f"the account {aws_client('sts', region, 1).get_caller_identity()['Account']}"

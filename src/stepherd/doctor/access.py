@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.api_keys.opening import open_ring
 from stepherd.doctor.checkup import Finding, Status
+from stepherd.doctor.tokens import binding_finding
+from stepherd.errors import ConfigurationError, CredentialsError, DataError
+from stepherd.services.aws.errors import error_code, translated
+from stepherd.services.secrets.contract import SecretNotFound, parse_secret
 
 if TYPE_CHECKING:
     from stepherd.cloud.stack import Stack
@@ -45,11 +49,6 @@ def look_at_secrets(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
 
 
 def _git_finding(checked: CheckedStack, stack: Stack, reference: str, found: Finding) -> Finding:
-    from stepherd.doctor.tokens import binding_finding
-    from stepherd.errors import ConfigurationError, CredentialsError, DataError
-    from stepherd.services.aws.errors import translated
-    from stepherd.services.secrets.contract import SecretNotFound, parse_secret
-
     change = checked.own("init --git-hosts github.com")
     try:
         with translated(f"the secret {reference}"):
@@ -63,14 +62,10 @@ def _git_finding(checked: CheckedStack, stack: Stack, reference: str, found: Fin
 
 
 def _secret_finding(checked: CheckedStack, name: str, reference: str, form: str) -> Finding:
-    from botocore.exceptions import ClientError
-
-    from stepherd.services.aws.errors import error_code, translated
-
     with translated(f"the secret {reference}"):
         try:
             secret = checked.client("secretsmanager").describe_secret(SecretId=reference)
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) != "ResourceNotFoundException":
                 raise
             return _absent_secret(checked, name, reference, form)
@@ -111,8 +106,6 @@ def look_at_keys(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
 
 def look_at_mail(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
     """Whether somebody is told when a login needs a person, and whether the answer is waited for."""
-    from stepherd.services.aws.errors import translated
-
     topic = stack.outputs.get("LoginTopicArn")
     if not topic:
         return

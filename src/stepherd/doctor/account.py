@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.doctor.checkup import Finding
 from stepherd.errors import StepherdError
+from stepherd.services.aws.clients import credentials_expire
+from stepherd.services.aws.errors import is_refusal, translated
 from stepherd.text.durations import seconds_text
 from stepherd.text.moments import until_text
 
@@ -33,10 +35,6 @@ _FEW_FUNCTIONS: Final = 50
 
 def look_at_caller(checked: CheckedStack, _: Path) -> Iterator[Finding]:
     """Who asks, until when, whether in the right account; and what time AWS has, even where it refuses."""
-    from botocore.exceptions import ClientError
-
-    from stepherd.services.aws.errors import translated
-
     began, answer = time.time(), None
     try:
         with translated("the caller's identity"):
@@ -44,7 +42,7 @@ def look_at_caller(checked: CheckedStack, _: Path) -> Iterator[Finding]:
         yield _account_finding(checked, answer)
     except StepherdError as error:
         yield Finding("credentials", "problem", error.message, error.remedy)
-        if isinstance(error.__cause__, ClientError):
+        if error.__cause__ is not None and is_refusal(error.__cause__):
             answer = error.__cause__.response
     if answer is not None:
         yield from clock_finding(answer, began, time.time())
@@ -64,8 +62,6 @@ def _account_finding(checked: CheckedStack, identity: Mapping[str, Any]) -> Find
 
 
 def _expiry_finding(who: str) -> Finding:
-    from stepherd.services.aws.clients import credentials_expire
-
     until = credentials_expire()
     if until is None:
         return Finding("credentials", "ok", who)
@@ -148,8 +144,6 @@ def _increase(checked: CheckedStack, quota: Mapping[str, Any], value: int) -> st
 
 def _quota(checked: CheckedStack, service: str, name: str) -> Mapping[str, Any] | None:
     """The quota of a service whose name has these words; AWS documents names, not codes. None: not told."""
-    from stepherd.services.aws.errors import translated
-
     with translated(f"the quotas of {service}"):
         pages = checked.client("service-quotas").get_paginator("list_service_quotas")
         for page in pages.paginate(ServiceCode=service):

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from stepherd.cloud.contexts import DEFAULT_CONTEXT
+from stepherd.cloud.contexts import DEFAULT_CONTEXT, Context
 from stepherd.cloud.stack import Stack, find_stack
+from stepherd.cloud.stack_parts import physical_id
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.errors import CredentialsError, StepherdError, TemporaryError, UnavailableError
-
-if TYPE_CHECKING:
-    from stepherd.cloud.contexts import Context
+from stepherd.services.aws.clients import new_client
 
 __all__ = ["CheckedStack", "stack_check"]
 
@@ -39,8 +38,6 @@ class CheckedStack:
 
     def client(self, service: str) -> Any:
         """A client that gives up soon: a check may take seconds, not minutes."""
-        from stepherd.services.aws.clients import new_client
-
         return new_client(service, region=self.context.region, attempts=_TRIES, read_seconds=8)
 
     def aws(self, words: str) -> str:
@@ -64,8 +61,6 @@ class CheckedStack:
 
     def part(self, logical: str) -> str:
         """The physical id of a resource of the stack. Raises as ``translated``."""
-        from stepherd.cloud.stack_parts import physical_id
-
         return physical_id(self.client("cloudformation"), self.context.stack, logical)
 
     @cached_property

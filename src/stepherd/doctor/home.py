@@ -10,10 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stepherd.agents.inventory import take_inventory
+from stepherd.backends.client import PIPELINE, machine_arn
+from stepherd.backends.home.backend import HomePlace
+from stepherd.backends.home.engines import reading
 from stepherd.backends.home.home_check import check_home
+from stepherd.backends.login_outlook import outlooks
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.engine.identity import JOURNAL
+from stepherd.engine.journal.lock import find_engine
 from stepherd.errors import ConfigurationError
+from stepherd.services import open_store
 from stepherd.services.disk import disk_error
 from stepherd.text.moments import until_text
 
@@ -70,10 +77,6 @@ def _space(folder: Path) -> Finding:
 
 
 def _engine(home: Path) -> Iterator[Finding]:
-    from stepherd.backends.client import PIPELINE, machine_arn
-    from stepherd.backends.home.engines import reading
-    from stepherd.engine.journal.lock import find_engine
-
     if not (home / JOURNAL).exists():
         yield Finding("journal", "ok", "There is none yet: nothing has run.")
         return
@@ -93,9 +96,6 @@ def _engine(home: Path) -> Iterator[Finding]:
 
 
 def _agents(home: Path) -> Iterator[Finding]:
-    from stepherd.agents.inventory import take_inventory
-    from stepherd.services import open_store
-
     store = open_store((home / "store").as_uri()) if (home / "store").is_dir() else None
     states = [state for state in take_inventory(store, os.environ) if not state.built_in]
     ready = [f"{state.name} {state.version or ''}".strip() for state in states if state.ready]
@@ -110,15 +110,11 @@ def _agents(home: Path) -> Iterator[Finding]:
 
 
 def _logins(home: Path) -> Iterator[Finding]:
-    from stepherd.backends.home.backend import HomePlace
-
     yield from login_findings(HomePlace(home))
 
 
 def login_findings(place: Place, default_agent: str = "") -> Iterator[Finding]:
     """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
-    from stepherd.backends.login_outlook import outlooks
-
     for one in outlooks(place, None, None):
         name, log_in = f"login {one.agent}", f"stepherd login --agent {one.agent}"
         if one.error:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.doctor.checkup import Finding
+from stepherd.services.aws.errors import translated
 from stepherd.text.durations import seconds_text
 
 if TYPE_CHECKING:
@@ -59,8 +60,6 @@ def _finding(checked: CheckedStack, name: str, tag: str, images: list[Mapping[st
 
 def _images(checked: CheckedStack, repository: str) -> list[Mapping[str, Any]]:
     """Every image with a tag, also those of the other target."""
-    from stepherd.services.aws.errors import translated
-
     with translated(f"the image repository {repository}"):
         pages = checked.client("ecr").get_paginator("describe_images")
         found = pages.paginate(repositoryName=repository.partition("/")[2], filter={"tagStatus": "TAGGED"})

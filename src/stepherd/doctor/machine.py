@@ -15,6 +15,7 @@ from typing import Final
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.engine.identity import JOURNAL
 from stepherd.logins.kinds import DATABASE_VARIABLE
+from stepherd.services.aws.errors import is_from_aws
 from stepherd.text.durations import seconds_text
 
 __all__ = ["MACHINE_CHECKS", "git_finding", "python_finding"]
@@ -90,7 +91,7 @@ def _aws(_: Path) -> Iterator[Finding]:
     if not _wants_aws():
         return
     try:
-        from botocore.exceptions import BotoCoreError
+        # Only now: it takes its time to load, and an installation may be without it.
         from botocore.session import Session
     except ImportError:
         yield Finding("aws", "problem", "boto3 is not installed.", "pip install 'stepherd[aws]'")
@@ -99,7 +100,9 @@ def _aws(_: Path) -> Iterator[Finding]:
     try:
         region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
         credentials = session.get_credentials()
-    except BotoCoreError as error:
+    except Exception as error:
+        if not is_from_aws(error):
+            raise
         yield Finding(
             "aws", "problem", f"The configuration of AWS cannot be used: {error}", "aws configure list"
         )

@@ -8,15 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stepherd.cloud.contexts import use
+from stepherd.application import application_root
+from stepherd.backends.stack.backend import StackPlace
+from stepherd.cloud.contexts import Context, use
 from stepherd.doctor.access import look_at_keys, look_at_mail, look_at_secrets
 from stepherd.doctor.account import look_at_caller, look_at_quotas
 from stepherd.doctor.checked_stack import CheckedStack, stack_check
 from stepherd.doctor.checkup import Check, Finding
+from stepherd.doctor.home import login_findings
 from stepherd.doctor.images import look_at_images
+from stepherd.services.aws.errors import translated
+from stepherd.services.template_text import read_template
 
 if TYPE_CHECKING:
-    from stepherd.cloud.contexts import Context
     from stepherd.cloud.stack import Stack
 
 __all__ = ["stack_checks"]
@@ -85,17 +89,11 @@ def _look_at_parameters(checked: CheckedStack, stack: Stack) -> Iterator[Finding
 
 
 def _parameters_of_template() -> set[str]:
-    from stepherd.application import application_root
-    from stepherd.services.template_text import read_template
-
     path = application_root() / "template.yaml"
     return set(read_template(path.read_text(encoding="utf-8"), str(path))["Parameters"])
 
 
 def _look_at_logins(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
-    from stepherd.backends.stack.backend import StackPlace
-    from stepherd.doctor.home import login_findings
-
     yield from login_findings(
         StackPlace(checked.home, checked.context), stack.parameters.get("DefaultAgent", "")
     )
@@ -121,8 +119,6 @@ _DEAD_LETTERS: Final = (
 
 
 def _waiting(checked: CheckedStack, queue: str) -> int:
-    from stepherd.services.aws.errors import translated
-
     name = "ApproximateNumberOfMessages"
     with translated(f"the queue {queue}"):
         answer = checked.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
@@ -130,8 +126,6 @@ def _waiting(checked: CheckedStack, queue: str) -> int:
 
 
 def _look_at_alarms(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
-    from stepherd.services.aws.errors import translated
-
     # CloudFormation names them <stack>-<logical id>-<its own letters>; other stacks may begin like this one.
     ours = re.compile(rf"{re.escape(stack.name)}-[A-Za-z0-9]+-[A-Za-z0-9]+")
     with translated("the alarms of the stack"):

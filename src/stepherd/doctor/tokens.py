@@ -10,6 +10,7 @@ from typing import Final
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.repositories.binding import allowed_hosts, typed_host
 from stepherd.repositories.credentials import GitCredentials
+from stepherd.services import read_secret
 
 __all__ = ["TOKEN_CHECK", "binding_finding"]
 
@@ -37,8 +38,6 @@ def binding_finding(where: str, secret: Mapping[str, str], remedy: str, default_
 
 def _look_at_token(_: Path) -> Iterator[Finding]:
     """The credentials that the environment names, where they are on this machine."""
-    from stepherd.services import read_secret
-
     reference = os.environ.get(_REFERENCE, "")
     if reference.startswith(("env:", "file:")):
         yield binding_finding(reference, read_secret(reference) or {}, _ADD)

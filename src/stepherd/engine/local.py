@@ -14,7 +14,7 @@ from stepherd.engine.application import Application, load_application
 from stepherd.engine.deliveries import DELIVERIES, Deliveries
 from stepherd.engine.endings import ending_event, ending_name, hearers
 from stepherd.engine.identity import REGION
-from stepherd.engine.integrations.contract import Surroundings
+from stepherd.engine.integrations.contract import Integration, Surroundings
 from stepherd.engine.integrations.services import integrations_of
 from stepherd.engine.journal.lock import EngineAddress, HomeLock
 from stepherd.engine.runners.choice import RunnerChoice, Runners
@@ -22,7 +22,6 @@ from stepherd.engine.runners.functions import FunctionPool
 from stepherd.services.file_modes import UMASK_VARIABLE
 
 if TYPE_CHECKING:
-    from stepherd.engine.integrations.contract import Integration
     from stepherd.engine.journal.clock import Clock
     from stepherd.engine.journal.records import Execution
     from stepherd.engine.runners.container_runner import Needs

@@ -15,6 +15,7 @@ __all__ = ["token_provider"]
 
 def __getattr__(name: str) -> Any:
     if name == "token_provider":
+        # Only now: see above.
         from stepherd.logins.export import token_provider
 
         return token_provider

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,10 +157,8 @@ class LoginTokenProvider:
 
 
 def _client() -> Any:
-    import importlib
-
     try:
-        return importlib.import_module("amazon_q_streaming_client")
+        return import_module("amazon_q_streaming_client")
     except ImportError as error:
         raise ConfigurationError(
             "Tokens for the streaming client need that client, which is not installed.",

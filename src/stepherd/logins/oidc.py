@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stepherd.errors import (
-    ConfigurationError,
     CredentialsError,
     ProtocolError,
     StepherdError,
@@ -18,6 +17,8 @@ from stepherd.errors import (
     UnavailableError,
     UsageError,
 )
+from stepherd.services.aws.clients import new_client
+from stepherd.services.aws.errors import aws_error, is_from_aws, is_refusal
 from stepherd.services.aws.regions import is_region
 
 __all__ = ["OidcError", "call", "field_of", "login_needed", "seconds_of"]
@@ -59,21 +60,15 @@ def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: i
     """
     if not is_region(region):
         raise UsageError(f"{region!r} is not an AWS region.", remedy="Name one such as us-east-1.")
-    try:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        from stepherd.services.aws.clients import new_client
-    except ImportError as error:
-        raise ConfigurationError(
-            "Logins need boto3, which is not installed.", remedy="Install it: pip install 'stepherd[aws]'"
-        ) from error
     client = new_client("sso-oidc", region=region, attempts=attempts, read_seconds=_READ_SECONDS)
     try:
         return getattr(client, operation)(**request)
-    except ClientError as error:
-        raise _refused(error.response, operation) from None
-    except BotoCoreError as error:
-        raise _broken(error, operation, region) from None
+    except Exception as error:
+        if is_refusal(error):
+            raise _refused(error.response, operation) from None
+        if is_from_aws(error):
+            raise _broken(error, operation, region) from None
+        raise
     finally:
         client.close()
 
@@ -109,8 +104,6 @@ def _refused(response: Mapping[str, Any], operation: str) -> StepherdError:
 
 
 def _broken(error: Exception, operation: str, region: str) -> StepherdError:
-    from stepherd.services.aws.errors import aws_error
-
     known = aws_error(error, f"the identity provider in {region}")
     if isinstance(known, TemporaryError | UnavailableError):
         return TemporaryError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import pwd
 import stat
 import sys
 from collections.abc import Iterable
@@ -84,8 +86,6 @@ def agent_account(name: str | None = None) -> Account | None:
             f"{_VARIABLE} is '{name}', but only root can run an agent as another user.",
             remedy=f"Unset {_VARIABLE}, or start Stepherd as root.",
         )
-    import pwd
-
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -123,8 +123,6 @@ def leave_session_keyring() -> None:
     number = _KEYCTL.get(os.uname().machine)
     if not sys.platform.startswith("linux") or number is None or sys.maxsize < 1 << 32:
         return
-    import ctypes
-
     library = ctypes.CDLL(None, use_errno=True)
     if library.syscall(ctypes.c_long(number), ctypes.c_long(_JOIN_SESSION_KEYRING), None) >= 0:
         return
@@ -145,8 +143,6 @@ def refuse_new_privileges() -> None:
 def _control_process(option: int, value: int) -> None:
     if not sys.platform.startswith("linux"):
         return
-    import ctypes
-
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(option, value, 0, 0, 0) != 0:
         raise ConfigurationError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from stepherd.agents.registry import get_agent
 from stepherd.errors import DataError
@@ -23,10 +23,7 @@ from stepherd.runs.kept_limits import check_kept_limits
 from stepherd.runs.prepare import Digests, machine_facts
 from stepherd.runs.request import InvalidRequest, Request, check_request
 from stepherd.services.json_text import read_json
-from stepherd.services.store.contract import ObjectNotFound
-
-if TYPE_CHECKING:
-    from stepherd.services.store.contract import Store
+from stepherd.services.store.contract import ObjectNotFound, Store
 
 __all__ = [
     "AMENDABLE",

@@ -11,17 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from stepherd.errors import TemporaryError
-from stepherd.runs.folder import BUNDLE, SESSION
+from stepherd.runs.folder import BUNDLE, SESSION, RunFolder
 from stepherd.runs.result import Result
-from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.services.store.contract import ObjectInfo, PreconditionFailed, WriteConflict
 from stepherd.text.moments import now
-
-if TYPE_CHECKING:
-    from stepherd.runs.folder import RunFolder
-    from stepherd.services.store.contract import ObjectInfo
 
 __all__ = ["AttemptKeys", "PastAttempt", "latest_work", "past_attempts", "read_agent", "take_number"]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.text.front_matter import InvalidFrontMatter, head_and_body
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.services.yaml_text import Entry
@@ -96,6 +97,7 @@ def _fields_of(head: str, source: _Source) -> dict[str, Any]:
 
 
 def _entries_of(head: str, source: _Source) -> list[Entry]:
+    # Only now: few instructions have a head, and YAML takes its time to load.
     from stepherd.services.yaml_text import UnreadableYaml, read_entries
 
     try:
@@ -110,6 +112,4 @@ def _entries_of(head: str, source: _Source) -> list[Entry]:
 
 
 def _shown(text: str) -> str:
-    from stepherd.text.plain import one_paragraph
-
     return one_paragraph(text, 60)

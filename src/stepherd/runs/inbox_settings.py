@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.runs.front_matter import SETTINGS, read_settings
 from stepherd.runs.prepare import merged_settings
+from stepherd.runs.request import request_schema
 from stepherd.services.number_text import read_number, read_whole
 from stepherd.text.front_matter import InvalidFrontMatter
 from stepherd.text.plain import one_paragraph
@@ -79,8 +80,6 @@ def read_settings_file(store: Store, key: str) -> dict[str, Any]:
 
 def _value(field: str, text: str) -> Any:
     """Metadata is text: a number or a truth where the field wants one; else the text, to be refused."""
-    from stepherd.runs.request import request_schema
-
     kind = request_schema()["properties"][field].get("type")
     try:
         if kind == "integer":

@@ -9,15 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from stepherd.errors import TemporaryError
 from stepherd.runs.inbox_events import Dropped, is_older
 from stepherd.services.json_text import read_json
-from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, WriteConflict
-
-if TYPE_CHECKING:
-    from stepherd.services.store.contract import Store
+from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, Store, WriteConflict
 
 __all__ = ["Claim", "claim_event", "close_event"]
 

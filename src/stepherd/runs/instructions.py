@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from stepherd.errors import DataError, NotFoundError, UsageError
 from stepherd.runs.digests import digest_of, digest_of_files
+from stepherd.runs.instruction_files import files_below, read_file
+from stepherd.services import open_store
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
@@ -130,8 +133,6 @@ def _path_of(reference: str) -> Path:
 
 
 def _on_disk(reference: str, path: Path) -> Instructions:
-    from stepherd.runs.instruction_files import files_below, read_file
-
     try:
         if path.is_file():
             return Instructions(reference, {MAIN: path.stat().st_size}, lambda _: read_file(path, MOST_BYTES))
@@ -145,8 +146,6 @@ def _on_disk(reference: str, path: Path) -> Instructions:
 
 
 def _on_s3(reference: str) -> Instructions:
-    from stepherd.services import open_store
-
     bucket, _, key = reference.removeprefix("s3://").partition("/")
     store = open_store(f"s3://{bucket}")
     if key and not key.endswith("/"):
@@ -161,8 +160,6 @@ def _on_s3(reference: str) -> Instructions:
 
 
 def _first(store: Store, prefix: str) -> list[ObjectInfo]:
-    from itertools import islice
-
     return list(islice(store.list(prefix), MOST_FILES + 2))
 
 

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.runs.attempts import read_agent
-from stepherd.runs.folder import DATABASE
+from stepherd.runs.folder import DATABASE, RunFolder
 
 if TYPE_CHECKING:
-    from stepherd.runs.folder import RunFolder
     from stepherd.runs.orphans import Ended
     from stepherd.services.aws.tasks import Tasks
     from stepherd.services.step_functions.executions import Executions

@@ -12,19 +12,23 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError, TemporaryError
-from stepherd.runs.folder import REPORT, REPORT_PAGE, run_folder
+from stepherd.runs.folder import REPORT, REPORT_PAGE, RunFolder, run_folder
 from stepherd.runs.report_page import escaped, render_report
 from stepherd.services.json_text import read_json
-from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
+from stepherd.services.store.contract import (
+    ObjectNotFound,
+    PreconditionFailed,
+    Store,
+    StoredObject,
+    WriteConflict,
+)
 from stepherd.services.store.keys import key_fault
 from stepherd.text.moments import now
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    from stepherd.runs.folder import RunFolder
     from stepherd.runs.report import Report
     from stepherd.runs.result import Result
-    from stepherd.services.store.contract import Store
 
 __all__ = [
     "OWN_FILES",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.errors import DataError, UsageError
+from stepherd.repositories.binding import typed_host
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,8 +106,6 @@ class Request:
     def from_json(cls, fields: Mapping[str, Any]) -> Request:
         """The request of a request.json that ``prepare`` wrote. Raises DataError when it is not one."""
         if "git_token_host" not in fields:
-            from stepherd.repositories.binding import typed_host
-
             # Of a version that asked for no host: its runs end as they began.
             fields = {**fields, "git_token_host": typed_host(str(fields.get("repo", "")))}
         try:
@@ -131,10 +133,7 @@ class Request:
 
 def request_schema() -> dict[str, Any]:
     """The published JSON Schema of a request as it is given."""
-    import json
-    from importlib.resources import files
-
-    text = files("stepherd.runs").joinpath("request.schema.json").read_text("utf-8")
+    text = Path(__file__).with_name("request.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
@@ -145,12 +144,12 @@ def request_validator() -> Draft202012Validator:
 
     NaN is no number to it. jsonschema's own takes it for one that is within every bound.
     """
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
+    # Only now: it takes a tenth of a second to load.
+    from jsonschema import Draft202012Validator, validators
 
     own = Draft202012Validator.TYPE_CHECKER
     kinds = own.redefine("number", lambda _, value: own.is_type(value, "number") and _is_finite(value))
-    validator: type[Draft202012Validator] = extend(Draft202012Validator, type_checker=kinds)  # type: ignore[no-untyped-call]
+    validator: type[Draft202012Validator] = validators.extend(Draft202012Validator, type_checker=kinds)  # type: ignore[no-untyped-call]
     return validator(request_schema())
 
 
@@ -201,6 +200,7 @@ def _refusal_of_whole(error: ValidationError) -> InvalidRequest:
 
 
 def _suggestion(unknown: str, known: Iterable[str]) -> str:
+    # Only now: few requests have a field that there is not.
     from difflib import get_close_matches
 
     close = get_close_matches(unknown, list(known), n=1)
@@ -227,8 +227,6 @@ def _words(values: object) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    from stepherd.text.plain import one_paragraph
-
     return one_paragraph(str(value), 60)
 
 

@@ -52,6 +52,7 @@ def open_store(reference: str) -> Store:
     scheme, separator, _ = reference.partition("://")
     if separator and scheme == "s3":
         with needs_boto3("Amazon S3"):
+            # Only now: what serves other forms need not be loaded.
             from stepherd.services.store.s3 import S3Store
         return S3Store.open(reference)
     if separator and scheme != "file" and "/" not in scheme:
@@ -59,6 +60,7 @@ def open_store(reference: str) -> Store:
             f"No store is served under {scheme}://.",
             remedy="Name an S3 address (s3://bucket/prefix) or a folder (a path or file:///path).",
         )
+    # Only now, as above.
     from stepherd.services.store.folder import FolderStore
 
     return FolderStore.open(reference)
@@ -75,14 +77,13 @@ def read_secret(reference: str) -> dict[str, str] | None:
     if reference in {"", "none"}:
         return None
     if reference.startswith(("env:", "file:")):
+        # Only now, as above.
         from stepherd.services.secrets.local import read_local_secret
 
         return read_local_secret(reference)
-    from stepherd.services.secrets.contract import check_secret_id
+    # Only now, as above.
+    from stepherd.services.secrets.aws import read_aws_secret
 
-    check_secret_id(reference)  # First: what names no secret may be one, and is sent nowhere.
-    with needs_boto3("Amazon Secrets Manager"):
-        from stepherd.services.secrets.aws import read_aws_secret
     return read_aws_secret(reference)
 
 
@@ -92,16 +93,17 @@ def open_document(reference: str) -> SecretDocument:
     Raises UsageError for any other form, ``env:NAME`` among them.
     """
     if reference.startswith("file:"):
+        # Only now, as above.
         from stepherd.services.secrets.documents_file import FileDocument
-        from stepherd.services.secrets.local import path_of
 
-        return FileDocument(path_of(reference))
+        return FileDocument.open(reference)
     if reference in {"", "none"} or reference.startswith("env:"):
         raise UsageError(
             f"{reference!r} names no secret that can be written.",
             remedy="Write a Secrets Manager id or ARN, or file:/path/of/secret.",
         )
     with needs_boto3("Amazon Secrets Manager"):
+        # Only now, as above.
         from stepherd.services.secrets.documents_aws import AwsDocument
     return AwsDocument.open(reference)
 
@@ -112,12 +114,14 @@ def open_notices(reference: str) -> Notices:
     ``record:PATH`` keeps notices in the file and does not show them. Raises UsageError for any other form.
     """
     if reference.startswith(("console:", "record:")):
+        # Only now, as above.
         from stepherd.services.notices.console import ConsoleNotices
 
         return ConsoleNotices.open(reference)
     if reference.startswith("arn:") and reference.split(":")[2:3] == ["sns"]:
-        with needs_boto3("Amazon SNS"):
-            from stepherd.services.notices.sns import SnsNotices
+        # Only now, as above.
+        from stepherd.services.notices.sns import SnsNotices
+
         return SnsNotices.open(reference)
     raise UsageError(
         f"No notices are served under {reference!r}.",
@@ -131,11 +135,13 @@ def open_queue(reference: str) -> Queue:
     Raises UsageError for any other form.
     """
     if reference.startswith("sqlite:"):
+        # Only now, as above.
         from stepherd.services.queues.sqlite import SqliteQueue
 
         return SqliteQueue.open(reference)
     if reference.startswith(("https://", "http://")):
         with needs_boto3("Amazon SQS"):
+            # Only now, as above.
             from stepherd.services.queues.sqs import SqsQueue
         return SqsQueue.open(reference)
     raise UsageError(

@@ -15,6 +15,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
+from stepherd.text.invisible import views
+
 if TYPE_CHECKING:
     from stepherd.text.invisible import View
 
@@ -83,9 +86,6 @@ class _Sight:
 
 def _sights(secrets: Iterable[str]) -> tuple[_Sight, ...]:
     """The narrow one and the wide one; none when no secret is worth it. Loaded where there are secrets."""
-    from stepherd.services.secret_forms import forms_of, parts_of, worth_masking
-    from stepherd.text.invisible import views
-
     parts = {part for secret in secrets if worth_masking(secret) for part in parts_of(secret)}
     forms = {form for part in parts if worth_masking(part) for form in forms_of(part)}
     return tuple(_Sight(view, forms) for view in views()) if forms else ()

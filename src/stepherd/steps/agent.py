@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from stepherd.agents.contract import Agent, AgentContext, Evidence, Launch, Outcome
 from stepherd.agents.registry import get_agent
@@ -298,8 +300,6 @@ def _launch(
 
 
 def _session_of(run_id: str) -> str:
-    from uuid import NAMESPACE_URL, uuid5
-
     return str(uuid5(NAMESPACE_URL, f"stepherd:{run_id}"))
 
 
@@ -320,8 +320,6 @@ def _judgement(agent: Agent, evidence: Evidence) -> Outcome:
         try:
             return agent.judge(evidence)
         except Exception as error:  # noqa: BLE001 - the agent's work must not be lost for it
-            import traceback
-
             traceback.print_exc()
             reason = repr(error)
     else:

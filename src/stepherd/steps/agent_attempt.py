@@ -19,6 +19,7 @@ from stepherd.events.vocabulary import Event, Message, Usage
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.tree import Launcher, Proof
 from stepherd.runs.attempts import AttemptKeys
+from stepherd.runs.report_page import usage_text
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_folders import Place
 from stepherd.steps.contract import StepContext
@@ -145,8 +146,6 @@ class Attempt:
     def show_usage(self) -> None:
         """What it used in all, in the log: with every event of usage it would be most of it."""
         if self.usage:
-            from stepherd.runs.report_page import usage_text
-
             _write([f"# Used {usage_text(self.usage)}"])
 
     def with_changes(self, evidence: Evidence, facts: Mapping[str, Any]) -> Evidence:

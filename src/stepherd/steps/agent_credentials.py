@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from stepherd.agents.contract import Agent
 from stepherd.errors import CredentialsError
 from stepherd.runs.request import Request
+from stepherd.services import read_secret
+from stepherd.services.secrets.contract import SecretNotFound
 
 __all__ = ["AgentCredentials", "read_agent_credentials"]
 
@@ -47,9 +49,6 @@ def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
 
 
 def _read(reference: str, *, asked: bool) -> dict[str, str] | None:
-    from stepherd.services import read_secret
-    from stepherd.services.secrets.contract import SecretNotFound
-
     try:
         return read_secret(reference)
     except SecretNotFound:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import DataError, StepherdError
+from stepherd.logins.database import check_database, copy_database, read_login
+from stepherd.logins.kinds import LoginKind, login_kind
+from stepherd.logins.live import LiveDatabase
+from stepherd.logins.opening import open_place
 from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
-    from stepherd.logins.kinds import LoginKind
-    from stepherd.logins.live import LiveDatabase
     from stepherd.steps.agent_folders import Place
     from stepherd.steps.contract import StepContext
 
@@ -37,9 +39,6 @@ class LoginCopy:
     @contextmanager
     def at(cls, path: Path, kind: LoginKind) -> Iterator[LoginCopy]:
         """The database at ``path``. Raises what ``read_login`` does."""
-        from stepherd.logins.database import read_login
-        from stepherd.logins.live import LiveDatabase
-
         secrets = read_login(path, kind).secrets()
         live = LiveDatabase(path)
         try:
@@ -66,9 +65,6 @@ def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | Non
     if agent.login is None or not reference:
         yield None
         return
-    from stepherd.logins.kinds import login_kind
-    from stepherd.logins.opening import open_place
-
     kind = login_kind(agent.login)
     path = database_path(place.home, kind.folder)
     path.parent.mkdir(mode=0o700, parents=True)
@@ -85,9 +81,6 @@ def keep_login_database(step: StepContext, agent: Agent, place: Place) -> str | 
     not kept, when it is not; then what the store holds stays as it is."""
     if agent.login is None or not os.environ.get("STEPHERD_LOGIN"):
         return None
-    from stepherd.logins.database import check_database, copy_database
-    from stepherd.logins.kinds import login_kind
-
     source = database_path(place.home, login_kind(agent.login).folder)
     copy = place.private / "database.sqlite3"
     try:

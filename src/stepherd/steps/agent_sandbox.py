@@ -19,6 +19,7 @@ from stepherd.processes.sandbox.layout import Layout, person_of, sandbox_view
 from stepherd.processes.sandbox.network.allowlist import Allowlist, Endpoint, parse_hosts
 from stepherd.processes.sandbox.network.egress import Egress
 from stepherd.processes.sandbox.remedies import not_installed
+from stepherd.repositories.address import parse_repository
 from stepherd.runs.network import OPEN, hosts_of
 
 if TYPE_CHECKING:
@@ -138,8 +139,6 @@ def _endpoint(where: str) -> Endpoint:
 
 def _private_folders(step: StepContext) -> tuple[Path, ...]:
     """The store, the home that it is in, and the repository, where they are on this disk."""
-    from stepherd.repositories.address import parse_repository
-
     found: list[Path] = []
     if step.allow_local:
         store = Path(urlsplit(step.folder.reference).path).parents[1]

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import DataError, NotFoundError, StepherdError, StorageError
+from stepherd.repositories.replay import replay_changes
+from stepherd.repositories.workspace import UnpackLimits, pack, unpack
 from stepherd.services.removal import remove_tree
+from stepherd.steps.execution import say
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -25,8 +28,6 @@ def restore_work(step: StepContext, place: Place, base_commit: str, bundle: str)
     """Put the work that lies in the run folder as ``bundle`` into the workspace. What is there looks as if
     the agent had just written it. Raises DataError: without it, the next attempt's commit
     would take that work away again."""
-    from stepherd.repositories.replay import replay_changes
-
     before = place.private / "before.bundle"
     try:
         step.folder.store.download(bundle, before)
@@ -50,8 +51,6 @@ def restore_session(step: StepContext, agent: Agent, place: Place, session: str 
         step.folder.store.download(session, archive)
         _unpack(archive, agent, place)
     except StepherdError as error:
-        from stepherd.steps.execution import say
-
         say(f"The agent's session cannot be resumed. {step.redactor.mask(str(error))}")
         for path in agent.session_paths:
             remove_tree(place.home / path)
@@ -66,8 +65,6 @@ def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redact
     """
     if not agent.session_paths:
         return None
-    from stepherd.repositories.workspace import pack
-
     staging, archive = place.private / "session", place.private / "session-kept.tar.zst"
     remove_tree(staging)
     try:
@@ -90,8 +87,6 @@ def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redact
 
 
 def _unpack(archive: Path, agent: Agent, place: Place) -> None:
-    from stepherd.repositories.workspace import UnpackLimits, unpack
-
     session = place.private / "session"
     unpack(archive, session, UnpackLimits(entries=_MOST_ENTRIES, total_bytes=2 * MOST_BYTES))
     for path in agent.session_paths:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from stepherd.agents.command_line import split_command
 from stepherd.agents.contract import Launch, Reader
 from stepherd.agents.watch import Limits
 from stepherd.errors import StepherdError
@@ -17,6 +18,7 @@ from stepherd.steps.deadline import seconds_in
 from stepherd.steps.outcome import result_of
 from stepherd.steps.verification import judge_verify, verify_facts
 from stepherd.text.moments import now
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["SILENCE_SECONDS", "passed_before", "verify"]
 
@@ -29,8 +31,6 @@ def verify(
     """Run ``command`` on the workspace as it is; what the report shows of it, and the error that it is when
     it had to pass. Its own result goes into the attempt's folder. ``rounds`` is how often the agent was
     told of a failure; ``reader`` hears what the command prints."""
-    from stepherd.agents.command_line import split_command
-
     request, started = attempt.step.request, now()
     attempt.transcript.lines.clear()
     launch = Launch(split_command(command, "--verify"))
@@ -53,8 +53,6 @@ def verify(
 
 def passed_before(past: Sequence[PastAttempt], work: PastAttempt, command: str) -> Mapping[str, Any] | None:
     """What ``command`` said when it passed on this very work, before the step could say so."""
-    from stepherd.text.plain import one_paragraph
-
     for found in past:
         if found.number >= work.number and found.verified is not None:
             facts: Mapping[str, Any] = found.verified.facts.get("verify", {})

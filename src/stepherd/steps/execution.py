@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,8 +170,6 @@ def _done(
     except OSError as error:
         return Done(error=_storage_error(error))
     except Exception as error:  # noqa: BLE001 - its trace goes to the log, its meaning to the report
-        import traceback
-
         sys.stderr.write(redactor.mask(traceback.format_exc()))
         failure = InternalError(f"The step failed unexpectedly: {error!r}.", remedy="Please report it.")
         return Done(error=failure)

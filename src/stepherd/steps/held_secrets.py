@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import StepherdError
+from stepherd.services.aws.clients import session_secrets
+from stepherd.services.secrets.contract import parse_secret
 
 __all__ = ["held_secrets"]
 
@@ -41,8 +43,6 @@ def held_secrets(*references: str | None) -> Iterator[str]:
             yield from _fields(value)
     # Whoever has not loaded the client holds no session.
     if "botocore.session" in sys.modules:
-        from stepherd.services.aws.clients import session_secrets
-
         yield from session_secrets()
 
 
@@ -58,8 +58,6 @@ def _fields(value: str) -> Iterator[str]:
     """The parts of a secret that is a JSON object, which show up alone."""
     if not value.lstrip().startswith("{"):
         return
-    from stepherd.services.secrets.contract import parse_secret
-
     try:
         yield from parse_secret(value, "of the environment").values()
     except StepherdError:

@@ -7,6 +7,11 @@ from typing import Any
 
 from stepherd.agents.registry import get_agent
 from stepherd.errors import StepherdError
+from stepherd.events.recording import append_events
+from stepherd.events.vocabulary import LoginEvent
+from stepherd.logins.kinds import login_kind
+from stepherd.logins.opening import open_place
+from stepherd.logins.persistence import keep_login
 from stepherd.runs.folder import DATABASE, RunFolder
 from stepherd.runs.result import Result
 from stepherd.services.store.contract import ObjectNotFound
@@ -48,10 +53,6 @@ def holds(before: Result, folder: RunFolder) -> bool:
 
 
 def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
-    from stepherd.logins.kinds import login_kind
-    from stepherd.logins.opening import open_place
-    from stepherd.logins.persistence import keep_login
-
     kept = keep_login(open_place(login_kind(kind), reference), step.scratch / "database.sqlite3")
     facts: dict[str, Any] = {
         "persisted": kept.status == "kept",
@@ -65,9 +66,6 @@ def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
 
 
 def _tell(kind: str, step: StepContext) -> None:
-    from stepherd.events.recording import append_events
-    from stepherd.events.vocabulary import LoginEvent
-
     event = LoginEvent(kind, "persisted", "The login that the agent renewed is kept for the next run.")
     try:
         append_events(step.folder.store, "persist", [event])

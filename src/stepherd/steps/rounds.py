@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.agents.contract import AgentFailed, BasicReader, Stream
-from stepherd.events.vocabulary import Retry
+from stepherd.events.vocabulary import Event, Retry
 from stepherd.runs.spent import spent, total
 from stepherd.steps.agent_budget import Budget, budget_of
 from stepherd.steps.agent_verify import verify
@@ -25,7 +25,6 @@ from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.errors import StepherdError
-    from stepherd.events.vocabulary import Event
     from stepherd.runs.attempts import PastAttempt
     from stepherd.steps.agent_attempt import Attempt
 

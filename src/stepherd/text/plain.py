@@ -78,6 +78,7 @@ def _is_hidden(character: str) -> bool:
 
 
 def _category(character: str) -> str:
+    # Only now: texts are ASCII nearly always, and the tables of Unicode take their time to load.
     from unicodedata import category
 
     return category(character)

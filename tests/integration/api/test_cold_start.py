@@ -27,6 +27,6 @@ def test_a_handler_is_short_and_its_cold_start_quick_and_light(name: str) -> Non
         ).stdout.splitlines()
         for _ in range(3)
     ]  # fmt: skip
-    # What every call needs, and nothing else that is heavy.
-    assert runs[0][1] == ("bcrypt" if name == "authorize" else "botocore.session")
+    # What every call needs, and nothing else that is heavy. AWS's client is loaded where there is a stack.
+    assert runs[0][1] == ("bcrypt" if name == "authorize" else "")
     assert min(float(run[0]) for run in runs) < 0.4

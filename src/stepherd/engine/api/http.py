@@ -32,6 +32,7 @@ class LoopbackServer:
 
     def start(self, application: Any) -> None:
         """Answer requests as soon as the event loop turns."""
+        # Only now: uvicorn takes its time to load, and the port is known before.
         from stepherd.engine.api.http_serving import Server
 
         self._socket.listen(128)

@@ -18,6 +18,7 @@ from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import Attempt
 from stepherd.errors import StepherdError
 from stepherd.services import open_notices, open_queue
+from stepherd.services.aws.errors import is_from_aws, is_refusal
 from stepherd.text import moments
 
 __all__ = ["SnsIntegration", "SqsIntegration"]
@@ -160,8 +161,8 @@ async def _locally(prefix: str, act: Callable[[], str]) -> str:
 def _by_boto3(service: str, operation: str, parameters: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Call a real service with the parameters as they stand; AWS's error becomes the task's."""
     try:
+        # Only now: it takes its time to load, and an installation may be without it.
         import boto3
-        from botocore.exceptions import BotoCoreError, ClientError
     except ImportError as error:
         raise TaskError(
             f"{prefix}.SdkClientException", "boto3 is missing: pip install 'stepherd[aws]'"
@@ -171,13 +172,15 @@ def _by_boto3(service: str, operation: str, parameters: Mapping[str, Any], prefi
     }
     try:
         answer = getattr(boto3.client(service, region_name=_region(ready)), operation)(**ready)
-    except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        raise TaskError(
-            f"{prefix}.{_exception_name(code)}", service_failure(message, f"Amazon{prefix}", code)
-        ) from error
-    except (BotoCoreError, StepherdError) as error:
-        raise TaskError(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
+    except Exception as error:
+        if is_refusal(error):
+            code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+            cause = service_failure(message, f"Amazon{prefix}", code)
+            raise TaskError(f"{prefix}.{_exception_name(code)}", cause) from error
+        if is_from_aws(error) or isinstance(error, StepherdError):
+            words = f"Unable to execute HTTP request: {error}"
+            raise TaskError(f"{prefix}.SdkClientException", words) from error
+        raise
     answer.pop("ResponseMetadata", None)
     return with_metadata(answer, service)
 

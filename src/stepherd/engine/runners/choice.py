@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepherd.engine.identity import JOURNAL
+from stepherd.engine.runners.contract import ProcessRunner, Runner
 from stepherd.processes.sandbox import SANDBOXED
 
 if TYPE_CHECKING:
     from stepherd.engine.runners.container_runner import Needs
-    from stepherd.engine.runners.contract import Runner
     from stepherd.engine.runners.forking import ForkServer
 
 __all__ = [
@@ -65,7 +66,7 @@ def settled_choice(home: Path, execution_arn: str) -> RunnerChoice | None:
 
     Never the note of one that has had tasks: one that ran as a process could have written it.
     """
-    from stepherd.engine.identity import JOURNAL
+    # Only now: tasks that are started need no SQLite of this process.
     from stepherd.engine.journal.database import Journal
 
     journal = Journal(home / JOURNAL)
@@ -147,9 +148,8 @@ class Runners:
 
     def _new(self, choice: RunnerChoice) -> Runner:
         if choice.runner not in CONTAINER_RUNNERS:
-            from stepherd.engine.runners.contract import ProcessRunner
-
             return ProcessRunner(self._forks, {SANDBOXED: "1"} if choice.runner == SANDBOX else {})
+        # Only now: most runs have no containers.
         from stepherd.engine.runners.container_runner import ContainerRunner
 
         return ContainerRunner(choice.runner, image=choice.image, needs=self._needs)

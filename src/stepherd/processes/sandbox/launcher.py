@@ -15,6 +15,7 @@ from stepherd.processes.account import Account
 from stepherd.processes.sandbox.arguments import bubblewrap_arguments
 from stepherd.processes.sandbox.families import filter_of_families
 from stepherd.processes.sandbox.limits import limit_processes
+from stepherd.processes.sandbox.network.namespace import listen_inside
 from stepherd.processes.sandbox.network.variables import PROXY_PORT
 from stepherd.processes.sandbox.remedies import refused
 from stepherd.processes.sandbox.sandbox_tree import SandboxTree
@@ -138,8 +139,6 @@ class SandboxLauncher:
     def _serve(self, init: int) -> None:
         if self.egress is None:
             return
-        from stepherd.processes.sandbox.network.namespace import listen_inside
-
         models = self.egress.allowlist.on_this_machine
         places: list[tuple[tuple[str, int], tuple[str, int] | None]] = [(("127.0.0.1", PROXY_PORT), None)]
         for host, port in models:

@@ -13,11 +13,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
-from stepherd.services.aws.errors import aws_error, translated
+from stepherd.services import needs_boto3
+from stepherd.services.aws.errors import aws_error, is_from_aws, translated
 
 __all__ = ["credentials_expire", "new_client", "session_secrets"]
 
@@ -35,8 +32,11 @@ def new_client(
     ``connect_seconds`` is how long it waits for a connection, ``read_seconds`` for each part of an answer.
     Each client has a session of its own, because making clients from a shared one is not safe between
     threads; only what is read from botocore's files is shared. Raises ConfigurationError when the settings
-    are wrong.
+    are wrong, or there is no boto3.
     """
+    with needs_boto3("AWS"):
+        # Only now: botocore takes its time to load, and an installation may be without it.
+        from botocore.config import Config
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=connect_seconds,
@@ -44,18 +44,27 @@ def new_client(
         user_agent_extra="stepherd",
     )
     try:
-        session = botocore.session.get_session()
+        session = _session()
         session.register_component("data_loader", _loader())
         region = region or session.get_config_variable("region") or os.environ.get("AWS_REGION")
         return session.create_client(service, region_name=region, config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise aws_error(error, f"the service {service}") from error
+    except Exception as error:
+        if is_from_aws(error) or isinstance(error, ValueError):
+            raise aws_error(error, f"the service {service}") from error
+        raise
 
 
 @cache
 def _loader() -> Any:
     """Reads the descriptions of services and endpoints, and keeps them: half the time of making a client."""
-    return botocore.session.get_session().get_component("data_loader")
+    return _session().get_component("data_loader")
+
+
+def _session() -> Any:
+    with needs_boto3("AWS"):
+        # Only now, as above.
+        from botocore.session import get_session
+    return get_session()
 
 
 def credentials_expire() -> datetime | None:
@@ -64,7 +73,7 @@ def credentials_expire() -> datetime | None:
     Raises CredentialsError when they cannot be had, ConfigurationError.
     """
     with translated("the caller's identity"):
-        credentials = botocore.session.get_session().get_credentials()
+        credentials = _session().get_credentials()
         if credentials is not None:
             credentials.get_frozen_credentials()  # Those of a role are asked for when they are first needed.
     # botocore tells it nowhere else.
@@ -75,8 +84,10 @@ def credentials_expire() -> datetime | None:
 def session_secrets() -> tuple[str, ...]:
     """The secret key and the session token of the credentials in use; empty when there are none."""
     try:
-        credentials = botocore.session.get_session().get_credentials()
+        credentials = _session().get_credentials()
         found = credentials.get_frozen_credentials() if credentials is not None else None
-    except BotoCoreError:
-        return ()
+    except Exception as error:
+        if is_from_aws(error):
+            return ()
+        raise
     return tuple(value for value in (found and found.secret_key, found and found.token) if value)

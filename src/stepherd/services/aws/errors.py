@@ -14,6 +14,9 @@ a quota or limit of the account (…LimitExceeded…)      QuotaReached
 a value that the service or boto3 rejects              UsageError
 any other code                                         RefusedByAws
 =====================================================  ===================
+
+Botocore's classes are known by their names: it takes its time to load, and an installation may be without
+it, so nothing that only might call AWS loads it.
 """
 
 from __future__ import annotations
@@ -23,9 +26,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from botocore import exceptions as boto
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from stepherd.errors import (
     ConfigurationError,
@@ -38,7 +39,19 @@ from stepherd.errors import (
 )
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
-__all__ = ["QuotaReached", "RefusedByAws", "aws_error", "error_code", "translated"]
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+__all__ = [
+    "QuotaReached",
+    "RefusedByAws",
+    "aws_error",
+    "error_code",
+    "is_from_aws",
+    "is_one_of",
+    "is_refusal",
+    "translated",
+]
 
 _AGAIN = "Try again in a while."
 
@@ -87,40 +100,53 @@ _ELSEWHERE = {
 }
 
 
-def _classes(*names: str) -> tuple[type[BotoCoreError], ...]:
-    """Those of botocore's classes that the installed version has."""
-    return tuple(getattr(boto, name) for name in names if hasattr(boto, name))
-
-
-_BROKEN = _classes(
+_MODULE: Final = "botocore.exceptions"
+_REFUSED: Final = frozenset({"ClientError"})
+_ANY: Final = frozenset({"BotoCoreError", *_REFUSED})
+_BROKEN: Final = frozenset({
     "HTTPClientError", "ConnectTimeoutError", "ResponseStreamingError", "IncompleteReadError",
     "ChecksumError", "FlexibleChecksumError", "CapacityNotAvailableError",
-)  # fmt: skip
-_OFFLINE = _classes("ConnectionError")
-_NO_LOGIN = _classes(
+})  # fmt: skip
+_OFFLINE: Final = frozenset({"ConnectionError"})
+_NO_LOGIN: Final = frozenset({
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "SSOError",
     "NoAuthTokenError", "TokenRetrievalError", "LoginError", "MetadataRetrievalError",
     "RefreshWithMFAUnsupportedError",
-)  # fmt: skip
-_BAD_VALUE = _classes(
-    "ParamValidationError", "ValidationError", "InvalidDNSNameError", "UnsupportedS3ArnError"
+})  # fmt: skip
+_BAD_VALUE: Final = frozenset(
+    {"ParamValidationError", "ValidationError", "InvalidDNSNameError", "UnsupportedS3ArnError"}
 )
+
+
+def is_one_of(error: BaseException, names: frozenset[str]) -> bool:
+    """Whether it is of a class of botocore's with one of these names, or of a class below one."""
+    return any(kind.__module__ == _MODULE and kind.__name__ in names for kind in type(error).__mro__)
+
+
+def is_refusal(error: BaseException) -> TypeGuard[ClientError]:
+    """Whether it is a service's answer, and not the failure to get one."""
+    return is_one_of(error, _REFUSED)
+
+
+def is_from_aws(error: BaseException) -> bool:
+    """Whether boto3 raised it: a service's answer, or what kept it from asking."""
+    return is_one_of(error, _ANY)
 
 
 def aws_error(error: Exception, resource: str) -> StepherdError:
     """The error of the tree for ``error``, which a call about ``resource`` raised."""
-    if isinstance(error, ClientError):
+    if is_refusal(error):
         return _service_error(error, resource)
     said = _sentence(str(error))
-    if isinstance(error, _BROKEN):
+    if is_one_of(error, _BROKEN):
         return TemporaryError(f"The connection broke while using {resource}: {said}", remedy=_AGAIN)
-    if isinstance(error, _OFFLINE):
+    if is_one_of(error, _OFFLINE):
         return UnavailableError(
             f"{resource} cannot be reached: {said}", remedy="Check the network and AWS_REGION."
         )
-    if isinstance(error, _NO_LOGIN):
+    if is_one_of(error, _NO_LOGIN):
         return CredentialsError(f"There are no AWS credentials for {resource}: {said}", remedy=_login())
-    if isinstance(error, _BAD_VALUE):
+    if is_one_of(error, _BAD_VALUE):
         return UsageError(f"AWS cannot take the request about {resource}: {said}", remedy="Check its name.")
     return ConfigurationError(
         f"The AWS settings do not allow to use {resource}: {said}",
@@ -143,9 +169,12 @@ def _login() -> str:
     )
 
 
-def error_code(error: ClientError) -> str:
-    """The service's code for ``error``, such as ``NoSuchKey``; an HTTP status where there is no better."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+def error_code(error: BaseException) -> str:
+    """The service's code for ``error``, such as ``NoSuchKey``; an HTTP status where there is no better.
+
+    Empty for what is no answer of a service.
+    """
+    return str(error.response.get("Error", {}).get("Code", "")) if is_refusal(error) else ""
 
 
 @contextmanager
@@ -153,14 +182,14 @@ def translated(resource: str) -> Iterator[None]:
     """Raise what boto3 raises inside the block as an error of the tree about ``resource``."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
-        raise aws_error(error, resource) from error
-    except RuntimeError as error:
+    except Exception as error:
+        if is_from_aws(error):
+            raise aws_error(error, resource) from error
         # Of credentials whose end is told by the environment; botocore has no error of its own for it.
-        if "credentials are still expired" not in str(error):
-            raise
-        words = f"The AWS credentials for {resource} have expired."
-        raise CredentialsError(words, remedy=_login()) from error
+        if isinstance(error, RuntimeError) and "credentials are still expired" in str(error):
+            words = f"The AWS credentials for {resource} have expired."
+            raise CredentialsError(words, remedy=_login()) from error
+        raise
 
 
 def _service_error(error: ClientError, resource: str) -> StepherdError:

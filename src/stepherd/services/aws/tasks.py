@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from stepherd.services import needs_boto3
+from stepherd.services.aws.clients import new_client
+from stepherd.services.aws.errors import error_code, translated
 
 __all__ = ["Task", "Tasks", "open_tasks"]
 
@@ -57,8 +58,6 @@ class Tasks:
     def _listed(self, desired: str) -> Iterator[Mapping[str, Any]]:
         if not self.cluster:
             return
-        from stepherd.services.aws.errors import translated
-
         with translated(f"the cluster {self.cluster}"):
             wanted = {"cluster": self.cluster, "desiredStatus": desired, "maxResults": _MOST_AT_ONCE}
             for page in self.client.get_paginator("list_tasks").paginate(**wanted):
@@ -69,14 +68,10 @@ class Tasks:
 
     def stop(self, arn: str, reason: str) -> None:
         """Tell a task to stop: SIGTERM, its stop timeout, SIGKILL. One that is gone is no error."""
-        from botocore.exceptions import ClientError
-
-        from stepherd.services.aws.errors import error_code, translated
-
         with translated(f"the task {arn}"):
             try:
                 self.client.stop_task(cluster=self.cluster, task=arn, reason=reason[:255])
-            except ClientError as error:
+            except Exception as error:
                 if error_code(error) != _GONE:
                     raise
 
@@ -86,9 +81,6 @@ def open_tasks(cluster: str) -> Tasks:
     anybody hears of its end. Raises ConfigurationError."""
     if not cluster:
         return Tasks(None, "")
-    with needs_boto3("Amazon ECS"):  # Only here: an engine asks for no cluster's tasks, and needs none of it.
-        from stepherd.services.aws.clients import new_client
-
     return Tasks(new_client("ecs", attempts=_ATTEMPTS), cluster)
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stepherd.errors import UnavailableError, UsageError
@@ -62,8 +63,6 @@ class ConsoleNotices:
 
     def publish(self, subject: str, text: str, machine: Mapping[str, object] | None = None) -> str:  # noqa: ARG002
         """Record the notice, if there is a file, then show it; return its id. See Notices.publish."""
-        from datetime import UTC, datetime
-
         notice = Notice(
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             id=f"notice_{os.urandom(8).hex()}",

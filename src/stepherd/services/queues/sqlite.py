@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from stepherd.errors import UsageError
 from stepherd.services.disk import disk_error, folder_lock
@@ -137,8 +138,6 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _parse(reference: str) -> tuple[Path, str]:
-    from urllib.parse import unquote, urlsplit
-
     parts = urlsplit(reference)
     path, name = unquote(parts.path), parts.fragment
     if (

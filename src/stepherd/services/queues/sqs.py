@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,8 +40,6 @@ class SqsQueue:
     @classmethod
     def open(cls, reference: str) -> SqsQueue:
         """The queue of an SQS queue URL. Raises UsageError, ConfigurationError."""
-        from urllib.parse import urlsplit
-
         parts = urlsplit(reference)
         if not parts.hostname or parts.username or parts.query or parts.fragment or parts.path.count("/") < 2:
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stepherd.errors import CredentialsError, DataError, UsageError
+from stepherd.services.json_text import read_json
 
 __all__ = ["MOST_BYTES", "SecretNotFound", "check_secret_id", "parse_secret"]
 
@@ -39,8 +40,6 @@ def parse_secret(text: str, reference: str) -> dict[str, str]:
 
 
 def _parse_object(text: str, reference: str) -> dict[str, str]:
-    from stepherd.services.json_text import read_json
-
     try:
         fields = read_json(text)
     except (ValueError, RecursionError):

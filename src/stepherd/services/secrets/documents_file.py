@@ -9,6 +9,7 @@ from pathlib import Path
 from stepherd.errors import DataError
 from stepherd.services.disk import disk_error, folder_lock, replacement, write_all
 from stepherd.services.secrets.documents import Document
+from stepherd.services.secrets.local import path_of
 from stepherd.services.store.contract import PreconditionFailed
 
 __all__ = ["FileDocument"]
@@ -19,6 +20,11 @@ class FileDocument:
     """A file that only its owner can read (0600); one that is not there yet reads as empty."""
 
     path: Path
+
+    @classmethod
+    def open(cls, reference: str) -> FileDocument:
+        """The document at ``file:PATH``. Raises UsageError when that names nothing."""
+        return cls(path_of(reference))
 
     @property
     def reference(self) -> str:

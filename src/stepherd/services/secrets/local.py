@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from urllib.parse import unquote
 
 from stepherd.errors import DataError, UsageError
 from stepherd.services.disk import disk_error
@@ -24,8 +25,6 @@ def path_of(reference: str) -> Path:
     """The path that ``file:PATH`` or ``file:///path`` names. Raises UsageError when it names nothing."""
     place = _place_of(reference)
     if place.startswith("//"):
-        from urllib.parse import unquote
-
         place = unquote(place.removeprefix("//").removeprefix("localhost"))
     return Path(place).expanduser()
 

@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stepherd.errors import DataError
-from stepherd.services import needs_boto3
+from stepherd.services.aws.clients import new_client
+from stepherd.services.aws.errors import translated
 from stepherd.services.json_text import read_json
 from stepherd.services.step_functions.engine_client import EngineClient, is_engine
 
@@ -127,8 +128,6 @@ class Executions:
     def _translated(self, resource: str) -> AbstractContextManager[None]:
         if isinstance(self.client, EngineClient):
             return nullcontext()  # It raises errors of the tree by itself.
-        from stepherd.services.aws.errors import translated
-
         return translated(resource)
 
     def _answer(self, operation: str, token: str, **fields: str) -> bool:
@@ -173,12 +172,10 @@ def open_executions() -> Executions:
 
 def executions_client() -> Any:
     """boto3's client for that service. Raises ConfigurationError."""
-    with needs_boto3("AWS Step Functions"):
-        from botocore.handlers import disable_signing
-
-        from stepherd.services.aws.clients import new_client
-
     client = new_client("stepfunctions")
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL_SFN", "")).hostname in _LOOPBACK:
+        # Only now: an installation may be without botocore.
+        from botocore.handlers import disable_signing
+
         client.meta.events.register("choose-signer", disable_signing)
     return client

@@ -12,7 +12,9 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from stepherd.errors import NotFoundError, UsageError
 from stepherd.services.disk import disk_error, replacement, write_all
@@ -154,8 +156,6 @@ class FolderStore:
 
 
 def _info(folder: int, name: str, key: str) -> ObjectInfo:
-    from datetime import UTC, datetime
-
     file = folder_tree.open_file(folder, name)
     try:
         found = os.fstat(file)
@@ -170,8 +170,6 @@ def _folder_of(reference: str) -> Path:
     if not reference or "\0" in reference:
         raise UsageError("The address of a store is empty or has a NUL character.", remedy=remedy)
     if reference.startswith(("file:", "s3:")):
-        from urllib.parse import unquote, urlsplit
-
         parts = urlsplit(reference)
         named = not parts.query and not parts.fragment and parts.netloc in {"", "localhost"}
         if (

@@ -7,6 +7,7 @@ the memory.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from contextlib import suppress
@@ -24,8 +25,6 @@ _ATTRIBUTE = "user.stepherd.etag"
 
 def new_digest() -> _Hash:
     """A running SHA-256 (hashlib is loaded here because OpenSSL takes a third of our start-up time)."""
-    import hashlib
-
     return hashlib.sha256(usedforsecurity=False)
 
 
