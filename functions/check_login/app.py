@@ -14,13 +14,13 @@ from stepherd.telemetry import logger, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, wanted, waits_for}. Returns {status: valid|held|needed, …}."""
     from stepherd.logins.checking import check_login
-    from stepherd.logins.request import Wanted
+    from stepherd.logins.request import LoginRequest
     from stepherd.logins.settings import login_settings
     from stepherd.services import require_boto3
     from stepherd.services.step_functions.executions import open_executions
 
     require_boto3("The identity provider")
-    wanted = Wanted.from_json(event["wanted"])
+    wanted = LoginRequest.from_json(event["wanted"])
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     place, now, before = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
     answer = check_login(wanted, settings, place, open_executions(), waits_for=before, now=now)

@@ -14,11 +14,11 @@ from stepherd.telemetry import count, logger, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, wanted}. Returns what people are told, and the attempt's name; no secret."""
     from stepherd.logins.asking import start_login
-    from stepherd.logins.request import Wanted
+    from stepherd.logins.request import LoginRequest
     from stepherd.logins.settings import login_settings
     from stepherd.logins.subscribers import warning_about
 
-    wanted = Wanted.from_json(event["wanted"])
+    wanted = LoginRequest.from_json(event["wanted"])
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     is_checked = os.environ.get("LOGIN_SUBSCRIBERS") == "CHECKED"
     warning = warning_about(os.environ["LOGIN_SNS_TOPIC"]) if is_checked else ""

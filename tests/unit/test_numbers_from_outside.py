@@ -314,8 +314,8 @@ def test_an_element_that_a_template_selects_is_there(index: str) -> None:
 
 @pytest.mark.parametrize("redrives", [math.nan, math.inf, -1, "1", 1.5, True, [1]])
 def test_how_often_a_login_was_redriven_is_a_count(redrives: Any) -> None:
-    from stepherd.logins.request import Wanted
+    from stepherd.logins.request import LoginRequest
 
     fields = {"agent": "q", "execution": "arn:e", "holder": "arn:h", "redrives": redrives}
     with pytest.raises(StepherdError, match="'redrives'"):
-        Wanted.from_json(fields)
+        LoginRequest.from_json(fields)

@@ -20,7 +20,7 @@ from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login, Token
 from stepherd.logins.oidc import OidcError
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.logins.subscription import profile_for, with_profile
 from stepherd.logins.time_budget import Pace
 
@@ -57,12 +57,12 @@ class Notice:
     task_token: str
     attempt: str
     code: int
-    wanted: Wanted
+    wanted: LoginRequest
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Notice:
         """From the text for the protocol ``lambda``. Raises KeyError, UsageError."""
-        wanted = Wanted.from_json(fields["wanted"])
+        wanted = LoginRequest.from_json(fields["wanted"])
         return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), wanted)
 
 

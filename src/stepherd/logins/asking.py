@@ -12,7 +12,7 @@ from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Registration
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 from stepherd.text.moments import iso_text
@@ -32,7 +32,7 @@ class LoginNotApproved(CredentialsError):
 
 
 def start_login(
-    wanted: Wanted, settings: LoginSettings, place: LoginPlace, *, warning: str = "", now: datetime
+    wanted: LoginRequest, settings: LoginSettings, place: LoginPlace, *, warning: str = "", now: datetime
 ) -> dict[str, Any]:
     """What a person is told, and the attempt's name for CompleteLogin; no secret is in it.
 
@@ -55,7 +55,11 @@ def start_login(
 
 
 def _new_attempt(
-    wanted: Wanted, settings: LoginSettings, place: LoginPlace, found: StoredAttempt | None, now: datetime
+    wanted: LoginRequest,
+    settings: LoginSettings,
+    place: LoginPlace,
+    found: StoredAttempt | None,
+    now: datetime,
 ) -> Attempt:
     code = 1 if found is None else found.attempt.code + 1
     if code > MOST_CODES:
@@ -71,7 +75,11 @@ def _new_attempt(
 
 
 def _registration(
-    wanted: Wanted, settings: LoginSettings, place: LoginPlace, found: StoredAttempt | None, now: datetime
+    wanted: LoginRequest,
+    settings: LoginSettings,
+    place: LoginPlace,
+    found: StoredAttempt | None,
+    now: datetime,
 ) -> Registration:
     """The client of the code before, or of the login that is stored, else a new one."""
     known = found.attempt.registration if found else _registration_of_login(place)
@@ -88,7 +96,7 @@ def _registration_of_login(place: LoginPlace) -> Registration | None:
     return None if stored is None else stored.login.registration
 
 
-def _asked(wanted: Wanted, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
+def _asked(wanted: LoginRequest, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
     attempt, device = stored.attempt, stored.attempt.device
     ends = iso_text(device.expires_at, "seconds")
     minutes = max(1, round((device.expires_at - now).total_seconds() / 60))

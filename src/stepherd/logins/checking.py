@@ -12,7 +12,7 @@ from stepherd.logins.lease import Holder, take_lease
 from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
 from stepherd.logins.renewal import ensure_fresh
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings
 from stepherd.logins.subscription import with_profile
 from stepherd.text.moments import iso_text
@@ -29,7 +29,7 @@ class Running(Protocol):
 
 
 def check_login(
-    wanted: Wanted,
+    wanted: LoginRequest,
     settings: LoginSettings,
     place: LoginPlace,
     executions: Running,
@@ -75,7 +75,7 @@ def valid_facts(login: Login) -> dict[str, Any]:
     return {**facts, "profile": login.profile.name} if login.profile else facts
 
 
-def _held(wanted: Wanted, holder: Holder, waits_for: str) -> dict[str, Any]:
+def _held(wanted: LoginRequest, holder: Holder, waits_for: str) -> dict[str, Any]:
     by_person = holder.execution_arn.split(":")[6:7] == wanted.execution.split(":")[6:7]
     who = f"somebody who logs in ({holder.run_id})" if by_person else f"run {holder.run_id}"
     text = f"Waiting for the login held by {who}."
@@ -85,17 +85,17 @@ def _held(wanted: Wanted, holder: Holder, waits_for: str) -> dict[str, Any]:
     return {"status": "held", "holder": holder.execution_arn, "text": text, "remedy": remedy}
 
 
-def _needed(wanted: Wanted, why: str) -> dict[str, Any]:
+def _needed(wanted: LoginRequest, why: str) -> dict[str, Any]:
     return {"status": "needed", "text": why, "account": "", "agent": wanted.kind.name}
 
 
-def _approved(wanted: Wanted, place: LoginPlace) -> bool:
+def _approved(wanted: LoginRequest, place: LoginPlace) -> bool:
     """Whether a person has approved what this very execution asked for."""
     found = read_attempt(place, attempt_id(wanted.execution, wanted.redrives))
     return found is not None and found.attempt.status == "approved"
 
 
-def _is_elsewhere(login: Login, wanted: Wanted, settings: LoginSettings) -> str:
+def _is_elsewhere(login: Login, wanted: LoginRequest, settings: LoginSettings) -> str:
     """Why a good login is not the one that was asked for by name; empty when it is."""
     if not (wanted.identity_provider or wanted.license) or login.token is None:
         return ""

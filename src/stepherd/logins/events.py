@@ -8,7 +8,7 @@ from typing import Literal
 from stepherd.errors import StepherdError
 from stepherd.events.recording import append_events
 from stepherd.events.vocabulary import LoginEvent
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.services import open_store
 from stepherd.text.plain import one_paragraph
 
@@ -17,7 +17,7 @@ __all__ = ["tell"]
 Status = Literal["valid", "refreshed", "held", "asked", "approved", "declined", "expired", "persisted"]
 
 
-def tell(wanted: Wanted, status: Status, text: str) -> None:
+def tell(wanted: LoginRequest, status: Status, text: str) -> None:
     """Add a LoginEvent to the run's events.jsonl, if a run wants the login.
 
     A login does not fail because nobody can be told of it: what the store refuses is said on stderr.

@@ -13,13 +13,13 @@ from stepherd.logins.location import LoginPlace
 from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 
-__all__ = ["Wanted"]
+__all__ = ["LoginRequest"]
 
 _TEXTS: Final = ("run_id", "folder", "reference", "region", "identity_provider", "license", "profile")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LoginRequest:
     """A login that somebody needs: the execution's input, and which execution it is."""
 
     kind: LoginKind
@@ -43,7 +43,7 @@ class Wanted:
     """Ask a person even when the login is good."""
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Wanted:
+    def from_json(cls, fields: Mapping[str, Any]) -> LoginRequest:
         """From the machine's variable ``wanted``. Raises UsageError naming what is not acceptable."""
         texts = {name: fields.get(name) or "" for name in _TEXTS}
         wrong = [name for name, value in texts.items() if not isinstance(value, str) or len(value) > 2048]

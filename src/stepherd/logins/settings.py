@@ -9,7 +9,7 @@ from typing import Final
 from stepherd.errors import UsageError
 from stepherd.logins.hosts import check_identity_provider
 from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.services import read_secret
 from stepherd.services.secrets.contract import SecretNotFound
 
@@ -32,7 +32,7 @@ class LoginSettings:
         return self.start_url != DEFAULT_START_URL
 
 
-def login_settings(wanted: Wanted, reference: str) -> LoginSettings:
+def login_settings(wanted: LoginRequest, reference: str) -> LoginSettings:
     """What was asked for counts, then the secret, then AWS Builder ID.
 
     ``reference`` is of a secret with ``sso_url``, ``region``, ``license`` and ``profile``; that of the

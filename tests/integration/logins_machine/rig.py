@@ -21,7 +21,7 @@ from stepherd.logins.kinds import login_kind
 from stepherd.logins.location import LoginPlace
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings, login_settings
 from stepherd.logins.time_budget import Pace
 from stepherd.services import open_store
@@ -111,7 +111,7 @@ class Rig:
     def place(self) -> LoginPlace:
         return open_place(Q, None, open_store(str(self.folder)))
 
-    def wanted(self, run_id: str = "run_1", **more: Any) -> Wanted:
+    def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:
         fields = {
             "agent": "q",
             "run_id": run_id,
@@ -120,23 +120,25 @@ class Rig:
             "holder": f"{ARN}:stepherd-pipeline:{run_id}",
             **more,
         }
-        return Wanted.from_json(fields)
+        return LoginRequest.from_json(fields)
 
-    def _settings(self, wanted: Wanted, secret: Mapping[str, str] | None) -> LoginSettings:
+    def _settings(self, wanted: LoginRequest, secret: Mapping[str, str] | None) -> LoginSettings:
         if secret is None:
             return login_settings(wanted, "")
         path = self.folder.parent / "secret.json"
         path.write_text(json.dumps(secret))
         return login_settings(wanted, f"file:{path}")
 
-    def check(self, wanted: Wanted | None = None, secret: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def check(
+        self, wanted: LoginRequest | None = None, secret: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         wanted = wanted or self.wanted()
         settings = self._settings(wanted, secret)
         return check_login(wanted, settings, self.place, self.machine, now=datetime.now(UTC))
 
     def start(
         self,
-        wanted: Wanted | None = None,
+        wanted: LoginRequest | None = None,
         secret: Mapping[str, str] | None = None,
         *,
         later: float = 0,

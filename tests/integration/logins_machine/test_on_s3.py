@@ -14,7 +14,7 @@ from tests.moto_server import moto_server
 
 from stepherd.logins.location import LoginPlace
 from stepherd.logins.opening import open_place
-from stepherd.logins.request import Wanted
+from stepherd.logins.request import LoginRequest
 from stepherd.services import open_store
 
 boto3 = pytest.importorskip("boto3")
@@ -27,7 +27,7 @@ class RigOnS3(Rig):
     def place(self) -> LoginPlace:
         return open_place(Q, None, open_store(STORE))
 
-    def wanted(self, run_id: str = "run_1", **more: Any) -> Wanted:
+    def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:
         return super().wanted(run_id, **{"folder": f"{STORE}/runs/{run_id}", **more})
 
 

@@ -71,10 +71,10 @@ def _ask_for_provider(fields: dict[str, Any]) -> None:
 
 def _check_settings(fields: Mapping[str, Any]) -> None:
     """Let the machine's own rules judge, so that they are the same here."""
-    from stepherd.logins.request import Wanted
+    from stepherd.logins.request import LoginRequest
     from stepherd.logins.settings import login_settings
 
-    wanted = Wanted.from_json({**fields, "execution": "", "holder": ""})
+    wanted = LoginRequest.from_json({**fields, "execution": "", "holder": ""})
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     wasted = [name for name in ("region", "profile") if fields.get(name)]
     if wasted and not settings.is_identity_center:
