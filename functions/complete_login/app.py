@@ -19,12 +19,12 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 @observed
 def _complete(message: Mapping[str, Any], context: Any) -> None:
     from stepherd.logins.approving import Notice, complete_login
-    from stepherd.logins.time_budget import Pace
+    from stepherd.logins.time_budget import TimeBudget
     from stepherd.services.step_functions.executions import open_executions
 
     notice = Notice.from_json(message)
     place = notice.wanted.place(os.environ["STORE_URI"])
-    pace = Pace(lambda: context.get_remaining_time_in_millis() / 1000)
+    pace = TimeBudget(lambda: context.get_remaining_time_in_millis() / 1000)
     outcome = complete_login(notice, place, open_executions(), pace)
     count({"approved": "LoginsApproved", "expired": "LoginsUnanswered"}.get(outcome))
     logger.info("A notice was worked on", outcome=outcome, agent=notice.wanted.kind.name)

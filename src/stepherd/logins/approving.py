@@ -22,7 +22,7 @@ from stepherd.logins.login import Login, Token
 from stepherd.logins.oidc import OidcError
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.subscription import profile_for, with_profile
-from stepherd.logins.time_budget import Pace
+from stepherd.logins.time_budget import TimeBudget
 
 __all__ = ["Answers", "Notice", "complete_login"]
 
@@ -66,7 +66,7 @@ class Notice:
         return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), wanted)
 
 
-def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: Pace) -> str:
+def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: TimeBudget) -> str:
     """Poll until there is an answer, and give it to the machine; what came of it, in a word for the log.
 
     A notice that came twice, late, or for a code that was superseded ends without a poll (faults.md 37, 38,
@@ -90,7 +90,7 @@ def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: Pa
 
 
 class _Completion:
-    def __init__(self, notice: Notice, place: LoginPlace, answers: Answers, pace: Pace) -> None:
+    def __init__(self, notice: Notice, place: LoginPlace, answers: Answers, pace: TimeBudget) -> None:
         self._notice = notice
         self._wanted = notice.wanted
         self._place = place

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-__all__ = ["Pace"]
+__all__ = ["TimeBudget"]
 
 _SLICE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TimeBudget:
     """The time of one invocation."""
 
     remaining: Callable[[], float]

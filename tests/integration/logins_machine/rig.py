@@ -23,7 +23,7 @@ from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings, login_settings
-from stepherd.logins.time_budget import Pace
+from stepherd.logins.time_budget import TimeBudget
 from stepherd.services import open_store
 
 __all__ = ["FastPace", "Machine", "Rig"]
@@ -72,7 +72,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class FastPace(Pace):
+class FastPace(TimeBudget):
     """Time that passes only when somebody sleeps; after so many sleeps something happens."""
 
     remaining: Callable[[], float] = lambda: 900.0
@@ -148,7 +148,7 @@ class Rig:
         now = datetime.now(UTC) + timedelta(seconds=later)
         return start_login(wanted, self._settings(wanted, secret), self.place, now=now, **more)
 
-    def complete(self, asked: Mapping[str, Any], pace: Pace | None = None, *, token: str = "t1") -> str:
+    def complete(self, asked: Mapping[str, Any], pace: TimeBudget | None = None, *, token: str = "t1") -> str:
         notice = Notice(token, asked["attempt"], asked["code"], self.wanted())
         return complete_login(notice, self.place, self.machine, pace or FastPace())
 

@@ -28,7 +28,7 @@ from tests.integration.steps.rig import ROOT
 from tests.moto_server import moto_server
 
 from stepherd.agents import registry
-from stepherd.logins.time_budget import Pace
+from stepherd.logins.time_budget import TimeBudget
 from stepherd.services.template_text import read_template
 
 __all__ = ["BUCKET", "ELSEWHERE", "LEFT_OVER", "PARAMETERS", "Site", "deployed"]
@@ -104,7 +104,7 @@ class Site:
             # A client for each service is enough, and most of the time goes into making them.
             patch.setattr(Session, "create_client", _one_client_each(Session.create_client))
             # Nobody waits for the provider.
-            patch.setattr(Pace, "sleep", lambda *_: True)
+            patch.setattr(TimeBudget, "sleep", lambda *_: True)
             patch.setitem(
                 registry.__dict__["_AGENTS"], "tester", ("tests.integration.steps.tester", "TesterAgent")
             )
