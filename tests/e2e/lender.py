@@ -18,7 +18,7 @@ from tests.identity_provider import IdentityProvider
 
 from stepherd.engine.journal.records import Execution
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
 from stepherd.services import open_store
@@ -50,7 +50,7 @@ class Lender:
     # -- the stored login --------------------------------------------------------------------------
 
     @property
-    def login_place(self) -> LoginPlace:
+    def login_place(self) -> LoginLocation:
         """Where the login of Amazon Q is kept."""
         return open_place(Q, None, open_store(str(self.place.home / "store")))
 

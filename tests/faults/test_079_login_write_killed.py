@@ -16,7 +16,7 @@ from tests.login_files import NOW, Q, a_login, a_token, open_as_the_cli, query, 
 
 from stepherd.logins import renewal
 from stepherd.logins.database import copy_database, read_login, write_login
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
@@ -96,7 +96,7 @@ def test_a_killed_copy_leaves_the_old_or_the_new_one(tmp_path: Path) -> None:
     assert read_login(source, Q) == NEW
 
 
-def place_at(folder: Path, form: str) -> LoginPlace:
+def place_at(folder: Path, form: str) -> LoginLocation:
     """A file that is changed in place, or an object that is replaced whole (here in a folder store)."""
     place = open_place(Q, f"{folder}/data.sqlite3")
     if form == "object":
@@ -104,7 +104,7 @@ def place_at(folder: Path, form: str) -> LoginPlace:
     return place
 
 
-def kept_in(place: LoginPlace) -> Login:
+def kept_in(place: LoginLocation) -> Login:
     found = place.load()
     assert found is not None
     place.save(a_login("next", ends=9 * HOUR), found.etag)

@@ -18,7 +18,7 @@ from tests.moto_server import moto_server
 
 from stepherd.logins.database import with_login
 from stepherd.logins.lease import Holder, lease_holder, take_lease
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
@@ -83,7 +83,7 @@ def test_of_many_who_take_a_lease_at_once_one_has_it(reference: str, before: Hol
 class Racing:
     """A place whose database answers writes with scripted errors, which others cause or not."""
 
-    def __init__(self, place: LoginPlace, *errors: Exception | Login) -> None:
+    def __init__(self, place: LoginLocation, *errors: Exception | Login) -> None:
         self.place = place
         self.errors = list(errors)
         self.written: list[tuple[Login, str | None]] = []
@@ -101,13 +101,15 @@ class Racing:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> LoginPlace:
+def place(tmp_path: Path) -> LoginLocation:
     local = open_place(Q, f"{tmp_path}/")
-    return LoginPlace(Q, local.reference, local.folder, "", ObjectDatabase(Q, local.folder, "data.sqlite3"))
+    return LoginLocation(
+        Q, local.reference, local.folder, "", ObjectDatabase(Q, local.folder, "data.sqlite3")
+    )
 
 
 def test_after_a_conflict_the_same_is_written_again(
-    place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+    place: LoginLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = place.save(a_login(), None)
     racing = Racing(place, WriteConflict("409"), WriteConflict("409"))
@@ -118,7 +120,7 @@ def test_after_a_conflict_the_same_is_written_again(
 
 @pytest.mark.parametrize(("theirs", "stays"), [(3, "theirs"), (1, "ours")])
 def test_after_a_lost_race_what_is_there_now_is_merged(
-    theirs: int, stays: str, place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+    theirs: int, stays: str, place: LoginLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = place.save(a_login(), None)
     ours, other = a_login("ours", ends=2 * HOUR), a_login("theirs", ends=theirs * HOUR)
@@ -132,7 +134,7 @@ def test_after_a_lost_race_what_is_there_now_is_merged(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_writer_who_comes_between_reading_and_writing_is_not_written_over(
-    there: bool, place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+    there: bool, place: LoginLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one's object lands just before our put, which is why that has a condition."""
     first = place.save(a_login(), None) if there else None

@@ -10,12 +10,12 @@ from stepherd.errors import NotFoundError, StepherdError
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Place
-    from stepherd.logins.location import LoginPlace
+    from stepherd.logins.location import LoginLocation
 
 __all__ = ["Lease", "lease_of", "login_place"]
 
 
-def login_place(place: Place, kind: str, database: str | None) -> LoginPlace:
+def login_place(place: Place, kind: str, database: str | None) -> LoginLocation:
     """Where a kind of login is kept, which need not exist."""
     from stepherd.logins.kinds import login_kind
     from stepherd.logins.opening import open_place
@@ -41,7 +41,7 @@ class Lease:
         return self.running is not False
 
 
-def lease_of(place: Place, login: LoginPlace) -> Lease | None:
+def lease_of(place: Place, login: LoginLocation) -> Lease | None:
     """The lease of a login; None when nobody ever took it."""
     from stepherd.logins.lease import lease_holder
 

@@ -17,7 +17,7 @@ from stepherd.logins.claims import Claim, ClaimLost, NotClaimed
 from stepherd.logins.device import PollAnswer, poll
 from stepherd.logins.events import tell
 from stepherd.logins.failures import ProfileNeeded
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Token
 from stepherd.logins.oidc import OidcError
 from stepherd.logins.request import LoginRequest
@@ -66,7 +66,7 @@ class Notice:
         return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), wanted)
 
 
-def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: TimeBudget) -> str:
+def complete_login(notice: Notice, place: LoginLocation, answers: Answers, pace: TimeBudget) -> str:
     """Poll until there is an answer, and give it to the machine; what came of it, in a word for the log.
 
     A notice that came twice, late, or for a code that was superseded ends without a poll (faults.md 37, 38,
@@ -90,7 +90,7 @@ def complete_login(notice: Notice, place: LoginPlace, answers: Answers, pace: Ti
 
 
 class _Completion:
-    def __init__(self, notice: Notice, place: LoginPlace, answers: Answers, pace: TimeBudget) -> None:
+    def __init__(self, notice: Notice, place: LoginLocation, answers: Answers, pace: TimeBudget) -> None:
         self._notice = notice
         self._wanted = notice.wanted
         self._place = place

@@ -10,7 +10,7 @@ from stepherd.logins.attempts import Attempt, StoredAttempt, attempt_id, read_at
 from stepherd.logins.device import register, start_authorization
 from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Registration
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings
@@ -32,7 +32,7 @@ class LoginNotApproved(CredentialsError):
 
 
 def start_login(
-    wanted: LoginRequest, settings: LoginSettings, place: LoginPlace, *, warning: str = "", now: datetime
+    wanted: LoginRequest, settings: LoginSettings, place: LoginLocation, *, warning: str = "", now: datetime
 ) -> dict[str, Any]:
     """What a person is told, and the attempt's name for CompleteLogin; no secret is in it.
 
@@ -57,7 +57,7 @@ def start_login(
 def _new_attempt(
     wanted: LoginRequest,
     settings: LoginSettings,
-    place: LoginPlace,
+    place: LoginLocation,
     found: StoredAttempt | None,
     now: datetime,
 ) -> Attempt:
@@ -77,7 +77,7 @@ def _new_attempt(
 def _registration(
     wanted: LoginRequest,
     settings: LoginSettings,
-    place: LoginPlace,
+    place: LoginLocation,
     found: StoredAttempt | None,
     now: datetime,
 ) -> Registration:
@@ -88,7 +88,7 @@ def _registration(
     return register(wanted.kind, settings.region)
 
 
-def _registration_of_login(place: LoginPlace) -> Registration | None:
+def _registration_of_login(place: LoginLocation) -> Registration | None:
     try:
         stored = place.load()
     except DamagedDatabase:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from stepherd.errors import DataError
 from stepherd.logins.device import DeviceCode
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Registration
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
@@ -79,7 +79,7 @@ class StoredAttempt:
     attempt: Attempt
     etag: str
 
-    def changed(self, place: LoginPlace, **changes: Any) -> StoredAttempt:
+    def changed(self, place: LoginLocation, **changes: Any) -> StoredAttempt:
         """Write it with ``changes``. Raises PreconditionFailed, WriteConflict."""
         return write_attempt(place, self.id, replace(self.attempt, **changes), self.etag)
 
@@ -89,7 +89,7 @@ def attempt_id(execution: str, redrives: int) -> str:
     return hashlib.sha256(f"{execution}#{redrives}".encode()).hexdigest()[:32]
 
 
-def read_attempt(place: LoginPlace, name: str) -> StoredAttempt | None:
+def read_attempt(place: LoginLocation, name: str) -> StoredAttempt | None:
     """The attempt of that name; None when there is none. Raises DataError when it is damaged."""
     try:
         found = place.folder.get(place.attempt_key(name))
@@ -103,7 +103,7 @@ def read_attempt(place: LoginPlace, name: str) -> StoredAttempt | None:
         ) from None
 
 
-def write_attempt(place: LoginPlace, name: str, attempt: Attempt, etag: str | None) -> StoredAttempt:
+def write_attempt(place: LoginLocation, name: str, attempt: Attempt, etag: str | None) -> StoredAttempt:
     """Write over the attempt with this ETag, or where there is none. Raises PreconditionFailed."""
     key, body = place.attempt_key(name), json.dumps(attempt.to_json()).encode()
     if etag is None:

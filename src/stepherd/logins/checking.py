@@ -9,7 +9,7 @@ from stepherd.logins.attempts import attempt_id, read_attempt
 from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded
 from stepherd.logins.lease import Holder, take_lease
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.request import LoginRequest
@@ -31,7 +31,7 @@ class Running(Protocol):
 def check_login(
     wanted: LoginRequest,
     settings: LoginSettings,
-    place: LoginPlace,
+    place: LoginLocation,
     executions: Running,
     *,
     waits_for: str = "",
@@ -89,7 +89,7 @@ def _needed(wanted: LoginRequest, why: str) -> dict[str, Any]:
     return {"status": "needed", "text": why, "account": "", "agent": wanted.kind.name}
 
 
-def _approved(wanted: LoginRequest, place: LoginPlace) -> bool:
+def _approved(wanted: LoginRequest, place: LoginLocation) -> bool:
     """Whether a person has approved what this very execution asked for."""
     found = read_attempt(place, attempt_id(wanted.execution, wanted.redrives))
     return found is not None and found.attempt.status == "approved"

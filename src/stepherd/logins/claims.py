@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from stepherd.logins.attempts import Attempt, StoredAttempt, read_attempt
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.processes.table import began, boot_id
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
@@ -43,12 +43,14 @@ class NotClaimed:
 class Claim:
     """The right to poll for one code of one attempt."""
 
-    place: LoginPlace
+    place: LoginLocation
     stored: StoredAttempt
     owner: str
 
     @classmethod
-    def take(cls, place: LoginPlace, name: str, code: int, token: str, now: datetime) -> Claim | NotClaimed:
+    def take(
+        cls, place: LoginLocation, name: str, code: int, token: str, now: datetime
+    ) -> Claim | NotClaimed:
         """Claim an attempt's code unless somebody has it, it was superseded, or all is over.
 
         ``token`` is the task token, which is alive.

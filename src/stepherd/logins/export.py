@@ -12,7 +12,7 @@ from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import LoginNeeded, login_command
 from stepherd.logins.kinds import DEFAULT_KIND, DEFAULT_REGION, LoginKind, login_kind, login_kinds
-from stepherd.logins.location import LoginPlace, StoredLogin
+from stepherd.logins.location import LoginLocation, StoredLogin
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
 from stepherd.logins.other_tokens import other_token
@@ -49,7 +49,7 @@ def exported(login: Login) -> Mapping[str, str | None]:
 
 
 def exported_other(
-    place: LoginPlace, now: datetime, *, refused: str | None = None
+    place: LoginLocation, now: datetime, *, refused: str | None = None
 ) -> Mapping[str, str | None] | None:
     """The same for a token that Stepherd cannot renew (other_tokens.py); None when there is no such token.
 
@@ -145,11 +145,11 @@ class LoginTokenProvider:
             self._given = exported(found.login)["accessToken"]
         return ensure_fresh(place, datetime.now(UTC), refused=self._given if refused else None)
 
-    def _places(self) -> list[LoginPlace]:
+    def _places(self) -> list[LoginLocation]:
         kinds = [login_kind(name) for name in login_kinds()] if self._kind is None else [self._kind]
         return [open_place(kind, self._reference) for kind in kinds]
 
-    def _place(self) -> LoginPlace:
+    def _place(self) -> LoginLocation:
         if self._kind is None:
             is_path = "://" not in self._reference
             self._kind = kind_of(Path(self._reference)) if is_path else login_kind(DEFAULT_KIND)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from stepherd.errors import TemporaryError
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
 
@@ -31,7 +31,7 @@ class Holder:
     """For people: "waiting for the login held by run …"."""
 
 
-def take_lease(place: LoginPlace, holder: Holder, is_running: Callable[[str], bool]) -> Holder | None:
+def take_lease(place: LoginLocation, holder: Holder, is_running: Callable[[str], bool]) -> Holder | None:
     """Take the lease of the login at ``place`` for ``holder``.
 
     None: it is ours, now or since before. Else who has it and is running, as ``is_running`` says of the
@@ -54,13 +54,13 @@ def take_lease(place: LoginPlace, holder: Holder, is_running: Callable[[str], bo
     raise TemporaryError(f"The lease of {place.reference} changes hands all the time.", remedy="Try again.")
 
 
-def lease_holder(place: LoginPlace) -> Holder | None:
+def lease_holder(place: LoginLocation) -> Holder | None:
     """Who took the lease last, running or not; None for nobody."""
     found = _stored(place)
     return None if found is None else _parse(found.body)
 
 
-def _stored(place: LoginPlace) -> StoredObject | None:
+def _stored(place: LoginLocation) -> StoredObject | None:
     try:
         return place.folder.get(place.lease_key)
     except ObjectNotFound:

@@ -18,7 +18,7 @@ from stepherd.logins.login import Login
 from stepherd.logins.merging import merge
 from stepherd.services.store.contract import PreconditionFailed, Store, WriteConflict
 
-__all__ = ["LoginPlace", "StoredLogin"]
+__all__ = ["LoginLocation", "StoredLogin"]
 
 _TRIES: Final = 8
 
@@ -56,7 +56,7 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LoginPlace:
+class LoginLocation:
     """The place of one login."""
 
     kind: LoginKind

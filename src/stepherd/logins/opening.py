@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from stepherd.errors import UsageError
 from stepherd.logins.kinds import LoginKind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.services import open_store
@@ -25,7 +25,7 @@ def default_key(kind: LoginKind) -> str:
     return f"logins/{kind.name}/{_NAME}"
 
 
-def open_place(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginPlace:
+def open_place(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginLocation:
     """The place that ``reference`` names: ``s3://bucket/…/data.sqlite3``, ``file:///…`` or a path.
 
     Without one it is in ``store``. A reference that ends with a slash means data.sqlite3 in there. Raises
@@ -45,10 +45,10 @@ def open_place(kind: LoginKind, reference: str | None, store: Store | None = Non
     return _in_folder(kind, folder, unquote(name) if whole.startswith("file:") else name)
 
 
-def _in_folder(kind: LoginKind, folder: Store, name: str) -> LoginPlace:
+def _in_folder(kind: LoginKind, folder: Store, name: str) -> LoginLocation:
     prefix = "" if name == _NAME else f"{name}."
     if isinstance(folder, FolderStore):
         path = folder.root / folder.prefix / name
-        return LoginPlace(kind, path.as_uri(), folder, prefix, FileDatabase(kind, path))
+        return LoginLocation(kind, path.as_uri(), folder, prefix, FileDatabase(kind, path))
     reference = f"{folder.reference}/{name}"
-    return LoginPlace(kind, reference, folder, prefix, ObjectDatabase(kind, folder, name))
+    return LoginLocation(kind, reference, folder, prefix, ObjectDatabase(kind, folder, name))

@@ -16,7 +16,7 @@ from typing import Any
 from stepherd.logins.checks import checked_copy, text_of
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded
 from stepherd.logins.kinds import LoginKind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import MARGIN
 from stepherd.logins.rows import from_rfc3339, parse_profile, row_object
 
@@ -42,7 +42,7 @@ class OtherToken:
         return now + MARGIN > self.expires_at
 
 
-def other_token(place: LoginPlace, now: datetime, *, refused: str | None = None) -> OtherToken | None:
+def other_token(place: LoginLocation, now: datetime, *, refused: str | None = None) -> OtherToken | None:
     """The first of the login's other tokens that is good for a minute; None when there are none at all.
 
     ``refused`` is a token that the service did not accept. Raises LoginNeeded when all have ended, and
@@ -60,7 +60,7 @@ def other_token(place: LoginPlace, now: datetime, *, refused: str | None = None)
     )
 
 
-def _tokens(place: LoginPlace) -> list[OtherToken]:
+def _tokens(place: LoginLocation) -> list[OtherToken]:
     if not place.kind.other_rows:
         return []
     with TemporaryDirectory(prefix="stepherd-login-") as folder:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 from stepherd.errors import NotFoundError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Registration
 from stepherd.logins.merging import is_newer
 
@@ -37,7 +37,7 @@ class Kept:
     """For people; without a token in it."""
 
 
-def keep_login(place: LoginPlace, left_behind: Path, now: datetime | None = None) -> Kept:
+def keep_login(place: LoginLocation, left_behind: Path, now: datetime | None = None) -> Kept:
     """Take over into ``place`` what the agent renewed in the database ``left_behind``.
 
     A damaged file, a token of another login and a worse token change nothing. Raises DamagedDatabase when
@@ -54,7 +54,7 @@ def keep_login(place: LoginPlace, left_behind: Path, now: datetime | None = None
     return _keep(place, left, now)
 
 
-def _keep(place: LoginPlace, left: Login, now: datetime) -> Kept:
+def _keep(place: LoginLocation, left: Login, now: datetime) -> Kept:
     stored = place.load()
     if fault := _fault(left, Login(place.kind) if stored is None else stored.login, now):
         return Kept("rejected", fault)

@@ -8,7 +8,7 @@ from typing import Final
 
 from stepherd.errors import TemporaryError
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded, login_command
-from stepherd.logins.location import LoginPlace, StoredLogin
+from stepherd.logins.location import LoginLocation, StoredLogin
 from stepherd.logins.oidc import OidcError
 from stepherd.logins.refresh import refresh
 
@@ -19,7 +19,7 @@ _GRACE_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.2
 
 
-def ensure_fresh(place: LoginPlace, now: datetime, *, refused: str | None = None) -> StoredLogin:
+def ensure_fresh(place: LoginLocation, now: datetime, *, refused: str | None = None) -> StoredLogin:
     """The login at ``place`` with an access token that is good for a minute at least.
 
     ``refused`` is an access token that a service did not accept: it counts as expired. Raises LoginNeeded
@@ -44,7 +44,7 @@ def ensure_fresh(place: LoginPlace, now: datetime, *, refused: str | None = None
     )
 
 
-def _is_replaced(place: LoginPlace, etag: str) -> bool:
+def _is_replaced(place: LoginLocation, etag: str) -> bool:
     """Whether another process stores a login within the grace that it needs after using up our token."""
     end = time.monotonic() + _GRACE_SECONDS
     while _load(place).etag == etag:
@@ -59,7 +59,7 @@ def _is_used_up(stored: StoredLogin, now: datetime, refused: str | None) -> bool
     return token is None or token.expired(now) or token.access_token == refused
 
 
-def _load(place: LoginPlace) -> StoredLogin:
+def _load(place: LoginLocation) -> StoredLogin:
     remedy = login_command(place.kind.name)
     try:
         stored = place.load()

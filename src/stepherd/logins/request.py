@@ -9,7 +9,7 @@ from typing import Any, Final
 from stepherd.errors import UsageError
 from stepherd.logins.failures import login_command
 from stepherd.logins.kinds import LoginKind, login_kind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.opening import open_place
 from stepherd.services import open_store
 
@@ -65,7 +65,7 @@ class LoginRequest:
             **texts,
         )
 
-    def place(self, store: str) -> LoginPlace:
+    def place(self, store: str) -> LoginLocation:
         """Where its database is, with ``store`` for one without a reference."""
         return open_place(self.kind, self.reference or None, open_store(store))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stepherd.logins.location import LoginPlace, StoredLogin
+from stepherd.logins.location import LoginLocation, StoredLogin
 from stepherd.logins.login import Login, Profile
 from stepherd.logins.profiles import choose_profile, list_profiles
 
@@ -24,7 +24,7 @@ def profile_for(login: Login, wanted: str) -> Profile | None:
     return choose_profile(list_profiles(login.token), wanted or None)
 
 
-def with_profile(place: LoginPlace, stored: StoredLogin, wanted: str) -> StoredLogin:
+def with_profile(place: LoginLocation, stored: StoredLogin, wanted: str) -> StoredLogin:
     """``stored`` with its profile, which is stored when it was missing or another one."""
     profile = profile_for(stored.login, wanted)
     if profile == stored.login.profile:

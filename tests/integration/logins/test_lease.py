@@ -6,7 +6,7 @@ import pytest
 
 from stepherd.errors import TemporaryError
 from stepherd.logins.lease import Holder, lease_holder, take_lease
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 ONE, TWO = Holder("arn:one", "run_1"), Holder("arn:two", "run_2")
@@ -20,19 +20,19 @@ def finished(_: str) -> bool:
     return False
 
 
-def test_the_first_takes_it_and_the_second_is_told_by_whom(place: LoginPlace) -> None:
+def test_the_first_takes_it_and_the_second_is_told_by_whom(place: LoginLocation) -> None:
     assert lease_holder(place) is None
     assert take_lease(place, ONE, alive) is None
     assert take_lease(place, TWO, alive) == ONE
     assert lease_holder(place) == ONE
 
 
-def test_who_has_it_keeps_it_without_asking_whether_it_runs(place: LoginPlace) -> None:
+def test_who_has_it_keeps_it_without_asking_whether_it_runs(place: LoginLocation) -> None:
     take_lease(place, ONE, alive)
     assert take_lease(place, ONE, lambda _: pytest.fail("asked")) is None
 
 
-def test_who_finds_the_holder_finished_may_take_it(place: LoginPlace) -> None:
+def test_who_finds_the_holder_finished_may_take_it(place: LoginLocation) -> None:
     take_lease(place, ONE, alive)
     asked: list[str] = []
     assert take_lease(place, TWO, lambda arn: bool(asked.append(arn))) is None
@@ -41,7 +41,7 @@ def test_who_finds_the_holder_finished_may_take_it(place: LoginPlace) -> None:
     assert take_lease(place, ONE, alive) == TWO
 
 
-def test_when_it_is_not_known_whether_the_holder_runs_nothing_is_taken(place: LoginPlace) -> None:
+def test_when_it_is_not_known_whether_the_holder_runs_nothing_is_taken(place: LoginLocation) -> None:
     take_lease(place, ONE, alive)
 
     def unknown(_: str) -> bool:
@@ -59,14 +59,16 @@ def test_when_it_is_not_known_whether_the_holder_runs_nothing_is_taken(place: Lo
         json.dumps({"execution_arn": "a\u001b[31m", "run_id": "x"}).encode(),
     ],
 )
-def test_a_lease_that_nobody_wrote_may_be_taken(body: bytes, place: LoginPlace) -> None:
+def test_a_lease_that_nobody_wrote_may_be_taken(body: bytes, place: LoginLocation) -> None:
     place.folder.put(place.lease_key, body)
     assert lease_holder(place) is None
     assert take_lease(place, ONE, alive) is None
     assert lease_holder(place) == ONE
 
 
-def test_a_holder_who_comes_in_between_is_found(place: LoginPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_who_comes_in_between_is_found(
+    place: LoginLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other one's put lands between our get and our put."""
     put = type(place.folder).put
 
@@ -80,7 +82,7 @@ def test_a_holder_who_comes_in_between_is_found(place: LoginPlace, monkeypatch: 
 
 
 def test_two_who_find_the_holder_finished_at_once_do_not_both_take_it(
-    place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+    place: LoginLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_lease(place, Holder("arn:gone", "run_0"), alive)
     put = type(place.folder).put
@@ -96,7 +98,7 @@ def test_two_who_find_the_holder_finished_at_once_do_not_both_take_it(
 
 @pytest.mark.parametrize("error", [PreconditionFailed("412"), WriteConflict("409")])
 def test_it_is_not_tried_without_end(
-    error: Exception, place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+    error: Exception, place: LoginLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = []
 

@@ -9,7 +9,7 @@ from tests.login_files import NOW, Q, a_login, a_registration, a_token, query, s
 
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Profile
 from stepherd.logins.persistence import keep_login
 
@@ -21,13 +21,13 @@ def left(tmp_path: Path) -> Path:
     return tmp_path / "left.sqlite3"
 
 
-def now_stored(place: LoginPlace) -> Login:
+def now_stored(place: LoginLocation) -> Login:
     found = place.load()
     assert found is not None
     return found.login
 
 
-def test_a_renewed_token_is_kept(place: LoginPlace, left: Path) -> None:
+def test_a_renewed_token_is_kept(place: LoginLocation, left: Path) -> None:
     place.save(a_login(profile=Profile("arn", "p")), None)
     stored(left, a_login("renewed", ends=2 * HOUR))
     assert keep_login(place, left, NOW).status == "kept"
@@ -35,7 +35,7 @@ def test_a_renewed_token_is_kept(place: LoginPlace, left: Path) -> None:
     assert keep_login(place, left, NOW).status == "unchanged"
 
 
-def test_only_the_rows_of_the_login_are_taken(place: LoginPlace, left: Path, tmp_path: Path) -> None:
+def test_only_the_rows_of_the_login_are_taken(place: LoginLocation, left: Path, tmp_path: Path) -> None:
     place.save(a_login(), None)
     stored(left, a_login("renewed", ends=2 * HOUR))
     query(left, "INSERT INTO conversations VALUES ('/work', 'CANARY')")
@@ -47,7 +47,7 @@ def test_only_the_rows_of_the_login_are_taken(place: LoginPlace, left: Path, tmp
     assert b"CANARY" not in (tmp_path / "copy").read_bytes()
 
 
-def test_a_token_that_ends_sooner_or_as_soon_changes_nothing(place: LoginPlace, left: Path) -> None:
+def test_a_token_that_ends_sooner_or_as_soon_changes_nothing(place: LoginLocation, left: Path) -> None:
     place.save(a_login(), None)
     stored(left, a_login("older", ends=HOUR / 2))
     assert keep_login(place, left, NOW).status == "unchanged"
@@ -57,7 +57,7 @@ def test_a_token_that_ends_sooner_or_as_soon_changes_nothing(place: LoginPlace, 
     assert now_stored(place) == a_login()
 
 
-def test_what_was_stored_while_the_agent_ran_is_not_lost(place: LoginPlace, left: Path) -> None:
+def test_what_was_stored_while_the_agent_ran_is_not_lost(place: LoginLocation, left: Path) -> None:
     place.save(a_login("person", ends=3 * HOUR, client="two"), None)
     stored(left, a_login("renewed", ends=2 * HOUR))
     assert keep_login(place, left, NOW).status == "rejected"
@@ -66,7 +66,7 @@ def test_what_was_stored_while_the_agent_ran_is_not_lost(place: LoginPlace, left
     assert now_stored(place) == a_login("other-run", ends=3 * HOUR)
 
 
-def test_an_agent_that_renews_in_memory_only_is_known(place: LoginPlace, left: Path) -> None:
+def test_an_agent_that_renews_in_memory_only_is_known(place: LoginLocation, left: Path) -> None:
     """Its file holds the token that the run began with, though that has ended (facts: Kiro 1.23)."""
     place.save(a_login(), None)
     stored(left, a_login())
@@ -75,7 +75,7 @@ def test_an_agent_that_renews_in_memory_only_is_known(place: LoginPlace, left: P
     assert now_stored(place) == a_login()
 
 
-def test_a_cli_that_logged_itself_out_takes_nothing_away(place: LoginPlace, left: Path) -> None:
+def test_a_cli_that_logged_itself_out_takes_nothing_away(place: LoginLocation, left: Path) -> None:
     """The CLI deletes its token when a refresh meets an HTTP 500 (facts)."""
     place.save(a_login(), None)
     stored(left, a_login())
@@ -86,7 +86,7 @@ def test_a_cli_that_logged_itself_out_takes_nothing_away(place: LoginPlace, left
 
 
 def test_a_renewal_without_refresh_token_and_registration_keeps_the_stored_ones(
-    place: LoginPlace, left: Path
+    place: LoginLocation, left: Path
 ) -> None:
     place.save(a_login(), None)
     stored(left, Login(Q, a_token("renewed", ends=2 * HOUR, refresh_token=None)))
@@ -111,7 +111,7 @@ def test_a_renewal_without_refresh_token_and_registration_keeps_the_stored_ones(
     ],
 )
 def test_a_token_that_cannot_be_a_renewal_of_ours_is_rejected(
-    planted: Login, reason: str, place: LoginPlace, left: Path
+    planted: Login, reason: str, place: LoginLocation, left: Path
 ) -> None:
     place.save(a_login(), None)
     stored(left, planted)
@@ -121,21 +121,21 @@ def test_a_token_that_cannot_be_a_renewal_of_ours_is_rejected(
     assert now_stored(place) == a_login()
 
 
-def test_the_agents_registration_is_never_taken_over(place: LoginPlace, left: Path) -> None:
+def test_the_agents_registration_is_never_taken_over(place: LoginLocation, left: Path) -> None:
     place.save(a_login(), None)
     stored(left, replace(a_login("x", ends=2 * HOUR), registration=a_registration(region="eu-west-1")))
     assert keep_login(place, left, NOW).status == "kept"
     assert now_stored(place).registration == a_registration()
 
 
-def test_nothing_becomes_a_login_where_there_was_none(place: LoginPlace, left: Path) -> None:
+def test_nothing_becomes_a_login_where_there_was_none(place: LoginLocation, left: Path) -> None:
     stored(left, a_login())
     assert keep_login(place, left, NOW).status == "rejected"
     assert place.load() is None
 
 
 def test_a_damaged_file_of_the_agents_is_rejected_and_a_damaged_store_is_an_error(
-    place: LoginPlace, left: Path
+    place: LoginLocation, left: Path
 ) -> None:
     place.save(a_login(), None)
     left.write_bytes(b"SQLite format 3\0" + b"x" * 5_000)
@@ -151,7 +151,9 @@ def test_a_damaged_file_of_the_agents_is_rejected_and_a_damaged_store_is_an_erro
     assert place.folder.get("data.sqlite3").body == b"rot"
 
 
-def test_a_write_ahead_log_that_the_agent_left_counts(place: LoginPlace, left: Path, tmp_path: Path) -> None:
+def test_a_write_ahead_log_that_the_agent_left_counts(
+    place: LoginLocation, left: Path, tmp_path: Path
+) -> None:
     place.save(a_login(), None)
     stored(left, a_login())
     query(left, "PRAGMA journal_mode=WAL")

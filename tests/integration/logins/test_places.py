@@ -13,7 +13,7 @@ from stepherd.errors import TemporaryError, UsageError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.kinds import LoginKind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
@@ -24,12 +24,12 @@ from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 HOUR = timedelta(hours=1)
 
 
-def damage(place: LoginPlace) -> None:
+def damage(place: LoginLocation) -> None:
     name = place.reference.rpartition("/")[2]
     place.folder.put(name, b"SQLite format 3\0" + b"rot" * 5_000)
 
 
-def test_what_is_saved_is_loaded_and_opens_for_the_cli(place: LoginPlace, tmp_path: Path) -> None:
+def test_what_is_saved_is_loaded_and_opens_for_the_cli(place: LoginLocation, tmp_path: Path) -> None:
     assert place.load() is None
     assert not place.download(tmp_path / "copy")
     saved = place.save(a_login(), None)
@@ -41,21 +41,21 @@ def test_what_is_saved_is_loaded_and_opens_for_the_cli(place: LoginPlace, tmp_pa
     assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o600
 
 
-def test_a_login_made_from_what_is_stored_replaces_it(place: LoginPlace) -> None:
+def test_a_login_made_from_what_is_stored_replaces_it(place: LoginLocation) -> None:
     first = place.save(a_login(), None)
     second = place.save(a_login("two", ends=HOUR / 2), first.etag)
     assert second.login == a_login("two", ends=HOUR / 2)
     assert second.etag != first.etag
 
 
-def test_a_login_made_from_something_older_is_merged_by_its_end(place: LoginPlace) -> None:
+def test_a_login_made_from_something_older_is_merged_by_its_end(place: LoginLocation) -> None:
     first = place.save(a_login(), None)
     place.save(a_login("theirs", ends=2 * HOUR), first.etag)
     assert place.save(a_login("worse", ends=HOUR), first.etag).login == a_login("theirs", ends=2 * HOUR)
     assert place.save(a_login("better", ends=3 * HOUR), first.etag).login == a_login("better", ends=3 * HOUR)
 
 
-def test_a_person_who_logs_in_anew_counts_whatever_is_stored(place: LoginPlace) -> None:
+def test_a_person_who_logs_in_anew_counts_whatever_is_stored(place: LoginLocation) -> None:
     place.save(a_login(ends=9 * HOUR), None)
     anew = a_login("anew", client="two")
     assert place.save(anew, None, replaces=True).login == anew
@@ -64,7 +64,7 @@ def test_a_person_who_logs_in_anew_counts_whatever_is_stored(place: LoginPlace) 
     assert loaded.login == anew
 
 
-def test_other_rows_stay_when_a_login_is_saved(place: LoginPlace, tmp_path: Path) -> None:
+def test_other_rows_stay_when_a_login_is_saved(place: LoginLocation, tmp_path: Path) -> None:
     path = stored(tmp_path / "theirs")
     query(path, "INSERT INTO conversations VALUES ('/work', 'long')")
     query(path, "INSERT INTO auth_kv VALUES ('kirocli:social:token', '{}')")
@@ -77,7 +77,9 @@ def test_other_rows_stay_when_a_login_is_saved(place: LoginPlace, tmp_path: Path
     assert query(tmp_path / "copy", "SELECT value FROM auth_kv WHERE key LIKE 'kirocli%'") == [("{}",)]
 
 
-def test_a_damaged_database_is_never_written_over_but_by_a_person(place: LoginPlace, tmp_path: Path) -> None:
+def test_a_damaged_database_is_never_written_over_but_by_a_person(
+    place: LoginLocation, tmp_path: Path
+) -> None:
     damage(place)
     bad = place.folder.get("data.sqlite3").body
     for use in (place.load, lambda: place.save(a_login(), None), lambda: place.download(tmp_path / "copy")):
@@ -91,7 +93,7 @@ def test_a_damaged_database_is_never_written_over_but_by_a_person(place: LoginPl
     assert loaded.login == a_login()
 
 
-def test_writers_all_at_once_lose_nothing(place: LoginPlace) -> None:
+def test_writers_all_at_once_lose_nothing(place: LoginLocation) -> None:
     """Ten threads save tokens of different ends; the last one stays, whatever the order."""
     first = place.save(a_login("0"), None)
 
@@ -110,7 +112,7 @@ def test_writers_all_at_once_lose_nothing(place: LoginPlace) -> None:
 
 @pytest.mark.parametrize("error", [PreconditionFailed("412"), WriteConflict("409")])
 def test_writers_who_are_always_first_end_in_a_temporary_error(
-    error: Exception, place: LoginPlace, monkeypatch: pytest.MonkeyPatch
+    error: Exception, place: LoginLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 

@@ -9,7 +9,7 @@ from stepherd.errors import TemporaryError
 from stepherd.logins import renewal
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import LoginKind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.refresh import refresh
 from stepherd.logins.renewal import ensure_fresh
@@ -20,7 +20,7 @@ def now() -> datetime:
 
 
 def test_a_good_login_is_given_without_any_call(
-    provider: IdentityProvider, place: LoginPlace, kind: LoginKind
+    provider: IdentityProvider, place: LoginLocation, kind: LoginKind
 ) -> None:
     saved = place.save(provider.login(kind), None)
     assert ensure_fresh(place, now()) == saved
@@ -28,7 +28,7 @@ def test_a_good_login_is_given_without_any_call(
 
 
 def test_an_expired_login_is_renewed_and_stored(
-    provider: IdentityProvider, place: LoginPlace, kind: LoginKind
+    provider: IdentityProvider, place: LoginLocation, kind: LoginKind
 ) -> None:
     place.save(provider.login(kind, seconds=59), None)
     fresh = ensure_fresh(place, now())
@@ -40,7 +40,7 @@ def test_an_expired_login_is_renewed_and_stored(
 
 
 def test_a_refused_token_is_renewed_though_it_has_not_ended(
-    provider: IdentityProvider, place: LoginPlace, kind: LoginKind
+    provider: IdentityProvider, place: LoginLocation, kind: LoginKind
 ) -> None:
     login = provider.login(kind)
     place.save(login, None)
@@ -53,7 +53,7 @@ def test_a_refused_token_is_renewed_though_it_has_not_ended(
     assert len(provider.calls) == 1
 
 
-def test_nobody_is_logged_in_where_there_is_nothing(place: LoginPlace, kind: LoginKind) -> None:
+def test_nobody_is_logged_in_where_there_is_nothing(place: LoginLocation, kind: LoginKind) -> None:
     with pytest.raises(LoginNeeded, match="Nobody"):
         ensure_fresh(place, now())
     place.save(Login(kind), None)
@@ -61,7 +61,7 @@ def test_nobody_is_logged_in_where_there_is_nothing(place: LoginPlace, kind: Log
         ensure_fresh(place, now())
 
 
-def test_a_damaged_login_needs_a_person_and_stays(place: LoginPlace) -> None:
+def test_a_damaged_login_needs_a_person_and_stays(place: LoginLocation) -> None:
     place.folder.put("data.sqlite3", b"rot")
     with pytest.raises(LoginNeeded, match="SQLite database"):
         ensure_fresh(place, now())
@@ -70,7 +70,7 @@ def test_a_damaged_login_needs_a_person_and_stays(place: LoginPlace) -> None:
 
 @pytest.mark.parametrize("answer", ["500", "slow_down", "drop", "invalid_grant"])
 def test_a_failed_renewal_changes_nothing_that_is_stored(
-    answer: str, provider: IdentityProvider, place: LoginPlace, kind: LoginKind
+    answer: str, provider: IdentityProvider, place: LoginLocation, kind: LoginKind
 ) -> None:
     saved = place.save(provider.login(kind, seconds=0), None)
     provider.script("CreateToken", *[answer] * (2 if answer in {"500", "drop"} else 1))
@@ -81,7 +81,7 @@ def test_a_failed_renewal_changes_nothing_that_is_stored(
 
 
 def test_who_loses_the_race_for_a_refresh_token_uses_what_the_winner_stored(
-    provider: IdentityProvider, place: LoginPlace, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
+    provider: IdentityProvider, place: LoginLocation, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process renews between our load and our call: our refresh token is used up by then."""
     place.save(provider.login(kind, seconds=0), None)
@@ -102,7 +102,7 @@ def test_who_loses_the_race_for_a_refresh_token_uses_what_the_winner_stored(
 
 
 def test_a_winner_who_has_not_stored_yet_is_waited_for(
-    provider: IdentityProvider, place: LoginPlace, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
+    provider: IdentityProvider, place: LoginLocation, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our refresh token is used up, and the new login comes while we look for it."""
     saved = place.save(provider.login(kind, seconds=0), None)
@@ -113,7 +113,7 @@ def test_a_winner_who_has_not_stored_yet_is_waited_for(
 
 
 def test_a_provider_whose_tokens_have_ended_at_once_is_not_asked_without_end(
-    provider: IdentityProvider, place: LoginPlace, kind: LoginKind
+    provider: IdentityProvider, place: LoginLocation, kind: LoginKind
 ) -> None:
     place.save(provider.login(kind, seconds=0), None)
     provider.token_seconds = 30

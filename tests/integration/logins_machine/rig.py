@@ -18,7 +18,7 @@ from stepherd.logins.asking import start_login
 from stepherd.logins.attempts import Attempt, read_attempt
 from stepherd.logins.checking import check_login
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
 from stepherd.logins.request import LoginRequest
@@ -108,7 +108,7 @@ class Rig:
             yield cls(folder / "store", provider)
 
     @property
-    def place(self) -> LoginPlace:
+    def place(self) -> LoginLocation:
         return open_place(Q, None, open_store(str(self.folder)))
 
     def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:

@@ -12,7 +12,7 @@ from tests.identity_provider import IdentityProvider
 from tests.integration.logins_machine.rig import ARN, FastPace, Q, Rig
 from tests.moto_server import moto_server
 
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.opening import open_place
 from stepherd.logins.request import LoginRequest
 from stepherd.services import open_store
@@ -24,7 +24,7 @@ STORE = "s3://stepherd-test/home"
 @dataclass
 class RigOnS3(Rig):
     @property
-    def place(self) -> LoginPlace:
+    def place(self) -> LoginLocation:
         return open_place(Q, None, open_store(STORE))
 
     def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:

@@ -15,7 +15,7 @@ from tests.identity_provider import IdentityProvider
 from stepherd.agents import registry
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_place
 from stepherd.runs.folder import DATABASE, RunFolder, run_folder
@@ -51,7 +51,7 @@ class Site:
         return run_folder(self.store, "run_1")
 
     @property
-    def place(self) -> LoginPlace:
+    def place(self) -> LoginLocation:
         return open_place(Q, self.facts["login"]["database"], None)
 
     def stored(self) -> Login:
@@ -163,7 +163,7 @@ def test_a_store_that_cannot_be_written_keeps_the_copy_for_a_redrive(
 
     site.leave(site.renewed(30))
     with monkeypatch.context() as patched:
-        patched.setattr(LoginPlace, "save", full)
+        patched.setattr(LoginLocation, "save", full)
         assert not site.persist().succeeded
     assert site.folder.store.exists(DATABASE)
     assert site.persist("1.0").facts["persisted"] is True

@@ -15,7 +15,7 @@ from stepherd.backends.login_outlook import outlook
 from stepherd.cli.commands.export_token import command as export_token
 from stepherd.cli.commands.login_status import command as status
 from stepherd.logins.lease import Holder, take_lease
-from stepherd.logins.location import LoginPlace
+from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Profile
 from stepherd.logins.opening import open_place
 
@@ -34,11 +34,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepherd.logins.refresh.call", never)
 
 
-def place_of(home: Path) -> LoginPlace:
+def place_of(home: Path) -> LoginLocation:
     return open_place(a_login().kind, str(home / "store/logins/q/data.sqlite3"))
 
 
-def given(home: Path, login: Login | None = None) -> LoginPlace:
+def given(home: Path, login: Login | None = None) -> LoginLocation:
     place = place_of(home)
     place.save(login or a_login(), None)
     return place

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stepherd.backends.login_locations import Lease
-    from stepherd.logins.location import LoginPlace
+    from stepherd.logins.location import LoginLocation
     from stepherd.logins.login import Login
 
 __all__ = ["command"]
@@ -68,7 +68,7 @@ def _exported(output: Output, agent: str | None, database: str | None) -> Mappin
         raise
 
 
-def _places(output: Output, agent: str | None, database: str | None) -> list[LoginPlace]:
+def _places(output: Output, agent: str | None, database: str | None) -> list[LoginLocation]:
     """The places that are asked for; without a name those of all agents, Amazon Q's first."""
     from stepherd.backends.login_locations import login_place
     from stepherd.logins.kinds import login_kinds
@@ -77,7 +77,7 @@ def _places(output: Output, agent: str | None, database: str | None) -> list[Log
     return [login_place(output.place, kind, database) for kind in kinds]
 
 
-def _has_login(place: LoginPlace) -> bool:
+def _has_login(place: LoginLocation) -> bool:
     try:
         stored = place.load()
     except StepherdError:
@@ -85,7 +85,7 @@ def _has_login(place: LoginPlace) -> bool:
     return stored is not None and stored.login.token is not None
 
 
-def _usable(output: Output, place: LoginPlace) -> Login:
+def _usable(output: Output, place: LoginLocation) -> Login:
     """The login, renewed when it has ended, unless a run has it: two that renew one login end it for both."""
     from stepherd.backends.login_locations import lease_of
     from stepherd.logins.renewal import ensure_fresh
