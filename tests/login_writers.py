@@ -14,7 +14,7 @@ from tests.login_files import Q, a_login, query
 from stepherd.errors import TemporaryError
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.lease import Holder, take_lease
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.renewal import ensure_fresh
 
 __all__ = ["at_once", "renew", "save", "save_or_talk", "take"]
@@ -45,7 +45,7 @@ def save(reference: str, etag: str, n: int) -> str:
     """Save a login that ends in ``n`` hours, however often others are first."""
     while True:
         try:
-            open_place(Q, reference).save(a_login(str(n), ends=timedelta(hours=n)), etag)
+            open_location(Q, reference).save(a_login(str(n), ends=timedelta(hours=n)), etag)
         except TemporaryError:
             continue
         return "done"
@@ -54,7 +54,7 @@ def save(reference: str, etag: str, n: int) -> str:
 def take(reference: str, n: int) -> str | None:
     """Take the lease; the run that has it, None when it is ours."""
     holder = Holder(f"arn:{n}", f"run_{n}")
-    found = take_lease(open_place(Q, reference), holder, lambda arn: arn != "arn:finished")
+    found = take_lease(open_location(Q, reference), holder, lambda arn: arn != "arn:finished")
     return None if found is None else found.run_id
 
 
@@ -72,7 +72,7 @@ def renew(reference: str, environment: dict[str, str]) -> str:
     """Renew the login; its access token."""
     os.environ.update(environment)
     try:
-        token = ensure_fresh(open_place(Q, reference), datetime.now(UTC)).login.token
+        token = ensure_fresh(open_location(Q, reference), datetime.now(UTC)).login.token
     except LoginNeeded as error:
         return f"asked: {error}"
     return token.access_token if token else ""

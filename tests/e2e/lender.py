@@ -20,7 +20,7 @@ from stepherd.engine.journal.records import Execution
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services import open_store
 
 __all__ = ["Lender"]
@@ -52,7 +52,7 @@ class Lender:
     @property
     def login_place(self) -> LoginLocation:
         """Where the login of Amazon Q is kept."""
-        return open_place(Q, None, open_store(str(self.place.home / "store")))
+        return open_location(Q, None, open_store(str(self.place.home / "store")))
 
     def stored(self) -> Login:
         """The login that is stored."""

@@ -18,7 +18,7 @@ from stepherd.engine.application import load_application
 
 
 @pytest.fixture
-def open_place() -> Iterator[Place]:
+def open_location() -> Iterator[Place]:
     """A place that another user can reach."""
     root = Path(tempfile.mkdtemp(prefix="stepherd-test-"))
     root.chmod(0o755)
@@ -36,14 +36,14 @@ def work() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_the_agent_is_the_user_that_a_person_has_set(open_place: Place) -> None:
+def test_the_agent_is_the_user_that_a_person_has_set(open_location: Place) -> None:
     user = make_agent_user()
-    temporary = open_place.root.parent / "tmp"
+    temporary = open_location.root.parent / "tmp"
     temporary.mkdir()
-    open_place.run(
+    open_location.run(
         "sh -c 'id -un >who.txt'", STEPHERD_AGENT_USER=user, STEPHERD_TASK_TMPDIR=str(temporary)
     ).ok()
-    assert open_place.origin.show("stepherd/run_1", "who.txt").strip() == user
+    assert open_location.origin.show("stepherd/run_1", "who.txt").strip() == user
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -65,10 +65,10 @@ def test_it_can_open_what_is_its_own_by_the_path_though_the_home_is_root_s(place
     "reached", [False, True], ids=["a closed home", "a folder for tasks that all can enter"]
 )
 def test_two_runs_at_once_have_the_same_user_and_not_each_other_s_files(
-    open_place: Place, work: Path, reached: bool
+    open_location: Place, work: Path, reached: bool
 ) -> None:
     """Of the same user nothing but what one cannot name keeps an agent out."""
-    place, meeting, tasks = open_place, work / "meeting", work / "tasks"
+    place, meeting, tasks = open_location, work / "meeting", work / "tasks"
     meeting.mkdir()
     tasks.mkdir()
     meeting.chmod(0o777)

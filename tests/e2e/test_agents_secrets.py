@@ -20,7 +20,7 @@ from tests.scripted_model import Reply, ScriptedModel, fail, use
 
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services import open_store
 
 KEY = "canary-Zp4Ls9Tn2Kq7Xw"
@@ -99,7 +99,7 @@ def test_q_works_with_the_login_that_is_kept_and_nothing_of_it_is_shown(place: P
         "client", f"{KEY}-client", now + timedelta(days=9), "us-east-1", "DeviceCode", kind.scopes
     )
     store = open_store(str(place.home / "store"))
-    open_place(kind, None, store).save(Login(kind, token, client), None)
+    open_location(kind, None, store).save(Login(kind, token, client), None)
     kept = store.get("logins/q/data.sqlite3").body
     # WHEN
     place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"

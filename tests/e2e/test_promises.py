@@ -41,7 +41,7 @@ _HOSTS = f"{_NETWORK}::test_other_hosts_and_other_ports_are_refused_counted_and_
 
 
 @pytest.fixture
-def open_place() -> Iterator[Place]:
+def open_location() -> Iterator[Place]:
     """A place that another user can reach."""
     root = Path(tempfile.mkdtemp(prefix="stepherd-test-"))
     root.chmod(0o755)
@@ -52,11 +52,11 @@ def open_place() -> Iterator[Place]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_an_agent_s_user_is_held_as_the_table_says(open_place: Place) -> None:
-    user, temporary = make_agent_user(), str(open_place.root.parent / "tmp")
+def test_an_agent_s_user_is_held_as_the_table_says(open_location: Place) -> None:
+    user, temporary = make_agent_user(), str(open_location.root.parent / "tmp")
     found = hunted(
-        open_place,
-        lambda command: open_place.run(
+        open_location,
+        lambda command: open_location.run(
             command,
             *("--git-credentials", "env:GIT_TOKEN"),
             STEPHERD_AGENT_USER=user,

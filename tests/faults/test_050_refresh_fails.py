@@ -15,7 +15,7 @@ from tests.login_writers import at_once, renew
 from stepherd.errors import StepherdError, TemporaryError
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.renewal import ensure_fresh
 
 Q = login_kind("q")
@@ -33,7 +33,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_trouble_for_now_deletes_nothing_and_asks_nobody(
     answer: str, provider: IdentityProvider, tmp_path: Path
 ) -> None:
-    place = open_place(Q, f"{tmp_path}/")
+    place = open_location(Q, f"{tmp_path}/")
     saved = place.save(provider.login(Q, seconds=-5), None)
     provider.script("CreateToken", answer, answer)
     with pytest.raises(StepherdError) as caught:
@@ -45,7 +45,7 @@ def test_trouble_for_now_deletes_nothing_and_asks_nobody(
 
 
 def test_an_end_for_good_is_found_with_one_call(provider: IdentityProvider, tmp_path: Path) -> None:
-    place = open_place(Q, f"{tmp_path}/")
+    place = open_location(Q, f"{tmp_path}/")
     saved = place.save(provider.login(Q, seconds=-5), None)
     provider.script("CreateToken", "invalid_grant")
     with pytest.raises(LoginNeeded):
@@ -58,7 +58,7 @@ def test_an_answer_that_got_lost_ends_in_asking_a_person_not_in_a_loop(
     provider: IdentityProvider, tmp_path: Path
 ) -> None:
     """The provider used up the refresh token, and nobody has the new one."""
-    place = open_place(Q, f"{tmp_path}/")
+    place = open_location(Q, f"{tmp_path}/")
     place.save(provider.login(Q, seconds=-5), None)
     provider.script("CreateToken", "lost")
     with pytest.raises((LoginNeeded, TemporaryError)):
@@ -71,7 +71,7 @@ def test_an_answer_that_got_lost_ends_in_asking_a_person_not_in_a_loop(
 def test_processes_that_refresh_one_rotating_token_at_once_all_go_on(
     provider: IdentityProvider, tmp_path: Path
 ) -> None:
-    place = open_place(Q, f"{tmp_path}/")
+    place = open_location(Q, f"{tmp_path}/")
     place.save(provider.login(Q, seconds=-5), None)
     found = at_once(renew, [(place.reference, provider.environment)] * 3)
     stored = place.load()

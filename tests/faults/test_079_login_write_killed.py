@@ -19,7 +19,7 @@ from stepherd.logins.database import copy_database, read_login, write_login
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.persistence import keep_login
 from stepherd.logins.renewal import ensure_fresh
 
@@ -98,7 +98,7 @@ def test_a_killed_copy_leaves_the_old_or_the_new_one(tmp_path: Path) -> None:
 
 def place_at(folder: Path, form: str) -> LoginLocation:
     """A file that is changed in place, or an object that is replaced whole (here in a folder store)."""
-    place = open_place(Q, f"{folder}/data.sqlite3")
+    place = open_location(Q, f"{folder}/data.sqlite3")
     if form == "object":
         place = replace(place, database=ObjectDatabase(Q, place.folder, "data.sqlite3"))
     return place

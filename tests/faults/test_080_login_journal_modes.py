@@ -16,7 +16,7 @@ from tests.login_files import NOW, Q, a_login, query, stored
 
 from stepherd.logins.database import copy_database, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.persistence import keep_login
 
 NEW = a_login("new", ends=timedelta(hours=2))
@@ -68,7 +68,7 @@ def test_a_log_that_a_killed_agent_left_counts_for_what_is_kept(wal: Path, tmp_p
     write_login(wal, NEW)
     for end in ("", "-wal", "-shm"):
         shutil.copy(f"{wal}{end}", f"{left}{end}")
-    place = open_place(Q, f"{tmp_path}/store/")
+    place = open_location(Q, f"{tmp_path}/store/")
     place.save(a_login(), None)
     assert keep_login(place, left, NOW).status == "kept"
     found = place.load()

@@ -21,7 +21,7 @@ from stepherd.logins import checks, snapshots
 from stepherd.logins.database import check_database, copy_database, login_in, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.login import Login, Profile
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.persistence import keep_login
 
 GOOD = a_login(profile=Profile("arn:aws:codewhisperer:us-east-1:1:profile/A", "team"))
@@ -43,8 +43,8 @@ def is_rejected(path: Path) -> None:
         lambda: check_database(path),
         lambda: read_login(path, Q),
         lambda: write_login(path, a_login("new")),
-        lambda: open_place(Q, str(path)).load(),
-        lambda: open_place(Q, str(path)).save(a_login("new"), None),
+        lambda: open_location(Q, str(path)).load(),
+        lambda: open_location(Q, str(path)).save(a_login("new"), None),
     ):
         with pytest.raises(DamagedDatabase) as caught:
             use()
@@ -341,7 +341,7 @@ def test_only_regular_files_are_opened(end: str, what: str, body: bytes, tmp_pat
 
 @pytest.mark.parametrize("name", [*WRONG][::4])
 def test_the_last_good_login_stays_when_the_agent_leaves_a_bad_one(name: str, tmp_path: Path) -> None:
-    place = open_place(Q, f"{tmp_path}/store/")
+    place = open_location(Q, f"{tmp_path}/store/")
     saved = place.save(GOOD, None)
     left = stored(tmp_path / "left", a_login("new"))
     with closing(sqlite3.connect(left)) as db:

@@ -21,7 +21,7 @@ from stepherd.logins.lease import Holder, lease_holder, take_lease
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
 HOUR = timedelta(hours=1)
@@ -50,7 +50,7 @@ def reference(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 
 def test_of_tokens_that_processes_write_at_once_the_last_to_end_stays(reference: str, tmp_path: Path) -> None:
-    place = open_place(Q, reference)
+    place = open_location(Q, reference)
     first = place.save(a_login("0", ends=HOUR / 2), None)
     work = [(reference, first.etag, n) for n in range(1, WRITERS + 1)]
     assert at_once(save, work) == ["done"] * WRITERS
@@ -63,14 +63,14 @@ def test_of_tokens_that_processes_write_at_once_the_last_to_end_stays(reference:
 
 def test_first_writers_at_once_make_one_database(reference: str) -> None:
     assert at_once(save, [(reference, "", n) for n in range(1, WRITERS + 1)]) == ["done"] * WRITERS
-    found = open_place(Q, reference).load()
+    found = open_location(Q, reference).load()
     assert found is not None
     assert found.login == a_login(str(WRITERS), ends=WRITERS * HOUR)
 
 
 @pytest.mark.parametrize("before", [None, Holder("arn:finished", "run_finished")])
 def test_of_many_who_take_a_lease_at_once_one_has_it(reference: str, before: Holder | None) -> None:
-    place = open_place(Q, reference)
+    place = open_location(Q, reference)
     if before is not None:
         take_lease(place, before, lambda _: True)
     found = at_once(take, [(reference, n) for n in range(WRITERS)])
@@ -102,7 +102,7 @@ class Racing:
 
 @pytest.fixture
 def place(tmp_path: Path) -> LoginLocation:
-    local = open_place(Q, f"{tmp_path}/")
+    local = open_location(Q, f"{tmp_path}/")
     return LoginLocation(
         Q, local.reference, local.folder, "", ObjectDatabase(Q, local.folder, "data.sqlite3")
     )

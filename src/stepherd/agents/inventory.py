@@ -17,7 +17,7 @@ from stepherd.agents.registry import agent_names, get_agent
 from stepherd.agents.versions import version_of
 from stepherd.errors import StepherdError
 from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND, login_kind
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -116,7 +116,7 @@ def _login(name: str, store: Store | None, environment: Mapping[str, str]) -> tu
     if not reference and store is None:
         return "not logged in", wanted
     try:
-        stored = open_place(login_kind(name), reference or None, store).load()
+        stored = open_location(login_kind(name), reference or None, store).load()
     except StepherdError as error:
         return f"the login cannot be read: {error.message}", Missing("a login that can be read", error.remedy)
     if stored is None or stored.login.token is None:

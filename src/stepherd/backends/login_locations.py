@@ -18,10 +18,10 @@ __all__ = ["Lease", "lease_of", "login_place"]
 def login_place(place: Place, kind: str, database: str | None) -> LoginLocation:
     """Where a kind of login is kept, which need not exist."""
     from stepherd.logins.kinds import login_kind
-    from stepherd.logins.opening import open_place
+    from stepherd.logins.opening import open_location
 
     reference = place.login_database(kind, database)
-    return open_place(login_kind(kind), reference or None, None if reference else place.store())
+    return open_location(login_kind(kind), reference or None, None if reference else place.store())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from stepherd.logins.failures import LoginNeeded, login_command
 from stepherd.logins.kinds import DEFAULT_KIND, DEFAULT_REGION, LoginKind, login_kind, login_kinds
 from stepherd.logins.location import LoginLocation, StoredLogin
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.other_tokens import other_token
 from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.rows import from_rfc3339, to_rfc3339
@@ -147,13 +147,13 @@ class LoginTokenProvider:
 
     def _places(self) -> list[LoginLocation]:
         kinds = [login_kind(name) for name in login_kinds()] if self._kind is None else [self._kind]
-        return [open_place(kind, self._reference) for kind in kinds]
+        return [open_location(kind, self._reference) for kind in kinds]
 
     def _place(self) -> LoginLocation:
         if self._kind is None:
             is_path = "://" not in self._reference
             self._kind = kind_of(Path(self._reference)) if is_path else login_kind(DEFAULT_KIND)
-        return open_place(self._kind, self._reference)
+        return open_location(self._kind, self._reference)
 
 
 def _client() -> Any:

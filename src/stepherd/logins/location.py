@@ -61,7 +61,7 @@ class LoginLocation:
 
     kind: LoginKind
     reference: str
-    """Of the database, as ``open_place`` takes it: ``s3://bucket/…/data.sqlite3`` or ``file:///…``."""
+    """Of the database, as ``open_location`` takes it: ``s3://bucket/…/data.sqlite3`` or ``file:///…``."""
     folder: Store
     """What the database lies in."""
     prefix: str

@@ -14,7 +14,7 @@ from stepherd.services import open_store
 from stepherd.services.store.contract import Store
 from stepherd.services.store.folder import FolderStore
 
-__all__ = ["default_key", "open_place"]
+__all__ = ["default_key", "open_location"]
 
 _NAME: Final = "data.sqlite3"
 _REMEDY: Final = "Name s3://bucket/…/data.sqlite3 or a path."
@@ -25,7 +25,7 @@ def default_key(kind: LoginKind) -> str:
     return f"logins/{kind.name}/{_NAME}"
 
 
-def open_place(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginLocation:
+def open_location(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginLocation:
     """The place that ``reference`` names: ``s3://bucket/…/data.sqlite3``, ``file:///…`` or a path.
 
     Without one it is in ``store``. A reference that ends with a slash means data.sqlite3 in there. Raises

@@ -10,7 +10,7 @@ from stepherd.errors import UsageError
 from stepherd.logins.failures import login_command
 from stepherd.logins.kinds import LoginKind, login_kind
 from stepherd.logins.location import LoginLocation
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services import open_store
 
 __all__ = ["LoginRequest"]
@@ -67,7 +67,7 @@ class LoginRequest:
 
     def place(self, store: str) -> LoginLocation:
         """Where its database is, with ``store`` for one without a reference."""
-        return open_place(self.kind, self.reference or None, open_store(store))
+        return open_location(self.kind, self.reference or None, open_store(store))
 
     @property
     def name(self) -> str:

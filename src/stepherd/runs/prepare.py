@@ -221,8 +221,8 @@ def _login_facts(request: Request, store: Store, login_database: str) -> dict[st
     if agent.login is None or not agent.needs_login(has_secret=has_secret):
         return {"needed": False, "kind": "", "database": ""}
     # Only now: a run without a login can do without SQLite.
-    from stepherd.logins.opening import open_place
+    from stepherd.logins.opening import open_location
 
     reference = login_database if agent.login == DEFAULT_KIND else ""
-    place = open_place(login_kind(agent.login), reference or None, store)
+    place = open_location(login_kind(agent.login), reference or None, store)
     return {"needed": True, "kind": agent.login, "database": place.reference}

@@ -14,7 +14,7 @@ from stepherd.errors import DataError, StepherdError
 from stepherd.logins.database import check_database, copy_database, read_login
 from stepherd.logins.kinds import LoginKind, login_kind
 from stepherd.logins.live import LiveDatabase
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | Non
     kind = login_kind(agent.login)
     path = database_path(place.home, kind.folder)
     path.parent.mkdir(mode=0o700, parents=True)
-    if not open_place(kind, reference, None).download(path):
+    if not open_location(kind, reference, None).download(path):
         yield None
         return
     path.chmod(0o600)

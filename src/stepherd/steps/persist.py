@@ -10,7 +10,7 @@ from stepherd.errors import StepherdError
 from stepherd.events.recording import append_events
 from stepherd.events.vocabulary import LoginEvent
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.persistence import keep_login
 from stepherd.runs.folder import DATABASE, RunFolder
 from stepherd.runs.result import Result
@@ -53,7 +53,7 @@ def holds(before: Result, folder: RunFolder) -> bool:
 
 
 def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
-    kept = keep_login(open_place(login_kind(kind), reference), step.scratch / "database.sqlite3")
+    kept = keep_login(open_location(login_kind(kind), reference), step.scratch / "database.sqlite3")
     facts: dict[str, Any] = {
         "persisted": kept.status == "kept",
         "login": {"status": kept.status, "reason": kept.reason},

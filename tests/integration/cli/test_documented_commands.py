@@ -14,7 +14,7 @@ import pytest
 from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/how-to-integrate-q-externally.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     with IdentityProvider() as provider:
         for place in (".stepherd/store/logins/q", ".local/share/amazon-q"):
             login = provider.login(Q, seconds=-10)
-            open_place(Q, str(tmp_path / place / "data.sqlite3")).save(login, None)
+            open_location(Q, str(tmp_path / place / "data.sqlite3")).save(login, None)
         yield {
             **os.environ,
             **provider.environment,

@@ -23,7 +23,7 @@ from stepherd.doctor import checked_stack
 from stepherd.doctor import images as checks_of_images
 from stepherd.doctor.checkup import Finding
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services import open_document, open_store
 
 Instead = Callable[[str, Answer], None]
@@ -368,7 +368,7 @@ def test_the_login_that_a_stack_keeps_is_judged(deployed: Deployed) -> None:
     deployed.deploy(DefaultAgent="q")
     deployed.findings("stack")  # from here on in the stack's region
     store = open_store("s3://runs")
-    open_place(login_kind("q"), None, store).save(a_login(ends=timedelta(days=3650)), None)
+    open_location(login_kind("q"), None, store).save(a_login(ends=timedelta(days=3650)), None)
     found = deployed.findings("logins")["login q"]
     assert found.status == "ok", found
     assert "until" in found.text

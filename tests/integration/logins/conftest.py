@@ -13,7 +13,7 @@ from tests.identity_provider import IdentityProvider
 
 from stepherd.logins.kinds import LoginKind, login_kind
 from stepherd.logins.location import LoginLocation
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 
 
 @pytest.fixture
@@ -63,5 +63,5 @@ def bucket(s3: Any, aws_settings: None, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture(params=["file", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, kind: LoginKind) -> LoginLocation:
     if request.param == "s3":
-        return open_place(kind, f"s3://{request.getfixturevalue('bucket')}/logins/q/data.sqlite3")
-    return open_place(kind, str(tmp_path / "logins/q/data.sqlite3"))
+        return open_location(kind, f"s3://{request.getfixturevalue('bucket')}/logins/q/data.sqlite3")
+    return open_location(kind, str(tmp_path / "logins/q/data.sqlite3"))

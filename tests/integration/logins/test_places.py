@@ -17,7 +17,7 @@ from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 
@@ -128,7 +128,7 @@ def test_writers_who_are_always_first_end_in_a_temporary_error(
 
 def test_references_say_what_serves_them(tmp_path: Path, bucket: str, kind: LoginKind) -> None:
     store = open_store(str(tmp_path / "a b"))
-    default = open_place(kind, None, store)
+    default = open_location(kind, None, store)
     assert default.reference == f"{store.reference}/logins/q/data.sqlite3"
     assert isinstance(default.database, FileDatabase)
     default.save(a_login(), None)
@@ -137,17 +137,17 @@ def test_references_say_what_serves_them(tmp_path: Path, bucket: str, kind: Logi
         str(tmp_path / "a b/logins/q/data.sqlite3"),
         f"{tmp_path}/a b/logins/q/",
     ):
-        same = open_place(kind, reference)
+        same = open_location(kind, reference)
         assert (same.reference, same.load()) == (default.reference, default.load())
-    on_s3 = open_place(kind, f"s3://{bucket}/logins/q/")
+    on_s3 = open_location(kind, f"s3://{bucket}/logins/q/")
     assert (on_s3.reference, on_s3.lease_key) == (f"s3://{bucket}/logins/q/data.sqlite3", "lease.json")
     assert isinstance(on_s3.database, ObjectDatabase)
-    named = open_place(kind, f"s3://{bucket}/mine.sqlite3")
+    named = open_location(kind, f"s3://{bucket}/mine.sqlite3")
     assert (named.lease_key, named.attempt_key("a")) == (
         "mine.sqlite3.lease.json",
         "mine.sqlite3.attempts/a.json",
     )
-    assert open_place(kind, None, open_store(f"s3://{bucket}/home")).reference == (
+    assert open_location(kind, None, open_store(f"s3://{bucket}/home")).reference == (
         f"s3://{bucket}/home/logins/q/data.sqlite3"
     )
 
@@ -157,13 +157,13 @@ def test_a_reference_that_names_no_database_is_refused(
     reference: str | None, aws_settings: None, kind: LoginKind
 ) -> None:
     with pytest.raises(UsageError):
-        open_place(kind, reference).load()
+        open_location(kind, reference).load()
 
 
 def test_an_object_that_is_too_large_is_refused_without_fetching_it(
     bucket: str, kind: LoginKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = open_place(kind, f"s3://{bucket}/data.sqlite3")
+    place = open_location(kind, f"s3://{bucket}/data.sqlite3")
     place.save(a_login(), None)
     monkeypatch.setattr("stepherd.logins.location_object.MOST_BYTES", 1_000)
     with monkeypatch.context() as patched:
@@ -181,7 +181,7 @@ def test_the_cli_can_use_a_file_while_it_is_written(tmp_path: Path) -> None:
     """The file keeps its inode: a CLI that has it open sees the new login, and its own writes stay."""
     path = stored(tmp_path / "data.sqlite3")
     inode = path.stat().st_ino
-    place = open_place(Q, str(path))
+    place = open_location(Q, str(path))
     loaded = place.load()
     assert loaded is not None
     query(path, "INSERT INTO state VALUES ('telemetryClientId', '\"mine\"')")

@@ -20,7 +20,7 @@ from stepherd.logins.checking import check_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings, login_settings
 from stepherd.logins.time_budget import TimeBudget
@@ -109,7 +109,7 @@ class Rig:
 
     @property
     def place(self) -> LoginLocation:
-        return open_place(Q, None, open_store(str(self.folder)))
+        return open_location(Q, None, open_store(str(self.folder)))
 
     def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:
         fields = {

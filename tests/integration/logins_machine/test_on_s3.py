@@ -13,7 +13,7 @@ from tests.integration.logins_machine.rig import ARN, FastPace, Q, Rig
 from tests.moto_server import moto_server
 
 from stepherd.logins.location import LoginLocation
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.logins.request import LoginRequest
 from stepherd.services import open_store
 
@@ -25,7 +25,7 @@ STORE = "s3://stepherd-test/home"
 class RigOnS3(Rig):
     @property
     def place(self) -> LoginLocation:
-        return open_place(Q, None, open_store(STORE))
+        return open_location(Q, None, open_store(STORE))
 
     def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:
         return super().wanted(run_id, **{"folder": f"{STORE}/runs/{run_id}", **more})

@@ -17,7 +17,7 @@ from tests.integration.steps.rig import git
 from stepherd.errors import StepherdError
 from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.runs.result import Result
 
 __all__ = [
@@ -109,7 +109,7 @@ test -e {luck}
 
 
 def _leave_a_renewed_login(site: Site, run_id: str, reference: str) -> None:
-    stored = open_place(login_kind("q"), reference).load()
+    stored = open_location(login_kind("q"), reference).load()
     assert stored is not None
     token = stored.login.token
     assert token is not None

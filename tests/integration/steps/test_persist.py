@@ -17,7 +17,7 @@ from stepherd.logins.database import write_login
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.runs.folder import DATABASE, RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
 from stepherd.runs.result import Result
@@ -52,7 +52,7 @@ class Site:
 
     @property
     def place(self) -> LoginLocation:
-        return open_place(Q, self.facts["login"]["database"], None)
+        return open_location(Q, self.facts["login"]["database"], None)
 
     def stored(self) -> Login:
         found = self.place.load()

@@ -14,7 +14,7 @@ from stepherd.agents import versions
 from stepherd.agents.inventory import AgentState, take_inventory
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 from stepherd.services import open_store
 from stepherd.services.store.contract import Store
 
@@ -93,7 +93,7 @@ def test_a_login_is_told_with_its_end_and_never_touched(
     store, kind, now = open_store(str(tmp_path / "store")), login_kind("q"), datetime.now(UTC)
     token = Token("canary-access", now + ends, "canary-refresh" if refreshable else None, "us-east-1")
     client = Registration("id", "canary-secret", now + timedelta(days=9), "us-east-1")
-    place = open_place(kind, None, store)
+    place = open_location(kind, None, store)
     place.save(Login(kind, token, client), None)
     before = place.load()
     state = _states(tmp_path, store)["q"]

@@ -17,7 +17,7 @@ from stepherd.cli.commands.login_status import command as status
 from stepherd.logins.lease import Holder, take_lease
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Profile
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 
 RUN = "arn:aws:states:us-east-1:{}:execution:stepherd-pipeline:run_7"
 WHERE_IT_IS_FOR = ("tokenType", "profileArn", "region", "service")
@@ -35,7 +35,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def place_of(home: Path) -> LoginLocation:
-    return open_place(a_login().kind, str(home / "store/logins/q/data.sqlite3"))
+    return open_location(a_login().kind, str(home / "store/logins/q/data.sqlite3"))
 
 
 def given(home: Path, login: Login | None = None) -> LoginLocation:
@@ -184,7 +184,7 @@ def test_the_login_that_there_is_is_taken(tmp_path: Path, capsys: pytest.Capture
     kiro = login_kind("kiro")
     login = lasting()
     theirs = Login(kiro, login.token, login.registration)
-    open_place(kiro, str(tmp_path / "store/logins/kiro/data.sqlite3")).save(theirs, None)
+    open_location(kiro, str(tmp_path / "store/logins/kiro/data.sqlite3")).save(theirs, None)
     assert called(export_token, tmp_path) == 0
     assert json.loads(capsys.readouterr().out)["accessToken"] == "access-one"
     database = str(tmp_path / "store/logins/kiro/data.sqlite3")

@@ -18,7 +18,7 @@ from stepherd.doctor.checkup import Check, Finding, examine
 from stepherd.doctor.home import HOME_CHECKS
 from stepherd.doctor.machine import MACHINE_CHECKS, git_finding, python_finding
 from stepherd.errors import DataError
-from stepherd.logins.opening import open_place
+from stepherd.logins.opening import open_location
 
 
 def ok(name: str) -> Check:
@@ -128,7 +128,7 @@ def test_logins_are_told_of_only_where_there_are_some(tmp_path: Path) -> None:
     place = tmp_path / "store/logins/q/data.sqlite3"
     assert statuses(tmp_path, "logins") == {}
     login = a_login()  # It has ended long ago and its client, too, or not: the fixture's time is fixed.
-    open_place(login.kind, str(place)).save(login, None)
+    open_location(login.kind, str(place)).save(login, None)
     assert set(statuses(tmp_path, "logins")) == {"login q"}
     place.write_bytes(b"not a database at all" * 400)
     assert statuses(tmp_path, "logins") == {"login q": "problem"}
