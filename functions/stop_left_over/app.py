@@ -19,7 +19,7 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 @observed
 def _stop(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.runs.kept import start_keeping
-    from stepherd.runs.orphans import stop_left_over
+    from stepherd.runs.orphans import stop_orphans
     from stepherd.runs.reply import reply_end
     from stepherd.services import open_store
     from stepherd.services.aws.tasks import open_tasks
@@ -27,7 +27,7 @@ def _stop(event: Mapping[str, Any], _context: object) -> None:
 
     ended = event["ended"]
     executions = open_executions()
-    left = stop_left_over(ended, open_tasks(os.environ["CLUSTER_ARN"]), executions)
+    left = stop_orphans(ended, open_tasks(os.environ["CLUSTER_ARN"]), executions)
     # After the stop: what is kept is what the tasks save when they are told to end.
     keeping = start_keeping(ended, os.environ.get("KEEP_MACHINE_ARN", ""), executions)
     if ended.status != "SUCCEEDED" and not left.redriven:

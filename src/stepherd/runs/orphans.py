@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stepherd.services.aws.tasks import Tasks
     from stepherd.services.step_functions.executions import Executions
 
-__all__ = ["Ended", "LeftOver", "ended_of", "stop_left_over"]
+__all__ = ["Ended", "Orphans", "ended_of", "stop_orphans"]
 
 _STATUSES: Final = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _ERROR: Final = "RunEnded"
@@ -40,7 +40,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOver:
+class Orphans:
     """What was stopped, by ARN."""
 
     tasks: tuple[str, ...]
@@ -69,7 +69,7 @@ def ended_of(event: Mapping[str, Any]) -> Ended:
         raise DataError(f"The event is not the end of an execution: {error!r}.") from None
 
 
-def stop_left_over(ended: Ended, tasks: Tasks, executions: Executions) -> LeftOver:
+def stop_orphans(ended: Ended, tasks: Tasks, executions: Executions) -> Orphans:
     """Stop what the run has left. Doing it again does nothing.
 
     Everything is tried before the first error is raised.
@@ -92,7 +92,7 @@ def stop_left_over(ended: Ended, tasks: Tasks, executions: Executions) -> LeftOv
         ]
     )
     redriven = now.running and now.redriven is not None and now.redriven >= ended.stopped
-    return LeftOver(tuple(old_tasks), tuple(old_executions), redriven)
+    return Orphans(tuple(old_tasks), tuple(old_executions), redriven)
 
 
 def _each(actions: Iterable[Callable[[], None]]) -> None:

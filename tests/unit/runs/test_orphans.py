@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from stepherd.errors import DataError, TemporaryError
-from stepherd.runs.orphans import Ended, ended_of, stop_left_over
+from stepherd.runs.orphans import Ended, ended_of, stop_orphans
 from stepherd.services.aws.tasks import Task, Tasks
 from stepherd.services.step_functions.executions import Execution, Executions
 
@@ -64,7 +64,7 @@ def ended(**changes: Any) -> Ended:
 
 
 def stop(world: Running, **changes: Any) -> Any:
-    return stop_left_over(ended(**changes), cast("Tasks", world), cast("Executions", world))
+    return stop_orphans(ended(**changes), cast("Tasks", world), cast("Executions", world))
 
 
 def test_the_event_is_read() -> None:
