@@ -22,7 +22,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     require_boto3("The identity provider")
     wanted = LoginRequest.from_json(event["wanted"])
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
-    place, now, before = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
-    answer = check_login(wanted, settings, place, open_executions(), waits_for=before, now=now)
+    location, now, before = wanted.location(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
+    answer = check_login(wanted, settings, location, open_executions(), waits_for=before, now=now)
     logger.info("The login is checked", status=answer["status"], agent=wanted.kind.name)
     return answer

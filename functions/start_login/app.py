@@ -22,8 +22,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     is_checked = os.environ.get("LOGIN_SUBSCRIBERS") == "CHECKED"
     warning = warning_about(os.environ["LOGIN_SNS_TOPIC"]) if is_checked else ""
-    place, now = wanted.place(os.environ["STORE_URI"]), datetime.now(UTC)
-    answer = start_login(wanted, settings, place, warning=warning, now=now)
+    location, now = wanted.location(os.environ["STORE_URI"]), datetime.now(UTC)
+    answer = start_login(wanted, settings, location, warning=warning, now=now)
     count("LoginsAsked")
     logger.info("A login was asked for", agent=wanted.kind.name, code=answer["code"], warning=warning)
     return answer

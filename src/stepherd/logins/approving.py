@@ -66,7 +66,7 @@ class Notice:
         return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), wanted)
 
 
-def complete_login(notice: Notice, place: LoginLocation, answers: Answers, pace: TimeBudget) -> str:
+def complete_login(notice: Notice, location: LoginLocation, answers: Answers, pace: TimeBudget) -> str:
     """Poll until there is an answer, and give it to the machine; what came of it, in a word for the log.
 
     A notice that came twice, late, or for a code that was superseded ends without a poll (faults.md 37, 38,
@@ -77,8 +77,8 @@ def complete_login(notice: Notice, place: LoginLocation, answers: Answers, pace:
             return "nobody waits for it any more"
     except DataError as error:
         return f"not accepted: {error.message}"
-    claim = Claim.take(place, notice.attempt, notice.code, notice.task_token, pace.now())
-    worker = _Completion(notice, place, answers, pace)
+    claim = Claim.take(location, notice.attempt, notice.code, notice.task_token, pace.now())
+    worker = _Completion(notice, location, answers, pace)
     if isinstance(claim, NotClaimed):
         if claim.ended is not None:
             worker.answer(claim.ended)
@@ -90,10 +90,10 @@ def complete_login(notice: Notice, place: LoginLocation, answers: Answers, pace:
 
 
 class _Completion:
-    def __init__(self, notice: Notice, place: LoginLocation, answers: Answers, pace: TimeBudget) -> None:
+    def __init__(self, notice: Notice, location: LoginLocation, answers: Answers, pace: TimeBudget) -> None:
         self._notice = notice
         self._wanted = notice.wanted
-        self._place = place
+        self._place = location
         self._answers = answers
         self._pace = pace
         self._beaten = pace.now()

@@ -32,7 +32,12 @@ class LoginNotApproved(CredentialsError):
 
 
 def start_login(
-    wanted: LoginRequest, settings: LoginSettings, place: LoginLocation, *, warning: str = "", now: datetime
+    wanted: LoginRequest,
+    settings: LoginSettings,
+    location: LoginLocation,
+    *,
+    warning: str = "",
+    now: datetime,
 ) -> dict[str, Any]:
     """What a person is told, and the attempt's name for CompleteLogin; no secret is in it.
 
@@ -41,12 +46,12 @@ def start_login(
     """
     name = attempt_id(wanted.execution, wanted.redrives)
     while True:
-        found = read_attempt(place, name)
+        found = read_attempt(location, name)
         if found is not None and found.attempt.usable(now + _WORTH_SENDING):
             return _asked(wanted, found, warning, now)
         try:
-            new = _new_attempt(wanted, settings, place, found, now)
-            stored = write_attempt(place, name, new, None if found is None else found.etag)
+            new = _new_attempt(wanted, settings, location, found, now)
+            stored = write_attempt(location, name, new, None if found is None else found.etag)
         except (PreconditionFailed, WriteConflict):
             continue  # The same state, run twice at once: the other's code is as good.
         facts = _asked(wanted, stored, warning, now)
@@ -57,7 +62,7 @@ def start_login(
 def _new_attempt(
     wanted: LoginRequest,
     settings: LoginSettings,
-    place: LoginLocation,
+    location: LoginLocation,
     found: StoredAttempt | None,
     now: datetime,
 ) -> Attempt:
@@ -67,7 +72,7 @@ def _new_attempt(
             f"Nobody approved the login of {wanted.kind.title}: {MOST_CODES} codes have expired.",
             remedy=wanted.again,
         )
-    registration = _registration(wanted, settings, place, found, now)
+    registration = _registration(wanted, settings, location, found, now)
     device = start_authorization(registration, settings.start_url, now=now)
     return Attempt(
         registration, device, settings.start_url, settings.profile, code=code, interval=device.interval
@@ -77,20 +82,20 @@ def _new_attempt(
 def _registration(
     wanted: LoginRequest,
     settings: LoginSettings,
-    place: LoginLocation,
+    location: LoginLocation,
     found: StoredAttempt | None,
     now: datetime,
 ) -> Registration:
     """The client of the code before, or of the login that is stored, else a new one."""
-    known = found.attempt.registration if found else _registration_of_login(place)
+    known = found.attempt.registration if found else _registration_of_login(location)
     if known is not None and known.serves(wanted.kind, settings.region, now):
         return known
     return register(wanted.kind, settings.region)
 
 
-def _registration_of_login(place: LoginLocation) -> Registration | None:
+def _registration_of_login(location: LoginLocation) -> Registration | None:
     try:
-        stored = place.load()
+        stored = location.load()
     except DamagedDatabase:
         return None  # The login that is asked for takes its place.
     return None if stored is None else stored.login.registration

@@ -79,9 +79,9 @@ class StoredAttempt:
     attempt: Attempt
     etag: str
 
-    def changed(self, place: LoginLocation, **changes: Any) -> StoredAttempt:
+    def changed(self, location: LoginLocation, **changes: Any) -> StoredAttempt:
         """Write it with ``changes``. Raises PreconditionFailed, WriteConflict."""
-        return write_attempt(place, self.id, replace(self.attempt, **changes), self.etag)
+        return write_attempt(location, self.id, replace(self.attempt, **changes), self.etag)
 
 
 def attempt_id(execution: str, redrives: int) -> str:
@@ -89,27 +89,27 @@ def attempt_id(execution: str, redrives: int) -> str:
     return hashlib.sha256(f"{execution}#{redrives}".encode()).hexdigest()[:32]
 
 
-def read_attempt(place: LoginLocation, name: str) -> StoredAttempt | None:
+def read_attempt(location: LoginLocation, name: str) -> StoredAttempt | None:
     """The attempt of that name; None when there is none. Raises DataError when it is damaged."""
     try:
-        found = place.folder.get(place.attempt_key(name))
+        found = location.folder.get(location.attempt_key(name))
     except ObjectNotFound:
         return None
     try:
         return StoredAttempt(name, Attempt.from_json(read_json(found.body)), found.etag)
     except (ValueError, TypeError, KeyError):
         raise DataError(
-            f"The attempt {place.attempt_key(name)} is damaged.", remedy="Start again with: stepherd login"
+            f"The attempt {location.attempt_key(name)} is damaged.", remedy="Start again with: stepherd login"
         ) from None
 
 
-def write_attempt(place: LoginLocation, name: str, attempt: Attempt, etag: str | None) -> StoredAttempt:
+def write_attempt(location: LoginLocation, name: str, attempt: Attempt, etag: str | None) -> StoredAttempt:
     """Write over the attempt with this ETag, or where there is none. Raises PreconditionFailed."""
-    key, body = place.attempt_key(name), json.dumps(attempt.to_json()).encode()
+    key, body = location.attempt_key(name), json.dumps(attempt.to_json()).encode()
     if etag is None:
-        new = place.folder.put(key, body, if_none_match=True)
+        new = location.folder.put(key, body, if_none_match=True)
     else:
-        new = place.folder.put(key, body, if_match=etag)
+        new = location.folder.put(key, body, if_match=etag)
     return StoredAttempt(name, attempt, new)
 
 

@@ -31,7 +31,7 @@ class Running(Protocol):
 def check_login(
     wanted: LoginRequest,
     settings: LoginSettings,
-    place: LoginLocation,
+    location: LoginLocation,
     executions: Running,
     *,
     waits_for: str = "",
@@ -43,20 +43,20 @@ def check_login(
     ``waits_for`` is the holder that was found before, of which the events tell already. Raises
     TemporaryError where the identity provider does not answer; ProfileNeeded.
     """
-    other = take_lease(place, Holder(wanted.holder, wanted.name), executions.is_running)
+    other = take_lease(location, Holder(wanted.holder, wanted.name), executions.is_running)
     if other is not None:
         return _held(wanted, other, waits_for)
-    if wanted.force and not _approved(wanted, place):
+    if wanted.force and not _approved(wanted, location):
         return _needed(wanted, "A new login was asked for.")
     try:
-        before = place.load()
-        fresh = ensure_fresh(place, now)
+        before = location.load()
+        fresh = ensure_fresh(location, now)
     except (LoginNeeded, DamagedDatabase) as error:
         return _needed(wanted, error.message)
     other_place = _is_elsewhere(fresh.login, wanted, settings)
-    if other_place and not _approved(wanted, place):
+    if other_place and not _approved(wanted, location):
         return _needed(wanted, other_place)
-    login = with_profile(place, fresh, settings.profile).login
+    login = with_profile(location, fresh, settings.profile).login
     refreshed = before is None or before.login.token != fresh.login.token
     facts = valid_facts(login)
     until = facts["expires_at"]
@@ -89,9 +89,9 @@ def _needed(wanted: LoginRequest, why: str) -> dict[str, Any]:
     return {"status": "needed", "text": why, "account": "", "agent": wanted.kind.name}
 
 
-def _approved(wanted: LoginRequest, place: LoginLocation) -> bool:
+def _approved(wanted: LoginRequest, location: LoginLocation) -> bool:
     """Whether a person has approved what this very execution asked for."""
-    found = read_attempt(place, attempt_id(wanted.execution, wanted.redrives))
+    found = read_attempt(location, attempt_id(wanted.execution, wanted.redrives))
     return found is not None and found.attempt.status == "approved"
 
 

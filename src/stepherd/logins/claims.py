@@ -43,13 +43,13 @@ class NotClaimed:
 class Claim:
     """The right to poll for one code of one attempt."""
 
-    place: LoginLocation
+    location: LoginLocation
     stored: StoredAttempt
     owner: str
 
     @classmethod
     def take(
-        cls, place: LoginLocation, name: str, code: int, token: str, now: datetime
+        cls, location: LoginLocation, name: str, code: int, token: str, now: datetime
     ) -> Claim | NotClaimed:
         """Claim an attempt's code unless somebody has it, it was superseded, or all is over.
 
@@ -58,7 +58,7 @@ class Claim:
         waits_for = hashlib.sha256(token.encode()).hexdigest()[:16]
         owner = f"{waits_for}/{_this_process()}"
         while True:
-            found = read_attempt(place, name)
+            found = read_attempt(location, name)
             if found is None:
                 return NotClaimed("there is no such attempt")
             attempt = found.attempt
@@ -69,7 +69,7 @@ class Claim:
             same = attempt.claim.startswith(f"{waits_for}/") and attempt.claimed_until > now.timestamp()
             if same and not _is_gone(attempt.claim.partition("/")[2]):
                 return NotClaimed("somebody else polls for it")
-            claim = cls(place, found, owner)
+            claim = cls(location, found, owner)
             with suppress(PreconditionFailed, WriteConflict):
                 claim._write(claim=owner, claimed_until=_until(attempt, now))
                 return claim
@@ -107,7 +107,7 @@ class Claim:
                 continue
             except PreconditionFailed:
                 # A write whose answer was lost has taken effect: the object is as it was meant to be.
-                found = read_attempt(self.place, self.stored.id)
+                found = read_attempt(self.location, self.stored.id)
                 if found is None or not self._is_ours(found.attempt, changes):
                     raise ClaimLost from None
                 self.stored = found
@@ -121,7 +121,7 @@ class Claim:
         )
 
     def _write(self, **changes: object) -> None:
-        self.stored = self.stored.changed(self.place, **changes)
+        self.stored = self.stored.changed(self.location, **changes)
 
 
 def _until(attempt: Attempt, now: datetime) -> float:

@@ -49,13 +49,13 @@ def exported(login: Login) -> Mapping[str, str | None]:
 
 
 def exported_other(
-    place: LoginLocation, now: datetime, *, refused: str | None = None
+    location: LoginLocation, now: datetime, *, refused: str | None = None
 ) -> Mapping[str, str | None] | None:
     """The same for a token that Stepherd cannot renew (other_tokens.py); None when there is no such token.
 
     Raises LoginNeeded when it has ended, or is the one that was ``refused``.
     """
-    token = other_token(place, now, refused=refused)
+    token = other_token(location, now, refused=refused)
     if token is None:
         return None
     return {
@@ -65,7 +65,7 @@ def exported_other(
         "tokenType": "EXTERNAL_IDP" if token.is_external else "BEARER",
         "profileArn": token.profile_arn,
         "region": _service_region(token.profile_arn),
-        "service": place.kind.name,
+        "service": location.kind.name,
     }
 
 
@@ -133,23 +133,23 @@ class LoginTokenProvider:
             return exported(self._stored(refused).login)
         except LoginNeeded:
             given = self._given if refused else None
-            for place in self._places():
-                found = exported_other(place, datetime.now(UTC), refused=given)
+            for location in self._locations():
+                found = exported_other(location, datetime.now(UTC), refused=given)
                 if found is not None:
                     return found
             raise
 
     def _stored(self, refused: bool) -> StoredLogin:
-        place = self._place()
-        if refused and self._given is None and (found := place.load()) is not None:
+        location = self._location()
+        if refused and self._given is None and (found := location.load()) is not None:
             self._given = exported(found.login)["accessToken"]
-        return ensure_fresh(place, datetime.now(UTC), refused=self._given if refused else None)
+        return ensure_fresh(location, datetime.now(UTC), refused=self._given if refused else None)
 
-    def _places(self) -> list[LoginLocation]:
+    def _locations(self) -> list[LoginLocation]:
         kinds = [login_kind(name) for name in login_kinds()] if self._kind is None else [self._kind]
         return [open_location(kind, self._reference) for kind in kinds]
 
-    def _place(self) -> LoginLocation:
+    def _location(self) -> LoginLocation:
         if self._kind is None:
             is_path = "://" not in self._reference
             self._kind = kind_of(Path(self._reference)) if is_path else login_kind(DEFAULT_KIND)

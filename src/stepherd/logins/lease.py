@@ -31,7 +31,7 @@ class Holder:
     """For people: "waiting for the login held by run …"."""
 
 
-def take_lease(place: LoginLocation, holder: Holder, is_running: Callable[[str], bool]) -> Holder | None:
+def take_lease(location: LoginLocation, holder: Holder, is_running: Callable[[str], bool]) -> Holder | None:
     """Take the lease of the login at ``place`` for ``holder``.
 
     None: it is ours, now or since before. Else who has it and is running, as ``is_running`` says of the
@@ -39,7 +39,7 @@ def take_lease(place: LoginLocation, holder: Holder, is_running: Callable[[str],
     """
     body = json.dumps(asdict(holder)).encode()
     for _ in range(_TRIES):
-        found = _stored(place)
+        found = _stored(location)
         holds = None if found is None else _parse(found.body)
         if holds is not None and holds.execution_arn == holder.execution_arn:
             return None
@@ -47,22 +47,24 @@ def take_lease(place: LoginLocation, holder: Holder, is_running: Callable[[str],
             return holds
         etag = None if found is None else found.etag
         try:
-            place.folder.put(place.lease_key, body, if_match=etag, if_none_match=etag is None)
+            location.folder.put(location.lease_key, body, if_match=etag, if_none_match=etag is None)
         except (PreconditionFailed, WriteConflict):
             continue
         return None
-    raise TemporaryError(f"The lease of {place.reference} changes hands all the time.", remedy="Try again.")
+    raise TemporaryError(
+        f"The lease of {location.reference} changes hands all the time.", remedy="Try again."
+    )
 
 
-def lease_holder(place: LoginLocation) -> Holder | None:
+def lease_holder(location: LoginLocation) -> Holder | None:
     """Who took the lease last, running or not; None for nobody."""
-    found = _stored(place)
+    found = _stored(location)
     return None if found is None else _parse(found.body)
 
 
-def _stored(place: LoginLocation) -> StoredObject | None:
+def _stored(location: LoginLocation) -> StoredObject | None:
     try:
-        return place.folder.get(place.lease_key)
+        return location.folder.get(location.lease_key)
     except ObjectNotFound:
         return None
 

@@ -42,35 +42,35 @@ class OtherToken:
         return now + MARGIN > self.expires_at
 
 
-def other_token(place: LoginLocation, now: datetime, *, refused: str | None = None) -> OtherToken | None:
+def other_token(location: LoginLocation, now: datetime, *, refused: str | None = None) -> OtherToken | None:
     """The first of the login's other tokens that is good for a minute; None when there are none at all.
 
     ``refused`` is a token that the service did not accept. Raises LoginNeeded when all have ended, and
     DamagedDatabase for what no CLI writes.
     """
-    tokens = _tokens(place)
+    tokens = _tokens(location)
     for token in tokens:
         if not token.expired(now) and token.access_token != refused:
             return token
     if not tokens:
         return None
     raise LoginNeeded(
-        f"The token of {place.kind.title} has ended, and only the CLI itself can renew it.",
+        f"The token of {location.kind.title} has ended, and only the CLI itself can renew it.",
         remedy="Run any kiro-cli command that needs the login, or kiro-cli login.",
     )
 
 
-def _tokens(place: LoginLocation) -> list[OtherToken]:
-    if not place.kind.other_rows:
+def _tokens(location: LoginLocation) -> list[OtherToken]:
+    if not location.kind.other_rows:
         return []
     with TemporaryDirectory(prefix="stepherd-login-") as folder:
         copy = Path(folder) / "data.sqlite3"
-        if not place.download(copy):
+        if not location.download(copy):
             return []
         with checked_copy(copy) as db:
-            chosen = row_object(text_of(db, "state", place.kind.profile_key), place.kind.profile_key)
-            rows = {row: row_object(text_of(db, "auth_kv", row), row) for row in place.kind.other_rows}
-    return [_read(row, document, chosen, place.kind) for row, document in rows.items() if document]
+            chosen = row_object(text_of(db, "state", location.kind.profile_key), location.kind.profile_key)
+            rows = {row: row_object(text_of(db, "auth_kv", row), row) for row in location.kind.other_rows}
+    return [_read(row, document, chosen, location.kind) for row, document in rows.items() if document]
 
 
 def _read(

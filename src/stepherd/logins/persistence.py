@@ -37,7 +37,7 @@ class Kept:
     """For people; without a token in it."""
 
 
-def keep_login(place: LoginLocation, left_behind: Path, now: datetime | None = None) -> Kept:
+def keep_login(location: LoginLocation, left_behind: Path, now: datetime | None = None) -> Kept:
     """Take over into ``place`` what the agent renewed in the database ``left_behind``.
 
     A damaged file, a token of another login and a worse token change nothing. Raises DamagedDatabase when
@@ -46,20 +46,20 @@ def keep_login(place: LoginLocation, left_behind: Path, now: datetime | None = N
     """
     now = now or datetime.now(UTC)
     try:
-        left = read_login(left_behind, place.kind)
+        left = read_login(left_behind, location.kind)
     except NotFoundError:
         return Kept("unchanged", "the agent left no database")
     except DamagedDatabase as error:
         return Kept("rejected", error.message)
-    return _keep(place, left, now)
+    return _keep(location, left, now)
 
 
-def _keep(place: LoginLocation, left: Login, now: datetime) -> Kept:
-    stored = place.load()
-    if fault := _fault(left, Login(place.kind) if stored is None else stored.login, now):
+def _keep(location: LoginLocation, left: Login, now: datetime) -> Kept:
+    stored = location.load()
+    if fault := _fault(left, Login(location.kind) if stored is None else stored.login, now):
         return Kept("rejected", fault)
     if stored is not None and is_newer(left, stored.login):
-        saved = place.save(replace(left, registration=stored.login.registration), None)
+        saved = location.save(replace(left, registration=stored.login.registration), None)
         if _access_token(saved.login) == _access_token(left):
             return Kept("kept", "the agent renewed the login")
     elif stored is not None and left.token == stored.login.token and left.expired(now):

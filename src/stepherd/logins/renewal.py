@@ -19,7 +19,7 @@ _GRACE_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.2
 
 
-def ensure_fresh(place: LoginLocation, now: datetime, *, refused: str | None = None) -> StoredLogin:
+def ensure_fresh(location: LoginLocation, now: datetime, *, refused: str | None = None) -> StoredLogin:
     """The login at ``place`` with an access token that is good for a minute at least.
 
     ``refused`` is an access token that a service did not accept: it counts as expired. Raises LoginNeeded
@@ -27,27 +27,27 @@ def ensure_fresh(place: LoginLocation, now: datetime, *, refused: str | None = N
     (the stored login is then as it was); and what the store raises.
     """
     for _ in range(_TRIES):
-        stored = _load(place)
+        stored = _load(location)
         if not _is_used_up(stored, now, refused):
             return stored
         try:
             renewed = refresh(stored.login, now=now)
         except LoginNeeded as error:
-            if not isinstance(error.__cause__, OidcError) or not _is_replaced(place, stored.etag):
+            if not isinstance(error.__cause__, OidcError) or not _is_replaced(location, stored.etag):
                 raise
             continue  # another process renewed it, and used up the refresh token that we had
-        saved = place.save(renewed, stored.etag)
+        saved = location.save(renewed, stored.etag)
         if not _is_used_up(saved, now, refused):
             return saved
     raise TemporaryError(
-        f"The login in {place.reference} does not stay renewed.", remedy="Check this machine's clock."
+        f"The login in {location.reference} does not stay renewed.", remedy="Check this machine's clock."
     )
 
 
-def _is_replaced(place: LoginLocation, etag: str) -> bool:
+def _is_replaced(location: LoginLocation, etag: str) -> bool:
     """Whether another process stores a login within the grace that it needs after using up our token."""
     end = time.monotonic() + _GRACE_SECONDS
-    while _load(place).etag == etag:
+    while _load(location).etag == etag:
         if time.monotonic() > end:
             return False
         time.sleep(_PAUSE_SECONDS)
@@ -59,12 +59,12 @@ def _is_used_up(stored: StoredLogin, now: datetime, refused: str | None) -> bool
     return token is None or token.expired(now) or token.access_token == refused
 
 
-def _load(place: LoginLocation) -> StoredLogin:
-    remedy = login_command(place.kind.name)
+def _load(location: LoginLocation) -> StoredLogin:
+    remedy = login_command(location.kind.name)
     try:
-        stored = place.load()
+        stored = location.load()
     except DamagedDatabase as error:
         raise LoginNeeded(f"The stored login cannot be used: {error.message}", remedy=remedy) from error
     if stored is None or stored.login.token is None:
-        raise LoginNeeded(f"Nobody is logged in to {place.kind.title}.", remedy=remedy)
+        raise LoginNeeded(f"Nobody is logged in to {location.kind.title}.", remedy=remedy)
     return stored

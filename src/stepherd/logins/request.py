@@ -65,7 +65,7 @@ class LoginRequest:
             **texts,
         )
 
-    def place(self, store: str) -> LoginLocation:
+    def location(self, store: str) -> LoginLocation:
         """Where its database is, with ``store`` for one without a reference."""
         return open_location(self.kind, self.reference or None, open_store(store))
 

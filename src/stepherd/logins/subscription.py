@@ -24,9 +24,9 @@ def profile_for(login: Login, wanted: str) -> Profile | None:
     return choose_profile(list_profiles(login.token), wanted or None)
 
 
-def with_profile(place: LoginLocation, stored: StoredLogin, wanted: str) -> StoredLogin:
+def with_profile(location: LoginLocation, stored: StoredLogin, wanted: str) -> StoredLogin:
     """``stored`` with its profile, which is stored when it was missing or another one."""
     profile = profile_for(stored.login, wanted)
     if profile == stored.login.profile:
         return stored
-    return place.save(replace(stored.login, profile=profile), stored.etag, replaces=True)
+    return location.save(replace(stored.login, profile=profile), stored.etag, replaces=True)
