@@ -20,9 +20,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.services.step_functions.executions import open_executions
 
     require_boto3("The identity provider")
-    wanted = LoginRequest.from_json(event["wanted"])
-    settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
-    location, now, before = wanted.location(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
-    answer = check_login(wanted, settings, location, open_executions(), waits_for=before, now=now)
-    logger.info("The login is checked", status=answer["status"], agent=wanted.kind.name)
+    request = LoginRequest.from_json(event["wanted"])
+    settings = login_settings(request, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
+    location, now, before = request.location(os.environ["STORE_URI"]), datetime.now(UTC), event["waits_for"]
+    answer = check_login(request, settings, location, open_executions(), waits_for=before, now=now)
+    logger.info("The login is checked", status=answer["status"], agent=request.kind.name)
     return answer

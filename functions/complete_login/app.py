@@ -23,8 +23,8 @@ def _complete(message: Mapping[str, Any], context: Any) -> None:
     from stepherd.services.step_functions.executions import open_executions
 
     notice = Notice.from_json(message)
-    location = notice.wanted.location(os.environ["STORE_URI"])
+    location = notice.request.location(os.environ["STORE_URI"])
     pace = TimeBudget(lambda: context.get_remaining_time_in_millis() / 1000)
     outcome = complete_login(notice, location, open_executions(), pace)
     count({"approved": "LoginsApproved", "expired": "LoginsUnanswered"}.get(outcome))
-    logger.info("A notice was worked on", outcome=outcome, agent=notice.wanted.kind.name)
+    logger.info("A notice was worked on", outcome=outcome, agent=notice.request.kind.name)

@@ -18,12 +18,12 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.logins.settings import login_settings
     from stepherd.logins.subscribers import warning_about
 
-    wanted = LoginRequest.from_json(event["wanted"])
-    settings = login_settings(wanted, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
+    request = LoginRequest.from_json(event["wanted"])
+    settings = login_settings(request, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     is_checked = os.environ.get("LOGIN_SUBSCRIBERS") == "CHECKED"
     warning = warning_about(os.environ["LOGIN_SNS_TOPIC"]) if is_checked else ""
-    location, now = wanted.location(os.environ["STORE_URI"]), datetime.now(UTC)
-    answer = start_login(wanted, settings, location, warning=warning, now=now)
+    location, now = request.location(os.environ["STORE_URI"]), datetime.now(UTC)
+    answer = start_login(request, settings, location, warning=warning, now=now)
     count("LoginsAsked")
-    logger.info("A login was asked for", agent=wanted.kind.name, code=answer["code"], warning=warning)
+    logger.info("A login was asked for", agent=request.kind.name, code=answer["code"], warning=warning)
     return answer

@@ -42,8 +42,9 @@ def look_at_caller(checked: CheckedStack, _: Path) -> Iterator[Finding]:
         yield _account_finding(checked, answer)
     except StepherdError as error:
         yield Finding("credentials", "problem", error.message, error.remedy)
-        if error.__cause__ is not None and is_refusal(error.__cause__):
-            answer = error.__cause__.response
+        cause = error.__cause__
+        if cause is not None and is_refusal(cause):
+            answer = cause.response
     if answer is not None:
         yield from clock_finding(answer, began, time.time())
 

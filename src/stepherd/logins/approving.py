@@ -57,13 +57,13 @@ class Notice:
     task_token: str
     attempt: str
     code: int
-    wanted: LoginRequest
+    request: LoginRequest
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Notice:
         """From the text for the protocol ``lambda``. Raises KeyError, UsageError."""
-        wanted = LoginRequest.from_json(fields["wanted"])
-        return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), wanted)
+        request = LoginRequest.from_json(fields["wanted"])
+        return cls(str(fields["task_token"]), str(fields["attempt"]), int(fields["code"]), request)
 
 
 def complete_login(notice: Notice, location: LoginLocation, answers: Answers, pace: TimeBudget) -> str:
@@ -92,8 +92,8 @@ def complete_login(notice: Notice, location: LoginLocation, answers: Answers, pa
 class _Completion:
     def __init__(self, notice: Notice, location: LoginLocation, answers: Answers, pace: TimeBudget) -> None:
         self._notice = notice
-        self._wanted = notice.wanted
-        self._place = location
+        self._request = notice.request
+        self._location = location
         self._answers = answers
         self._pace = pace
         self._beaten = pace.now()
@@ -159,7 +159,7 @@ class _Completion:
         return "its time is up, the code's is not"
 
     def _approved(self, claim: Claim, token: Token) -> str:
-        login = Login(self._wanted.kind, token, claim.attempt.registration)
+        login = Login(self._request.kind, token, claim.attempt.registration)
         try:
             profile = profile_for(login, claim.attempt.profile)
         except (ProfileNeeded, StepherdError):
@@ -168,7 +168,7 @@ class _Completion:
         return self._end(claim, "approved")
 
     def _save(self, login: Login) -> None:
-        self._place.save(login, None, replaces=True)
+        self._location.save(login, None, replaces=True)
 
     def _end(self, claim: Claim, status: str) -> str:
         claim.end(status)
@@ -177,14 +177,14 @@ class _Completion:
 
     def answer(self, attempt: Attempt) -> None:
         """Tell the run and the machine how an attempt ended; good to be done twice."""
-        title = self._wanted.kind.title
+        title = self._request.kind.title
         if attempt.status == "approved":
             self._answer_approved(attempt)
         elif attempt.status == "declined":
-            tell(self._wanted, "declined", f"The login of {title} was declined.")
-            self._fail("LoginDeclined", f"You declined the login of {title}. {self._wanted.again}.")
+            tell(self._request, "declined", f"The login of {title} was declined.")
+            self._fail("LoginDeclined", f"You declined the login of {title}. {self._request.again}.")
         else:
-            tell(self._wanted, "expired", f"Code {attempt.code} expired before it was used.")
+            tell(self._request, "expired", f"Code {attempt.code} expired before it was used.")
             self._fail("LoginCodeExpired", f"Code {attempt.code} expired before it was used.")
 
     def _answer_approved(self, attempt: Attempt) -> None:
@@ -194,14 +194,16 @@ class _Completion:
             kind = type(error).__name__
             self._fail(kind, f"You approved the login, and it is stored. {error}")
             return
-        tell(self._wanted, "approved", f"The login of {facts['account']} was approved.")
+        tell(self._request, "approved", f"The login of {facts['account']} was approved.")
         self._persistently(lambda: self._answers.succeed(self._notice.task_token, facts))
 
     def _facts(self, attempt: Attempt) -> dict[str, Any]:
-        stored = self._place.load()
+        stored = self._location.load()
         if stored is None:
-            raise TemporaryError("The login that was approved cannot be read yet.", remedy=self._wanted.again)
-        return valid_facts(with_profile(self._place, stored, attempt.profile).login)
+            raise TemporaryError(
+                "The login that was approved cannot be read yet.", remedy=self._request.again
+            )
+        return valid_facts(with_profile(self._location, stored, attempt.profile).login)
 
     def _fail(self, error: str, cause: str) -> None:
         self._persistently(lambda: self._answers.fail(self._notice.task_token, error, cause))

@@ -32,7 +32,7 @@ class LoginNotApproved(CredentialsError):
 
 
 def start_login(
-    wanted: LoginRequest,
+    request: LoginRequest,
     settings: LoginSettings,
     location: LoginLocation,
     *,
@@ -44,23 +44,23 @@ def start_login(
     A code of this execution that is still good is given again. Raises LoginNotApproved after MOST_CODES
     codes; ForeignAddress for pages that are not the identity provider's; TemporaryError.
     """
-    name = attempt_id(wanted.execution, wanted.redrives)
+    name = attempt_id(request.execution, request.redrives)
     while True:
         found = read_attempt(location, name)
         if found is not None and found.attempt.usable(now + _WORTH_SENDING):
-            return _asked(wanted, found, warning, now)
+            return _asked(request, found, warning, now)
         try:
-            new = _new_attempt(wanted, settings, location, found, now)
+            new = _new_attempt(request, settings, location, found, now)
             stored = write_attempt(location, name, new, None if found is None else found.etag)
         except (PreconditionFailed, WriteConflict):
             continue  # The same state, run twice at once: the other's code is as good.
-        facts = _asked(wanted, stored, warning, now)
-        tell(wanted, "asked", facts["text"])
+        facts = _asked(request, stored, warning, now)
+        tell(request, "asked", facts["text"])
         return facts
 
 
 def _new_attempt(
-    wanted: LoginRequest,
+    request: LoginRequest,
     settings: LoginSettings,
     location: LoginLocation,
     found: StoredAttempt | None,
@@ -69,10 +69,10 @@ def _new_attempt(
     code = 1 if found is None else found.attempt.code + 1
     if code > MOST_CODES:
         raise LoginNotApproved(
-            f"Nobody approved the login of {wanted.kind.title}: {MOST_CODES} codes have expired.",
-            remedy=wanted.again,
+            f"Nobody approved the login of {request.kind.title}: {MOST_CODES} codes have expired.",
+            remedy=request.again,
         )
-    registration = _registration(wanted, settings, location, found, now)
+    registration = _registration(request, settings, location, found, now)
     device = start_authorization(registration, settings.start_url, now=now)
     return Attempt(
         registration, device, settings.start_url, settings.profile, code=code, interval=device.interval
@@ -80,7 +80,7 @@ def _new_attempt(
 
 
 def _registration(
-    wanted: LoginRequest,
+    request: LoginRequest,
     settings: LoginSettings,
     location: LoginLocation,
     found: StoredAttempt | None,
@@ -88,9 +88,9 @@ def _registration(
 ) -> Registration:
     """The client of the code before, or of the login that is stored, else a new one."""
     known = found.attempt.registration if found else _registration_of_login(location)
-    if known is not None and known.serves(wanted.kind, settings.region, now):
+    if known is not None and known.serves(request.kind, settings.region, now):
         return known
-    return register(wanted.kind, settings.region)
+    return register(request.kind, settings.region)
 
 
 def _registration_of_login(location: LoginLocation) -> Registration | None:
@@ -101,13 +101,13 @@ def _registration_of_login(location: LoginLocation) -> Registration | None:
     return None if stored is None else stored.login.registration
 
 
-def _asked(wanted: LoginRequest, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
+def _asked(request: LoginRequest, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
     attempt, device = stored.attempt, stored.attempt.device
     ends = iso_text(device.expires_at, "seconds")
     minutes = max(1, round((device.expires_at - now).total_seconds() / 60))
     page, code = device.verification_uri_complete, device.user_code
     lines = [
-        f"{wanted.asker} needs a login of {wanted.kind.title}.",
+        f"{request.asker} needs a login of {request.kind.title}.",
         "",
         f"Open: {page}",
         f"Code: {code}",
@@ -118,10 +118,10 @@ def _asked(wanted: LoginRequest, stored: StoredAttempt, warning: str, now: datet
     return {
         "attempt": stored.id,
         "code": attempt.code,
-        "subject": f"Approve a login of {wanted.kind.title}"
-        + (f" for {wanted.run_id}" * bool(wanted.run_id)),
+        "subject": f"Approve a login of {request.kind.title}"
+        + (f" for {request.run_id}" * bool(request.run_id)),
         "text": "\n".join([*lines, *([f"Warning: {warning}"] if warning else [])]),
-        "agent": wanted.kind.name,
+        "agent": request.kind.name,
         "user_code": code,
         "verification_uri": device.verification_uri,
         "verification_uri_complete": page,

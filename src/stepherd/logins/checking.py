@@ -29,7 +29,7 @@ class Running(Protocol):
 
 
 def check_login(
-    wanted: LoginRequest,
+    request: LoginRequest,
     settings: LoginSettings,
     location: LoginLocation,
     executions: Running,
@@ -43,27 +43,27 @@ def check_login(
     ``waits_for`` is the holder that was found before, of which the events tell already. Raises
     TemporaryError where the identity provider does not answer; ProfileNeeded.
     """
-    other = take_lease(location, Holder(wanted.holder, wanted.name), executions.is_running)
+    other = take_lease(location, Holder(request.holder, request.name), executions.is_running)
     if other is not None:
-        return _held(wanted, other, waits_for)
-    if wanted.force and not _approved(wanted, location):
-        return _needed(wanted, "A new login was asked for.")
+        return _held(request, other, waits_for)
+    if request.force and not _approved(request, location):
+        return _needed(request, "A new login was asked for.")
     try:
         before = location.load()
         fresh = ensure_fresh(location, now)
     except (LoginNeeded, DamagedDatabase) as error:
-        return _needed(wanted, error.message)
-    other_place = _is_elsewhere(fresh.login, wanted, settings)
-    if other_place and not _approved(wanted, location):
-        return _needed(wanted, other_place)
+        return _needed(request, error.message)
+    other_place = _is_elsewhere(fresh.login, request, settings)
+    if other_place and not _approved(request, location):
+        return _needed(request, other_place)
     login = with_profile(location, fresh, settings.profile).login
     refreshed = before is None or before.login.token != fresh.login.token
     facts = valid_facts(login)
     until = facts["expires_at"]
     if refreshed:
-        tell(wanted, "refreshed", f"The login of {login.account} was renewed; it is good until {until}.")
+        tell(request, "refreshed", f"The login of {login.account} was renewed; it is good until {until}.")
     else:
-        tell(wanted, "valid", f"The login of {login.account} is good until {until}.")
+        tell(request, "valid", f"The login of {login.account} is good until {until}.")
     return facts
 
 
@@ -75,29 +75,29 @@ def valid_facts(login: Login) -> dict[str, Any]:
     return {**facts, "profile": login.profile.name} if login.profile else facts
 
 
-def _held(wanted: LoginRequest, holder: Holder, waits_for: str) -> dict[str, Any]:
-    by_person = holder.execution_arn.split(":")[6:7] == wanted.execution.split(":")[6:7]
+def _held(request: LoginRequest, holder: Holder, waits_for: str) -> dict[str, Any]:
+    by_person = holder.execution_arn.split(":")[6:7] == request.execution.split(":")[6:7]
     who = f"somebody who logs in ({holder.run_id})" if by_person else f"run {holder.run_id}"
     text = f"Waiting for the login held by {who}."
     if holder.execution_arn != waits_for:
-        tell(wanted, "held", text)
-    remedy = wanted.again if by_person else f"See: stepherd status {holder.run_id}"
+        tell(request, "held", text)
+    remedy = request.again if by_person else f"See: stepherd status {holder.run_id}"
     return {"status": "held", "holder": holder.execution_arn, "text": text, "remedy": remedy}
 
 
-def _needed(wanted: LoginRequest, why: str) -> dict[str, Any]:
-    return {"status": "needed", "text": why, "account": "", "agent": wanted.kind.name}
+def _needed(request: LoginRequest, why: str) -> dict[str, Any]:
+    return {"status": "needed", "text": why, "account": "", "agent": request.kind.name}
 
 
-def _approved(wanted: LoginRequest, location: LoginLocation) -> bool:
+def _approved(request: LoginRequest, location: LoginLocation) -> bool:
     """Whether a person has approved what this very execution asked for."""
-    found = read_attempt(location, attempt_id(wanted.execution, wanted.redrives))
+    found = read_attempt(location, attempt_id(request.execution, request.redrives))
     return found is not None and found.attempt.status == "approved"
 
 
-def _is_elsewhere(login: Login, wanted: LoginRequest, settings: LoginSettings) -> str:
+def _is_elsewhere(login: Login, request: LoginRequest, settings: LoginSettings) -> str:
     """Why a good login is not the one that was asked for by name; empty when it is."""
-    if not (wanted.identity_provider or wanted.license) or login.token is None:
+    if not (request.identity_provider or request.license) or login.token is None:
         return ""
     here = login.token.start_url if login.is_identity_center else None
     there = settings.start_url if settings.is_identity_center else None

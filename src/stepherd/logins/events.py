@@ -17,15 +17,15 @@ __all__ = ["tell"]
 Status = Literal["valid", "refreshed", "held", "asked", "approved", "declined", "expired", "persisted"]
 
 
-def tell(wanted: LoginRequest, status: Status, text: str) -> None:
+def tell(request: LoginRequest, status: Status, text: str) -> None:
     """Add a LoginEvent to the run's events.jsonl, if a run wants the login.
 
     A login does not fail because nobody can be told of it: what the store refuses is said on stderr.
     """
-    if not wanted.folder:
+    if not request.folder:
         return
     try:
-        event = LoginEvent(wanted.kind.name, status, one_paragraph(text, 2000))
-        append_events(open_store(wanted.folder), "login", [event])
+        event = LoginEvent(request.kind.name, status, one_paragraph(text, 2000))
+        append_events(open_store(request.folder), "login", [event])
     except StepherdError as error:
         sys.stderr.write(f"stepherd: {one_paragraph(str(error), 1000)}\n")

@@ -32,7 +32,7 @@ class LoginSettings:
         return self.start_url != DEFAULT_START_URL
 
 
-def login_settings(wanted: LoginRequest, reference: str) -> LoginSettings:
+def login_settings(request: LoginRequest, reference: str) -> LoginSettings:
     """What was asked for counts, then the secret, then AWS Builder ID.
 
     ``reference`` is of a secret with ``sso_url``, ``region``, ``license`` and ``profile``; that of the
@@ -40,11 +40,13 @@ def login_settings(wanted: LoginRequest, reference: str) -> LoginSettings:
     license without an identity provider, ForeignAddress for one that is not an access portal of AWS.
     """
     secret = _secret(reference)
-    profile = wanted.profile or secret.get("profile", "")
-    region = wanted.region or secret.get("region", "") or DEFAULT_REGION
-    named = wanted.identity_provider or secret.get("sso_url", "")
-    wants_free = (wanted.license or ("" if wanted.identity_provider else secret.get("license", ""))) == "free"
-    if wants_free or not (named or wanted.license == "pro"):
+    profile = request.profile or secret.get("profile", "")
+    region = request.region or secret.get("region", "") or DEFAULT_REGION
+    named = request.identity_provider or secret.get("sso_url", "")
+    wants_free = (
+        request.license or ("" if request.identity_provider else secret.get("license", ""))
+    ) == "free"
+    if wants_free or not (named or request.license == "pro"):
         return LoginSettings(DEFAULT_START_URL, DEFAULT_REGION)
     if not named:
         raise UsageError(
