@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stepherd.backends.client import Call, local_call, remote_call
 from stepherd.history.progress import Progress, StateRow
+from stepherd.history.runs import events_after
 
 if TYPE_CHECKING:
     from stepherd.engine.journal.lock import EngineAddress
@@ -82,22 +83,6 @@ class RemoteSource(Elsewhere):
 
     async def changed(self) -> None:
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def events_after(call: Call, arn: str, after: int) -> list[dict[str, Any]]:
-    """The events of an execution with ids above ``after``, in order.
-
-    The history is asked for newest first, so that what is known already is not read again.
-    """
-    request: dict[str, Any] = {"executionArn": arn, "reverseOrder": True, "maxResults": 200}
-    found: list[dict[str, Any]] = []
-    while True:
-        answer = call("GetExecutionHistory", request)
-        events = [event for event in answer["events"] if event["id"] > after]
-        found += events
-        if len(events) < len(answer["events"]) or not answer.get("nextToken"):
-            return found[::-1]
-        request["nextToken"] = answer["nextToken"]
 
 
 def learn(call: Call, arn: str, progress: Progress) -> list[StateRow]:

@@ -131,11 +131,12 @@ def home_path(given: str | None) -> Path:
 
 
 def _complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
-    from stepherd.cli.commands.list import list_runs
+    from stepherd.history.runs import list_runs
 
     try:
         output = Output(home_path(context.params.get("home")), context=context.params.get("context"))
-        runs = list_runs(output.place, None, 100)
+        with output.place.reading() as call:
+            runs = list_runs(call, output.place.machine_arn(), None, 100)
     except StepherdError:
         return []
     return [run["run_id"] for run in runs if run["run_id"].startswith(incomplete)]
