@@ -42,7 +42,7 @@ def look_at_caller(checked: CheckedStack, _: Path) -> Iterator[Finding]:
         yield _account_finding(checked, answer)
     except StepherdError as error:
         yield Finding("credentials", "problem", error.message, error.remedy)
-        cause = error.__cause__
+        cause: Any = error.__cause__
         if cause is not None and is_refusal(cause):
             answer = cause.response
     if answer is not None:
