@@ -1,4 +1,4 @@
-"""Logins to test with, and the CLI's own rules for opening their files (facts: q-cli.md, section 1)."""
+"""Logins to test with, and the CLI's own rules for opening their files (facts/q-cli.md 1)."""
 
 from __future__ import annotations
 

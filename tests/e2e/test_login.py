@@ -149,7 +149,7 @@ def test_a_provider_that_is_broken_for_a_while_changes_nothing(lender: Lender) -
 
 @pytest.mark.exhaustive
 def test_a_login_that_cannot_be_renewed_any_more_is_asked_for_once(lender: Lender) -> None:
-    """faults.md 50: fails when invalid_grant leads to a loop, or to a failed run."""
+    """Fault 50: fails when invalid_grant leads to a loop, or to a failed run."""
     lender.give_login(seconds=-10)
     lender.provider.script("CreateToken", "invalid_grant")
     with lender.inside() as inside:
@@ -278,7 +278,7 @@ def _shown_by_processes(lender: Lender) -> bytes:
 
 @pytest.mark.exhaustive
 def test_a_notice_that_cannot_be_sent_is_sent_again_and_told_meanwhile(lender: Lender) -> None:
-    """faults.md 44."""
+    """Fault 44."""
     broken = lender.place.home / "notices.jsonl"
     broken.mkdir(parents=True)
     with lender.inside() as inside:

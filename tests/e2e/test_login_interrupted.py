@@ -79,7 +79,7 @@ def test_a_polling_function_that_dies_is_replaced_by_one_with_the_same_code(lend
 
 
 def test_a_missed_heartbeat_gives_the_same_code_out_again(lender: Lender) -> None:
-    """faults.md 41 and 45. Fails when StartLogin makes a new code, or the first poller keeps its claim."""
+    """Faults 41 and 45. Fails when StartLogin makes a new code, or the first poller keeps its claim."""
     clock = TurnableClock()
     with lender.inside(clock=clock) as inside:
         lender.provider.script("CreateToken", "hang")

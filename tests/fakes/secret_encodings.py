@@ -1,4 +1,4 @@
-"""A secret in the encodings that it turns up in (faults 91), for fakes that print it and tests that look."""
+"""A secret in the encodings that it turns up in (fault 91), for fakes that print it and tests that look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""9: the engine is killed before and after every commit of its journal, and another goes on with the run.
+"""Fault 9: the engine is killed before and after every commit of its journal; another continues.
 
 A run of the fast pipeline makes some twenty commits. After each of them is a crash point, and so is the
 moment before those that follow an effect (a task started, a task or function ended); before the others the

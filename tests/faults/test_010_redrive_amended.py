@@ -1,4 +1,4 @@
-"""10: a redrive with other limits or another branch, taken up wherever the run stands."""
+"""Fault 10: a redrive with other limits or another branch, taken up wherever the run stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""10: a redrive continues the work so far, whatever the agent, and overwrites nothing that was left."""
+"""Fault 10: a redrive continues the work so far, whatever the agent, and overwrites nothing that was left."""
 
 from __future__ import annotations
 

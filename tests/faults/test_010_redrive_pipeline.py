@@ -1,4 +1,4 @@
-"""10: each state of the pipeline fails once; the redrive runs what is left, and never the agent again."""
+"""Fault 10: each state of the pipeline fails once; a redrive runs what is left, never the agent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""10: however attempts end, every byte that one left is on a branch, in a bundle, or named in the report."""
+"""Fault 10: however attempts end, each byte that one left is on a branch, in a bundle, or in the report."""
 
 from __future__ import annotations
 

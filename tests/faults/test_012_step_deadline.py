@@ -1,4 +1,4 @@
-"""12: a state runs out of time, which on AWS does not stop its container: the step ends itself before."""
+"""Fault 12: a state that runs out of time does not stop its container on AWS: the step ends before."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_every_step_has_less_time_than_its_state(monkeypatch: pytest.MonkeyPatch
             assert state["TimeoutSeconds"] == "{% $run.agent_task_seconds %}"
         else:
             assert state["TimeoutSeconds"] == allowed
-        # Cold starts of 180 s are what users report (facts/step-functions.md).
+        # Cold starts of 180 s are what users report (facts/step-functions.md 3).
         assert seconds_of(step, request) + 180 < allowed
     assert seen == {name for name, step in STEPS.items() if step.in_container}
     # The agent's own limits come first, with time to bundle and upload what it did.

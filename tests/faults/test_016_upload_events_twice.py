@@ -1,4 +1,4 @@
-"""16: an upload's event comes twice, at the same time, or after its run: one run.
+"""Fault 16: an upload's event comes twice, at the same time, or after its run: one run.
 
 The inbox hangs on EventBridge, which delivers at least once as a queue does; no SQS queue is in between.
 """

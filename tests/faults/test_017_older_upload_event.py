@@ -1,4 +1,4 @@
-"""17 and 24: the event of an older upload comes after that of a newer one: the sequencer decides."""
+"""Faults 17 and 24: the event of an older upload comes after that of a newer one: the sequencer decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""18: the object of an event was deleted meanwhile: nothing happens, and the log says so."""
+"""Fault 18: the object of an event was deleted meanwhile: nothing happens, and the log says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""19: keys with %20, +, unicode, '../' and 1,024 bytes: decoded once, and no way out of the inbox."""
+"""Fault 19: keys with %20, +, unicode, '../' and 1,024 bytes: decoded once, and no way out of the inbox."""
 
 from __future__ import annotations
 

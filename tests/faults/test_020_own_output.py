@@ -1,4 +1,4 @@
-"""20 and 95: what a run writes beside its input starts nothing, and an agent cannot start runs of itself."""
+"""Faults 20 and 95: a run's output beside its input starts nothing, and an agent cannot start runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""21 and 23: events that are no upload are ignored; one that is none of S3's goes to the dead letters."""
+"""Faults 21 and 23: events that are no upload are ignored; those that are not S3's become dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""22: a message is delivered twice, at once, or again while its run goes on: one run, one commit."""
+"""Fault 22: a message is delivered twice, at once, or again while its run goes on: one run, one commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""23: a message that nobody can take becomes a dead letter after some tries; the others go on."""
+"""Fault 23: a message that nobody can take becomes a dead letter after some tries; the others go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""25: a run that has ended, or was never there, is told to stop: that is answered, and wakes nothing up."""
+"""Fault 25: a run that has ended, or never was, is told to stop: that is answered and starts nothing."""
 
 from __future__ import annotations
 

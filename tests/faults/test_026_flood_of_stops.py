@@ -1,4 +1,4 @@
-"""26: a thousand stops of one run, as fast as they can be sent: it stops once, and memory stays flat."""
+"""Fault 26: a thousand stops of one run, as fast as they can be sent: it stops once, in flat memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""27: a run is stopped in the middle of its push: the remote has all or nothing, and a redrive ends it."""
+"""Fault 27: a run is stopped in the middle of its push: the remote has all or nothing; a redrive ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""59, 64: a run that is ended from outside: what its agent left is pushed as partial, and reported."""
+"""Faults 59 and 64: a run is ended from outside: what its agent left is pushed as partial, and reported."""
 
 from __future__ import annotations
 

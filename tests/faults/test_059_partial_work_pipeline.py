@@ -1,4 +1,4 @@
-"""59, 64: an agent that fails, runs out of time, is terminated or stopped: its work is kept, and told of."""
+"""Faults 59 and 64: an agent fails, times out, is terminated or stopped: its work is kept and named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""59: a step is terminated (Spot, retirement, stop): what was done is kept inside the grace time."""
+"""Fault 59: a step is terminated (Spot, retirement, stop): what was done is kept inside the grace time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""60: an agent that ignores SIGTERM, and helpers that hide in sessions of their own: all gone at the end."""
+"""Fault 60: an agent ignores SIGTERM, and helpers hide in sessions of their own: all are gone at the end."""
 
 from __future__ import annotations
 

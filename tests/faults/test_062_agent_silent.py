@@ -1,4 +1,4 @@
-"""62: an agent hangs without output: the silence limit ends it, and its work is kept."""
+"""Fault 62: an agent hangs without output: the silence limit ends it, and its work is kept."""
 
 from __future__ import annotations
 

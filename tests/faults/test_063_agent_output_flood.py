@@ -1,4 +1,4 @@
-"""63: 1 GB of output, one line of 50 MB, invalid UTF-8, NULs: flat memory, a mark where output is missing."""
+"""Fault 63: 1 GB of output, one line of 50 MB, invalid UTF-8, NULs: flat memory, and a mark in the gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""69, 70: an agent plants all that git might run or follow; the pipeline runs and follows none of it."""
+"""Faults 69 and 70: an agent plants what git might run or follow; the pipeline does neither."""
 
 from __future__ import annotations
 

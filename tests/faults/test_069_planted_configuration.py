@@ -1,4 +1,7 @@
-"""Fault 69 (X2): whatever an agent plants in its ``.git``, nothing runs and the push goes where it should."""
+"""Fault 69: whatever an agent plants in its ``.git``, nothing runs and the push goes where it should.
+
+Why git must not run there: facts/git-and-secrets.md 2.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fault 70 (X5): GIT_* variables and the rest of the environment do not reach git."""
+"""Fault 70 (facts/git-and-secrets.md 5): GIT_* variables and the rest of the environment do not reach git."""
 
 from __future__ import annotations
 

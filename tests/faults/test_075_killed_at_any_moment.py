@@ -1,4 +1,4 @@
-"""75: whatever is killed and when, what agents made is pushed, kept, or said to be lost."""
+"""Fault 75: whatever is killed and when, what agents made is pushed, kept, or said to be lost."""
 
 from __future__ import annotations
 

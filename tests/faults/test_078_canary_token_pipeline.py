@@ -1,4 +1,4 @@
-"""78, 87: a token that is given as a credential shows up nowhere, and the agent cannot read it anywhere."""
+"""Faults 78 and 87: a token that is given as a credential shows up nowhere, and the agent cannot read it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fault 80: the login database is in WAL mode, or a killed writer left a journal beside it.
 
 Expected: all committed rows are read and copied, nothing that was not committed is, and nothing is lost when
-a login is written into it. (A plain copy of a WAL-mode file lost all rows: facts, X7.)
+a login is written into it. (A plain copy loses rows: facts/git-and-secrets.md 7.)
 """
 
 import shutil

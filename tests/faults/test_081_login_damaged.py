@@ -74,7 +74,7 @@ def test_what_is_no_database_is_rejected(content: bytes, tmp_path: Path) -> None
 
 
 def test_a_file_without_content_passes_sqlites_own_check(tmp_path: Path) -> None:
-    """Why the header is looked at (facts, X8)."""
+    """Why the header is looked at (facts/git-and-secrets.md 8)."""
     (tmp_path / "db").touch()
     assert query(tmp_path / "db", "PRAGMA integrity_check") == [("ok",)]
 

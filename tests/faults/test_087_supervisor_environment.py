@@ -1,4 +1,4 @@
-"""87, X1: an agent of the same user tries to read the environment of the process that supervises it."""
+"""Fault 87: an agent of the same user tries to read the environment of the process that supervises it."""
 
 from __future__ import annotations
 

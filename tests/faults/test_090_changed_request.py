@@ -1,4 +1,4 @@
-"""90: whatever is changed of request.json, and whenever, no step, function or mount acts on it."""
+"""Fault 90: whatever is changed of request.json, and whenever, no step, function or mount acts on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""90: an agent writes to its own run folder, as it can on a laptop: no token leaves, no success is false."""
+"""Fault 90: an agent writes to its own run folder: no token leaves, and no success is false."""
 
 from __future__ import annotations
 

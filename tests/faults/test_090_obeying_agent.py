@@ -1,4 +1,4 @@
-"""87, 90: an agent that obeys whoever injected its prompt looks for every secret around it, and finds none.
+"""Faults 87 and 90: an agent obeys an injected prompt, looks for every secret around it, and finds none.
 
 The canaries: the environment of the step, of its parent and of all processes; credential files of who runs
 the step; the endpoint where a container's role has its credentials; the files of the step itself.

@@ -1,4 +1,4 @@
-"""91: a canary in every encoding, split at every place, coloured, in errors and reports: masked."""
+"""Fault 91: a canary in every encoding, split at every place, coloured, in errors and reports: masked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""92: OSC 52 and 8, cursor moves, direction marks, markup, a script tag, 1 MB in a line: inert."""
+"""Fault 92: OSC 52 and 8, cursor moves, direction marks, markup, a script tag, 1 MB in a line: inert."""
 
 from __future__ import annotations
 

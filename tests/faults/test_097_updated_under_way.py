@@ -1,4 +1,4 @@
-"""97: a stack is updated while runs are under way: old machines go on with new functions and steps."""
+"""Fault 97: a stack is updated while runs are under way: old machines go on with new functions and steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""98: AWS ends the agent's task in the middle of its work, on the engine: the next one goes on with it.
+"""Fault 98: AWS ends the agent's task in the middle of its work: the next attempt continues it.
 
 The engine ends no task of its own accord, so the test does what AWS does: it ends the task's processes, and
 the task's description then has the StopCode that AWS would give it.

@@ -1,4 +1,4 @@
-"""98: a task ended by no doing of ours is tried again with the work so far; what ended by itself is not.
+"""Fault 98: a task that AWS ended is tried again with the work so far; one that ended by itself is not.
 
 Each state of the pipeline that runs a task, with its own Catch and the Choice behind it: services by script.
 """

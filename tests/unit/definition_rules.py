@@ -177,7 +177,7 @@ def undefined_variables(machine: Scope) -> Iterator[str]:
 def most_events_of_waiting(machine: Scope) -> int:
     """How many events the longest wait of the login machine can write: every check with all its retries.
 
-    A visit writes its entry and exit, and three events for each try of a Task (histories 2.1).
+    A visit writes its entry and exit, and three events for each try of a Task (facts/histories.md 2.1).
     """
     states_ = machine["States"]
     rounds = int(re.findall(r"\$checks < (\d+)", json.dumps(states_["LoginState"]))[0]) + 1

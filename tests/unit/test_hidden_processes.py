@@ -1,4 +1,4 @@
-"""X1: whoever may hold a secret in its environment cannot be read by an agent of the same user."""
+"""What may hold secrets is unreadable to an agent of the same user (facts/git-and-secrets.md 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent ``claude``: Claude Code without a terminal. Facts: claude-code.md, measured with 2.1.197.
+"""The agent ``claude``: Claude Code without a terminal (facts/claude-code.md 1 to 5, from 2.1.197).
 
 How its outcome is judged; exit codes and ``subtype`` alone lie:
 

@@ -1,4 +1,4 @@
-"""Reads the stream-json of Claude Code (facts: claude-code.md; measured with 2.1.197)."""
+"""Reads the stream-json of Claude Code (facts/claude-code.md 2, measured with 2.1.197)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent ``kiro``: the Kiro CLI without a terminal. Facts: q-cli.md, section 3, all of it third-party.
+"""The agent ``kiro``: the Kiro CLI without a terminal. See facts/q-cli.md 3, from third parties.
 
 ===================================================================  =======================================
 what is seen                                                         judged

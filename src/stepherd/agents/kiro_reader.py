@@ -1,4 +1,4 @@
-"""Reads Kiro: stream-json (2.24 and later), and what older ones print for a terminal (facts: q-cli.md)."""
+"""Reads Kiro: stream-json (2.24 and later), and what older ones print for a terminal (facts/q-cli.md 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent ``q``: the Amazon Q Developer CLI without a terminal. Facts: q-cli.md, sections 1 to 3.
+"""The agent ``q``: the Amazon Q Developer CLI without a terminal. See facts/q-cli.md 1 to 3.
 
 Its exit code is 0 for nearly every turn that failed, so it counts only when it is another:
 

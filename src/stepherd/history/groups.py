@@ -1,4 +1,4 @@
-"""Which Parallel or Map the events of a history belong to, told by their chains (facts: histories 1.2)."""
+"""Which Parallel or Map the events of a history belong to, told by their chains (facts/histories.md 1.2)."""
 
 from __future__ import annotations
 

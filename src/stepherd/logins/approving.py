@@ -69,8 +69,8 @@ class Notice:
 def complete_login(notice: Notice, location: LoginLocation, answers: Answers, pace: TimeBudget) -> str:
     """Poll until there is an answer, and give it to the machine; what came of it, in a word for the log.
 
-    A notice that came twice, late, or for a code that was superseded ends without a poll (faults.md 37, 38,
-    45), and so does one whose token is none (39): trying it again would not help.
+    A notice that came twice, late, or for a code that was superseded ends without a poll (faults 37, 38
+    and 45), and so does one with an invalid token (fault 39): trying again would not help.
     """
     try:
         if not answers.beat(notice.task_token):
@@ -209,7 +209,7 @@ class _Completion:
         self._persistently(lambda: self._answers.fail(self._notice.task_token, error, cause))
 
     def _persistently(self, act: Any) -> Any:
-        """Do something again, at growing pauses, while its error is one that can pass (faults.md 40)."""
+        """Do something again, at growing pauses, while its error is one that can pass (fault 40)."""
         for attempt in range(_TRIES):
             try:
                 return act()

@@ -1,9 +1,9 @@
-"""Whole-file checks of a login database, before anything in it is trusted (faults.md, 81).
+"""Whole-file checks of a login database, before anything in it is trusted (fault 81).
 
 All is done on a copy in memory (snapshots.py), which is used so that its schema can do nothing: functions in
 views and indexes are off (``trusted_schema``), nothing is written (``query_only``), values are limited in
-length and all work in time. A file without content passes SQLite's own integrity check (facts: X8), so
-header, size and tables are looked at, too.
+length and all work in time. A file without content passes SQLite's own integrity check, so header, size
+and tables are looked at, too (facts/git-and-secrets.md 8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading and writing the SQLite login database of the CLIs (facts: q-cli.md, section 1)."""
+"""Reading and writing the SQLite login database of the CLIs (facts/q-cli.md 1)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def exported_other(
 
 
 def _service_region(arn: str | None) -> str:
-    """The region of the service that a login is for: its profile's, as the CLI chooses it (q-cli.md, 4)."""
+    """The service's region for a login: its profile's, as the CLI chooses it (facts/q-cli.md 4)."""
     parts = (arn or "").split(":")
     return (parts[3] if len(parts) > 3 else "") or DEFAULT_REGION
 

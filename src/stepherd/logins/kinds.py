@@ -1,4 +1,4 @@
-"""The kinds of logins: where an agent's CLI keeps its login, and under which names (facts: q-cli.md).
+"""The kinds of logins: where an agent's CLI keeps its login, and under which names (facts/q-cli.md 1).
 
 Everything that is a CLI's own choice stands here and nowhere else; ``STEPHERD_<KIND>_LOGIN`` replaces
 any of it (kind_overrides.py).

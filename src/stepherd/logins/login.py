@@ -86,7 +86,7 @@ class Login:
 
     @property
     def is_identity_center(self) -> bool:
-        """Whether the token is of a company's IAM Identity Center (facts: any start URL but the default)."""
+        """Whether the token is of a company's IAM Identity Center (facts/q-cli.md 2)."""
         return self.token is not None and self.token.start_url not in {None, DEFAULT_START_URL}
 
     @property

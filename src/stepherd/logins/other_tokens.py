@@ -1,6 +1,6 @@
 """Tokens of logins that Stepherd cannot make or renew: social ones and those of external identity providers.
 
-Only ``kiro-cli`` writes them (facts: q-cli.md, section 1; third-party, so unknown fields are left alone).
+Only ``kiro-cli`` writes them (facts/q-cli.md 1; third-party, so unknown fields are left alone).
 They are read so that a program can use the login that a person made; renewing them is left to the CLI.
 """
 

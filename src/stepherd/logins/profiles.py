@@ -1,4 +1,4 @@
-"""The profiles of a company's subscription (ListAvailableProfiles; facts: q-cli.md, sections 2 and 4).
+"""The profiles of a company's subscription (ListAvailableProfiles; facts/q-cli.md 2 and 4).
 
 They are listed on both regional endpoints, whatever region the login is of.
 """

@@ -1,7 +1,7 @@
 """Renewing an access token without asking anybody (CreateToken with the refresh grant).
 
 Unlike the CLI, nothing here ends a login that the identity provider did not end: 5xx, SlowDown and time-outs
-are temporary (facts: q-cli.md, section 2).
+are temporary (facts/q-cli.md 2).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _judged(error: OidcError, login: Login) -> Exception:
 
 
 def check_refreshable(login: Login, now: datetime) -> tuple[Token, Registration]:
-    """The token and its client, when the CLI's own rules let them be used (facts: builder_id.rs).
+    """The token and its client, when the CLI's own rules let them be used (facts/q-cli.md 2).
 
     Raises LoginNeeded, without asking anybody.
     """

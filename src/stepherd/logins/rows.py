@@ -1,4 +1,4 @@
-"""The rows of the login database, as the CLIs write them: JSON texts (facts: q-cli.md, section 1).
+"""The rows of the login database, as the CLIs write them: JSON texts (facts/q-cli.md 1).
 
 Required fields must be there and of their type; unknown ones are kept when a row is written anew. What no
 CLI writes raises DamagedDatabase, which names the field and never the value.

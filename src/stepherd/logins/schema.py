@@ -1,4 +1,4 @@
-"""The tables of the login database, as the CLI has them after its migrations 0 to 7 (facts: q-cli.md).
+"""The tables of the login database, as the CLI has them after its migrations 0 to 7 (facts/q-cli.md 1).
 
 A new file gets all of them with the eight rows that say so: the CLI's migrations have no ``IF NOT EXISTS``,
 so a file with only ``auth_kv`` in it makes the CLI fail to open.

@@ -1,5 +1,6 @@
-"""Copies of SQLite files in memory, made with the backup API: whole whatever the journal mode (facts: X7).
+"""Copies of SQLite files in memory, made with the backup API: whole whatever the journal mode.
 
+A plain copy loses what is only in the log (facts/git-and-secrets.md 7).
 The file to copy may be one that an agent left behind, so it is checked from outside before SQLite opens it:
 a journal can name another file, which SQLite would then remove, and a small file can claim to be a huge one.
 Nothing is left on the disk when the process is killed.

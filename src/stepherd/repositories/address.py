@@ -1,4 +1,4 @@
-"""A repository's address, judged before anything is started (faults 66).
+"""A repository's address, judged before anything is started (fault 66).
 
 Accepted are ``https://``, ``ssh://``, ``user@host:path``, and, on a laptop, a path or ``file://``.
 ``http://`` is for tests: it is accepted on loopback alone, and loopback only where the operator allows it.

@@ -1,4 +1,4 @@
-"""What an agent changed, as one commit on the base, in a bundle (facts: git and secrets, X2).
+"""What an agent changed, as one commit on the base, in a bundle (facts/git-and-secrets.md 2).
 
 The agent owns its workspace and the ``.git`` in it, so neither that ``.git`` nor any configuration is used:
 a new repository is made, borrows the objects of the copy that was taken before the agent started, and looks

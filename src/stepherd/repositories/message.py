@@ -1,4 +1,4 @@
-"""Commit messages and identities without surprises (faults 77)."""
+"""Commit messages and identities without surprises (fault 77)."""
 
 from __future__ import annotations
 

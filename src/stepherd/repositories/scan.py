@@ -1,4 +1,4 @@
-"""What must not be pushed: secrets, huge files, nested repositories, links that point outside (faults 76),
+"""What must not be pushed: secrets, huge files, nested repositories, links that point outside (fault 76),
 and by a request's choice what runs by itself (``automation``). What the base holds already is no news.
 
 It runs twice (``parting``): where the changes are recorded, and before the push, where no agent can reach.

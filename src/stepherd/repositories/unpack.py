@@ -1,4 +1,4 @@
-"""A ``tar.zst`` archive back to a folder, trusting nothing in it (faults 84).
+"""A ``tar.zst`` archive back to a folder, trusting nothing in it (fault 84).
 
 The destination is new, files are created with O_EXCL, and symbolic links are made after everything else, so
 no entry can be written through a link; then every link is followed and must end inside.

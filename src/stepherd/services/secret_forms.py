@@ -1,4 +1,4 @@
-"""The forms in which a secret turns up in text: as it is, and as encoders write it (faults 91)."""
+"""The forms in which a secret turns up in text: as it is, and as encoders write it (fault 91)."""
 
 from __future__ import annotations
 

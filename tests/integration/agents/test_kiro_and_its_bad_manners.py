@@ -1,4 +1,4 @@
-"""``kiro-cli``, of which a fake has the manners that the facts tell of: it may wait for a person for ever."""
+"""``kiro-cli``, of which a fake behaves as in facts/q-cli.md 3: it may wait for a person for ever."""
 
 from __future__ import annotations
 

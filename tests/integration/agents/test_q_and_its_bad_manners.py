@@ -1,4 +1,4 @@
-"""``q``, of which a fake has the manners that the facts tell of: judged from evidence, not by exit code 0."""
+"""``q``, of which a fake behaves as in facts/q-cli.md 3: judged from evidence, not by exit code 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions, topics, queues and nested executions of a template, run for real (facts: histories 2.2)."""
+"""Functions, topics, queues and nested executions of a template, run for real (facts/histories.md 2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ECS tasks as processes: exit codes, containers, environment, stopping, adoption (facts: histories 2.2)."""
+"""ECS tasks as processes: exit codes, containers, environment, stops, adoption (facts/histories.md 2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the functions and tasks call against what template.yaml grants them, both ways (faults.md 96)."""
+"""What the functions and tasks call against what template.yaml grants them, both ways (fault 96)."""
 
 from __future__ import annotations
 

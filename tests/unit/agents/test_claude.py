@@ -1,4 +1,4 @@
-"""Claude Code: its command line, its stream, and the measured outcome matrix (facts: claude-code.md)."""
+"""Claude Code: its command line, its stream, and the measured outcome matrix (facts/claude-code.md 3)."""
 
 from __future__ import annotations
 

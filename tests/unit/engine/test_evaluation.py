@@ -1,4 +1,4 @@
-"""JSONata in states: where it stands, what it sees, how it fails (facts: histories 4.2 and 5)."""
+"""JSONata in states: where it stands, what it sees, how it fails (facts/histories.md 4.2 and 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Step Functions API: operations that take and give what AWS's do (facts: histories 6)."""
+"""The Step Functions API: operations that take and give what AWS's do (facts/histories.md 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Page tokens that are tied to what was listed, and end after a day (facts: histories 6.4)."""
+"""Page tokens that are tied to what was listed, and end after a day (facts/histories.md 6.4)."""
 
 from __future__ import annotations
 

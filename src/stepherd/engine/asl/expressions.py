@@ -1,6 +1,6 @@
 """JSONata as Step Functions evaluates it: compiled expressions, AWS's own functions, AWS's words for errors.
 
-Source: the AWS guide to JSONata in Step Functions, and recorded executions (facts: histories 4.2 and 5).
+Source: the AWS guide to JSONata in Step Functions, and recorded executions (facts/histories.md 4.2 and 5).
 The language itself is the library ``jsonata-python``.
 """
 

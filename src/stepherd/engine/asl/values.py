@@ -1,7 +1,7 @@
 """JSON values that keep the text they came in.
 
 Step Functions keeps the text of an execution's input, spaces included, in every event that only passes it
-on, and prints evaluated values as compact JSON (facts: histories 1.1). A ``Document`` is both: a Python
+on, and prints evaluated values as compact JSON (facts/histories.md 1.1). A ``Document`` is both: a Python
 value and its text, each made from the other when first asked for.
 """
 

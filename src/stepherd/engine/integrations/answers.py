@@ -1,4 +1,4 @@
-"""The parts that all AWS answers in a history share (facts: histories 2.1)."""
+"""The parts that all AWS answers in a history share (facts/histories.md 2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``states:startExecution``: plain, ``.sync``, ``.sync:2`` and with a task token (facts: histories 2.2)."""
+"""``states:startExecution``: plain, ``.sync``, ``.sync:2`` and with a task token (facts/histories.md 2.2)."""
 
 from __future__ import annotations
 

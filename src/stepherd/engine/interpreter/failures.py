@@ -1,4 +1,4 @@
-"""How a state fails, and which names of Retry and Catch match it (facts: histories 3)."""
+"""How a state fails, and which names of Retry and Catch match it (facts/histories.md 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking up a frame where its events end (facts: histories 6.5 for what a redrive keeps)."""
+"""Taking up a frame where its events end (facts/histories.md 6.5 for what a redrive keeps)."""
 
 from __future__ import annotations
 

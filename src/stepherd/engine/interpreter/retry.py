@@ -1,4 +1,4 @@
-"""Retry and Catch around an attempt (facts: histories 3)."""
+"""Retry and Catch around an attempt (facts/histories.md 3)."""
 
 from __future__ import annotations
 

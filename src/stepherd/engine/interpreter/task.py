@@ -1,4 +1,4 @@
-"""Task: schedule, submit, wait, time out (facts: histories 2)."""
+"""Task: schedule, submit, wait, time out (facts/histories.md 2)."""
 
 from __future__ import annotations
 

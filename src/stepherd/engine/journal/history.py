@@ -1,4 +1,4 @@
-"""Writing history events in AWS's shape (facts: histories 1)."""
+"""Writing history events in AWS's shape (facts/histories.md 1)."""
 
 from __future__ import annotations
 

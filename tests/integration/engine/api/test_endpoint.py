@@ -1,4 +1,4 @@
-"""The endpoint as boto3, the AWS CLI and strangers see it (facts: histories 6)."""
+"""The endpoint as boto3, the AWS CLI and strangers see it (facts/histories.md 6)."""
 
 from __future__ import annotations
 

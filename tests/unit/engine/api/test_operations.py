@@ -1,4 +1,4 @@
-"""The API's answers, errors and pages (facts: histories 6)."""
+"""The API's answers, errors and pages (facts/histories.md 6)."""
 
 from __future__ import annotations
 

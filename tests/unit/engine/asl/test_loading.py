@@ -1,4 +1,4 @@
-"""Definitions: what is read, and what is refused by name (facts: histories 5)."""
+"""Definitions: what is read, and what is refused by name (facts/histories.md 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histories of Parallel and Map, fact by fact (facts: histories 1.2, 1.3 and 5.5)."""
+"""Histories of Parallel and Map, fact by fact (facts/histories.md 1.2, 1.3 and 5.5)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_arguments_are_the_input_of_each_branch(tmp_path: Path) -> None:
 
 
 def test_a_failed_task_in_a_branch_caught_outside(tmp_path: Path) -> None:
-    """The recorded example of histories 1.3."""
+    """The recorded example of facts/histories.md 1.3."""
     fake = Scripted({"Tasks": []}, waits=[fails("States.TaskFailed", "c")])
 
     done = play(tmp_path, {"P": branches({"T": task(ECS)}, Catch=CATCH), **NEXT}, integrations={"ecs": fake})
@@ -118,7 +118,7 @@ def test_a_failed_branch_aborts_siblings_that_wait_or_run_groups(tmp_path: Path)
 
 
 def test_a_map_of_three_one_at_a_time(tmp_path: Path) -> None:
-    """The recorded example of histories 1.3."""
+    """The recorded example of facts/histories.md 1.3."""
     done = play(tmp_path, {"M": each(PASS, Items=["a", "b", "c"], MaxConcurrency=1)})
 
     assert done.chain == (

@@ -1,4 +1,4 @@
-"""Histories of single states, fact by fact (facts: histories 1 and 4)."""
+"""Histories of single states, fact by fact (facts/histories.md 1 and 4)."""
 
 from __future__ import annotations
 

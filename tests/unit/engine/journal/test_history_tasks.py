@@ -1,4 +1,4 @@
-"""Histories of Task states, fact by fact (facts: histories 2)."""
+"""Histories of Task states, fact by fact (facts/histories.md 2)."""
 
 from __future__ import annotations
 
