@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo test exhaustive witness check format tools image lock bench shape wheel clean
+.PHONY: help demo test exhaustive witness check format tools image lock bench shape words wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ check: $(VENV)/.developing ## Formatting, lint and types.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(VENV)/.developing ## Format, and mend what can be mended.
+format: $(VENV)/.developing ## Format, and fix what can be fixed automatically.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -55,6 +55,9 @@ bench: $(VENV)/.developing ## Measure; prints a table and writes benchmarks/late
 
 shape: $(VENV)/.developing ## Figures of files, imports, start and language; SHAPE_ARGS=--help says what else.
 	@$(BIN)/python -m tools.shape $(SHAPE_ARGS)
+
+words: $(VENV)/.developing ## Habits of language to lose, before and now; WORDS_ARGS="--show all --kind docs" says where.
+	@$(BIN)/python -m tools.words $(WORDS_ARGS)
 
 wheel: $(VENV)/.developing ## Build the wheel and the source distribution into dist/.
 	$(BIN)/python -m build

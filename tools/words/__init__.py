@@ -1,0 +1,1 @@
+"""Counts habits of language that Stepherd avoids; ``python -m tools.words --help`` says more."""
