@@ -35,7 +35,7 @@ _DAEMON = "stepherd-hunt-daemon"
 def promised() -> dict[str, dict[str, str]]:
     """Row → column → "held", "not held" or "not offered", as docs/security.md says."""
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
-    _, _, rest = text.partition("## What is held where\n")
+    _, _, rest = text.partition("## Guarantees by runner\n")
     lines = [line for line in rest.partition("\n## ")[0].splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert tuple(rows[0][1:]) == COLUMNS

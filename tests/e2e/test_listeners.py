@@ -1,4 +1,4 @@
-"""What a run lets others connect to, and what strangers get there (docs/security.md, "What listens")."""
+"""What a run lets others connect to, and what strangers get there (docs/security.md, "Listening sockets")."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def running(place: Place, gate: Gate) -> Iterator[int]:
 
 
 def _listed() -> list[str]:
-    """The first column of the table "What listens" in docs/security.md."""
+    """The first column of the table "Listening sockets" in docs/security.md."""
     page = (ROOT / "docs" / "security.md").read_text()
-    section = page.partition("## What listens")[2].partition("\n## ")[0]
+    section = page.partition("## Listening sockets")[2].partition("\n## ")[0]
     return [row.group(1) for row in re.finditer(r"^\| ([^|]+?) \|", section, re.M)][1:]
 
 
