@@ -90,10 +90,10 @@ def test_refusals_come_with_what_to_do(
 def test_without_boto3_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
-    def without(name: str, *rest: Any) -> Any:
+    def without(name: str, *rest: Any, **named: Any) -> Any:
         if name.split(".", maxsplit=1)[0] in {"boto3", "botocore"}:
             raise ModuleNotFoundError(name=name.split(".", maxsplit=1)[0])
-        return real(name, *rest)
+        return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match="boto3 is not installed") as raised:
