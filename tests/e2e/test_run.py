@@ -39,7 +39,7 @@ def test_off_a_terminal_a_line_tells_each_change_and_the_branch_alone_is_data(pl
     assert done.out == "stepherd/run_1\n"
     for state in ("PrepareRun", "CloneRepository", "RunAgent", "CommitAndPush", "ReportRun"):
         assert f"{state} started" in done.err
-        assert f"{state} done after" in done.err
+        assert f"{state} succeeded after" in done.err
     assert "\x1b" not in done.err
 
 

@@ -28,8 +28,8 @@ def test_a_run_from_start_to_pull(cloud: Cloud) -> None:
     lines = done.err.splitlines()
     assert lines[0] == f"Run run_1 in the stack 'flock' (context aws, account {ACCOUNT}, us-east-1)"
     assert lines[1].endswith(f"#/v2/executions/details/{execution_arn('run_1')}")
-    assert any("✓ RunAgent done after" in line for line in lines)
-    assert any("SUCCEEDED after" in line for line in lines)
+    assert any("✓ RunAgent succeeded after" in line for line in lines)
+    assert any("Succeeded after" in line for line in lines)
     assert done.out == "stepherd/run_1\n"
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work"]}
     # AND what is known of it is the same everywhere
@@ -88,7 +88,7 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     stopped = place.cli("stop", "run_1", "--json").ok().json
     # THEN it says so, once
     assert (stopped["status"], stopped["error"]["next"]) == ("ABORTED", "stepherd redrive run_1")
-    assert place.cli("stop", "run_1").ok().err == "run_1 had ended before: ABORTED.\n"
+    assert place.cli("stop", "run_1").ok().err == "run_1 had ended before: stopped.\n"
     # AND a redrive goes on with it to its end, although the history does not tell of it at once
     flag.touch()
     cloud.states.stale["GetExecutionHistory"] = 4

@@ -132,7 +132,7 @@ def test_a_run_is_followed_to_its_end_on_a_bad_day_and_left_with_ctrl_c(cloud: C
     done = place.end_of(child)
     # THEN the run is stopped
     assert done.code == 143
-    assert "ABORTED after" in done.err
+    assert "Stopped after" in done.err
     assert "goes on" not in done.err
     assert place.cli("list", "--limit", "1", "--json").ok().json["runs"][0]["run_id"] == "run_3"
     assert [line.split()[0] for line in place.cli("list").ok().out.splitlines()] == [

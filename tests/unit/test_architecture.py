@@ -35,6 +35,7 @@ ORDER = (
     "history",
     "backends",
     "doctor",
+    "client",
     "api",
     "cli",
     "container",
@@ -44,20 +45,7 @@ ORDER = (
 FACES = {"api", "cli", "container", "functions"}
 """No face uses another, but that functions serve the API."""
 SERVED = {("functions", "api")}
-NOT_YET = {
-    ("backends.backend", "cli.output"),
-    ("backends.home.backend", "cli.output"),
-    ("backends.home.start", "cli.follow.follow"),
-    ("backends.home.start", "cli.follow.outcome"),
-    ("backends.home.start", "cli.output"),
-    ("backends.home.stop", "cli.output"),
-    ("backends.stack.backend", "cli.output"),
-    ("backends.stack.start", "cli.follow.follow"),
-    ("backends.stack.start", "cli.follow.outcome"),
-    ("backends.stack.start", "cli.output"),
-    ("container.logs", "cli.output"),
-    ("container.pipeline", "cli.output"),
-}
+NOT_YET = {}
 """Imports that are still out of order: a module, and what it is not to know. It only gets shorter."""
 NAMING_PROC = {f"processes/sandbox/{name}.py" for name in ("arguments", "private_paths", "network/namespace")}
 """They mount it, leave it out, or enter the namespace of one process; they look for none."""
@@ -134,6 +122,15 @@ def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
         }
         if _part(path) in ("engine", "repositories", "runs", "agents", "processes", "errors"):
             assert not top & {"boto3", "botocore", "rich"}, _where(path)
+
+
+def test_only_the_command_line_knows_click() -> None:
+    knowing = {
+        _part(path)
+        for path in SOURCES
+        if "click" in set(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert knowing == {"cli"}
 
 
 READS_ITS_OWN_JSON = {
@@ -270,7 +267,7 @@ def test_one_module_reads_the_table_of_processes() -> None:
 
 TEMPORARY_OF_ITS_OWN = {
     "agents/inventory.py": "what a program of an agent's vendor leaves in an empty HOME",
-    "cli/amending.py": "a bundle",
+    "backends/amending.py": "a bundle",
     "cli/deploy/steps.py": "an archive of Stepherd itself",
     "cli/commands/pull.py": "a bundle",
     "backends/home/start.py": "nothing but git's configuration",

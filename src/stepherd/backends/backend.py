@@ -1,39 +1,24 @@
-"""Where a command's runs are: the embedded engine of a home, or a deployed stack. Commands ask it alone."""
+"""Where runs are, as commands and the client see it: the embedded engine of a home, or a deployed stack."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepherd.backends.client import PIPELINE, Call
-from stepherd.cloud.contexts import LOCAL, Contexts, read_contexts
-from stepherd.errors import StepherdError, UsageError
 
 if TYPE_CHECKING:
+    from stepherd.backends.beginning import Beginning
     from stepherd.backends.home.logs import Line
     from stepherd.backends.kept_work import Kept
-    from stepherd.backends.sources import Elsewhere
-    from stepherd.cli.output import Output
+    from stepherd.backends.sources import RemoteSource
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runners.choice import RunnerChoice
     from stepherd.runs.request import Request
     from stepherd.services.store.contract import Store
 
-__all__ = [
-    "Choice",
-    "Place",
-    "TaskLines",
-    "choose",
-    "only_local",
-    "open_place_of",
-    "suggested_option",
-]
-
-VARIABLE: Final = "STEPHERD_CONTEXT"
+__all__ = ["Backend", "TaskLines"]
 
 
 class TaskLines(Protocol):
@@ -59,8 +44,8 @@ class TaskLines(Protocol):
         ...
 
 
-class Place(Protocol):
-    """Everything that a command needs to know of where runs are."""
+class Backend(Protocol):
+    """Everything that there is to ask of where runs are. Shows nothing, and knows of no terminal."""
 
     @property
     def context(self) -> str:
@@ -118,11 +103,11 @@ class Place(Protocol):
         """What a run's tasks wrote; of one state alone where ``only`` names it."""
         ...
 
-    async def attach(self, engine: LocalEngine | None = None) -> Elsewhere | LocalEngine:
+    async def attach(self, engine: LocalEngine | None = None) -> RemoteSource | LocalEngine:
         """What carries runs: asked from now on, or an engine of our own that is not open yet."""
         ...
 
-    async def find(self, seconds: float) -> Elsewhere | None:
+    async def find(self, seconds: float) -> RemoteSource | None:
         """What carries runs already; None when nothing does within so many seconds."""
         ...
 
@@ -139,72 +124,23 @@ class Place(Protocol):
         ``probe`` does."""
         ...
 
-    def start(
-        self,
-        output: Output,
-        run_id: str,
-        request: dict[str, Any],
-        runner: RunnerChoice | None,
-        *,
-        detach: bool,
-    ) -> int:
-        """Check a request, start it, show it to its end or leave it; the exit code."""
+    def prepare(
+        self, run_id: str, request: dict[str, Any], runner: RunnerChoice | None, *, detach: bool
+    ) -> Beginning:
+        """Check a request, and take along or warm up what its run begins with; shows nothing.
+
+        With ``detach`` the run is to be begun by ``begin``, otherwise by whoever follows it. Raises what is
+        wrong with the request before anything is left behind.
+        """
         ...
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+    def begin(self, beginning: Beginning) -> Call:
+        """Begin a run that was prepared to be left alone; calls to what carries it."""
+        ...
+
+    def stop(self, run_id: str, request: Mapping[str, str], tell: Callable[[str], None]) -> Kept | None:
         """Stop a run, and wait until it is gone and its work is kept; also when it was stopped before.
-        Returns what became of its work."""
+
+        ``tell`` takes lines for a person who waits. Returns what became of the run's work.
+        """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which context is meant."""
-
-    name: str
-    why: str
-
-
-def choose(home: Path, given: str | None) -> Choice:
-    """The context of one command: --context, else STEPHERD_CONTEXT, else the default of the home's file.
-
-    Raises UsageError for an empty name, ConfigurationError for a file that makes no sense.
-    """
-    for name, why in ((given, "--context"), (os.environ.get(VARIABLE), VARIABLE)):
-        if name:
-            return Choice(name, f"chosen by {why}")
-    if given is not None:
-        raise UsageError("--context names none.", remedy="See those that there are: stepherd context")
-    contexts = read_contexts(home)
-    return Choice(contexts.default, "the default" if contexts.known else "there is no other")
-
-
-def open_place_of(home: Path, choice: Choice) -> Place:
-    """The place of a context. Raises NotFoundError for one that is not there, ConfigurationError."""
-    contexts = Contexts() if choice.name == LOCAL else read_contexts(home)
-    context = contexts.find(choice.name)
-    if context is None:
-        from stepherd.backends.home.backend import HomePlace
-
-        return HomePlace(home)
-    from stepherd.backends.stack.backend import StackPlace
-
-    return StackPlace(home, context)
-
-
-def only_local(output: Output, what: str, instead: str) -> None:
-    """Refuse what only the embedded engine has. Raises UsageError when a stack was chosen."""
-    name = output.choice.name
-    if name != LOCAL:
-        words = f"{what} is of the embedded engine, and the context is '{name}' ({output.choice.why})."
-        raise UsageError(words, remedy=instead)
-
-
-def suggested_option(home: Path, given: str | None) -> str:
-    """`` --context NAME`` for commands that are suggested, where they would choose another one without it."""
-    if not given:
-        return ""
-    try:
-        return "" if choose(home, None).name == given else f" --context {given}"
-    except StepherdError:
-        return f" --context {given}"

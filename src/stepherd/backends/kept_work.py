@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from stepherd.backends.backend import Place
+from stepherd.backends.backend import Backend
 from stepherd.backends.client import KEEP, Call
 from stepherd.errors import ConfigurationError, NotFoundError
 from stepherd.runs.kept import KEPT_ENDS, kept_name
@@ -56,14 +56,14 @@ class Kept:
         return {"status": self.status or None, "branch": self.branch, "commit": self.output.get("commit")}
 
 
-def look(call: Call, place: Place, run_id: str) -> Kept | None:
+def look(call: Call, backend: Backend, run_id: str) -> Kept | None:
     """How the keeping of a run stands; None for a run that goes on or ended by itself, and for one whose
     end nothing keeps."""
-    described = call("DescribeExecution", {"executionArn": place.execution_arn(run_id)})
+    described = call("DescribeExecution", {"executionArn": backend.execution_arn(run_id)})
     if described["status"] not in KEPT_ENDS:
         return None
     try:
-        arn = place.execution_arn(kept_name(run_id, int(described.get("redriveCount", 0))), KEEP)
+        arn = backend.execution_arn(kept_name(run_id, int(described.get("redriveCount", 0))), KEEP)
         keeping = call("DescribeExecution", {"executionArn": arn})
     except ConfigurationError:
         return None  # An older stack.
@@ -76,7 +76,7 @@ def look(call: Call, place: Place, run_id: str) -> Kept | None:
 
 async def until_kept(
     call: Call,
-    place: Place,
+    backend: Backend,
     run_id: str,
     changed: Callable[[], Awaitable[None]],
     may_begin: Callable[[], bool] = lambda: True,
@@ -88,17 +88,17 @@ async def until_kept(
     awaited = False
     while True:
         can_begin = may_begin()  # Asked first: what begins from here on is found by the look.
-        kept = look(call, place, run_id)
+        kept = look(call, backend, run_id)
         if kept is None and awaited:
-            return _never_begun(call, place, run_id)
+            return _never_begun(call, backend, run_id)
         if kept is None or kept.over:
             return kept
         if not kept.status and not can_begin:
-            return _never_begun(call, place, run_id)
+            return _never_begun(call, backend, run_id)
         awaited = True
         await changed()
 
 
-def _never_begun(call: Call, place: Place, run_id: str) -> Kept | None:
-    described = call("DescribeExecution", {"executionArn": place.execution_arn(run_id)})
+def _never_begun(call: Call, backend: Backend, run_id: str) -> Kept | None:
+    described = call("DescribeExecution", {"executionArn": backend.execution_arn(run_id)})
     return Kept("FAILED", run_id) if described["status"] in KEPT_ENDS else None

@@ -9,19 +9,19 @@ from stepherd.backends.client import LOGIN
 from stepherd.errors import NotFoundError, StepherdError
 
 if TYPE_CHECKING:
-    from stepherd.backends.backend import Place
+    from stepherd.backends.backend import Backend
     from stepherd.logins.location import LoginLocation
 
 __all__ = ["Lease", "lease_of", "login_place"]
 
 
-def login_place(place: Place, kind: str, database: str | None) -> LoginLocation:
+def login_place(backend: Backend, kind: str, database: str | None) -> LoginLocation:
     """Where a kind of login is kept, which need not exist."""
     from stepherd.logins.kinds import login_kind
     from stepherd.logins.opening import open_location
 
-    reference = place.login_database(kind, database)
-    return open_location(login_kind(kind), reference or None, None if reference else place.store())
+    reference = backend.login_database(kind, database)
+    return open_location(login_kind(kind), reference or None, None if reference else backend.store())
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Lease:
         return self.running is not False
 
 
-def lease_of(place: Place, login: LoginLocation) -> Lease | None:
+def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
     """The lease of a login; None when nobody ever took it."""
     from stepherd.logins.lease import lease_holder
 
@@ -49,15 +49,15 @@ def lease_of(place: Place, login: LoginLocation) -> Lease | None:
     if holder is None:
         return None
     arn = holder.execution_arn
-    by_person = place.knows(arn) and arn.split(":")[6:7] == place.machine_arn(LOGIN).split(":")[6:7]
-    return Lease(arn, holder.run_id, _runs(place, arn), by_person)
+    by_person = backend.knows(arn) and arn.split(":")[6:7] == backend.machine_arn(LOGIN).split(":")[6:7]
+    return Lease(arn, holder.run_id, _runs(backend, arn), by_person)
 
 
-def _runs(place: Place, arn: str) -> bool | None:
-    if not place.knows(arn):
+def _runs(backend: Backend, arn: str) -> bool | None:
+    if not backend.knows(arn):
         return None  # Elsewhere: who asks there needs rights, and time.
     try:
-        with place.reading() as call:
+        with backend.reading() as call:
             return bool(call("DescribeExecution", {"executionArn": arn})["status"] == "RUNNING")
     except NotFoundError:
         return False

@@ -11,7 +11,7 @@ from stepherd.backends.login_locations import Lease, lease_of, login_place
 from stepherd.errors import StepherdError
 
 if TYPE_CHECKING:
-    from stepherd.backends.backend import Place
+    from stepherd.backends.backend import Backend
     from stepherd.logins.login import Login
 
 __all__ = ["Outlook", "outlook", "outlooks"]
@@ -63,20 +63,20 @@ class Outlook:
         }
 
 
-def outlooks(place: Place, agent: str | None, database: str | None) -> Iterator[Outlook]:
+def outlooks(backend: Backend, agent: str | None, database: str | None) -> Iterator[Outlook]:
     """Of one kind of login, or of all."""
     from stepherd.logins.kinds import login_kinds
 
     for kind in (agent,) if agent else login_kinds():
-        yield outlook(place, kind, database, datetime.now(UTC))
+        yield outlook(backend, kind, database, datetime.now(UTC))
 
 
-def outlook(place: Place, kind: str, database: str | None, now: datetime) -> Outlook:
+def outlook(backend: Backend, kind: str, database: str | None, now: datetime) -> Outlook:
     """What is stored of a kind of login, judged by the rules that the login machine itself goes by."""
-    kept = login_place(place, kind, database)
+    kept = login_place(backend, kind, database)
     title = kept.kind.title
     try:
-        lease = lease_of(place, kept)
+        lease = lease_of(backend, kept)
         stored = kept.load()
     except StepherdError as error:
         return Outlook(kind, title, kept.reference, error=error)

@@ -9,7 +9,7 @@ from stepherd.errors import NotFoundError
 from stepherd.services.json_text import read_json
 
 if TYPE_CHECKING:
-    from stepherd.backends.backend import Place
+    from stepherd.backends.backend import Backend
     from stepherd.backends.client import Call
 
 __all__ = ["request_digest"]
@@ -18,14 +18,14 @@ _PAGE = 1000
 """The longest page of a history."""
 
 
-def request_digest(place: Place, run_id: str) -> str | None:
+def request_digest(backend: Backend, run_id: str) -> str | None:
     """The digest of the run's request, as the last of its functions said it: a redrive may have amended it.
 
     None for a run that an earlier version prepared, and for one that the place no longer knows.
     """
-    with place.reading() as call:
+    with backend.reading() as call:
         try:
-            return next(_digests(_events(call, place.execution_arn(run_id))), None)
+            return next(_digests(_events(call, backend.execution_arn(run_id))), None)
         except NotFoundError:
             return None
 

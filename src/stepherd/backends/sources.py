@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepherd.engine.journal.lock import EngineAddress
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["Elsewhere", "OwnSource", "RemoteSource", "Source", "events_after", "learn"]
+__all__ = ["RemoteSource", "OwnSource", "EndpointSource", "Source", "events_after", "learn"]
 
 _POLL_SECONDS = 0.25
 
@@ -35,7 +35,7 @@ class Source(Protocol):
         """Whether anything may still begin or end there by itself, as far as that is known here."""
 
 
-class Elsewhere(ABC):
+class RemoteSource(ABC):
     """A source that lives without this process, so that whoever follows may leave."""
 
     def __init__(self, call: Call) -> None:
@@ -72,7 +72,7 @@ class OwnSource:
         return self._engine.unfinished()
 
 
-class RemoteSource(Elsewhere):
+class EndpointSource(RemoteSource):
     """An engine in another process: asked four times a second, without holding up the clocks meanwhile."""
 
     def __init__(self, address: EngineAddress) -> None:

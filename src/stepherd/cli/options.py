@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from stepherd.backends.choice import default_home
 from stepherd.backends.home.home_check import check_home
-from stepherd.cli.output import Output, default_home
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.subcommands import Subcommands
 from stepherd.errors import StepherdError, UsageError
 from stepherd.services.disk import disk_error, is_of_disk
@@ -25,7 +26,7 @@ Body = Callable[..., int]
 def command(
     name: str, *, examples: tuple[str, ...] = (), contexts: bool = True, any_home: bool = False
 ) -> Callable[[Body], click.Command]:
-    """Declare a command. Its body gets an Output, then its own options by name, and gives the exit code.
+    """Declare a command. Its body gets an Invocation, then its own options by name, and gives the exit code.
 
     Every command has --home and --json, and --context unless it has nothing to do with runs: ``contexts``.
     A home that others could change is refused, but for a command that says what is wrong: ``any_home``.
@@ -66,15 +67,15 @@ def group(
 def _invoked(body: Body, *, any_home: bool = False) -> Body:
     @functools.wraps(body)
     def invoke(home: str | None, as_json: bool, context: str | None = None, **given: Any) -> int:
-        output = Output(home_path(home), as_json=as_json, context=context)
+        call = Invocation(home_path(home), as_json=as_json, context=context)
         try:
             if not any_home:
-                check_home(output.home)
-            return body(output, **given)
+                check_home(call.home)
+            return body(call, **given)
         except StepherdError as error:
-            return output.error(error)
+            return call.output.error(error)
         except OSError as error:
-            return output.error(_explained(error, output.home))
+            return call.output.error(_explained(error, call.home))
 
     return invoke
 
@@ -134,9 +135,9 @@ def _complete_run(context: click.Context, _argument: click.Parameter, incomplete
     from stepherd.history.runs import list_runs
 
     try:
-        output = Output(home_path(context.params.get("home")), context=context.params.get("context"))
-        with output.place.reading() as call:
-            runs = list_runs(call, output.place.machine_arn(), None, 100)
+        call = Invocation(home_path(context.params.get("home")), context=context.params.get("context"))
+        with call.backend.reading() as ask:
+            runs = list_runs(ask, call.backend.machine_arn(), None, 100)
     except StepherdError:
         return []
     return [run["run_id"] for run in runs if run["run_id"].startswith(incomplete)]

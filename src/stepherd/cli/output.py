@@ -3,68 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import click
 
 from stepherd.errors import StepherdError, StorageError
 from stepherd.services.disk import NO_ROOM, disk_error
 from stepherd.text.plain import json_text
-from stepherd.text.terminal import clean, one_line
+from stepherd.text.terminal import clean, one_line, wrapped
 
-if TYPE_CHECKING:
-    from stepherd.backends.backend import Choice, Place
-
-__all__ = ["Output", "default_home", "show_error"]
-
-_OWN_COMMAND = re.compile(
-    r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token"
-    r"|login(?: status)?|keys (?:create|list|revoke))\b"
-)
-
-
-def default_home() -> Path:
-    """The home where none is named: STEPHERD_HOME, else ``~/.stepherd``."""
-    return Path(os.environ.get("STEPHERD_HOME") or Path("~/.stepherd").expanduser()).absolute()
+__all__ = ["Output", "show_error"]
 
 
 class Output:
     """Where a command writes. Commands never print by themselves.
 
-    ``home`` is the home that the command works on: commands that are suggested name it where it is not
-    the one that they would take by themselves. ``context`` is the one of --context, and is named likewise.
+    ``advise`` completes the commands that an error suggests.
     """
 
-    def __init__(self, home: Path, *, as_json: bool = False, context: str | None = None) -> None:
-        self.home = home
+    def __init__(self, *, as_json: bool = False, advise: Callable[[str], str] = str) -> None:
         self.as_json = as_json
-        self._context = context
-        self._place: Place | None = None
-        self._choice: Choice | None = None
-
-    @property
-    def choice(self) -> Choice:
-        """Which context is meant, and why. Raises ConfigurationError."""
-        if self._choice is None:
-            from stepherd.backends.backend import choose
-
-            self._choice = choose(self.home, self._context)
-        return self._choice
-
-    @property
-    def place(self) -> Place:
-        """Where the runs are. Raises NotFoundError for a context that is not there, ConfigurationError."""
-        if self._place is None:
-            from stepherd.backends.backend import open_place_of
-
-            self._place = open_place_of(self.home, self.choice)
-        return self._place
+        self._advise = advise
 
     @property
     def live(self) -> bool:
@@ -82,38 +44,22 @@ class Output:
         """Whether standard output goes to a program or file, not to the terminal that shows the rest."""
         return not sys.stdout.isatty()
 
-    def command(self, *words: str) -> str:
-        """A command line of Stepherd's own, to be suggested."""
-        return self.advice(f"stepherd {shlex.join(words)}")
-
-    def advice(self, text: str) -> str:
-        """``text`` with this home and context in the commands that it suggests."""
-        if "stepherd " not in text:
-            return text
-        options = self._options()
-        return _OWN_COMMAND.sub(lambda found: found[0] + options, text)
-
-    def _options(self) -> str:
-        from stepherd.backends.backend import suggested_option
-
-        home = "" if self.home == default_home() else f" --home {shlex.quote(str(self.home))}"
-        return home + suggested_option(self.home, self._context)
-
-    def data(self, text: str, **how: Any) -> None:
-        """A line of what was asked for."""
-        _write(sys.stdout, _styled(sys.stdout, clean(text), how))
+    def data(self, text: str, *, hang: int | None = None, **how: Any) -> None:
+        """A line of what was asked for. With ``hang`` it is parted between words where the terminal's line
+        ends, and continued below with so many spaces."""
+        _write(sys.stdout, _styled(sys.stdout, _parted(sys.stdout, clean(text), hang), how))
 
     def json(self, value: Any) -> None:
         """One JSON value, the whole answer of a command with ``--json``."""
         _write(sys.stdout, json_text(value, indent=2))
 
-    def note(self, text: str, **how: Any) -> None:
-        """A line about what is going on."""
-        _write(sys.stderr, _styled(sys.stderr, clean(text), how))
+    def note(self, text: str, *, hang: int | None = 2, **how: Any) -> None:
+        """A line about the progress; parted as above."""
+        _write(sys.stderr, _styled(sys.stderr, _parted(sys.stderr, clean(text), hang), how))
 
     def error(self, error: StepherdError) -> int:
         """Say what happened, why, and the next command; the exit code."""
-        return show_error(error, self.advice(error.remedy), as_json=self.as_json)
+        return show_error(error, self._advise(error.remedy), as_json=self.as_json)
 
 
 def show_error(error: StepherdError, remedy: str, *, as_json: bool) -> int:
@@ -122,8 +68,10 @@ def show_error(error: StepherdError, remedy: str, *, as_json: bool) -> int:
         fields = {"category": error.category, "message": error.message, "remedy": remedy}
         with suppress(StorageError):  # Then standard error alone tells it.
             _write(sys.stdout, json_text({"error": {**fields, "retryable": error.retryable}}))
-    head = _styled(sys.stderr, "stepherd:", {"fg": "red", "bold": True})
-    _write(sys.stderr, f"{head} {one_line(f'{error.message} {remedy}')}")
+    head = "stepherd:"
+    line = _parted(sys.stderr, f"{head} {one_line(f'{error.message} {remedy}')}", 0)
+    coloured_head = _styled(sys.stderr, head, {"fg": "red", "bold": True})
+    _write(sys.stderr, coloured_head + line.removeprefix(head))
     return error.exit_code
 
 
@@ -136,7 +84,17 @@ def coloured(stream: IO[str]) -> bool:
 
 
 def _styled(stream: IO[str], text: str, how: Mapping[str, Any]) -> str:
-    return click.style(text, **how) if how and coloured(stream) else text
+    return click.style(text, **how) if any(how.values()) and coloured(stream) else text
+
+
+def _parted(stream: IO[str], text: str, hang: int | None) -> str:
+    if hang is None or not stream.isatty():
+        return text
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return text
+    return "\n".join(wrapped(line, columns or 80, hang) for line in text.split("\n"))
 
 
 def _write(stream: IO[str], text: str) -> None:

@@ -1,33 +1,25 @@
-"""What the tasks of a run write, passed on while it goes on: a container's log is all that is left of it."""
+"""What the tasks of a run write, passed on as it comes: a container's log is all that is left of it."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import TracebackType
 
-from stepherd.backends.client import Call, execution_arn, remote_call
-from stepherd.backends.home.engines import reading
-from stepherd.backends.home.logs import TaskLogs
-from stepherd.backends.sources import events_after
-from stepherd.cli.output import Output
-from stepherd.engine.identity import JOURNAL
-from stepherd.engine.journal.lock import find_engine
+from stepherd.client import Client, Run
 from stepherd.errors import StepherdError
+from stepherd.text.terminal import clean
 
 __all__ = ["TaskOutput"]
-
-_POLL_SECONDS = 0.3
 
 
 class TaskOutput:
     """While it is entered, lines of the run's tasks appear on standard output, each with its state's name."""
 
-    def __init__(self, output: Output, run_id: str) -> None:
-        self._output = output
-        self._run_id = run_id
-        self._logs = TaskLogs(output.home)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True, name="task output")
+    def __init__(self, client: Client, run: Run) -> None:
+        self._client = client
+        self._run = run
+        self._thread = threading.Thread(target=self._pass_on, daemon=True, name="task output")
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -35,26 +27,12 @@ class TaskOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
-        self._thread.join()
-        if (self._output.home / JOURNAL).exists():
-            self._pass_on(final=True)
+        self._thread.join(None if kind is None else 0.0)
 
-    def _follow(self) -> None:
-        while not self._ended.wait(_POLL_SECONDS):
-            self._pass_on(final=False)
-
-    def _pass_on(self, *, final: bool) -> None:
+    def _pass_on(self) -> None:
         try:
-            if final:
-                with reading(self._output.home) as call:
-                    self._learn(call)
-            elif address := find_engine(self._output.home):
-                self._learn(remote_call(address))
-        except StepherdError:
-            return  # It has not begun, or the engine is about to end; the next look sees it.
-        for line in self._logs.new(final=final):
-            self._output.data(f"{line.state}  {line.text}")
-
-    def _learn(self, call: Call) -> None:
-        self._logs.learn(events_after(call, execution_arn(self._run_id), self._logs.last_event))
+            for line in self._client.logs(self._run, follow=True):
+                sys.stdout.write(f"{clean(f'{line.state}  {line.text}')}\n")
+                sys.stdout.flush()
+        except (StepherdError, OSError):
+            return  # The run's own outcome says more than that its log could not be shown.

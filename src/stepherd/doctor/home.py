@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from stepherd.agents.inventory import take_inventory
 from stepherd.backends.client import PIPELINE, machine_arn
-from stepherd.backends.home.backend import HomePlace
 from stepherd.backends.home.engines import reading
 from stepherd.backends.home.home_check import check_home
 from stepherd.backends.login_outlook import outlooks
@@ -25,7 +24,7 @@ from stepherd.services.disk import disk_error
 from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:
-    from stepherd.backends.backend import Place
+    from stepherd.backends.backend import Backend
 
 __all__ = ["HOME_CHECKS", "login_findings"]
 
@@ -110,12 +109,12 @@ def _agents(home: Path) -> Iterator[Finding]:
 
 
 def _logins(home: Path) -> Iterator[Finding]:
-    yield from login_findings(HomePlace(home))
+    yield from login_findings(HomeBackend(home))
 
 
-def login_findings(place: Place, default_agent: str = "") -> Iterator[Finding]:
+def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Finding]:
     """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
-    for one in outlooks(place, None, None):
+    for one in outlooks(backend, None, None):
         name, log_in = f"login {one.agent}", f"stepherd login --agent {one.agent}"
         if one.error:
             yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)

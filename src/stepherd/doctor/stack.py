@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.application import application_root
-from stepherd.backends.stack.backend import StackPlace
 from stepherd.cloud.contexts import Context, use
 from stepherd.doctor.access import look_at_keys, look_at_mail, look_at_secrets
 from stepherd.doctor.account import look_at_caller, look_at_quotas
@@ -95,7 +94,7 @@ def _parameters_of_template() -> set[str]:
 
 def _look_at_logins(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
     yield from login_findings(
-        StackPlace(checked.home, checked.context), stack.parameters.get("DefaultAgent", "")
+        StackBackend(checked.home, checked.context), stack.parameters.get("DefaultAgent", "")
     )
 
 

@@ -16,7 +16,7 @@ Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """An operation of Step Functions and its request → its answer."""
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _PAGE = 1000
-"""The longest page of ListExecutions."""
+"""The longest page of ListExecutions and of GetExecutionHistory."""
 _PARENT = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
@@ -71,7 +71,11 @@ def events_after(call: Call, arn: str, after: int) -> list[dict[str, Any]]:
 
     The history is asked for newest first, so that what is known already is not read again.
     """
-    request: dict[str, Any] = {"executionArn": arn, "reverseOrder": True, "maxResults": 200}
+    request: dict[str, Any] = {
+        "executionArn": arn,
+        "reverseOrder": True,
+        "maxResults": 200 if after else _PAGE,
+    }
     found: list[dict[str, Any]] = []
     while True:
         answer = call("GetExecutionHistory", request)

@@ -36,7 +36,7 @@ def test_a_run_is_shown_live_and_leaves_a_clean_screen(place: Any, terminal: Ter
     assert [line.split()[1] for line in lines[1:6]] == states
     assert all(re.fullmatch(r"  ✓ \w+ +[0-9.]+ s", line) for line in lines[1:6])
     assert len({len(line) for line in lines[1:6]}) == 1, "the columns are aligned"
-    assert lines[6].startswith("SUCCEEDED after")
+    assert lines[6].startswith("Succeeded after")
     assert "Ctrl-C" not in shown.screen
     assert len(lines) <= 24
     assert lines[-1].startswith("  report"), "the branch is not printed a second time"

@@ -70,7 +70,7 @@ def test_a_failed_run_says_where_why_and_what_next_and_a_redrive_goes_on(place: 
     flag = place.path / "now-it-works"
     failed = place.stepherd(*place.run_words(f"test -e {flag} || exit 3; date > when.txt", "--name", "bad"))
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert "FAILED in RunAgent after" in failed.stderr
+    assert "Failed in RunAgent after" in failed.stderr
     assert "  error    The agent 'command' ended with exit code 3." in failed.stderr
     assert "  next     stepherd logs bad\n           stepherd redrive bad\n" in failed.stderr
     assert "✗ ReportFailure" not in failed.stderr, "it wrote its report"

@@ -83,7 +83,7 @@ def test_the_pipeline_runs_to_its_end_and_shows_what_its_tasks_write(
     assert logs[0].startswith("CloneRepository  ")
     assert "RunAgent  wrote new.txt" in logs
     assert logs[-1].startswith("CommitAndPush  ")
-    assert "SUCCEEDED" in done.stderr
+    assert "Succeeded after" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_wrong_variable_is_one_line_and_an_exit_code(
 def test_a_failed_run_is_a_failed_container(environment: dict[str, str]) -> None:
     done = entry({**environment, "AGENT": "command", "AGENT_COMMAND": "sh -c 'exit 3'"})
     assert done.returncode == 1
-    assert "FAILED in RunAgent" in done.stderr
+    assert "Failed in RunAgent" in done.stderr
 
 
 def test_sigterm_stops_the_run_and_leaves_nothing(environment: dict[str, str], tmp_path: Path) -> None:

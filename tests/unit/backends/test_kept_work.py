@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stepherd.backends.home.backend import HomePlace
+from stepherd.backends.home.backend import HomeBackend
 from stepherd.backends.kept_work import Kept, until_kept
 from stepherd.errors import NotFoundError
 
@@ -36,7 +36,7 @@ class Runs:
 
 
 def waited(runs: Runs, **more: Any) -> Kept | None:
-    return asyncio.run(until_kept(runs, HomePlace(Path("/home")), "run_1", runs.changed, **more))
+    return asyncio.run(until_kept(runs, HomeBackend(Path("/home")), "run_1", runs.changed, **more))
 
 
 def test_what_can_not_begin_any_more_has_failed() -> None:
@@ -58,7 +58,7 @@ def test_what_did_not_begin_in_its_time_has_failed_too() -> None:
     async def late() -> None:
         runs.run["stopDate"] = time.time() - 1000
 
-    kept = asyncio.run(until_kept(runs, HomePlace(Path("/home")), "run_1", late))
+    kept = asyncio.run(until_kept(runs, HomeBackend(Path("/home")), "run_1", late))
     assert kept is not None
     assert kept.status == "FAILED"
 

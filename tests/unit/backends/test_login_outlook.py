@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.login_files import NOW, a_login, query, stored
 
-from stepherd.backends.home.backend import HomePlace
+from stepherd.backends.home.backend import HomeBackend
 from stepherd.backends.login_outlook import outlook
 from stepherd.cli.commands.export_token import command as export_token
 from stepherd.cli.commands.login_status import command as status
@@ -62,24 +62,24 @@ def lasting(**more: Any) -> Login:
 )
 def test_the_next_run_is_foretold(tmp_path: Path, login: Login, next_run: str) -> None:
     given(tmp_path, login)
-    found = outlook(HomePlace(tmp_path), "q", None, NOW)
+    found = outlook(HomeBackend(tmp_path), "q", None, NOW)
     assert found.next_run == next_run
     assert (found.why_no_refresh is None) is (found.refresh_until is not None)
 
 
 def test_nobody_and_damage_are_told_apart(tmp_path: Path) -> None:
-    assert outlook(HomePlace(tmp_path), "q", None, NOW).account is None
+    assert outlook(HomeBackend(tmp_path), "q", None, NOW).account is None
     path = tmp_path / "store/logins/q/data.sqlite3"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x" * 9_000)
-    found = outlook(HomePlace(tmp_path), "q", None, NOW)
+    found = outlook(HomeBackend(tmp_path), "q", None, NOW)
     assert found.error is not None
     assert found.next_run == "asks"
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    outlook(HomePlace(home), "q", None, NOW)
+    outlook(HomeBackend(home), "q", None, NOW)
     assert not home.exists()
 
 
@@ -88,7 +88,7 @@ def test_a_lease_that_cannot_be_known_counts_as_held(
     tmp_path: Path, holder: str, running: bool | None
 ) -> None:
     take_lease(given(tmp_path), Holder(holder, "run_7"), lambda _: True)
-    lease = outlook(HomePlace(tmp_path), "q", None, NOW).lease
+    lease = outlook(HomeBackend(tmp_path), "q", None, NOW).lease
     assert lease is not None
     assert (lease.run_id, lease.running, lease.held) == ("run_7", running, running is not False)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from stepherd.backends.choice import default_home
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import home_path
-from stepherd.cli.output import Output, default_home
+from stepherd.cli.output import Output
 from stepherd.errors import NotFoundError, UsageError
 from stepherd.text.durations import seconds_text
 
@@ -27,30 +29,14 @@ def test_the_home_is_the_flag_then_the_environment_then_the_users(
             home_path(bad)
 
 
-def test_suggested_commands_name_the_home_only_where_it_is_not_the_default(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    home = tmp_path / "a home"
-    named = Output(home)
-    assert named.command("status", "run_1") == f"stepherd status --home '{home}' run_1"
-    text = "See 'stepherd logs -f run_1', or run again: stepherd run --help"
-    assert (
-        named.advice(text)
-        == f"See 'stepherd logs --home '{home}' -f run_1', or run again: stepherd run --help"
-    )
-    monkeypatch.setenv("STEPHERD_HOME", str(home))
-    assert Output(home).command("status", "run_1") == "stepherd status run_1"
-    assert Output(home).advice(text) == text
-
-
 def test_an_error_is_one_line_and_with_json_one_object_too(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     error = NotFoundError("There is no\nrun \x1b[31m'x'.", remedy="See: stepherd list")
-    assert Output(default_home()).error(error) == 66
+    assert Invocation(default_home()).output.error(error) == 66
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "stepherd: There is no run 'x'. See: stepherd list\n")
-    assert Output(tmp_path, as_json=True).error(error) == 66
+    assert Invocation(tmp_path, as_json=True).output.error(error) == 66
     fields = json.loads(capsys.readouterr().out)["error"]
     assert fields["category"] == "not_found"
     assert fields["remedy"] == f"See: stepherd list --home {tmp_path}"
@@ -63,7 +49,7 @@ def test_a_pipe_that_nobody_reads_any_more_ends_nothing(
         def write(self, _: str) -> int:
             raise BrokenPipeError
 
-    output = Output(tmp_path)
+    output = Output()
     monkeypatch.setattr("sys.stdout", Closed())
     monkeypatch.setattr("sys.stderr", Closed())
     output.data("lost")
@@ -74,7 +60,7 @@ def test_a_pipe_that_nobody_reads_any_more_ends_nothing(
 def test_colours_are_for_terminals_and_no_color_says_no(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    output = Output(tmp_path)
+    output = Output()
     output.note("plain", fg="red")
     monkeypatch.setenv("CLICOLOR_FORCE", "1")
     output.note("red", fg="red")

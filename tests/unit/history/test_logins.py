@@ -218,7 +218,7 @@ def test_off_a_terminal_each_change_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stepherd.cli.follow.views.time.time", lambda: NOON)
-    view, row = make_view(Output(tmp_path)), waiting_row(None)
+    view, row = make_view(Output()), waiting_row(None)
     progress = progress_of(row)
     second = person(user_code="WXYZ-1234", code=2)
     for waiting in (None, person(), person(), None, second, second, None):

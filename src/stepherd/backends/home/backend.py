@@ -1,9 +1,9 @@
-"""The embedded engine of a home as a place of runs."""
+"""The embedded engine of a home as the backend of runs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,21 +15,21 @@ from stepherd.engine.identity import ACCOUNT
 from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND
 
 if TYPE_CHECKING:
+    from stepherd.backends.beginning import Beginning
     from stepherd.backends.home.logs import TaskLogs
     from stepherd.backends.kept_work import Kept
-    from stepherd.backends.sources import Elsewhere
-    from stepherd.cli.output import Output
+    from stepherd.backends.sources import RemoteSource
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runners.choice import RunnerChoice
     from stepherd.runs.request import Request
     from stepherd.services.store.contract import Store
 
-__all__ = ["HomePlace", "absolute_secret"]
+__all__ = ["HomeBackend", "absolute_secret"]
 
 
 @dataclass(frozen=True, slots=True)
-class HomePlace:
-    """See ``Place``."""
+class HomeBackend:
+    """See ``Backend``."""
 
     home: Path
 
@@ -90,20 +90,20 @@ class HomePlace:
 
         return TaskLogs(self.home, only)
 
-    async def attach(self, engine: LocalEngine | None = None) -> Elsewhere | LocalEngine:
+    async def attach(self, engine: LocalEngine | None = None) -> RemoteSource | LocalEngine:
         from stepherd.backends.home.engines import attach_or_acquire
-        from stepherd.backends.sources import RemoteSource
+        from stepherd.backends.sources import EndpointSource
         from stepherd.engine.journal.lock import EngineAddress
 
         found = await attach_or_acquire(self.home, engine)
-        return RemoteSource(found) if isinstance(found, EngineAddress) else found
+        return EndpointSource(found) if isinstance(found, EngineAddress) else found
 
-    async def find(self, seconds: float) -> Elsewhere | None:
+    async def find(self, seconds: float) -> RemoteSource | None:
         from stepherd.backends.home.engines import find_or_wait
-        from stepherd.backends.sources import RemoteSource
+        from stepherd.backends.sources import EndpointSource
 
         address = await find_or_wait(self.home, seconds)
-        return RemoteSource(address) if address else None
+        return EndpointSource(address) if address else None
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
         from stepherd.backends.home.runner import chosen_runner
@@ -120,27 +120,26 @@ class HomePlace:
 
         ask_repository(self.home, replace(request, base=base_commit or request.base))
 
-    def start(
-        self,
-        output: Output,
-        run_id: str,
-        request: dict[str, Any],
-        runner: RunnerChoice | None,
-        *,
-        detach: bool,
-    ) -> int:
-        from stepherd.backends.home.start import start, start_detached
+    def prepare(
+        self, run_id: str, request: dict[str, Any], runner: RunnerChoice | None, *, detach: bool
+    ) -> Beginning:
+        from stepherd.backends.home.start import prepare
 
         credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
         if credentials:
             # With the request, because the engine that carries it may have been started elsewhere.
             request = {**request, "git_credentials": absolute_secret(credentials)}
-        return (start_detached if detach else start)(output, run_id, request, runner)
+        return prepare(self.home, run_id, request, runner, detach=detach)
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+    def begin(self, beginning: Beginning) -> Call:
+        from stepherd.backends.home.start import begin_in_background
+
+        return begin_in_background(self.home, beginning)
+
+    def stop(self, run_id: str, request: Mapping[str, str], tell: Callable[[str], None]) -> Kept | None:
         from stepherd.backends.home.stop import stop_at_home
 
-        return stop_at_home(output, run_id, request)
+        return stop_at_home(self, run_id, request, tell)
 
 
 def absolute_secret(reference: str) -> str:

@@ -59,6 +59,13 @@ class BackgroundEngine:
         self._process.returncode = self._process.returncode or 0
         return address
 
+    def give_up(self) -> None:
+        """End it: it has taken nothing yet, and is not to."""
+        self._process.kill()  # Before its pipe is closed, which would let it take the home.
+        self._process.wait()
+        os.close(self._go)
+        os.close(self._ready)
+
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()[-1:]
         return lines[0].removeprefix("stepherd: ") if lines else "it said nothing"

@@ -1,13 +1,11 @@
-"""``--runner`` and ``--image``: where tasks run."""
+"""Where tasks run, as a person says it: a kind of runner and an image."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING
 
 from stepherd.engine.runners.choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice
 from stepherd.errors import ConfigurationError, StepherdError, UsageError
@@ -16,23 +14,10 @@ from stepherd.text.plain import one_paragraph
 if TYPE_CHECKING:
     from stepherd.engine.runners.container_runner import Mount
 
-__all__ = ["chosen_runner", "repository_mounts", "runner_options"]
+__all__ = ["RUNNER_KINDS", "chosen_runner", "repository_mounts"]
 
-_KINDS = ("process", SANDBOX, *CONTAINER_RUNNERS)
+RUNNER_KINDS = ("process", SANDBOX, *CONTAINER_RUNNERS)
 _VARIABLE = "STEPHERD_RUNNER"
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-
-def runner_options(decorated: Decorated) -> Decorated:
-    """The options themselves."""
-    kinds = click.Choice(_KINDS)
-    image = click.option(
-        "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
-    )
-    words = (
-        "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, else a sandbox."
-    )
-    return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))
 
 
 def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
@@ -43,10 +28,10 @@ def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
         runner = os.environ.get(_VARIABLE) or None
         if runner is None:
             return None
-        if runner not in _KINDS:
+        if runner not in RUNNER_KINDS:
             raise UsageError(
                 f"{_VARIABLE} is '{one_paragraph(runner, 60)}'.",
-                remedy=f"Set it to one of {', '.join(_KINDS)}.",
+                remedy=f"Set it to one of {', '.join(RUNNER_KINDS)}.",
             )
     if runner is not None and runner not in CONTAINER_RUNNERS:
         if image:

@@ -9,12 +9,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepherd.backends.beginning import Beginning
 from stepherd.backends.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
 from stepherd.backends.home.agent_credentials import with_agent_credentials
+from stepherd.backends.home.background import BackgroundEngine
+from stepherd.backends.home.engines import new_engine
+from stepherd.backends.home.forks import new_fork_server
 from stepherd.backends.home.programs import check_installed
 from stepherd.backends.home.runner_selection import RunnerSelection, check_programs
 from stepherd.backends.typed_repo import with_typed_host
-from stepherd.cli.output import Output
 from stepherd.engine.identity import JOURNAL
 from stepherd.engine.journal.lock import find_engine
 from stepherd.engine.runners.choice import (
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
     from stepherd.runs.request import Request
 
-__all__ = ["ask_repository", "start", "start_detached"]
+__all__ = ["ask_repository", "begin_in_background", "prepare"]
 
 _NEEDED_LATER = (
     "stepherd.engine.api.operations",
@@ -42,68 +45,84 @@ _NEEDED_LATER = (
 )
 
 
-def start(
-    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice | None = AS_PROCESSES
-) -> int:
-    """Check a request, run it, show it to its end; the exit code. A ``runner`` of None is chosen here.
+def prepare(
+    home: Path,
+    run_id: str,
+    request: dict[str, Any],
+    runner: RunnerChoice | None = AS_PROCESSES,
+    *,
+    detach: bool = False,
+) -> Beginning:
+    """Check a request, and load what carries its run. A ``runner`` of None is chosen here.
 
     A repository that cannot be reached, or a base that is not there, is found before anything starts.
     While that is looked into, the engine is loaded and the first processes begin: the run starts as soon as
     the answer is good, and nothing is left of them when it is not. A home that is new waits for the check of
-    the request, so that a mistake does not even leave a folder.
+    the request, so that a mistake does not even leave a folder. With ``detach`` the engine is loaded in a
+    process of its own.
     """
-    engine = _warmed_up(output.home) if (output.home / JOURNAL).exists() else None
+    early = _Early(home, detach=detach)
     try:
+        if (home / JOURNAL).exists():
+            early.begin()
         request = with_typed_host(request)
         checked = _check(run_id, request)
-        with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
+        with RunnerSelection.begin(home, runner, checked.network or OPEN) as selection:
             request = with_agent_credentials(checked, request)
-            engine = engine or _warmed_up(output.home)
-            if engine:  # Not earlier: until there is something to wait for, it would only be in the way.
+            early.begin()
+            if (
+                early.engine
+            ):  # Not earlier: until there is something to wait for, it would only be in the way.
                 threading.Thread(target=_load_later, daemon=True).start()
-            ask_repository(output.home, checked)
-        begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
-        from stepherd.cli.follow.follow import carry
+            ask_repository(home, checked)
+        begin = _Start(home, run_id, request, _chosen(home, selection, checked))
+        return Beginning(
+            run_id, begin, remark=selection.remark(), engine=early.engine, background=early.background
+        )
     except BaseException:
-        if engine:
-            engine.release()
+        early.release()
         raise
-    return carry(output, begin, engine=engine, remark=selection.remark())
 
 
-def start_detached(
-    output: Output, run_id: str, request: dict[str, Any], runner: RunnerChoice | None = AS_PROCESSES
-) -> int:
-    """Check a request and start it on an engine that goes on in the background. ``runner`` as above."""
-    from stepherd.backends.home.background import background_engine
-    from stepherd.backends.sources import events_after
-    from stepherd.cli.follow.follow import left_running
-    from stepherd.cli.follow.outcome import describe
-    from stepherd.history.progress import Progress
-
-    request = with_typed_host(request)
-    checked = _check(run_id, request)
-    with RunnerSelection.begin(output.home, runner, checked.network or OPEN) as selection:
-        request = with_agent_credentials(checked, request)
-        ask_repository(output.home, checked)
-    begin = _Start(output.home, run_id, request, _chosen(output.home, selection, checked))
+def begin_in_background(home: Path, beginning: Beginning) -> Call:
+    """Begin a run on the live engine of the home, or on one in the background; calls to that engine."""
     while True:
-        call = remote_call(find_engine(output.home) or background_engine(output.home))
+        address = find_engine(home)
+        if address is None:
+            address = (beginning.take_background() or BackgroundEngine(home)).take_over()
+        call = remote_call(address)
         try:
-            begin(call)
-            break
+            beginning(call)
         except EngineGone:
             continue  # It was about to end: another one has the home by now, or will.
-    if selection.remark():
-        output.note(selection.remark())
-    left_running(output, run_id)
-    if output.as_json:
-        progress = Progress()
-        progress.feed(events_after(call, execution_arn(run_id), 0))
-        output.json(describe(output, call, run_id, progress))
-    else:
-        output.data(run_id)
-    return 0
+        return call
+
+
+class _Early:
+    """What is loaded while the request is checked: an engine of our own, or one for the background."""
+
+    def __init__(self, home: Path, *, detach: bool) -> None:
+        self._home = home
+        self._detach = detach
+        self.engine: LocalEngine | None = None
+        self.background: BackgroundEngine | None = None
+
+    def begin(self) -> None:
+        """Load it, unless that was begun already or another engine serves the home."""
+        if self.engine or self.background or find_engine(self._home):
+            return
+        _make_private(self._home)
+        if self._detach:
+            self.background = BackgroundEngine(self._home)
+        else:
+            self.engine = _warmed_up(self._home)
+
+    def release(self) -> None:
+        """End it."""
+        if self.engine:
+            self.engine.release()
+        if self.background:
+            self.background.give_up()
 
 
 def _check(run_id: str, request: dict[str, Any]) -> Request:
@@ -122,18 +141,11 @@ def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerC
     return choice
 
 
-def _warmed_up(home: Path) -> LocalEngine | None:
-    """An engine of our own, with the first function's process begun, unless another one serves the home."""
-    if find_engine(home):
-        return None
-    from stepherd.backends.home.forks import new_fork_server
-
-    _make_private(home)
+def _warmed_up(home: Path) -> LocalEngine:
+    """An engine of our own, with the first function's process begun."""
     forks = new_fork_server(home)
     forks.start()  # First of all: it loads what is forked, while this process loads the engine.
     try:
-        from stepherd.backends.home.engines import new_engine
-
         engine = new_engine(home, forks=forks)
     except BaseException:
         forks.close()

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from stepherd.backends.client import EngineGone, execution_arn
 from stepherd.backends.home.background import hand_on
 from stepherd.backends.home.engines import attach_or_acquire, gone
 from stepherd.backends.home.logs import TaskLogs
 from stepherd.backends.kept_work import Kept, until_kept
-from stepherd.backends.sources import OwnSource, RemoteSource, events_after
-from stepherd.cli.output import Output
+from stepherd.backends.sources import EndpointSource, OwnSource, events_after
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.engine.runners.processes import LocalProcess
 
+if TYPE_CHECKING:
+    from stepherd.backends.home.backend import HomeBackend
+
 __all__ = ["stop_at_home"]
 
+Tell = Callable[[str], None]
 
-def stop_at_home(output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+
+def stop_at_home(backend: HomeBackend, run_id: str, request: Mapping[str, str], tell: Tell) -> Kept | None:
     """Stop a run and everything it started (SIGTERM, the stop timeout, SIGKILL), and have its work kept."""
-    return asyncio.run(_stop(output, run_id, request))
+    return asyncio.run(_stop(backend, run_id, request, tell))
 
 
-async def _stop(output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+async def _stop(backend: HomeBackend, run_id: str, request: Mapping[str, str], tell: Tell) -> Kept | None:
     while True:
-        found = await attach_or_acquire(output.home)
+        found = await attach_or_acquire(backend.home)
         try:
             if isinstance(found, EngineAddress):
-                return await _stop_there(output, RemoteSource(found), run_id, request)
+                return await _stop_there(backend, EndpointSource(found), run_id, request, tell)
         except EngineGone:
             continue
         found.open()
@@ -37,24 +42,26 @@ async def _stop(output: Output, run_id: str, request: Mapping[str, str]) -> Kept
             source = OwnSource(found)
             source.call("StopExecution", request)
             await gone(found, execution_arn(run_id))
-            return await _keep(output, source, run_id)
+            return await _keep(backend, source, run_id, tell)
         finally:
             # Opening an engine resumes what else is unfinished; Ctrl-C leaves the keeping to the background.
             await hand_on(found)
 
 
 async def _stop_there(
-    output: Output, source: RemoteSource, run_id: str, request: Mapping[str, str]
+    backend: HomeBackend, source: EndpointSource, run_id: str, request: Mapping[str, str], tell: Tell
 ) -> Kept | None:
     """Stop it on another process's engine, and wait until its processes have gone."""
     source.call("StopExecution", request)
-    logs = TaskLogs(output.home)
+    logs = TaskLogs(backend.home)
     logs.learn(events_after(source.call, execution_arn(run_id), 0))
     while any(LocalProcess(folder, folder.parent.name).alive() for folder in logs.folders()):
         await asyncio.sleep(0.1)  # Nothing tells another process when a task has gone.
-    return await _keep(output, source, run_id)
+    return await _keep(backend, source, run_id, tell)
 
 
-async def _keep(output: Output, source: OwnSource | RemoteSource, run_id: str) -> Kept | None:
-    output.note("Stopped. Keeping what it did; Ctrl-C leaves that to the background.")
-    return await until_kept(source.call, output.place, run_id, source.changed, source.unfinished)
+async def _keep(
+    backend: HomeBackend, source: OwnSource | EndpointSource, run_id: str, tell: Tell
+) -> Kept | None:
+    tell("Stopped. Keeping what it did; Ctrl-C leaves that to the background.")
+    return await until_kept(source.call, backend, run_id, source.changed, source.unfinished)

@@ -1,10 +1,10 @@
-"""A deployed stack as a place of runs."""
+"""A deployed stack as the backend of runs."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,16 +24,16 @@ from stepherd.logins.kinds import DEFAULT_KIND
 from stepherd.services import needs_boto3
 
 if TYPE_CHECKING:
+    from stepherd.backends.beginning import Beginning
     from stepherd.backends.kept_work import Kept
     from stepherd.backends.stack.logs import StackLogs
     from stepherd.backends.stack.source import StackSource
-    from stepherd.cli.output import Output
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runners.choice import RunnerChoice
     from stepherd.runs.request import Request
     from stepherd.services.store.contract import Store
 
-__all__ = ["StackPlace"]
+__all__ = ["StackBackend"]
 
 _MACHINES: Final = {PIPELINE: "PipelineArn", LOGIN: "LoginArn", KEEP: "KeepArn"}
 """The outputs of the stack that name them."""
@@ -41,8 +41,8 @@ _CONSOLES: Final = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.ama
 _STOP_SECONDS: Final = 30.0
 
 
-class StackPlace:
-    """See ``Place``. The stack is looked up when it is first needed.
+class StackBackend:
+    """See ``Backend``. The stack is looked up when it is first needed.
 
     Each method may raise NotFoundError for a stack that is not there, TemporaryError for one that is being
     made, ConfigurationError for one that failed or is none of Stepherd's, and CredentialsError.
@@ -180,20 +180,23 @@ class StackPlace:
     def check_push(self, request: Request, base_commit: str | None) -> None:  # noqa: ARG002
         return None  # Its credentials are for its tasks alone: the push finds out.
 
-    def start(
+    def prepare(
         self,
-        output: Output,
         run_id: str,
         request: dict[str, Any],
         runner: RunnerChoice | None,  # noqa: ARG002
         *,
-        detach: bool,
-    ) -> int:
-        from stepherd.backends.stack.start import start_on_stack
+        detach: bool,  # noqa: ARG002
+    ) -> Beginning:
+        from stepherd.backends.stack.start import prepare_on_stack
 
-        return start_on_stack(output, self, run_id, request, detach=detach)
+        return prepare_on_stack(self, run_id, request)
 
-    def stop(self, output: Output, run_id: str, request: Mapping[str, str]) -> Kept | None:
+    def begin(self, beginning: Beginning) -> Call:
+        beginning(self.call)
+        return self.call
+
+    def stop(self, run_id: str, request: Mapping[str, str], tell: Callable[[str], None]) -> Kept | None:
         from stepherd.backends.kept_work import look
 
         self.call("StopExecution", request)
@@ -201,10 +204,8 @@ class StackPlace:
         asked = {"executionArn": request["executionArn"]}
         while self.call("DescribeExecution", asked)["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(1.0)
-        output.note(
-            "Its tasks are told to end; they have two minutes to save what they did. Then that is pushed."
-        )
-        output.note("Ctrl-C leaves the rest to the stack.")
+        tell("Its tasks are told to end; they have two minutes to save what they did. Then that is pushed.")
+        tell("Ctrl-C leaves the rest to the stack.")
         kept = look(self.call, self, run_id)
         while kept is not None and not kept.over:
             time.sleep(2.0)

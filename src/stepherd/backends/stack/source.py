@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from stepherd.backends.client import Call
-from stepherd.backends.sources import Elsewhere, events_after
+from stepherd.backends.sources import RemoteSource, events_after
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError, UnavailableError
 
 __all__ = ["StackSource"]
@@ -28,7 +28,7 @@ _PATIENCE_SECONDS: Final = 600.0
 Events = list[dict[str, Any]]
 
 
-class StackSource(Elsewhere):
+class StackSource(RemoteSource):
     """Asks less often while nothing happens. What may pass is said, and asked again for ten minutes."""
 
     def __init__(self, call: Call, clock: Callable[[], float] = time.monotonic) -> None:

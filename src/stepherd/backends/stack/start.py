@@ -5,87 +5,71 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.backends.beginning import Beginning
 from stepherd.backends.client import ApiFault, Call
 from stepherd.backends.typed_repo import with_typed_host
-from stepherd.cli.follow.follow import carry, left_running, say_which
-from stepherd.cli.follow.outcome import describe
-from stepherd.cli.output import Output
 from stepherd.errors import (
     CannotCreateError,
     CredentialsError,
     DataError,
-    NotFoundError,
     StepherdError,
     TemporaryError,
     UnavailableError,
     UsageError,
 )
-from stepherd.history.progress import Progress
+from stepherd.runs.network import checked_network
+from stepherd.runs.prepare import check_whole_request
 
 if TYPE_CHECKING:
-    from stepherd.backends.stack.backend import StackPlace
+    from stepherd.backends.stack.backend import StackBackend
     from stepherd.runs.instructions import Instructions
     from stepherd.runs.request import Request
     from stepherd.services.store.contract import Store
 
-__all__ = ["start_on_stack"]
+__all__ = ["prepare_on_stack"]
 
 _OF_THIS_MACHINE: Final = ("env:", "file:")
 _PLACES: Final = {"git_credentials": "git", "agent_credentials": "agents"}
 """Where requests' secrets lie below the stack's name."""
 
 
-def start_on_stack(
-    output: Output, place: StackPlace, run_id: str, request: dict[str, Any], *, detach: bool
-) -> int:
-    """Check a request, take its instructions along, start it; show it to its end, or leave it.
+def prepare_on_stack(backend: StackBackend, run_id: str, request: dict[str, Any]) -> Beginning:
+    """Check a request and take its instructions along.
 
     Whatever is wrong is found before anything is written: in fields, front matter, instructions, in a
     repository or secret that only this machine has. Raises the errors of ``check_whole_request``, UsageError,
-    CredentialsError, DataError for instructions that hold a secret, and CannotCreateError.
+    CredentialsError, DataError for instructions that hold a secret; beginning it, CannotCreateError.
     """
-    from stepherd.runs.network import checked_network
-    from stepherd.runs.prepare import check_whole_request
-
-    default_agent = place.stack.parameters.get("DefaultAgent", "")
-    place.check_can_start()
+    default_agent = backend.stack.parameters.get("DefaultAgent", "")
+    backend.check_can_start()
     request = with_typed_host(request)
     checked, instructions = check_whole_request(run_id, request, default_agent=default_agent)
     checked_network(checked.network, allow_local=False)
-    _check_repository(place, request, checked)
-    _check_credentials(place, checked)
-    with _taken_along(place, run_id, request, instructions) as whole:
-        begin = _Start(place, run_id, whole)
-        begin(place.call)
-    if not detach:
-        return carry(output, begin)
-    say_which(output, run_id)
-    left_running(output, run_id)
-    if output.as_json:
-        output.json(_begun(output, place, run_id))
-    else:
-        output.data(run_id)
-    return 0
-
-
-def _begun(output: Output, place: StackPlace, run_id: str) -> dict[str, Any]:
-    """What there is to say of a run that was started just now: it may not be described yet."""
+    _check_repository(backend, request, checked)
+    _check_credentials(backend, checked)
+    if str(request["instructions"]).startswith("s3://"):
+        return Beginning(run_id, _Start(backend, run_id, request))
+    _check_no_secret(instructions)
+    # A folder of its own for each try: another run of this name may be reading what it was given.
+    given = backend.store().child(f"runs/{run_id}/given/{secrets.token_hex(4)}")
     try:
-        return describe(output, place.call, run_id, Progress())
-    except NotFoundError:
-        return {"run_id": run_id, "status": "RUNNING", "console": place.console(run_id)}
+        instructions.freeze(given)
+    except StepherdError:
+        _remove(given, instructions)
+        raise
+    whole = {**request, "instructions": given.reference}
+    return Beginning(run_id, _Start(backend, run_id, whole), undo=lambda: _remove(given, instructions))
 
 
 class _Start:
     """StartExecution, once: called again it only gives the run's id."""
 
-    def __init__(self, place: StackPlace, run_id: str, request: Mapping[str, Any]) -> None:
-        self._place = place
+    def __init__(self, backend: StackBackend, run_id: str, request: Mapping[str, Any]) -> None:
+        self._backend = backend
         self._run_id = run_id
         self._request = request
         self._started = False
@@ -98,7 +82,7 @@ class _Start:
 
     def _start(self, call: Call) -> None:
         text = json.dumps(self._request)
-        request = {"stateMachineArn": self._place.machine_arn(), "name": self._run_id, "input": text}
+        request = {"stateMachineArn": self._backend.machine_arn(), "name": self._run_id, "input": text}
         try:
             call("StartExecution", request)
         except (TemporaryError, UnavailableError) as error:
@@ -108,29 +92,9 @@ class _Start:
             if error.code != "ExecutionAlreadyExists":
                 raise
             raise CannotCreateError(
-                f"The run '{self._run_id}' is in {self._place.title}, or was in the last 90 days.",
+                f"The run '{self._run_id}' is in {self._backend.title}, or was in the last 90 days.",
                 remedy=f"Look at it with 'stepherd status {self._run_id}', or choose another --name.",
             ) from error
-
-
-@contextmanager
-def _taken_along(
-    place: StackPlace, run_id: str, request: Mapping[str, Any], instructions: Instructions
-) -> Iterator[dict[str, Any]]:
-    """The request as the stack can read it; what was uploaded is removed when the run does not start."""
-    if str(request["instructions"]).startswith("s3://"):
-        yield dict(request)
-        return
-    _check_no_secret(instructions)
-    # A folder of its own for each try: another run of this name may be reading what it was given.
-    given = place.store().child(f"runs/{run_id}/given/{secrets.token_hex(4)}")
-    try:
-        instructions.freeze(given)
-        yield {**request, "instructions": given.reference}
-    except StepherdError as error:
-        if not error.retryable:  # Else it may have begun although no answer came.
-            _remove(given, instructions)
-        raise
 
 
 def _remove(given: Store, instructions: Instructions) -> None:
@@ -156,34 +120,34 @@ def _check_no_secret(instructions: Instructions) -> None:
                 )
 
 
-def _check_repository(place: StackPlace, request: Mapping[str, Any], checked: Request) -> None:
+def _check_repository(backend: StackBackend, request: Mapping[str, Any], checked: Request) -> None:
     from stepherd.repositories.address import parse_repository
 
     if parse_repository(checked.repo).kind == "file":
         named = str(request.get("repo") or checked.repo)
         origin = f"$(git -C {shlex.quote(named)} remote get-url origin)"
         raise UsageError(
-            f"The repository {named} is on this machine, and {place.title} cannot reach it.",
+            f"The repository {named} is on this machine, and {backend.title} cannot reach it.",
             remedy=f'Push it to a host and give its address: --repo "{origin}". Or run here: --context local',
         )
 
 
-def _check_credentials(place: StackPlace, checked: Request) -> None:
+def _check_credentials(backend: StackBackend, checked: Request) -> None:
     """Secrets must be where the stack can read them."""
     from stepherd.agents.credentials import sole_secrets
     from stepherd.agents.registry import get_agent
     from stepherd.runs.secret_names import check_secret_names
 
-    outputs = place.stack.outputs
+    outputs = backend.stack.outputs
     for field in _PLACES:
         reference = str(getattr(checked, field) or "")
         if reference.startswith(_OF_THIS_MACHINE):
             option = f"--{field.replace('_', '-')}"
             raise UsageError(
-                f"{option} {reference} names a secret of this machine, and {place.title} cannot read it.",
+                f"{option} {reference} names a secret of this machine, and {backend.title} cannot read it.",
                 remedy="Keep it in Secrets Manager and name that: aws secretsmanager create-secret "
-                f"--name {place.stack.name}/{_PLACES[field]}/NAME --secret-string file://PATH; "
-                f"{option} {place.stack.name}/{_PLACES[field]}/NAME",
+                f"--name {backend.stack.name}/{_PLACES[field]}/NAME --secret-string file://PATH; "
+                f"{option} {backend.stack.name}/{_PLACES[field]}/NAME",
             )
     readable = {"git_credentials": "GitSecrets", "agent_credentials": "AgentSecrets"}
     check_secret_names(asdict(checked), {field: outputs.get(name, "") for field, name in readable.items()})
@@ -191,9 +155,9 @@ def _check_credentials(place: StackPlace, checked: Request) -> None:
     given = (checked.agent_credentials or "none") != "none"
     if given or agent.login is not None or not agent.secret_names:
         return
-    if not place.stack.parameters.get("AgentCredentialsSecretId"):
+    if not backend.stack.parameters.get("AgentCredentialsSecretId"):
         raise CredentialsError(
-            f"The agent '{agent.name}' has no credentials in {place.title}: "
+            f"The agent '{agent.name}' has no credentials in {backend.title}: "
             f"none of {', '.join(sole_secrets(agent))} is known there.",
             remedy="Store one for all runs: "
             f"stepherd init --agent-key {agent.name}=env:{sole_secrets(agent)[0]}",

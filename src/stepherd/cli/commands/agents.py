@@ -6,8 +6,8 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 
 if TYPE_CHECKING:
     from stepherd.agents.inventory import AgentState
@@ -23,30 +23,34 @@ _HEAD = ("AGENT", "VERSION", "LOGIN")
     examples=("stepherd agents", "stepherd agents --json | jq '.agents[] | select(.ready)'"),
     contexts=False,
 )
-def command(output: Output) -> int:
+def command(call: Invocation) -> int:
     """List the agents: what is installed, what they log in with, what is missing."""
     from stepherd.agents.inventory import take_inventory
 
-    states = take_inventory(_store(output), os.environ)
-    if output.as_json:
-        output.json({"agents": [{**asdict(state), "ready": state.ready} for state in states]})
+    states = take_inventory(_store(call), os.environ)
+    if call.output.as_json:
+        call.output.json({"agents": [{**asdict(state), "ready": state.ready} for state in states]})
         return 0
     rows = [_HEAD, *((state.name, _version(state), state.access) for state in states)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for row, state in zip(rows, [None, *states], strict=True):
         colour = None if state is None else "green" if state.ready else "yellow"
-        output.data(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip(), fg=colour)
+        call.output.data(
+            f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}".rstrip(),
+            hang=sum(widths) + 4,
+            fg=colour,
+        )
     for state in states:
         for missing in state.missing:
-            output.note(f"{state.name} lacks {missing.what}: {missing.command}")
+            call.output.note(f"{state.name} lacks {missing.what}: {missing.command}")
     return 0
 
 
-def _store(output: Output) -> Store | None:
+def _store(call: Invocation) -> Store | None:
     """The home's own store, when there is one already: looking makes nothing."""
     from stepherd.services import open_store
 
-    folder = output.home / "store"
+    folder = call.home / "store"
     return open_store(str(folder)) if folder.is_dir() else None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from stepherd.cli.deploy.target import Target, choose_target, target_options
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.cloud.contexts import DEFAULT_STACK, keep_context, read_contexts
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.cloud.waiting import telling_of_waits
@@ -28,7 +28,7 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
 @target_options
 @click.option("--list", "listing", is_flag=True, help="List the stacks of the region and change nothing.")
 def command(
-    output: Output,
+    call: Invocation,
     name: str | None,
     stack: str | None,
     region: str | None,
@@ -36,48 +36,48 @@ def command(
     listing: bool,
 ) -> int:
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
-    with telling_of_waits(output.note):
-        target = choose_target(output.home, name, stack, region, profile)
+    with telling_of_waits(call.output.note):
+        target = choose_target(call.home, name, stack, region, profile)
         from stepherd.cloud.account import own_stacks
 
         if listing:
-            return _list(output, target)
-        if stack is None and target.context not in read_contexts(output.home).known:
+            return _list(call, target)
+        if stack is None and target.context not in read_contexts(call.home).known:
             stack = _only_one(target, [str(found["StackName"]) for found in own_stacks(target.region)])
-            target = choose_target(output.home, name, stack, target.region, profile)
+            target = choose_target(call.home, name, stack, target.region, profile)
         found = find_stack(target.stack, target.region)
     _check(found)
-    return _keep(output, target, found)
+    return _keep(call, target, found)
 
 
-def _keep(output: Output, target: Target, found: Stack) -> int:
-    keep_context(output.home, target.to_context(), default=True)
-    if output.as_json:
+def _keep(call: Invocation, target: Target, found: Stack) -> int:
+    keep_context(call.home, target.to_context(), default=True)
+    if call.output.as_json:
         where = {"stack": found.name, "region": found.region, "account": found.account}
-        output.json(
+        call.output.json(
             {"context": target.context, **where, "status": found.status, "outputs": dict(found.outputs)}
         )
         return 0
     where_text = f"{found.region}, account {found.account}"
-    output.note(f"{target.context} is the stack {found.name} ({found.status}) in {where_text}.")
-    output.note(f"It is the default now, by {output.home / 'config.yaml'}.")
-    output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
-    output.note("           stepherd doctor")
+    call.output.note(f"{target.context} is the stack {found.name} ({found.status}) in {where_text}.")
+    call.output.note(f"It is the default now, by {call.home / 'config.yaml'}.")
+    call.output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
+    call.output.note("           stepherd doctor")
     return 0
 
 
-def _list(output: Output, target: Target) -> int:
+def _list(call: Invocation, target: Target) -> int:
     from stepherd.cloud.account import own_stacks
 
     stacks = list(own_stacks(target.region))
-    if output.as_json:
+    if call.output.as_json:
         rows = [{"stack": found["StackName"], "status": found["StackStatus"]} for found in stacks]
-        output.json({"region": target.region, "account": target.caller.account, "stacks": rows})
+        call.output.json({"region": target.region, "account": target.caller.account, "stacks": rows})
         return 0
     for found in stacks:
-        output.data(f"{found['StackName']}  {found['StackStatus']}")
+        call.output.data(f"{found['StackName']}  {found['StackStatus']}")
     if not stacks:
-        output.note(f"{_nowhere(target).message} Deploy one: stepherd init")
+        call.output.note(f"{_nowhere(target).message} Deploy one: stepherd init")
     return 0
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import click
 
-from stepherd.backends.backend import choose
+from stepherd.backends.choice import choose
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import complete_context
-from stepherd.cli.output import Output
 from stepherd.cloud.contexts import LOCAL, Contexts, choose_default, read_contexts
 
 __all__ = ["command"]
@@ -17,34 +17,36 @@ __all__ = ["command"]
 
 @declared("context", examples=("stepherd context", "stepherd context aws"), contexts=False)
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_context)
-def command(output: Output, name: str | None) -> int:
+def command(call: Invocation, name: str | None) -> int:
     """List the contexts, or make NAME the default: where runs are when --context does not say.
 
     A context is this machine's own engine (local), or a deployed stack that 'stepherd init' or 'stepherd
     configure' gave a name.
     """
     if name:
-        choose_default(output.home, name)
-    contexts = read_contexts(output.home)
-    chosen = choose(output.home, None)
-    if output.as_json:
-        output.json(_fields(contexts, chosen.name, chosen.why))
+        choose_default(call.home, name)
+    contexts = read_contexts(call.home)
+    chosen = choose(call.home, None)
+    if call.output.as_json:
+        call.output.json(_fields(contexts, chosen.name, chosen.why))
         return 0
-    for row in _rows(output, contexts):
+    for row in _rows(call, contexts):
         mark = "*" if row[0] == chosen.name else " "
-        output.data(f"{mark} {row[0]:<12}  {row[1]}", fg="green" if mark == "*" else None)
+        call.output.data(f"{mark} {row[0]:<12}  {row[1]}", fg="green" if mark == "*" else None)
     if chosen.name != contexts.default:
-        output.note(f"'{chosen.name}' is {chosen.why}; the default is '{contexts.default}'.", fg="yellow")
+        call.output.note(
+            f"'{chosen.name}' is {chosen.why}; the default is '{contexts.default}'.", fg="yellow"
+        )
     return 0
 
 
-def _rows(output: Output, contexts: Contexts) -> list[tuple[str, str]]:
+def _rows(call: Invocation, contexts: Contexts) -> list[tuple[str, str]]:
     stacks = [
         (one.name, f"stack {one.stack}, account {one.account}, {one.region}"
          + (f", profile {one.profile}" if one.profile else ""))
         for one in contexts.known.values()
     ]  # fmt: skip
-    return [(LOCAL, f"the engine of {output.home}"), *stacks]
+    return [(LOCAL, f"the engine of {call.home}"), *stacks]
 
 
 def _fields(contexts: Contexts, chosen: str, why: str) -> dict[str, object]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from stepherd.cli.deploy.resume_hint import going_on, this_command
+from stepherd.cli.deploy.resume_hint import resume_hint, this_command
 from stepherd.cli.deploy.target import Target, choose_target, target_options
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.cloud.contexts import forget_context, read_contexts
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
 
@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.option("--yes", "confirmed", metavar="STACK", help="Its name once more, instead of asking.")
 @click.option("--force", is_flag=True, help="Do not ask.")
 def command(
-    output: Output,
+    call: Invocation,
     name: str | None,
     stack: str | None,
     region: str | None,
@@ -35,40 +35,40 @@ def command(
 
     It can be ended at any moment and run again: it goes on from there.
     """
-    if confirmed is None and not force and not output.can_ask:
+    if confirmed is None and not force and not call.output.can_ask:
         raise UsageError(
             "destroy removes everything and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes', 'STACK')}",
         )
     if name is not None and stack is None:
-        _need_context(output, name)
-    with going_on(output):
-        target = choose_target(output.home, name, stack, region, profile)
+        _need_context(call, name)
+    with resume_hint(call.output):
+        target = choose_target(call.home, name, stack, region, profile)
         if confirmed is not None and confirmed != target.stack:
             raise UsageError(
                 f"--yes names '{confirmed}', and the stack is '{target.stack}'.",
                 remedy="Give its name to both.",
             )
-        return _carry_out(output, target, ask=confirmed is None and not force)
+        return _carry_out(call, target, ask=confirmed is None and not force)
 
 
-def _need_context(output: Output, name: str) -> None:
+def _need_context(call: Invocation, name: str) -> None:
     """A context that is gone names no stack, and the default stack is not the one that was meant."""
-    if name not in read_contexts(output.home).known:
+    if name not in read_contexts(call.home).known:
         raise NotFoundError(
             f"There is no context '{name}', so nothing says which stack is meant.",
             remedy="See the contexts: stepherd context. A stack that has none is named by --stack-name.",
         )
 
 
-def _carry_out(output: Output, target: Target, *, ask: bool) -> int:
+def _carry_out(call: Invocation, target: Target, *, ask: bool) -> int:
     from stepherd.cli.deploy.progress import StackProgress
     from stepherd.cli.deploy.removal import answer, show_holdings, show_remaining
     from stepherd.cloud.deployment import Deployer
     from stepherd.cloud.holdings import holdings_of, made_by_stepherd
     from stepherd.cloud.removal import Removal
 
-    progress = StackProgress(output)
+    progress = StackProgress(call.output)
     deployer = Deployer(target.stack, target.region, progress, this_command())
     there = deployer.find()
     if there is not None and not made_by_stepherd(there):
@@ -82,28 +82,28 @@ def _carry_out(output: Output, target: Target, *, ask: bool) -> int:
         progress.end()
     holdings = holdings_of(target.stack, target.region, target.caller.account, found)
     if holdings.nothing:
-        if _forget(output, target):
-            output.note(f"Nothing is left of the stack {target.stack}; its context is forgotten.")
+        if _forget(call, target):
+            call.output.note(f"Nothing is left of the stack {target.stack}; its context is forgotten.")
             return 0
         raise NotFoundError(
             f"There is no stack '{target.stack}' in {target.region}, account {target.caller.account}.",
             remedy="See those that there are: stepherd configure --list",
         )
-    show_holdings(output, target, holdings)
+    show_holdings(call.output, target, holdings)
     if ask:
         _confirm(target.stack)
-    removal = Removal(holdings, deployer, output.note)
+    removal = Removal(holdings, deployer, call.output.note)
     try:
         removal.run()
     finally:
         progress.end()
     failed = [each.error for each in removal.remaining if each.error is not None]
     if not failed:
-        _forget(output, target)
-    if output.as_json:
-        output.json(answer(target, holdings, removal.remaining))
+        _forget(call, target)
+    if call.output.as_json:
+        call.output.json(answer(target, holdings, removal.remaining))
     else:
-        show_remaining(output, holdings, removal.remaining, this_command())
+        show_remaining(call.output, holdings, removal.remaining, this_command())
     return failed[0].exit_code if failed else 0
 
 
@@ -112,12 +112,12 @@ def _confirm(stack: str) -> None:
         raise UsageError("That is not the stack's name; nothing was removed.", remedy="Run it again.")
 
 
-def _forget(output: Output, target: Target) -> bool:
+def _forget(call: Invocation, target: Target) -> bool:
     """Forget every context of this stack, whatever it is called; whether there was one."""
     found = False
-    for context in list(read_contexts(output.home).known.values()):
+    for context in list(read_contexts(call.home).known.values()):
         same = (context.stack, context.region, context.account)
         if same == (target.stack, target.region, target.caller.account):
-            forget_context(output.home, context.name)
+            forget_context(call.home, context.name)
             found = True
     return found

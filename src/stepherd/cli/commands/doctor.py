@@ -6,8 +6,8 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.doctor.checkup import Check, Finding, examine
 from stepherd.errors import StepherdError
 from stepherd.text.terminal import one_line
@@ -33,7 +33,7 @@ PROBLEM = 78
         "stepherd doctor --json | jq '.findings[] | select(.remedy)'",
     ),
 )
-def command(output: Output) -> int:
+def command(call: Invocation) -> int:
     """Check this machine and where runs are; each thing that is amiss comes with its remedy.
 
     Locally: the home, its engine, agents and logins. On a stack: credentials, images, secrets, mail, logins,
@@ -41,22 +41,24 @@ def command(output: Output) -> int:
     warnings do not count.
     """
     try:
-        context = _context(output)
-        checks = all_checks(output.home, context)
+        context = _context(call)
+        checks = all_checks(call.home, context)
         if context:
-            output.note(f"The stack '{context.stack}' of the context '{context.name}' ({output.choice.why}):")
+            call.output.note(
+                f"The stack '{context.stack}' of the context '{context.name}' ({call.choice.why}):"
+            )
     except StepherdError as error:
-        checks = (_broken_context(error), *all_checks(output.home))
-    findings = examine(checks, output.home)
+        checks = (_broken_context(error), *all_checks(call.home))
+    findings = examine(checks, call.home)
     counted: Counter[str] = Counter(finding.status for finding in findings)
     code = PROBLEM if counted["problem"] else 0
-    if output.as_json:
-        output.json({"ok": code == 0, "findings": [finding.to_json() for finding in findings]})
+    if call.output.as_json:
+        call.output.json({"ok": code == 0, "findings": [finding.to_json() for finding in findings]})
         return code
     column = max(len(finding.name) for finding in findings)
     for finding in findings:
-        _show(output, finding, column)
-    output.note(", ".join(_counted(counted[status], status) for status in _MARKS if counted[status]))
+        _show(call, finding, column)
+    call.output.note(", ".join(_counted(counted[status], status) for status in _MARKS if counted[status]))
     return code
 
 
@@ -84,22 +86,22 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
     return (*machine, *stack_checks(home, context))
 
 
-def _context(output: Output) -> Context | None:
+def _context(call: Invocation) -> Context | None:
     """The context whose stack is meant; None for the home."""
     from stepherd.cloud.contexts import LOCAL, read_contexts
 
-    name = output.choice.name
-    return None if name == LOCAL else read_contexts(output.home).find(name)
+    name = call.choice.name
+    return None if name == LOCAL else read_contexts(call.home).find(name)
 
 
 def _broken_context(error: StepherdError) -> Check:
     return Check("context", lambda _: [Finding("context", "problem", error.message, error.remedy)])
 
 
-def _show(output: Output, finding: Finding, column: int) -> None:
+def _show(call: Invocation, finding: Finding, column: int) -> None:
     mark, plain, colour = _MARKS[finding.status]
     mark = mark if (sys.stdout.encoding or "").lower().startswith("utf") else plain
     how = {} if finding.status == "ok" else {"fg": colour}
-    output.data(f"{mark} {finding.name:<{column}}  {one_line(finding.text)}", **how)
+    call.output.data(f"{mark} {finding.name:<{column}}  {one_line(finding.text)}", hang=column + 4, **how)
     if finding.remedy:
-        output.data(f"  {'':<{column}}  → {one_line(output.advice(finding.remedy))}")
+        call.output.data(f"  {'':<{column}}  → {one_line(call.advice(finding.remedy))}", hang=column + 6)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.backends.backend import only_local
 from stepherd.backends.home.engines import attach_or_acquire, new_engine
-from stepherd.backends.home.runner import chosen_runner, runner_options
+from stepherd.backends.home.home_check import check_home
+from stepherd.backends.home.runner import chosen_runner
 from stepherd.backends.home.runner_selection import default_runner
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.number_options import WholeNumber
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
+from stepherd.cli.runner_options import runner_options
 from stepherd.engine.identity import REGION
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.engine.runners.choice import CONTAINER_RUNNERS
@@ -30,7 +31,7 @@ __all__ = ["command"]
 _IDLE_SECONDS = 3.0
 
 
-@declared("engine", examples=("stepherd engine --keep --port 8083",))
+@declared("engine", any_home=True, examples=("stepherd engine --keep --port 8083",))
 @click.option("--keep", is_flag=True, help="Stay when nothing runs; the default is to end after a moment.")
 @click.option(
     "--port", type=WholeNumber(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."
@@ -42,7 +43,7 @@ _IDLE_SECONDS = 3.0
 @click.option("--go-fd", type=WholeNumber(), hidden=True, help="Take the home when this pipe is closed.")
 @click.option("--ready-fd", type=WholeNumber(), hidden=True, help="Close this pipe when the engine answers.")
 def command(
-    output: Output,
+    call: Invocation,
     keep: bool,
     port: int,
     access_key: str | None,
@@ -56,41 +57,43 @@ def command(
     Continues every run that a dead engine left. Prints the endpoint and its access key as shell exports.
     --runner is for executions that are started here; those of 'stepherd run' have their own.
     """
-    only_local(output, "engine", "Name it: stepherd engine --context local")
-    choice = chosen_runner(runner, image) or default_runner(output.home)[0]
+    if go_fd is None:
+        check_home(call.home)  # Else whoever starts it in the background has looked, and for whose it may be.
+    call.only_local("engine", "Serve it here: stepherd engine --context local")
+    choice = chosen_runner(runner, image) or default_runner(call.home)[0]
     if choice.runner in CONTAINER_RUNNERS:
         from stepherd.backends.home.container_runtime import RuntimeCheck
 
         RuntimeCheck(choice.runner).check()
-    engine = _engine(output, access_key, port, choice)
+    engine = _engine(call, access_key, port, choice)
     if go_fd is not None:
         with os.fdopen(go_fd) as go:
             go.read()
-    asyncio.run(_serve(engine, output, keep=keep, ready_fd=ready_fd))
+    asyncio.run(_serve(engine, call, keep=keep, ready_fd=ready_fd))
     return 0
 
 
-def _engine(output: Output, access_key: str | None, port: int, runner: RunnerChoice) -> LocalEngine:
+def _engine(call: Invocation, access_key: str | None, port: int, runner: RunnerChoice) -> LocalEngine:
     try:
-        return new_engine(output.home, access_key, port, runner, shows_notices=True)
+        return new_engine(call.home, access_key, port, runner, shows_notices=True)
     except OSError as error:
         words = f"The port {port} on 127.0.0.1 cannot be used: {error.strerror}."
         raise CannotCreateError(words, remedy="Choose another --port, or leave it out.") from error
 
 
-async def _serve(engine: LocalEngine, output: Output, *, keep: bool, ready_fd: int | None) -> None:
-    found = await attach_or_acquire(output.home, engine)
+async def _serve(engine: LocalEngine, call: Invocation, *, keep: bool, ready_fd: int | None) -> None:
+    found = await attach_or_acquire(call.home, engine)
     if isinstance(found, EngineAddress):
         if ready_fd is not None:
             return  # In the background: whoever was quicker carries the runs.
-        words = f"An engine runs on {output.home} already, in process {found.pid}."
-        raise CannotCreateError(words, remedy=f"Its endpoint is in {output.home / 'engine.json'}.")
+        words = f"An engine runs on {call.home} already, in process {found.pid}."
+        raise CannotCreateError(words, remedy=f"Its endpoint is in {call.home / 'engine.json'}.")
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     engine.open()
     if ready_fd is None:
-        _announce(engine, output)
+        _announce(engine, call)
     else:
         os.close(ready_fd)
     await _until_idle(engine, ended, keep=keep)
@@ -99,15 +102,15 @@ async def _serve(engine: LocalEngine, output: Output, *, keep: bool, ready_fd: i
     if engine.engine.failure:
         raise engine.engine.failure
     if left:
-        output.note(f"{left} unfinished. Go on with: {output.command('resume')}")
+        call.output.note(f"{left} unfinished. Go on with: {call.command('resume')}")
 
 
-def _announce(engine: LocalEngine, output: Output) -> None:
-    if output.as_json:
-        output.json({"endpoint": engine.endpoint, "access_key_id": engine.access_key, "region": REGION})
+def _announce(engine: LocalEngine, call: Invocation) -> None:
+    if call.output.as_json:
+        call.output.json({"endpoint": engine.endpoint, "access_key_id": engine.access_key, "region": REGION})
         return
-    output.data(f"export AWS_ENDPOINT_URL_SFN={engine.endpoint}")
-    output.data(
+    call.output.data(f"export AWS_ENDPOINT_URL_SFN={engine.endpoint}")
+    call.output.data(
         f"export AWS_ACCESS_KEY_ID={engine.access_key} AWS_SECRET_ACCESS_KEY=local "
         f"AWS_DEFAULT_REGION={REGION}"
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.errors import StepherdError, TemporaryError
 from stepherd.logins.kinds import login_kinds
 from stepherd.text.moments import until_text
@@ -39,28 +39,28 @@ _WARNING = (
 @click.option("--agent", type=click.Choice(login_kinds()), help="Whose. Default: the login that there is.")
 @click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
 @click.option("--no-refresh-token", is_flag=True, help="Leave it out: give away what ends within the hour.")
-def command(output: Output, agent: str | None, database: str | None, no_refresh_token: bool) -> int:
+def command(call: Invocation, agent: str | None, database: str | None, no_refresh_token: bool) -> int:
     """Print a login as JSON: accessToken, refreshToken, expiresAt, tokenType, profileArn, region, service.
 
     One that has ended is renewed first, and stored. Exit code 77 when a person has to log in.
     """
-    fields = dict(_exported(output, agent, database))
+    fields = dict(_exported(call, agent, database))
     if no_refresh_token:
         del fields["refreshToken"]
-    output.note(_WARNING, fg="yellow")
-    output.json(fields)
+    call.output.note(_WARNING, fg="yellow")
+    call.output.json(fields)
     return 0
 
 
-def _exported(output: Output, agent: str | None, database: str | None) -> Mapping[str, str | None]:
+def _exported(call: Invocation, agent: str | None, database: str | None) -> Mapping[str, str | None]:
     """The login that is asked for; where there is none, a token that only the CLI itself can renew."""
     from stepherd.logins.export import exported, exported_other
     from stepherd.logins.failures import LoginNeeded
 
-    places = _places(output, agent, database)
+    places = _places(call, agent, database)
     place = next((place for place in places if _has_login(place)), places[0])
     try:
-        return exported(_usable(output, place))
+        return exported(_usable(call, place))
     except LoginNeeded:
         for place in places:
             if (other := exported_other(place, datetime.now(UTC))) is not None:
@@ -68,13 +68,13 @@ def _exported(output: Output, agent: str | None, database: str | None) -> Mappin
         raise
 
 
-def _places(output: Output, agent: str | None, database: str | None) -> list[LoginLocation]:
+def _places(call: Invocation, agent: str | None, database: str | None) -> list[LoginLocation]:
     """The places that are asked for; without a name those of all agents, Amazon Q's first."""
     from stepherd.backends.login_locations import login_place
     from stepherd.logins.kinds import login_kinds
 
     kinds = (agent,) if agent else login_kinds()
-    return [login_place(output.place, kind, database) for kind in kinds]
+    return [login_place(call.backend, kind, database) for kind in kinds]
 
 
 def _has_login(place: LoginLocation) -> bool:
@@ -85,29 +85,29 @@ def _has_login(place: LoginLocation) -> bool:
     return stored is not None and stored.login.token is not None
 
 
-def _usable(output: Output, place: LoginLocation) -> Login:
+def _usable(call: Invocation, place: LoginLocation) -> Login:
     """The login, renewed when it has ended, unless a run has it: two that renew one login end it for both."""
     from stepherd.backends.login_locations import lease_of
     from stepherd.logins.renewal import ensure_fresh
 
     now = datetime.now(UTC)
-    lease = lease_of(output.place, place)
+    lease = lease_of(call.backend, place)
     if lease is None or not lease.held:
         return ensure_fresh(place, now).login
     stored = place.load()
     if stored is None or stored.login.token is None:
         return ensure_fresh(place, now).login  # Says what to do.
     if stored.login.expired(now):
-        raise _in_use(output, lease)
+        raise _in_use(call, lease)
     ends = until_text(stored.login.token.expires_at)
-    output.note(
+    call.output.note(
         f"The login is in use by {lease.run_id}, so its token is given as it is: until {ends}.", fg="yellow"
     )
     return stored.login
 
 
-def _in_use(output: Output, lease: Lease) -> StepherdError:
-    remedy = f"Try again when it has: {output.command('status', lease.run_id)}"
+def _in_use(call: Invocation, lease: Lease) -> StepherdError:
+    remedy = f"Try again when it has: {call.command('status', lease.run_id)}"
     if lease.is_login:
         remedy = "Approve that login, or try again when it has ended."
     return TemporaryError(

@@ -9,10 +9,10 @@ import click
 from stepherd.application import Project, find_project
 from stepherd.cli.deploy.agent_keys import given_keys
 from stepherd.cli.deploy.git_access import TOKEN_VARIABLE, given_access
-from stepherd.cli.deploy.resume_hint import going_on, this_command
+from stepherd.cli.deploy.resume_hint import resume_hint, this_command
 from stepherd.cli.deploy.target import Target, choose_target, target_options
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.cloud.contexts import check_context_name, prove_writable
 from stepherd.errors import UsageError
 
@@ -67,7 +67,7 @@ __all__ = ["command"]
     "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the stack; repeatable."
 )
 def command(
-    output: Output,
+    call: Invocation,
     name: str | None,
     stack: str | None,
     region: str | None,
@@ -90,7 +90,7 @@ def command(
     It can be ended at any moment and run again: it goes on from there. Tokens and keys are stored in Secrets
     Manager and nowhere else.
     """
-    if not yes and not output.can_ask:
+    if not yes and not call.output.can_ask:
         raise UsageError(
             "init changes things in an AWS account and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes')}",
@@ -109,13 +109,13 @@ def command(
         parameters=parameters, email=email, agents=agents, image=not no_image, api_key=not no_api_key,
         keys=given_keys(agent_keys), wait_for_runs=wait_for_runs,
     )  # fmt: skip
-    with going_on(output):
-        target = choose_target(output.home, name, stack, region, profile)
-        return _carry_out(output, target, project, request, template, yes=yes)
+    with resume_hint(call.output):
+        target = choose_target(call.home, name, stack, region, profile)
+        return _carry_out(call, target, project, request, template, yes=yes)
 
 
 def _carry_out(
-    output: Output, target: Target, project: Project, request: InitRequest, template: Template, *, yes: bool
+    call: Invocation, target: Target, project: Project, request: InitRequest, template: Template, *, yes: bool
 ) -> int:
     from stepherd.cli.deploy.parameter_values import check_rules
     from stepherd.cli.deploy.plan import answer, show_git, show_plan, show_result
@@ -127,7 +127,7 @@ def _carry_out(
     from stepherd.cloud.template import resource_counts
 
     check_context_name(target.context)
-    attempt = Initialising(output, target, project, this_command())
+    attempt = Initialising(call, target, project, this_command())
     found = attempt.deployer.find()
     if found is not None and not made_by_stepherd(found):
         # An update would take away all that the other template has made.
@@ -140,14 +140,14 @@ def _carry_out(
     check_rules(template, {**({} if failed else had), **request.parameters})
     secret = GitSecret.of(request.secret_name(had), target.stack, target.region)
     there = secret.state() == "there"
-    show_plan(output, target, found, resource_counts(template))
+    show_plan(call.output, target, found, resource_counts(template))
     if yes:
         request = request.bound(had, secret_there=there, ask=False)
     else:
         request = asked(request, had, secret_there=there)
-    show_git(output, request)
+    show_git(call.output, request)
     _ask(yes, f"{'Delete what is left and deploy' if failed else 'Deploy'} this?")
-    prove_writable(output.home)
+    prove_writable(call.home)
     before = attempt.settle()
     if before is not None and before.status in FAILED_CREATION:
         if not failed:
@@ -155,10 +155,10 @@ def _carry_out(
         attempt.clear(before)
         before = None
     result = attempt.run(request, before, secret_there=there)
-    if output.as_json:
-        output.json(answer(target, result))
+    if call.output.as_json:
+        call.output.json(answer(target, result))
     else:
-        show_result(output, target, result)
+        show_result(call, target, result)
     return 0
 
 

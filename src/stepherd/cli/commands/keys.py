@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepherd.api_keys.opening import open_ring
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,47 +50,49 @@ def _secret_option(decorated: Any) -> Any:
     "--scope", type=click.Choice(_SCOPES), default="runs:write", show_default=True, help="What it may do."
 )
 @click.option("--expires", metavar="WHEN", help="12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z.")
-def create(output: Output, secret: str | None, owner: str, scope: str, expires: str | None) -> int:
+def create(call: Invocation, secret: str | None, owner: str, scope: str, expires: str | None) -> int:
     """Make a key and print it: this once, for it is kept nowhere."""
-    key, entry = _ring(output, secret).create(owner, scope, _moment(expires, datetime.now(UTC)))
-    if output.as_json:
-        output.json({**entry.to_json(datetime.now(UTC)), "key": key})
+    key, entry = _ring(call, secret).create(owner, scope, _moment(expires, datetime.now(UTC)))
+    if call.output.as_json:
+        call.output.json({**entry.to_json(datetime.now(UTC)), "key": key})
         return 0
-    output.data(key)
+    call.output.data(key)
     until = f" until {entry.expires}" if entry.expires else ""
-    output.note(f"{entry.owner} can use it{until}. It is shown this once: keep it now.")
+    call.output.note(f"{entry.owner} can use it{until}. It is shown this once: keep it now.")
     return 0
 
 
 @declared("list", examples=("stepherd keys list --json | jq '.keys[] | select(.state == \"valid\")'",))
 @_secret_option
-def show(output: Output, secret: str | None) -> int:
+def show(call: Invocation, secret: str | None) -> int:
     """List the keys: how each begins, whose it is, and whether it is valid."""
     now = datetime.now(UTC)
-    rows = [entry.to_json(now) for entry in _ring(output, secret).entries()]
-    if output.as_json:
-        output.json({"keys": rows})
+    rows = [entry.to_json(now) for entry in _ring(call, secret).entries()]
+    if call.output.as_json:
+        call.output.json({"keys": rows})
         return 0
     for row in rows:
         end = f"  expires {row['expires']}" if row["state"] == "valid" and row["expires"] else ""
         cells = zip((row["key"], row["scope"], row["state"]), _WIDTHS, strict=True)
         head = "  ".join(f"{text:<{width}}" for text, width in cells)
-        output.data(f"{head}  {row['owner']}  made {row['created']}{end}")
+        call.output.data(f"{head}  {row['owner']}  made {row['created']}{end}")
     if not rows:
-        output.note("There are no keys yet. Make one: stepherd keys create --owner NAME")
+        call.output.note("There are no keys yet. Make one: stepherd keys create --owner NAME")
     return 0
 
 
 @declared("revoke", examples=("stepherd keys revoke 3fa9c1d2",))
 @_secret_option
 @click.argument("key_id", metavar="ID")
-def revoke(output: Output, secret: str | None, key_id: str) -> int:
+def revoke(call: Invocation, secret: str | None, key_id: str) -> int:
     """Make a key useless for good. ID is the eight digits after sk_live_, as 'keys list' shows them."""
-    entry = _ring(output, secret).revoke(key_id)
-    if output.as_json:
-        output.json(entry.to_json(datetime.now(UTC)))
+    entry = _ring(call, secret).revoke(key_id)
+    if call.output.as_json:
+        call.output.json(entry.to_json(datetime.now(UTC)))
         return 0
-    output.note(f"The key sk_live_{entry.id}… of {entry.owner} is revoked; within five minutes, everywhere.")
+    call.output.note(
+        f"The key sk_live_{entry.id}… of {entry.owner} is revoked; within five minutes, everywhere."
+    )
     return 0
 
 
@@ -99,9 +101,9 @@ command.add_command(show)
 command.add_command(revoke)
 
 
-def _ring(output: Output, secret: str | None) -> KeyRing:
+def _ring(call: Invocation, secret: str | None) -> KeyRing:
     """The keys in the secret that is named, else in the stack's own."""
-    return open_ring(secret or output.place.keys_secret())
+    return open_ring(secret or call.backend.keys_secret())
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:

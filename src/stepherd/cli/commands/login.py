@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import group as declared
-from stepherd.cli.output import Output
-from stepherd.errors import (
-    ConfigurationError,
-    CredentialsError,
-    InternalError,
-    StepherdError,
-    TemporaryError,
-    UnavailableError,
-    UsageError,
-)
+from stepherd.client.logging_in import login_error
 from stepherd.logins.kinds import DEFAULT_KIND, login_kinds
 
 if TYPE_CHECKING:
     from stepherd.history.logins import LoginProgress
 
-__all__ = ["command", "login_error"]
-
-_ERRORS: Final[dict[str, type[StepherdError]]] = {
-    "LoginDeclined": CredentialsError,
-    "LoginNotApproved": CredentialsError,
-    "LoginCodeExpired": CredentialsError,
-    "LoginNeeded": CredentialsError,
-    "CredentialsError": CredentialsError,
-    "SecretNotFound": CredentialsError,
-    "ProfileNeeded": UsageError,
-    "ForeignAddress": UsageError,
-    "UsageError": UsageError,
-    "ConfigurationError": ConfigurationError,
-    "LoginHeld": TemporaryError,
-    "TemporaryError": TemporaryError,
-    "UnavailableError": UnavailableError,
-}
-"""What the login machine fails with, and the exit code that belongs to it."""
+__all__ = ["command"]
 
 
 @declared(
@@ -66,13 +41,13 @@ _ERRORS: Final[dict[str, type[StepherdError]]] = {
 @click.option("--force", is_flag=True, help="Log in anew although the login is good.")
 @click.option("--no-browser", is_flag=True, help="Only show the address.")
 @click.option("--database", metavar="REF", help="Keep it in this database: a path, or s3://….")
-def command(output: Output, *, no_browser: bool, **given: Any) -> int:
+def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
     """Log in to an agent's service: shows an address and a code, and waits until you approve it.
 
     Runs that need this login later pass without asking. Exit code: 0 logged in, 77 declined or not
     approved in time, 130 cancelled with Ctrl-C.
     """
-    from stepherd.cli.login.request import login_request
+    from stepherd.cli.login.request import asked_request
     from stepherd.cli.login.session import EXIT_CODES, LoginSession
     from stepherd.cli.login.view import make_login_view
     from stepherd.cli.terminal.browser import can_open, open_page
@@ -81,43 +56,35 @@ def command(output: Output, *, no_browser: bool, **given: Any) -> int:
 
     require_boto3("The identity provider")
     kind = login_kind(given["agent"])
-    request = login_request(output, given)
+    request = asked_request(call, given)
     opens = open_page if can_open() and not no_browser else lambda _url: False
-    session = LoginSession(output, request, make_login_view(output, kind.title, opens))
-    code = EXIT_CODES.get(session.carry())
+    session = LoginSession(call, request, make_login_view(call.output, kind.title, opens))
+    code = EXIT_CODES.get(session.follow())
     if code is not None:
-        output.note("The login was cancelled; what is stored is as it was before.", fg="yellow")
+        call.output.note("The login was cancelled; what is stored is as it was before.", fg="yellow")
         return code
     if session.progress.status != "SUCCEEDED":
-        raise login_error(session.progress, output)
-    return _logged_in(output, kind.name, kind.title, request.get("reference"), session)
+        raise login_error(session.progress, call.advice)
+    return _logged_in(call, kind.name, kind.title, request.get("reference"), session)
 
 
-def _logged_in(output: Output, agent: str, title: str, reference: str | None, session: Any) -> int:
+def _logged_in(call: Invocation, agent: str, title: str, reference: str | None, session: Any) -> int:
     from stepherd.backends.login_locations import login_place
     from stepherd.text.moments import until_text
 
     login: LoginProgress = session.progress
     account, expires_at = str(login.output.get("account", "")), str(login.output.get("expires_at", ""))
-    place = login_place(output.place, agent, reference)
-    if output.as_json:
+    place = login_place(call.backend, agent, reference)
+    if call.output.as_json:
         fields = {"agent": agent, "status": "valid", "account": account, "expires_at": expires_at}
-        output.json({**fields, "database": place.reference, "asked": login.asked, "execution": session.name})
+        call.output.json(
+            {**fields, "database": place.reference, "asked": login.asked, "execution": session.name}
+        )
         return 0
     head = f"Logged in to {title}" if login.asked else f"Already logged in to {title}"
-    output.note(f"{head}: {account}", fg="green", bold=True)
-    output.note(f"  until    {until_text(expires_at)}")
-    output.note(f"  stored   {place.reference.removeprefix('file://')}")
+    call.output.note(f"{head}: {account}", fg="green", bold=True)
+    call.output.note(f"  until    {until_text(expires_at)}")
+    call.output.note(f"  stored   {place.reference.removeprefix('file://')}")
     if not login.asked:
-        output.note(f"  anew     {output.command('login', '--agent', agent, '--force')}")
+        call.output.note(f"  anew     {call.command('login', '--agent', agent, '--force')}")
     return 0
-
-
-def login_error(login: LoginProgress, output: Output) -> StepherdError:
-    """What a login that failed is told as: in the machine's words, with the exit code of its kind."""
-    kind = _ERRORS.get(login.error, InternalError)
-    if login.status == "ABORTED":
-        return TemporaryError("The login was stopped.", remedy="Start it again with: stepherd login")
-    if login.status == "TIMED_OUT":
-        return TemporaryError("The login took more than a day.", remedy="Start it again with: stepherd login")
-    return kind(output.advice(login.cause or login.error or "The login failed."))

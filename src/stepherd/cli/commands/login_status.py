@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
 from stepherd.logins.kinds import login_kinds
 from stepherd.text.moments import until_text
 
@@ -32,7 +32,7 @@ NEEDED = 77
 )
 @click.option("--agent", type=click.Choice(login_kinds()), help="Only this one.")
 @click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
-def command(output: Output, agent: str | None, database: str | None) -> int:
+def command(call: Invocation, agent: str | None, database: str | None) -> int:
     """Who is logged in, until when, where that is stored, and what the next run does.
 
     Asks no identity provider. Exit code: 0 when the next run needs nobody, 77 when it needs a person to log
@@ -40,20 +40,20 @@ def command(output: Output, agent: str | None, database: str | None) -> int:
     """
     from stepherd.backends.login_outlook import outlooks
 
-    found = list(outlooks(output.place, agent, database))
+    found = list(outlooks(call.backend, agent, database))
     usable = any(one.next_run != "asks" for one in found)
-    if output.as_json:
+    if call.output.as_json:
         now = datetime.now(UTC)
-        output.json({"usable": usable, "logins": [one.to_json(now) for one in found]})
+        call.output.json({"usable": usable, "logins": [one.to_json(now) for one in found]})
         return 0 if usable else NEEDED
     for one in found:
-        output.data(f"{one.title} ({one.agent})", bold=True)
-        for text, how in _lines(output, one):
-            output.data(text, **how)
+        call.output.data(f"{one.title} ({one.agent})", bold=True)
+        for text, how in _lines(call, one):
+            call.output.data(text, **how)
     return 0 if usable else NEEDED
 
 
-def _lines(output: Output, one: Outlook) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(call: Invocation, one: Outlook) -> Iterator[tuple[str, dict[str, Any]]]:
     who = one.account or "nobody is logged in"
     yield f"  account   {who}{f', profile {one.profile}' if one.profile else ''}", {}
     if one.expires_at:
@@ -68,7 +68,7 @@ def _lines(output: Output, one: Outlook) -> Iterator[tuple[str, dict[str, Any]]]
     words, colour = _NEXT_RUN[one.next_run]
     yield f"  next run  {words}", {"fg": colour}
     if one.next_run == "asks":
-        yield f"  log in    {output.command('login', '--agent', one.agent)}", {}
+        yield f"  log in    {call.command('login', '--agent', one.agent)}", {}
 
 
 def _renewal(one: Outlook) -> str:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
-from stepherd.cli.output import Output
 from stepherd.errors import NotFoundError, UsageError
+from stepherd.runs.folder import run_folder
 from stepherd.runs.ids import check_run_id
 
 if TYPE_CHECKING:
@@ -46,39 +47,38 @@ _MOST_WARNINGS = 20
     "--into", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="The clone. Default: here."
 )
 @click.option("--kept", metavar="NAME", help="Other work that the report names, such as another branch.")
-def command(output: Output, run_id: str, branch: str | None, into: Path, kept: str | None) -> int:
+def command(call: Invocation, run_id: str, branch: str | None, into: Path, kept: str | None) -> int:
     """Bring a run's changes into the current clone as a branch.
 
     All of it, with what would not be pushed, of which it warns. The commit is made from the run's bundle;
     nothing is checked out and no hook runs. A second pull of the same run finds the branch as it is.
     """
-    from stepherd.cli.follow.outcome import own_run_folder
     from stepherd.runs.attempts import read_agent
 
-    folder = own_run_folder(output, check_run_id(run_id))
+    folder = run_folder(call.backend.store(), check_run_id(run_id))
     agent = read_agent(folder)
     if agent is None:
-        words = f"There is no work of a run '{run_id}' in {output.place.title}."
+        words = f"There is no work of a run '{run_id}' in {call.backend.title}."
         raise NotFoundError(words, remedy="See the runs there are: stepherd list")
     fields = {"run_id": run_id, "branch": None, "commit": None, "created": False}
     if kept is None:
         _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):
-        output.note(f"{run_id} changed nothing: there is nothing to pull.")
+        call.output.note(f"{run_id} changed nothing: there is nothing to pull.")
     else:
-        facts = _pull(output, run_id, folder, agent, into, branch, kept)
+        facts = _pull(call, run_id, folder, agent, into, branch, kept)
         fields |= {"branch": facts.branch, "commit": facts.commit, "created": facts.created}
         if facts.note:
-            output.note(facts.note)
-        output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
+            call.output.note(facts.note)
+        call.output.note(f"{'Made' if facts.created else 'Found'} {facts.branch} at {facts.commit[:12]}.")
         for found in facts.left_out:
-            output.note(f"Not in it: {found}.")
+            call.output.note(f"Not in it: {found}.")
         branch_word = shlex.quote(facts.branch)
-        output.note(f"  look     git log -p {branch_word}\n  take     git switch {branch_word}")
-    if output.as_json:
-        output.json(fields)
-    elif output.is_read and fields["branch"]:
-        output.data(str(fields["branch"]))
+        call.output.note(f"  look     git log -p {branch_word}\n  take     git switch {branch_word}")
+    if call.output.as_json:
+        call.output.json(fields)
+    elif call.output.is_read and fields["branch"]:
+        call.output.data(str(fields["branch"]))
     return 0
 
 
@@ -94,7 +94,7 @@ def _check_there_are_changes(agent: Result, run_id: str) -> None:
         )
 
 
-def _asked(output: Output, folder: RunFolder, run_id: str) -> tuple[str, str, Commits]:
+def _asked(call: Invocation, folder: RunFolder, run_id: str) -> tuple[str, str, Commits]:
     """The branch, the message and the commits that were asked for; the run's own when the request was changed
     since."""
     from stepherd.backends.prepared import request_digest
@@ -102,15 +102,15 @@ def _asked(output: Output, folder: RunFolder, run_id: str) -> tuple[str, str, Co
     from stepherd.runs.digests import RunFolderChanged
 
     try:
-        request = folder.read_request(request_digest(output.place, run_id))
+        request = folder.read_request(request_digest(call.backend, run_id))
     except RunFolderChanged as error:
-        output.note(f"{error.message} The branch and the message are the run's own.")
+        call.output.note(f"{error.message} The branch and the message are the run's own.")
         return run_branch(run_id), f"Changes of {run_id}\n", "one"
     return request.branch, request.message, request.commits
 
 
 def _pull(
-    output: Output,
+    call: Invocation,
     run_id: str,
     folder: RunFolder,
     agent: Result,
@@ -124,7 +124,7 @@ def _pull(
     from stepherd.repositories.push import Manner, push_bundle
     from stepherd.steps.push import base_of, own_message
 
-    asked, message, commits = _asked(output, folder, run_id)
+    asked, message, commits = _asked(call, folder, run_id)
     warnings = _Warnings.of(agent, kept)
     if kept is None:
         manner, text = _of_the_work(commits, agent, warnings), own_message(message, agent, whole=True)
@@ -134,7 +134,7 @@ def _pull(
     target = branch or (asked if kept is None else f"{asked}-{kept}")
     with (
         _or_remedy(run_id, target, kept, into),
-        tempfile.TemporaryDirectory(prefix="pull-", dir=output.home) as temporary,
+        tempfile.TemporaryDirectory(prefix="pull-", dir=call.home) as temporary,
     ):
         scratch = Path(temporary)
         bundle = scratch / "changes.bundle"
@@ -158,7 +158,7 @@ def _pull(
             fetch=folder.fetch_content,
             manner=manner,
         )
-    warnings.show(output)
+    warnings.show(call)
     return facts
 
 
@@ -216,11 +216,11 @@ class _Warnings:
     def add(self, findings: tuple[Finding, ...]) -> None:
         self.lines += [words for words in map(str, findings) if not any(words in line for line in self.lines)]
 
-    def show(self, output: Output) -> None:
+    def show(self, call: Invocation) -> None:
         for words in self.lines[:_MOST_WARNINGS]:
-            output.note(f"Look before you push this anywhere: {words}")
+            call.output.note(f"Look before you push this anywhere: {words}")
         if (more := len(self.lines) - _MOST_WARNINGS) > 0:
-            output.note(f"And {more} more, which the report names.")
+            call.output.note(f"And {more} more, which the report names.")
 
 
 def _top_of(folder: Path) -> str:

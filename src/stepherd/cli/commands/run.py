@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepherd.backends.home.backend import absolute_secret
-from stepherd.backends.home.runner import runner_options
+from stepherd.cli.follow.follow import follow_beginning, left_running, say_which
+from stepherd.cli.follow.outcome import described
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.number_options import Amount, WholeNumber
 from stepherd.cli.options import command as declared
-from stepherd.cli.output import Output
+from stepherd.cli.runner_options import runner_options
+from stepherd.client.request import Request
+from stepherd.errors import NotFoundError
+from stepherd.history.progress import Progress
+from stepherd.history.runs import events_after
+from stepherd.runs.ids import check_run_id, new_run_id
+
+if TYPE_CHECKING:
+    from stepherd.backends.beginning import Beginning
+    from stepherd.backends.client import Call
 
 __all__ = ["command"]
 
@@ -88,18 +96,44 @@ _EXAMPLES = (
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
 @click.option("--detach", is_flag=True, help="Run in the background; print the run id and return.")
 def command(
-    output: Output, detach: bool, name: str | None, runner: str | None, image: str | None, **given: Any
+    call: Invocation, detach: bool, name: str | None, runner: str | None, image: str | None, **given: Any
 ) -> int:
     """Run an agent from written instructions to a pushed branch.
 
     What goes on appears on standard error. When standard output is read by a program it gets the branch,
     or the run id where nothing was pushed. Flags win over the instructions' front matter.
     """
-    from stepherd.runs.ids import check_run_id, new_run_id
-
     run_id = check_run_id(name) if name is not None else new_run_id()
-    choice = output.place.runner(runner, image)
-    return output.place.start(output, run_id, _request(**given), choice, detach=detach)
+    backend = call.backend
+    with backend.prepare(
+        run_id, _request(**given), backend.runner(runner, image), detach=detach
+    ) as beginning:
+        return _leave(call, beginning) if detach else follow_beginning(call, beginning)
+
+
+def _leave(call: Invocation, beginning: Beginning) -> int:
+    """Begin a run, and say how to follow it."""
+    ask = call.backend.begin(beginning)
+    if call.backend.where:
+        say_which(call, beginning.run_id)
+    if beginning.remark:
+        call.output.note(beginning.remark)
+    left_running(call, beginning.run_id)
+    if call.output.as_json:
+        call.output.json(_begun(call, ask, beginning.run_id))
+    else:
+        call.output.data(beginning.run_id)
+    return 0
+
+
+def _begun(call: Invocation, ask: Call, run_id: str) -> dict[str, Any]:
+    """What there is to say of a run that was started just now: AWS may not know it yet."""
+    progress = Progress()
+    try:
+        progress.feed(events_after(ask, call.backend.execution_arn(run_id), 0))
+        return described(call, ask, run_id, progress)
+    except NotFoundError:
+        return {"run_id": run_id, "status": "RUNNING", "console": call.backend.console(run_id)}
 
 
 _FIELDS = {
@@ -112,25 +146,4 @@ _FIELDS = {
 
 
 def _request(**given: Any) -> dict[str, Any]:
-    request = {_FIELDS.get(name, name): value for name, value in given.items() if value not in (None, ())}
-    if "allow" in request:
-        request["allow"] = ",".join(request["allow"])
-    if request["instructions"] and "://" not in request["instructions"]:
-        request["instructions"] = _absolute(request["instructions"])
-    if "repo" in request and _is_there(request["repo"]):
-        request["repo"] = _absolute(request["repo"])
-    for field in {"git_credentials", "agent_credentials"} & request.keys():
-        request[field] = absolute_secret(request[field])
-    return request
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return bool(path) and Path(path).expanduser().exists()
-    except (OSError, RuntimeError):  # No path at all: too long, or of a user that there is not.
-        return False
-
-
-def _absolute(path: str) -> str:
-    """A path as seen from here: a task has a folder of its own."""
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay, and it need not exist
+    return Request(**{_FIELDS.get(name, name): value for name, value in given.items()}).to_json()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import group as declared
-from stepherd.cli.output import Output
 
 __all__ = ["command"]
 
@@ -14,7 +14,7 @@ __all__ = ["command"]
     "user",
     subcommands={"export-token": ("stepherd.cli.commands.export_token", "Print a login's token as JSON.")},
 )
-def command(output: Output) -> int:  # noqa: ARG001
+def command(call: Invocation) -> int:  # noqa: ARG001
     """Commands under the names that the agents' own CLIs have for them."""
     click.echo(click.get_current_context().get_help())
     return 0

@@ -7,14 +7,14 @@ import asyncio
 from stepherd.backends.client import Call, EngineGone
 from stepherd.backends.home.engines import PATIENCE_SECONDS
 from stepherd.backends.sources import learn
-from stepherd.cli.follow.execution import follow
+from stepherd.cli.follow.execution import follow_execution
 from stepherd.cli.follow.follow import INTERRUPTED, left_running, say_which
-from stepherd.cli.follow.outcome import describe, finish
-from stepherd.cli.follow.signals import Happening, Happenings
+from stepherd.cli.follow.outcome import described, finish
+from stepherd.cli.follow.signals import Signal, Signals
 from stepherd.cli.follow.views import View, make_view
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
-from stepherd.cli.output import Output
 from stepherd.errors import StepherdError, TemporaryError
 from stepherd.history.progress import Progress
 
@@ -26,55 +26,55 @@ SOON_SECONDS = 1.0
 
 @declared("watch", examples=("stepherd watch RUN", "stepherd watch RUN && echo it has succeeded"))
 @run_argument
-def command(output: Output, run_id: str) -> int:
+def command(call: Invocation, run_id: str) -> int:
     """Follow a run until it ends; the exit code is the run's. Ctrl-C only stops watching."""
-    arn = output.place.execution_arn(run_id)
-    with output.place.reading() as call:
-        status = call("DescribeExecution", {"executionArn": arn})["status"]
-    say_which(output, run_id)
-    progress, view = Progress(), make_view(output)
+    arn = call.backend.execution_arn(run_id)
+    with call.backend.reading() as ask:
+        status = ask("DescribeExecution", {"executionArn": arn})["status"]
+    say_which(call, run_id)
+    progress, view = Progress(), make_view(call.output)
     try:
-        happening = Happening.ENDED
+        signal = Signal.ENDED
         if status == "RUNNING":
-            happening = asyncio.run(_watch(output, run_id, progress, view))
-        with output.place.reading() as call:
-            view.update(progress, learn(call, arn, progress))
+            signal = asyncio.run(_watch(call, run_id, progress, view))
+        with call.backend.reading() as ask:
+            view.update(progress, learn(ask, arn, progress))
             view.close()
-            return _end(output, call, run_id, progress, happening)
+            return _end(call, ask, run_id, progress, signal)
     finally:
         view.close()
 
 
-def _end(output: Output, call: Call, run_id: str, progress: Progress, happening: Happening) -> int:
-    if happening is Happening.ENDED:
-        return finish(output, call, run_id, progress)
-    if output.as_json:
-        output.json(describe(output, call, run_id, progress))
-    left_running(output, run_id)
-    return INTERRUPTED[happening]
+def _end(call: Invocation, ask: Call, run_id: str, progress: Progress, signal: Signal) -> int:
+    if signal is Signal.ENDED:
+        return finish(call, ask, run_id, progress)
+    if call.output.as_json:
+        call.output.json(described(call, ask, run_id, progress))
+    left_running(call, run_id)
+    return INTERRUPTED[signal]
 
 
-async def _watch(output: Output, run_id: str, progress: Progress, view: View) -> Happening:
+async def _watch(call: Invocation, run_id: str, progress: Progress, view: View) -> Signal:
     """Follow on whichever engine has the home: when one ends before the run, the next one goes on with it."""
-    happenings = Happenings()
-    patience, arn = SOON_SECONDS, output.place.execution_arn(run_id)
-    with happenings.listening():
+    signals = Signals()
+    patience, arn = SOON_SECONDS, call.backend.execution_arn(run_id)
+    with signals.listening():
         while True:
-            source = await output.place.find(patience)
+            source = await call.backend.find(patience)
             if source is None:
-                raise _abandoned(output, run_id)
+                raise _abandoned(call, run_id)
             source.tell = view.announce
             view.say("Ctrl-C stops watching, not the run.")
             try:
-                return await follow(source, arn, view, progress, happenings)
+                return await follow_execution(source, arn, view, progress, signals)
             except EngineGone:
                 patience = PATIENCE_SECONDS
-                with output.place.reading() as call:
-                    view.update(progress, learn(call, arn, progress))
+                with call.backend.reading() as ask:
+                    view.update(progress, learn(ask, arn, progress))
                 if progress.status != "RUNNING":
-                    return Happening.ENDED
+                    return Signal.ENDED
 
 
-def _abandoned(output: Output, run_id: str) -> StepherdError:
-    words = f"{run_id} is not finished, and no engine runs on {output.home}."
+def _abandoned(call: Invocation, run_id: str) -> StepherdError:
+    words = f"{run_id} is not finished, and no engine runs on {call.home}."
     return TemporaryError(words, remedy=f"Go on with it: stepherd resume {run_id}")

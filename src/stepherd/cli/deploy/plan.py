@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.cli.deploy.agent_keys import key_variable
 from stepherd.cli.deploy.request import InitRequest
 from stepherd.cli.deploy.target import Target, show_target
+from stepherd.cli.invocation import Invocation
 from stepherd.cli.output import Output
 from stepherd.cloud.costs import HALF_AN_HOUR, IDLE_A_MONTH
 from stepherd.cloud.stack import Stack
@@ -60,36 +61,36 @@ def _state(stack: Stack | None) -> str:
     return f"there, {stack.status}{': waits until it is over' if under_way(stack.status) else ''}"
 
 
-def show_result(output: Output, target: Target, result: Result) -> None:
+def show_result(call: Invocation, target: Target, result: Result) -> None:
     """What there is now, and what to do next. The key alone goes to standard output."""
     state = result.outcome if result.outcome != "unchanged" else "as it should be"
-    output.note(f"The stack {target.stack} is {state}.")
+    call.output.note(f"The stack {target.stack} is {state}.")
     outputs = result.stack.outputs
-    output.note(f"  API      {outputs.get('ApiEndpoint', '')}")
-    output.note(f"  inbox    {outputs.get('InboxUri', '')}")
-    output.note(f"  context  {target.context}, now the default ({output.home / 'config.yaml'})")
+    call.output.note(f"  API      {outputs.get('ApiEndpoint', '')}")
+    call.output.note(f"  inbox    {outputs.get('InboxUri', '')}")
+    call.output.note(f"  context  {target.context}, now the default ({call.home / 'config.yaml'})")
     for address in result.unconfirmed:
-        output.note(
+        call.output.note(
             f"  {address} must confirm the subscription: AWS has sent a mail with a link.", fg="yellow"
         )
     if result.key:
-        output.note("The API key, shown this once: keep it now.")
-        output.data(result.key)
+        call.output.note("The API key, shown this once: keep it now.")
+        call.output.data(result.key)
     elif result.keys:
-        output.note("There is an API key already; make another: stepherd keys create --owner NAME")
+        call.output.note("There is an API key already; make another: stepherd keys create --owner NAME")
     name = f" --name {target.context}" if target.context != "aws" else ""
     if all(result.stack.parameters.get(image) for image in ("GitImage", "AgentImage")):
-        output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
+        call.output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     else:
-        output.note(f"  next     stepherd init{name}   (builds the images, without which no run starts)")
+        call.output.note(f"  next     stepherd init{name}   (builds the images, without which no run starts)")
     if not result.stack.parameters.get("GitCredentialsSecretId"):
-        output.note(f"           stepherd init{name} --git-token-file FILE   (to let runs push)")
+        call.output.note(f"           stepherd init{name} --git-token-file FILE   (to let runs push)")
     lacking = result.keyless
     if lacking and not result.stack.parameters.get("AgentCredentialsSecretId"):
         key = f"--agent-key {lacking[0]}=env:{key_variable(lacking[0])}"
-        output.note(f"           stepherd init{name} {key}   (what {lacking[0]} logs in with)")
-    output.note("           stepherd doctor")
-    output.note(f"           stepherd destroy{name}   (removes all of it)")
+        call.output.note(f"           stepherd init{name} {key}   (what {lacking[0]} logs in with)")
+    call.output.note("           stepherd doctor")
+    call.output.note(f"           stepherd destroy{name}   (removes all of it)")
 
 
 def answer(target: Target, result: Result) -> Mapping[str, Any]:

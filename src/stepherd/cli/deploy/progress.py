@@ -56,7 +56,7 @@ class StackProgress:
             self._screen.forget()
         why = f"  {one_line(change.reason)}" if failed and change.reason else ""
         line = f"  {change.status:<{_WIDTH}}  {change.resource}  {change.kind}{why}"
-        self._output.note(line, **({"fg": "red"} if failed else {}))
+        self._output.note(line, fg="red" if failed else None)
 
     def _picture(self) -> list[list[Part]]:
         passed = seconds_text(time.monotonic() - self._begun)

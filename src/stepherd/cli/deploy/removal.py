@@ -47,7 +47,7 @@ def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remai
         command = f": {each.command}" if each.command else ""
         output.note(
             f"  left     {each.what}: {each.why.rstrip('.')}{command}",
-            **({"fg": "red"} if each.error else {}),
+            fg="red" if each.error else None,
         )
     spent = holdings.about_spent()
     if holdings.stack:

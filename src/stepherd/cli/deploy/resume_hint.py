@@ -11,7 +11,7 @@ from stepherd.cli.output import Output
 from stepherd.cloud.waiting import telling_of_waits
 from stepherd.errors import NotFoundError, StepherdError, UsageError
 
-__all__ = ["going_on", "this_command"]
+__all__ = ["resume_hint", "this_command"]
 
 _THE_SAME = ", then run the same command again"
 """How remedies end that know no command."""
@@ -24,7 +24,7 @@ def this_command(*more: str) -> str:
 
 
 @contextmanager
-def going_on(output: Output) -> Iterator[None]:
+def resume_hint(output: Output) -> Iterator[None]:
     """Whatever breaks off the block, a person learns that the same command continues from there.
 
     Until then they hear of every service that takes its time.

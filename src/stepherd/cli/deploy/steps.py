@@ -12,7 +12,7 @@ from stepherd.application import Project
 from stepherd.cli.deploy.progress import StackProgress
 from stepherd.cli.deploy.request import InitRequest
 from stepherd.cli.deploy.target import Target
-from stepherd.cli.output import Output
+from stepherd.cli.invocation import Invocation
 from stepherd.cloud.contexts import keep_context
 from stepherd.cloud.stack import Stack
 from stepherd.errors import InternalError
@@ -46,11 +46,12 @@ class Initialising:
 
     _request: InitRequest
 
-    def __init__(self, output: Output, target: Target, project: Project, again: str) -> None:
+    def __init__(self, call: Invocation, target: Target, project: Project, again: str) -> None:
         from stepherd.cloud.deployment import Deployer
 
-        self._output, self._target, self._project, self._again = output, target, project, again
-        self._progress = StackProgress(output)
+        self._call, self._output = call, call.output
+        self._target, self._project, self._again = target, project, again
+        self._progress = StackProgress(self._output)
         self.deployer: Deployer = Deployer(target.stack, target.region, self._progress, again)
 
     def settle(self) -> Stack | None:
@@ -93,7 +94,7 @@ class Initialising:
             else:
                 prepare_ecs(self._target.region, self._output.note)
             outcome = self._apply(self._with_known_images(before, wish, scratch))
-            keep_context(self._output.home, self._target.to_context(), default=True)
+            keep_context(self._call.home, self._target.to_context(), default=True)
             key = {**had, **parameters}.get("SecretsKeyArn", "")
             self._keep_git_access(had, key)
             self._keep_agent_keys(parameters, key)

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from stepherd.backends.sources import Source
 from stepherd.cli.follow.notices import NewNotices
-from stepherd.cli.follow.signals import Happening, Happenings
+from stepherd.cli.follow.signals import Signal, Signals
 from stepherd.cli.follow.views import View
 from stepherd.history.progress import Progress, StateRow
 
-__all__ = ["Ticking", "follow", "until_over", "wait_for"]
+__all__ = ["Ticking", "follow_execution", "until_over", "wait_for"]
 
 _TICK_SECONDS = 0.2
 
@@ -24,15 +24,15 @@ class Ticking(Protocol):
         """Let the clocks run on."""
 
 
-async def follow(
+async def follow_execution(
     source: Source,
     arn: str,
     view: View,
     progress: Progress,
-    happenings: Happenings,
+    signals: Signals,
     notices: NewNotices | None = None,
-) -> Happening:
-    """Show a run until it ends or something happens; ``progress`` goes on where it stands.
+) -> Signal:
+    """Show a run until it ends or a signal comes; ``progress`` goes on where it stands.
 
     ``notices`` are those of an engine that does not show them itself: what the view lacks is said.
     """
@@ -46,39 +46,39 @@ async def follow(
                 view.announce(notice)
         return progress.status != "RUNNING"
 
-    return await until_over(source, refresh, view, happenings)
+    return await until_over(source, refresh, view, signals)
 
 
 async def until_over(
-    source: Source, refresh: Callable[[], Awaitable[bool]], view: Ticking, happenings: Happenings
-) -> Happening:
-    """Let ``refresh`` show what is new until it says that all is over, or something happens."""
-    happened = asyncio.ensure_future(happenings.next())
+    source: Source, refresh: Callable[[], Awaitable[bool]], view: Ticking, signals: Signals
+) -> Signal:
+    """Let ``refresh`` show what is new until it says that all is over, or a signal comes."""
+    signalled = asyncio.ensure_future(signals.next())
     clock = asyncio.ensure_future(_tick(view))
     try:
         while True:
             if await refresh():
-                return Happening.ENDED
+                return Signal.ENDED
             news = asyncio.ensure_future(source.changed())
-            ends: set[asyncio.Future[Any]] = {news, happened}
+            ends: set[asyncio.Future[Any]] = {news, signalled}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             news.cancel()
-            if happened.done():
-                return happened.result()
+            if signalled.done():
+                return signalled.result()
     finally:
-        happened.cancel()
+        signalled.cancel()
         clock.cancel()
 
 
-async def wait_for(work: asyncio.Future[Any], view: Ticking, happenings: Happenings) -> bool:
-    """Wait for something with the clocks running; False when something happened before."""
-    happened, clock = asyncio.ensure_future(happenings.next()), asyncio.ensure_future(_tick(view))
+async def wait_for(work: asyncio.Future[Any], view: Ticking, signals: Signals) -> bool:
+    """Wait for something with the clocks running; False when a signal came before."""
+    signalled, clock = asyncio.ensure_future(signals.next()), asyncio.ensure_future(_tick(view))
     try:
-        ends: set[asyncio.Future[Any]] = {work, happened}
+        ends: set[asyncio.Future[Any]] = {work, signalled}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         return work.done()
     finally:
-        happened.cancel()
+        signalled.cancel()
         clock.cancel()
 
 

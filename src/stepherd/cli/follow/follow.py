@@ -1,4 +1,4 @@
-"""Carrying a run to its end: on another's engine or on one of our own, and never leaving it orphaned."""
+"""Following a run to its end: on another's engine or on one of our own, and never leaving it orphaned."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from stepherd.backends.beginning import Begin
 from stepherd.backends.client import Call, EngineGone
 from stepherd.backends.home.background import hand_on
 from stepherd.backends.home.engines import gone
 from stepherd.backends.kept_work import Kept, until_kept
-from stepherd.backends.sources import Elsewhere, OwnSource, Source
-from stepherd.cli.follow.execution import follow, wait_for
+from stepherd.backends.sources import OwnSource, RemoteSource, Source
+from stepherd.cli.follow.execution import follow_execution, wait_for
 from stepherd.cli.follow.notices import NewNotices
-from stepherd.cli.follow.outcome import describe, finish
-from stepherd.cli.follow.signals import Happening, Happenings
+from stepherd.cli.follow.outcome import described, finish
+from stepherd.cli.follow.signals import Signal, Signals
 from stepherd.cli.follow.views import View, make_view
-from stepherd.cli.output import Output
+from stepherd.cli.invocation import Invocation
 from stepherd.history.progress import Progress
 from stepherd.runs.kept import KEPT_ENDS
 
 if TYPE_CHECKING:
+    from stepherd.backends.beginning import Beginning
     from stepherd.engine.local import LocalEngine
 
-__all__ = ["INTERRUPTED", "Begin", "carry", "left_running", "say_which"]
+__all__ = ["INTERRUPTED", "follow", "follow_beginning", "left_running", "say_which"]
 
 Before = Callable[[Source], Awaitable[None]]
 """What must be over before a run begins."""
-Begin = Callable[[Call], str]
-"""Starts, redrives or picks a run on an engine, and gives its id. Called again when that engine ended."""
 
 INTERRUPTED = {
-    Happening.INTERRUPTED: 130,
-    Happening.CONTINUE: 130,
-    Happening.TERMINATED: 143,
-    Happening.HUNG_UP: 129,
+    Signal.INTERRUPTED: 130,
+    Signal.CONTINUE: 130,
+    Signal.TERMINATED: 143,
+    Signal.HUNG_UP: 129,
 }
 """Exit codes of commands that did not see the run's end: 128 and the signal, as a shell has it."""
 _LOOKS = 10
 _QUESTION = "[s]top the run, [c]ontinue it in the background, or [w]atch on?"
 
 
-def carry(
-    output: Output,
+def follow(
+    call: Invocation,
     begin: Begin,
     *,
     engine: LocalEngine | None = None,
@@ -55,45 +55,51 @@ def carry(
     ``engine`` is one of our own that was warmed up; ``progress`` what is known of the run already; ``remark``
     is said below the run's id.
     """
-    return asyncio.run(_Carrier(output, begin, progress or Progress(), remark, before).carry(engine))
+    return asyncio.run(_Follower(call, begin, progress or Progress(), remark, before).follow(engine))
 
 
-def left_running(output: Output, run_id: str) -> None:
+def follow_beginning(call: Invocation, beginning: Beginning) -> int:
+    """Begin a run that was prepared and follow it to its end; the exit code."""
+    return follow(call, beginning, engine=beginning.take_engine(), remark=beginning.remark)
+
+
+def left_running(call: Invocation, run_id: str) -> None:
     """Say that a run goes on without us, and how to follow and stop it."""
-    output.note(f"{run_id} goes on {output.place.background}.")
-    output.note(f"  follow   {output.command('watch', run_id)}")
-    output.note(f"  stop     {output.command('stop', run_id)}")
+    call.output.note(f"{run_id} goes on {call.backend.background}.")
+    call.output.note(f"  follow   {call.command('watch', run_id)}")
+    call.output.note(f"  stop     {call.command('stop', run_id)}")
 
 
-def say_which(output: Output, run_id: str) -> None:
+def say_which(call: Invocation, run_id: str) -> None:
     """The head of what is shown of a run: its id, and where it is when that is not this machine."""
-    where = output.place.where
-    output.note(f"Run {run_id}{f' in {where}' if where else ''}", bold=True)
-    if address := output.place.console(run_id):
-        output.note(f"  console  {address}", fg="bright_black")
+    where = call.backend.where
+    call.output.note(f"Run {run_id}{f' in {where}' if where else ''}", bold=True)
+    if address := call.backend.console(run_id):
+        call.output.note(f"  console  {address}", fg="bright_black")
 
 
-class _Carrier:
+class _Follower:
     def __init__(
-        self, output: Output, begin: Begin, progress: Progress, remark: str, before: Before | None
+        self, call: Invocation, begin: Begin, progress: Progress, remark: str, before: Before | None
     ) -> None:
-        self._output = output
+        self._call = call
+        self._output = call.output
         self._begin = begin
         self._progress = progress
         self._remark = remark
         self._before = before
-        self._happenings = Happenings()
+        self._signals = Signals()
         self._run_id = ""
         self._view: View | None = None
         self._asking = False
 
-    async def carry(self, engine: LocalEngine | None) -> int:
-        with self._happenings.listening():
+    async def follow(self, engine: LocalEngine | None) -> int:
+        with self._signals.listening():
             while True:
-                found = await self._output.place.attach(engine)
+                found = await self._call.backend.attach(engine)
                 engine = None
                 try:
-                    if isinstance(found, Elsewhere):
+                    if isinstance(found, RemoteSource):
                         return await self._on_another(found)
                     return await self._on_our_own(found)
                 except EngineGone:
@@ -103,25 +109,25 @@ class _Carrier:
 
     # -- on the engine of another process, or on a stack ---------------------------------------------
 
-    async def _on_another(self, source: Elsewhere) -> int:
+    async def _on_another(self, source: RemoteSource) -> int:
         if not await self._may_begin(source):
-            return INTERRUPTED[Happening.INTERRUPTED]
+            return INTERRUPTED[Signal.INTERRUPTED]
         view = self._start(source.call)
         source.tell = view.announce
         view.say("Ctrl-C leaves it running.")
-        happening = await follow(source, self._arn, view, self._progress, self._happenings)
-        if happening is Happening.TERMINATED:
-            self._stop(source.call, happening)
+        signal = await follow_execution(source, self._arn, view, self._progress, self._signals)
+        if signal is Signal.TERMINATED:
+            self._stop(source.call, signal)
             await self._see_the_end(source)
         if self._progress.status in KEPT_ENDS:
             await self._kept(source, view)
         self._close_view()
-        code = self._code(source.call, happening)
+        code = self._code(source.call, signal)
         if self._progress.status == "RUNNING":
-            left_running(self._output, self._run_id)
+            left_running(self._call, self._run_id)
         return code
 
-    async def _see_the_end(self, source: Elsewhere) -> None:
+    async def _see_the_end(self, source: RemoteSource) -> None:
         """Take the events of a stop: at once from an engine, a moment later from AWS."""
         for _ in range(_LOOKS):
             self._progress.feed(await source.news(self._arn, self._progress.last_event))
@@ -132,61 +138,61 @@ class _Carrier:
     # -- on the engine of this process ---------------------------------------------------------------
 
     async def _on_our_own(self, engine: LocalEngine) -> int:
-        notices = NewNotices(self._output.home)
+        notices = NewNotices(self._call.home)
         engine.open()
         go_on = False
         try:
             source = OwnSource(engine)
             if not await self._may_begin(source):
-                return INTERRUPTED[Happening.INTERRUPTED]
+                return INTERRUPTED[Signal.INTERRUPTED]
             view = self._start(source.call)
             view.say("Ctrl-C asks whether to stop it.")
-            happening = await self._until_decided(source, view, notices)
-            if happening in (Happening.STOP, Happening.TERMINATED):
-                happening = await self._stopped(engine, source.call, view, happening)
+            signal = await self._until_decided(source, view, notices)
+            if signal in (Signal.STOP, Signal.TERMINATED):
+                signal = await self._stopped(engine, source.call, view, signal)
             elif self._progress.status in KEPT_ENDS:
                 await self._kept(source, view)
             self._close_view()
-            code = self._code(source.call, happening)
-            go_on = happening is Happening.CONTINUE
+            code = self._code(source.call, signal)
+            go_on = signal is Signal.CONTINUE
         finally:
             await hand_on(engine, go_on=go_on)
         if self._progress.status == "RUNNING":
-            left_running(self._output, self._run_id)
+            left_running(self._call, self._run_id)
         return code
 
-    def _code(self, call: Call, happening: Happening) -> int:
+    def _code(self, call: Call, signal: Signal) -> int:
         if self._progress.status != "RUNNING":
-            code = finish(self._output, call, self._run_id, self._progress)
-            return INTERRUPTED.get(happening, code)
+            code = finish(self._call, call, self._run_id, self._progress)
+            return INTERRUPTED.get(signal, code)
         if self._output.as_json:
-            self._output.json(describe(self._output, call, self._run_id, self._progress))
-        return INTERRUPTED[happening]
+            self._output.json(described(self._call, call, self._run_id, self._progress))
+        return INTERRUPTED[signal]
 
-    async def _until_decided(self, source: OwnSource, view: View, notices: NewNotices) -> Happening:
+    async def _until_decided(self, source: OwnSource, view: View, notices: NewNotices) -> Signal:
         """Follow until the run has ended, or somebody said what is to become of it."""
         while True:
-            happening = await follow(source, self._arn, view, self._progress, self._happenings, notices)
-            if happening is Happening.WATCH:
+            signal = await follow_execution(source, self._arn, view, self._progress, self._signals, notices)
+            if signal is Signal.WATCH:
                 self._ask(view, False)
-            elif happening is not Happening.INTERRUPTED:
-                return happening
+            elif signal is not Signal.INTERRUPTED:
+                return signal
             elif self._asking or not self._output.can_ask:
-                return Happening.STOP
+                return Signal.STOP
             else:
                 self._ask(view, True)
 
     def _ask(self, view: View, wanted: bool) -> None:
         self._asking = wanted
         if wanted:
-            self._happenings.ask_for_keys()
+            self._signals.ask_for_keys()
         else:
-            self._happenings.forget_keys()
+            self._signals.forget_keys()
         view.say(_QUESTION if wanted else "Ctrl-C asks whether to stop it.")
 
-    async def _stopped(self, engine: LocalEngine, call: Call, view: View, why: Happening) -> Happening:
+    async def _stopped(self, engine: LocalEngine, call: Call, view: View, why: Signal) -> Signal:
         """Stop the run and wait for its processes; another Ctrl-C leaves that to the background."""
-        self._happenings.forget_keys()
+        self._signals.forget_keys()
         self._stop(call, why)
         view.say("Stopping what it started. Ctrl-C leaves that to the background.")
         source = OwnSource(engine)
@@ -194,39 +200,38 @@ class _Carrier:
             self._progress, self._progress.feed(await source.news(self._arn, self._progress.last_event))
         )
         quiet = asyncio.ensure_future(gone(engine, self._arn))
-        if await wait_for(quiet, view, self._happenings):
+        if await wait_for(quiet, view, self._signals):
             if not await self._kept(source, view):
-                return Happening.CONTINUE
-            return Happening.INTERRUPTED if why is Happening.STOP else why
+                return Signal.CONTINUE
+            return Signal.INTERRUPTED if why is Signal.STOP else why
         quiet.cancel()
-        return Happening.CONTINUE
+        return Signal.CONTINUE
 
     async def _kept(self, source: Source, view: View) -> bool:
         """Wait until what a run did is kept that was ended from outside; whether nobody lost patience. Who
         does leaves it to the background."""
         view.say("Keeping what it did. Ctrl-C leaves that to the background.")
-        place = self._output.place
         keeping = asyncio.ensure_future(
-            until_kept(source.call, place, self._run_id, source.changed, source.unfinished)
+            until_kept(source.call, self._call.backend, self._run_id, source.changed, source.unfinished)
         )
-        patient = await wait_for(keeping, view, self._happenings)
+        patient = await wait_for(keeping, view, self._signals)
         keeping.cancel()
         kept = keeping.result() if patient else Kept("", self._run_id)
         view.close()  # What is drawn over a line that it does not know of is lost.
         if kept is not None:
-            self._output.note(self._output.advice(kept.words()))
+            self._output.note(self._call.advice(kept.words()))
         return patient
 
     async def _may_begin(self, source: Source) -> bool:
         """Wait for what comes first; False when a signal came before."""
         if self._before is None:
             return True
-        waiting, happened = (
+        waiting, signalled = (
             asyncio.ensure_future(self._before(source)),
-            asyncio.ensure_future(self._happenings.next()),
+            asyncio.ensure_future(self._signals.next()),
         )
         try:
-            ends: set[asyncio.Future[Any]] = {waiting, happened}
+            ends: set[asyncio.Future[Any]] = {waiting, signalled}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 return False
@@ -234,26 +239,26 @@ class _Carrier:
             return True
         finally:
             waiting.cancel()
-            happened.cancel()
+            signalled.cancel()
 
     # -- both ------------------------------------------------------------------------------------------
 
     @property
     def _arn(self) -> str:
-        return self._output.place.execution_arn(self._run_id)
+        return self._call.backend.execution_arn(self._run_id)
 
     def _start(self, call: Call) -> View:
         new = not self._run_id
         self._run_id = self._begin(call)
         if new:
-            say_which(self._output, self._run_id)
+            say_which(self._call, self._run_id)
             if self._remark:
                 self._output.note(self._remark)
         self._view = make_view(self._output)
         return self._view
 
-    def _stop(self, call: Call, why: Happening) -> None:
-        cause = "by SIGTERM" if why is Happening.TERMINATED else "at the terminal"
+    def _stop(self, call: Call, why: Signal) -> None:
+        cause = "by SIGTERM" if why is Signal.TERMINATED else "at the terminal"
         reason = {"error": "Stopped", "cause": cause}
         call("StopExecution", {"executionArn": self._arn, **reason})
 

@@ -12,10 +12,10 @@ import tty
 from collections.abc import Iterator
 from enum import Enum
 
-__all__ = ["Happening", "Happenings"]
+__all__ = ["Signal", "Signals"]
 
 
-class Happening(Enum):
+class Signal(Enum):
     """Why following a run came to an end, or was interrupted."""
 
     ENDED = "the run ended"
@@ -28,21 +28,21 @@ class Happening(Enum):
 
 
 _SIGNALS = {
-    signal.SIGINT: Happening.INTERRUPTED,
-    signal.SIGTERM: Happening.TERMINATED,
-    signal.SIGHUP: Happening.HUNG_UP,
+    signal.SIGINT: Signal.INTERRUPTED,
+    signal.SIGTERM: Signal.TERMINATED,
+    signal.SIGHUP: Signal.HUNG_UP,
 }
-_KEYS = {"s": Happening.STOP, "c": Happening.CONTINUE, "w": Happening.WATCH, "\n": Happening.WATCH}
+_KEYS = {"s": Signal.STOP, "c": Signal.CONTINUE, "w": Signal.WATCH, "\n": Signal.WATCH}
 
 
-class Happenings:
+class Signals:
     """Collects what happens, in order, from ``listening`` on."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Happening] = asyncio.Queue()
+        self._queue: asyncio.Queue[Signal] = asyncio.Queue()
         self._asking = contextlib.ExitStack()
 
-    async def next(self) -> Happening:
+    async def next(self) -> Signal:
         """Wait for the next thing that happens."""
         return await self._queue.get()
 

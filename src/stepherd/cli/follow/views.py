@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Protocol
 
-from stepherd.cli.follow.waiting_text import waiting_line, waiting_parts, waiting_remark
+from stepherd.cli.follow.waiting_text import waiting_parts
 from stepherd.cli.output import Output
 from stepherd.cli.terminal.screen import Part, Screen, rows_of
-from stepherd.history.logins import Waiting
+from stepherd.client.records import State, moment
+from stepherd.client.run_text import (
+    StateLines,
+    status_colour,
+    status_mark,
+    status_text,
+    waiting_remark,
+)
 from stepherd.history.progress import Progress, StateRow
 from stepherd.text.durations import seconds_text
 from stepherd.text.terminal import clean, cut
 
 __all__ = ["View", "make_view", "picture", "row_parts"]
-
-_MARKS = {"RUNNING": "●", "SUCCEEDED": "✓", "FAILED": "✗", "TIMED_OUT": "✗", "ABORTED": "■", "RETRYING": "↻"}
-_PLAIN_MARKS = {
-    "RUNNING": "*", "SUCCEEDED": "+", "FAILED": "x", "TIMED_OUT": "x", "ABORTED": "#", "RETRYING": "~",
-}  # fmt: skip
-_COLOURS = {
-    "RUNNING": "cyan", "SUCCEEDED": "green", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow",
-    "RETRYING": "yellow",
-}  # fmt: skip
-_WORDS = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "stopped", "RETRYING": "to be tried again"}
-_REPORTED = "RunFailed"
-"""The error by which ReportFailure ends when it has done its work: writing the report of a failed run."""
 
 
 class View(Protocol):
@@ -53,16 +47,8 @@ def make_view(output: Output) -> View:
     return _LiveView(output) if output.live else _LineView(output)
 
 
-def _shown_status(row: StateRow, progress: Progress) -> str:
-    if row.error == _REPORTED:
-        return "SUCCEEDED"
-    if row.status in ("FAILED", "TIMED_OUT") and not row.exited and progress.status == "RUNNING":
-        return "RETRYING"
-    return row.status
-
-
 def _remark(row: StateRow, status: str) -> str:
-    words = [_WORDS[status]] if status in _WORDS else []
+    words = [] if status in ("RUNNING", "SUCCEEDED") else [status_text(status)]
     if row.waiting:
         words.append(waiting_remark(row.waiting))
     if row.attempts > 1:
@@ -70,19 +56,17 @@ def _remark(row: StateRow, status: str) -> str:
     return ", ".join(words)
 
 
-def _mark(status: str) -> str:
-    plain = not (sys.stderr.encoding or "").lower().startswith("utf")
-    return (_PLAIN_MARKS if plain else _MARKS)[status]
-
-
 def row_parts(row: StateRow, progress: Progress, now: float, column: int) -> list[Part]:
     """A state as a line: mark, name, time, and what is not ordinary about it."""
-    status = _shown_status(row, progress)
+    status = State.of(row, progress.status).status
     name = cut(clean(row.name), column)
     took = seconds_text(row.seconds(now))
-    parts: list[Part] = [(f"  {_mark(status)} ", _COLOURS[status]), (f"{name:<{column}}  {took:>12}", None)]
+    parts: list[Part] = [
+        (f"  {status_mark(status)} ", status_colour(status)),
+        (f"{name:<{column}}  {took:>12}", None),
+    ]
     remark = _remark(row, status)
-    colour = "yellow" if row.waiting else _COLOURS[status]
+    colour = "yellow" if row.waiting else status_colour(status)
     return [*parts, (f"  {remark}", colour)] if remark else parts
 
 
@@ -117,32 +101,17 @@ def _fitting(blocks: list[list[list[Part]]], columns: int, room: int) -> list[li
 
 
 class _LineView:
-    """A line when a state begins, waits, is tried again, or ends; no line twice."""
+    """Lines of states."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._said: dict[int, tuple[str, int, Waiting | None]] = {}
+        self._lines = StateLines()
 
     def update(self, progress: Progress, changed: list[StateRow]) -> None:
+        started = moment(progress.started)
         for row in changed:
-            status = _shown_status(row, progress)
-            what = (status, max(1, row.attempts), row.waiting)
-            before, self._said[id(row)] = self._said.get(id(row)), what
-            # That nobody has to act any more is no news: what comes next is.
-            if before != what and (before is None or row.waiting or before[:2] != what[:2]):
-                self._line(row, status, progress)
-
-    def _line(self, row: StateRow, status: str, progress: Progress) -> None:
-        if row.waiting:
-            words = waiting_line(row.waiting, time.time())
-            self._output.note(f"{seconds_text(time.time() - progress.started):>12}  {_mark(status)} {words}")
-            return
-        if status == "RUNNING":
-            words = f"try {row.attempts}" if row.attempts > 1 else "started"
-        else:
-            words = f"{_WORDS.get(status, 'done')} after {seconds_text(row.seconds(row.entered))}"
-        at = (row.ended or row.entered) - progress.started
-        self._output.note(f"{seconds_text(at):>12}  {_mark(status)} {row.name} {words}")
+            if line := self._lines.line(State.of(row, progress.status), started):
+                self._output.note(line)
 
     def tick(self) -> None:
         """Lines have no clocks."""

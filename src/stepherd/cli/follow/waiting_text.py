@@ -1,4 +1,4 @@
-"""What a run waits for, in words: beside its state, below it, and as a line."""
+"""What a run waits for, below its state in the live view."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from stepherd.cli.terminal.screen import Part, Whole
 from stepherd.history.logins import Waiting
 from stepherd.text.terminal import one_line
 
-__all__ = ["waiting_line", "waiting_parts", "waiting_remark"]
-
-
-def waiting_remark(waiting: Waiting) -> str:
-    """Beside the state: who has to act."""
-    return "waiting for you" if waiting.kind == "person" else "waiting for its turn"
+__all__ = ["waiting_parts"]
 
 
 def waiting_parts(waiting: Waiting, now: float) -> list[list[Part]]:
@@ -29,13 +24,3 @@ def waiting_parts(waiting: Waiting, now: float) -> list[list[Part]]:
             ]
         ),
     ]
-
-
-def waiting_line(waiting: Waiting, now: float) -> str:
-    """All of it in one line, for a log."""
-    if waiting.kind != "person":
-        return one_line(waiting.text)
-    again = "" if waiting.code == 1 else f" (code {waiting.code}; the one before has ended)"
-    left = waiting.remaining(now)
-    asked = f"waiting for you: open {waiting.url}, code {waiting.user_code}{again}"
-    return one_line(f"{asked}, {left}" if left else asked)

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from stepherd.cli.follow.waiting_text import waiting_line
 from stepherd.cli.output import Output
 from stepherd.cli.terminal.screen import Part, Screen, Whole
+from stepherd.client.run_text import waiting_line
 from stepherd.history.logins import LoginProgress, Waiting
 from stepherd.text.terminal import one_line
 

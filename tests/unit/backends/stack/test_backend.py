@@ -10,7 +10,7 @@ import pytest
 
 from stepherd.backends.client import LOGIN
 from stepherd.backends.stack import backend as stack_place
-from stepherd.backends.stack.backend import StackPlace
+from stepherd.backends.stack.backend import StackBackend
 from stepherd.cloud.contexts import Context
 from stepherd.cloud.stack import Stack
 from stepherd.errors import (
@@ -40,14 +40,14 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.setenv(name, "before")  # Put back afterwards, because a place sets them.
 
-    def find(what: Stack | StepherdError) -> StackPlace:
+    def find(what: Stack | StepherdError) -> StackBackend:
         def find_stack(_name: str, _region: str) -> Stack:
             if isinstance(what, StepherdError):
                 raise what
             return what
 
         monkeypatch.setattr(stack_place, "find_stack", find_stack)
-        return StackPlace(Path("/home"), CONTEXT)
+        return StackBackend(Path("/home"), CONTEXT)
 
     return find
 

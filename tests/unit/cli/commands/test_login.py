@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from stepherd.cli.commands.login import login_error
-from stepherd.cli.login.request import login_request
-from stepherd.cli.login.session import new_login_name
+from stepherd.cli.invocation import Invocation
+from stepherd.cli.login.request import asked_request
 from stepherd.cli.login.view import login_picture
-from stepherd.cli.output import Output
 from stepherd.cli.terminal.browser import can_open, open_page
+from stepherd.client.logging_in import login_error, new_login_name
 from stepherd.errors import StepherdError, UsageError
 from stepherd.history.logins import LoginProgress, Waiting
 
@@ -21,7 +20,7 @@ START_URL = "https://example.awsapps.com/start"
 
 
 def request(tmp_path: Path, **given: Any) -> dict[str, Any]:
-    return login_request(Output(tmp_path), {"agent": "q", "license": None, "force": False, **given})
+    return asked_request(Invocation(tmp_path), {"agent": "q", "license": None, "force": False, **given})
 
 
 @pytest.mark.parametrize(
@@ -135,14 +134,14 @@ def ended(error: str, cause: str = "Why.", status: str = "FAILED") -> LoginProgr
     ],
 )  # fmt: skip
 def test_each_failure_has_the_exit_code_of_its_kind(tmp_path: Path, error: str, code: int) -> None:
-    assert login_error(ended(error), Output(tmp_path)).exit_code == code
+    assert login_error(ended(error), Invocation(tmp_path).advice).exit_code == code
 
 
 def test_the_next_command_names_the_home(tmp_path: Path) -> None:
     cause = "You declined the login. Try again with: stepherd login --agent q."
-    shown: StepherdError = login_error(ended("LoginDeclined", cause), Output(tmp_path))
+    shown: StepherdError = login_error(ended("LoginDeclined", cause), Invocation(tmp_path).advice)
     assert f"stepherd login --home {tmp_path} --agent q" in shown.message
-    assert login_error(ended("", status="ABORTED"), Output(tmp_path)).exit_code == 75
+    assert login_error(ended("", status="ABORTED"), Invocation(tmp_path).advice).exit_code == 75
 
 
 def test_names_of_logins_sort_by_time_and_can_be_names_of_executions() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from stepherd.cli.follow.execution import follow
+from stepherd.cli.follow.execution import follow_execution
 from stepherd.cli.follow.notices import NewNotices
-from stepherd.cli.follow.signals import Happening, Happenings
+from stepherd.cli.follow.signals import Signal, Signals
 from stepherd.cli.follow.views import make_view
 from stepherd.cli.output import Output
 from stepherd.history.progress import Progress
@@ -71,14 +71,14 @@ class Source:
 
 
 def said(home: Path, capsys: pytest.CaptureFixture[str], *notices: str) -> list[str]:
-    async def go() -> Happening:
-        output = Output(home)
+    async def go() -> Signal:
+        output = Output()
         seen = NewNotices(home)
-        return await follow(
-            Source(home, list(notices)), "run_1", make_view(output), Progress(), Happenings(), seen
+        return await follow_execution(
+            Source(home, list(notices)), "run_1", make_view(output), Progress(), Signals(), seen
         )
 
-    assert asyncio.run(go()) is Happening.ENDED
+    assert asyncio.run(go()) is Signal.ENDED
     return capsys.readouterr().err.splitlines()
 
 

@@ -81,7 +81,7 @@ def test_a_picture_replaces_the_one_before_even_when_it_was_folded(
 
 
 def test_lines_are_never_repeated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    view, row = make_view(Output(tmp_path)), StateRow("RunAgent", 101)
+    view, row = make_view(Output()), StateRow("RunAgent", 101)
     progress = progress_of(row)
     for attempts in (0, 1, 1, 2):
         row.attempts = attempts
@@ -92,10 +92,10 @@ def test_lines_are_never_repeated(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert capsys.readouterr().err.splitlines() == [
         "       1.0 s  ● RunAgent started",
         "       1.0 s  ● RunAgent try 2",
-        "        12 s  ✓ RunAgent done after 11 s",
+        "        12 s  ✓ RunAgent succeeded after 11 s",
     ]
 
 
 def test_a_terminal_without_unicode_gets_plain_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepherd.cli.follow.views.sys.stderr", type("Ascii", (), {"encoding": "ascii"})())
+    monkeypatch.setattr("stepherd.client.run_text.sys.stderr", type("Ascii", (), {"encoding": "ascii"})())
     assert text_of(picture(progress_of(StateRow("A", 100)), 101, (80, 24), ""))[0].startswith("  * A")

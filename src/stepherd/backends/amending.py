@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.backends.prepared import request_digest
 from stepherd.errors import NotFoundError
 from stepherd.runs.amendments import amended, write_amendment
 from stepherd.runs.attempts import AttemptKeys, latest_work, past_attempts
+from stepherd.runs.folder import run_folder
 from stepherd.runs.kept import KEPT_ENDS
 from stepherd.runs.steps import STEPS
 
 if TYPE_CHECKING:
+    from stepherd.backends.backend import Backend
     from stepherd.backends.client import Call
-    from stepherd.cli.output import Output
     from stepherd.history.progress import Progress
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.request import Request
@@ -44,31 +46,27 @@ def takes_amendments(call: Call, arn: str, described: Mapping[str, Any], progres
     return described["status"] in KEPT_ENDS and cut_off == [STEPS["agent"].state]
 
 
-def amend(output: Output, run_id: str, redrives: int, fields: Mapping[str, Any]) -> None:
+def amend(backend: Backend, run_id: str, redrives: int, fields: Mapping[str, Any]) -> None:
     """Leave an amendment for the next redrive. Raises what ``amended`` does and, for another branch, what the
     check before a run does; a run that was never prepared is checked when it is."""
     try:
-        request = amended(_request(output, run_id), fields)
+        request = amended(_request(backend, run_id), fields)
     except NotFoundError:
         request = None
     if request is not None and "branch" in fields and request.push == "branch":
-        from stepherd.cli.follow.outcome import own_run_folder
-
         # What the work stands on: the base's branch may have moved on since, or be gone.
-        cloned = own_run_folder(output, run_id).read_result("clone")
-        output.place.check_push(request, None if cloned is None else cloned.facts.get("base_commit"))
-    write_amendment(output.place.store(), run_id, redrives + 1, fields)
+        cloned = run_folder(backend.store(), run_id).read_result("clone")
+        backend.check_push(request, None if cloned is None else cloned.facts.get("base_commit"))
+    write_amendment(backend.store(), run_id, redrives + 1, fields)
 
 
-def continued(output: Output, run_id: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def continued(backend: Backend, run_id: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The id and request of a run that continues this one, amended; its work lies in the new run's folder.
 
     Raises what ``amended`` does, and NotFoundError for a run that was never prepared.
     """
-    from stepherd.runs.folder import run_folder
-
-    request = amended(_request(output, run_id), fields)
-    old, new_id = run_folder(output.place.store(), run_id), _free_id(output, run_id)
+    request = amended(_request(backend, run_id), fields)
+    old, new_id = run_folder(backend.store(), run_id), _free_id(backend, run_id)
     given = {
         one.name: getattr(request, one.name)
         for one in dataclasses.fields(request)
@@ -77,25 +75,22 @@ def continued(output: Output, run_id: str, fields: Mapping[str, Any]) -> tuple[s
     if "branch" not in fields and request.branch == f"stepherd/{run_id}":
         del given["branch"]  # Its own: no other run's commits are below it.
     given["instructions"] = old.instructions().reference
-    base = _bring_work(old, run_folder(output.place.store(), new_id), run_id)
+    base = _bring_work(old, run_folder(backend.store(), new_id), run_id)
     return new_id, {**given, **({"base": base} if base else {})}
 
 
-def _request(output: Output, run_id: str) -> Request:
-    from stepherd.backends.prepared import request_digest
-    from stepherd.cli.follow.outcome import own_run_folder
-
-    return own_run_folder(output, run_id).read_request(request_digest(output.place, run_id))
+def _request(backend: Backend, run_id: str) -> Request:
+    return run_folder(backend.store(), run_id).read_request(request_digest(backend, run_id))
 
 
-def _free_id(output: Output, run_id: str) -> str:
+def _free_id(backend: Backend, run_id: str) -> str:
     root, _, number = run_id.partition(".")
     count = int(number or 1)
-    with output.place.reading() as call:
+    with backend.reading() as call:
         while True:
             count += 1
             try:
-                arn = output.place.execution_arn(f"{root}.{count}")
+                arn = backend.execution_arn(f"{root}.{count}")
                 call("DescribeExecution", {"executionArn": arn})
             except NotFoundError:
                 return f"{root}.{count}"

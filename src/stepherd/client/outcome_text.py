@@ -4,47 +4,62 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final, Protocol
 
-from stepherd.cli.output import Output
+from stepherd.client.run_text import status_colour, status_text
 from stepherd.runs.folder import REPORT_PAGE
 from stepherd.text.durations import seconds_text
 from stepherd.text.terminal import one_line
 
-__all__ = ["outcome_lines"]
+__all__ = ["HANG", "Advisor", "outcome_lines"]
+
+HANG: Final = 11
+"""How far the values are from the margin."""
+
+
+class Advisor(Protocol):
+    """Knows which options the commands need that are suggested."""
+
+    def command(self, *words: str) -> str:
+        """A command line of Stepherd's own."""
+        ...
+
+    def advice(self, text: str) -> str:
+        """``text`` with those options in the commands that it suggests."""
+        ...
+
 
 Line = tuple[str, dict[str, Any]]
 """A line and its style."""
-_COLOURS = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
 _SHOWN_FILES = 6
 _ONLY_A_COMMAND = re.compile(r"[A-Za-z ]*: stepherd (?:logs|redrive)(?: --(?:home|context) \S+)* [^\s-]\S*")
 """A remedy that says no more than what comes under "next"."""
 
 
-def outcome_lines(output: Output, fields: Mapping[str, Any]) -> Iterator[Line]:
+def outcome_lines(advisor: Advisor, fields: Mapping[str, Any]) -> Iterator[Line]:
     """What there is now, what went wrong, and what to do next."""
     status = str(fields["status"])
     error = fields.get("error") or {}
     where = f" in {error['state']}" if error.get("state") else ""
-    head = f"{status.replace('_', ' ')}{where} after {seconds_text(float(fields['seconds']))}"
-    yield head, {"fg": _COLOURS.get(status, "red"), "bold": True}
-    for name, value in _facts(output, fields, error):
+    head = f"{status_text(status).capitalize()}{where} after {seconds_text(float(fields['seconds']))}"
+    yield head, {"fg": status_colour(status), "bold": True}
+    for name, value in _facts(advisor, fields, error):
         if value:
             yield f"  {name:<8} {one_line(str(value))}", {}
     label = "next"
-    for command in _next_commands(output, fields, error):
+    for command in _next_commands(advisor, fields, error):
         yield f"  {label:<8} {command}", {}
         label = ""
 
 
 def _facts(
-    output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]
+    advisor: Advisor, fields: Mapping[str, Any], error: Mapping[str, Any]
 ) -> Iterator[tuple[str, object]]:
     yield "error", error.get("message")
     remedy = str(error.get("remedy") or "")
     yield "remedy", "" if _ONLY_A_COMMAND.fullmatch(remedy) else remedy
     if not error and not fields.get("branch"):
-        yield "result", output.advice(str(fields.get("summary") or ""))
+        yield "result", advisor.advice(str(fields.get("summary") or ""))
     yield "branch", fields.get("branch")
     yield "commit", fields.get("commit")
     yield "compare", fields.get("compare")
@@ -92,17 +107,17 @@ def _left_out(found: list[Mapping[str, Any]]) -> str:
     return ", ".join(paths[:_SHOWN_FILES]) + more
 
 
-def _next_commands(output: Output, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
+def _next_commands(advisor: Advisor, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
     run_id = str(fields["run_id"])
     if error:
-        first = str(error.get("next") or output.command("redrive", run_id))
-        return list(dict.fromkeys([output.command("logs", run_id), first]))
+        first = str(error.get("next") or advisor.command("redrive", run_id))
+        return list(dict.fromkeys([advisor.command("logs", run_id), first]))
     if fields["status"] == "RUNNING":
-        return [output.command("watch", run_id), output.command("stop", run_id)]
+        return [advisor.command("watch", run_id), advisor.command("stop", run_id)]
     commands = []
     if fields.get("bundle") and not fields.get("branch") and fields.get("files_changed"):
-        commands.append(output.command("pull", run_id))
+        commands.append(advisor.command("pull", run_id))
     kept = [line for line in fields.get("kept") or () if not line.get("superseded")]
     if kept:
-        commands.append(output.command("pull", run_id, "--kept", str(kept[0]["name"])))
+        commands.append(advisor.command("pull", run_id, "--kept", str(kept[0]["name"])))
     return commands

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from stepherd.cli.follow.outcome import describe
-from stepherd.cli.follow.outcome_text import outcome_lines
-from stepherd.cli.output import Output
+from stepherd.backends.home.backend import HomeBackend
+from stepherd.cli.invocation import Invocation
+from stepherd.client.outcome import describe
+from stepherd.client.outcome_text import outcome_lines
 from stepherd.errors import CredentialsError
 from stepherd.history.progress import Progress
 
@@ -30,20 +31,23 @@ def running(_operation: str, _request: Any) -> dict[str, Any]:
 
 
 def test_a_run_that_has_ended_by_its_history_has_ended(tmp_path: Path) -> None:
-    fields = describe(Output(tmp_path), running, "run_1", ended())
+    fields = describe(HomeBackend(tmp_path), running, "run_1", ended())
     assert (fields["status"], fields["error"], fields["seconds"]) == ("SUCCEEDED", None, 2.0)
 
 
 def test_a_report_that_may_not_be_read_is_missing_and_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: Any) -> None:
         raise CredentialsError("AWS refuses s3:GetObject.", remedy="Allow it.")
 
     monkeypatch.setattr("stepherd.runs.folder.RunFolder.read_report", refused)
-    fields = describe(Output(tmp_path), running, "run_1", ended())
+    said: list[str] = []
+    fields = describe(HomeBackend(tmp_path), running, "run_1", ended(), tell=said.append)
     assert fields["report"] is None
-    assert capsys.readouterr().err == "The report cannot be read. AWS refuses s3:GetObject. Allow it.\n"
+    assert said == ["The report cannot be read. AWS refuses s3:GetObject. Allow it."]
+    with pytest.raises(CredentialsError):
+        describe(HomeBackend(tmp_path), running, "run_1", ended())
 
 
 REMEDIES = {
@@ -61,5 +65,5 @@ REMEDIES = {
 def test_a_remedy_is_shown_unless_the_next_commands_say_all_of_it(tmp_path: Path, remedy: str) -> None:
     error = {"message": "It failed.", "remedy": remedy, "next": "stepherd redrive run_1"}
     fields = {"run_id": "run_1", "status": "FAILED", "seconds": 1, "error": error}
-    lines = [text for text, _ in outcome_lines(Output(tmp_path), fields)]
+    lines = [text for text, _ in outcome_lines(Invocation(tmp_path), fields)]
     assert (f"  remedy   {remedy}" in lines) == REMEDIES[remedy]

@@ -1,0 +1,68 @@
+"""Reading the logs of a run's tasks, and going on until the run has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stepherd.backends.client import Call
+from stepherd.backends.home.logs import Line
+from stepherd.backends.sources import events_after
+from stepherd.errors import UsageError
+
+if TYPE_CHECKING:
+    from stepherd.backends.backend import Backend
+
+__all__ = ["LogReader"]
+
+
+class LogReader:
+    """What the tasks of a run have written, and are writing.
+
+    Raises NotFoundError for a run that is not there, UsageError for a ``state`` that has no logs.
+    """
+
+    def __init__(self, backend: Backend, run_id: str, state: str | None = None) -> None:
+        self._backend = backend
+        self._arn = backend.execution_arn(run_id)
+        self._logs = backend.task_lines(run_id, state)
+        self.running = self._learn()
+        if state and state not in self.states and not self.running:
+            raise UsageError(
+                f"{run_id} has no logs of a state '{state}'.",
+                remedy=f"There are {', '.join(self.states) or 'none'}.",
+            )
+
+    @property
+    def states(self) -> list[str]:
+        """The states that have logs, in order."""
+        return list(self._logs.states)
+
+    def last(self, count: int) -> list[Line]:
+        """The last lines; what came before is passed over."""
+        return self._logs.last(count, final=not self.running)
+
+    def new(self) -> Iterator[Line]:
+        """What was written since the last call."""
+        return self._logs.new(final=not self.running)
+
+    def follow(self) -> Iterator[Line]:
+        """What is written from now on, until the run has ended and its last lines are there."""
+        late = 0.0
+        while self.running or time.monotonic() < late:
+            time.sleep(self._logs.poll_seconds)  # Neither files nor log streams tell when they grow.
+            if self.running:
+                self.running = self._learn()
+                late = 0.0 if self.running else time.monotonic() + self._logs.late_seconds
+            yield from self.new()
+
+    def _learn(self) -> bool:
+        """Take what is new in the history; whether the run has not ended yet."""
+        with self._backend.reading() as call:
+            return self._read(call)
+
+    def _read(self, call: Call) -> bool:
+        described = call("DescribeExecution", {"executionArn": self._arn})
+        self._logs.learn(events_after(call, self._arn, self._logs.last_event))
+        return bool(described["status"] == "RUNNING")

@@ -1,0 +1,131 @@
+"""A person's login to an agent's service: an execution of the login machine that a person starts."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.backends.beginning import Beginning
+from stepherd.backends.client import LOGIN, ApiFault, Call, EngineGone
+from stepherd.backends.login_locations import login_place
+from stepherd.backends.login_request import login_request
+from stepherd.client.records import Login, Waiting
+from stepherd.errors import (
+    ConfigurationError,
+    CredentialsError,
+    InternalError,
+    StepherdError,
+    TemporaryError,
+    UnavailableError,
+    UsageError,
+)
+from stepherd.history.logins import LoginProgress
+from stepherd.history.runs import events_after
+from stepherd.logins.attempts import attempt_id
+from stepherd.services import require_boto3
+
+if TYPE_CHECKING:
+    from stepherd.backends.backend import Backend
+
+__all__ = ["forget_attempt", "log_in", "login_error", "new_login_name", "start_login"]
+
+_LOOK_AGAIN_SECONDS: Final = 0.5
+_ERRORS: Final[dict[str, type[StepherdError]]] = {
+    "LoginDeclined": CredentialsError,
+    "LoginNotApproved": CredentialsError,
+    "LoginCodeExpired": CredentialsError,
+    "LoginNeeded": CredentialsError,
+    "CredentialsError": CredentialsError,
+    "SecretNotFound": CredentialsError,
+    "ProfileNeeded": UsageError,
+    "ForeignAddress": UsageError,
+    "UsageError": UsageError,
+    "ConfigurationError": ConfigurationError,
+    "LoginHeld": TemporaryError,
+    "TemporaryError": TemporaryError,
+    "UnavailableError": UnavailableError,
+}
+"""What the login machine fails with, and the exit code that belongs to it."""
+
+
+def log_in(backend: Backend, wanted: Mapping[str, Any], show: Callable[[Waiting], None]) -> Login:
+    """See ``Client.login``. Whatever ends the waiting ends the login, too."""
+    require_boto3("The identity provider")
+    request, name = login_request(backend, wanted), new_login_name()
+    progress = LoginProgress(backend.execution_arn(name, LOGIN))
+
+    def begin(call: Call) -> str:
+        start_login(call, backend, name, request)
+        return name
+
+    with Beginning(name, begin) as beginning:
+        while progress.status == "RUNNING":
+            call = backend.begin(beginning)
+            try:
+                _wait(call, progress, show)
+            except EngineGone:
+                continue  # Another one has the home by now, or will.
+            except BaseException:
+                cause = {"error": "Stopped", "cause": "Cancelled by the program that asked for it."}
+                call("StopExecution", {"executionArn": progress.arn, **cause})
+                forget_attempt(backend, request, progress.arn, lambda _words: None)
+                raise
+    if progress.status != "SUCCEEDED":
+        raise login_error(progress)
+    output = progress.output
+    return Login(
+        str(request["agent"]), str(output.get("account", "")), str(output.get("expires_at", "")),
+        progress.asked,
+    )  # fmt: skip
+
+
+def _wait(call: Call, progress: LoginProgress, show: Callable[[Waiting], None]) -> None:
+    shown = None
+    while progress.status == "RUNNING":
+        progress.feed(events_after(call, progress.arn, progress.last_event))
+        if progress.waiting and progress.waiting != shown:
+            shown = progress.waiting
+            show(shown)
+        time.sleep(_LOOK_AGAIN_SECONDS if progress.status == "RUNNING" else 0)
+
+
+def new_login_name(now: datetime | None = None, token: str | None = None) -> str:
+    """A name such as ``login_20261121T101500Z_3fa9c1``."""
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    return f"login_{moment:%Y%m%dT%H%M%SZ}_{token or secrets.token_hex(3)}"
+
+
+def start_login(call: Call, backend: Backend, name: str, request: Mapping[str, Any]) -> None:
+    """Start an execution of the login machine; of one name there is one."""
+    start = {"stateMachineArn": backend.machine_arn(LOGIN), "name": name, "input": json.dumps(request)}
+    try:
+        call("StartExecution", start)
+    except ApiFault as error:
+        # The engine that had begun it was replaced, and the next one went on with it.
+        if error.code != "ExecutionAlreadyExists":
+            raise
+
+
+def forget_attempt(
+    backend: Backend, request: Mapping[str, Any], arn: str, tell: Callable[[str], None]
+) -> None:
+    """Remove the device code: what polls for it finds it gone, and ends."""
+    try:
+        place = login_place(backend, request["agent"], request.get("reference"))
+        place.folder.delete(place.attempt_key(attempt_id(arn, 0)))
+    except StepherdError as error:
+        tell(f"What was asked for lies in the store until it ends: {error.message}")
+
+
+def login_error(login: LoginProgress, advise: Callable[[str], str] = str) -> StepherdError:
+    """What a login that failed is told as: in the machine's words, with the exit code of its kind."""
+    kind = _ERRORS.get(login.error, InternalError)
+    if login.status == "ABORTED":
+        return TemporaryError("The login was stopped.", remedy="Start it again with: stepherd login")
+    if login.status == "TIMED_OUT":
+        return TemporaryError("The login took more than a day.", remedy="Start it again with: stepherd login")
+    return kind(advise(login.cause or login.error or "The login failed."))
