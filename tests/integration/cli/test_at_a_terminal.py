@@ -86,7 +86,7 @@ def test_s_or_a_second_ctrl_c_stops_the_run_and_all_its_processes(
     shown.expect("atch on?")
     shown.press(answer)
     assert shown.end() == 130
-    assert "ABORTED" in shown.screen
+    assert "Stopped after" in shown.screen
     assert "stepherd redrive stopped" in shown.screen
     assert "There was no work to keep." in shown.screen
     assert shown.screen.count("PrepareRun") == 1, "nothing is drawn over what was said"
