@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepherd.agents.inventory import take_inventory
 from stepherd.backends.client import PIPELINE, machine_arn
+from stepherd.backends.home.backend import HomeBackend
 from stepherd.backends.home.engines import reading
 from stepherd.backends.home.home_check import check_home
 from stepherd.backends.login_outlook import outlooks

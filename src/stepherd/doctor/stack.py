@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.application import application_root
+from stepherd.backends.stack.backend import StackBackend
 from stepherd.cloud.contexts import Context, use
 from stepherd.doctor.access import look_at_keys, look_at_mail, look_at_secrets
 from stepherd.doctor.account import look_at_caller, look_at_quotas
