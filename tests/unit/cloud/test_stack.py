@@ -96,7 +96,8 @@ def test_without_boto3_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "without-boto3")  # Other settings, so that no client is there yet.
+    # Other settings, so that no client is there yet.
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "without-boto3")
     with pytest.raises(ConfigurationError, match="boto3 is not installed") as raised:
         find_stack("flock", REGION)
     assert "pip install 'stepherd[aws]'" in raised.value.remedy
