@@ -11,7 +11,7 @@ from stepherd.telemetry import logger, observed
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, execution, started, failure {error, cause}, request_digest}."""
+    """``event``: {run_id, execution, started, failure {error, cause, redrives}, request_digest}."""
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report
     from stepherd.runs.report import write_report

@@ -150,12 +150,14 @@ def latest_work(past: Sequence[PastAttempt]) -> PastAttempt | None:
     return next((found for found in reversed(past) if found.is_recorded), None)
 
 
-def read_agent(folder: RunFolder) -> Result | None:
+def read_agent(folder: RunFolder, past: Sequence[PastAttempt] | None = None) -> Result | None:
     """The last word on the agent's work: the step's result or, when the step has died since, what it left.
 
     Then it is ``interrupted`` without an error: the machine knows why. None: nothing was ever left.
+    ``past`` are the attempts, where they are known already.
     """
-    said, past = folder.read_result(_STEP), past_attempts(folder)
+    said = folder.read_result(_STEP)
+    past = past_attempts(folder) if past is None else past
     work = latest_work(past)
     if work is not None and (said is None or said.facts.get("attempt", 0) < work.number):
         left = work.result or _unsaid(work)

@@ -11,8 +11,9 @@ from stepherd.runs.result import Failure
 from stepherd.services.json_text import read_json
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["failure_of", "failure_of_end"]
+__all__ = ["attempt_of", "described", "failure_of", "failure_of_end", "unwrapped"]
 
+_ATTEMPT: Final = "STEPHERD_ATTEMPT"
 _OUT_OF_MEMORY: Final = 137
 _REDRIVE: Final = "Continue with: stepherd redrive RUN"
 # Exit codes of a step that ended without a result, as a shell gives them.
@@ -61,10 +62,10 @@ _REFUSALS: Final = {
 
 def failure_of(error: str, cause: str) -> Failure:
     """What ``error`` and ``cause`` of a catcher mean, be it of a task, a function or a timeout."""
-    name, text = _unwrapped(error, cause)
+    name, text = unwrapped(error, cause)
     if name in {"States.Timeout", "States.HeartbeatTimeout"}:
         return Failure("timeout", "The state took longer than it may and was given up.", _REDRIVE, True)
-    fields = _json_object(text)
+    fields = described(text)
     if "errorMessage" in fields:
         category = _CATEGORIES.get(str(fields.get("errorType")), "function")
         return Failure(category, one_paragraph(str(fields["errorMessage"]), 1000), "")
@@ -85,8 +86,20 @@ def failure_of_end(status: str, cause: str) -> Failure | None:
     return Failure(*_ENDS[status](one_paragraph(cause, 600)), _REDRIVE, True)
 
 
-def _unwrapped(error: str, cause: str) -> tuple[str, str]:
-    """The branches of a Parallel end with 'ErrorName: cause', under an error name of their own."""
+def attempt_of(task: Mapping[str, Any]) -> str | None:
+    """The name of the attempt that a task was started for; None where its description leaves that out."""
+    overrides = task.get("Overrides")
+    listed = overrides.get("ContainerOverrides") if isinstance(overrides, dict) else None
+    for container in listed if isinstance(listed, list) else []:
+        variables = container.get("Environment") if isinstance(container, dict) else None
+        for pair in variables if isinstance(variables, list) else []:
+            if isinstance(pair, dict) and pair.get("Name") == _ATTEMPT:
+                return str(pair.get("Value", ""))
+    return None
+
+
+def unwrapped(error: str, cause: str) -> tuple[str, str]:
+    """Of the state itself: branches of a Parallel end with 'ErrorName: cause', under a name of their own."""
     name, colon, rest = cause.partition(": ")
     return (
         (name, rest)
@@ -132,7 +145,8 @@ def _task_failure(task: Mapping[str, Any]) -> Failure:
     return Failure("task", f"The step ended with exit code {bad}: {why}.", remedy)
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def described(text: str) -> dict[str, Any]:
+    """The JSON object that a cause is; empty where it is something else."""
     try:
         value = read_json(text)
     except (ValueError, RecursionError):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.errors import StepherdError
-from stepherd.runs.attempts import read_agent
+from stepherd.runs.attempts import past_attempts, read_agent
 from stepherd.runs.proof import without_foreign_push
-from stepherd.runs.report_attempts import attempts_of
+from stepherd.runs.report_attempts import Said, attempts_of, said_last
 from stepherd.runs.steps import STEPS
 
 if TYPE_CHECKING:
+    from stepherd.runs.attempts import PastAttempt
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.request import Request
     from stepherd.runs.result import Result
 
 __all__ = ["Findings", "read_findings"]
+
+_AGENT: Final = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Findings:
     """What could not be used, for the notes."""
     attempts: list[dict[str, Any]] = field(default_factory=list)
     """See ``report_attempts``."""
+    agent_step: Result | None = None
+    """What the agent's step itself said last, be it of an attempt before the one that died since."""
+    said: Said = field(default_factory=Said)
 
 
 def read_findings(
@@ -37,29 +43,45 @@ def read_findings(
 ) -> Findings:
     """Read them. Without a ``failure`` to report, what cannot be used raises the error that says why."""
     doubts: list[str] = []
-    results = _results_of(folder, failure, doubts)
+    past = _past_of(folder, failure, doubts)
+    results = _results_of(folder, past, failure, doubts)
     request = _request_of(folder, results, failure, request_digest, doubts)
-    return Findings(
-        request, without_foreign_push(results, request), doubts, _attempts(folder, failure, doubts)
-    )
-
-
-def _attempts(
-    folder: RunFolder, failure: Mapping[str, Any] | None, doubts: list[str]
-) -> list[dict[str, Any]]:
+    found = Findings(request, without_foreign_push(results, request), doubts)
     try:
-        return attempts_of(folder)
+        return replace(
+            found,
+            attempts=attempts_of(folder, past or ()),
+            agent_step=folder.read_result(_AGENT) if _AGENT in results else None,
+            said=said_last(folder, past or (), results.get(_AGENT)),
+        )
     except StepherdError as error:
-        if error.message not in doubts:
-            _doubt(error, failure, doubts)
-        return []
+        _doubt(error, failure, doubts)
+        return found
 
 
-def _results_of(folder: RunFolder, failure: Mapping[str, Any] | None, doubts: list[str]) -> dict[str, Result]:
+def _past_of(
+    folder: RunFolder, failure: Mapping[str, Any] | None, doubts: list[str]
+) -> Sequence[PastAttempt] | None:
+    """The attempts at the agent; None where one of them makes no sense."""
+    try:
+        return past_attempts(folder)
+    except StepherdError as error:
+        _doubt(error, failure, doubts)
+        return None
+
+
+def _results_of(
+    folder: RunFolder,
+    past: Sequence[PastAttempt] | None,
+    failure: Mapping[str, Any] | None,
+    doubts: list[str],
+) -> dict[str, Result]:
     found: dict[str, Result] = {}
     for step in STEPS:
+        if step == _AGENT and past is None:
+            continue
         try:
-            result = read_agent(folder) if step == "agent" else folder.read_result(step)
+            result = read_agent(folder, past) if step == _AGENT else folder.read_result(step)
         except StepherdError as error:
             _doubt(error, failure, doubts)
         else:

@@ -9,17 +9,19 @@ from typing import Any, Final, Literal
 
 from stepherd.errors import StepherdError
 from stepherd.repositories.scan import ChangesBlocked
-from stepherd.runs.causes import failure_of, failure_of_end
+from stepherd.runs.causes import failure_of_end
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
 from stepherd.runs.folder import REPORT, REPORT_PAGE, TRANSCRIPT, RunFolder
 from stepherd.runs.proof import SuccessNotProven, check_success
+from stepherd.runs.reasons import reason_of, step_of, tells_of
 from stepherd.runs.report_attempts import lost_work, used_by
+from stepherd.runs.report_notes import notes_of_steps
 from stepherd.runs.report_page import render_report
 from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result
-from stepherd.runs.steps import STEPS, step_of_state
+from stepherd.runs.steps import STEPS
 from stepherd.text.moments import now, seconds_between
 
 __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
@@ -131,9 +133,9 @@ def write_report(
 ) -> Report:
     """Build the report of a run and write report.json and report.md into its folder.
 
-    ``failure`` is {state, error, cause} of the machine for a run that failed; ``started`` is when the
-    execution began; ``request_digest`` is what it knows of request.json, None when an earlier version began
-    it. Without a ``failure``, raises RunFolderChanged and SuccessNotProven.
+    ``failure`` is {state, error, cause, redrives} of the machine for a run that failed; ``started`` is when
+    the execution began; ``request_digest`` is what it knows of request.json, None when an earlier version
+    began it. Without a ``failure``, raises RunFolderChanged and SuccessNotProven.
     """
     found = read_findings(folder, failure, request_digest)
     if failure is None and found.request is not None:
@@ -174,16 +176,16 @@ def _report_of(
         compare=facts.get("compare"),
         agent=request.agent if request else None,
         usage=used_by(found.attempts) or facts.get("agent", {}).get("usage"),
-        said=facts.get("agent", {}).get("said"),
+        said=found.said.text,
         files_changed=list(facts.get("files", [])),
         totals=dict(facts.get("totals", {})),
         verify=facts.get("verify"),
-        states=[_time_of(results[step]) for step in STEPS if step in results],
+        states=[_time_of(results[step], failure) for step in STEPS if step in results],
         logs=_logs(folder, run_id, results),
         bundle=folder.address_of(facts["bundle"]) if facts.get("bundle") else None,
         error=error,
         notes=[
-            *_notes(results, failure),
+            *notes_of_steps(found, failure),
             *_automation_note(facts),
             *work_notes(facts, run_id),
             *lost_work(found.attempts),
@@ -216,19 +218,19 @@ def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
     }
 
 
-def _time_of(result: Result) -> StateTime:
-    return StateTime(STEPS[result.step].state, result.status, result.seconds, result.runs)
+def _time_of(result: Result, failure: Mapping[str, Any] | None) -> StateTime:
+    # What an earlier attempt said is not how the one went that ended the run.
+    old = failure is not None and step_of(failure) == result.step and not tells_of(result, failure)
+    return StateTime(
+        STEPS[result.step].state, "failed" if old else result.status, result.seconds, result.runs
+    )
 
 
 def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Result]) -> ReportedError:
     error, cause = str(failure.get("error") or ""), str(failure.get("cause") or "")
     ended = failure_of_end(error, cause)
     state = "" if ended else str(failure.get("state", "the state machine"))
-    result = results.get(step_of_state(state) or "")
-    if result is not None and result.error is not None:
-        why = result.error
-    else:
-        why = ended or failure_of(error, cause)
+    why = ended or reason_of(failure, results.get(step_of(failure)))
     remedy = _OF_THE_RUN.sub(rf"\1 {run_id}", why.remedy)
     return ReportedError(
         state,
@@ -276,17 +278,6 @@ def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict
         transcript = results["agent"].facts.get("transcript", TRANSCRIPT)
         logs["transcript"] = folder.address_of(str(transcript))
     return logs
-
-
-def _notes(results: Mapping[str, Result], failure: Mapping[str, Any] | None) -> list[str]:
-    """What a reader would wonder about, and what else went wrong: a push of partial work that failed, too."""
-    failed = step_of_state(str(failure.get("state"))) if failure else None
-    remarks = [str(result.facts["note"]) for result in results.values() if "note" in result.facts]
-    return remarks + [
-        f"{STEPS[step].state}: {result.error.message} {result.error.remedy}".strip()
-        for step, result in results.items()
-        if step != failed and result.error is not None
-    ]
 
 
 def _automation_note(facts: Mapping[str, Any]) -> list[str]:

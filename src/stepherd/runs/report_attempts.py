@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.runs.attempts import past_attempts
+from stepherd.runs.attempt_events import events_of
 from stepherd.runs.spent import total, usages
+from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
+    from stepherd.runs.attempts import PastAttempt
     from stepherd.runs.folder import RunFolder
+    from stepherd.runs.result import Result
 
-__all__ = ["attempts_of", "lost_work", "used_by"]
+__all__ = ["Said", "attempts_of", "lost_work", "said_last", "used_by"]
+
+_LONGEST_SAYING: Final = 2000
 
 
-def attempts_of(folder: RunFolder) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The last that the agent said."""
+
+    text: str | None = None
+    """In the last attempt."""
+    before: str | None = None
+    """In the last attempt that has told of it, where that is an earlier one."""
+
+
+def said_last(folder: RunFolder, past: Sequence[PastAttempt], agent: Result | None) -> Said:
+    """What the agent said last; ``agent`` is the last word on its work. Of an attempt that died, what its
+    events tell."""
+    told = agent.facts.get("agent") if agent is not None else None
+    text = told.get("said") if isinstance(told, Mapping) else None
+    said = text if isinstance(text, str) else None
+    last = past[-1] if past else None
+    if last is None or not last.started or last.result is not None or last.verified is not None:
+        return Said(said)
+    events = events_of(folder, past, [last], "message")[last.number]
+    texts = [each["text"] for each in events if not each.get("thought") and isinstance(each.get("text"), str)]
+    spoken = next((text for text in reversed(texts) if text.strip()), None)
+    return Said(None if spoken is None else one_paragraph(spoken, _LONGEST_SAYING), said)
+
+
+def attempts_of(folder: RunFolder, past: Sequence[PastAttempt]) -> list[dict[str, Any]]:
     """Each attempt: number, status, started, finished, usage, and bundle, the address of the work that it
     left, and whether what its agent did is lost. One that died has the status ``died``; one that only
     verified earlier work, ``verified``."""
-    past = past_attempts(folder)
     used = usages(folder, past)
     return [
         {

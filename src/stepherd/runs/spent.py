@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.events.vocabulary import EVENTS
-from stepherd.services.json_text import read_json
-from stepherd.services.store.contract import ObjectNotFound
+from stepherd.runs.attempt_events import events_of
 
 if TYPE_CHECKING:
     from stepherd.runs.attempts import PastAttempt
@@ -33,8 +31,9 @@ def usages(folder: RunFolder, past: Sequence[PastAttempt]) -> dict[int, Mapping[
         if one.result is not None:
             found[one.number] = _said(one.result.facts)
     died = [one for one in past if one.result is None and one.started]
-    if died:
-        found |= _of_events(folder, past, died)
+    for number, told in events_of(folder, past, died, "usage").items():
+        # Each tells of all until then, and some of them leave out what has not changed.
+        found[number] = {name: value for each in told for name, value in each.items()}
     return found
 
 
@@ -53,35 +52,6 @@ def _said(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     agent = facts.get("agent")
     usage = agent.get("usage") if isinstance(agent, Mapping) else None
     return usage if isinstance(usage, Mapping) else {}
-
-
-def _of_events(
-    folder: RunFolder, past: Sequence[PastAttempt], died: Sequence[PastAttempt]
-) -> dict[int, Mapping[str, Any]]:
-    """By their times: the last usage between the beginning of an attempt and that of the next."""
-    starts = sorted(one.started for one in past if one.started)
-    ends = dict(zip(starts, [*starts[1:], "9"], strict=True))
-    events = list(_usage_events(folder))
-    found: dict[int, Mapping[str, Any]] = {}
-    for one in died:
-        within = [each for at, each in events if one.started <= at < ends[one.started]]
-        # Each tells of all until then, and some of them leave out what has not changed.
-        found[one.number] = {name: value for each in within for name, value in each.items()}
-    return found
-
-
-def _usage_events(folder: RunFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    try:
-        body = folder.store.get(EVENTS).body
-    except ObjectNotFound:
-        return
-    for line in body.splitlines():
-        try:
-            event = read_json(line)
-        except ValueError:
-            continue  # Somebody else wrote it.
-        if isinstance(event, dict) and event.get("type") == "usage" and isinstance(event.get("at"), str):
-            yield event["at"], event
 
 
 def _is_number(value: object) -> bool:
