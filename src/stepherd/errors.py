@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from stepherd.text.sentences import joined
+
 __all__ = [
     "CannotCreateError",
     "ConfigurationError",
@@ -53,7 +55,7 @@ class StepherdError(Exception):
         """More than a message holds, in lines: all that a server said. For logs and reports."""
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+        return joined(self.message, self.remedy)
 
 
 class UsageError(StepherdError):
