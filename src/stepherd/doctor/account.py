@@ -44,7 +44,7 @@ def look_at_caller(checked: CheckedStack, _: Path) -> Iterator[Finding]:
         yield Finding("credentials", "problem", error.message, error.remedy)
         cause: Any = error.__cause__
         if cause is not None and is_refusal(cause):
-            answer = cause.response
+            answer = getattr(cause, "response", None)
     if answer is not None:
         yield from clock_finding(answer, began, time.time())
 

@@ -7,8 +7,8 @@
     clone          the repository as an archive
     agent          the agent in its workspace, its changes as a bundle
     agent_attempt  one attempt: its output, its events, what is known of it afterwards
-    agent_credentials, agent_login, agent_session   what an agent is given, and what it leaves behind
-    agent_place    the folders that an agent gets
+    agent_credentials, agent_login, login_copy, agent_session   what an agent is given, and what it leaves
+    agent_folders  the folders that an agent gets
     changes        recording what the agent changed
     verification   the verify command after the agent
     push           the bundle as one commit on the remote, proven

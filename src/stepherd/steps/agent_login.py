@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import DataError, StepherdError
-from stepherd.logins.database import check_database, copy_database, read_login
-from stepherd.logins.kinds import LoginKind, login_kind
-from stepherd.logins.live import LiveDatabase
-from stepherd.logins.opening import open_location
+from stepherd.logins.kinds import login_kind
 from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.steps.agent_folders import Place
     from stepherd.steps.contract import StepContext
+    from stepherd.steps.login_copy import LoginCopy
 
-__all__ = ["LoginCopy", "keep_login_database", "place_login_database"]
+__all__ = ["keep_login_database", "place_login_database"]
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
-Learn = Callable[[Iterable[str]], None]
-
-
-@dataclass(slots=True)
-class LoginCopy:
-    """The agent's login database, and what is in it of secrets, while the agent may renew them."""
-
-    secrets: tuple[str, ...]
-    _live: LiveDatabase
-
-    @classmethod
-    @contextmanager
-    def at(cls, path: Path, kind: LoginKind) -> Iterator[LoginCopy]:
-        """The database at ``path``. Raises what ``read_login`` does."""
-        secrets = read_login(path, kind).secrets()
-        live = LiveDatabase(path)
-        try:
-            found = live.look()
-            yield cls((*secrets, *(found.secrets if found else ())), live)
-        finally:
-            live.close()
-
-    def look(self, learn: Learn) -> bool:
-        """Tell ``learn`` the secrets when the database has changed; whether it is certain that these are all
-        that have been in it. Whatever was printed before this call is masked only after it."""
-        found = self._live.look()
-        if found is None:
-            return True
-        learn(found.secrets)
-        return found.certain
 
 
 @contextmanager
@@ -65,14 +32,11 @@ def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | Non
     if agent.login is None or not reference:
         yield None
         return
+    # Only now: agents without a login can do without SQLite.
+    from stepherd.steps.login_copy import fetched_copy
+
     kind = login_kind(agent.login)
-    path = database_path(place.home, kind.folder)
-    path.parent.mkdir(mode=0o700, parents=True)
-    if not open_location(kind, reference, None).download(path):
-        yield None
-        return
-    path.chmod(0o600)
-    with LoginCopy.at(path, kind) as copy:
+    with fetched_copy(kind, reference, database_path(place.home, kind.folder)) as copy:
         yield copy
 
 
@@ -81,6 +45,9 @@ def keep_login_database(step: StepContext, agent: Agent, place: Place) -> str | 
     not kept, when it is not; then what the store holds stays as it is."""
     if agent.login is None or not os.environ.get("STEPHERD_LOGIN"):
         return None
+    # Only now, as above.
+    from stepherd.logins.database import check_database, copy_database
+
     source = database_path(place.home, login_kind(agent.login).folder)
     copy = place.private / "database.sqlite3"
     try:

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from stepherd.cloud import clients
 from stepherd.cloud.stack import find_stack
 from stepherd.errors import ConfigurationError, CredentialsError, NotFoundError
 
@@ -95,6 +96,7 @@ def test_without_boto3_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
             raise ModuleNotFoundError(name=name.split(".", maxsplit=1)[0])
         return real(name, *rest, **named)
 
+    clients._made.cache_clear()  # One that was made would be used.
     monkeypatch.setattr(builtins, "__import__", without)
     # Other settings, so that no client is there yet.
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "without-boto3")

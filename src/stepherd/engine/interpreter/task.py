@@ -82,7 +82,7 @@ class _Attempt:
         self._run = visit.run
         self._under_way = under_way
         self._is_function = bool(state.resource.function)
-        self._service = "lambda" if self._is_function else state.resource.service
+        self._service = state.resource.service
 
     async def run(self) -> Transition:
         """Give the transition, or raise StateFailed after the event that says so."""
