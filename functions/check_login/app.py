@@ -16,7 +16,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.logins.checking import check_login
     from stepherd.logins.request import LoginRequest
     from stepherd.logins.settings import login_settings
-    from stepherd.services import require_boto3
+    from stepherd.services.aws.installed import require_boto3
     from stepherd.services.step_functions.executions import open_executions
 
     require_boto3("The identity provider")

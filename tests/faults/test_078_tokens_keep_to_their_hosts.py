@@ -29,8 +29,8 @@ from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.prepare import check_whole_request
 from stepherd.runs.request import Request
 from stepherd.services import open_store
+from stepherd.services.front_matter import InvalidFrontMatter
 from stepherd.steps.credentials import git_credentials
-from stepherd.text.front_matter import InvalidFrontMatter
 
 SPELLINGS = {
     "address": ("127.0.0.1", "127.1", "2130706433", "0x7f000001"),

@@ -17,7 +17,7 @@ from typing import Final
 from stepherd.agents.fences import Block, blocks_of
 from stepherd.agents.patches import hunk_number, mended
 from stepherd.errors import DataError, StepherdError, StorageError
-from stepherd.text.front_matter import body_of
+from stepherd.services.front_matter import body_of
 
 __all__ = ["apply_instructions", "main"]
 

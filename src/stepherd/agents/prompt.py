@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from stepherd.agents.contract import AgentContext
-from stepherd.text.front_matter import body_of
+from stepherd.services.front_matter import body_of
 
 __all__ = ["prompt_of"]
 

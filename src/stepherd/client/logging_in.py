@@ -26,7 +26,7 @@ from stepherd.errors import (
 from stepherd.history.logins import LoginProgress
 from stepherd.history.runs import events_after
 from stepherd.logins.attempts import attempt_id
-from stepherd.services import require_boto3
+from stepherd.services.aws.installed import require_boto3
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend

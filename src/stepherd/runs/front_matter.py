@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepherd.text.front_matter import InvalidFrontMatter, head_and_body
+from stepherd.services.front_matter import InvalidFrontMatter, head_and_body
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:

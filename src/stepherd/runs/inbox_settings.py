@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.runs.front_matter import SETTINGS, read_settings
 from stepherd.runs.prepare import merged_settings
 from stepherd.runs.request import request_schema
+from stepherd.services.front_matter import InvalidFrontMatter
 from stepherd.services.number_text import read_number, read_whole
-from stepherd.text.front_matter import InvalidFrontMatter
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from stepherd.errors import ConfigurationError, UsageError
+from stepherd.errors import UsageError
+from stepherd.services.aws.installed import needs_boto3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +34,11 @@ if TYPE_CHECKING:
     from stepherd.services.store.contract import Store
 
 __all__ = [
-    "needs_boto3",
     "open_document",
     "open_notices",
     "open_queue",
     "open_store",
     "read_secret",
-    "require_boto3",
 ]
 
 
@@ -148,23 +147,3 @@ def open_queue(reference: str) -> Queue:
         f"No queue is served under {reference!r}.",
         remedy="Name an SQS queue URL (https://sqs.…) or a local queue (sqlite:///path/of/file.db#name).",
     )
-
-
-@contextmanager
-def needs_boto3(what: str) -> Iterator[None]:
-    """Say how to install boto3 when an import inside the block, of what serves ``what``, finds it missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"boto3", "botocore"}:
-            raise
-        raise ConfigurationError(
-            f"{what} is reached by boto3, and boto3 is not installed.",
-            remedy="Run: pip install 'stepherd[aws]'",
-        ) from error
-
-
-def require_boto3(what: str) -> None:
-    """Raises ConfigurationError, saying how to install boto3, when there is none to serve ``what``."""
-    with needs_boto3(what):
-        import_module("botocore")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepherd.runs.front_matter import split_front_matter
-from stepherd.text.front_matter import InvalidFrontMatter
+from stepherd.services.front_matter import InvalidFrontMatter
 
 
 def test_every_key_sets_its_field() -> None:

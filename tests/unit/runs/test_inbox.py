@@ -17,7 +17,7 @@ from stepherd.runs.inbox_keys import inbox_place
 from stepherd.runs.inbox_settings import given_settings, read_metadata, read_settings_file
 from stepherd.runs.reply import reply_place
 from stepherd.services import open_store
-from stepherd.text.front_matter import InvalidFrontMatter
+from stepherd.services.front_matter import InvalidFrontMatter
 
 EVENTS = Path(__file__).parents[3] / "events"
 AT_SIX = {"repo": "R", "agent": "q", "branch": "b"}

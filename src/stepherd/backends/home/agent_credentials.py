@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from stepherd.services import require_boto3
+from stepherd.services.aws.installed import require_boto3
 from stepherd.services.secrets.contract import check_secret_id
 
 if TYPE_CHECKING:

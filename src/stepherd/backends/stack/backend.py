@@ -21,7 +21,7 @@ from stepherd.errors import (
     UsageError,
 )
 from stepherd.logins.kinds import DEFAULT_KIND
-from stepherd.services import needs_boto3
+from stepherd.services.aws.installed import needs_boto3
 
 if TYPE_CHECKING:
     from stepherd.backends.beginning import Beginning

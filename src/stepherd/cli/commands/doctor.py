@@ -79,7 +79,7 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
     if context is None:
         return (*MACHINE_CHECKS, TOKEN_CHECK, runner_check(home), *HOME_CHECKS)
     from stepherd.doctor.stack import stack_checks
-    from stepherd.services import require_boto3
+    from stepherd.services.aws.installed import require_boto3
 
     require_boto3("A deployed stack")
     machine = (check for check in MACHINE_CHECKS if check.name != "aws")

@@ -97,7 +97,7 @@ def command(
         )
     from stepherd.cli.deploy.request import checked_request
     from stepherd.cloud.template import template_of
-    from stepherd.services import require_boto3
+    from stepherd.services.aws.installed import require_boto3
 
     require_boto3("An AWS account")
     if name is not None:

@@ -52,7 +52,7 @@ def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
     from stepherd.cli.login.view import make_login_view
     from stepherd.cli.terminal.browser import can_open, open_page
     from stepherd.logins.kinds import login_kind
-    from stepherd.services import require_boto3
+    from stepherd.services.aws.installed import require_boto3
 
     require_boto3("The identity provider")
     kind = login_kind(given["agent"])

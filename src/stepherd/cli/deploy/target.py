@@ -21,7 +21,7 @@ from stepherd.cloud.contexts import (
     use_region,
 )
 from stepherd.errors import CredentialsError, UsageError
-from stepherd.services import needs_boto3
+from stepherd.services.aws.installed import needs_boto3
 
 if TYPE_CHECKING:
     from stepherd.cli.output import Output

@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from stepherd.services import needs_boto3
 from stepherd.services.aws.errors import aws_error, is_from_aws, translated
+from stepherd.services.aws.installed import needs_boto3
 
 __all__ = ["credentials_expire", "new_client", "session_secrets"]
 

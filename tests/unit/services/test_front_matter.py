@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepherd.text.front_matter import InvalidFrontMatter, body_of
+from stepherd.services.front_matter import InvalidFrontMatter, body_of
 
 
 @pytest.mark.parametrize(
