@@ -18,16 +18,12 @@ imported when the first reference of that form is opened, so boto3 loads only wh
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stepherd.errors import UsageError
 from stepherd.services.aws.installed import needs_boto3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from stepherd.services.notices.contract import Notices
     from stepherd.services.queues.contract import Queue
     from stepherd.services.secrets.documents import SecretDocument
