@@ -28,7 +28,7 @@ from stepherd.runs.spent import spent
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_budget import Budget, budget_of
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
-from stepherd.steps.agent_folders import Place
+from stepherd.steps.agent_folders import AgentFolders
 from stepherd.steps.agent_login import keep_login_database, place_login_database
 from stepherd.steps.agent_root import agent_root
 from stepherd.steps.agent_sandbox import agent_sandbox
@@ -78,8 +78,8 @@ def work(step: StepContext) -> Done:
     leave_session_keyring()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent, account) as root:
-        place = Place.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
-        return _attempt(step, agent, account, credentials, place, cloned, past)
+        folders = AgentFolders.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
+        return _attempt(step, agent, account, credentials, folders, cloned, past)
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:
@@ -107,19 +107,19 @@ def _attempt(
     agent: Agent,
     account: Account | None,
     credentials: AgentCredentials,
-    place: Place,
+    folders: AgentFolders,
     cloned: Result,
     past: Sequence[PastAttempt],
 ) -> Done:
     # As it was before the agent began: what the folder says of it later may be the agent's own.
     base = {name: str(cloned.facts[name]) for name in ("base_commit", "base_ref")}
     stop = StopRequest()
-    with place_login_database(agent, place) as login, step.termination.handed_to(stop):
+    with place_login_database(agent, folders) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
         step.redactor.learn((*credentials.secrets, *of_login))
-        sandbox = agent_sandbox(step, agent, place, account, credentials.variables, stop.pause)
+        sandbox = agent_sandbox(step, agent, folders, account, credentials.variables, stop.pause)
         keys = take_number(step.folder, step.attempt)
-        attempt = Attempt.begin(step, place, stop, account, step.redactor, keys, sandbox)
+        attempt = Attempt.begin(step, folders, stop, account, step.redactor, keys, sandbox)
         attempt.empty_submodules = str(cloned.facts.get("empty_submodules", ""))
         if login:
             attempt.transcript.before = lambda: login.look(step.redactor.learn)
@@ -141,12 +141,12 @@ def _run(
 ) -> Done:
     step, earlier = attempt.step, latest_work(past)
     if earlier is not None and earlier.bundle is not None:
-        restore_work(step, attempt.place, base["base_commit"], earlier.bundle)
+        restore_work(step, attempt.folders, base["base_commit"], earlier.bundle)
     if earlier is not None and earlier.result is not None and earlier.is_good:
         found = _good_before(attempt, base, earlier.result.facts, earlier.number)
     else:
         session = next((one.session for one in reversed(past) if one.session is not None), None)
-        resume = restore_session(step, agent, attempt.place, session)
+        resume = restore_session(step, agent, attempt.folders, session)
         budget = budget_of(step.request, spent(step.folder, past))
         found = _agent_alone(attempt, agent, credentials, base, earlier, budget, resume=resume)
         step.folder.write_result_at(attempt.keys.result, result_of(step, "agent", attempt.started, found))
@@ -161,7 +161,7 @@ def _run(
     if error is not None:
         # A redriven agent goes on from here.
         redactor = attempt.transcript.redactor
-        notes.append(keep_session(step, agent, attempt.place, redactor, attempt.keys.session))
+        notes.append(keep_session(step, agent, attempt.folders, redactor, attempt.keys.session))
     notes.append(attempt.unproven)
     if attempt.sandbox is not None:
         facts.update(attempt.sandbox.facts())
@@ -180,15 +180,17 @@ def _again(
     """What starts the agent once more in this attempt, in the session that it has by now."""
 
     def again(wanted: Round) -> Done:
-        step, place, earlier = attempt.step, attempt.place, latest_work(past)
-        place.renew_instructions(step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"), wanted.feedback)
-        (place.private / "changes.bundle").unlink(missing_ok=True)
+        step, folders, earlier = attempt.step, attempt.folders, latest_work(past)
+        folders.renew_instructions(
+            step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"), wanted.feedback
+        )
+        (folders.private / "changes.bundle").unlink(missing_ok=True)
         attempt.transcript.lines.clear()
         attempt.usage = {}
         resume = bool(agent.session_paths)
         if not attempt.agent_ran:
             session = next((one.session for one in reversed(past) if one.session is not None), None)
-            resume = restore_session(step, agent, place, session)
+            resume = restore_session(step, agent, folders, session)
         return _agent_alone(
             attempt, agent, credentials, base, earlier, wanted.budget, resume=resume, again=wanted
         )
@@ -201,7 +203,7 @@ def _good_before(attempt: Attempt, base: Mapping[str, str], facts: Mapping[str, 
     if facts.get("bundle") is None or not is_allowed_now(facts, attempt.step.request):
         return Done({**base, **facts, "attempt": number})
     step, keys = attempt.step, attempt.keys
-    parted = part_changes(step, attempt.place, base["base_commit"], facts, keys.bundle)
+    parted = part_changes(step, attempt.folders, base["base_commit"], facts, keys.bundle)
     done = Done({**base, **parted, "attempt": keys.number})
     step.folder.write_result_at(keys.result, result_of(step, "agent", attempt.started, done))
     return done
@@ -228,17 +230,17 @@ def _agent_alone(
     evidence = attempt.supervise("agent", launch, limits, agent.reader(), credentials.variables)
     if attempt.stop.asked:
         _prepare_for_a_kill(attempt, base, earlier)
-    attempt.place.take(attempt.account)
+    attempt.folders.take(attempt.account)
     attempt.show_usage()
     attempt.learn()
     if again is not None:
         again.tidy()
-    kept = keep_changes(attempt.step, attempt.place, base["base_commit"], attempt.keys.bundle)
+    kept = keep_changes(attempt.step, attempt.folders, base["base_commit"], attempt.keys.bundle)
     evidence = attempt.with_changes(evidence, kept)
     _tell_files(attempt, kept)
     outcome = _judgement(agent, evidence)
     _tell_end(attempt, evidence, outcome)
-    notes = [kept.get("note"), keep_login_database(attempt.step, agent, attempt.place)]
+    notes = [kept.get("note"), keep_login_database(attempt.step, agent, attempt.folders)]
     note = " ".join(note for note in notes if note)
     facts = {
         **base,
@@ -274,13 +276,13 @@ def _launch(
     again: Round | None,
 ) -> Launch:
     """What the agent plans, once it has prepared its home, which is then its own account's."""
-    request, place = attempt.step.request, attempt.place
+    request, folders = attempt.step.request, attempt.folders
     context = AgentContext(
         request.run_id,
-        place.workspace,
-        place.instructions,
+        folders.workspace,
+        folders.instructions,
         request.command,
-        home=place.home,
+        home=folders.home,
         model=request.model,
         max_turns=budget.turns,
         max_cost_usd=budget.cost_usd,
@@ -295,7 +297,7 @@ def _launch(
         agent.prepare(context)
         attempt.agent_ran = True
     launch = agent.plan(context)
-    place.give(attempt.account)
+    folders.give(attempt.account)
     return launch
 
 

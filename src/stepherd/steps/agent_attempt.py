@@ -21,7 +21,7 @@ from stepherd.processes.tree import Launcher, Proof
 from stepherd.runs.attempts import AttemptKeys
 from stepherd.runs.report_page import usage_text
 from stepherd.services.redaction import Redactor
-from stepherd.steps.agent_folders import Place
+from stepherd.steps.agent_folders import AgentFolders
 from stepherd.steps.contract import StepContext
 from stepherd.steps.held_secrets import held_secrets
 from stepherd.text.moments import now
@@ -54,7 +54,7 @@ class Attempt:
     """One agent's time in its place."""
 
     step: StepContext
-    place: Place
+    folders: AgentFolders
     stop: StopRequest
     account: Account | None
     launcher: Launcher
@@ -77,7 +77,7 @@ class Attempt:
     def begin(
         cls,
         step: StepContext,
-        place: Place,
+        folders: AgentFolders,
         stop: StopRequest,
         account: Account | None,
         redactor: Redactor,
@@ -85,10 +85,10 @@ class Attempt:
         sandbox: AgentSandbox | None = None,
     ) -> Attempt:
         """With a transcript, and with events that also go to this step's own output."""
-        transcript = Transcript.create(place.private / "transcript.jsonl", redactor)
+        transcript = Transcript.create(folders.private / "transcript.jsonl", redactor)
         launcher = sandbox or ProcessLauncher(account, stop.pause)
         recorder = Recorder(step.folder.store, redactor.mask, _show)
-        return cls(step, place, stop, account, launcher, transcript, recorder, keys, now(), sandbox=sandbox)
+        return cls(step, folders, stop, account, launcher, transcript, recorder, keys, now(), sandbox=sandbox)
 
     def tell(self, source: str, event: Event) -> None:
         """Record an event; what it says of usage is kept for the report."""
@@ -109,16 +109,16 @@ class Attempt:
         """Run one process in the workspace, contained. Raises ProcessesLeft."""
         environment = agent_environment(
             run_id=self.step.request.run_id,
-            home=self.place.home,
-            scratch=self.place.temporary,
-            instructions=self.place.instructions,
+            home=self.folders.home,
+            scratch=self.folders.temporary,
+            instructions=self.folders.instructions,
             extra=variables or {},
         )
         evidence = supervise(
             launch,
             name=name,
             environment=environment,
-            folder=self.place.workspace,
+            folder=self.folders.workspace,
             limits=limits,
             transcript=self.transcript,
             stop=self.stop,
@@ -176,7 +176,7 @@ class Attempt:
         """Put the transcript and the events into the run folder."""
         self.transcript.close()
         self.recorder.close()
-        self.step.folder.store.upload(self.place.private / "transcript.jsonl", self.keys.transcript)
+        self.step.folder.store.upload(self.folders.private / "transcript.jsonl", self.keys.transcript)
         self.stop.close()
 
 

@@ -13,11 +13,11 @@ from stepherd.runs.digests import check_digest, digest_of, digest_of_files
 from stepherd.runs.folder import INSTRUCTIONS, WORKSPACE, RunFolder
 from stepherd.services.removal import remove_tree
 
-__all__ = ["Place"]
+__all__ = ["AgentFolders"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AgentFolders:
     """Below ``root``: the agent's workspace, instructions, home and temporary folder; the rest is private."""
 
     root: Path
@@ -64,24 +64,24 @@ class Place:
         return {**own, "/tmp": self.temporary, "/var/tmp": self.temporary}  # noqa: S108 - names, not places
 
     @classmethod
-    def build(cls, root: Path, folder: RunFolder, instructions_digest: str | None) -> Place:
+    def build(cls, root: Path, folder: RunFolder, instructions_digest: str | None) -> AgentFolders:
         """Fetch and lay out everything, still this process's own.
 
         Raises RunFolderChanged when the instructions have another digest than the execution carries; None
         accepts any.
         """
-        place = cls(root)
-        place.private.mkdir(mode=0o700)
-        for path in (place.scratch, place.home, place.temporary, place.instructions):
+        folders = cls(root)
+        folders.private.mkdir(mode=0o700)
+        for path in (folders.scratch, folders.home, folders.temporary, folders.instructions):
             path.mkdir()
-        archive = place.private / "workspace.tar.zst"
+        archive = folders.private / "workspace.tar.zst"
         folder.store.download(WORKSPACE, archive)
         # The clone may hold links that lead outside; the agent may do with its own folder what it likes.
-        unpack(archive, place.workspace, UnpackLimits(outside_links=True))
+        unpack(archive, folders.workspace, UnpackLimits(outside_links=True))
         archive.unlink()
-        copy_private(place.workspace / ".git", place.private_git)
-        _fetch_instructions(folder, place.instructions, instructions_digest)
-        return place
+        copy_private(folders.workspace / ".git", folders.private_git)
+        _fetch_instructions(folder, folders.instructions, instructions_digest)
+        return folders
 
     def renew_instructions(self, folder: RunFolder, digest: str | None, more: str) -> None:
         """Lay the instructions out once more, whatever the agent did to them, with ``more`` at the end of

@@ -15,7 +15,7 @@ from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
-    from stepherd.steps.agent_folders import Place
+    from stepherd.steps.agent_folders import AgentFolders
     from stepherd.steps.contract import StepContext
     from stepherd.steps.login_copy import LoginCopy
 
@@ -25,7 +25,7 @@ _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
 
 @contextmanager
-def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | None]:
+def place_login_database(agent: Agent, folders: AgentFolders) -> Iterator[LoginCopy | None]:
     """Put the login database below the agent's home. None for an agent without a login, or when the run goes
     without one."""
     reference = os.environ.get("STEPHERD_LOGIN", "")
@@ -36,11 +36,11 @@ def place_login_database(agent: Agent, place: Place) -> Iterator[LoginCopy | Non
     from stepherd.steps.login_copy import fetched_copy
 
     kind = login_kind(agent.login)
-    with fetched_copy(kind, reference, database_path(place.home, kind.folder)) as copy:
+    with fetched_copy(kind, reference, database_path(folders.home, kind.folder)) as copy:
         yield copy
 
 
-def keep_login_database(step: StepContext, agent: Agent, place: Place) -> str | None:
+def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) -> str | None:
     """Copy the database that the agent left behind to the run folder, whole and checked. Returns why it is
     not kept, when it is not; then what the store holds stays as it is."""
     if agent.login is None or not os.environ.get("STEPHERD_LOGIN"):
@@ -48,10 +48,10 @@ def keep_login_database(step: StepContext, agent: Agent, place: Place) -> str | 
     # Only now, as above.
     from stepherd.logins.database import check_database, copy_database
 
-    source = database_path(place.home, login_kind(agent.login).folder)
-    copy = place.private / "database.sqlite3"
+    source = database_path(folders.home, login_kind(agent.login).folder)
+    copy = folders.private / "database.sqlite3"
     try:
-        _check_is_plain(source, place.home)
+        _check_is_plain(source, folders.home)
         copy_database(source, copy)
         check_database(copy)
     except (StepherdError, OSError) as error:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stepherd.processes.account import Account
     from stepherd.processes.sandbox.view import Network, View
     from stepherd.processes.tree import Command, Tree
-    from stepherd.steps.agent_folders import Place
+    from stepherd.steps.agent_folders import AgentFolders
     from stepherd.steps.contract import StepContext
 
 __all__ = ["AgentSandbox", "agent_sandbox"]
@@ -39,7 +39,7 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 def agent_sandbox(
     step: StepContext,
     agent: Agent,
-    place: Place,
+    folders: AgentFolders,
     account: Account | None,
     secrets: Mapping[str, str],
     pause: Callable[[float], bool],
@@ -58,13 +58,13 @@ def agent_sandbox(
         return None
     user_home = os.environ.get("STEPHERD_USER_HOME") or str(Path("~").expanduser())
     private = _private_folders(step)
-    bubblewrap = find_bubblewrap(beware=(Path(user_home), place.root, Path.cwd(), *private))
+    bubblewrap = find_bubblewrap(beware=(Path(user_home), folders.root, Path.cwd(), *private))
     if bubblewrap is None:
         raise not_installed()
     allowlist = None
     if network not in (OPEN, "off"):
         allowlist = Allowlist(hosts_of(network), _models(agent, secrets))
-    layout = Layout(place.workspace, place.home, place.temporary, place.instructions)
+    layout = Layout(folders.workspace, folders.home, folders.temporary, folders.instructions)
     person = person_of(user_home, os.environ.get("PATH", os.defpath), private)
     kind: Network = "on" if network == OPEN else "off" if allowlist is None else "proxy"
     view = sandbox_view(layout, person, kind, account)

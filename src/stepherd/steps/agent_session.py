@@ -15,7 +15,7 @@ from stepherd.steps.execution import say
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
     from stepherd.services.redaction import Redactor
-    from stepherd.steps.agent_folders import Place
+    from stepherd.steps.agent_folders import AgentFolders
     from stepherd.steps.contract import StepContext
 
 __all__ = ["keep_session", "restore_session", "restore_work"]
@@ -24,15 +24,15 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_ENTRIES: Final = 20_000
 
 
-def restore_work(step: StepContext, place: Place, base_commit: str, bundle: str) -> None:
+def restore_work(step: StepContext, folders: AgentFolders, base_commit: str, bundle: str) -> None:
     """Put the work that lies in the run folder as ``bundle`` into the workspace. What is there looks as if
     the agent had just written it. Raises DataError: without it, the next attempt's commit
     would take that work away again."""
-    before = place.private / "before.bundle"
+    before = folders.private / "before.bundle"
     try:
         step.folder.store.download(bundle, before)
         fetch = step.folder.fetch_content
-        replay_changes(place.workspace, place.private_git, base_commit, before, place.scratch, fetch)
+        replay_changes(folders.workspace, folders.private_git, base_commit, before, folders.scratch, fetch)
     except (NotFoundError, DataError) as error:
         raise DataError(
             f"The work so far, {step.folder.address_of(bundle)}, cannot be put back: {error.message}",
@@ -41,37 +41,42 @@ def restore_work(step: StepContext, place: Place, base_commit: str, bundle: str)
     before.unlink()
 
 
-def restore_session(step: StepContext, agent: Agent, place: Place, session: str | None) -> bool:
+def restore_session(step: StepContext, agent: Agent, folders: AgentFolders, session: str | None) -> bool:
     """Put back the session that lies in the run folder as ``session``. Whether there is one to resume; one
     that cannot be put back is said on stderr, and the agent does not remember what it did."""
     if not agent.session_paths or session is None:
         return False
-    archive = place.private / "session.tar.zst"
+    archive = folders.private / "session.tar.zst"
     try:
         step.folder.store.download(session, archive)
-        _unpack(archive, agent, place)
+        _unpack(archive, agent, folders)
     except StepherdError as error:
         say(f"The agent's session cannot be resumed. {step.redactor.mask(str(error))}")
         for path in agent.session_paths:
-            remove_tree(place.home / path)
+            remove_tree(folders.home / path)
         return False
     return True
 
 
-def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redactor, key: str) -> str | None:
+def keep_session(
+    step: StepContext, agent: Agent, folders: AgentFolders, redactor: Redactor, key: str
+) -> str | None:
     """Pack the agent's session into the run folder as ``key``, without the secrets that it printed or read.
 
     Returns why it is not kept, when it is not.
     """
     if not agent.session_paths:
         return None
-    staging, archive = place.private / "session", place.private / "session-kept.tar.zst"
+    staging, archive = folders.private / "session", folders.private / "session-kept.tar.zst"
     remove_tree(staging)
     try:
         for path in agent.session_paths:
-            source = place.home / path
+            source = folders.home / path
             # The agent owned this: a link could lead to another's files.
-            if Path(os.path.realpath(source)) == Path(os.path.realpath(place.home), path) and source.exists():
+            if (
+                Path(os.path.realpath(source)) == Path(os.path.realpath(folders.home), path)
+                and source.exists()
+            ):
                 (staging / path).parent.mkdir(parents=True, exist_ok=True)
                 source.rename(staging / path)
         if not staging.exists():
@@ -86,13 +91,13 @@ def keep_session(step: StepContext, agent: Agent, place: Place, redactor: Redact
     return None
 
 
-def _unpack(archive: Path, agent: Agent, place: Place) -> None:
-    session = place.private / "session"
+def _unpack(archive: Path, agent: Agent, folders: AgentFolders) -> None:
+    session = folders.private / "session"
     unpack(archive, session, UnpackLimits(entries=_MOST_ENTRIES, total_bytes=2 * MOST_BYTES))
     for path in agent.session_paths:
         if (session / path).exists():
-            (place.home / path).parent.mkdir(parents=True, exist_ok=True)
-            (session / path).rename(place.home / path)
+            (folders.home / path).parent.mkdir(parents=True, exist_ok=True)
+            (session / path).rename(folders.home / path)
 
 
 def _mask(folder: Path, redactor: Redactor) -> None:

@@ -37,9 +37,9 @@ def verify(
     silence = seconds_in("STEPHERD_SILENCE_SECONDS", SILENCE_SECONDS)
     limits = Limits(request.verify_seconds, silence, children_break_silence=True)
     attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
-    attempt.place.give(attempt.account)
+    attempt.folders.give(attempt.account)
     evidence = attempt.supervise("verify", launch, limits, reader)
-    attempt.place.take(attempt.account)
+    attempt.folders.take(attempt.account)
     facts = verify_facts(command, evidence) | ({"rounds": rounds} if request.verify_rounds else {})
     error = judge_verify(command, evidence, required=request.verify_required)
     outcome: Status = "succeeded" if facts["status"] == "passed" else "failed"

@@ -17,7 +17,7 @@ from stepherd.repositories.reparting import part_again
 from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.runs.folder import LFS_CONTENTS
 from stepherd.runs.result import Result
-from stepherd.steps.agent_folders import Place
+from stepherd.steps.agent_folders import AgentFolders
 from stepherd.steps.contract import StepContext
 from stepherd.steps.left_out import facts_of_left_out, left_out_of
 from stepherd.steps.other_work import other_facts
@@ -31,7 +31,7 @@ _MOST_IGNORED: Final = 5
 _OF_PARTING: Final = frozenset({"left_out", "left_out_total", "nothing_to_push", "automation"})
 
 
-def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) -> dict[str, Any]:
+def keep_changes(step: StepContext, folders: AgentFolders, base_commit: str, key: str) -> dict[str, Any]:
     """Record the workspace and upload the bundle as ``key``.
 
     Facts: bundle (its key, absent without a change), files, totals {files, added, deleted}, automation (the
@@ -39,32 +39,32 @@ def keep_changes(step: StepContext, place: Place, base_commit: str, key: str) ->
     which only this step can tell where it is a secret of the agent's. Where the bundle has nothing that is
     to be pushed, nothing_to_push, and ignored {count, names}. And those of ``other_facts``.
     """
-    bundle = place.private / "changes.bundle"
+    bundle = folders.private / "changes.bundle"
 
     def keep(content: Content) -> None:
-        step.folder.store.upload(place.workspace / content.path, f"{LFS_CONTENTS}/{content.pointer.oid}")
+        step.folder.store.upload(folders.workspace / content.path, f"{LFS_CONTENTS}/{content.pointer.oid}")
 
     changes = record_changes(
-        place.workspace,
-        place.private_git,
+        folders.workspace,
+        folders.private_git,
         base_commit,
         bundle,
-        place.scratch,
+        folders.scratch,
         known_secrets=step.redactor.known,
         refuse_automation=step.request.automation_changes == "refuse",
         allow=parse_allow(step.request.allow),
         keep=keep,
-        folders=place.seen_by_agent,
+        folders=folders.seen_by_agent,
         keep_commits=step.request.commits == "keep",
     )
     return {**_facts_of(step, changes, bundle, key), **other_facts(changes.other)}
 
 
 def part_changes(
-    step: StepContext, place: Place, base_commit: str, before: Mapping[str, Any], key: str
+    step: StepContext, folders: AgentFolders, base_commit: str, before: Mapping[str, Any], key: str
 ) -> dict[str, Any]:
     """Part work that was recorded ``before``, and has these facts, by what the request allows now."""
-    earlier, bundle = place.private / "earlier.bundle", place.private / "changes.bundle"
+    earlier, bundle = folders.private / "earlier.bundle", folders.private / "changes.bundle"
     step.folder.store.download(str(before["bundle"]), earlier)
     rules = Rules(
         KnownSecrets(step.redactor.known),
@@ -77,7 +77,7 @@ def part_changes(
             "More secrets of the run were left out than could be named: nothing more can be let through.",
             remedy="Take the work with: stepherd pull RUN",
         )
-    changes = part_again(place.private_git, base_commit, earlier, bundle, place.scratch, rules, found)
+    changes = part_again(folders.private_git, base_commit, earlier, bundle, folders.scratch, rules, found)
     old = {name: value for name, value in before.items() if name not in _OF_PARTING}
     return {**old, **_facts_of(step, changes, bundle, key)}
 

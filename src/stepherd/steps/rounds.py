@@ -82,7 +82,7 @@ def verify_in_rounds(
     A round in which the agent itself did not do its work is the last one: its error is that of the whole,
     unless the command passes all the same.
     """
-    most, workspace = attempt.step.request.verify_rounds, attempt.place.workspace
+    most, workspace = attempt.step.request.verify_rounds, attempt.folders.workspace
     rounds, notes, step = _rounds_before(past), list[str](), attempt.step
     used, own = spent(step.folder, past), _Spent()
     if attempt.agent_ran:  # Else the work is that of an earlier attempt, and so is what it has used.
