@@ -31,7 +31,8 @@ def _starts() -> list[int]:
     return list(range(first + 1, len(RECORDED) + 1))
 
 
-def _lay_down(path: Path, commits: int) -> None:
+def lay_down(path: Path, commits: int) -> None:
+    """Write the first of the recorded commits as a journal."""
     Journal(path).close()
     connection = sqlite3.connect(path)
     for commit in RECORDED[:commits]:
@@ -44,7 +45,7 @@ def _lay_down(path: Path, commits: int) -> None:
 
 @pytest.mark.parametrize("commits", _starts())
 def test_a_journal_cut_off_after_any_commit_is_taken_up(tmp_path: Path, commits: int) -> None:
-    _lay_down(tmp_path / "journal.sqlite3", commits)
+    lay_down(tmp_path / "journal.sqlite3", commits)
     effects = Effects(tmp_path / "effects")
     effects.note("flaky")  # What the recording engine did before.
     fakes = {"lambda": Doing(effects), "sqs": Asking(effects), "ecs": Job(effects)}

@@ -23,9 +23,9 @@ def stop_run(call: Call, service: Service) -> Answer:
     """Stop a run and everything it started; one that has ended stays as it is. Raises NotFoundError."""
     call.parameters()
     check_visible(service.store, call.caller, call.run_id)
-    if service.executions.find(call.run_id).running:
+    if service.runs.find(call.run_id).running:
         cause = f"Stopped by {call.caller.owner} with the key {call.caller.key_id}."
-        service.executions.stop(call.run_id, cause)
+        service.runs.stop(call.run_id, cause)
     return _accepted(call, service)
 
 
@@ -40,13 +40,13 @@ def redrive_run(call: Call, service: Service) -> Answer:
     check_visible(service.store, call.caller, call.run_id)
     _check_kept(call.run_id, service)
     token = hashlib.sha256(f"{call.caller.owner} {key}".encode()).hexdigest() if key else None
-    service.executions.redrive(call.run_id, token)
+    service.runs.redrive(call.run_id, token)
     return _accepted(call, service)
 
 
 def _check_kept(run_id: str, service: Service) -> None:
     """Whether nothing works on what the run left when it was ended from outside."""
-    run = service.executions.find(run_id)
+    run = service.runs.find(run_id)
     if service.keeping is None or run.status not in KEPT_ENDS:
         return
     try:
@@ -60,5 +60,5 @@ def _check_kept(run_id: str, service: Service) -> None:
 
 def _accepted(call: Call, service: Service) -> Answer:
     links = links_of(call.run_id)
-    status = service.executions.find(call.run_id).status
+    status = service.runs.find(call.run_id).status
     return Answer(202, {"run_id": call.run_id, "status": status, "links": links}, {"location": links["self"]})

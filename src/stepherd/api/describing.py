@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.api.calls import Answer, Call
-from stepherd.api.executions import Execution
 from stepherd.api.links import links_of
 from stepherd.api.ownership import check_visible
-from stepherd.api.states import states_of
+from stepherd.api.runs import Run, moment_of
+from stepherd.history.progress import Progress, StateRow
 from stepherd.runs.folder import run_folder
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
     from stepherd.api.service import Service
 
-__all__ = ["describe_run"]
+__all__ = ["describe_run", "states_json"]
 
 _OF_REPORT: Final = (
     *("summary", "agent", "repository", "base", "base_commit", "branch", "commit", "partial", "compare"),
@@ -28,8 +28,8 @@ def describe_run(call: Call, service: Service) -> Answer:
     """A run's status, states, and what its report says. Raises NotFoundError for another's run, too."""
     call.parameters()
     check_visible(service.store, call.caller, call.run_id)
-    run = service.executions.find(call.run_id)
-    states = [row.to_json() for row in states_of(service.executions.history(call.run_id))]
+    run = service.runs.find(call.run_id)
+    states = states_json(service.runs.history(call.run_id))
     # A report that lies there while the run goes on is of before a redrive.
     report = {} if run.running else run_folder(service.store, call.run_id).read_report() or {}
     body = {
@@ -47,7 +47,23 @@ def describe_run(call: Call, service: Service) -> Answer:
     return Answer(200, body)
 
 
-def _error(run: Execution, report: Mapping[str, Any]) -> dict[str, Any] | None:
+def states_json(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The states of a run, as callers see them."""
+    progress = Progress()
+    progress.feed(events)
+    return [_state(row, running=progress.status == "RUNNING") for row in progress.rows]
+
+
+def _state(row: StateRow, *, running: bool) -> dict[str, Any]:
+    status = row.shown_status(running=running)
+    stopped = None if row.ended is None or status == "RUNNING" else moment_of(row.ended)
+    return {
+        "name": row.name, "status": status, "started": moment_of(row.entered - row.still),
+        "stopped": stopped, "attempts": max(1, row.attempts),
+    }  # fmt: skip
+
+
+def _error(run: Run, report: Mapping[str, Any]) -> dict[str, Any] | None:
     if run.running or run.status == "SUCCEEDED":
         return None
     told = report.get("error") if run.status == "FAILED" else None

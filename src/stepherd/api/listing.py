@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.api.calls import Answer, Call
 from stepherd.api.cursors import bad_cursor, number_of, read_cursor, write_cursor
-from stepherd.api.executions import Execution, moment_text
 from stepherd.api.links import links_of
 from stepherd.api.ownership import owned_runs
 from stepherd.api.problems import InvalidCall
+from stepherd.api.runs import Run, moment_text
 from stepherd.errors import NotFoundError
 from stepherd.runs.folder import run_folder
 
@@ -44,7 +44,7 @@ class _Filter:
     since: datetime | None
     until: datetime | None
 
-    def takes(self, run: Execution, store: Store) -> bool:
+    def takes(self, run: Run, store: Store) -> bool:
         """Whether a run is wanted; its agent is looked up only where it matters."""
         if self.status not in (None, run.status):
             return False
@@ -69,11 +69,11 @@ def list_runs(call: Call, service: Service) -> Answer:
 
 def _everybody(
     _: Call, service: Service, wanted: _Filter, most: int, cursor: Mapping[str, Any]
-) -> tuple[list[Execution], dict[str, Any] | None]:
+) -> tuple[list[Run], dict[str, Any] | None]:
     token = cursor.get("token")
     if cursor and not isinstance(token, str):
         raise bad_cursor()
-    found, token = service.executions.page(status=wanted.status, most=most, token=token)
+    found, token = service.runs.page(status=wanted.status, most=most, token=token)
     past = wanted.since and found and found[-1].started < moment_text(wanted.since)
     runs = [run for run in found if wanted.takes(run, service.store)]
     return runs, {"token": token} if token and not past else None
@@ -81,13 +81,13 @@ def _everybody(
 
 def _own(
     call: Call, service: Service, wanted: _Filter, most: int, cursor: Mapping[str, Any]
-) -> tuple[list[Execution], dict[str, Any] | None]:
+) -> tuple[list[Run], dict[str, Any] | None]:
     before = cursor.get("before", _LAST if wanted.until is None else _id_at(wanted.until, 1))
     if (cursor and set(cursor) != {"before"}) or not isinstance(before, str):
         raise bad_cursor()
     earliest = _id_at(wanted.since, -1) if wanted.since else ""
     ids = owned_runs(service.store, call.caller.owner, before=before, earliest=earliest)
-    runs: list[Execution] = []
+    runs: list[Run] = []
     looked_at = 0
     for run_id in ids:
         if len(runs) == most or looked_at == _LOOKED_AT:
@@ -97,9 +97,9 @@ def _own(
     return runs, None
 
 
-def _wanted_of(service: Service, run_id: str, wanted: _Filter) -> Iterable[Execution]:
+def _wanted_of(service: Service, run_id: str, wanted: _Filter) -> Iterable[Run]:
     try:
-        run = service.executions.find(run_id)
+        run = service.runs.find(run_id)
     except NotFoundError:  # recorded and never started, or forgotten by Step Functions after 90 days
         return []
     return islice([run], int(wanted.takes(run, service.store)))
@@ -144,7 +144,7 @@ def _agent_of(store: Store, run_id: str) -> str | None:
         return None
 
 
-def _listed(run: Execution) -> dict[str, Any]:
+def _listed(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.run_id, "status": run.status, "started": run.started, "stopped": run.stopped,
         "redrives": run.redrives, "links": links_of(run.run_id),

@@ -7,6 +7,7 @@ is new in both, by time. Its cursor is good until the run is forgotten; an empty
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.api.calls import Answer, Call
 from stepherd.api.cursors import bad_cursor, number_of, read_cursor, write_cursor
 from stepherd.api.ownership import check_visible
-from stepherd.api.states import StateRow, states_of
 from stepherd.events.vocabulary import EVENTS
+from stepherd.history.progress import Progress
+from stepherd.history.tasks import containers_of
 from stepherd.runs.folder import run_folder
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 
 if TYPE_CHECKING:
-    from stepherd.api.executions import Execution
+    from stepherd.api.runs import Run
     from stepherd.api.service import Service
     from stepherd.services.aws.log_streams import LogStreams
     from stepherd.services.store.contract import Store
@@ -70,7 +72,7 @@ def read_logs(call: Call, service: Service) -> Answer:
     position = _Position.of(parameters.get("cursor"))
     check_visible(service.store, call.caller, call.run_id)
     # Before the logs: what is written until the run has ended is read, or the run is not called finished.
-    run = service.executions.find(call.run_id)
+    run = service.runs.find(call.run_id)
     events, events_end = _events(run_folder(service.store, call.run_id).store, position, most)
     lines, lines_end = _lines(service, call.run_id, position, most - len(events))
     finished = events_end and lines_end and _is_over(run, service)
@@ -79,7 +81,7 @@ def read_logs(call: Call, service: Service) -> Answer:
     return Answer(200, body)
 
 
-def _is_over(run: Execution, service: Service) -> bool:
+def _is_over(run: Run, service: Service) -> bool:
     if run.running or run.stopped is None:
         return False
     if service.tasks is None:
@@ -123,19 +125,23 @@ def _lines(
         return [], True
     found: list[dict[str, Any]] = []
     calls = 0
-    streams = _streams(states_of(service.executions.history(run_id)))
-    for number, (row, stream) in enumerate(streams[position.done :], start=position.done):
+    progress = Progress()
+    progress.feed(service.runs.history(run_id))
+    ended = {container: row.ended for row in progress.rows for container in row.containers}
+    streams = containers_of(progress.rows)
+    for number, container in enumerate(streams[position.done :], start=position.done):
         end = False
         while not end:
             if len(found) >= most or calls == _MOST_CALLS:
                 return found, False
             token = position.tokens.get(str(number))
-            lines, token, end = _page(service.tasks, stream, token, most - len(found))
+            lines, token, end = _page(service.tasks, container.stream, token, most - len(found))
             calls += 1
             if token:
                 position.tokens[str(number)] = token
-            found += [{"at": line["at"], "source": row.name, "text": line["text"]} for line in lines]
-        if number == position.done and row.ended is not None and _long_ago(row.ended):
+            found += [{"at": line["at"], "source": container.state, "text": line["text"]} for line in lines]
+        over = ended[container]
+        if number == position.done and over is not None and time.time() - over > _LATE_SECONDS:
             # Nothing comes any more: it is not asked again, or those of a long run would never be done.
             position.done += 1
             position.tokens.pop(str(number), None)
@@ -152,12 +158,6 @@ def _page(
         return tasks.page(stream, token, most)
     except UnknownToken:
         raise bad_cursor() from None
-
-
-def _streams(rows: list[StateRow]) -> list[tuple[StateRow, str]]:
-    """Every stream with its state, in an order that later streams do not change."""
-    found = [(event, row, stream) for row in rows for event, stream in row.streams]
-    return [(row, stream) for _, row, stream in sorted(found, key=lambda each: each[0])]
 
 
 def _long_ago(moment: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stepherd.api.executions import no_run
+from stepherd.api.runs import no_run
 from stepherd.errors import UsageError
 from stepherd.runs.ids import check_run_id
 

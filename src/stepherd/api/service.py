@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stepherd.services import open_store
 
 if TYPE_CHECKING:
-    from stepherd.api.executions import Executions
+    from stepherd.api.runs import Runs
     from stepherd.services.aws.log_streams import LogStreams
     from stepherd.services.store.contract import Store
 
@@ -21,24 +21,24 @@ class Service:
     """Everything outside the function."""
 
     store: Store
-    executions: Executions
+    runs: Runs
     tasks: LogStreams | None = None
     """None where tasks write no logs to CloudWatch."""
-    keeping: Executions | None = None
+    keeping: Runs | None = None
     """The executions of the keep machine; None where there is none yet."""
 
     @classmethod
     def open(cls) -> Service:
         """As the environment says: STORE_URI, PIPELINE_ARN, KEEP_ARN, TASK_LOG_GROUP."""
-        from stepherd.api.executions import Executions
+        from stepherd.api.runs import Runs
         from stepherd.services.aws.log_streams import LogStreams
 
         group = os.environ.get("TASK_LOG_GROUP")
         return cls(
             open_store(os.environ["STORE_URI"]),
-            Executions.open(os.environ["PIPELINE_ARN"]),
+            Runs.open(os.environ["PIPELINE_ARN"]),
             LogStreams.open(group) if group else None,
-            Executions.open(keep) if (keep := os.environ.get("KEEP_ARN")) else None,
+            Runs.open(keep) if (keep := os.environ.get("KEEP_ARN")) else None,
         )
 
     @property

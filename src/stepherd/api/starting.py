@@ -35,7 +35,7 @@ def start_run(call: Call, service: Service) -> Answer:
         winner = _checked(asked, run_id, claims)
         known, run_id = (None if winner == run_id else winner), winner
     record_owner(service.store, call.caller, run_id)
-    service.executions.start(run_id, asked.request(run_id))
+    service.runs.start(run_id, asked.request(run_id))
     return _started(service, run_id, again=known is not None)
 
 
@@ -54,7 +54,7 @@ def _checked(asked: Asked, run_id: str, claims: Claims | None) -> str:
 
 
 def _started(service: Service, run_id: str, *, again: bool) -> Answer:
-    status = service.executions.find(run_id).status if again else "RUNNING"
+    status = service.runs.find(run_id).status if again else "RUNNING"
     links = links_of(run_id)
     headers = {"location": links["self"], **({"idempotency-replayed": "true"} if again else {})}
     return Answer(202, {"run_id": run_id, "status": status, "links": links}, headers)

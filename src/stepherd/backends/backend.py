@@ -24,13 +24,17 @@ __all__ = ["Backend", "TaskLines"]
 class TaskLines(Protocol):
     """What the tasks of a run write."""
 
-    last_event: int
     states: dict[str, None]
     """The states that have logs, in order."""
     poll_seconds: float
     """How long to wait before looking again."""
     late_seconds: float
     """How long after the run's end its last lines may still come."""
+
+    @property
+    def last_event(self) -> int:
+        """The last event of the history that it knows."""
+        ...
 
     def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Take new events of the history: which tasks there are."""

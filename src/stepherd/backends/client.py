@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.engine.identity import ACCOUNT, REGION
 from stepherd.engine.journal.lock import EngineAddress
-from stepherd.errors import InternalError, NotFoundError, StepherdError, StorageError, TemporaryError
+from stepherd.errors import StepherdError, TemporaryError
+from stepherd.services.step_functions.calls import Call, Refused, in_process
+from stepherd.services.step_functions.endpoint import Unanswered, endpoint_call
+from stepherd.services.step_functions.errors import EngineGone, Where, in_words
 
 if TYPE_CHECKING:
     from stepherd.engine.api.operations import Api
@@ -16,34 +19,22 @@ __all__ = [
     "KEEP",
     "LOGIN",
     "PIPELINE",
-    "ApiFault",
     "Call",
     "EngineGone",
+    "Refused",
     "execution_arn",
     "local_call",
     "machine_arn",
     "remote_call",
 ]
 
-Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
-"""An operation's name and request → its answer."""
-
 PIPELINE = "stepherd-pipeline"
 LOGIN = "stepherd-login"
 KEEP = "stepherd-keep"
 _PLACE = f"arn:aws:states:{REGION}:{ACCOUNT}"
-
-
-class ApiFault(InternalError):
-    """An error answer of the API that the command did not expect."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-
-
-class EngineGone(TemporaryError):
-    """The engine that was talked to has ended; its home may have another one by now."""
+_HERE: Final = Where("this home")
+_SECONDS: Final = 30.0
+"""How long an engine on this machine may take to answer."""
 
 
 def machine_arn(machine: str = PIPELINE) -> str:
@@ -60,32 +51,18 @@ def local_call(api: Api) -> Call:
     """Calls the API of an engine in this process."""
     from stepherd.engine.api.errors import ApiError
 
-    def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return api.call(operation, request)
-        except ApiError as error:
-            raise _fault(error.code, error.message) from error
-
-    return call
+    return in_words(in_process(api.call, ApiError), _HERE)
 
 
 def remote_call(address: EngineAddress) -> Call:
     """Calls the endpoint of a live engine. Raises EngineGone when it has ended."""
-    import http.client
+    worded = in_words(endpoint_call(f"{address.endpoint}/{address.access_key}/", _SECONDS), _HERE)
 
-    from stepherd.services.step_functions.engine_client import post
-
-    url = f"{address.endpoint}/{address.access_key}/"
-
-    def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def call(operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            status, answer = post(url, operation, request, seconds=30)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _unanswered(address, error) from error
-        if status != 200:
-            code = str(answer.get("__type", "")).rpartition("#")[2]
-            raise _fault(code, str(answer.get("message", "")))
-        return answer
+            return worded(operation, arguments)
+        except Unanswered as error:
+            raise _unanswered(address, error.why) from error
 
     return call
 
@@ -95,15 +72,3 @@ def _unanswered(address: EngineAddress, error: Exception) -> StepherdError:
     if isinstance(error, TimeoutError):
         return TemporaryError(words, remedy="Try again; if it hangs, end it and go on with: stepherd resume")
     return EngineGone(words, remedy="Go on with what it left: stepherd resume")
-
-
-def _fault(code: str, message: str) -> StepherdError:
-    if code == "ExecutionDoesNotExist":
-        run_id = message.rstrip("'").rpartition(":")[2]
-        words = f"There is no run '{run_id}' in this home."
-        return NotFoundError(words, remedy="See the runs there are: stepherd list")
-    if code == "ServiceUnavailable":
-        return EngineGone("The engine is ending.", remedy="Try again.")
-    if code == "InternalServerException":
-        return StorageError(message)
-    return ApiFault(code, message)

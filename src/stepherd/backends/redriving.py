@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.backends.amending import amend, continued, takes_amendments
-from stepherd.backends.client import ApiFault, Call
+from stepherd.backends.client import Call, Refused
 from stepherd.backends.sources import events_after
 from stepherd.errors import StepherdError, UsageError
 from stepherd.history.progress import Progress
@@ -36,7 +36,7 @@ class Redrive:
     def __call__(self, call: Call) -> str:
         try:
             call("RedriveExecution", {"executionArn": self.arn, "clientToken": self.token})
-        except ApiFault as error:
+        except Refused as error:
             raise _refused(self.run_id, error.message) from error
         self._await_begin(call)
         return self.run_id

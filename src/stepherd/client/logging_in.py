@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.backends.beginning import Beginning
-from stepherd.backends.client import LOGIN, ApiFault, Call, EngineGone
+from stepherd.backends.client import LOGIN, Call, EngineGone, Refused
 from stepherd.backends.login_locations import login_place
 from stepherd.backends.login_request import login_request
 from stepherd.client.records import Login, Waiting
@@ -104,7 +104,7 @@ def start_login(call: Call, backend: Backend, name: str, request: Mapping[str, A
     start = {"stateMachineArn": backend.machine_arn(LOGIN), "name": name, "input": json.dumps(request)}
     try:
         call("StartExecution", start)
-    except ApiFault as error:
+    except Refused as error:
         # The engine that had begun it was replaced, and the next one went on with it.
         if error.code != "ExecutionAlreadyExists":
             raise

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stepherd.history.groups import Groups, previous_of
 from stepherd.history.logins import LoginProgress, Waiting
+from stepherd.history.tasks import Container, containers_in
 from stepherd.services.json_text import read_json
 
 __all__ = ["Progress", "StateRow"]
@@ -42,6 +43,10 @@ class StateRow:
     """Whether the end of the execution cut it off: a redrive goes on with it."""
     login: LoginProgress | None = None
     """The execution that it started and waits for, when it is one of the login machine."""
+    containers: list[Container] = field(default_factory=list)
+    """Of its tasks, in order."""
+    still: float = 0.0
+    """How long the run lay still in it before a redrive; ``entered`` is moved forward by that."""
 
     @property
     def waiting(self) -> Waiting | None:
@@ -52,14 +57,16 @@ class StateRow:
         """How long it has taken so far, or took."""
         return max(0.0, (self.ended or now) - self.entered)
 
+    def shown_status(self, *, running: bool) -> str:
+        """The status for a reader. An attempt that failed and will be repeated leaves its state RUNNING."""
+        repeated = running and not self.exited and self.status in _FAILURES.values()
+        return "RUNNING" if repeated else self.status
+
     def to_json(self, now: float, *, running: bool) -> dict[str, Any]:
-        """As ``--json`` shows it. An attempt that failed and will be repeated leaves its state RUNNING."""
-        status = (
-            "RUNNING" if running and not self.exited and self.status in _FAILURES.values() else self.status
-        )
+        """As ``--json`` shows it."""
         return {
-            "name": self.name, "status": status, "seconds": round(self.seconds(now), 3),
-            "attempts": max(1, self.attempts),
+            "name": self.name, "status": self.shown_status(running=running),
+            "seconds": round(self.seconds(now), 3), "attempts": max(1, self.attempts),
             "waiting_for": self.waiting.to_json() if running and self.waiting else None,
         }  # fmt: skip
 
@@ -142,6 +149,7 @@ class Progress:
         for row in self.rows:
             if row.ended is not None and not row.exited:
                 row.entered += at - row.ended
+                row.still += at - row.ended
                 row.ended = at
             if row.interrupted:
                 row.status, row.ended, row.interrupted = "RUNNING", None, False
@@ -174,6 +182,7 @@ def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bo
         row.error = details.get("error")
     elif kind == "TaskSubmitted":
         row.login = _login(event)
+        row.containers += containers_in(event, row.name)
         return False
     elif kind.endswith("StateExited"):
         row.exited = True

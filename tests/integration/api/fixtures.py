@@ -15,7 +15,7 @@ from tests.atomic_s3 import hold_conditions
 from tests.integration.api.gateway import PIPELINE, Gateway, Reply
 from tests.integration.api.machine import Machine
 
-from stepherd.api.executions import Executions
+from stepherd.api.runs import Runs
 from stepherd.api.service import Service
 from stepherd.api_keys.ring import KeyRing
 from stepherd.services import open_document, open_store
@@ -74,12 +74,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def executions(machine: Machine) -> Executions:
+def executions(machine: Machine) -> Runs:
     """One client for a module's tests: making one takes longer than most of them."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _settings(machine).items():
             patch.setenv(name, value)
-        return Executions.open(PIPELINE)
+        return Runs.open(PIPELINE)
 
 
 def _settings(machine: Machine) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _settings(machine: Machine) -> dict[str, str]:
 
 
 @pytest.fixture
-def api(machine: Machine, executions: Executions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
+def api(machine: Machine, executions: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
     """With the store in a folder and the keys in a file."""
     told = tmp_path / "instructions.md"
     told.write_text("# Do it\n")

@@ -16,8 +16,8 @@ from tests.integration.api.fixtures import Api
 from stepherd.api import logs
 from stepherd.api.calls import Call
 from stepherd.api.cursors import write_cursor
-from stepherd.api.executions import Execution
 from stepherd.api.problems import InvalidCall
+from stepherd.api.runs import Run
 from stepherd.api.service import Service
 from stepherd.api_keys.callers import Caller
 from stepherd.events.vocabulary import EVENTS
@@ -128,11 +128,11 @@ class Runs:
     def __init__(self, tasks: int, stopped: str | None) -> None:
         self.tasks, self.stopped = tasks, stopped
 
-    def find(self, run_id: str) -> Execution:
-        return Execution(run_id, "SUCCEEDED" if self.stopped else "RUNNING", OLD, self.stopped, 0)
+    def find(self, run_id: str) -> Run:
+        return Run(run_id, "SUCCEEDED" if self.stopped else "RUNNING", OLD, self.stopped, 0)
 
     def history(self, run_id: str) -> Iterator[dict[str, Any]]:
-        at = datetime.fromisoformat(OLD)
+        at = datetime.fromisoformat(OLD).timestamp()
         for number in range(self.tasks):
             base = number * 10
             entered = {"name": f"State{number}"}

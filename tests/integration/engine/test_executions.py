@@ -10,7 +10,8 @@ import pytest
 from tests.engine_bench import machine_of
 from tests.integration.engine.conftest import Site
 
-from stepherd.services.step_functions.engine_client import EngineClient
+from stepherd.services.step_functions.aws import aws_call
+from stepherd.services.step_functions.endpoint import endpoint_call
 from stepherd.services.step_functions.executions import Executions
 
 ROLE = "arn:aws:iam::000000000000:role/R"
@@ -27,7 +28,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def executions(site: Site, kind: str) -> Executions:
     url = f"{site.local.endpoint}/{site.local.access_key}/"
-    return Executions(site.client() if kind == "boto3" else EngineClient(url))
+    return Executions(aws_call(site.client()) if kind == "boto3" else endpoint_call(url))
 
 
 def _put(site: Site, name: str, states: dict[str, Any]) -> str:

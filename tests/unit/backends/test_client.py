@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stepherd.backends.client import ApiFault, EngineGone, execution_arn, machine_arn, remote_call
+from stepherd.backends.client import EngineGone, Refused, execution_arn, machine_arn, remote_call
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.errors import NotFoundError, StorageError
 
@@ -60,7 +60,7 @@ def test_an_answer_is_given_as_it_is(engine: Callable[[int, object], EngineAddre
             f"Execution Does Not Exist: '{execution_arn('run_1')}'",
             NotFoundError,
         ),
-        (400, "ExecutionAlreadyExists", "Execution Already Exists: 'x'", ApiFault),
+        (400, "ExecutionAlreadyExists", "Execution Already Exists: 'x'", Refused),
         (400, "ServiceUnavailable", "The engine is closing.", EngineGone),
         (500, "InternalServerException", "The journal cannot be written: disk full.", StorageError),
     ],
@@ -74,7 +74,7 @@ def test_error_answers_become_errors_with_words(
 ) -> None:
     answer = {"__type": f"com.amazonaws.swf.service.v2.model#{code}", "message": message}
     with pytest.raises(error) as raised:
-        remote_call(engine(status, answer))("DescribeExecution", {})
+        remote_call(engine(status, answer))("DescribeExecution", {"executionArn": execution_arn("run_1")})
     if error is NotFoundError:
         assert str(raised.value) == (
             "There is no run 'run_1' in this home. See the runs there are: stepherd list"

@@ -26,7 +26,7 @@ AT = "2026-11-21T10:00:00.000Z"
 class Service:
     """Step Functions and a cluster in memory."""
 
-    now: Execution = field(default_factory=lambda: Execution("arn", running=False))
+    now: Execution = field(default_factory=lambda: Execution("arn", "FAILED"))
     facts: Mapping[str, Any] | None = None
     started: list[tuple[str, str, Mapping[str, object]]] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
@@ -63,9 +63,9 @@ def test_what_is_ended_from_outside_is_kept_once(status: str, kept: bool) -> Non
 
 
 def test_a_run_that_goes_on_again_is_not_kept_and_its_next_end_is_another() -> None:
-    service = Service(Execution("arn", running=True, redrives=1))
+    service = Service(Execution("arn", "RUNNING", redrives=1))
     assert _start(service, "ABORTED") is False
-    service.now = Execution("arn", running=False, redrives=1)
+    service.now = Execution("arn", "FAILED", redrives=1)
     assert _start(service, "ABORTED") is True
     assert [each[1] for each in service.started] == ["run_1_kept1"]
 
@@ -114,7 +114,7 @@ def test_tasks_of_this_run_alone_are_waited_for(tmp_path: Path) -> None:
     tasks = [
         Task(name, NOW, ({"STEPHERD_RUN_FOLDER": f"s3://b/runs/{name}"},)) for name in ("run_1", "run_2")
     ]
-    service = Service(Execution("arn", running=True, redrives=2), _facts(tmp_path), tasks=tasks)
+    service = Service(Execution("arn", "RUNNING", redrives=2), _facts(tmp_path), tasks=tasks)
     left = _left(tmp_path, service)
     assert (left["tasks"], left["redriven"], left["redrives"]) == (1, True, 2)
 

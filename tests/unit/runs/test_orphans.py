@@ -31,7 +31,7 @@ class Running:
     """A cluster and a Step Functions in memory."""
 
     tasks: list[Task]
-    now: Execution = field(default_factory=lambda: Execution("arn", running=False))
+    now: Execution = field(default_factory=lambda: Execution("arn", "FAILED"))
     logins: list[tuple[str, datetime]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     fails: str = ""
@@ -114,7 +114,7 @@ def test_a_login_that_still_waits_is_stopped_unless_the_run_succeeded() -> None:
 
 
 def test_a_late_event_leaves_what_a_redrive_has_started_alone() -> None:
-    redriven = Execution("arn", running=True, redriven=STOPPED + timedelta(seconds=30))
+    redriven = Execution("arn", "RUNNING", redriven=STOPPED + timedelta(seconds=30))
     between = STOPPED + timedelta(seconds=10)
     tasks = [task("old"), task("slipped through", between), task("new", AFTER)]
     world = Running(tasks, redriven, [("old login", BEFORE), ("new login", AFTER)])
@@ -126,7 +126,7 @@ def test_a_late_event_leaves_what_a_redrive_has_started_alone() -> None:
 def test_an_answer_that_lags_behind_the_event_keeps_nothing_alive() -> None:
     """DescribeExecution is eventually consistent: it may still say RUNNING."""
     for redriven in (None, BEFORE - timedelta(seconds=600)):
-        world = Running([task("old"), task("new", AFTER)], Execution("arn", running=True, redriven=redriven))
+        world = Running([task("old"), task("new", AFTER)], Execution("arn", "RUNNING", redriven=redriven))
         left = stop(world)
         assert (left.tasks, left.redriven) == (("old",), False)
 

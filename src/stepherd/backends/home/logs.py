@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepherd.history.groups import previous_of
-from stepherd.services.json_text import read_json
+from stepherd.history.progress import Progress
+from stepherd.history.tasks import containers_of
 
-__all__ = ["Line", "TaskEvents", "TaskLogs"]
+__all__ = ["Line", "TaskLogs"]
 
 _LONGEST_LINE = 8_000
 _BLOCK = 1024 * 1024
@@ -81,72 +81,32 @@ class _File:
 
 
 @dataclass(slots=True)
-class TaskEvents:
-    """Which containers a history tells of."""
-
-    last_event: int = 0
-    _state_of: dict[int, str] = field(default_factory=dict)
-    _open: list[str] = field(default_factory=list)
-    """The states that were entered and not left."""
-
-    def learn(self, events: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
-        """Take new events, in order: the state, the task's id and the container's name of what they tell."""
-        for event in events:
-            number = self.last_event = int(event["id"])
-            state = self._state(str(event["type"]), event)
-            self._state_of[number] = state
-            for task in _tasks_of(event.get("taskSubmittedEventDetails") or {}):
-                for container in task["Containers"]:
-                    yield state, task["TaskArn"].rsplit("/", 1)[-1], container["Name"]
-
-    def _state(self, kind: str, event: Mapping[str, Any]) -> str:
-        """An event is of the state of the one before it; a redrive begins a chain of its own."""
-        state = self._state_of.get(previous_of(event), "")
-        if kind.endswith("StateEntered"):
-            state = str(event["stateEnteredEventDetails"]["name"])
-            self._open.append(state)
-        elif kind.endswith("StateExited") and state in self._open:
-            self._open.remove(state)
-        elif kind == "ExecutionRedriven":
-            return ""
-        elif not state and kind.endswith("Scheduled") and self._open:
-            return self._open[-1]
-        return state
-
-
-def _tasks_of(submitted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The tasks of an ECS answer; none of one that the history left out because of its size."""
-    if submitted.get("resourceType") != "ecs":
-        return []
-    try:
-        tasks: list[Mapping[str, Any]] = read_json(submitted["output"])["Tasks"]
-    except (KeyError, TypeError, ValueError):
-        return []
-    return tasks
-
-
-@dataclass(slots=True)
 class TaskLogs:
     """The logs of a run's tasks in ``home``; of one state alone where ``only`` names it."""
 
     home: Path
     only: str | None = None
-    last_event: int = 0
     poll_seconds: float = 0.3
     late_seconds: float = 0.0
     states: dict[str, None] = field(default_factory=dict)
     """The states that have logs, in order."""
     _files: dict[Path, _File] = field(default_factory=dict)
-    _tasks: TaskEvents = field(default_factory=TaskEvents)
+    _progress: Progress = field(default_factory=Progress)
+
+    @property
+    def last_event(self) -> int:
+        """The last event that it knows."""
+        return self._progress.last_event
 
     def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Take new events of the history: which tasks there are."""
-        for state, task, container in self._tasks.learn(events):
-            self.states[state] = None
-            path = self.home / "tasks" / task / container / "log"
-            if self.only in (None, state):
-                self._files.setdefault(path, _File(state, path))
-        self.last_event = self._tasks.last_event
+        before = self.last_event
+        self._progress.feed(events)
+        for one in containers_of(self._progress.rows, before):
+            self.states[one.state] = None
+            path = self.home / "tasks" / one.task / one.name / "log"
+            if self.only in (None, one.state):
+                self._files.setdefault(path, _File(one.state, path))
 
     def folders(self) -> list[Path]:
         """The folders of the tasks' containers."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepherd.backends.beginning import Beginning
-from stepherd.backends.client import ApiFault, Call, EngineGone, execution_arn, machine_arn, remote_call
+from stepherd.backends.client import Call, EngineGone, Refused, execution_arn, machine_arn, remote_call
 from stepherd.backends.home.agent_credentials import with_agent_credentials
 from stepherd.backends.home.background import BackgroundEngine
 from stepherd.backends.home.engines import new_engine
@@ -202,7 +202,7 @@ class _Start:
             write_choice(self._home, self._run_id, self._runner)
         try:
             call("StartExecution", self._request)
-        except ApiFault as error:
+        except Refused as error:
             if error.code != "ExecutionAlreadyExists":
                 raise
             if not (again and self._is_ours(call)):

@@ -115,9 +115,8 @@ class StackBackend:
     def call(self) -> Call:
         """Calls its Step Functions."""
         with needs_boto3("A deployed stack"):
-            from stepherd.backends.stack.calls import aws_call
-            from stepherd.services.step_functions.executions import executions_client
-        return aws_call(executions_client(), self._context.stack)
+            from stepherd.backends.stack.calls import open_stack_call
+        return open_stack_call(self._context.stack)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Call]:

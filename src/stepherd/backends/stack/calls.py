@@ -1,84 +1,27 @@
-"""Calling Step Functions on AWS: the operations, shapes and errors that commands know from the engine.
-
-=============================  ==================================================================
-AWS                            here
-=============================  ==================================================================
-ExecutionDoesNotExist          NotFoundError naming the run and the stack
-StateMachineDoesNotExist       NotFoundError: the stack has no state machine any more
-ExecutionAlreadyExists, …      ApiFault with AWS's code, as of the engine
-AccessDenied, expired, busy    as ``services.aws_errors``
-=============================  ==================================================================
-"""
+"""Calling Step Functions about a deployed stack, with errors that name it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from botocore import xform_name
-from botocore.exceptions import ClientError
+from stepherd.backends.client import Call
+from stepherd.services.step_functions.aws import aws_call, open_aws_call
+from stepherd.services.step_functions.errors import Where, in_words
 
-from stepherd.backends.client import ApiFault, Call
-from stepherd.errors import NotFoundError, StepherdError, TemporaryError
-from stepherd.services.aws.errors import error_code, translated
+__all__ = ["open_stack_call", "stack_call"]
 
-__all__ = ["aws_call"]
-
-_NO_RUN: Final = {"ExecutionDoesNotExist", "InvalidArn"}
-_NO_MACHINE: Final = {"StateMachineDoesNotExist", "StateMachineDeleting"}
-_FAULTS: Final = {
-    "ExecutionAlreadyExists", "ExecutionNotRedrivable", "InvalidName", "InvalidExecutionInput",
-    "InvalidToken", "ValidationException",
-}  # fmt: skip
+_FORGETS = "Step Functions forgets a run 90 days after its end."
 
 
-def aws_call(client: Any, stack: str) -> Call:
-    """Calls Step Functions by ``client``, about the stack of that name.
-
-    botocore makes a call that is throttled or breaks again, with growing pauses; what is still refused then
-    raises TemporaryError.
-    """
-
-    def call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        about = str(request.get("executionArn") or request.get("stateMachineArn") or "Step Functions")
-        with translated(about):
-            try:
-                answer = getattr(client, xform_name(operation))(**request)
-            except ClientError as error:
-                fault = _fault(error, about, stack)
-                if fault is None:
-                    raise
-                raise fault from error
-        answer.pop("ResponseMetadata", None)
-        found: dict[str, Any] = _on_the_wire(answer)
-        return found
-
-    return call
+def stack_call(client: Any, stack: str) -> Call:
+    """Calls Step Functions by a client of boto3, about the stack of that name."""
+    return in_words(aws_call(client), _where(stack))
 
 
-def _fault(error: ClientError, about: str, stack: str) -> StepherdError | None:
-    code, words = error_code(error), str(error.response.get("Error", {}).get("Message", ""))
-    if code in _NO_RUN:
-        return NotFoundError(
-            f"There is no run '{about.rpartition(':')[2]}' in the stack '{stack}'. "
-            "Step Functions forgets a run 90 days after its end.",
-            remedy="See the runs there are: stepherd list",
-        )
-    if code in _NO_MACHINE:
-        return NotFoundError(
-            f"The stack '{stack}' has no state machine {about.rpartition(':')[2]} any more.",
-            remedy="Look at it: stepherd doctor",
-        )
-    if code == "ExecutionLimitExceeded":
-        return TemporaryError(f"Too many runs go on at once in this account: {words}", remedy="Try again.")
-    return ApiFault(code, words) if code in _FAULTS else None
+def open_stack_call(stack: str) -> Call:
+    """Calls AWS about the stack of that name. Raises ConfigurationError."""
+    return in_words(open_aws_call(), _where(stack))
 
 
-def _on_the_wire(value: Any) -> Any:
-    """Moments as the API sends them, seconds since the epoch, where boto3 has made datetimes of them."""
-    if isinstance(value, datetime):
-        return round(value.timestamp(), 3)
-    if isinstance(value, dict):
-        return {name: _on_the_wire(part) for name, part in value.items()}
-    return [_on_the_wire(part) for part in value] if isinstance(value, list) else value
+def _where(stack: str) -> Where:
+    return Where(f"the stack '{stack}'", _FORGETS)

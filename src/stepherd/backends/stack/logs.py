@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from stepherd.backends.home.logs import Line, TaskEvents
+from stepherd.backends.home.logs import Line
 from stepherd.errors import CredentialsError
 from stepherd.events.text import readable
 from stepherd.events.vocabulary import EVENTS
+from stepherd.history.progress import Progress
+from stepherd.history.tasks import containers_of
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.steps import STEPS
 from stepherd.services.aws.log_streams import LogStreams
@@ -65,23 +67,27 @@ class StackLogs:
     streams: LogStreams
     folder: RunFolder
     only: str | None = None
-    last_event: int = 0
     poll_seconds: float = 2.0
     late_seconds: float = _LATE_SECONDS
     states: dict[str, None] = field(default_factory=dict)
     _found: dict[str, _Stream] = field(default_factory=dict)
-    _tasks: TaskEvents = field(default_factory=TaskEvents)
+    _progress: Progress = field(default_factory=Progress)
     _events: _Events | None = None
     """In use instead of the agent's own stream."""
 
+    @property
+    def last_event(self) -> int:
+        """The last event that it knows."""
+        return self._progress.last_event
+
     def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Take new events of the history: which tasks there are."""
-        for state, task, container in self._tasks.learn(events):
-            self.states[state] = None
-            name = f"{container}/{container}/{task}"
-            if self.only in (None, state):
-                self._found.setdefault(name, _Stream(state, name))
-        self.last_event = self._tasks.last_event
+        before = self.last_event
+        self._progress.feed(events)
+        for one in containers_of(self._progress.rows, before):
+            self.states[one.state] = None
+            if self.only in (None, one.state):
+                self._found.setdefault(one.stream, _Stream(one.state, one.stream))
 
     def last(self, count: int, *, final: bool) -> list[Line]:  # noqa: ARG002
         """The last lines of each stream, in the order of the tasks, cut to as many as are wanted."""

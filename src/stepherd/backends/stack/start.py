@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.backends.beginning import Beginning
-from stepherd.backends.client import ApiFault, Call
+from stepherd.backends.client import Call, Refused
 from stepherd.backends.typed_repo import with_typed_host
 from stepherd.errors import (
     CannotCreateError,
@@ -88,7 +88,7 @@ class _Start:
         except (TemporaryError, UnavailableError) as error:
             words = f"{error.message} Whether the run {self._run_id} has begun is not known."
             raise type(error)(words, remedy=f"Look: stepherd status {self._run_id}") from error
-        except ApiFault as error:
+        except Refused as error:
             if error.code != "ExecutionAlreadyExists":
                 raise
             raise CannotCreateError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stepherd.backends.client import KEEP, ApiFault, Call, execution_arn, machine_arn
+from stepherd.backends.client import KEEP, Call, Refused, execution_arn, machine_arn
 from stepherd.backends.home.engines import reading
 from stepherd.cli.follow.follow import follow
 from stepherd.cli.invocation import Invocation
@@ -50,7 +50,7 @@ def _unkept(home: Path, ask: Call) -> list[str]:
     request = {"stateMachineArn": machine_arn(KEEP), "statusFilter": "RUNNING", "maxResults": 1000}
     try:
         keeping = [execution["executionArn"] for execution in ask("ListExecutions", request)["executions"]]
-    except ApiFault:
+    except Refused:
         keeping = []  # The home was left by a version that kept nothing.
     inputs = (read_json(ask("DescribeExecution", {"executionArn": arn})["input"]) for arn in keeping)
     return list(dict.fromkeys([*waiting, *(given["run_id"] for given in inputs)]))

@@ -15,10 +15,10 @@ from stepherd.backends.home.logs import TaskLogs
 def submitted(number: int, state: str, task: str) -> list[dict[str, Any]]:
     answer = {"Tasks": [{"TaskArn": f"arn:aws:ecs:r:a:task/c/{task}", "Containers": [{"Name": "git"}]}]}
     return [
-        {"id": number, "previousEventId": number - 1, "type": "TaskStateEntered",
+        {"id": number, "timestamp": 1.0, "previousEventId": number - 1, "type": "TaskStateEntered",
          "stateEnteredEventDetails": {"name": state}},
-        {"id": number + 1, "previousEventId": number, "type": "TaskScheduled"},
-        {"id": number + 2, "previousEventId": number + 1, "type": "TaskSubmitted",
+        {"id": number + 1, "timestamp": 1.0, "previousEventId": number, "type": "TaskScheduled"},
+        {"id": number + 2, "timestamp": 1.0, "previousEventId": number + 1, "type": "TaskSubmitted",
          "taskSubmittedEventDetails": {"resourceType": "ecs", "output": json.dumps(answer)}},
     ]  # fmt: skip
 
@@ -121,13 +121,14 @@ def test_a_task_of_a_redrive_is_of_the_state_that_goes_on(tmp_path: Path) -> Non
         *submitted(1, "Clone", "one"),
         {
             "id": 4,
+            "timestamp": 1.0,
             "previousEventId": 3,
             "type": "TaskStateExited",
             "stateExitedEventDetails": {"name": "Clone"},
         },
         *submitted(5, "RunAgent", "two"),
-        {"id": 8, "previousEventId": 3, "type": "ExecutionAborted"},
-        {"id": 9, "previousEventId": 8, "type": "ExecutionRedriven"},
+        {"id": 8, "timestamp": 1.0, "previousEventId": 3, "type": "ExecutionAborted"},
+        {"id": 9, "timestamp": 1.0, "previousEventId": 8, "type": "ExecutionRedriven"},
         {**submitted(9, "x", "three")[1], "id": 10, "previousEventId": 9},
         {**submitted(9, "x", "three")[2], "id": 11, "previousEventId": 10},
     ]

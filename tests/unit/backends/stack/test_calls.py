@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from stepherd.backends.client import ApiFault
-from stepherd.backends.stack.calls import aws_call
+from stepherd.backends.client import Refused
+from stepherd.backends.stack.calls import stack_call
 from stepherd.errors import CredentialsError, NotFoundError, StepherdError, TemporaryError, UnavailableError
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:m:run_1"
@@ -38,7 +38,7 @@ def test_moments_are_seconds_as_the_api_sends_them_and_nothing_is_added() -> Non
     answer = {"startDate": MOMENT, "deep": [{"at": MOMENT}], "n": 1, "none": None, "ResponseMetadata": {}}
     client = Client(answer)
     seconds = 1795256100.123
-    assert aws_call(client, "flock")("DescribeExecution", {"executionArn": ARN}) == {
+    assert stack_call(client, "flock")("DescribeExecution", {"executionArn": ARN}) == {
         "startDate": seconds, "deep": [{"at": seconds}], "n": 1, "none": None,
     }  # fmt: skip
     assert client.asked == {"executionArn": ARN}
@@ -54,13 +54,13 @@ def test_moments_are_seconds_as_the_api_sends_them_and_nothing_is_added() -> Non
         (refusal("ThrottlingException"), TemporaryError, "too busy"),
         (refusal("ExpiredTokenException"), CredentialsError, "rejects the credentials"),
         (refusal("AccessDeniedException"), CredentialsError, "states:DescribeExecution"),
-        (refusal("ExecutionNotRedrivable"), ApiFault, "ExecutionNotRedrivable"),
+        (refusal("ExecutionNotRedrivable"), Refused, "ExecutionNotRedrivable"),
         (EndpointConnectionError(endpoint_url="https://x"), UnavailableError, "cannot be reached"),
     ],
 )
 def test_refusals_are_errors_in_words(raised: Exception, error: type[StepherdError], said: str) -> None:
     with pytest.raises(error) as caught:
-        aws_call(Client(raised), "flock")("DescribeExecution", {"executionArn": ARN})
+        stack_call(Client(raised), "flock")("DescribeExecution", {"executionArn": ARN})
     assert type(caught.value) is error
     assert said in caught.value.message
 
@@ -68,7 +68,7 @@ def test_refusals_are_errors_in_words(raised: Exception, error: type[StepherdErr
 def test_expired_credentials_name_the_profile_to_log_in_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "my work")
     with pytest.raises(CredentialsError) as caught:
-        aws_call(Client(refusal("ExpiredTokenException")), "flock")(
+        stack_call(Client(refusal("ExpiredTokenException")), "flock")(
             "DescribeExecution", {"executionArn": ARN}
         )
     assert "aws sso login --profile 'my work'" in caught.value.remedy

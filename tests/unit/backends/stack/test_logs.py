@@ -92,7 +92,15 @@ def test_a_task_that_the_history_left_out_is_passed_over(folder: RunFolder) -> N
     logs = StackLogs(LogStreams(Logs({}), "group"), folder)
     details = {"resourceType": "ecs", "outputDetails": {"truncated": True}}
     logs.learn(
-        [{"id": 1, "previousEventId": 0, "type": "TaskSubmitted", "taskSubmittedEventDetails": details}]
+        [
+            {
+                "id": 1,
+                "timestamp": 1.0,
+                "previousEventId": 0,
+                "type": "TaskSubmitted",
+                "taskSubmittedEventDetails": details,
+            }
+        ]
     )
     assert logs.last(9, final=True) == []
 
