@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from stepherd.text.sentences import joined
+from stepherd.remedies import joined
 
 __all__ = [
     "CannotCreateError",

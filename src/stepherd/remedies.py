@@ -1,4 +1,4 @@
-"""What to do next, as data: words, and commands of ours with their arguments."""
+"""What to do next, as data: words, and commands of ours with their arguments; and messages beside them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import shlex
 from collections.abc import Callable
 from typing import Final, Self, TypeAlias
 
-__all__ = ["RUN", "Command", "Remedy", "command_text", "commands_in"]
+__all__ = ["RUN", "Command", "Remedy", "command_text", "commands_in", "joined"]
 
+_ENDS: Final = ".!?…"
+_CLOSING: Final = "\"'`”\u2019»)]}*_"
+"""What may stand behind the end of a sentence and belongs to it."""
 RUN: Final = "RUN"
 """Stands for the run's id in a command, where whoever writes it does not know the run."""
 Command: TypeAlias = tuple[str, ...]
@@ -47,3 +50,22 @@ class Remedy(str):
 def commands_in(remedy: str) -> tuple[Command, ...]:
     """The commands of ours that a remedy is known to name; none of a plain string's."""
     return remedy.commands if isinstance(remedy, Remedy) else ()
+
+
+def joined(*parts: str) -> str:
+    """``parts`` with one space between them, and an end to every sentence that another follows.
+
+    What a server or a program said, and a message quotes, may have no full stop. The last part stays as it
+    is: it may end with a command.
+    """
+    given = [part.strip() for part in parts]
+    whole = [part for part in given if part]
+    return " ".join([*map(_ended, whole[:-1]), *whole[-1:]])
+
+
+def _ended(sentence: str) -> str:
+    bare = sentence.rstrip(_CLOSING)
+    if not bare or bare[-1] in _ENDS:
+        return sentence
+    # A colon or comma leads on to what was to follow: there is nothing of it.
+    return f"{sentence.rstrip(' ,;:')}."

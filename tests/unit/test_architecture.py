@@ -15,10 +15,10 @@ from stepherd.runs.steps import STEPS
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "functions").rglob("*.py")])
 ORDER = (
-    "text",
     "remedies",
     "errors",
     "leaving",
+    "text",
     "services",
     "processes",
     "telemetry",

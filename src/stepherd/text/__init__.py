@@ -1,1 +1,1 @@
-"""Text for people: made inert, measured, shortened. Imports nothing of ours."""
+"""Text for people: made inert, measured, shortened. Imports nothing of ours but errors."""
