@@ -13,21 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stepherd.client import (
-        Client,
-        Event,
-        Failure,
-        FileChange,
-        Login,
-        LogLine,
-        Report,
-        Request,
-        Run,
-        State,
-        Stopped,
-        Update,
-        Waiting,
-    )
+    from stepherd.client.client import Client
+    from stepherd.client.records import Event, Login, LogLine, Run, State, Stopped, Update, Waiting
+    from stepherd.client.report import Failure, FileChange, Report
+    from stepherd.client.request import Request
     from stepherd.errors import StepherdError
 
 __all__ = [
@@ -49,13 +38,19 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+_MODULES = {
+    "Client": "client.client",
+    "Request": "client.request",
+    "StepherdError": "errors",
+    **dict.fromkeys(("Failure", "FileChange", "Report"), "client.report"),
+}
+"""Where a name is that is not one of the records."""
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'stepherd' has no attribute '{name}'")
-    found: object = getattr(
-        import_module("stepherd.errors" if name == "StepherdError" else "stepherd.client"), name
-    )
+    found: object = getattr(import_module(f"stepherd.{_MODULES.get(name, 'client.records')}"), name)
     globals()[name] = found
     return found
 

@@ -6,28 +6,8 @@
     report       how a run stands or ended
     following    a run's events and states as they come
     outcome      the same as one JSON object, and in words (outcome_text)
+    run_text     runs and states in words
     logging_in   a person's login to an agent's service
 
-``import stepherd`` gives all of it without loading anything before it is used.
+``stepherd`` itself has all names that a program needs, each loaded when it is first used.
 """
-
-from stepherd.client.client import Client
-from stepherd.client.records import Event, Login, LogLine, Run, State, Stopped, Update, Waiting
-from stepherd.client.report import Failure, FileChange, Report
-from stepherd.client.request import Request
-
-__all__ = [
-    "Waiting",
-    "Client",
-    "Event",
-    "Failure",
-    "FileChange",
-    "LogLine",
-    "Login",
-    "Report",
-    "Request",
-    "Run",
-    "State",
-    "Stopped",
-    "Update",
-]

@@ -16,7 +16,6 @@ from stepherd.backends.client import LOGIN, Call
 from stepherd.backends.home.home_check import check_home
 from stepherd.backends.kept_work import look
 from stepherd.backends.log_reader import LogReader
-from stepherd.backends.redriving import Continuation, plan_redrive
 from stepherd.backends.sources import learn
 from stepherd.client.following import follow
 from stepherd.client.outcome import describe
@@ -26,6 +25,7 @@ from stepherd.client.request import Request
 from stepherd.errors import NotFoundError
 from stepherd.history.progress import Progress
 from stepherd.history.runs import list_runs, waiting_runs
+from stepherd.logins.kinds import DEFAULT_KIND
 from stepherd.runs.ids import check_run_id, new_run_id
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ class Client:
         a redrive cannot take them up, the run that is given back is a new one that continues this one.
         Raises UsageError for a run that cannot be redriven.
         """
+        # For its start-up time: a redrive reads run folders, which nothing else here does.
+        from stepherd.backends.redriving import Continuation, plan_redrive
+
         backend, run_id = self._backend, _id_of(run)
         given = {name: value for name, value in changes.items() if value is not None}
         plan = plan_redrive(backend, run_id, given)
@@ -233,7 +236,7 @@ class Client:
 
     # -- logging in ------------------------------------------------------------------------------------
 
-    def login(self, agent: str = "q", *, show: Callable[[Waiting], None], **wanted: Any) -> Login:
+    def login(self, agent: str = DEFAULT_KIND, *, show: Callable[[Waiting], None], **wanted: Any) -> Login:
         """Log a person in to an agent's service, and wait until it is done.
 
         ``show`` gets the address and the code that the person must approve, and again when there is a new

@@ -6,8 +6,9 @@ import shlex
 import sys
 from datetime import datetime
 
-from stepherd.client import Report, Update
 from stepherd.client.outcome_text import outcome_lines
+from stepherd.client.records import Update
+from stepherd.client.report import Report
 from stepherd.client.run_text import StateLines
 from stepherd.errors import StepherdError
 from stepherd.text.terminal import clean, one_line

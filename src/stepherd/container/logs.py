@@ -6,7 +6,8 @@ import sys
 import threading
 from types import TracebackType
 
-from stepherd.client import Client, Run
+from stepherd.client.client import Client
+from stepherd.client.records import Run
 from stepherd.errors import StepherdError
 from stepherd.text.terminal import clean
 

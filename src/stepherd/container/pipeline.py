@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from stepherd.backends.home.backend import HomeBackend
 from stepherd.backends.home.home_check import check_home
-from stepherd.client import Client, Run
+from stepherd.client.client import Client
 from stepherd.client.outcome import EXIT_CODES
+from stepherd.client.records import Run
 from stepherd.container.lines import Lines, show, show_error, show_outcome
 from stepherd.container.logs import TaskOutput
 from stepherd.container.variables import DEFAULTS, request_of
