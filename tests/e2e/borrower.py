@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from stepherd.agents.command import CommandAgent
 
-__all__ = ["Borrower"]
+__all__ = ["AGENT", "Borrower"]
 
 
 class Borrower(CommandAgent):
@@ -14,3 +14,6 @@ class Borrower(CommandAgent):
 
     name: ClassVar[str] = "borrower"
     login: ClassVar[str | None] = "q"
+
+
+AGENT: Final = Borrower

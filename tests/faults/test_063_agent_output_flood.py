@@ -72,7 +72,7 @@ def test_memory_stays_flat_and_the_end_is_kept(rig: Rig, flood: str) -> None:
 def test_it_does_with_a_reader_that_needs_every_line_and_with_secrets(
     rig: Rig, flood: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_AGENTS, "tester", ("tests.integration.steps.tester", "TesterAgent"))
+    monkeypatch.setitem(_AGENTS, "tester", "tests.integration.steps.tester")
     rig.module = tester.__name__
     secrets = {f"SECRET_{number}": f"cAn4ry-{number}23456789-{number}" for number in range(5)}
     _flood(rig, flood, "tester", STEPHERD_WORK_FOLDER=str(rig.root), **secrets)

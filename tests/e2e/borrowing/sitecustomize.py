@@ -2,4 +2,4 @@
 
 import stepherd.agents.registry
 
-stepherd.agents.registry.__dict__["_AGENTS"]["borrower"] = ("tests.e2e.borrower", "Borrower")
+stepherd.agents.registry.__dict__["_AGENTS"]["borrower"] = "tests.e2e.borrower"

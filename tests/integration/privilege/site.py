@@ -105,9 +105,7 @@ class Site:
             patch.setattr(Session, "create_client", _one_client_each(Session.create_client))
             # Nobody waits for the provider.
             patch.setattr(TimeBudget, "sleep", lambda *_: True)
-            patch.setitem(
-                registry.__dict__["_AGENTS"], "tester", ("tests.integration.steps.tester", "TesterAgent")
-            )
+            patch.setitem(registry.__dict__["_AGENTS"], "tester", "tests.integration.steps.tester")
             yield cls(root, deployed(), provider, patch)._furnished()
 
     def _furnished(self) -> Site:

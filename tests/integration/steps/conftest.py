@@ -21,7 +21,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 @pytest.fixture
 def tester_rig(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """A rig whose steps know the agent ``tester``, with a remote."""
-    monkeypatch.setitem(_AGENTS, "tester", ("tests.integration.steps.tester", "TesterAgent"))
+    monkeypatch.setitem(_AGENTS, "tester", "tests.integration.steps.tester")
     rig.module = tester.__name__
     rig.make_remote()
     return rig

@@ -23,7 +23,7 @@ WORK = (
 
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setitem(_AGENTS, "tester", ("tests.integration.steps.tester", "TesterAgent"))
+    monkeypatch.setitem(_AGENTS, "tester", "tests.integration.steps.tester")
     with Rig.for_every_user() as made:
         made.module = tester.__name__
         work = made.root / "work-folder"

@@ -29,7 +29,7 @@ from stepherd.agents.registry import _AGENTS
 from stepherd.errors import CredentialsError
 from stepherd.events.vocabulary import Event, Message, Retry, ToolUse, Usage
 
-__all__ = ["ROOT", "TesterAgent", "register"]
+__all__ = ["AGENT", "ROOT", "TesterAgent", "register"]
 
 ROOT = Path(__file__).parents[3]
 _EVENTS: Mapping[str, type[Any]] = {"message": Message, "tool_use": ToolUse, "usage": Usage, "retry": Retry}
@@ -97,8 +97,11 @@ class TesterAgent(BasicAgent):
         )
 
 
+AGENT = TesterAgent
+
+
 def register() -> None:
-    _AGENTS["tester"] = ("tests.integration.steps.tester", "TesterAgent")
+    _AGENTS["tester"] = "tests.integration.steps.tester"
 
 
 if __name__ == "__main__":
