@@ -346,6 +346,8 @@ def test_a_new_step_is_one_module_and_one_line() -> None:
     states = {state for step in STEPS.values() for state in (step.state, *step.other_states)}
     assert states <= set(_states_of(PIPELINE))
     assert {command[-1] for command in _commands_of(PIPELINE)} == in_containers
+    schema = json.loads((ROOT / "src/stepherd/runs/result.schema.json").read_text(encoding="utf-8"))
+    assert schema["properties"]["step"]["enum"] == [*STEPS, "verify"]
     for name in in_containers:
         assert (ROOT / f"src/stepherd/steps/{name}.py").is_file()
     for path in SOURCES:

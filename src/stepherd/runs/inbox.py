@@ -1,7 +1,7 @@
 """The inbox: instructions that are uploaded to the store start a run, once, and are answered beside them.
 
 inbox_events      what S3 says
-inbox_places      which objects start a run
+inbox_keys        which objects start a run
 inbox_state       which events were acted on
 inbox_settings    where the settings of a run come from
 reply             what is written beside the instructions
@@ -17,7 +17,7 @@ from stepherd.errors import DataError, NotFoundError, StepherdError, UsageError
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.ids import derived_run_id
 from stepherd.runs.inbox_events import Dropped
-from stepherd.runs.inbox_keys import InboxPlace, inbox_place
+from stepherd.runs.inbox_keys import InboxKeys, inbox_keys
 from stepherd.runs.inbox_settings import given_settings, read_metadata, read_settings_file
 from stepherd.runs.inbox_state import claim_event, close_event
 from stepherd.runs.instructions import InstructionsNotFound, find_instructions
@@ -61,8 +61,8 @@ class Inbox:
 
         What trying again can mend is raised, as TemporaryError and its like; so is CredentialsError.
         """
-        place = self._place(dropped)
-        if place is None:
+        keys = self._keys(dropped)
+        if keys is None:
             return Outcome("ignored", "it is no instructions of the inbox")
         upload = self.uploads.find(dropped.bucket, dropped.key)
         if upload is None:
@@ -73,37 +73,37 @@ class Inbox:
         claim = claim_event(self.store, dropped, run_id)
         if claim != "ours":
             return Outcome("ignored", "it was acted on" if claim == "done" else "a newer event was seen")
-        outcome = self._act(run_id, place, upload)
+        outcome = self._act(run_id, keys, upload)
         close_event(self.store, dropped, run_id, outcome.kind)
         return outcome
 
-    def _place(self, dropped: Dropped) -> InboxPlace | None:
+    def _keys(self, dropped: Dropped) -> InboxKeys | None:
         root = f"{self.store.reference}/"
         reference = f"s3://{dropped.bucket}/{dropped.key}"
-        return inbox_place(reference.removeprefix(root)) if reference.startswith(root) else None
+        return inbox_keys(reference.removeprefix(root)) if reference.startswith(root) else None
 
-    def _act(self, run_id: str, place: InboxPlace, upload: Upload) -> Outcome:
+    def _act(self, run_id: str, keys: InboxKeys, upload: Upload) -> Outcome:
         try:
-            request = self._request(run_id, place, upload)
+            request = self._request(run_id, keys, upload)
         except InstructionsNotFound:
             return Outcome("ignored", "the object was deleted")
         except (UsageError, DataError, NotFoundError) as error:
-            return self._refuse(run_id, place, error)
+            return self._refuse(run_id, keys, error)
         return Outcome("started" if self.start(run_id, request) else "running")
 
-    def _request(self, run_id: str, place: InboxPlace, upload: Upload) -> dict[str, Any]:
-        reference = f"{self.store.reference}/{place.instructions}"
+    def _request(self, run_id: str, keys: InboxKeys, upload: Upload) -> dict[str, Any]:
+        reference = f"{self.store.reference}/{keys.instructions}"
         head, _ = split_front_matter(find_instructions(reference, allow_local=False).text())
-        file = read_settings_file(self.store, place.settings)
+        file = read_settings_file(self.store, keys.settings)
         given = given_settings(head, read_metadata(upload.metadata), file, self.defaults)
         request = {"instructions": reference, **given}
-        if place.reply_to:
-            request["reply_to"] = place.reply_to
+        if keys.reply_to:
+            request["reply_to"] = keys.reply_to
         check_whole_request(run_id, request, allow_local=False)
         return request
 
-    def _refuse(self, run_id: str, place: InboxPlace, error: StepherdError) -> Outcome:
-        reply_refusal(self.store, place.reply_to, run_id, error)
+    def _refuse(self, run_id: str, keys: InboxKeys, error: StepherdError) -> Outcome:
+        reply_refusal(self.store, keys.reply_to, run_id, error)
         return Outcome("refused", str(error))
 
 

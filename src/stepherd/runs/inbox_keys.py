@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from stepherd.runs.instructions import MAIN
-from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
+from stepherd.runs.reply import OWN_FILES, REPLY_TO, reply_folder
 from stepherd.services.store.keys import key_fault
 
-__all__ = ["INBOX", "InboxPlace", "inbox_place"]
+__all__ = ["INBOX", "InboxKeys", "inbox_keys"]
 
 INBOX: Final = "inbox"
 SETTINGS_FILE: Final = "run.yaml"
@@ -22,7 +22,7 @@ _SUFFIX: Final = ".md"
 
 
 @dataclass(frozen=True, slots=True)
-class InboxPlace:
+class InboxKeys:
     """Where the parts of a run from the inbox lie, as keys of the store."""
 
     instructions: str
@@ -32,7 +32,7 @@ class InboxPlace:
     """Empty when the name is so long that nothing fits beside it."""
 
 
-def inbox_place(key: str) -> InboxPlace | None:
+def inbox_keys(key: str) -> InboxKeys | None:
     """The place of a run that the object ``key`` starts; None when it starts none."""
     if key_fault(key):
         return None
@@ -42,11 +42,11 @@ def inbox_place(key: str) -> InboxPlace | None:
         stem = name.removesuffix(_SUFFIX)
         if stem in {"", name} or name in OWN_FILES:
             return None
-        return InboxPlace(key, settings, _reply_to(f"{INBOX}/{stem}"))
+        return InboxKeys(key, settings, _reply_to(f"{INBOX}/{stem}"))
     if folder.startswith(f"{INBOX}/") and name == MAIN:
-        return InboxPlace(f"{folder}/", settings, _reply_to(folder))
+        return InboxKeys(f"{folder}/", settings, _reply_to(folder))
     return None
 
 
 def _reply_to(folder: str) -> str:
-    return reply_place({PLACE: folder})
+    return reply_folder({REPLY_TO: folder})

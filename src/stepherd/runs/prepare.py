@@ -21,7 +21,7 @@ from stepherd.runs.ids import check_run_id
 from stepherd.runs.instructions import Instructions, find_instructions, frozen_digest, title_of
 from stepherd.runs.kept_limits import check_kept_limits
 from stepherd.runs.network import checked_network
-from stepherd.runs.reply import OWN_FILES, PLACE, reply_place
+from stepherd.runs.reply import OWN_FILES, REPLY_TO, reply_folder
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result
 from stepherd.runs.secret_names import check_secret_names
@@ -66,7 +66,7 @@ def prepare_run(
     def finish(error: StepherdError | None) -> None:
         status, failure = ("succeeded", None) if error is None else ("failed", Failure.of(error))
         runs = 1 if before is None else before.runs + 1
-        facts = {"request_digest": digest, PLACE: reply_place(given)}
+        facts = {"request_digest": digest, REPLY_TO: reply_folder(given)}
         folder.write_result(Result("prepare", "", runs, status, started, now(), failure, facts))  # type: ignore[arg-type]
 
     request, digests = _prepare(run_id, given, folder, finish, default_agent)
@@ -125,7 +125,7 @@ def check_whole_request(
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
     head, text = split_front_matter(instructions.text())
-    if PLACE in explicit:
+    if REPLY_TO in explicit:
         # In its folder our own last answers lie beside the instructions.
         instructions = instructions.without(*OWN_FILES)
     fields = check_request(merged_settings(head, explicit))

@@ -1,7 +1,7 @@
 """What is written beside the input of a run: status.json from its start on, and report.md at its end.
 
 Where, says the request's field ``reply_to``; PrepareRun keeps it in its result, because a request that
-cannot be run leaves no request.json. Neither file is one that starts a run (``runs.inbox_places``).
+cannot be run leaves no request.json. Neither file is one that starts a run (``runs.inbox_keys``).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OWN_FILES",
-    "PLACE",
+    "REPLY_TO",
     "Ending",
     "RunStatus",
     "reply_end",
-    "reply_place",
+    "reply_folder",
     "reply_refusal",
     "reply_report",
     "reply_running",
@@ -44,7 +44,7 @@ __all__ = [
 
 STATUS: Final = "status.json"
 OWN_FILES: Final = (REPORT_PAGE, STATUS)
-PLACE: Final = "reply_to"
+REPLY_TO: Final = "reply_to"
 """The request's field, and the fact in the result of PrepareRun."""
 _FIRST: Final = "inbox/"
 _TRIES: Final = 8
@@ -77,24 +77,24 @@ class RunStatus:
     """Where report.md of this run lies for good."""
 
 
-def reply_place(given: object) -> str:
+def reply_folder(given: object) -> str:
     """The ``reply_to`` of a request as it was given; empty without one, or when it is not acceptable."""
-    place = given.get(PLACE) if isinstance(given, Mapping) else None
-    if not isinstance(place, str) or not place.startswith(_FIRST):
+    reply_to = given.get(REPLY_TO) if isinstance(given, Mapping) else None
+    if not isinstance(reply_to, str) or not reply_to.startswith(_FIRST):
         return ""
-    return "" if key_fault(f"{place}/{STATUS}") else place
+    return "" if key_fault(f"{reply_to}/{STATUS}") else reply_to
 
 
 def reply_running(store: Store, run_id: str, given: object = None) -> None:
     """Say that the run works. Where, says ``given``, its request; without it, what PrepareRun has kept."""
-    place = reply_place(given)
-    if given is not None and not place:
+    reply_to = reply_folder(given)
+    if given is not None and not reply_to:
         return
     prepared = _prepared(run_folder(store, run_id))
     # A redriven run began when it was first prepared: a later run of the same input stays the later one.
     started = prepared.started if prepared else now()
-    place = place or reply_place(prepared.facts if prepared else None)
-    _write(store, place, RunStatus(run_id, "RUNNING", started))
+    reply_to = reply_to or reply_folder(prepared.facts if prepared else None)
+    _write(store, reply_to, RunStatus(run_id, "RUNNING", started))
 
 
 def reply_report(store: Store, folder: RunFolder, report: Report, ended: str = "") -> str:
@@ -118,8 +118,8 @@ def reply_report(store: Store, folder: RunFolder, report: Report, ended: str = "
     )
     prepared = _prepared(folder)
     try:
-        place = reply_place(prepared.facts if prepared else None)
-        _write(store, place, status, render_report(report, folder.address_of(REPORT)))
+        reply_to = reply_folder(prepared.facts if prepared else None)
+        _write(store, reply_to, status, render_report(report, folder.address_of(REPORT)))
     except StepherdError as error:
         if error.retryable:
             raise
@@ -127,19 +127,19 @@ def reply_report(store: Store, folder: RunFolder, report: Report, ended: str = "
     return ""
 
 
-def reply_refusal(store: Store, place: str, run_id: str, error: StepherdError) -> None:
-    """Say that no run was started, why, and what to do; ``place`` is the request's ``reply_to``."""
+def reply_refusal(store: Store, reply_to: str, run_id: str, error: StepherdError) -> None:
+    """Say that no run was started, why, and what to do; ``reply_to`` as in the request."""
     remedy = f"{error.remedy} Then upload the instructions again.".strip()
     at = now()
     status = RunStatus(run_id, "REFUSED", at, at, one_paragraph(error.message, 2000), remedy)
-    _write(store, reply_place({PLACE: place}), status, _page(status))
+    _write(store, reply_folder({REPLY_TO: reply_to}), status, _page(status))
 
 
 def reply_end(store: Store, run_id: str, given: object, ended: Ending, started: str) -> None:
     """Say that the run was ended where no state of it could say so, if it is still said to be running."""
     next_step = f"stepherd redrive {run_id}"
     status = RunStatus(run_id, ended, started, now(), _ENDINGS[ended], next_step)
-    _write(store, reply_place(given), status, _page(status), only_if_running=True)
+    _write(store, reply_folder(given), status, _page(status), only_if_running=True)
 
 
 def _prepared(folder: RunFolder) -> Result | None:
@@ -158,12 +158,12 @@ def _page(status: RunStatus) -> str:
 
 
 def _write(
-    store: Store, place: str, status: RunStatus, page: str = "", *, only_if_running: bool = False
+    store: Store, reply_to: str, status: RunStatus, page: str = "", *, only_if_running: bool = False
 ) -> None:
-    """Write both files below ``place``, unless they tell of a later run of the same input."""
-    if not place:
+    """Write both files below ``reply_to``, unless they tell of a later run of the same input."""
+    if not reply_to:
         return
-    beside = store.child(place)
+    beside = store.child(reply_to)
     body = (json.dumps(asdict(status), indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
     for _ in range(_TRIES):
         known = _read(beside)

@@ -47,7 +47,7 @@ def open_store(reference: str) -> Store:
     scheme, separator, _ = reference.partition("://")
     if separator and scheme == "s3":
         with needs_boto3("Amazon S3"):
-            # Only now: what serves other forms need not be loaded.
+            # Only now: whoever imports any service would load what serves every form.
             from stepherd.services.store.s3 import S3Store
         return S3Store.open(reference)
     if separator and scheme != "file" and "/" not in scheme:

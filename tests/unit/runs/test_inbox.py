@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from stepherd.runs.front_matter import read_settings
 from stepherd.runs.ids import check_run_id, derived_run_id
 from stepherd.runs.inbox_events import InvalidEvent, dropped_objects, is_older
-from stepherd.runs.inbox_keys import inbox_place
+from stepherd.runs.inbox_keys import inbox_keys
 from stepherd.runs.inbox_settings import given_settings, read_metadata, read_settings_file
-from stepherd.runs.reply import reply_place
+from stepherd.runs.reply import reply_folder
 from stepherd.services import open_store
 from stepherd.services.front_matter import InvalidFrontMatter
 
@@ -39,10 +39,10 @@ def sample(name: str) -> dict[str, Any]:
     ],
 )
 def test_instructions_of_the_inbox_have_their_place(key: str, instructions: str, reply_to: str) -> None:
-    place = inbox_place(key)
-    assert place is not None
-    assert (place.instructions, place.reply_to) == (instructions, reply_to)
-    assert place.settings == f"{key.rpartition('/')[0]}/run.yaml"
+    keys = inbox_keys(key)
+    assert keys is not None
+    assert (keys.instructions, keys.reply_to) == (instructions, reply_to)
+    assert keys.settings == f"{key.rpartition('/')[0]}/run.yaml"
 
 
 @pytest.mark.parametrize(
@@ -69,18 +69,18 @@ def test_instructions_of_the_inbox_have_their_place(key: str, instructions: str,
     ],
 )
 def test_nothing_else_starts_a_run(key: str) -> None:
-    assert inbox_place(key) is None
+    assert inbox_keys(key) is None
 
 
 @given(st.text(min_size=1, max_size=60))
 def test_no_answer_starts_a_run_wherever_it_is_written(name: str) -> None:
     for key in (f"inbox/{name}.md", f"inbox/{name}/instructions.md"):
-        place = inbox_place(key)
-        if place is None or not place.reply_to:
+        keys = inbox_keys(key)
+        if keys is None or not keys.reply_to:
             continue
         for file in ("report.md", "status.json"):
-            assert inbox_place(f"{place.reply_to}/{file}") is None
-    assert reply_place({"reply_to": f"runs/{name}"}) == ""
+            assert inbox_keys(f"{keys.reply_to}/{file}") is None
+    assert reply_folder({"reply_to": f"runs/{name}"}) == ""
 
 
 @pytest.mark.parametrize(

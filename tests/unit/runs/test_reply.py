@@ -11,7 +11,7 @@ import pytest
 from stepherd.errors import CredentialsError, StepherdError, TemporaryError, UsageError
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
-from stepherd.runs.reply import reply_end, reply_place, reply_refusal, reply_report, reply_running
+from stepherd.runs.reply import reply_end, reply_folder, reply_refusal, reply_report, reply_running
 from stepherd.runs.report import build_report
 from stepherd.runs.request import InvalidRequest, check_request
 from stepherd.services import open_store
@@ -66,7 +66,7 @@ def prepared(store: Store, run_id: str, given: dict[str, Any]) -> RunFolder:
     ],
 )
 def test_a_reply_goes_below_the_inbox_or_nowhere(asked: dict[str, Any], place: Any, accepted: bool) -> None:
-    assert bool(reply_place({"reply_to": place})) is accepted
+    assert bool(reply_folder({"reply_to": place})) is accepted
     given = {**asked, "reply_to": place}
     if accepted:
         assert check_request(given) == given
