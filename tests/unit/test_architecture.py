@@ -268,7 +268,7 @@ TEMPORARY_OF_ITS_OWN = {
     "agents/inventory.py": "what a program of an agent's vendor leaves in an empty HOME",
     "backends/amending.py": "a bundle",
     "cli/deploy/steps.py": "an archive of Stepherd itself",
-    "cli/commands/pull.py": "a bundle",
+    "backends/pulling.py": "a bundle",
     "backends/home/start.py": "nothing but git's configuration",
     "logins/live.py": "a copy of a login database",
     "logins/other_tokens.py": "a copy of a login database",

@@ -31,6 +31,7 @@ __all__ = [
     "new_engine",
     "parameters_of",
     "reading",
+    "until_idle",
 ]
 
 _FROM_ENVIRONMENT = {
@@ -44,6 +45,7 @@ _OF_LOGINS = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LOGIN",
 PATIENCE_SECONDS = 10.0
 """How long an engine may take from having the home to answering, and from ending to being replaced."""
 _LOOK_AGAIN_SECONDS = 0.02
+_IDLE_SECONDS = 3.0
 
 
 def new_engine(
@@ -190,6 +192,23 @@ async def gone(engine: LocalEngine, arn: str) -> None:
     """Wait until an execution that was stopped on our engine has ended, and its processes with it."""
     await engine.engine.ended(arn)
     await engine.engine.quiet()
+
+
+async def until_idle(engine: LocalEngine, ended: asyncio.Event, *, keep: bool) -> None:
+    """Wait until ``ended`` is set, the engine fails, its home is gone, or, unless it is told to stay,
+    for a time without runs."""
+    waiting = asyncio.ensure_future(ended.wait())
+    idle_since: float | None = None
+    loop = asyncio.get_running_loop()
+    while not waiting.done() and engine.engine.failure is None and engine.has_home:
+        if engine.unfinished():
+            idle_since = None
+        elif idle_since is None:
+            idle_since = loop.time()
+        elif not keep and loop.time() - idle_since > _IDLE_SECONDS:
+            break
+        await asyncio.wait({waiting}, timeout=0.5)
+    waiting.cancel()
 
 
 def _silent(home: Path) -> StepherdError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.backends.home.engines import attach_or_acquire, new_engine
+from stepherd.backends.home.engines import attach_or_acquire, new_engine, until_idle
 from stepherd.backends.home.home_check import check_home
 from stepherd.backends.home.runner import chosen_runner
 from stepherd.backends.home.runner_selection import default_runner
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from stepherd.engine.runners.choice import RunnerChoice
 
 __all__ = ["command"]
-
-_IDLE_SECONDS = 3.0
 
 
 @declared("engine", any_home=True, examples=("stepherd engine --keep --port 8083",))
@@ -96,7 +94,7 @@ async def _serve(engine: LocalEngine, call: Invocation, *, keep: bool, ready_fd:
         _announce(engine, call)
     else:
         os.close(ready_fd)
-    await _until_idle(engine, ended, keep=keep)
+    await until_idle(engine, ended, keep=keep)
     left = len(engine.engine.running())
     await engine.close()
     if engine.engine.failure:
@@ -114,20 +112,3 @@ def _announce(engine: LocalEngine, call: Invocation) -> None:
         f"export AWS_ACCESS_KEY_ID={engine.access_key} AWS_SECRET_ACCESS_KEY=local "
         f"AWS_DEFAULT_REGION={REGION}"
     )
-
-
-async def _until_idle(engine: LocalEngine, ended: asyncio.Event, *, keep: bool) -> None:
-    """Wait for a signal, for the engine's failure, for the end of its home, or, unless told to stay, for a
-    time without runs."""
-    waiting = asyncio.ensure_future(ended.wait())
-    idle_since: float | None = None
-    loop = asyncio.get_running_loop()
-    while not waiting.done() and engine.engine.failure is None and engine.has_home:
-        if engine.unfinished():
-            idle_since = None
-        elif idle_since is None:
-            idle_since = loop.time()
-        elif not keep and loop.time() - idle_since > _IDLE_SECONDS:
-            break
-        await asyncio.wait({waiting}, timeout=0.5)
-    waiting.cancel()
