@@ -92,8 +92,7 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
     claude = ("run", "--repo", cloud.repo, "--instructions", str(place.instructions()), "--agent", "claude")
     here_alone = cli(*claude, ANTHROPIC_API_KEY="k")
     says(here_alone, 77, "The agent 'claude' has no credentials", "--agent-key claude=env:ANTHROPIC_API_KEY")
-    says(cli("resume"), 64, "resume is of the embedded engine", "stepherd watch")
-    says(cli("engine"), 64, "engine is of the embedded engine", "--context local")
+    says(cli("resume"), 64, "'stepherd resume' only works on this machine", "stepherd watch")
     assert cloud.objects() == []
     assert cloud.states.calls == []
     # AND the embedded engine is one option away

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepherd.cloud.contexts import LOCAL
 from stepherd.engine.journal.lock import EngineAddress, find_engine
 from stepherd.errors import TemporaryError
 
@@ -31,8 +30,7 @@ class BackgroundEngine:
         go_end, self._go = os.pipe()
         self._ready, ready_end = os.pipe()
         # -P: the folder that a person happens to be in may be anybody's, and nothing is imported from there.
-        command = [sys.executable, "-P", "-m", "stepherd.cli", "engine", "--context", LOCAL]
-        command += ["--home", str(home)]
+        command = [sys.executable, "-P", "-m", "stepherd.cli", "engine", "--home", str(home)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--go-fd", str(go_end), "--ready-fd", str(ready_end)],

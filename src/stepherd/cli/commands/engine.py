@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@declared("engine", any_home=True, examples=("stepherd engine --keep --port 8083",))
+@declared("engine", examples=("stepherd engine --keep --port 8083",), contexts=False, any_home=True)
 @click.option("--keep", is_flag=True, help="Stay when nothing runs; the default is to end after a moment.")
 @click.option(
     "--port", type=WholeNumber(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."
@@ -57,7 +57,6 @@ def command(
     """
     if go_fd is None:
         check_home(call.home)  # Else whoever starts it in the background has looked, and for whose it may be.
-    call.only_local("engine", "Serve it here: stepherd engine --context local")
     choice = chosen_runner(runner, image) or default_runner(call.home)[0]
     if choice.runner in CONTAINER_RUNNERS:
         from stepherd.backends.home.container_runtime import RuntimeCheck

@@ -96,9 +96,13 @@ def revoke(call: Invocation, secret: str | None, key_id: str) -> int:
     return 0
 
 
-command.add_command(create)
-command.add_command(show)
-command.add_command(revoke)
+for one, words in (
+    (create, "Create a key and print it once."),
+    (show, "List the keys: owner, scope, whether each is valid."),
+    (revoke, "Revoke a key for good."),
+):
+    one.short_help = words  # click would cut the first sentence of each at 45 characters
+    command.add_command(one)
 
 
 def _ring(call: Invocation, secret: str | None) -> KeyRing:
