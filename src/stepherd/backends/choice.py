@@ -50,7 +50,8 @@ def open_backend(home: Path, choice: Choice) -> Backend:
     contexts = Contexts() if choice.name == LOCAL else read_contexts(home)
     context = contexts.find(choice.name)
     if context is None:
-        from stepherd.backends.home.backend import HomeBackend  # a run at home loads no stack, and vice versa
+        # For the start-up time: what runs at home loads no stack, and the other way round.
+        from stepherd.backends.home.backend import HomeBackend
 
         return HomeBackend(home)
     from stepherd.backends.stack.backend import StackBackend

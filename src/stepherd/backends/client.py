@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.engine.api.errors import ApiError
 from stepherd.engine.identity import ACCOUNT, REGION
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.errors import StepherdError, TemporaryError
@@ -49,8 +50,6 @@ def execution_arn(name: str, machine: str = PIPELINE) -> str:
 
 def local_call(api: Api) -> Call:
     """Calls the API of an engine in this process."""
-    from stepherd.engine.api.errors import ApiError
-
     return in_words(in_process(api.call, ApiError), _HERE)
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from stepherd.backends.client import LOGIN
 from stepherd.errors import NotFoundError, StepherdError
+from stepherd.logins.kinds import login_kind
+from stepherd.logins.lease import lease_holder
+from stepherd.logins.opening import open_location
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
@@ -17,9 +20,6 @@ __all__ = ["Lease", "lease_of", "login_place"]
 
 def login_place(backend: Backend, kind: str, database: str | None) -> LoginLocation:
     """Where a kind of login is kept, which need not exist."""
-    from stepherd.logins.kinds import login_kind
-    from stepherd.logins.opening import open_location
-
     reference = backend.login_database(kind, database)
     return open_location(login_kind(kind), reference or None, None if reference else backend.store())
 
@@ -43,8 +43,6 @@ class Lease:
 
 def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
     """The lease of a login; None when nobody ever took it."""
-    from stepherd.logins.lease import lease_holder
-
     holder = lease_holder(login)
     if holder is None:
         return None

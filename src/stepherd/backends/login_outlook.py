@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stepherd.backends.login_locations import Lease, lease_of, login_place
 from stepherd.errors import StepherdError
+from stepherd.logins.failures import LoginNeeded
+from stepherd.logins.kinds import login_kinds
+from stepherd.logins.refresh import check_refreshable
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
@@ -65,8 +68,6 @@ class Outlook:
 
 def outlooks(backend: Backend, agent: str | None, database: str | None) -> Iterator[Outlook]:
     """Of one kind of login, or of all."""
-    from stepherd.logins.kinds import login_kinds
-
     for kind in (agent,) if agent else login_kinds():
         yield outlook(backend, kind, database, datetime.now(UTC))
 
@@ -106,9 +107,6 @@ def _next_run(login: Login, *, renewable: bool, now: datetime) -> Next:
 
 
 def _renewable(login: Login, now: datetime) -> tuple[datetime | None, str | None]:
-    from stepherd.logins.failures import LoginNeeded
-    from stepherd.logins.refresh import check_refreshable
-
     try:
         check_refreshable(login, now)
     except LoginNeeded as error:

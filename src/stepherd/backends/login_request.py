@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from stepherd.cloud.contexts import LOCAL
 from stepherd.errors import UsageError
 from stepherd.logins.hosts import ForeignAddress
+from stepherd.logins.request import LoginRequest
+from stepherd.logins.settings import login_settings
 from stepherd.services.aws.regions import is_region
 
 if TYPE_CHECKING:
@@ -65,9 +67,6 @@ def _check_combination(fields: Mapping[str, Any]) -> None:
 
 def _check_settings(fields: Mapping[str, Any]) -> None:
     """Let the machine's own rules judge, so that they are the same here."""
-    from stepherd.logins.request import LoginRequest
-    from stepherd.logins.settings import login_settings
-
     requested = LoginRequest.from_json({**fields, "execution": "", "holder": ""})
     settings = login_settings(requested, os.environ.get("AMAZON_Q_CREDENTIALS_SECRET_ID", ""))
     wasted = [name for name in ("region", "profile") if fields.get(name)]

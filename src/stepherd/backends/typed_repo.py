@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stepherd.repositories.binding import typed_host
+
 __all__ = ["with_typed_host"]
 
 
@@ -14,7 +16,5 @@ def with_typed_host(request: Mapping[str, Any]) -> dict[str, Any]:
     For requests that a person gave on the command line or in a container's environment. An address that is
     not acceptable is left to the check of the request.
     """
-    from stepherd.repositories.binding import typed_host
-
     host = typed_host(str(request["repo"])) if "repo" in request else None
     return {**request, "git_token_host": host} if host else dict(request)

@@ -12,7 +12,7 @@ def program() -> None:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # Else it is ignored, as behind nohup, and stays so.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from stepherd.cli.main import program as main
+    from stepherd.cli.main import program as main  # while it loads, Ctrl-C is quiet
 
     signal.signal(signal.SIGINT, before)
     main()

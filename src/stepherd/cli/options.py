@@ -14,6 +14,7 @@ from stepherd.backends.choice import default_home
 from stepherd.backends.home.home_check import check_home
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.subcommands import Subcommands
+from stepherd.cloud.contexts import LOCAL, read_contexts
 from stepherd.errors import StepherdError, UsageError
 from stepherd.services.disk import disk_error, is_of_disk
 
@@ -132,7 +133,7 @@ def home_path(given: str | None) -> Path:
 
 
 def _complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
-    from stepherd.history.runs import list_runs
+    from stepherd.history.runs import list_runs  # for the start-up time of every other command
 
     try:
         call = Invocation(home_path(context.params.get("home")), context=context.params.get("context"))
@@ -145,8 +146,6 @@ def _complete_run(context: click.Context, _argument: click.Parameter, incomplete
 
 def complete_context(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
     """The names of contexts that begin so."""
-    from stepherd.cloud.contexts import LOCAL, read_contexts
-
     try:
         names = [LOCAL, *read_contexts(home_path(context.params.get("home"))).known]
     except StepherdError:

@@ -25,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
     if os.environ.get("PROCESS_REQUIREMENTS", "").strip().lower() != "true":
         sys.stderr.write(_NOTHING_TO_DO)
         return _USAGE
+    # For the start-up time of each step, which comes by here as a command.
     from stepherd.container.pipeline import run_pipeline
     from stepherd.services.file_modes import keep_files_private
 

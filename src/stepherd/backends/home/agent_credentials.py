@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from stepherd.agents.credentials import credentials_in, missing_credentials, sole_secrets
+from stepherd.agents.registry import get_agent
 from stepherd.services.aws.installed import require_boto3
 from stepherd.services.secrets.contract import check_secret_id
+from stepherd.steps.agent_credentials import read_agent_credentials
 
 if TYPE_CHECKING:
     from stepherd.runs.request import Request
@@ -22,10 +25,6 @@ def with_agent_credentials(checked: Request, request: dict[str, Any]) -> dict[st
     ConfigurationError for one that needs a person's login, which takes boto3; and what the agent's step would
     raise when it reads the secret that is named.
     """
-    from stepherd.agents.credentials import credentials_in, missing_credentials, sole_secrets
-    from stepherd.agents.registry import get_agent
-    from stepherd.steps.agent_credentials import read_agent_credentials
-
     agent, default = get_agent(checked.agent), os.environ.get("AGENT_CREDENTIALS_SECRET_ID", "")
     _check_reference(checked.agent_credentials or default)
     read_agent_credentials(agent, checked)  # What it cannot read now, its step could not.

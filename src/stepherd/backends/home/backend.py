@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepherd.backends.client import PIPELINE, Call, execution_arn, machine_arn
+from stepherd.backends.home.engines import attach_or_acquire, find_or_wait, reading
+from stepherd.backends.home.logs import TaskLogs
+from stepherd.backends.home.runner import chosen_runner
+from stepherd.backends.sources import EndpointSource
 from stepherd.cloud.contexts import LOCAL
 from stepherd.engine.identity import ACCOUNT
+from stepherd.engine.journal.lock import EngineAddress
+from stepherd.engine.runners.choice import settled_choice
 from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND
+from stepherd.services import open_store
 
 if TYPE_CHECKING:
     from stepherd.backends.beginning import Beginning
@@ -62,13 +69,9 @@ class HomeBackend:
         return None
 
     def reading(self) -> AbstractContextManager[Call]:
-        from stepherd.backends.home.engines import reading
-
         return reading(self.home)
 
     def store(self) -> Store:
-        from stepherd.services import open_store
-
         return open_store((self.home / "store").as_uri())
 
     def login_database(self, kind: str, given: str | None) -> str:
@@ -86,44 +89,31 @@ class HomeBackend:
         return None
 
     def task_lines(self, run_id: str, only: str | None) -> TaskLogs:  # noqa: ARG002
-        from stepherd.backends.home.logs import TaskLogs
-
         return TaskLogs(self.home, only)
 
     async def attach(self, engine: LocalEngine | None = None) -> RemoteSource | LocalEngine:
-        from stepherd.backends.home.engines import attach_or_acquire
-        from stepherd.backends.sources import EndpointSource
-        from stepherd.engine.journal.lock import EngineAddress
-
         found = await attach_or_acquire(self.home, engine)
         return EndpointSource(found) if isinstance(found, EngineAddress) else found
 
     async def find(self, seconds: float) -> RemoteSource | None:
-        from stepherd.backends.home.engines import find_or_wait
-        from stepherd.backends.sources import EndpointSource
-
         address = await find_or_wait(self.home, seconds)
         return EndpointSource(address) if address else None
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
-        from stepherd.backends.home.runner import chosen_runner
-
         return chosen_runner(kind, image)
 
     def runner_of(self, run_id: str) -> RunnerChoice | None:
-        from stepherd.engine.runners.choice import settled_choice
-
         return settled_choice(self.home, execution_arn(run_id))
 
     def check_push(self, request: Request, base_commit: str | None) -> None:
-        from stepherd.backends.home.start import ask_repository
+        from stepherd.backends.home.checking import ask_repository  # for its start-up time
 
         ask_repository(self.home, replace(request, base=base_commit or request.base))
 
     def prepare(
         self, run_id: str, request: dict[str, Any], runner: RunnerChoice | None, *, detach: bool
     ) -> Beginning:
-        from stepherd.backends.home.start import prepare
+        from stepherd.backends.home.start import prepare  # for its start-up time
 
         credentials = request.get("git_credentials", os.environ.get("GIT_CREDENTIALS_SECRET_ID", ""))
         if credentials:
@@ -132,12 +122,12 @@ class HomeBackend:
         return prepare(self.home, run_id, request, runner, detach=detach)
 
     def begin(self, beginning: Beginning) -> Call:
-        from stepherd.backends.home.start import begin_in_background
+        from stepherd.backends.home.start import begin_in_background  # for its start-up time
 
         return begin_in_background(self.home, beginning)
 
     def stop(self, run_id: str, request: Mapping[str, str], tell: Callable[[str], None]) -> Kept | None:
-        from stepherd.backends.home.stop import stop_at_home
+        from stepherd.backends.home.stop import stop_at_home  # for its start-up time
 
         return stop_at_home(self, run_id, request, tell)
 

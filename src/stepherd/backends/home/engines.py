@@ -62,6 +62,7 @@ def new_engine(
     Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
     ``runner`` is for executions that nobody chose one for.
     """
+    # For the start-up time: what only asks an engine that is there loads none.
     from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine, base_environment
     from stepherd.processes.account import agent_account, hide_this_process
@@ -180,6 +181,7 @@ class _Reader:
         return self._journal()
 
     def _journal(self) -> Call:
+        # For the start-up time, too: a live engine is asked, and its journal not read.
         from stepherd.engine.api.operations import Api
         from stepherd.engine.core import Engine
 

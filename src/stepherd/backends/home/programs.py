@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from stepherd.agents.command_line import split_command
+from stepherd.agents.registry import get_agent
 from stepherd.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,9 +18,6 @@ __all__ = ["agent_programs", "check_installed"]
 
 def agent_programs(request: Request) -> Iterator[str]:
     """The programs that the agent is started with, but for one in the workspace, which is not there yet."""
-    from stepherd.agents.command_line import split_command
-    from stepherd.agents.registry import get_agent
-
     yield from get_agent(request.agent).binaries
     program = split_command(request.command, "--command")[0] if request.command else ""
     if program and ("/" not in program or program.startswith("/")):

@@ -12,6 +12,7 @@ from stepherd.errors import ConfigurationError, StepherdError, UsageError
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
+    # For the start-up time: engines load this, and only those whose tasks are in containers ask it.
     from stepherd.engine.runners.container_runner import Mount
 
 __all__ = ["RUNNER_KINDS", "chosen_runner", "repository_mounts"]
@@ -37,7 +38,7 @@ def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
         if image:
             raise UsageError("--image is for tasks in containers.", remedy="Add --runner podman or docker.")
         return RunnerChoice(runner)
-    from stepherd.engine.runners.container_client import ContainerClient
+    from stepherd.engine.runners.container_client import ContainerClient  # for its start-up time
 
     possible = CONTAINER_RUNNERS if runner is None else (runner,)
     found = next((kind for kind in possible if ContainerClient(kind).is_there), None)

@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stepherd.agents.command_line import split_command
+from stepherd.backends.home.container_runtime import RuntimeCheck
+from stepherd.backends.home.programs import agent_programs
 from stepherd.engine.runners.choice import AS_PROCESSES, CONTAINER_RUNNERS, SANDBOX, RunnerChoice
+from stepherd.engine.runners.processes import interpreter_path
 from stepherd.errors import ConfigurationError, StepherdError, UsageError
+from stepherd.processes.account import agent_account
+from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
+from stepherd.processes.sandbox.layout import Layout, person_of, sandbox_view
+from stepherd.processes.sandbox.probe import Probe
+from stepherd.processes.sandbox.remedies import not_installed
+from stepherd.processes.sandbox.view import find_program
 
 if TYPE_CHECKING:
     from stepherd.backends.home.container_runtime import RuntimeCheck
@@ -51,8 +61,6 @@ class RunnerSelection:
             except StepherdError as error:
                 selection._obstacle = error
         elif asked.runner in CONTAINER_RUNNERS and network == "on":
-            from stepherd.backends.home.container_runtime import RuntimeCheck
-
             selection._runtime = RuntimeCheck(asked.runner)
         elif network != "on":
             raise UsageError(
@@ -103,8 +111,6 @@ class RunnerSelection:
 def check_programs(home: Path, request: Request) -> None:
     """Look for the run's programs as its sandbox will. Raises ConfigurationError naming one that is found on
     this machine and would not be found there; what is not there at all is the run's to say."""
-    from stepherd.processes.sandbox.view import find_program
-
     path, view = _outlook(home)
     for program in _programs(request):
         outside = find_program(program, path)
@@ -124,9 +130,6 @@ def unseen_folders(home: Path) -> list[Path]:
 
 def _outlook(home: Path) -> tuple[str, View]:
     """PATH as tasks have it, and what the sandbox of a run would show."""
-    from stepherd.engine.runners.processes import interpreter_path
-    from stepherd.processes.sandbox.layout import Layout, sandbox_view
-
     nowhere = home / "tasks" / "none"
     layout = Layout(*(nowhere / name for name in ("workspace", "home", "tmp", "instructions")))
     path = interpreter_path()
@@ -134,9 +137,6 @@ def _outlook(home: Path) -> tuple[str, View]:
 
 
 def _programs(request: Request) -> Iterator[str]:
-    from stepherd.agents.command_line import split_command
-    from stepherd.backends.home.programs import agent_programs
-
     yield from agent_programs(request)
     program = split_command(request.verify, "--verify")[0] if request.verify else ""
     if program and ("/" not in program or program.startswith("/")):  # Else it is the workspace's.
@@ -152,10 +152,6 @@ def _begin_probe(home: Path, network: str) -> Probe:
             "A sandbox is no boundary for root.",
             remedy="Run as another user, or name one for agents by STEPHERD_AGENT_USER.",
         )
-    from stepherd.processes.sandbox.bubblewrap import find_bubblewrap
-    from stepherd.processes.sandbox.probe import Probe
-    from stepherd.processes.sandbox.remedies import not_installed
-
     bubblewrap = find_bubblewrap(beware=(Path.cwd(), home, Path("~").expanduser()))
     if bubblewrap is None:
         raise not_installed()
@@ -164,12 +160,8 @@ def _begin_probe(home: Path, network: str) -> Probe:
 
 
 def _account() -> Account | None:
-    from stepherd.processes.account import agent_account
-
     return agent_account()
 
 
 def _person(home: Path, path: str) -> Person:
-    from stepherd.processes.sandbox.layout import person_of
-
     return person_of(str(Path("~").expanduser()), path, (home,))

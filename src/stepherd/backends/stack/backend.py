@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.backends.client import KEEP, LOGIN, PIPELINE, Call
+from stepherd.backends.kept_work import look
+from stepherd.backends.stack.logs import open_stack_logs
 from stepherd.cloud.contexts import Context, use
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.errors import (
@@ -21,13 +23,15 @@ from stepherd.errors import (
     UsageError,
 )
 from stepherd.logins.kinds import DEFAULT_KIND
+from stepherd.runs.folder import run_folder
+from stepherd.services import open_store
 from stepherd.services.aws.installed import needs_boto3
 
 if TYPE_CHECKING:
     from stepherd.backends.beginning import Beginning
     from stepherd.backends.kept_work import Kept
     from stepherd.backends.stack.logs import StackLogs
-    from stepherd.backends.stack.source import StackSource
+    from stepherd.backends.stack.source import StackSource  # for its start-up time
     from stepherd.engine.local import LocalEngine
     from stepherd.engine.runners.choice import RunnerChoice
     from stepherd.runs.request import Request
@@ -115,7 +119,7 @@ class StackBackend:
     def call(self) -> Call:
         """Calls its Step Functions."""
         with needs_boto3("A deployed stack"):
-            from stepherd.backends.stack.calls import open_stack_call
+            from stepherd.backends.stack.calls import open_stack_call  # for its start-up time
         return open_stack_call(self._context.stack)
 
     @contextlib.contextmanager
@@ -123,8 +127,6 @@ class StackBackend:
         yield self.call
 
     def store(self) -> Store:
-        from stepherd.services import open_store
-
         return open_store(self.output("StoreUri"))
 
     def login_database(self, kind: str, given: str | None) -> str:
@@ -140,13 +142,10 @@ class StackBackend:
         return self.output("ApiKeysSecretId")
 
     def task_lines(self, run_id: str, only: str | None) -> StackLogs:
-        from stepherd.backends.stack.logs import open_stack_logs
-        from stepherd.runs.folder import run_folder
-
         return open_stack_logs(self.stack.name, run_folder(self.store(), run_id), only)
 
     async def attach(self, engine: LocalEngine | None = None) -> StackSource:  # noqa: ARG002
-        from stepherd.backends.stack.source import StackSource
+        from stepherd.backends.stack.source import StackSource  # for its start-up time
 
         return StackSource(self.call)
 
@@ -187,7 +186,7 @@ class StackBackend:
         *,
         detach: bool,  # noqa: ARG002
     ) -> Beginning:
-        from stepherd.backends.stack.start import prepare_on_stack
+        from stepherd.backends.stack.start import prepare_on_stack  # for its start-up time
 
         return prepare_on_stack(self, run_id, request)
 
@@ -196,8 +195,6 @@ class StackBackend:
         return self.call
 
     def stop(self, run_id: str, request: Mapping[str, str], tell: Callable[[str], None]) -> Kept | None:
-        from stepherd.backends.kept_work import look
-
         self.call("StopExecution", request)
         deadline = time.monotonic() + _STOP_SECONDS
         asked = {"executionArn": request["executionArn"]}

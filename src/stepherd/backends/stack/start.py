@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.agents.credentials import sole_secrets
+from stepherd.agents.registry import get_agent
 from stepherd.backends.beginning import Beginning
 from stepherd.backends.client import Call, Refused
 from stepherd.backends.typed_repo import with_typed_host
@@ -21,8 +23,11 @@ from stepherd.errors import (
     UnavailableError,
     UsageError,
 )
+from stepherd.repositories.address import parse_repository
+from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.runs.network import checked_network
 from stepherd.runs.prepare import check_whole_request
+from stepherd.runs.secret_names import check_secret_names
 
 if TYPE_CHECKING:
     from stepherd.backends.stack.backend import StackBackend
@@ -107,8 +112,6 @@ def _remove(given: Store, instructions: Instructions) -> None:
 
 def _check_no_secret(instructions: Instructions) -> None:
     """Refuse what would stop a push, too. Raises DataError naming file and line."""
-    from stepherd.repositories.secret_patterns import SecretPatterns
-
     patterns = SecretPatterns()
     for name in instructions.files:
         for number, line in enumerate(instructions.read(name).splitlines(), start=1):
@@ -121,8 +124,6 @@ def _check_no_secret(instructions: Instructions) -> None:
 
 
 def _check_repository(backend: StackBackend, request: Mapping[str, Any], checked: Request) -> None:
-    from stepherd.repositories.address import parse_repository
-
     if parse_repository(checked.repo).kind == "file":
         named = str(request.get("repo") or checked.repo)
         origin = f"$(git -C {shlex.quote(named)} remote get-url origin)"
@@ -134,10 +135,6 @@ def _check_repository(backend: StackBackend, request: Mapping[str, Any], checked
 
 def _check_credentials(backend: StackBackend, checked: Request) -> None:
     """Secrets must be where the stack can read them."""
-    from stepherd.agents.credentials import sole_secrets
-    from stepherd.agents.registry import get_agent
-    from stepherd.runs.secret_names import check_secret_names
-
     outputs = backend.stack.outputs
     for field in _PLACES:
         reference = str(getattr(checked, field) or "")

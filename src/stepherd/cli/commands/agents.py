@@ -6,8 +6,10 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from stepherd.agents.inventory import take_inventory
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
+from stepherd.services import open_store
 
 if TYPE_CHECKING:
     from stepherd.agents.inventory import AgentState
@@ -25,8 +27,6 @@ _HEAD = ("AGENT", "VERSION", "LOGIN")
 )
 def command(call: Invocation) -> int:
     """List the agents: what is installed, what they log in with, what is missing."""
-    from stepherd.agents.inventory import take_inventory
-
     states = take_inventory(_store(call), os.environ)
     if call.output.as_json:
         call.output.json({"agents": [{**asdict(state), "ready": state.ready} for state in states]})
@@ -48,8 +48,6 @@ def command(call: Invocation) -> int:
 
 def _store(call: Invocation) -> Store | None:
     """The home's own store, when there is one already: looking makes nothing."""
-    from stepherd.services import open_store
-
     folder = call.home / "store"
     return open_store(str(folder)) if folder.is_dir() else None
 

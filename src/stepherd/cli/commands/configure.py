@@ -7,6 +7,7 @@ import click
 from stepherd.cli.deploy.target import Target, choose_target, target_options
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
+from stepherd.cloud.account import own_stacks
 from stepherd.cloud.contexts import DEFAULT_STACK, keep_context, read_contexts
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.cloud.waiting import telling_of_waits
@@ -38,8 +39,6 @@ def command(
     """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
     with telling_of_waits(call.output.note):
         target = choose_target(call.home, name, stack, region, profile)
-        from stepherd.cloud.account import own_stacks
-
         if listing:
             return _list(call, target)
         if stack is None and target.context not in read_contexts(call.home).known:
@@ -67,8 +66,6 @@ def _keep(call: Invocation, target: Target, found: Stack) -> int:
 
 
 def _list(call: Invocation, target: Target) -> int:
-    from stepherd.cloud.account import own_stacks
-
     stacks = list(own_stacks(target.region))
     if call.output.as_json:
         rows = [{"stack": found["StackName"], "status": found["StackStatus"]} for found in stacks]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
+from stepherd.cloud.contexts import LOCAL, read_contexts
 from stepherd.doctor.checkup import Check, Finding, examine
 from stepherd.errors import StepherdError
 from stepherd.text.terminal import one_line
@@ -71,6 +72,7 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
 
     Raises ConfigurationError when there is no boto3 for a stack.
     """
+    # For the start-up time of --help: the checks load most of what there is.
     from stepherd.doctor.home import HOME_CHECKS
     from stepherd.doctor.machine import MACHINE_CHECKS
     from stepherd.doctor.runner import runner_check
@@ -88,8 +90,6 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
 
 def _context(call: Invocation) -> Context | None:
     """The context whose stack is meant; None for the home."""
-    from stepherd.cloud.contexts import LOCAL, read_contexts
-
     name = call.choice.name
     return None if name == LOCAL else read_contexts(call.home).find(name)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepherd.backends.home.container_runtime import RuntimeCheck
 from stepherd.backends.home.engines import attach_or_acquire, new_engine, until_idle
 from stepherd.backends.home.home_check import check_home
 from stepherd.backends.home.runner import chosen_runner
@@ -59,8 +60,6 @@ def command(
         check_home(call.home)  # Else whoever starts it in the background has looked, and for whose it may be.
     choice = chosen_runner(runner, image) or default_runner(call.home)[0]
     if choice.runner in CONTAINER_RUNNERS:
-        from stepherd.backends.home.container_runtime import RuntimeCheck
-
         RuntimeCheck(choice.runner).check()
     engine = _engine(call, access_key, port, choice)
     if go_fd is not None:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepherd.backends.login_locations import lease_of, login_place
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.errors import StepherdError, TemporaryError
+from stepherd.logins.export import exported, exported_other
+from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import login_kinds
+from stepherd.logins.renewal import ensure_fresh
 from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:
@@ -54,9 +58,6 @@ def command(call: Invocation, agent: str | None, database: str | None, no_refres
 
 def _exported(call: Invocation, agent: str | None, database: str | None) -> Mapping[str, str | None]:
     """The login that is asked for; where there is none, a token that only the CLI itself can renew."""
-    from stepherd.logins.export import exported, exported_other
-    from stepherd.logins.failures import LoginNeeded
-
     places = _places(call, agent, database)
     place = next((place for place in places if _has_login(place)), places[0])
     try:
@@ -70,9 +71,6 @@ def _exported(call: Invocation, agent: str | None, database: str | None) -> Mapp
 
 def _places(call: Invocation, agent: str | None, database: str | None) -> list[LoginLocation]:
     """The places that are asked for; without a name those of all agents, Amazon Q's first."""
-    from stepherd.backends.login_locations import login_place
-    from stepherd.logins.kinds import login_kinds
-
     kinds = (agent,) if agent else login_kinds()
     return [login_place(call.backend, kind, database) for kind in kinds]
 
@@ -87,9 +85,6 @@ def _has_login(place: LoginLocation) -> bool:
 
 def _usable(call: Invocation, place: LoginLocation) -> Login:
     """The login, renewed when it has ended, unless a run has it: two that renew one login end it for both."""
-    from stepherd.backends.login_locations import lease_of
-    from stepherd.logins.renewal import ensure_fresh
-
     now = datetime.now(UTC)
     lease = lease_of(call.backend, place)
     if lease is None or not lease.held:

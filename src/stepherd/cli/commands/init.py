@@ -9,12 +9,21 @@ import click
 from stepherd.application import Project, find_project
 from stepherd.cli.deploy.agent_keys import given_keys
 from stepherd.cli.deploy.git_access import TOKEN_VARIABLE, given_access
+from stepherd.cli.deploy.parameter_values import check_rules
+from stepherd.cli.deploy.plan import answer, show_git, show_plan, show_result
+from stepherd.cli.deploy.request import asked, checked_request
 from stepherd.cli.deploy.resume_hint import resume_hint, this_command
+from stepherd.cli.deploy.steps import Initialising
 from stepherd.cli.deploy.target import Target, choose_target, target_options
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cloud.contexts import check_context_name, prove_writable
+from stepherd.cloud.git_secret import GitSecret
+from stepherd.cloud.holdings import made_by_stepherd
+from stepherd.cloud.stack_status import FAILED_CREATION
+from stepherd.cloud.template import resource_counts, template_of
 from stepherd.errors import UsageError
+from stepherd.services.aws.installed import require_boto3
 
 if TYPE_CHECKING:
     from stepherd.cli.deploy.request import InitRequest
@@ -95,10 +104,6 @@ def command(
             "init changes things in an AWS account and asks first, and nobody can be asked here.",
             remedy=f"If it shall: {this_command('--yes')}",
         )
-    from stepherd.cli.deploy.request import checked_request
-    from stepherd.cloud.template import template_of
-    from stepherd.services.aws.installed import require_boto3
-
     require_boto3("An AWS account")
     if name is not None:
         check_context_name(name)
@@ -117,15 +122,6 @@ def command(
 def _carry_out(
     call: Invocation, target: Target, project: Project, request: InitRequest, template: Template, *, yes: bool
 ) -> int:
-    from stepherd.cli.deploy.parameter_values import check_rules
-    from stepherd.cli.deploy.plan import answer, show_git, show_plan, show_result
-    from stepherd.cli.deploy.request import asked
-    from stepherd.cli.deploy.steps import Initialising
-    from stepherd.cloud.git_secret import GitSecret
-    from stepherd.cloud.holdings import made_by_stepherd
-    from stepherd.cloud.stack_status import FAILED_CREATION
-    from stepherd.cloud.template import resource_counts
-
     check_context_name(target.context)
     attempt = Initialising(call, target, project, this_command())
     found = attempt.deployer.find()

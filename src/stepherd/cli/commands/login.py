@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepherd.backends.login_locations import login_place
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import group as declared
 from stepherd.client.logging_in import login_error
 from stepherd.logins.kinds import DEFAULT_KIND, login_kinds
+from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:
     from stepherd.history.logins import LoginProgress
@@ -47,6 +49,7 @@ def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
     Runs that need this login later pass without asking. Exit code: 0 logged in, 77 declined or not
     approved in time, 130 cancelled with Ctrl-C.
     """
+    # For the start-up time of --help: a session loads asyncio and the engine's address.
     from stepherd.cli.login.request import asked_request
     from stepherd.cli.login.session import EXIT_CODES, LoginSession
     from stepherd.cli.login.view import make_login_view
@@ -69,9 +72,6 @@ def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
 
 
 def _logged_in(call: Invocation, agent: str, title: str, reference: str | None, session: Any) -> int:
-    from stepherd.backends.login_locations import login_place
-    from stepherd.text.moments import until_text
-
     login: LoginProgress = session.progress
     account, expires_at = str(login.output.get("account", "")), str(login.output.get("expires_at", ""))
     place = login_place(call.backend, agent, reference)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepherd.backends.login_outlook import outlooks
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.logins.kinds import login_kinds
@@ -38,8 +39,6 @@ def command(call: Invocation, agent: str | None, database: str | None) -> int:
     Asks no identity provider. Exit code: 0 when the next run needs nobody, 77 when it needs a person to log
     in; without --agent, 0 when that is so for one of the logins.
     """
-    from stepherd.backends.login_outlook import outlooks
-
     found = list(outlooks(call.backend, agent, database))
     usable = any(one.next_run != "asks" for one in found)
     if call.output.as_json:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 import click
 
+from stepherd.agents.credentials import sole_secrets
+from stepherd.agents.registry import agent_names, get_agent
 from stepherd.errors import DataError, UsageError
+from stepherd.services.secrets.local import read_local_secret
 
 __all__ = ["AgentKeys", "ask_for_keys", "given_keys", "key_variable", "needs_key"]
 
@@ -70,15 +73,10 @@ def key_variable(agent: str) -> str | None:
 
 def needs_key(agent: str) -> bool:
     """Whether an agent can do nothing without one: no person can log it in."""
-    from stepherd.agents.registry import agent_names, get_agent
-
     return agent in agent_names() and key_variable(agent) is not None and get_agent(agent).login is None
 
 
 def _with_keys() -> Iterator[tuple[str, str]]:
-    from stepherd.agents.credentials import sole_secrets
-    from stepherd.agents.registry import agent_names, get_agent
-
     for name in agent_names():
         variables = sole_secrets(get_agent(name))
         if variables:
@@ -86,10 +84,6 @@ def _with_keys() -> Iterator[tuple[str, str]]:
 
 
 def _read(agent: str, reference: str) -> dict[str, str]:
-    from stepherd.agents.credentials import sole_secrets
-    from stepherd.agents.registry import get_agent
-    from stepherd.services.secrets.local import read_local_secret
-
     found = read_local_secret(reference)
     if set(found) == {"token"}:
         name = reference.removeprefix("env:")
@@ -100,8 +94,6 @@ def _read(agent: str, reference: str) -> dict[str, str]:
 
 def _checked(agent: str, fields: Mapping[str, str], where: str) -> dict[str, str]:
     """The variables that the agent takes; each value is one line. The errors quote none of it."""
-    from stepherd.agents.registry import get_agent
-
     names = get_agent(agent).secret_names
     kept = {name: value.strip() for name, value in fields.items() if name in names and value.strip()}
     if not kept:

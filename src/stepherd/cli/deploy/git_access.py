@@ -13,6 +13,7 @@ import click
 
 from stepherd.errors import ConfigurationError, DataError, UsageError
 from stepherd.repositories.binding import host_by_prefix, read_hosts
+from stepherd.services.secrets.local import read_local_secret
 
 __all__ = ["GitAccess", "TOKEN_VARIABLE", "ask_for_access", "bound_access", "given_access"]
 
@@ -113,8 +114,6 @@ def ask_for_access() -> GitAccess:
 
 def _read(path: str) -> dict[str, str]:
     """A bare token or key as ``{"token": …}``, or the JSON object that the secret shall be."""
-    from stepherd.services.secrets.local import read_local_secret
-
     # The same care as for any secret in a file: no device, no endless pipe, and no error quotes it.
     return read_local_secret(f"file:{Path(path).expanduser()}")
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+from stepherd.engine.intrinsics import Resolver
 from stepherd.errors import UsageError
 
 __all__ = ["check_rules", "check_value"]
@@ -42,8 +43,6 @@ def _check_number(name: str, declared: Mapping[str, Any], value: str) -> None:
 
 def check_rules(template: Mapping[str, Any], values: Mapping[str, str]) -> None:
     """Values against each other; what is not among ``values`` has its default. Raises UsageError."""
-    from stepherd.engine.intrinsics import Resolver
-
     declared = template["Parameters"]
     known = {name: value for name, value in values.items() if name in declared}
     resolver = Resolver(template, known, lambda _: "", lambda _, __: "")

@@ -8,14 +8,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepherd.api_keys.ring import KeyRing
 from stepherd.application import Project
+from stepherd.cli.deploy.plan import key_owner
 from stepherd.cli.deploy.progress import StackProgress
 from stepherd.cli.deploy.request import InitRequest
 from stepherd.cli.deploy.target import Target
 from stepherd.cli.invocation import Invocation
+from stepherd.cloud.account import TAGS
+from stepherd.cloud.clients import aws_client
 from stepherd.cloud.contexts import keep_context
+from stepherd.cloud.deployment import Deployer, Wish
+from stepherd.cloud.git_secret import GitSecret
+from stepherd.cloud.image_source import image_source
+from stepherd.cloud.images import Images, image_parameters
+from stepherd.cloud.packaging import package
+from stepherd.cloud.polling import moments
+from stepherd.cloud.removal import clear_failed
+from stepherd.cloud.run_census import count_under_way
+from stepherd.cloud.service_role import prepare_ecs
 from stepherd.cloud.stack import Stack
+from stepherd.cloud.staging import Staging
+from stepherd.cloud.template import template_of
 from stepherd.errors import InternalError
+from stepherd.services import open_document
+from stepherd.services.aws.errors import translated
 
 if TYPE_CHECKING:
     from stepherd.cloud.deployment import Deployer, Outcome, Wish
@@ -47,8 +64,6 @@ class Initialising:
     _request: InitRequest
 
     def __init__(self, call: Invocation, target: Target, project: Project, again: str) -> None:
-        from stepherd.cloud.deployment import Deployer
-
         self._call, self._output = call, call.output
         self._target, self._project, self._again = target, project, again
         self._progress = StackProgress(self._output)
@@ -63,8 +78,6 @@ class Initialising:
 
     def clear(self, failed: Stack) -> None:
         """Delete a stack that can only be deleted."""
-        from stepherd.cloud.removal import clear_failed
-
         self._output.note(f"Deleting the stack {failed.name}, which is in {failed.status}.")
         try:
             clear_failed(failed, self.deployer)
@@ -73,9 +86,6 @@ class Initialising:
 
     def run(self, request: InitRequest, before: Stack | None, *, secret_there: bool) -> Result:
         """Everything, for a stack that has settled and can be updated, or is not there."""
-        from stepherd.cloud.service_role import prepare_ecs
-        from stepherd.cloud.staging import Staging
-
         self._request = request
         caller = self._target.caller
         staging = Staging.of(caller.account, caller.region, caller.partition)
@@ -104,16 +114,11 @@ class Initialising:
         return Result(stack, outcome, key, keys, self._unconfirmed(stack), request.keyless)
 
     def _architecture(self, parameters: Mapping[str, str]) -> str:
-        from stepherd.cloud.template import template_of
-
         default: str = template_of(self._project)["Parameters"]["Architecture"]["Default"]
         return parameters.get("Architecture") or default
 
     def _mind_runs(self, before: Stack) -> None:
         """Say what is under way, and wait until it is over when that was asked for."""
-        from stepherd.cloud.polling import moments
-        from stepherd.cloud.run_census import count_under_way
-
         machine, told = before.outputs.get("PipelineArn", ""), -1
         for _ in moments():
             count = count_under_way(machine, before.region) if machine else 0
@@ -135,10 +140,6 @@ class Initialising:
     def _packaged(
         self, staging: Staging, scratch: Path, parameters: Mapping[str, str], had: Mapping[str, str]
     ) -> Wish:
-        from stepherd.cloud.deployment import Wish
-        from stepherd.cloud.packaging import package
-        from stepherd.cloud.template import template_of
-
         known = frozenset(template_of(self._project)["Parameters"])
         folder = scratch / "package"
         folder.mkdir()
@@ -147,8 +148,6 @@ class Initialising:
         return Wish(packed, parameters, known)
 
     def _apply(self, wish: Wish) -> Outcome:
-        from stepherd.cloud.account import TAGS
-
         self._output.note(f"Deploying the stack {self._target.stack}.")
         try:
             return self.deployer.apply(wish, TAGS)
@@ -158,9 +157,6 @@ class Initialising:
     # -- images --------------------------------------------------------------------------------------
 
     def _source(self, stack: Stack, scratch: Path) -> ImageSource:
-        from stepherd.cloud.image_source import image_source
-        from stepherd.cloud.images import Images
-
         arguments = self._request.arguments
         arguments = Images(stack).last_arguments() if arguments is None else arguments
         wanted = self._architecture({**stack.parameters, **self._request.parameters})
@@ -168,8 +164,6 @@ class Initialising:
 
     def _with_known_images(self, before: Stack | None, wish: Wish, scratch: Path) -> Wish:
         """When the images of this source are there already, one deployment is enough."""
-        from stepherd.cloud.images import Images, image_parameters
-
         if not self._request.image or before is None or "ImageRepositoryUri" not in before.outputs:
             return wish
         images = Images(before)
@@ -180,8 +174,6 @@ class Initialising:
 
     def _with_new_images(self, wish: Wish, scratch: Path, outcome: Outcome) -> Outcome:
         """Build what is not there, and let the tasks use it."""
-        from stepherd.cloud.images import Images, image_parameters
-
         if not self._request.image:
             return outcome
         images = Images(self._stack())
@@ -202,8 +194,6 @@ class Initialising:
     # -- the rest ------------------------------------------------------------------------------------
 
     def _keep_git_access(self, had: Mapping[str, str], key: str) -> None:
-        from stepherd.cloud.git_secret import GitSecret
-
         if self._request.git.choice != "given":
             return
         name = self._request.secret_name(had)
@@ -211,8 +201,6 @@ class Initialising:
         self._output.note(f"Stored {self._request.git.words} in the secret {name}.")
 
     def _keep_agent_keys(self, parameters: Mapping[str, str], key: str) -> None:
-        from stepherd.cloud.git_secret import GitSecret
-
         keys = self._request.keys
         if not keys.fields:
             return
@@ -221,10 +209,6 @@ class Initialising:
         self._output.note(f"Stored the keys of {', '.join(keys.agents)} in the secret {name}.")
 
     def _api_key(self, stack: Stack) -> tuple[str, int]:
-        from stepherd.api_keys.ring import KeyRing
-        from stepherd.cli.deploy.plan import key_owner
-        from stepherd.services import open_document
-
         ring = KeyRing(open_document(stack.outputs["ApiKeysSecretId"]))
         there = [entry for entry in ring.entries() if entry.revoked is None]
         if there:
@@ -232,9 +216,6 @@ class Initialising:
         return ring.create(key_owner(), "runs:write")[0], 0
 
     def _unconfirmed(self, stack: Stack) -> tuple[str, ...]:
-        from stepherd.cloud.clients import aws_client
-        from stepherd.services.aws.errors import translated
-
         client = aws_client("sns", stack.region)
         with translated("the login topic"):
             pages = client.get_paginator("list_subscriptions_by_topic").paginate(

@@ -98,7 +98,7 @@ def choose_target(
     if profile:
         use_profile(profile)
     with needs_boto3("A deployed stack"):
-        from stepherd.cloud.account import caller
+        from stepherd.cloud.account import caller  # may lack boto3, which is said in words
     found = caller(region)
     if known and found.account != known.account:
         raise CredentialsError(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from stepherd.errors import UsageError
+from stepherd.logins.hosts import check_verification_uri
 from stepherd.services.file_modes import umask_of_user
 
 __all__ = ["can_open", "open_page"]
@@ -32,8 +33,6 @@ def can_open(environment: Mapping[str, str] = os.environ, platform: str = sys.pl
 
 def open_page(url: str) -> bool:
     """Open a page in a process of its own that writes nowhere; false for an address that is not trusted."""
-    from stepherd.logins.hosts import check_verification_uri
-
     try:
         check_verification_uri(url)
     except UsageError:
