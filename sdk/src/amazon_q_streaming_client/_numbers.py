@@ -6,7 +6,7 @@ import math
 
 from .errors import ConfigurationError
 
-__all__ = ["finite", "positive"]
+__all__ = ["counting", "finite", "positive"]
 
 
 def finite(name: str, value: object) -> float:
@@ -32,3 +32,11 @@ def positive(name: str, value: object) -> float:
     if number <= 0:
         raise ConfigurationError(f"{name} must be above 0, not {number}")
     return number
+
+
+def counting(name: str, value: object) -> int:
+    """``value`` when it is a whole number above 0. Raises ConfigurationError for anything else."""
+    number = positive(name, value)
+    if number != int(number):
+        raise ConfigurationError(f"{name} must be a whole number, not {number}")
+    return int(number)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Typ
 
 from ._endpoints import EndpointChoice, EndpointOption
 from ._environment import environment_login
-from ._numbers import positive
+from ._numbers import counting, positive
 from ._retry import RetryPolicy
 from ._texts import one_line
 from ._tokens import AccessToken, AnyTokenProvider, LoginService, StaticTokenProvider, TokenKind
@@ -123,7 +123,8 @@ class ClientOptions(TypedDict, total=False):
       (default 300, as the CLI).
     - ``connect_timeout``: seconds to connect (default 10).
     - ``http2``: whether to offer HTTP/2 (needs the extra ``http2``).
-    - ``max_connections``: how many connections are open at a time (default 100); calls beyond them wait.
+    - ``max_connections``: how many connections are open at a time (default 100). Calls beyond them wait in
+      their order, until nobody has read the open answers for ``timeout`` seconds: ConfigurationError.
     - ``user_agent``: text that goes before the user agent of this package.
     - ``verify``: an SSL context in place of the default one.
     - ``proxy``: the URL of a proxy, in place of those of the environment.
@@ -191,7 +192,7 @@ class Settings:
             timeout=positive("timeout", options.get("timeout", 300.0)),
             connect_timeout=positive("connect_timeout", options.get("connect_timeout", 10.0)),
             http2=_of_type("http2", options.get("http2", False), bool),
-            max_connections=int(positive("max_connections", options.get("max_connections", 100))),
+            max_connections=counting("max_connections", options.get("max_connections", 100)),
             user_agent=_user_agent(options.get("user_agent", "")),
             verify=_ssl_context(options.get("verify")),
             proxy=_proxy(options.get("proxy")),

@@ -121,6 +121,7 @@ def test_a_login_with_a_part_that_makes_no_sense_is_refused(fields: dict[str, An
         {"access_token": "a", "timeout": 0},
         {"access_token": "a", "connect_timeout": -1},
         {"access_token": "a", "max_connections": 0},
+        {"access_token": "a", "max_connections": 0.5},
         {"access_token": "a", "user_agent": "a\nb"},
     ],
 )
