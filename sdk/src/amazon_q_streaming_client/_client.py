@@ -62,7 +62,10 @@ class QStreamingClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections; streams that are still read raise StreamBrokenError."""
+        """Close all connections, and end the calls that wait for one.
+
+        Streams that are still read raise StreamBrokenError.
+        """
         await self._transport.aclose()
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:

@@ -62,7 +62,10 @@ class QStreamingClientSync:
         self.close()
 
     def close(self) -> None:
-        """Close all connections; streams that are still read raise StreamBrokenError."""
+        """Close all connections, and end the calls that wait for one, also those of other threads.
+
+        Streams that are still read raise StreamBrokenError. A forked process closes what it opened itself.
+        """
         self._transport.close()
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:

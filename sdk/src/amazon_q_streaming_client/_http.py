@@ -50,7 +50,7 @@ class TimeLimits(dict[str, float | None]):
     def __init__(
         self, seconds: float, connect: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        super().__init__(connect=connect, read=seconds, write=seconds, pool=None)
+        super().__init__(connect=connect, read=seconds, write=seconds, pool=seconds)
         self._seconds = seconds
         self._clock = clock
         self._end: float | None = None
@@ -131,6 +131,11 @@ class Http:
     def translate(self, error: Exception) -> QError:
         """Return the error of this package for one of the library, or of what lies below it."""
         detail = str(error) or type(error).__name__
+        if isinstance(error, self.library.PoolTimeout):
+            return RequestTimeoutError(
+                f"no connection of the http_client got free in time: {detail}",
+                remedy="Close answers that are left early, or raise its limits.",
+            )
         if isinstance(error, self.library.TimeoutException):
             return RequestTimeoutError(f"the service did not answer in time: {detail}")
         if isinstance(error, self.library.DecodingError):

@@ -6,21 +6,18 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
-from ._connections import Connection, Connections
-from ._http import Http, TimeLimits
-from ._operations import WireRequest
-from ._settings import ResponseHead, Settings
+from ._connections_sync import Pool, Response
+from ._http import Http
+from ._settings import Settings
 from ._steps import Close, Deliver, GetToken, Receive, Send, Step, Steps, Wait
 from ._tokens import AccessToken, TokenCache
-from ._transport import Pump, head_of, provider_failure
+from ._transport import Pump, provider_failure
 from .errors import ConfigurationError, QError
 
 if TYPE_CHECKING:
-    import httpx
-
     from .models import AnyEvent
 
 __all__ = ["SyncTransport"]
@@ -41,10 +38,11 @@ class SyncTransport:
         self._start()
 
     def _start(self) -> None:
-        self._process = os.getpid()
-        self._pool = _Pool(self._http, self._settings)
+        self._pool = Pool(self._http, self._settings)
         self._tokens = TokenCache()
         self._token_lock = threading.Lock()
+        # Last: another thread that sees it finds nothing of the parent's.
+        self._process = os.getpid()
 
     def _check_process(self) -> None:
         """Begin anew in a forked process: two that share a connection read each other's answers."""
@@ -52,7 +50,8 @@ class SyncTransport:
             self._start()
 
     def close(self) -> None:
-        """Close all connections, unless the HTTP client is the user's."""
+        """Close all connections of this process, unless the HTTP client is the user's."""
+        self._check_process()
         self._closed = True
         self._pool.close()
 
@@ -67,7 +66,7 @@ class SyncTransport:
         """Run an exchange and yield what it delivers; the response is closed in every case."""
         self._check_process()
         failures = self._http.failures
-        response = _Response(self._pool)
+        response = Response(self._pool)
         try:
             while (step := pump.step()) is not None:
                 if isinstance(step, Deliver):
@@ -83,7 +82,7 @@ class SyncTransport:
         finally:
             response.close()
 
-    def _perform(self, step: Step, response: _Response) -> object:
+    def _perform(self, step: Step, response: Response) -> object:
         match step:
             case Receive():
                 return response.receive()
@@ -109,86 +108,3 @@ class SyncTransport:
             return self._provider.get_token(refresh=refresh)
         except Exception as error:
             raise provider_failure(error) from error
-
-
-class _Pool:
-    """The connections, and the wait for one where as many are open as may be; threads may share it."""
-
-    def __init__(self, http: Http, settings: Settings) -> None:
-        self.http = http
-        self._connections = Connections(http, settings.max_connections)
-        self._lock = threading.Lock()
-        self._places = None if http.is_own else threading.Semaphore(settings.max_connections)
-
-    def take(self, url: str) -> Connection:
-        """Return the connection for a request, which must be given back."""
-        if self._places is not None:
-            self._places.acquire()
-        try:
-            with self._lock:
-                return self._connections.take(url)
-        except BaseException:
-            self._leave()
-            raise
-
-    def give_back(self, connection: Connection, *, whole: bool) -> None:
-        """The answer on ``connection`` is closed; whether all of it was read."""
-        try:
-            with self._lock:
-                old = self._connections.give_back(connection, whole=whole)
-            for client in old:
-                client.close()
-        finally:
-            self._leave()
-
-    def _leave(self) -> None:
-        if self._places is not None:
-            self._places.release()
-
-    def close(self) -> None:
-        """Close every connection, unless they are the user's."""
-        with self._lock:
-            old = self._connections.end()
-        for client in old:
-            client.close()
-
-
-class _Response:
-    """The response that is open at the moment, if one is."""
-
-    def __init__(self, pool: _Pool) -> None:
-        self._pool = pool
-        self._connection: Connection | None = None
-        self._open: httpx.Response | None = None
-        self._chunks: Iterator[bytes] | None = None
-        self._limits: TimeLimits | None = None
-        self._whole = False
-
-    def send(self, request: WireRequest) -> ResponseHead:
-        self._whole = False
-        connection = self._connection = self._pool.take(request.url)
-        message = self._pool.http.message(connection.client, request)
-        self._limits = message.extensions["timeout"]
-        response: httpx.Response = connection.client.send(message, stream=True, follow_redirects=False)
-        self._open = response
-        self._chunks = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
-        return head_of(response)
-
-    def receive(self) -> bytes | None:
-        assert self._chunks is not None
-        assert self._limits is not None
-        self._limits.restart()
-        chunk = next(self._chunks, None)
-        self._whole = chunk is None
-        return chunk
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        response, self._open = self._open, None
-        if connection is None:
-            return
-        try:
-            if response is not None:
-                response.close()
-        finally:
-            self._pool.give_back(connection, whole=self._whole)
