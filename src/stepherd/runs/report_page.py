@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.text.durations import seconds_text
 from stepherd.text.plain import one_paragraph, plain
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _outcome(report: Report) -> str:
         ("Bundle", report.bundle if report.commit is None else None, True),
         ("Agent", report.agent, True),
         ("Used", usage_text(report.usage), False),
-        ("Time", f"{report.seconds:.1f} s, {report.started} to {report.finished}", False),
+        ("Time", f"{seconds_text(report.seconds)}, {report.started} to {report.finished}", False),
     ]
     shown = [f"| {name} | {_code(value) if code else _text(value)} |" for name, value, code in rows if value]
     return "\n".join(["| | |", "|---|---|", *shown])
@@ -168,7 +169,7 @@ def _verify(report: Report) -> tuple[str, ...]:
     return (
         f"## Verify: {verify['status']}",
         f"{_code(str(verify['command']))} ended with exit code {verify['exit_code']} "
-        f"after {verify['seconds']:.1f} s{_rounds(verify)}.",
+        f"after {seconds_text(verify['seconds'])}{_rounds(verify)}.",
         lines,
     )
 
@@ -184,10 +185,10 @@ def _times(report: Report) -> tuple[str, ...]:
     if not report.states:
         return ()
     rows = [
-        f"| {state.name} | {state.status} | {state.seconds:.1f} | {state.attempts} |"
+        f"| {state.name} | {state.status} | {seconds_text(state.seconds)} | {state.attempts} |"
         for state in report.states
     ]
-    return ("## Time", "\n".join(["| state | | seconds | attempts |", "|---|---|---|---|", *rows]))
+    return ("## Time", "\n".join(["| state | | time | attempts |", "|---|---|---|---|", *rows]))
 
 
 def _attempts(report: Report) -> tuple[str, ...]:
