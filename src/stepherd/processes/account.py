@@ -31,6 +31,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 # keyctl(2) by machine: the C library has no function for it.
 _KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "loongarch64": 219, "ppc64le": 271, "s390x": 280}
 _JOIN_SESSION_KEYRING = 1
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,20 @@ class Account:
         os.chown(name, self.user, self.group, dir_fd=parent, follow_symlinks=False)
 
     def take(self, folders: Iterable[Path]) -> None:
-        """Make everything below ``folders`` this process's own again, and its folders open to it.
+        """Make everything below ``folders`` this process's own again, and its folders open to it. Others may
+        write to none of them: whoever the agent has let in changes nothing from here on.
 
         Only when no process of the user is left. Root needs CAP_CHOWN alone for it, not CAP_DAC_OVERRIDE.
         """
         own = (os.geteuid(), os.getegid())
         for folder in folders:
             os.chown(folder, *own, follow_symlinks=False)
-            give_right(folder, None, stat.S_IRWXU)
+            give_right(folder, None, stat.S_IRWXU, instead_of=_OTHERS_WRITE)
             # An agent may have made folders whose paths are too long to be given to the system.
             for found in FolderWalk(folder):
                 os.chown(found.name, *own, dir_fd=found.parent, follow_symlinks=False)
                 if stat.S_ISDIR(found.mode):
-                    give_right(found.name, found.parent, stat.S_IRWXU)
+                    give_right(found.name, found.parent, stat.S_IRWXU, instead_of=_OTHERS_WRITE)
 
 
 def agent_account(name: str | None = None) -> Account | None:

@@ -123,18 +123,21 @@ class FolderWalk:
         self._levels[-1].waiting.reverse()
 
 
-def give_right(name: str | Path, parent: int | None, rights: int) -> None:
-    """Add ``rights`` to a file or folder, if it can be done; never to what a link leads to."""
+def give_right(name: str | Path, parent: int | None, rights: int, *, instead_of: int = 0) -> None:
+    """Add ``rights`` to a file or folder, and take away those it has ``instead_of`` them, if it can be done;
+    never to what a link leads to."""
     with suppress(OSError, NotImplementedError):
         if not hasattr(os, "O_PATH"):
             mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-            os.chmod(name, stat.S_IMODE(mode) | rights, dir_fd=parent, follow_symlinks=False)
+            wanted = (stat.S_IMODE(mode) & ~instead_of) | rights
+            os.chmod(name, wanted, dir_fd=parent, follow_symlinks=False)
             return
         handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             mode = os.fstat(handle).st_mode
             if not stat.S_ISLNK(mode):
-                os.chmod(f"/proc/self/fd/{handle}", stat.S_IMODE(mode) | rights)  # noqa: PTH101
+                wanted = (stat.S_IMODE(mode) & ~instead_of) | rights
+                os.chmod(f"/proc/self/fd/{handle}", wanted)  # noqa: PTH101
         finally:
             os.close(handle)
 

@@ -233,6 +233,8 @@ def _agent_alone(
     attempt.folders.take(attempt.account)
     attempt.show_usage()
     attempt.learn()
+    # Where a login lies is looked at through handles of our own, until the step ends.
+    attempt.let_go(but_home=agent.login is not None)
     if again is not None:
         again.tidy()
     kept = keep_changes(attempt.step, attempt.folders, base["base_commit"], attempt.keys.bundle)

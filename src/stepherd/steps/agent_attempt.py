@@ -20,6 +20,7 @@ from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.tree import Launcher, Proof
 from stepherd.runs.attempts import AttemptKeys
 from stepherd.runs.report_page import usage_text
+from stepherd.services.fresh_folders import FoldersChanged
 from stepherd.services.redaction import Redactor
 from stepherd.steps.agent_folders import AgentFolders
 from stepherd.steps.contract import StepContext
@@ -142,6 +143,16 @@ class Attempt:
         if proof.state == "alive":
             raise ProcessesLeft(name, proof.reason)
         self.unproven = f"It is not certain that every process of the agent has ended: {proof.reason}."
+
+    def let_go(self, *, but_home: bool) -> None:
+        """Leave nobody a way into the agent's folders (``AgentFolders.let_go``). Raises ProcessesLeft."""
+        if self.sandbox is None or not self.sandbox.speaks_to_others:
+            return
+        try:
+            self.folders.let_go(but_home=but_home)
+        except FoldersChanged:
+            reason = "something outside of its sandbox still changes its folders"
+            raise ProcessesLeft("agent", reason) from None
 
     def show_usage(self) -> None:
         """What it used in all, in the log: with every event of usage it would be most of it."""

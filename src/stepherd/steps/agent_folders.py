@@ -11,6 +11,7 @@ from stepherd.repositories.changes import copy_private
 from stepherd.repositories.workspace import UnpackLimits, unpack
 from stepherd.runs.digests import check_digest, digest_of, digest_of_files
 from stepherd.runs.folder import INSTRUCTIONS, WORKSPACE, RunFolder
+from stepherd.services.fresh_folders import renew_folders
 from stepherd.services.removal import remove_tree
 
 __all__ = ["AgentFolders"]
@@ -110,6 +111,13 @@ class AgentFolders:
         """Take them back when no process of the agent is left: to be read by a root that may not read all."""
         if account is not None:
             account.take(self._of_agent)
+
+    def let_go(self, *, but_home: bool) -> None:
+        """Put what is in the agent's folders into new ones, which nobody has open: an agent may have given a
+        folder of its own to a process that is none of its tree, over a socket. ``but_home`` leaves its home
+        as it is. Raises FoldersChanged, OSError."""
+        for folder in (self.workspace, self.temporary, *(() if but_home else (self.home,))):
+            renew_folders(folder)
 
     @property
     def _of_agent(self) -> tuple[Path, ...]:

@@ -95,6 +95,13 @@ class AgentSandbox:
             self._proxies.append(egress)
         return SandboxLauncher(self.bubblewrap, self.view, self.account, egress).start(command)
 
+    @property
+    def speaks_to_others(self) -> bool:
+        """Whether what is in it can give handles of its folders to processes outside, which may use them: by
+        sockets without a file (unix(7), abstract), which are as wide as a network. What another user owned is
+        taken back from it."""
+        return self.view.network == "on" and self.account is None
+
     def facts(self) -> dict[str, Any]:
         """For the result: the network, and what was asked for and is not on its list."""
         return {"network": {"kind": self.view.network, "blocked": self._blocked()}}

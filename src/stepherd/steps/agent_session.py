@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stepherd.errors import DataError, NotFoundError, StepherdError, StorageError
 from stepherd.repositories.replay import replay_changes
 from stepherd.repositories.workspace import UnpackLimits, pack, unpack
+from stepherd.services.fresh_folders import renew_folders
 from stepherd.services.removal import remove_tree
 from stepherd.steps.execution import say
 
@@ -81,6 +82,7 @@ def keep_session(
                 source.rename(staging / path)
         if not staging.exists():
             return None
+        renew_folders(staging)  # An agent may have given these folders to others.
         if _is_too_much(staging):
             return f"The agent's session is not kept: it is larger than {MOST_BYTES >> 20} MiB."
         _mask(staging, redactor)

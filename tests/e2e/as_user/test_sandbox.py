@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,42 @@ def test_a_workspace_below_the_home_lies_alone_in_empty_folders(place: Place) ->
     Path(place.root / "user/.netrc").write_text("canary")
     _run(place, "cd ..; echo x > beside; ls -A; cd ../..; echo x > beside; ls -A | wc -l; touch $HOME/x").ok()
     assert not list(place.home.glob("tasks/*/agent/tmp/beside"))
+
+
+HANDS_OVER = r"""
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as other:
+    other.connect("\0" + sys.argv[1])
+    socket.send_fds(other, [b"x"], [os.open(".", os.O_RDONLY)])
+    other.recv(1)
+sys.exit(os.path.lexists("planted"))
+"""
+
+
+def test_a_folder_that_it_gave_away_is_out_of_reach_once_it_has_ended(place: Place) -> None:
+    name = f"stepherd-test-{os.getpid()}"
+    hand_over = shlex.join(["python3", "-c", HANDS_OVER, name])
+    planted = []
+
+    def take_and_plant() -> None:
+        """Of the agent and then of the verify command: as that one is heard, what the agent gave is used."""
+        with listening.accept()[0] as agent:
+            _, (folder, *_), *_ = socket.recv_fds(agent, 1, 1)
+            agent.send(b"!")
+        with listening.accept()[0] as verify:
+            _, (folder_of_verify, *_), *_ = socket.recv_fds(verify, 1, 1)
+            os.close(folder_of_verify)
+            with suppress(OSError):
+                os.symlink("/etc/passwd", "planted", dir_fd=folder)
+            planted.append(True)
+            os.close(folder)
+            verify.send(b"!")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"\0{name}")
+        listening.listen()
+        thread = threading.Thread(target=take_and_plant, daemon=True)
+        thread.start()
+        place.run(hand_over, "--verify", hand_over, "--verify-required").ok()
+        thread.join(10)
+    assert planted

@@ -67,3 +67,28 @@ def test_folders_deeper_than_a_path_may_be_are_given_and_taken_back(tree: Path) 
     assert os.fstat(here).st_uid == 0
     assert os.fstat(here).st_mode & 0o700 == 0o700
     os.close(here)
+
+
+@as_root
+def test_what_was_taken_back_is_changed_by_nobody_who_has_it_open(tree: Path) -> None:
+    THEM.give([tree])
+    for folder in (tree, tree / "deep", tree / "deep/deeper"):
+        folder.chmod(0o777)
+    handles = [os.open(folder, os.O_RDONLY) for folder in (tree, tree / "deep", tree / "deep/deeper")]
+    THEM.take([tree])
+    child = os.fork()
+    if child == 0:
+        changed = 0
+        os.setgroups([])
+        os.setresgid(65533, 65533, 65533)
+        os.setresuid(65533, 65533, 65533)
+        for handle in handles:
+            try:
+                os.symlink("/root", "planted", dir_fd=handle)
+                changed += 1
+            except PermissionError:
+                continue
+        os._exit(changed)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    for handle in handles:
+        os.close(handle)
