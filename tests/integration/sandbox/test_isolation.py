@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.integration.sandbox.rig import SandboxRig, finish, next_line
 from stepherd.errors import ConfigurationError, InternalError
 from stepherd.processes.account import Account
 from stepherd.processes.sandbox.launcher import SandboxLauncher
-from stepherd.processes.sandbox.view import Mount, View
+from stepherd.processes.sandbox.view import Mount, Network, View
 from stepherd.processes.tree import Command
 
 
@@ -51,6 +52,42 @@ def test_every_folder_in_memory_has_a_limit(sandbox: SandboxRig) -> None:
     writable = [options.startswith("rw") for options in lines[1::2]]
     assert writable == [False, False, True, True]
     assert (sizes[2], sizes[3]) == (512 << 20, 64 << 20)
+
+
+ADD_KEY = {"x86_64": 248, "aarch64": 217}.get(os.uname().machine, 0)
+"""add_key(2); request_key(2) and keyctl(2) are the next ones."""
+OF_A_PERSON = f"""
+import ctypes
+call = ctypes.CDLL(None).syscall
+own = ctypes.c_long(-4)  # KEY_SPEC_USER_KEYRING
+raise SystemExit(call({ADD_KEY}, b"user", b"stepherd-test", b"of-a-person", ctypes.c_long(11), own) < 0)
+"""
+LOOK_FOR_KEYS = f"""
+import ctypes
+call, text = ctypes.CDLL(None).syscall, ctypes.create_string_buffer(64)
+session = ctypes.c_long(-3)
+for line in open("/proc/keys"):
+    if " _uid." in line:
+        call({ADD_KEY + 2}, 8, int(line.split()[0], 16), session)  # KEYCTL_LINK
+found = call({ADD_KEY + 2}, 10, session, b"user", b"stepherd-test", 0)  # KEYCTL_SEARCH
+call({ADD_KEY + 2}, 11, found, text, 64)  # KEYCTL_READ
+print(text.value.decode() or "none", call({ADD_KEY + 1}, b"user", b"stepherd-test", None, session) > 0)
+"""
+
+
+@pytest.mark.skipif(not ADD_KEY, reason="the numbers of the calls are not known")
+@pytest.mark.parametrize("network", ["on", "off"])
+def test_it_reads_no_key_of_its_user(sandbox: SandboxRig, network: Network) -> None:
+    """In another user namespace the keyring of the person is guarded by the user alone, which is the same."""
+    who = {} if sandbox.account is None else {"user": sandbox.account.user, "group": sandbox.account.group}
+    added = subprocess.run(["/usr/bin/python3", "-c", OF_A_PERSON], check=False, cwd="/", **who)
+    if added.returncode != 0:
+        pytest.skip("this kernel, or a filter, gives no keys")
+    outside = subprocess.run(
+        ["/usr/bin/python3", "-c", LOOK_FOR_KEYS], check=True, capture_output=True, text=True, cwd="/", **who
+    )
+    assert outside.stdout == "of-a-person True\n"
+    assert sandbox.run(f"/usr/bin/python3 -c '{LOOK_FOR_KEYS}'", network).out == "none False\n"
 
 
 def test_it_sees_no_process_and_no_environment_of_the_machine(sandbox: SandboxRig) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stepherd.errors import ConfigurationError, InternalError
 from stepherd.processes.account import Account
 from stepherd.processes.sandbox.arguments import bubblewrap_arguments
-from stepherd.processes.sandbox.families import filter_of_families
+from stepherd.processes.sandbox.calls import filter_of_calls
 from stepherd.processes.sandbox.limits import limit_processes
 from stepherd.processes.sandbox.network.namespace import listen_inside
 from stepherd.processes.sandbox.network.variables import PROXY_PORT
@@ -89,10 +89,8 @@ class SandboxLauncher:
     ) -> subprocess.Popen[bytes]:
         # By a file in memory: in the list of processes every user could read which folders are whose.
         words = bubblewrap_arguments(self.view, status, release)
-        extra: tuple[int, ...] = ()
-        if self.view.network != "on":
-            extra = (_in_memory("filter", filter_of_families()),)
-            words += ["--seccomp", str(extra[0])]
+        calls = _in_memory("filter", filter_of_calls(limited=self.view.network != "on"))
+        words += ["--seccomp", str(calls)]
         arguments = _in_memory("arguments", b"".join(os.fsencode(word) + b"\0" for word in words))
         try:
             return subprocess.Popen(
@@ -104,7 +102,7 @@ class SandboxLauncher:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                pass_fds=(status, release, arguments, *extra),
+                pass_fds=(status, release, arguments, calls),
                 start_new_session=True,
                 umask=command.umask,
                 user=None if self.account is None else self.account.user,
@@ -112,7 +110,7 @@ class SandboxLauncher:
                 extra_groups=None if self.account is None else [],
             )
         finally:
-            for each in (arguments, *extra):
+            for each in (arguments, calls):
                 os.close(each)
 
     def _released(self, process: subprocess.Popen[bytes], status: StatusReader, release: int) -> SandboxTree:
