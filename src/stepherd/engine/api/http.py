@@ -1,18 +1,23 @@
 """A server on loopback inside the engine's own event loop.
 
-Its port is taken before uvicorn is loaded, so a process that is to call it can begin at once.
+Its port is taken before uvicorn is loaded, so a process that is to call it can begin at once. It is listened
+on from then on: on one that is only bound any other user could listen (socket(7), SO_REUSEADDR).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from stepherd.engine.api.http_serving import Server
 
 __all__ = ["LoopbackServer"]
+
+_BACKLOG: Final = 128
+_TRIES: Final = 10
 
 
 class LoopbackServer:
@@ -21,9 +26,7 @@ class LoopbackServer:
     def __init__(self, port: int = 0) -> None:
         self._server: Server | None = None
         self._task: asyncio.Task[None] | None = None
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+        self._socket = _listening(port)
 
     @property
     def address(self) -> str:
@@ -35,7 +38,6 @@ class LoopbackServer:
         # Only now: uvicorn takes its time to load, and the port is known before.
         from stepherd.engine.api.http_serving import Server
 
-        self._socket.listen(128)
         self._server = Server(application)
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
 
@@ -49,3 +51,17 @@ class LoopbackServer:
             self._server.end()
             await self._task
         self._socket.close()
+
+
+def _listening(port: int, tries: int = _TRIES) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        if port or tries == 1 or error.errno != errno.EADDRINUSE:
+            raise
+        return _listening(port, tries - 1)  # Somebody was quicker between the two.
+    return listening
