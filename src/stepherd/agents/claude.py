@@ -184,7 +184,7 @@ def _judge_result(name: str, result: Mapping[str, Any]) -> Outcome | None:
 
 
 def _transcript(context: AgentContext) -> Path | None:
-    """What an earlier attempt of the run said, when there is such a thing."""
+    """The transcript of an earlier attempt of the run, if there is one."""
     if not (context.resume and context.session and context.home is not None):
         return None
     return next((context.home / _FOLDER / "projects").glob(f"*/{context.session}.jsonl"), None)

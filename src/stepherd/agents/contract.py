@@ -46,7 +46,7 @@ Ending = Literal["exited", "deadline", "silence", "turns", "cost", "interrupted"
 ``turns`` and ``cost``: it was ended at that limit; ``interrupted``: it was asked to stop from outside."""
 Stream = Literal["out", "err"]
 Kept = Literal["model", "max_turns", "max_cost_usd", "verify_rounds"]
-"""What not every agent can keep. Time and silence are the supervisor's, for each of them."""
+"""Fields that not every agent can keep. Time and silence are the supervisor's, for each of them."""
 
 
 class AgentFailed(StepherdError):
@@ -57,7 +57,7 @@ class AgentFailed(StepherdError):
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """What an agent is given."""
+    """The run as an agent gets it."""
 
     run_id: str
     workspace: Path
@@ -95,7 +95,7 @@ class Launch:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes | None = None
-    """What it reads; then the end of the file, unless its reader takes notices. None: nothing at all."""
+    """Its input; then the end of the file, unless its reader takes notices. None: nothing at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Evidence:
     changed_files: int | None = None
     """How many files of the workspace it changed; None when that could not be told."""
     reader_error: str | None = None
-    """What the reader stumbled over: ``facts`` are not to be trusted then, and nobody judges."""
+    """The error of the reader: ``facts`` are not to be trusted then, and nobody judges."""
     proof: Proof | None = None
     """What is known of its tree after the end; None when it never started."""
 
@@ -154,7 +154,7 @@ class Reader(Protocol):
         ...
 
     def notice(self, text: str) -> bytes | None:
-        """What to write to the agent's stdin so that it takes ``text`` as a word from its user; None when
+        """The bytes for the agent's stdin so that it takes ``text`` as a word from its user; None when
         this agent cannot be told anything while it works."""
         ...
 
@@ -164,7 +164,7 @@ class Reader(Protocol):
 
 
 class BasicReader:
-    """What a reader is that says nothing else: every line is output, nothing is known of the work."""
+    """A reader with nothing of its own: every line is output, nothing is known of the work."""
 
     needs_all: bool = True
     takes_notices: bool = False
@@ -274,7 +274,7 @@ class Agent(Protocol):
 
 
 class BasicAgent:
-    """What an agent is that says nothing else: without login, credentials, preparation or form."""
+    """An agent with nothing of its own: without login, credentials, preparation or form."""
 
     login: ClassVar[str | None] = None
     secret_names: ClassVar[tuple[str, ...]] = ()

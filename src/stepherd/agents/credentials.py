@@ -1,4 +1,4 @@
-"""What an agent logs in with instead of a person's login, checked before it is started."""
+"""The credentials of an agent instead of a person's login, checked before it is started."""
 
 from __future__ import annotations
 

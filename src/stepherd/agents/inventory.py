@@ -43,7 +43,7 @@ class AgentState:
     version: str | None
     """None when it is not installed, has none, or did not say in time."""
     access: str
-    """What it would work with: a login, a variable, nothing needed; for people."""
+    """Its way to log in here: a login, a variable, nothing needed; for people."""
     missing: tuple[Missing, ...] = ()
 
     @property
@@ -97,7 +97,7 @@ def _version(program: str, environment: Mapping[str, str]) -> tuple[str | None, 
 
 
 def _access(agent: Agent, store: Store | None, environment: Mapping[str, str]) -> tuple[str, Missing | None]:
-    """What it would log in with, and what is missing for that."""
+    """Its way to log in, and the thing that is missing for it."""
     if not agent.secret_names and agent.login is None:
         return "needs none", None
     reference = environment.get("AGENT_CREDENTIALS_SECRET_ID") or credentials_in(agent, environment)

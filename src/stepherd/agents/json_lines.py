@@ -80,7 +80,7 @@ def money(value: object) -> float:
 
 
 def shown_input(given: object) -> str | None:
-    """What a tool is given, in one line; None when that says nothing."""
+    """The input of a tool, in one line; None when that says nothing."""
     fields = mapping(given)
     telling = next((text(fields[name]) for name in _TELLING if text(fields.get(name))), None)
     shown = telling if telling is not None else json.dumps(given, ensure_ascii=False) if given else ""

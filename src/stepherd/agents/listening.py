@@ -68,7 +68,7 @@ class Listener:
 
 @dataclass(slots=True)
 class Speech:
-    """What an agent reads from its stdin, written as fast as it takes it and no faster."""
+    """The input of an agent, written as fast as it takes it and no faster."""
 
     pipe: IO[bytes]
     keep_open: bool

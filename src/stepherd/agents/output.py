@@ -1,4 +1,4 @@
-"""What a process prints: redacted, taken line by line, bounded, kept in a transcript.
+"""The output of a process: redacted, taken line by line, bounded, kept in a transcript.
 
 Whatever is printed, memory stays flat. The transcript keeps the first 16 KiB of a line and 4 MiB in all, then
 only the end, behind a mark that says how much was left out. Whoever must read on gets every line, of its

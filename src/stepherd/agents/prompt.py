@@ -1,4 +1,4 @@
-"""What an agent is told: the instructions, and how it is to work where nobody can be asked."""
+"""The prompt: the instructions, and how it is to work where nobody can be asked."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _DOCKER_DEFAULT = frozenset(
         *("NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
     }
 )
-"""What a container has of Linux capabilities, unless its definition says otherwise [docs, Fargate]."""
+"""The Linux capabilities of a container, unless its definition says otherwise [docs, Fargate]."""
 _TASK, _TOPIC, _QUEUE = "AWS::ECS::TaskDefinition", "AWS::SNS::Topic", "AWS::SQS::Queue"
 _RULE, _END = "AWS::Events::Rule", "Step Functions Execution Status Change"
 
@@ -56,7 +56,7 @@ class EndRule:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a template declares that the engine can run."""
+    """The parts of a template that the engine can run."""
 
     functions: list[Function] = field(default_factory=list)
     machines: list[MachineSource] = field(default_factory=list)

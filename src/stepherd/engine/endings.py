@@ -1,4 +1,4 @@
-"""What EventBridge tells of the end of an execution, and which functions hear of it."""
+"""The event of EventBridge for the end of an execution, and which functions hear of it."""
 
 from __future__ import annotations
 

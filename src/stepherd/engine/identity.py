@@ -1,4 +1,4 @@
-"""What every engine is called by: the account and region in its ARNs, the name of its journal in a home."""
+"""The identity of every engine: the account and region in its ARNs, the name of its journal in a home."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _MOST_TOKEN_SECONDS: Final = 90 * 86_400
 
 
 class PollAnswer(StrEnum):
-    """What polling says while there is no token."""
+    """The answer to polling while there is no token."""
 
     PENDING = "pending"
     SLOW_DOWN = "slow_down"

@@ -26,7 +26,7 @@ __all__ = ["LoginTokenProvider", "exported", "exported_other", "kind_of", "token
 
 
 def exported(login: Login) -> Mapping[str, str | None]:
-    """What a program needs to call the service as this login: tokens, when they end, and where they are for.
+    """The means to call the service as this login: tokens, when they end, and where they are for.
 
     ``expiresAt`` is RFC 3339. ``profileArn`` is None for Builder ID, which is refused with one that another
     login left. ``region`` is that of the service. Raises LoginNeeded.

@@ -1,4 +1,4 @@
-"""What can be wrong with a login, beside what services report themselves."""
+"""Faults of a login, beside what services report themselves."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ class ProfileNeeded(UsageError):
 
 
 def login_command(kind: str) -> str:
-    """What a person runs to log in, as the remedy of an error."""
+    """The command for a person to log in, as the remedy of an error."""
     return f"Log in with: stepherd login --agent {kind}"

@@ -48,7 +48,7 @@ class LoginKind:
     folder: str
     """The CLI's folder below the user's data folder; data.sqlite3 lies in it."""
     client_name: str
-    """What the CLI registers itself as with the identity provider."""
+    """The name of the CLI as a client of the identity provider."""
     scopes: tuple[str, ...]
     row: str
     """The row of auth_kv that holds the token."""

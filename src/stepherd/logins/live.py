@@ -100,7 +100,7 @@ class LiveDatabase:
         os.close(self._folder)
 
     def look(self) -> Reading | None:
-        """What it holds; None when nothing has changed since the last look. Waits up to two seconds for a
+        """Its content; None when nothing has changed since the last look. Waits up to two seconds for a
         writer to end."""
         now = time.time_ns()
         state = self._state()

@@ -63,7 +63,7 @@ class LoginLocation:
     reference: str
     """Of the database, as ``open_location`` takes it: ``s3://bucket/…/data.sqlite3`` or ``file:///…``."""
     folder: Store
-    """What the database lies in."""
+    """The store that the database lies in."""
     prefix: str
     """Of the keys of what lies beside it; empty for a database called data.sqlite3."""
     database: Database

@@ -20,7 +20,7 @@ OauthFlow = Literal["DeviceCode", "Pkce"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the identity provider gave."""
+    """The token of the identity provider."""
 
     access_token: str = field(repr=False)
     expires_at: datetime

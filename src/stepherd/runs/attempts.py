@@ -50,7 +50,7 @@ class AttemptKeys:
 
     @property
     def transcript(self) -> str:
-        """What was printed."""
+        """The transcript of what was printed."""
         return f"{_FOLDER}/{self.number}/transcript.jsonl"
 
     @property

@@ -107,7 +107,7 @@ class RunFolder:
         return digest_of(self.store.get(REQUEST).body)
 
     def instructions(self) -> Store:
-        """The frozen instructions."""
+        """The frozen instructions of the run."""
         return self.store.child(INSTRUCTIONS)
 
     def read_result(self, step: str) -> Result | None:
@@ -149,7 +149,7 @@ class RunFolder:
         return self._read_json(REPORT)
 
     def write_report(self, fields: Mapping[str, Any], page: str) -> None:
-        """Write report.md, then report.json: who finds the second finds both."""
+        """Write report.md, then report.json: whoever finds the second finds both."""
         self.store.put(REPORT_PAGE, page.encode())
         self._write_json(REPORT, fields)
 

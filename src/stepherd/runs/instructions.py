@@ -80,7 +80,7 @@ def frozen_digest(store: Store, written: Mapping[str, str] | None = None) -> str
 def find_instructions(reference: str, *, allow_local: bool = True) -> Instructions:
     """The instructions that ``reference`` names: ``s3://bucket/key``, ``file:///path`` or an absolute path.
 
-    ``allow_local`` is false where the disk is not the disk of who asked. Raises InstructionsNotFound when
+    ``allow_local`` is false where the disk is not the caller's. Raises InstructionsNotFound when
     nothing is there, UsageError for a form that cannot be read from here, and DataError for instructions
     that are empty or too much (500 files, 50 MiB, 1 MiB of instructions.md). Links are not followed.
     """

@@ -36,12 +36,12 @@ class Ended:
     request: object
     """Its input; None when it was too long for the event."""
     cause: str = ""
-    """Why it was ended, in the words of who ended it."""
+    """Why it was ended, in the words of whoever ended it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """What was stopped, by ARN."""
+    """The tasks and executions that were stopped, by ARN."""
 
     tasks: tuple[str, ...]
     executions: tuple[str, ...]

@@ -165,7 +165,7 @@ def check_whole_request(
 
 
 def merged_settings(head: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given wins; an agent or command that was given also over the other half in front matter."""
+    """Explicit fields win; an agent or command that was given also over the other half in front matter."""
     chosen = {"agent", "command"} if explicit.keys() & {"agent", "command"} else set()
     return {**{name: value for name, value in head.items() if name not in chosen}, **explicit}
 

@@ -1,4 +1,4 @@
-"""What is written beside the input of a run: status.json from its start on, and report.md at its end.
+"""The answers beside the input of a run: status.json from its start on, and report.md at its end.
 
 Where, says the request's field ``reply_to``; PrepareRun keeps it in its result, because a request that
 cannot be run leaves no request.json. Neither file is one that starts a run (``runs.inbox_keys``).

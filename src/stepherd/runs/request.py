@@ -1,4 +1,4 @@
-"""What is asked for: as it was given, and as it is kept in request.json once every default is filled in."""
+"""A request: as it was given, and as it is kept in request.json once every default is filled in."""
 
 from __future__ import annotations
 

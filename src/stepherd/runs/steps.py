@@ -13,7 +13,7 @@ __all__ = ["STEPS", "StepFacts", "step_of_state"]
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """What others know of a step."""
+    """All that other modules know of a step."""
 
     name: str
     state: str
@@ -23,7 +23,7 @@ class StepFacts:
     other_states: tuple[str, ...] = ()
     """States that do the same work, whose failures its result tells of."""
     repository: Literal["untouched", "read", "written"] = "untouched"
-    """What its container does to a repository on this machine's disk."""
+    """The access of its container to a repository on this machine's disk."""
     in_container: bool = True
     """Whether it is a module of ``stepherd.steps``; otherwise it is a function."""
 

@@ -64,7 +64,7 @@ def _is_simple(text: str) -> bool:
 
 
 def parts_of(secret: str) -> Iterator[str]:
-    """What is looked for of a secret: the whole, up to 1,024 characters; of a longer one such pieces, which
+    """The parts of a secret to look for: the whole, up to 1,024 characters; of a longer one pieces, which
     cover all of it; and of one with lines each long line, because tools number, quote or indent them."""
     text = secret.strip()
     last = max(0, len(text) - _LONGEST_PART)

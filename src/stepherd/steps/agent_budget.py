@@ -16,14 +16,14 @@ __all__ = ["Budget", "budget_of"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left for one attempt; None where there is no limit."""
+    """The rest for one attempt; None where there is no limit."""
 
     turns: int | None
     cost_usd: float | None
 
 
 def budget_of(request: Request, used: Mapping[str, Any]) -> Budget:
-    """What is left of the request's limits after ``used``. Raises AgentFailed when that is nothing: the agent
+    """The rest of the request's limits after ``used``. Raises AgentFailed when that is nothing: the agent
     is not started then. The time limit is that of each attempt."""
     turns, cost = request.max_turns, request.max_cost_usd
     if turns is not None:

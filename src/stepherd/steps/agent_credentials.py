@@ -17,7 +17,7 @@ __all__ = ["AgentCredentials", "read_agent_credentials"]
 
 @dataclass(frozen=True, slots=True)
 class AgentCredentials:
-    """What is for the agent's environment, and every secret that was read on the way."""
+    """The variables for the agent's environment, and every secret that was read on the way."""
 
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)

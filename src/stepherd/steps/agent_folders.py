@@ -25,12 +25,12 @@ class AgentFolders:
 
     @property
     def workspace(self) -> Path:
-        """The clone."""
+        """The clone, in which the agent works."""
         return self.root / "workspace"
 
     @property
     def instructions(self) -> Path:
-        """The frozen instructions."""
+        """The frozen instructions of the run."""
         return self.root / "instructions"
 
     @property
@@ -55,7 +55,7 @@ class AgentFolders:
 
     @property
     def scratch(self) -> Path:
-        """For git."""
+        """Scratch space for git."""
         return self.private / "scratch"
 
     @property

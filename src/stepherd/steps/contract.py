@@ -38,7 +38,7 @@ class StepContext:
 
     @property
     def allow_local(self) -> bool:
-        """Whether this machine's disk is that of who asked for the run."""
+        """Whether this machine's disk is that of the caller."""
         return self.folder.reference.startswith("file://")
 
 

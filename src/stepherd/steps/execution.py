@@ -223,6 +223,6 @@ def _say_all(details: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line on stderr, for who reads the step's log."""
+    """A line on stderr, for readers of the step's log."""
     sys.stderr.write(f"stepherd: {one_paragraph(text, 3000)}\n")
     sys.stderr.flush()

@@ -109,7 +109,7 @@ def own_message(message: str, agent: Result, *, whole: bool = False) -> str:
 
 
 def commits_of(asked: Commits, agent: Result) -> Commits:
-    """What was asked for, or one commit where the agent's step has found that its commits are not fit: it
+    """The request's way, or one commit where the agent's step has found that its commits are not fit: it
     alone knew the agent's secrets."""
     return "one" if agent.facts.get("commits_unfit") else asked
 

@@ -50,9 +50,9 @@ class Round:
     """What the agent is started with once more."""
 
     budget: Budget
-    """What is left of the limits of the run."""
+    """The rest of the limits of the run."""
     seconds: float
-    """What is left of the time of the attempt."""
+    """The rest of the time of the attempt."""
     feedback: str
     """What the agent is told."""
     tidy: Callable[[], None]

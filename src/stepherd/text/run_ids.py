@@ -1,4 +1,4 @@
-"""What a run id looks like: one is the name of an execution, of a folder and of a branch."""
+"""The form of a run id: it is the name of an execution, of a folder and of a branch."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Catcher:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What a Task calls: ``ecs``/``runTask.sync``, with its integration pattern taken apart."""
+    """The service and action of a Task: ``ecs``/``runTask.sync``, its pattern taken apart."""
 
     service: str
     action: str
@@ -81,7 +81,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What all states have. ``next`` is None where the state ends its machine or branch."""
+    """The fields of every state. ``next`` is None where the state ends its machine or branch."""
 
     name: str
     next: str | None = None

@@ -1,1 +1,1 @@
-"""What tasks call: one module per service, each with AWS's shapes for results and failures."""
+"""The services that tasks call: one module per service, each with AWS's shapes for results and failures."""

@@ -39,7 +39,7 @@ class TaskCall:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an engine offers to its integrations."""
+    """The parts of an engine that its integrations work with."""
 
     home: Path
     application: Application
@@ -47,7 +47,7 @@ class Surroundings:
     pool: FunctionPool
     runners: Runners
     environment: Mapping[str, str]
-    """Of every container."""
+    """The environment of every container."""
     deliveries: Deliveries
     notices: str
     """Where people are told things; see ``open_notices``."""

@@ -30,7 +30,7 @@ def _text(value: Any) -> str:
 
 
 class _Sender:
-    """What SNS and SQS share: nothing to wait for, nothing to stop."""
+    """The common part of SNS and SQS: nothing to wait for, nothing to stop."""
 
     async def wait(self, call: TaskCall) -> Any:
         """A message is no job."""

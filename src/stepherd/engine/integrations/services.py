@@ -18,7 +18,7 @@ __all__ = ["LAMBDA", "SERVICES", "Service", "integrations_of"]
 _HERE: Final = "stepherd.engine.integrations"
 _KEPT_ALIVE: Final = {"connection": "keep-alive"}
 LAMBDA: Final = "lambda"
-"""What a function's own ARN as a resource means, and a Task whose resource the engine does not run."""
+"""The service of a function's own ARN, and of a Task whose resource the engine does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Service:
 
     name: str
     action: str
-    """As in ``arn:aws:states:::<name>:<action>``."""
+    """Both as in ``arn:aws:states:::<name>:<action>``."""
     patterns: frozenset[str]
-    """Which patterns it has here; '' is request-response."""
+    """Patterns that it has here; '' is request-response."""
     module: str
     maker: str
     """The class in the module, loaded when an engine begins its work. Its ``among`` takes Surroundings."""
@@ -38,7 +38,7 @@ class Service:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Those that only it sends [recorded]."""
     added: Mapping[str, str] = field(default_factory=dict)
-    """What AWS adds to the parameters of a job that it waits for, as TaskScheduled shows them [recorded]."""
+    """Added by AWS to the parameters of a job that it waits for, as TaskScheduled shows them [recorded]."""
 
 
 _JSON: Final = "application/x-amz-json-1.0"

@@ -48,7 +48,7 @@ _STATES_PER_TURN = 64
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every run of one engine shares."""
+    """The parts of an engine that all its runs share."""
 
     journal: Journal
     clock: Clock
@@ -217,7 +217,7 @@ class ExecutionRun:
         return run_fail(visit, state)
 
     def prior_events(self, path: str) -> list[Event]:
-        """What an engine before this one committed for a frame."""
+        """The transitions of a frame that an earlier engine committed."""
         return self._prior.get(path, [])
 
     def prior_states(self, path: str) -> bool:

@@ -1,1 +1,1 @@
-"""What an engine keeps: one SQLite file, histories, the lock of its home."""
+"""The memory of an engine: one SQLite file, histories, the lock of its home."""

@@ -14,7 +14,7 @@ __all__ = ["Clock", "SystemClock", "TurnableClock"]
 
 
 class Clock(Protocol):
-    """What the engine needs of time."""
+    """Time, as far as the engine needs it."""
 
     def time(self) -> float:
         """Wall time in seconds since the epoch."""

@@ -1,4 +1,4 @@
-"""What the journal keeps: machines, executions, events, task attempts."""
+"""The records of the journal: machines, executions, events, task attempts."""
 
 from __future__ import annotations
 

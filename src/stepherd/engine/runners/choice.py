@@ -62,7 +62,7 @@ def read_choice(home: Path, execution: str) -> RunnerChoice | None:
 
 
 def settled_choice(home: Path, execution_arn: str) -> RunnerChoice | None:
-    """What the tasks of an execution got, as the home's journal has it; before its first one, what was noted.
+    """The runner that an execution's tasks got, by the home's journal; before the first one, the noted one.
 
     Never the note of one that has had tasks: one that ran as a process could have written it.
     """

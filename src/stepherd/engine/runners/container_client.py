@@ -23,7 +23,7 @@ _SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command of podman or docker said."""
+    """The answer of a command of podman or docker."""
 
     code: int
     out: str

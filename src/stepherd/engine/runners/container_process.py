@@ -81,7 +81,7 @@ class ContainerProcess(LocalProcess):
         return state.get("status") == "running" or (bool(state) and self.exit_code() is None)
 
     async def why_not_started(self) -> str | None:
-        """What podman or docker said when it could not start the container."""
+        """The words of podman or docker when it could not start the container."""
         if self.exit_code() not in (_REFUSED, 126, 127):
             return None
         state = await self._client.state_of(self.container)

@@ -18,7 +18,7 @@ __all__ = ["ContainerSpec", "ProcessRunner", "Runner"]
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """What a task definition says of a container, beyond its command and environment."""
+    """A container as a task definition describes it, beyond its command and environment."""
 
     image: str = ""
     user: str = ""

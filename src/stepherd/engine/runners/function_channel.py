@@ -1,4 +1,4 @@
-"""What the engine and a function's worker say to each other over a pair of connected sockets.
+"""The messages between the engine and a function's worker over a pair of connected sockets.
 
 A message is a JSON object behind its length in four bytes. The engine begins with the order ``{"handler",
 "environment"}``. The worker asks for an event with ``{"kind": "next"}``, gets ``{"id", "body", "deadline",

@@ -111,7 +111,7 @@ class _Worker:
         await asyncio.wait(begins, timeout=_INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait(ends, timeout=self.function.timeout, return_when=asyncio.FIRST_COMPLETED)
         if not self._answer.done() and ended.done() and self._serving:
-            await self._serving  # What it said before it ended.
+            await self._serving  # Its words before it ended.
         if not self._answer.done():
             raise self._no_answer(self._request, ended)
         kind, body = self._answer.result()

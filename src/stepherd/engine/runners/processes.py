@@ -52,7 +52,7 @@ class LocalProcess:
 
     @property
     def log(self) -> Path:
-        """What the process wrote, standard output and error together."""
+        """The output of the process, standard output and error together."""
         return self.folder / "log"
 
     def alive(self) -> bool:

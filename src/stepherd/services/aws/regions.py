@@ -1,4 +1,4 @@
-"""What the name of an AWS region looks like."""
+"""The form of an AWS region's name."""
 
 from __future__ import annotations
 
