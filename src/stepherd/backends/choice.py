@@ -54,7 +54,7 @@ def open_backend(home: Path, choice: Choice) -> Backend:
         from stepherd.backends.home.backend import HomeBackend
 
         return HomeBackend(home)
-    from stepherd.backends.stack.backend import StackBackend
+    from stepherd.backends.stack.backend import StackBackend  # for the start-up time, as above
 
     return StackBackend(home, context)
 

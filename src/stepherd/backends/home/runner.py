@@ -12,7 +12,6 @@ from stepherd.errors import ConfigurationError, StepherdError, UsageError
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
-    # For the start-up time: engines load this, and only those whose tasks are in containers ask it.
     from stepherd.engine.runners.container_runner import Mount
 
 __all__ = ["RUNNER_KINDS", "chosen_runner", "repository_mounts"]
@@ -55,6 +54,7 @@ def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> li
 
     The agent's container never gets it: what an agent does reaches a repository by a push alone.
     """
+    # For the start-up time: engines load this, and only those whose tasks are in containers ask it.
     from stepherd.engine.runners.container_runner import Mount
     from stepherd.repositories.address import parse_repository
     from stepherd.runs.folder import REQUEST_DIGEST, open_run_folder

@@ -80,6 +80,7 @@ def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
 
     if context is None:
         return (*MACHINE_CHECKS, TOKEN_CHECK, runner_check(home), *HOME_CHECKS)
+    # For the start-up time of a check of this machine, too.
     from stepherd.doctor.stack import stack_checks
     from stepherd.services.aws.installed import require_boto3
 

@@ -175,7 +175,7 @@ def _agents(text: str) -> list[str]:
 
 
 def _need_bcrypt() -> None:
-    from importlib.util import find_spec
+    from importlib.util import find_spec  # for the start-up time of --help
 
     if find_spec("bcrypt") is None:
         raise ConfigurationError(
