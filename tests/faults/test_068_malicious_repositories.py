@@ -10,9 +10,12 @@ import pytest
 from tests.integration.repositories.http_server import serve
 from tests.integration.repositories.origin import Origin, Run, git
 
-from stepherd.errors import StepherdError
+from stepherd.errors import DataError, StepherdError
 from stepherd.repositories.address import parse_repository
+from stepherd.repositories.clone import clone
+from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.failures import explain
+from stepherd.repositories.git import Limits
 from stepherd.repositories.scan import ChangesBlocked
 
 
@@ -176,3 +179,31 @@ def test_a_servers_words_lose_their_escape_sequences(origin: Origin, tmp_path: P
     assert "\u202e" not in str(caught.value)
     assert "no evil" in caught.value.message
     assert "\x1b" not in str(explain("x", "y", "\x1b[31mfatal: \x9b31m no"))
+
+
+@pytest.mark.parametrize("files", [1, 200])
+def test_a_remote_that_sends_more_than_there_is_room_for_is_broken_off(tmp_path: Path, files: int) -> None:
+    """Before a pack is there nothing of what it unpacks to can be measured, and it need not have an end."""
+    origin = Origin.create(tmp_path / "origin", {f"{number}.bin": "x" for number in range(files)})
+    (origin.work / "0.bin").write_bytes(os.urandom(3 << 20))
+    git(origin.work, "add", ".")
+    publish(origin)
+
+    def clone_within(transferred: int) -> Path:
+        folder = tmp_path / str(transferred)
+        limits = Limits(transferred=transferred)
+        clone(
+            origin.repository,
+            folder,
+            base=None,
+            credentials=GitCredentials(),
+            scratch=tmp_path / "scratch",
+            limits=limits,
+            pauses=(),
+        )
+        return folder
+
+    with pytest.raises(DataError, match="it sends more than"):
+        clone_within(1 << 20)
+    assert not (tmp_path / f"{1 << 20}").exists()
+    assert (clone_within(8 << 20) / "0.bin").stat().st_size == 3 << 20

@@ -8,6 +8,7 @@ environment that Stepherd itself was started with reaches git but what is named 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -98,6 +99,8 @@ class Limits:
     network_seconds: float = 1800.0
     local_seconds: float = 900.0
     memory: int = max(2 << 30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    transferred: int = 50 << 30
+    """Bytes that a remote may send: before they are there, nothing of what they unpack to can be measured."""
 
     def of_hostile(self) -> Limits:
         """The same for git that reads objects which an agent may have made."""
@@ -166,6 +169,7 @@ class Git:
                     output_limit=_OUTPUT_LIMIT,
                     sink=sink,
                     memory=self.limits.memory,
+                    file_size=self._room() if network else None,
                 )
             except TimeExpired as error:
                 raise self._too_slow(doing, error, network) from None
@@ -205,6 +209,11 @@ class Git:
             "GIT_ALLOW_PROTOCOL": self.access.protocol or "",
         }
         return environment | dict(self.access.environment)
+
+    def _room(self) -> int:
+        """For one pack: half of the disk at most, because what it holds is to be checked out, too."""
+        place = next(path for path in (self.git_dir, *self.git_dir.parents) if path.exists())
+        return min(self.limits.transferred, shutil.disk_usage(place).free // 2)
 
     def _too_slow(self, doing: str, error: TimeExpired, network: bool) -> UnavailableError | TooSlow:
         lines = server_lines(error.err.decode("utf-8", "replace"), self.access.secrets)

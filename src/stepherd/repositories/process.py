@@ -96,18 +96,20 @@ def run_bounded(
     output_limit: int,
     sink: Callable[[bytes], None] | None = None,
     memory: int | None = None,
+    file_size: int | None = None,
 ) -> Finished:
     """Run ``argv`` in its own process group and return when it ends.
 
     ``seconds`` is measured on the monotonic clock. ``memory`` is how many bytes the process, and each that it
-    starts, may have of its own, where the system can be told so (Linux). ``sink`` gets stdout as it comes, in
+    starts, may have of its own, where the system can be told so (Linux); ``file_size``, how many it may write
+    into one file. ``sink`` gets stdout as it comes, in
     pieces, and then nothing is kept of it. Raises TimeExpired or OutputTooLong after the group was killed;
     ConfigurationError when the program is missing. Whatever is left of the group when the program ends is
     killed too.
     """
     _check_is_there(argv[0], environment)
     child = subprocess.Popen(
-        _bounded(argv, memory),
+        _bounded(argv, memory, file_size),
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -127,15 +129,22 @@ def run_bounded(
     return Finished(code, bytes(collector.out), collector.messages)
 
 
-def _bounded(argv: Sequence[str], memory: int | None) -> list[str]:
-    """``argv`` within ``memory``: from its first moment, so that it starts nothing that is not.
+def _bounded(argv: Sequence[str], memory: int | None, file_size: int | None) -> list[str]:
+    """``argv`` within these limits: from its first moment, so that it starts nothing that is not.
 
-    What is mapped from files does not count, so that packs may be as large as they are (getrlimit(2)).
+    What is mapped from files is no memory, so that packs may be as large as they are (getrlimit(2)).
     """
-    if memory is None or not sys.platform.startswith("linux"):
+    limits = []
+    if memory is not None and sys.platform.startswith("linux"):
+        limits.append(f"ulimit -d {memory >> 10}")
+    if file_size is not None:
+        # Not to be ended by the signal, which git would say nothing of.
+        limits += ["trap '' XFSZ", f"ulimit -f {file_size >> 9}"]
+    if not limits:
         return [*argv]
     # Where less is allowed already, that stays.
-    return ["/bin/sh", "-c", 'ulimit -d "$0" 2>/dev/null; exec "$@"', str(memory >> 10), *argv]
+    script = "".join(f"{limit} 2>/dev/null; " for limit in limits)
+    return ["/bin/sh", "-c", f'{script}exec "$@"', "sh", *argv]
 
 
 def _check_is_there(program: str, environment: Mapping[str, str]) -> None:

@@ -189,6 +189,12 @@ _PROXY: Final = (
 # The first rule that matches decides, so the narrow ones come first.
 RULES: Final = (
     Rule(
+        r"writ[^\n]*: file too large",
+        DataError,
+        "it sends more than 50 GiB, or than half of what the disk has left",
+        "Free some space, or give a repository that fits.",
+    ),
+    Rule(
         r"out of memory|cannot allocate memory|[mc]alloc failed",
         DataError,
         "git ran out of memory",

@@ -22,7 +22,13 @@ from stepherd.repositories.process import (
 
 
 def run(
-    script: str, folder: Path, *, seconds: float = 20, limit: int = 1 << 20, memory: int | None = None
+    script: str,
+    folder: Path,
+    *,
+    seconds: float = 20,
+    limit: int = 1 << 20,
+    memory: int | None = None,
+    file_size: int | None = None,
 ) -> Finished:
     with Path(os.devnull).open("rb") as nothing:
         return run_bounded(
@@ -33,6 +39,7 @@ def run(
             seconds=seconds,
             output_limit=limit,
             memory=memory,
+            file_size=file_size,
         )
 
 
@@ -41,6 +48,15 @@ def test_memory_is_bounded_for_the_process_and_what_it_starts(tmp_path: Path) ->
     script = f"{sys.executable} -c 'print(len(bytearray(300 << 20)))'"
     assert run(script, tmp_path, memory=1 << 30).out == b"%d\n" % (300 << 20)
     assert b"MemoryError" in run(f'sh -c "exec {script}"', tmp_path, memory=200 << 20).err
+
+
+def test_the_size_of_each_file_is_bounded_and_the_process_may_say_so(tmp_path: Path) -> None:
+    script = f"head -c 300000 /dev/zero > {tmp_path}/file; echo $?"
+    assert run(script, tmp_path, file_size=1 << 20).out == b"0\n"
+    done = run(f"sh -c '{script}'", tmp_path, file_size=100 << 10, memory=1 << 30)
+    assert done.out == b"1\n"
+    assert b"File too large" in done.err
+    assert (tmp_path / "file").stat().st_size == 100 << 10
 
 
 def test_output_and_exit_code_are_returned(tmp_path: Path) -> None:
