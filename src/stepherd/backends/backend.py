@@ -63,7 +63,7 @@ class Backend(Protocol):
 
     @property
     def where(self) -> str:
-        """The place with all that tells it from others; empty for this machine."""
+        """The same with all that tells it from others; empty for this machine."""
         ...
 
     @property

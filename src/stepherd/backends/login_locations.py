@@ -1,4 +1,4 @@
-"""Where the logins of a place are, and whether a run uses one just now. Nothing is asked of anybody."""
+"""Where the logins of a backend are, and whether a run uses one just now. Nothing is asked of anybody."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
     from stepherd.logins.location import LoginLocation
 
-__all__ = ["Lease", "lease_of", "login_place"]
+__all__ = ["Lease", "lease_of", "login_location"]
 
 
-def login_place(backend: Backend, kind: str, database: str | None) -> LoginLocation:
+def login_location(backend: Backend, kind: str, database: str | None) -> LoginLocation:
     """Where a kind of login is kept, which need not exist."""
     reference = backend.login_database(kind, database)
     return open_location(login_kind(kind), reference or None, None if reference else backend.store())

@@ -1,4 +1,4 @@
-"""What the stored logins of a place are good for, by what is stored: no identity provider is asked."""
+"""What the stored logins of a backend are good for, by what is stored: no identity provider is asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from stepherd.backends.login_locations import Lease, lease_of, login_place
+from stepherd.backends.login_locations import Lease, lease_of, login_location
 from stepherd.errors import StepherdError
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import login_kinds
@@ -74,7 +74,7 @@ def outlooks(backend: Backend, agent: str | None, database: str | None) -> Itera
 
 def outlook(backend: Backend, kind: str, database: str | None, now: datetime) -> Outlook:
     """What is stored of a kind of login, judged by the rules that the login machine itself goes by."""
-    kept = login_place(backend, kind, database)
+    kept = login_location(backend, kind, database)
     title = kept.kind.title
     try:
         lease = lease_of(backend, kept)

@@ -21,7 +21,7 @@ _PAGE = 1000
 def request_digest(backend: Backend, run_id: str) -> str | None:
     """The digest of the run's request, as the last of its functions said it: a redrive may have amended it.
 
-    None for a run that an earlier version prepared, and for one that the place no longer knows.
+    None for a run that an earlier version prepared, and for one that the backend no longer knows.
     """
     with backend.reading() as call:
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.backends.beginning import Beginning
 from stepherd.backends.client import LOGIN, Call, EngineGone, Refused
-from stepherd.backends.login_locations import login_place
+from stepherd.backends.login_locations import login_location
 from stepherd.backends.login_request import login_request
 from stepherd.client.records import Login, Waiting
 from stepherd.errors import (
@@ -115,8 +115,8 @@ def forget_attempt(
 ) -> None:
     """Remove the device code: what polls for it finds it gone, and ends."""
     try:
-        place = login_place(backend, request["agent"], request.get("reference"))
-        place.folder.delete(place.attempt_key(attempt_id(arn, 0)))
+        location = login_location(backend, request["agent"], request.get("reference"))
+        location.folder.delete(location.attempt_key(attempt_id(arn, 0)))
     except StepherdError as error:
         tell(f"What was asked for lies in the store until it ends: {error.message}")
 

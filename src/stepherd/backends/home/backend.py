@@ -134,7 +134,7 @@ class HomeBackend:
 
 def absolute_secret(reference: str) -> str:
     """A reference to a secret as seen from here, because a task has a folder of its own."""
-    form, _, place = reference.partition(":")
-    if form != "file" or not place or place.startswith("//"):
+    form, _, path = reference.partition(":")
+    if form != "file" or not path or path.startswith("//"):
         return reference
-    return f"file:{os.path.abspath(Path(place).expanduser())}"  # noqa: PTH100 - links stay
+    return f"file:{os.path.abspath(Path(path).expanduser())}"  # noqa: PTH100 - links stay

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.backends.login_locations import lease_of, login_place
+from stepherd.backends.login_locations import lease_of, login_location
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.errors import StepherdError, TemporaryError
@@ -58,40 +58,40 @@ def command(call: Invocation, agent: str | None, database: str | None, no_refres
 
 def _exported(call: Invocation, agent: str | None, database: str | None) -> Mapping[str, str | None]:
     """The login that is asked for; where there is none, a token that only the CLI itself can renew."""
-    places = _places(call, agent, database)
-    place = next((place for place in places if _has_login(place)), places[0])
+    locations = _locations(call, agent, database)
+    location = next((location for location in locations if _has_login(location)), locations[0])
     try:
-        return exported(_usable(call, place))
+        return exported(_usable(call, location))
     except LoginNeeded:
-        for place in places:
-            if (other := exported_other(place, datetime.now(UTC))) is not None:
+        for location in locations:
+            if (other := exported_other(location, datetime.now(UTC))) is not None:
                 return other
         raise
 
 
-def _places(call: Invocation, agent: str | None, database: str | None) -> list[LoginLocation]:
-    """The places that are asked for; without a name those of all agents, Amazon Q's first."""
+def _locations(call: Invocation, agent: str | None, database: str | None) -> list[LoginLocation]:
+    """The locations that are asked for; without a name those of all agents, Amazon Q's first."""
     kinds = (agent,) if agent else login_kinds()
-    return [login_place(call.backend, kind, database) for kind in kinds]
+    return [login_location(call.backend, kind, database) for kind in kinds]
 
 
-def _has_login(place: LoginLocation) -> bool:
+def _has_login(location: LoginLocation) -> bool:
     try:
-        stored = place.load()
+        stored = location.load()
     except StepherdError:
         return True  # What is wrong with it is what there is to say.
     return stored is not None and stored.login.token is not None
 
 
-def _usable(call: Invocation, place: LoginLocation) -> Login:
+def _usable(call: Invocation, location: LoginLocation) -> Login:
     """The login, renewed when it has ended, unless a run has it: two that renew one login end it for both."""
     now = datetime.now(UTC)
-    lease = lease_of(call.backend, place)
+    lease = lease_of(call.backend, location)
     if lease is None or not lease.held:
-        return ensure_fresh(place, now).login
-    stored = place.load()
+        return ensure_fresh(location, now).login
+    stored = location.load()
     if stored is None or stored.login.token is None:
-        return ensure_fresh(place, now).login  # Says what to do.
+        return ensure_fresh(location, now).login  # Says what to do.
     if stored.login.expired(now):
         raise _in_use(call, lease)
     ends = until_text(stored.login.token.expires_at)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepherd.backends.login_locations import login_place
+from stepherd.backends.login_locations import login_location
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import group as declared
 from stepherd.client.logging_in import login_error
@@ -74,17 +74,17 @@ def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
 def _logged_in(call: Invocation, agent: str, title: str, reference: str | None, session: Any) -> int:
     login: LoginProgress = session.progress
     account, expires_at = str(login.output.get("account", "")), str(login.output.get("expires_at", ""))
-    place = login_place(call.backend, agent, reference)
+    location = login_location(call.backend, agent, reference)
     if call.output.as_json:
         fields = {"agent": agent, "status": "valid", "account": account, "expires_at": expires_at}
         call.output.json(
-            {**fields, "database": place.reference, "asked": login.asked, "execution": session.name}
+            {**fields, "database": location.reference, "asked": login.asked, "execution": session.name}
         )
         return 0
     head = f"Logged in to {title}" if login.asked else f"Already logged in to {title}"
     call.output.note(f"{head}: {account}", fg="green", bold=True)
     call.output.note(f"  until    {until_text(expires_at)}")
-    call.output.note(f"  stored   {place.reference.removeprefix('file://')}")
+    call.output.note(f"  stored   {location.reference.removeprefix('file://')}")
     if not login.asked:
         call.output.note(f"  anew     {call.command('login', '--agent', agent, '--force')}")
     return 0

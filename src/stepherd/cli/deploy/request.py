@@ -16,7 +16,7 @@ from stepherd.cloud.image_source import build_arguments
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.repositories.binding import read_hosts, typed_host
 
-__all__ = ["InitRequest", "asked", "checked_request", "parse_parameters"]
+__all__ = ["InitRequest", "checked_request", "completed", "parse_parameters"]
 
 DEFAULT_SECRET: Final = "amazon-q-headless/git-credentials"  # noqa: S105 - a name
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+[.][^@\s]+")
@@ -133,7 +133,7 @@ def parse_parameters(
     return found
 
 
-def asked(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -> InitRequest:
+def completed(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -> InitRequest:
     """What is unsaid and nowhere stored, asked at the terminal."""
     if request.git.choice == "unsaid" and not secret_there and not request.hosts:
         request = replace(request, git=ask_for_access())
