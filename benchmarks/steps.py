@@ -33,7 +33,7 @@ def git(folder: Path, *words: str) -> None:
 def prepare(place: Path, origin: Path, script: str, **fields: Any) -> None:
     """Prepare a run whose agent is ``script``, in the store of ``place``."""
     from stepherd.runs.prepare import prepare_run
-    from stepherd.services import open_store
+    from stepherd.services.store.opening import open_store
 
     (place / "instructions.md").write_text("# Change the files\n")
     (place / "agent.sh").write_text(script)

@@ -13,7 +13,7 @@ from stepherd.telemetry import observed
 def handler(event: Mapping[str, Any], _context: object) -> Mapping[str, Any]:
     """``event``: {run_id, run, request_digest, redrives}. Returns {run}."""
     from stepherd.runs.amendments import amended_run
-    from stepherd.services import open_store
+    from stepherd.services.store.opening import open_store
 
     store, database = open_store(os.environ["STORE_URI"]), os.environ.get("Q_DATABASE_S3_URI", "")
     return {"run": amended_run(store, event["run"], event["redrives"], login_database=database)}

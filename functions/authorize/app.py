@@ -9,7 +9,7 @@ from typing import Any
 
 from stepherd.api.authorizer import authorize
 from stepherd.api_keys.ring import KeyRing
-from stepherd.services import open_document
+from stepherd.services.secrets.opening import open_document
 from stepherd.telemetry import logger, observed
 
 _document = cache(open_document)

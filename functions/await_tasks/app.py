@@ -14,9 +14,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, execution}."""
     from stepherd.runs.folder import run_folder
     from stepherd.runs.kept import what_is_left
-    from stepherd.services import open_store
     from stepherd.services.aws.tasks import open_tasks
     from stepherd.services.step_functions.executions import open_executions
+    from stepherd.services.store.opening import open_store
 
     folder = run_folder(open_store(os.environ["STORE_URI"]), event["run_id"])
     tasks, executions = open_tasks(os.environ["CLUSTER_ARN"]), open_executions()

@@ -27,8 +27,8 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 @observed
 def _take(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.runs.inbox import Inbox
-    from stepherd.services import open_store
     from stepherd.services.step_functions.executions import open_executions
+    from stepherd.services.store.opening import open_store
     from stepherd.services.store.uploads import open_uploads
 
     machine, dropped = os.environ["PIPELINE_ARN"], event["dropped"]

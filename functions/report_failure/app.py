@@ -16,7 +16,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report, reply_running
     from stepherd.runs.report import RunFailed, write_report
-    from stepherd.services import open_store
+    from stepherd.services.store.opening import open_store
 
     store, failure = open_store(os.environ["STORE_URI"]), event["failure"]
     if event["redriven"]:

@@ -9,7 +9,7 @@ from typing import Any
 from stepherd.runs.folder import run_folder
 from stepherd.runs.reply import reply_report
 from stepherd.runs.report import write_report
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.telemetry import logger, observed
 
 

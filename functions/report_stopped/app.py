@@ -15,8 +15,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     from stepherd.runs.folder import run_folder
     from stepherd.runs.reply import reply_report
     from stepherd.runs.report import write_report
-    from stepherd.services import open_store
     from stepherd.services.step_functions.executions import open_executions
+    from stepherd.services.store.opening import open_store
 
     if open_executions().is_running(event["execution"]):
         return {"redriven": True}  # Its own report comes.

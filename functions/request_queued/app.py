@@ -40,7 +40,7 @@ def _take(event: Mapping[str, Any], _context: object) -> None:
 @cache
 def _services() -> tuple[Store, Executions]:
     """Opened once for all messages: to make clients takes longer than to start a run."""
-    from stepherd.services import open_store
     from stepherd.services.step_functions.executions import open_executions
+    from stepherd.services.store.opening import open_store
 
     return open_store(os.environ["STORE_URI"]), open_executions()

@@ -21,9 +21,9 @@ def _stop(event: Mapping[str, Any], _context: object) -> None:
     from stepherd.runs.kept import start_keeping
     from stepherd.runs.orphans import stop_orphans
     from stepherd.runs.reply import reply_end
-    from stepherd.services import open_store
     from stepherd.services.aws.tasks import open_tasks
     from stepherd.services.step_functions.executions import open_executions
+    from stepherd.services.store.opening import open_store
 
     ended = event["ended"]
     executions = open_executions()

@@ -21,7 +21,7 @@ from stepherd.logins.kinds import login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_location
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 __all__ = ["Lender"]
 

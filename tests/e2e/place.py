@@ -17,7 +17,7 @@ from tests.event_schema import check_all_events
 from tests.integration.repositories.origin import Origin, git
 
 from stepherd.runs.folder import RunFolder, run_folder
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60

@@ -21,7 +21,7 @@ from tests.scripted_model import Reply, ScriptedModel, fail, use
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
 from stepherd.logins.opening import open_location
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 KEY = "canary-Zp4Ls9Tn2Kq7Xw"
 OTHER = "canary-Rb6Md1Jf8Vc3Hy"

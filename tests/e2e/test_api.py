@@ -12,7 +12,7 @@ from tests.e2e.place import Place
 from tests.integration.api.gateway import PIPELINE, Gateway
 
 from stepherd.api_keys.ring import KeyRing
-from stepherd.services import open_document
+from stepherd.services.secrets.opening import open_document
 
 PATIENCE_SECONDS = 60
 

@@ -14,8 +14,8 @@ from tests.inbox_bench import BUCKET, InboxBench, notification
 
 from stepherd.runs.inbox import Inbox, run_id_of
 from stepherd.runs.inbox_events import dropped_objects
-from stepherd.services import open_store
 from stepherd.services.step_functions.executions import open_executions
+from stepherd.services.store.opening import open_store
 from stepherd.services.store.uploads import open_uploads
 
 

@@ -9,7 +9,7 @@ from tests.inbox_bench import HEAD, InboxBench
 
 from stepherd.runs.inbox_events import Dropped
 from stepherd.runs.inbox_state import claim_event, close_event
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.inbox_bench import BUCKET, Context, InboxBench, load_handler
 
 from stepherd.runs.folder import run_folder
 from stepherd.runs.result import Result
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.services.template_text import read_template
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from stepherd.errors import CredentialsError, StorageError
-from stepherd.services import open_notices, open_queue, open_store
+from stepherd.services.notices.opening import open_notices
+from stepherd.services.queues.opening import open_queue
+from stepherd.services.store.opening import open_store
 
 
 def fail_nth(

@@ -28,8 +28,8 @@ from stepherd.repositories.probe import probe
 from stepherd.runs.front_matter import split_front_matter
 from stepherd.runs.prepare import check_whole_request
 from stepherd.runs.request import Request
-from stepherd.services import open_store
 from stepherd.services.front_matter import InvalidFrontMatter
+from stepherd.services.store.opening import open_store
 from stepherd.steps.credentials import git_credentials
 
 SPELLINGS = {

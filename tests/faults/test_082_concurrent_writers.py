@@ -14,8 +14,8 @@ from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
 from stepherd.errors import TemporaryError
-from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.services.store.opening import open_store
 from stepherd.services.store.s3 import S3Store
 
 EXPECTED = {"Bucket": "bucket", "Key": "lease", "Body": b"mine", "Metadata": {"stepherd-write": ANY}}

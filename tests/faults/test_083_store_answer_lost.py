@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from stepherd.errors import TemporaryError, UnavailableError
-from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, Store
+from stepherd.services.store.opening import open_store
 
 
 class Bucket(ThreadingHTTPServer):

@@ -31,8 +31,8 @@ from stepherd.repositories.process import MOST_WORDS
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
 from stepherd.runs.report import write_report
-from stepherd.services import open_store
 from stepherd.services.redaction import Redactor
+from stepherd.services.store.opening import open_store
 from stepherd.steps import execution
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.termination import Termination

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
     from stepherd.api.runs import Runs

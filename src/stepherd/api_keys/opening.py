@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepherd.errors import ConfigurationError, UsageError
-from stepherd.services import open_document
+from stepherd.services.secrets.opening import open_document
 
 if TYPE_CHECKING:
     from stepherd.api_keys.ring import KeyRing

@@ -20,8 +20,8 @@ from stepherd.doctor.checkup import Check, Finding
 from stepherd.engine.identity import JOURNAL
 from stepherd.engine.journal.lock import find_engine
 from stepherd.errors import ConfigurationError
-from stepherd.services import open_store
 from stepherd.services.disk import disk_error
+from stepherd.services.store.opening import open_store
 from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Final
 from stepherd.doctor.checkup import Check, Finding
 from stepherd.repositories.binding import allowed_hosts, typed_host
 from stepherd.repositories.credentials import GitCredentials
-from stepherd.services import read_secret
+from stepherd.services.secrets.opening import read_secret
 
 __all__ = ["TOKEN_CHECK", "binding_finding"]
 

@@ -9,7 +9,7 @@ from stepherd.errors import StepherdError
 from stepherd.events.recording import append_events
 from stepherd.events.vocabulary import LoginEvent
 from stepherd.logins.request import LoginRequest
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["tell"]

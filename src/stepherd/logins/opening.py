@@ -10,9 +10,9 @@ from stepherd.logins.kinds import LoginKind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
-from stepherd.services import open_store
 from stepherd.services.store.contract import Store
 from stepherd.services.store.folder import FolderStore
+from stepherd.services.store.opening import open_store
 
 __all__ = ["default_key", "open_location"]
 

@@ -11,7 +11,7 @@ from stepherd.logins.failures import login_command
 from stepherd.logins.kinds import LoginKind, login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.opening import open_location
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 __all__ = ["LoginRequest"]
 

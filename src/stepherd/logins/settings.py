@@ -10,8 +10,8 @@ from stepherd.errors import UsageError
 from stepherd.logins.hosts import check_identity_provider
 from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL
 from stepherd.logins.request import LoginRequest
-from stepherd.services import read_secret
 from stepherd.services.secrets.contract import SecretNotFound
+from stepherd.services.secrets.opening import read_secret
 
 __all__ = ["LoginSettings", "login_settings"]
 

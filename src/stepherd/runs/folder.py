@@ -11,9 +11,9 @@ from stepherd.errors import DataError, NotFoundError
 from stepherd.runs.digests import check_digest, digest_of
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
-from stepherd.services import open_store
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound, Store
+from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from stepherd.errors import DataError, NotFoundError, UsageError
 from stepherd.runs.digests import digest_of, digest_of_files
 from stepherd.runs.instruction_files import files_below, read_file
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from stepherd.agents.contract import Agent
 from stepherd.errors import CredentialsError
 from stepherd.runs.request import Request
-from stepherd.services import read_secret
 from stepherd.services.secrets.contract import SecretNotFound
+from stepherd.services.secrets.opening import read_secret
 
 __all__ = ["AgentCredentials", "read_agent_credentials"]
 

@@ -8,7 +8,7 @@ from stepherd.processes.account import hide_this_process
 from stepherd.repositories.binding import typed_host
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.runs.request import Request
-from stepherd.services import read_secret
+from stepherd.services.secrets.opening import read_secret
 
 __all__ = ["git_credentials"]
 

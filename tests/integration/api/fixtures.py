@@ -18,8 +18,9 @@ from tests.integration.api.machine import Machine
 from stepherd.api.runs import Runs
 from stepherd.api.service import Service
 from stepherd.api_keys.ring import KeyRing
-from stepherd.services import open_document, open_store
+from stepherd.services.secrets.opening import open_document
 from stepherd.services.store.contract import Store
+from stepherd.services.store.opening import open_store
 
 __all__ = ["Api", "api", "executions", "machine", "on_s3"]
 

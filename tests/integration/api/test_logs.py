@@ -22,8 +22,8 @@ from stepherd.api.service import Service
 from stepherd.api_keys.callers import Caller
 from stepherd.events.vocabulary import EVENTS
 from stepherd.runs.folder import run_folder
-from stepherd.services import open_store
 from stepherd.services.aws.log_streams import LogStreams, UnknownToken
+from stepherd.services.store.opening import open_store
 
 OLD = "2026-01-01T00:00:00.000Z"
 

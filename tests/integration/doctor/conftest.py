@@ -18,7 +18,7 @@ from stepherd.application import application_root
 from stepherd.cloud.contexts import Context
 from stepherd.doctor.checkup import Finding, examine
 from stepherd.doctor.stack import stack_checks
-from stepherd.services import open_document
+from stepherd.services.secrets.opening import open_document
 from stepherd.services.template_text import read_template
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"

@@ -24,7 +24,8 @@ from stepherd.doctor import images as checks_of_images
 from stepherd.doctor.checkup import Finding
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.opening import open_location
-from stepherd.services import open_document, open_store
+from stepherd.services.secrets.opening import open_document
+from stepherd.services.store.opening import open_store
 
 Instead = Callable[[str, Answer], None]
 _GIT_SECRET = "amazon-q-headless/git-credentials"

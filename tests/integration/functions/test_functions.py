@@ -19,7 +19,7 @@ from stepherd.runs.folder import WORKSPACE, run_folder
 from stepherd.runs.proof import SuccessNotProven
 from stepherd.runs.request import InvalidRequest
 from stepherd.runs.result import Failure, Result
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 ROOT = Path(__file__).parents[3]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]

@@ -14,7 +14,7 @@ import pytest
 from tests.inbox_bench import BUCKET, HEAD, ROOT, Context, InboxBench, load_handler, notification, sample
 
 from stepherd.runs.reply import reply_running
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 REPO = "https://github.com/owner/name.git"
 

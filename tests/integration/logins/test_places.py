@@ -18,8 +18,8 @@ from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_location
-from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.services.store.opening import open_store
 
 HOUR = timedelta(hours=1)
 

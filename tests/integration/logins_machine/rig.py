@@ -24,7 +24,7 @@ from stepherd.logins.opening import open_location
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings, login_settings
 from stepherd.logins.time_budget import TimeBudget
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 __all__ = ["FastPace", "Machine", "Rig"]
 

@@ -15,7 +15,7 @@ from tests.moto_server import moto_server
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.opening import open_location
 from stepherd.logins.request import LoginRequest
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 boto3 = pytest.importorskip("boto3")
 STORE = "s3://stepherd-test/home"

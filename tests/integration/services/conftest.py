@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 from tests.atomic_s3 import hold_conditions
 
-from stepherd.services import open_store
 from stepherd.services.store.contract import Store
+from stepherd.services.store.opening import open_store
 
 REGION = "eu-west-1"
 

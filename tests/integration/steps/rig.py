@@ -19,7 +19,7 @@ from tests.users import interpreter, python_path
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
 from stepherd.runs.result import Result
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 ROOT = Path(__file__).parents[3]
 

@@ -21,7 +21,7 @@ from stepherd.logins.opening import open_location
 from stepherd.runs.folder import DATABASE, RunFolder, run_folder
 from stepherd.runs.prepare import prepare_run
 from stepherd.runs.result import Result
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.steps.execution import run_step
 from stepherd.steps.termination import Termination
 

@@ -15,7 +15,7 @@ from stepherd.errors import UsageError
 from stepherd.runs.folder import run_folder
 from stepherd.runs.instructions import InstructionsNotFound, find_instructions
 from stepherd.runs.prepare import prepare_run
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 boto3 = pytest.importorskip("boto3")
 

@@ -15,8 +15,8 @@ from stepherd.agents.inventory import AgentState, take_inventory
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Registration, Token
 from stepherd.logins.opening import open_location
-from stepherd.services import open_store
 from stepherd.services.store.contract import Store
+from stepherd.services.store.opening import open_store
 
 
 def _program(folder: Path, name: str, body: str) -> None:

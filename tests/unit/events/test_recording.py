@@ -16,8 +16,8 @@ from stepherd.events import recording
 from stepherd.events.recording import MOST_BYTES, Recorder, append_events
 from stepherd.events.vocabulary import Finished, Limit, Message, Output
 from stepherd.runs.folder import RunFolder, run_folder
-from stepherd.services import open_store
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
+from stepherd.services.store.opening import open_store
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from stepherd.runs.inbox_events import InvalidEvent, dropped_objects, is_older
 from stepherd.runs.inbox_keys import inbox_keys
 from stepherd.runs.inbox_settings import given_settings, read_metadata, read_settings_file
 from stepherd.runs.reply import reply_folder
-from stepherd.services import open_store
 from stepherd.services.front_matter import InvalidFrontMatter
+from stepherd.services.store.opening import open_store
 
 EVENTS = Path(__file__).parents[3] / "events"
 AT_SIX = {"repo": "R", "agent": "q", "branch": "b"}

@@ -9,7 +9,7 @@ import pytest
 
 from stepherd.errors import DataError, UsageError
 from stepherd.runs.instructions import InstructionsNotFound, find_instructions, title_of
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 
 def folder(tmp_path: Path, **files: str) -> Path:

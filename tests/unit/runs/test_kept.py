@@ -14,9 +14,9 @@ from stepherd.runs.folder import run_folder
 from stepherd.runs.kept import kept_name, start_keeping, what_is_left
 from stepherd.runs.orphans import Ended
 from stepherd.runs.result import Result
-from stepherd.services import open_store
 from stepherd.services.aws.tasks import Task, Tasks
 from stepherd.services.step_functions.executions import Execution, Executions
+from stepherd.services.store.opening import open_store
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 AT = "2026-11-21T10:00:00.000Z"

@@ -15,7 +15,7 @@ from stepherd.runs.attempts import AttemptKeys
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.report import build_report
 from stepherd.runs.result import Failure, Result
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 STEPS = {"RunAgent": "agent", "CommitAndPush": "push", "PersistDatabase": "persist"}
 ENDS = ("failed", "killed", "killed at once", "no task", "too long")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stepherd.runs.amendments import amended_run, forget_amendment, write_amendment
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 
 def test_a_planted_amendment_is_forgotten_by_a_redrive_without_options(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.instructions import InstructionsNotFound
 from stepherd.runs.prepare import check_whole_request, prepare_run
 from stepherd.runs.request import InvalidRequest
-from stepherd.services import open_store
 from stepherd.services.front_matter import InvalidFrontMatter
 from stepherd.services.store.contract import Store
+from stepherd.services.store.opening import open_store
 
 REPO = "https://github.com/owner/name.git"
 

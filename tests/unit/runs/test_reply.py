@@ -14,9 +14,9 @@ from stepherd.runs.prepare import prepare_run
 from stepherd.runs.reply import reply_end, reply_folder, reply_refusal, reply_report, reply_running
 from stepherd.runs.report import build_report
 from stepherd.runs.request import InvalidRequest, check_request
-from stepherd.services import open_store
 from stepherd.services.store.contract import Store, WriteConflict
 from stepherd.services.store.folder import FolderStore
+from stepherd.services.store.opening import open_store
 
 FAILURE = {"state": "PrepareRun", "error": "InvalidRequest", "cause": "{}", "redrives": 0}
 START = "2026-11-21T10:00:00.000Z"

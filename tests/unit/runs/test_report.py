@@ -13,7 +13,7 @@ from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.report import build_report, write_report
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result, Status
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 START, END = "2026-11-21T10:00:00.000Z", "2026-11-21T10:00:02.500Z"
 FILES = [

@@ -14,7 +14,7 @@ from stepherd.errors import DataError
 from stepherd.runs.folder import run_folder
 from stepherd.runs.report import write_report
 from stepherd.runs.result import Failure, Result
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 START, END = "2026-11-21T10:00:00.000Z", "2026-11-21T10:00:02.500Z"
 RESULT = Result("push", "0.0", 1, "failed", START, END, Failure("agent", "It failed.", "Look."), {"a": 1})

@@ -10,7 +10,10 @@ from types import ModuleType
 import pytest
 
 from stepherd.errors import ConfigurationError, UsageError
-from stepherd.services import open_notices, open_queue, open_store, read_secret
+from stepherd.services.notices.opening import open_notices
+from stepherd.services.queues.opening import open_queue
+from stepherd.services.secrets.opening import read_secret
+from stepherd.services.store.opening import open_store
 
 
 def test_a_path_and_its_file_address_are_the_same_store(tmp_path: Path) -> None:
@@ -99,7 +102,10 @@ def test_local_references_load_neither_boto3_nor_asyncio(tmp_path: Path) -> None
     import subprocess
 
     script = (
-        "import sys; from stepherd.services import *\n"
+        "import sys; from stepherd.services.store.opening import open_store\n"
+        "from stepherd.services.queues.opening import open_queue\n"
+        "from stepherd.services.notices.opening import open_notices\n"
+        "from stepherd.services.secrets.opening import read_secret\n"
         f"open_store({str(tmp_path)!r}).put('a', b'x'); open_queue('sqlite://{tmp_path}/q.db#q').send('x')\n"
         f"open_notices('console:{tmp_path}/n').publish('a', 'b', None); read_secret('none')\n"
         "print([name for name in ('boto3', 'botocore', 'asyncio', 'rich') if name in sys.modules])"

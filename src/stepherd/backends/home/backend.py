@@ -19,7 +19,7 @@ from stepherd.engine.identity import ACCOUNT
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.engine.runners.choice import settled_choice
 from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
     from stepherd.backends.beginning import Beginning

@@ -23,7 +23,7 @@ from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.probe import probe
 from stepherd.runs.network import OPEN
 from stepherd.runs.prepare import check_whole_request
-from stepherd.services import read_secret
+from stepherd.services.secrets.opening import read_secret
 from stepherd.services.step_functions.calls import Refused
 
 if TYPE_CHECKING:

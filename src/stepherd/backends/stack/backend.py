@@ -24,8 +24,8 @@ from stepherd.errors import (
 )
 from stepherd.logins.kinds import DEFAULT_KIND
 from stepherd.runs.folder import run_folder
-from stepherd.services import open_store
 from stepherd.services.aws.installed import needs_boto3
+from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
     from stepherd.backends.beginning import Beginning

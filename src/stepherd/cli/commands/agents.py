@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stepherd.agents.inventory import take_inventory
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
     from stepherd.agents.inventory import AgentState

@@ -31,8 +31,8 @@ from stepherd.cloud.stack import Stack
 from stepherd.cloud.staging import Staging
 from stepherd.cloud.template import template_of
 from stepherd.errors import InternalError
-from stepherd.services import open_document
 from stepherd.services.aws.errors import translated
+from stepherd.services.secrets.opening import open_document
 
 if TYPE_CHECKING:
     from stepherd.cloud.deployment import Deployer, Outcome, Wish

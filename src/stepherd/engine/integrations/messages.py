@@ -17,8 +17,9 @@ from stepherd.engine.integrations.contract import Surroundings, TaskCall
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import Attempt
 from stepherd.errors import StepherdError
-from stepherd.services import open_notices, open_queue
 from stepherd.services.aws.errors import is_from_aws, is_refusal
+from stepherd.services.notices.opening import open_notices
+from stepherd.services.queues.opening import open_queue
 from stepherd.text import moments
 
 __all__ = ["SnsIntegration", "SqsIntegration"]

@@ -10,11 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.services.aws.clients import new_client
-from stepherd.services.aws.errors import aws_error, error_code, translated
+from stepherd.services.aws.errors import aws_error, error_code, is_from_aws, is_refusal, translated
 from stepherd.services.queues.contract import (
     Message,
     ReceiptExpired,
@@ -100,18 +98,22 @@ class SqsQueue:
             self.client.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=visibility_seconds
             )
-        except (BotoCoreError, ClientError) as error:
-            raise self._receipt_error(error) from error
+        except Exception as error:
+            if is_from_aws(error):
+                raise self._receipt_error(error) from error
+            raise
 
     def delete(self, receipt: str) -> None:
         """Say that a message is done with. See Queue.delete."""
         try:
             self.client.delete_message(QueueUrl=self.url, ReceiptHandle=receipt)
-        except (BotoCoreError, ClientError) as error:
-            raise self._receipt_error(error) from error
+        except Exception as error:
+            if is_from_aws(error):
+                raise self._receipt_error(error) from error
+            raise
 
-    def _receipt_error(self, error: BotoCoreError | ClientError) -> Exception:
-        if isinstance(error, ClientError):
+    def _receipt_error(self, error: Exception) -> Exception:
+        if is_refusal(error):
             late = error_code(error) == "InvalidParameterValue" and "expired" in str(
                 error
             )  # FIFO queues say so

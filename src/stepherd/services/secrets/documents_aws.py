@@ -10,8 +10,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from stepherd.errors import NotFoundError
 from stepherd.services.aws.clients import new_client
 from stepherd.services.aws.errors import error_code, translated
@@ -61,7 +59,7 @@ class AwsDocument:
             )["VersionId"]
             try:
                 self._move(_CURRENT, added, version)
-            except ClientError as error:
+            except Exception as error:
                 if error_code(error) != "InvalidParameterException":
                     raise
                 raise PreconditionFailed(

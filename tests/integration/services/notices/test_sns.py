@@ -8,7 +8,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from stepherd.errors import DataError, NotFoundError
-from stepherd.services import open_notices
+from stepherd.services.notices.opening import open_notices
 
 REGION = "eu-west-1"
 

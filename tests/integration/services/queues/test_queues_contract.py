@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from stepherd.errors import ConfigurationError, DataError, NotFoundError, UsageError
-from stepherd.services import open_queue
 from stepherd.services.queues.contract import Queue, ReceiptExpired
+from stepherd.services.queues.opening import open_queue
 
 type_of_queue = pytest.mark.parametrize("queue", ["sqlite", "sqs", "sqs.fifo"], indirect=True)
 ordered = pytest.mark.parametrize("queue", ["sqlite", "sqs.fifo"], indirect=True)

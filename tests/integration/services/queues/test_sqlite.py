@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from stepherd.errors import StorageError
-from stepherd.services import open_queue
 from stepherd.services.queues import rows as queue_rows
 from stepherd.services.queues.contract import Queue, ReceiptExpired
+from stepherd.services.queues.opening import open_queue
 from stepherd.services.sqlite_errors import sqlite_error
 
 
@@ -138,7 +138,7 @@ def test_waiting_ends_in_time_and_costs_next_to_nothing(queue: Queue) -> None:
 
 CONSUME = """
 import sys
-from stepherd.services import open_queue
+from stepherd.services.queues.opening import open_queue
 queue = open_queue(sys.argv[1])
 while messages := queue.receive(wait_seconds=2, max_messages=3):
     for message in messages:
@@ -167,7 +167,8 @@ def test_several_processes_share_a_queue_and_each_message_is_handled_once(
 
 SEND_AT_ONCE = """
 import sys
-from stepherd.services.queues import sqlite as queues_sqlite; from stepherd.services import open_queue
+from stepherd.services.queues import sqlite as queues_sqlite
+from stepherd.services.queues.opening import open_queue
 print(flush=True)
 sys.stdin.read()
 open_queue(sys.argv[1]).send("x")

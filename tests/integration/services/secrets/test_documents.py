@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from stepherd.errors import CredentialsError, DataError, UsageError
-from stepherd.services import open_document
 from stepherd.services.secrets.documents import SecretDocument
+from stepherd.services.secrets.opening import open_document
 from stepherd.services.store.contract import PreconditionFailed
 
 

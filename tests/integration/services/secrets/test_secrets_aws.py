@@ -4,7 +4,7 @@ import boto3
 import pytest
 
 from stepherd.errors import CredentialsError, DataError
-from stepherd.services import read_secret
+from stepherd.services.secrets.opening import read_secret
 
 
 def create(name: str, **value: object) -> str:

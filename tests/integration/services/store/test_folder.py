@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from stepherd.errors import StorageError
-from stepherd.services import open_store
 from stepherd.services.store import folder_etags
 from stepherd.services.store.contract import ObjectNotFound
+from stepherd.services.store.opening import open_store
 
 
 def test_files_and_folders_are_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_an_abandoned_listing_keeps_no_folder_open(tmp_path: Path) -> None:
 
 COUNT_UP = """
 import sys
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.services.store.contract import PreconditionFailed
 store, key = open_store(sys.argv[1]), sys.argv[2]
 for _ in range(int(sys.argv[3])):
@@ -181,7 +181,7 @@ for _ in range(int(sys.argv[3])):
 
 CLAIM = """
 import sys
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.services.store.contract import PreconditionFailed
 store, me = open_store(sys.argv[1]), sys.argv[4]
 sys.stdin.read()

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from stepherd.errors import CredentialsError, NotFoundError, StorageError
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 from stepherd.services.store.s3 import S3Store
 
 

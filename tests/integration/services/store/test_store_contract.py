@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stepherd.errors import NotFoundError, StepherdError, UsageError
-from stepherd.services import open_store
 from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, Store
+from stepherd.services.store.opening import open_store
 
 
 @pytest.mark.parametrize("body", [b"", b"text", bytes(range(256)) * 20_000])

@@ -12,7 +12,7 @@ from stepherd.engine.runners.container_runner import Mount
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
-from stepherd.services import open_store
+from stepherd.services.store.opening import open_store
 
 
 @pytest.mark.parametrize("runner", ["process", "sandbox"])

@@ -14,8 +14,8 @@ from stepherd.application import application_root
 from stepherd.backends.stack.logs import StackLogs
 from stepherd.errors import CredentialsError
 from stepherd.runs.folder import RunFolder, run_folder
-from stepherd.services import open_store
 from stepherd.services.aws.log_streams import LogStreams
+from stepherd.services.store.opening import open_store
 
 
 class Logs:

@@ -15,7 +15,7 @@ from stepherd.cli.follow.signals import Signal, Signals
 from stepherd.cli.follow.views import make_view
 from stepherd.cli.output import Output
 from stepherd.history.progress import Progress
-from stepherd.services import open_notices
+from stepherd.services.notices.opening import open_notices
 
 LOGIN = "arn:aws:states:us-east-1:000000000000:execution:stepherd-login:login_1"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stepherd.errors import CredentialsError, StorageError, UnavailableError
-from stepherd.services import open_notices
 from stepherd.services.notices.console import recorded_notices
+from stepherd.services.notices.opening import open_notices
 
 TOKEN = {"task_token": "canary-token"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stepherd.errors import CredentialsError, DataError, StepherdError, UsageError
-from stepherd.services import read_secret
 from stepherd.services.secrets.contract import SecretNotFound
+from stepherd.services.secrets.opening import read_secret
 
 CANARY = "canary-3fa9c1"
 
