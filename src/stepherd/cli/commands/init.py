@@ -11,7 +11,7 @@ from stepherd.cli.deploy.agent_keys import given_keys
 from stepherd.cli.deploy.git_access import TOKEN_VARIABLE, given_access
 from stepherd.cli.deploy.parameter_values import check_rules
 from stepherd.cli.deploy.plan import answer, show_git, show_plan, show_result
-from stepherd.cli.deploy.request import checked_request
+from stepherd.cli.deploy.request import checked_request, completed
 from stepherd.cli.deploy.resume_hint import resume_hint, this_command
 from stepherd.cli.deploy.steps import Initialising
 from stepherd.cli.deploy.target import Target, choose_target, target_options
