@@ -25,7 +25,7 @@ def _nothing() -> None:
 class Beginning:
     """How to begin a run: call it with what is to carry the run. A context manager.
 
-    At its end whatever was begun early is released, unless somebody took it over; and where the run has
+    At its end whatever was begun early is released, unless it was taken over; and where the run has
     certainly not begun, ``undo`` takes back what was uploaded for it.
     """
 

@@ -48,7 +48,7 @@ class LogReader:
         return self._logs.new(final=not self.running)
 
     def follow(self) -> Iterator[Line]:
-        """What is written from now on, until the run has ended and its last lines are there."""
+        """Lines that are written from now on, until the run has ended and its last lines are there."""
         late = 0.0
         while self.running or time.monotonic() < late:
             time.sleep(self._logs.poll_seconds)  # Neither files nor log streams tell when they grow.

@@ -30,7 +30,7 @@ class Redrive:
     run_id: str
     arn: str
     progress: Progress
-    """What is known of the run already."""
+    """All that is known of the run already."""
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __call__(self, call: Call) -> str:

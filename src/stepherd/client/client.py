@@ -98,7 +98,7 @@ class Client:
         runner: str | None = None,
         image: str | None = None,
     ) -> Run:
-        """Check a request and start its run. What is wrong with it is found before anything starts.
+        """Check a request and start its run. Every mistake in it is found before anything starts.
 
         ``run_id`` is the run's name, made from the time where it is None. ``runner`` and ``image`` are those
         of ``stepherd run``. Raises UsageError, DataError, CredentialsError, UnavailableError and others for

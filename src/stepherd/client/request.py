@@ -14,7 +14,7 @@ __all__ = ["Request"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a run is asked for. What is None is left to the instructions' front matter, and then to a default.
+    """What a run is asked for. A field that is None is left to the front matter, then to a default.
 
     The fields are those of request.schema.json, which says more of each; they are checked when a run is
     started. Paths may be relative to the current folder.

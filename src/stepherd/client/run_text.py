@@ -80,7 +80,7 @@ class StateLines:
         what = (state.status, state.attempts, state.waiting_for)
         key = (state.name, state.entered)
         before, self._said[key] = self._said.get(key), what
-        # That nobody has to act any more is no news: what comes next is.
+        # That no one has to act any more is no news: the next event is.
         if before == what or not (before is None or state.waiting_for or before[:2] != what[:2]):
             return None
         return _state_line(state, started)

@@ -36,7 +36,7 @@ class Lines:
         self._started: datetime | None = None
 
     def show(self, update: Update) -> None:
-        """What is new."""
+        """Show the changes of an update."""
         self._started = self._started or update.event.at
         for state in update.states:
             if line := self._lines.line(state, self._started):

@@ -76,6 +76,18 @@ def test_the_question_goes_away_when_the_run_ends_meanwhile(place: Any, terminal
     assert shown.is_as_before()
 
 
+def test_lines_are_parted_between_words_and_never_in_a_path_or_a_command(
+    place: Any, terminal: Terminals
+) -> None:
+    shown = terminal("status", "nope", columns=44)
+    assert shown.end() == 66
+    words = f"stepherd: There are no runs in {place.home} yet. Start one: stepherd run --help"
+    lines = [line for line in shown.screen.splitlines() if line]
+    assert " ".join(lines) == words
+    assert lines[0] == "stepherd: There are no runs in"
+    assert "Start one: stepherd run --help" in lines[-1]
+
+
 @pytest.mark.parametrize("answer", ["s", "\x03"])
 def test_s_or_a_second_ctrl_c_stops_the_run_and_all_its_processes(
     place: Any, terminal: Terminals, answer: str

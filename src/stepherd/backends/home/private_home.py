@@ -10,7 +10,8 @@ __all__ = ["make_private"]
 
 
 def make_private(home: Path) -> None:
-    """Nobody else on this machine may look in; what is made in it later would make it for everybody."""
+    """Make a home private, unless it is there: all that is made in it later would make it
+    for everyone."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

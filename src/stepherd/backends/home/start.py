@@ -77,7 +77,7 @@ def begin_in_background(home: Path, beginning: Beginning) -> Call:
 
 
 class _Early:
-    """What is loaded while the request is checked: an engine of our own, or one for the background."""
+    """Loads, while the request is checked, an engine of our own, or one for the background."""
 
     def __init__(self, home: Path, *, detach: bool) -> None:
         self._home = home
