@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.integration.repositories.origin import ENVIRONMENT, Origin, Run, git
 
 from stepherd.errors import DataError
-from stepherd.repositories import large_files, scan, set_aside, tree_size
+from stepherd.repositories import bundle, large_files, push_room, scan, set_aside, tree_size
 from stepherd.repositories.git import LARGE_FILE, Git, Limits
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.raw_changes import list_raw_changes
@@ -297,3 +297,40 @@ def _limit_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{wrapper.parent}:{path}")
+
+
+def test_of_more_than_a_push_may_have_the_largest_stay_behind_and_the_rest_arrives(
+    run: Run, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_room, "LARGEST_PUSH", 13 << 19)
+    monkeypatch.setattr(bundle, "LARGEST_BUNDLE", 7 << 20)
+    run.clone()
+    random_bytes = random.Random(1).randbytes
+    for number, size in enumerate((3, 3, 2, 1)):
+        (run.workspace / f"{number}.bin").write_bytes(random_bytes(size << 20))
+    (run.workspace / "copy.bin").write_bytes((run.workspace / "0.bin").read_bytes())
+    (run.workspace / "work.txt").write_text("the work\n")
+    changes = run.recorded()
+    gone = {finding.path for finding in changes.left_out}
+    assert gone in ({"0.bin", "copy.bin"}, {"1.bin"})
+    assert all("2 GiB" in finding.detail for finding in changes.left_out)
+    run.pushed()
+    assert origin.show(run.branch, "work.txt") == "the work"
+    assert {file.path for file in changes.files} | gone == {
+        *(f"{number}.bin" for number in range(4)),
+        "copy.bin",
+        "work.txt",
+    }
+
+
+def test_new_files_that_git_could_not_compress_in_time_are_not_all_given_to_it(
+    run: Run, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_aside, "_MOST_NEW", 5 << 20)
+    run.clone()
+    for number, size in enumerate((3, 3, 1)):
+        (run.workspace / f"{number}.bin").write_bytes(bytes(size << 20))
+    changes = run.recorded()
+    assert [finding.what for finding in changes.left_out] == ["too large"]
+    assert {file.path for file in changes.files} >= {"2.bin"}
+    assert len(changes.files) == 2

@@ -43,7 +43,7 @@ KEPT_PREFIX: Final = "refs/stepherd/kept/"
 """Work that is in neither: other branches, worktrees, stashes, what the reflog alone knows."""
 RESERVED_NAMES: Final = re.compile(r"refused|earlier|submodule-[0-9]+", re.IGNORECASE)
 """Names below KEPT_PREFIX that Stepherd gives itself: nothing of the agent's may have one."""
-LARGEST_BUNDLE: Final = 2 << 30  # bytes; forges refuse pushes of this size
+LARGEST_BUNDLE: Final = 4 << 30  # bytes: what a push may have (``push_room``), and what is kept beside it
 _SIGNATURES: Final = {b"# v2 git bundle\n", b"# v3 git bundle\n"}
 _HEADER_LINES: Final = 256
 _LINE_BYTES: Final = 4096

@@ -33,6 +33,7 @@ from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.lfs_contents import select_contents
 from stepherd.repositories.odd_files import OddFiles, settled
 from stepherd.repositories.parting import Rules
+from stepherd.repositories.push_room import fit_into_push
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.recorded import IDENTITY, FileChange, commit_parted, count_lines
 from stepherd.repositories.refs import is_commit_id
@@ -149,6 +150,8 @@ def _record(
     rules, workspace = scan.rules, odd.workspace
     files = _take_files(git, odd, base_commit, work, rules)
     other = _settled(git, work, base_commit, files.tree, scan)
+    tree, no_room = fit_into_push(git, base_commit, other.tree)
+    other = replace(other, tree=tree)
     everything, findings = add_aside(git, workspace, other.tree, files.apart)
     parted = rules.part(git, base_commit, other.tree)
     raw = parted.changes
@@ -182,7 +185,7 @@ def _record(
         notes,
         replace(other, tree=parted.tree, kept=(*other.kept, *lines.kept)),
         () if raw else _ignored(git, work.worktrees),
-        rules.named((*findings, *files.refused, *parted.left_out, *hidden)),
+        rules.named((*findings, *no_room, *files.refused, *parted.left_out, *hidden)),
         refs.get(ALL_REF),
     )
 

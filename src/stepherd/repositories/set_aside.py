@@ -16,6 +16,7 @@ from stepherd.repositories.git_names import imitates_git, other_name
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.left_out import leave_out
 from stepherd.repositories.paths import is_within, parents
+from stepherd.repositories.push_room import largest_beyond
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.refused_files import refusals
 from stepherd.repositories.scan import LARGEST_FILE, Finding
@@ -25,6 +26,9 @@ __all__ = ["Aside", "add_aside", "look_aside", "size_of"]
 _NESTED: Final = "it is a git repository inside the repository"
 _ENVIRONMENT: Final = "it is a virtual environment of Python, made for one machine"
 _MARK: Final = "pyvenv.cfg"
+_MOST_NEW: Final = 8 << 30
+"""Bytes of new files that git is given to compress, in the time that it has."""
+_TOO_MUCH: Final = "the new files have more than 8 GiB in all"
 _MOST_BYTES: Final = 512 << 20
 """Of all that is kept beside what is pushed: a bundle of more than 2 GiB is not accepted."""
 _MOST_OF_COPIES: Final = 64 << 20
@@ -110,6 +114,7 @@ def _unwanted(
     git: Git, workspace: Path, tracked: Mapping[str, str], others: Iterable[str]
 ) -> Iterator[Aside]:
     large: dict[str, int] = {}
+    usual: dict[str, int] = {}
     for path in others:
         if path.endswith("/"):
             folder = path.rstrip("/")
@@ -121,6 +126,12 @@ def _unwanted(
             yield Aside(finding, contents={other_name(path): workspace / path} if is_file else {})
         elif (size := size_of(workspace / path)) > LARGEST_FILE:
             large[path] = size
+        else:
+            usual[path] = size
+    for path, size in largest_beyond(usual, _MOST_NEW):
+        yield Aside(
+            Finding(path, None, "too large", f"{_TOO_MUCH}, {size / 1e6:.0f} MB of them here"), (path,)
+        )
     moved = _held(git, workspace, tracked, large)
     yield from (_too_large(path, size) for path, size in large.items() if path not in moved)
 
