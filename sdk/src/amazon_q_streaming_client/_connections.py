@@ -11,9 +11,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ._http import Http
-from .errors import ConfigurationError, QError
+from ._watched import Watch
+from .errors import ConfigurationError, QError, TransportError
 
-__all__ = ["Connection", "Connections", "all_taken", "is_opened"]
+__all__ = ["Connection", "Connections", "all_taken", "check_answer", "is_opened"]
 
 KEPT: Final = 5.0
 """Seconds that an idle connection is kept: as long as the library keeps one."""
@@ -29,8 +30,18 @@ class Connection:
     client: Any
     host: str = ""
     idle_since: float = 0.0
-    stream: Any = None
-    """The network stream that the library opened last."""
+    watch: Watch | None = None
+    """Of the network stream that the library opened last."""
+
+    @property
+    def stream(self) -> Any:
+        """The network stream that the library opened last; None before the first one."""
+        return self.watch and self.watch.stream
+
+    @property
+    def reads(self) -> int:
+        """How often the library read from it."""
+        return self.watch.reads if self.watch else 0
 
     def is_silent(self) -> bool:
         """Whether nothing came since its last answer.
@@ -77,6 +88,8 @@ class Connections:
         host = urlsplit(url).netloc
         connection = self._idle_one(host) or Connection(self._http.client())
         connection.host = host
+        if connection.watch is not None:
+            connection.watch.requests += 1
         self._taken.add(connection)
         return connection
 
@@ -102,7 +115,7 @@ class Connections:
 
     def opened(self, connection: Connection, stream: Any) -> None:
         """Note the network ``stream`` of a taken connection. Raises ConfigurationError if closed."""
-        connection.stream = stream
+        connection.watch = Watch(stream, blocking=self._http.blocks)
         _keep_alive(stream)
         self._check_open()
 
@@ -124,7 +137,8 @@ class Connections:
         if stale:
             expired += [idle for idle in self._idle if idle.host == connection.host]
             self._idle = [idle for idle in self._idle if idle.host != connection.host]
-        if whole and not self._closed:
+        is_ending = connection.watch is not None and connection.watch.is_ending
+        if whole and not is_ending and not self._closed:
             connection.idle_since = now
             self._idle.append(connection)
         else:
@@ -157,6 +171,15 @@ def _keep_alive(stream: Any) -> None:
 def is_opened(event: str) -> bool:
     """Whether the library says with the ``event`` of a trace that it opened a network stream."""
     return event.endswith((".connect_tcp.complete", ".start_tls.complete"))
+
+
+def check_answer(connection: Connection, reads: int) -> None:
+    """Raise TransportError for an answer that came with the last one, before the question was sent.
+
+    ``reads`` is what ``connection.reads`` was then. The answers on such a connection are those to others.
+    """
+    if connection.watch is not None and connection.reads == reads:
+        raise TransportError("the connection is out of step: an answer came before its question")
 
 
 def all_taken(limit: int, seconds: float) -> QError:

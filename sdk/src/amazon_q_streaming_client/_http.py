@@ -113,6 +113,11 @@ class Http:
         return self._made(partial(getattr(self.library, self._kind), **self._options))
 
     @property
+    def blocks(self) -> bool:
+        """Whether its clients are blocking ones."""
+        return self._kind == "Client"
+
+    @property
     def is_own(self) -> bool:
         """Whether the client is the user's, who closes it."""
         return self._own is not None

@@ -157,6 +157,8 @@ def test_a_call_in_the_handshake_of_tls_is_not_sent_once_the_client_is_closed() 
 class FakeStream:
     closed = False
 
+    def read(self) -> None: ...
+
     def get_extra_info(self, _: str) -> None:
         return None
 

@@ -31,7 +31,7 @@ FAULTS = {
     "a window too large": frame(WINDOW, 0, 0, struct.pack(">I", 2**31 - 1)),
     "a reset of a stream that is none": frame(RESET, 0, 0, bytes(4)),
     "an end of the connection": frame(GO_AWAY, 0, 0, struct.pack(">II", 0, 0)),
-    "an end, and more": frame(GO_AWAY, 0, 0, struct.pack(">II", 1, 0)) + frame(HEADERS, END_HEADERS, 1, OK),
+    "an end, and more": frame(GO_AWAY, 0, 0, struct.pack(">II", 0, 0)) + frame(HEADERS, END_HEADERS, 1, OK),
     "a header that is none": frame(HEADERS, END_HEADERS, 1, b"\xff" * 20),
     "a status that is none": frame(HEADERS, END_HEADERS, 1, b"\x48\x03abc"),
 }
