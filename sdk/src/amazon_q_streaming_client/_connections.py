@@ -14,7 +14,7 @@ from ._http import Http
 from ._watched import Watch
 from .errors import ConfigurationError, QError, TransportError
 
-__all__ = ["Connection", "Connections", "all_taken", "check_answer", "is_opened"]
+__all__ = ["Connection", "Connections", "all_taken", "is_opened"]
 
 KEPT: Final = 5.0
 """Seconds that an idle connection is kept: as long as the library keeps one."""
@@ -38,10 +38,17 @@ class Connection:
         """The network stream that the library opened last; None before the first one."""
         return self.watch and self.watch.stream
 
-    @property
-    def reads(self) -> int:
-        """How often the library read from it."""
-        return self.watch.reads if self.watch else 0
+    def mark(self) -> tuple[Watch | None, int]:
+        """What to remember before a question is sent, for ``check_answer``."""
+        return self.watch, self.watch.reads if self.watch else 0
+
+    def check_answer(self, mark: tuple[Watch | None, int]) -> None:
+        """Raise TransportError for an answer without anything that was read since the ``mark``.
+
+        It came with the one before, to a question that is not this one.
+        """
+        if self.watch is not None and self.mark() == mark:
+            raise TransportError("the connection is out of step: an answer came before its question")
 
     def is_silent(self) -> bool:
         """Whether nothing came since its last answer.
@@ -171,15 +178,6 @@ def _keep_alive(stream: Any) -> None:
 def is_opened(event: str) -> bool:
     """Whether the library says with the ``event`` of a trace that it opened a network stream."""
     return event.endswith((".connect_tcp.complete", ".start_tls.complete"))
-
-
-def check_answer(connection: Connection, reads: int) -> None:
-    """Raise TransportError for an answer that came with the last one, before the question was sent.
-
-    ``reads`` is what ``connection.reads`` was then. The answers on such a connection are those to others.
-    """
-    if connection.watch is not None and connection.reads == reads:
-        raise TransportError("the connection is out of step: an answer came before its question")
 
 
 def all_taken(limit: int, seconds: float) -> QError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ._connections import Connection, Connections, all_taken, check_answer, is_opened
+from ._connections import Connection, Connections, all_taken, is_opened
 from ._http import Http, TimeLimits
 from ._operations import WireRequest
 from ._settings import ResponseHead, Settings
@@ -125,7 +125,7 @@ class Response:
         self._limits = message.extensions["timeout"]
         if not self._pool.http.is_own:
             message.extensions["trace"] = self._trace
-        reads = connection.reads
+        mark = connection.mark()
         try:
             response: httpx.Response = await connection.client.send(
                 message, stream=True, follow_redirects=False
@@ -134,7 +134,7 @@ class Response:
             self._stale = self._opening is None
             raise
         self._open, self._opening = response, None
-        check_answer(connection, reads)
+        connection.check_answer(mark)
         self._chunks = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         return head_of(response)
 

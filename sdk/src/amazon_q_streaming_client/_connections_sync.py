@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ._connections import Connection, Connections, all_taken, check_answer, is_opened
+from ._connections import Connection, Connections, all_taken, is_opened
 from ._http import Http, TimeLimits
 from ._operations import WireRequest
 from ._settings import ResponseHead, Settings
@@ -122,14 +122,14 @@ class Response:
         self._limits = message.extensions["timeout"]
         if not self._pool.http.is_own:
             message.extensions["trace"] = self._trace
-        reads = connection.reads
+        mark = connection.mark()
         try:
             response: httpx.Response = connection.client.send(message, stream=True, follow_redirects=False)
         except Exception:
             self._stale = not self._is_new
             raise
         self._open = response
-        check_answer(connection, reads)
+        connection.check_answer(mark)
         self._chunks = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
         return head_of(response)
 

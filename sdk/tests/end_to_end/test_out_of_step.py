@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from amazon_q_streaming_client import ClientOptions, RetryPolicy
-from asking import ask_times
+from amazon_q_streaming_client import ClientOptions, QStreamingClientSync, RetryPolicy, collect_sync
+from asking import ONCE, ask_times
 from frames import text
 from loopback import Loopback, Reply, Request
 
@@ -41,3 +41,25 @@ def test_an_answer_that_came_before_its_question_is_not_taken_for_one(
     }
     assert ask_times(chosen, 6, blocking=blocking) == ["well"] * 6
     assert server.accepted == 2
+
+
+def test_a_connection_to_another_host_is_in_step(server: Loopback) -> None:
+    """GIVEN one connection for two hosts, THEN each call opens it anew, and has its answer."""
+
+    async def at_once(_: Request, reply: Reply) -> None:
+        wire: Any = reply.wire
+        reply.ended = True
+        wire.writer.write(answer("well"))
+        await wire.writer.drain()
+
+    with (
+        Loopback(handler=at_once) as other,
+        QStreamingClientSync(
+            access_token="tok", endpoint=server.url, retry=ONCE, max_connections=1
+        ) as client,
+    ):
+        server.handler = at_once
+        elsewhere = client.with_options(endpoint=other.url)
+        for asked in (client, elsewhere) * 3:
+            assert collect_sync(asked.generate_assistant_response("q")).text == "well"
+        assert server.accepted == other.accepted == 3
