@@ -34,10 +34,7 @@ def new_client(
     threads; only what is read from botocore's files is shared. Raises ConfigurationError when the settings
     are wrong, or there is no boto3.
     """
-    with needs_boto3("AWS"):
-        # Only now: botocore takes its time to load, and an installation may be without it.
-        from botocore.config import Config
-    config = Config(
+    config = _botocore().config.Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
@@ -61,10 +58,14 @@ def _loader() -> Any:
 
 
 def _session() -> Any:
+    return _botocore().session.get_session()
+
+
+def _botocore() -> Any:
     with needs_boto3("AWS"):
-        # Only now, as above.
-        from botocore.session import get_session
-    return get_session()
+        # Only now: it takes its time to load, and there may be none. It loads its config, too.
+        import botocore.session
+    return botocore
 
 
 def credentials_expire() -> datetime | None:

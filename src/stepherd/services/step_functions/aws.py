@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from stepherd.services.aws.clients import new_client
-from stepherd.services.aws.errors import error_code, translated
+from stepherd.services.aws.errors import error_code, is_refusal, translated
 from stepherd.services.step_functions.calls import Call, Refused
 
 __all__ = ["aws_call", "open_aws_call"]
@@ -32,15 +32,14 @@ def aws_call(client: Any) -> Call:
 
     # Only now: an installation may be without botocore.
     from botocore import xform_name
-    from botocore.exceptions import ClientError
 
     def call(operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         about = arguments.get("executionArn") or arguments.get("stateMachineArn") or "Step Functions"
         with translated(str(about)):
             try:
                 answer = getattr(client, xform_name(operation))(**arguments)
-            except ClientError as error:
-                if error_code(error) not in _OWN_CODES:
+            except Exception as error:
+                if not is_refusal(error) or error_code(error) not in _OWN_CODES:
                     raise
                 said = error.response.get("Error", {}).get("Message", "")
                 raise Refused(error_code(error), str(said)) from error
