@@ -137,20 +137,17 @@ class LocalEngine:
         are started before it calls them. Default: the template's first.
         """
         # Only now: functions that were warmed up are loading meanwhile.
-        from stepherd.engine.api.endpoint import endpoint_application
-        from stepherd.engine.api.operations import Api
-        from stepherd.engine.core import Engine
+        from stepherd.engine.serving import served_engine
 
         if self._forks:
             self._forks.start()
         try:
-            self.engine = Engine(self.home, clock=self._clock)
+            self.engine, self.api, endpoint = served_engine(self.home, self._clock, self.access_key)
         except BaseException:
             self.release()
             raise
         self.engine.at_end = self._tell_of_the_end
-        self.api = Api(self.engine)
-        self._server.start(endpoint_application(self.api, self.access_key))
+        self._server.start(endpoint)
         self._lock.publish(EngineAddress(self.endpoint, self.access_key, os.getpid()))
         self._warming = asyncio.ensure_future(self.pool.warm(self._needed_soon(first)))
         self._put_machines(self.application)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -200,9 +201,6 @@ def _refusal_of_whole(error: ValidationError) -> InvalidRequest:
 
 
 def _suggestion(unknown: str, known: Iterable[str]) -> str:
-    # Only now: few requests have a field that there is not.
-    from difflib import get_close_matches
-
     close = get_close_matches(unknown, list(known), n=1)
     return f"Did you mean '{close[0]}'?" if close else f"The fields are {', '.join(known)}."
 
