@@ -20,13 +20,13 @@ from stepherd.events.vocabulary import EVENTS
 from stepherd.history.progress import Progress
 from stepherd.history.tasks import containers_of
 from stepherd.runs.folder import run_folder
+from stepherd.services.aws.log_streams import LogStreams, UnknownToken
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 
 if TYPE_CHECKING:
     from stepherd.api.runs import Run
     from stepherd.api.service import Service
-    from stepherd.services.aws.log_streams import LogStreams
     from stepherd.services.store.contract import Store
 
 __all__ = ["read_logs"]
@@ -151,9 +151,6 @@ def _lines(
 def _page(
     tasks: LogStreams, stream: str, token: str | None, most: int
 ) -> tuple[list[dict[str, str]], str | None, bool]:
-    # Only now: it loads botocore, which calls without the logs of tasks can do without.
-    from stepherd.services.aws.log_streams import UnknownToken
-
     try:
         return tasks.page(stream, token, most)
     except UnknownToken:

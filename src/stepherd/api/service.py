@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stepherd.api.runs import Runs
+from stepherd.services.aws.log_streams import LogStreams
 from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
-    from stepherd.api.runs import Runs
-    from stepherd.services.aws.log_streams import LogStreams
     from stepherd.services.store.contract import Store
 
 __all__ = ["Service"]
@@ -30,9 +30,6 @@ class Service:
     @classmethod
     def open(cls) -> Service:
         """As the environment says: STORE_URI, PIPELINE_ARN, KEEP_ARN, TASK_LOG_GROUP."""
-        from stepherd.api.runs import Runs
-        from stepherd.services.aws.log_streams import LogStreams
-
         group = os.environ.get("TASK_LOG_GROUP")
         return cls(
             open_store(os.environ["STORE_URI"]),

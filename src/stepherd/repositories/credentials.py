@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from stepherd.errors import ConfigurationError, CredentialsError
 from stepherd.repositories.address import Repository
@@ -193,8 +194,6 @@ def _not_for(hosts: str, asked: str | None) -> CredentialsError:
 
 
 def _token_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
-    from urllib.parse import urlsplit
-
     answer, config, settings = private / "credential", private / "gitconfig", list[tuple[str, str]]()
     if credentials.token is not None:
         _write_private(

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 from tests.login_files import a_login
 
-from stepherd.cli.commands.doctor import all_checks, command
+from stepherd.cli.commands.doctor import command
+from stepherd.doctor.all_checks import all_checks
 from stepherd.doctor.checkup import Check, Finding, examine
 from stepherd.doctor.home import HOME_CHECKS
 from stepherd.doctor.machine import MACHINE_CHECKS, git_finding, python_finding
@@ -139,7 +140,7 @@ def test_the_exit_code_tells_problems_and_json_all(
 ) -> None:
     problem = Check("x", lambda _: [Finding("x", "problem", "broken", "mend it")])
     for checks, code in (((ok("a"),), 0), ((ok("a"), problem), 78)):
-        monkeypatch.setattr("stepherd.cli.commands.doctor.all_checks", lambda *_, checks=checks: checks)
+        monkeypatch.setattr("stepherd.doctor.all_checks.all_checks", lambda *_, checks=checks: checks)
         assert command.main(["--home", str(tmp_path), "--json"], standalone_mode=False) == code
         printed = json.loads(capsys.readouterr().out)
         assert printed["ok"] is (code == 0)

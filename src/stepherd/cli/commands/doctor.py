@@ -14,11 +14,9 @@ from stepherd.errors import StepherdError
 from stepherd.text.terminal import one_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stepherd.cloud.contexts import Context
 
-__all__ = ["all_checks", "command"]
+__all__ = ["command"]
 
 _MARKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "problem": ("✗", "x", "red")}
 PROBLEM = 78
@@ -41,6 +39,9 @@ def command(call: Invocation) -> int:
     keys, dead letters, alarms and quotas. Nothing is changed. Exit code: 0, or 78 when there is a problem;
     warnings do not count.
     """
+    # Only now: the checks load most of what there is, and --help needs none of it.
+    from stepherd.doctor.all_checks import all_checks
+
     try:
         context = _context(call)
         checks = all_checks(call.home, context)
@@ -65,28 +66,6 @@ def command(call: Invocation) -> int:
 
 def _counted(count: int, status: str) -> str:
     return f"{count} {status}{'s' if count > 1 and status != 'ok' else ''}"
-
-
-def all_checks(home: Path, context: Context | None = None) -> tuple[Check, ...]:
-    """What is looked at, in the order in which it is shown: of a context's stack, or of the home.
-
-    Raises ConfigurationError when there is no boto3 for a stack.
-    """
-    # For the start-up time of --help: the checks load most of what there is.
-    from stepherd.doctor.home import HOME_CHECKS
-    from stepherd.doctor.machine import MACHINE_CHECKS
-    from stepherd.doctor.runner import runner_check
-    from stepherd.doctor.tokens import TOKEN_CHECK
-
-    if context is None:
-        return (*MACHINE_CHECKS, TOKEN_CHECK, runner_check(home), *HOME_CHECKS)
-    # For the start-up time of a check of this machine, too.
-    from stepherd.doctor.stack import stack_checks
-    from stepherd.services.aws.installed import require_boto3
-
-    require_boto3("A deployed stack")
-    machine = (check for check in MACHINE_CHECKS if check.name != "aws")
-    return (*machine, *stack_checks(home, context))
 
 
 def _context(call: Invocation) -> Context | None:

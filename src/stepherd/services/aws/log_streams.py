@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from stepherd.errors import UsageError
 from stepherd.services.aws.clients import new_client
-from stepherd.services.aws.errors import aws_error, error_code
+from stepherd.services.aws.errors import aws_error, error_code, is_from_aws
 from stepherd.text.moments import iso_text
 
 __all__ = ["LogStreams", "UnknownToken"]
@@ -75,16 +73,15 @@ class LogStreams:
             answer: dict[str, Any] = self.client.get_log_events(
                 logGroupName=self.group, logStreamName=stream, **how
             )
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) == "ResourceNotFoundException":
                 return {"events": []}
             if "nextToken" in how and error_code(error) == "InvalidParameterException":
-                raise UnknownToken(
-                    f"The log stream {stream} did not give this token.", remedy="Read it from its beginning."
-                ) from error
-            raise aws_error(error, f"the log stream {stream}") from error
-        except BotoCoreError as error:
-            raise aws_error(error, f"the log stream {stream}") from error
+                words = f"The log stream {stream} did not give this token."
+                raise UnknownToken(words, remedy="Read it from its beginning.") from error
+            if is_from_aws(error):
+                raise aws_error(error, f"the log stream {stream}") from error
+            raise
         return answer
 
 
