@@ -89,7 +89,7 @@ class LoginLocation:
 
         ``etag`` is of the load that ``login`` was made from, None when nothing was there. When something
         else is there by now, the two are merged: a token that ends later is not replaced by one that ends
-        sooner, and nothing that ``login`` lacks is deleted. With ``replaces``, a person logged in anew:
+        sooner, and nothing that ``login`` lacks is deleted. With ``replaces``, a person logged in again:
         ``login`` counts whatever is there, and a damaged database is moved aside. Raises TemporaryError when
         other writers do not let it through, DamagedDatabase, and what the store raises.
         """

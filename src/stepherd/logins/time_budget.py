@@ -26,7 +26,7 @@ class TimeBudget:
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> bool:
-        """Wait; False as soon as what runs this function is gone, and nobody waits for it any more."""
+        """Wait; False as soon as what runs this function is gone, and no one waits for it any more."""
         until = time.monotonic() + seconds
         while self._is_wanted():
             rest = until - time.monotonic()

@@ -1,7 +1,7 @@
 """New folders for what lies in folders that others may have open.
 
 Who has a folder open can change what is in it for as long as he likes, whatever its path is by then; and a
-handle can be given to any process that a socket leads to. In folders that are new nobody has one.
+handle can be given to any process that a socket leads to. In folders that are new no one has one.
 """
 
 from __future__ import annotations

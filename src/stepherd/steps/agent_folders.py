@@ -113,7 +113,7 @@ class AgentFolders:
             account.take(self._of_agent)
 
     def let_go(self, *, but_home: bool) -> None:
-        """Put what is in the agent's folders into new ones, which nobody has open: an agent may have given a
+        """Put what is in the agent's folders into new ones, which no one has open: an agent may have given a
         folder of its own to a process that is none of its tree, over a socket. ``but_home`` leaves its home
         as it is. Raises FoldersChanged, OSError."""
         for folder in (self.workspace, self.temporary, *(() if but_home else (self.home,))):

@@ -79,7 +79,7 @@ def run_step(
     """Run a step unless it has its result already, and write that.
 
     An earlier success that still holds is returned; so is a failure of the same ``attempt``, which ended
-    when nobody was left to hear of it. Before anything in the folder counts, request.json must have the
+    when no one was left to hear of it. Before anything in the folder counts, request.json must have the
     ``digest`` that the execution carries; an execution that an earlier version began carries None.
     """
     step = cast("Step", import_module(f"stepherd.steps.{name}"))

@@ -149,7 +149,7 @@ class Executions:
         return self._answer("SendTaskFailure", token, error=error[:256], cause=cause[:32_768])
 
     def beat(self, token: str) -> bool:
-        """Say that the work on a task goes on; False when nobody waits for it any more."""
+        """Say that the work on a task goes on; False when no one waits for it any more."""
         return self._answer("SendTaskHeartbeat", token)
 
     def _answer(self, operation: str, token: str, **fields: str) -> bool:
