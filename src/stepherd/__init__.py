@@ -47,12 +47,14 @@ _MODULES = {
 """Where a name is that is not one of the records."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'stepherd' has no attribute '{name}'")
-    found: object = getattr(import_module(f"stepherd.{_MODULES.get(name, 'client.records')}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # Else every misspelt name would have a type.
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'stepherd' has no attribute '{name}'")
+        found: object = getattr(import_module(f"stepherd.{_MODULES.get(name, 'client.records')}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

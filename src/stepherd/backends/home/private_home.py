@@ -10,8 +10,7 @@ __all__ = ["make_private"]
 
 
 def make_private(home: Path) -> None:
-    """Make a home private, unless it is there: all that is made in it later would make it
-    for everyone."""
+    """Make a home that only its owner can look into, unless it is there."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
