@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -37,3 +39,21 @@ def test_a_command_has_a_context_where_it_may_choose_one(name: str) -> None:
     options = {parameter.name for parameter in command.params}
     without = {"engine", "agents", "init", "configure", "destroy", "context", "keys"}
     assert ("context" in options) == (name not in without)
+
+
+def test_every_help_and_the_client_are_there_without_boto3() -> None:
+    """It is an extra: what needs it says so in words."""
+    program = (
+        "import sys\n"
+        "sys.modules['boto3'] = sys.modules['botocore'] = None\n"
+        "import click, stepherd\n"
+        "from stepherd.cli.main import COMMANDS, cli\n"
+        "for name in COMMANDS:\n"
+        "    command = cli.get_command(click.Context(cli), name)\n"
+        "    command.get_help(click.Context(command, info_name=name))\n"
+        "    for each in getattr(command, 'list_commands', lambda _: ())(click.Context(command)):\n"
+        "        command.get_command(click.Context(command), each)\n"
+        "[getattr(stepherd, name) for name in stepherd.__all__]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
