@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Final, Self, TypeAlias
 
-__all__ = ["RUN", "Command", "Remedy", "command_text", "commands_in", "joined"]
+__all__ = [
+    "RUN",
+    "Command",
+    "Remedy",
+    "changed",
+    "command_text",
+    "commands_in",
+    "completed",
+    "joined",
+    "known_remedy",
+    "of_run",
+]
 
 _ENDS: Final = ".!?…"
 _CLOSING: Final = "\"'`”\u2019»)]}*_"
@@ -40,16 +52,44 @@ class Remedy(str):
         made.commands = tuple(found)
         return made
 
-    def changed(self, change: Callable[[str], str]) -> Self:
-        """With ``change`` made to the text and to each argument, such as leaving out what is secret."""
-        made = type(self)(change(self))
-        made.commands = tuple(tuple(change(word) for word in command) for command in self.commands)
-        return made
-
 
 def commands_in(remedy: str) -> tuple[Command, ...]:
     """The commands of ours that a remedy is known to name; none of a plain string's."""
     return remedy.commands if isinstance(remedy, Remedy) else ()
+
+
+def changed(remedy: str, change: Callable[[str], str]) -> str:
+    """``remedy`` with its text and each argument changed, such as by leaving out what is secret."""
+    commands = [[change(word) for word in command] for command in commands_in(remedy)]
+    return known_remedy(change(remedy), commands)
+
+
+def known_remedy(text: str, commands: object) -> str:
+    """The remedy that was written down as ``text`` and ``commands``, lists of arguments; what is neither, and
+    the text alone that older versions wrote, names no command."""
+    listed = commands if isinstance(commands, list | tuple) else ()
+    good = tuple(tuple(c) for c in listed if isinstance(c, list | tuple) and c and all(map(_is_text, c)))
+    if not good:
+        return str(text)
+    made = Remedy(text)
+    made.commands = good
+    return made
+
+
+def completed(remedy: str, complete: Callable[[Command], Command]) -> str:
+    """``remedy`` with each command in its text completed: by a home, a context, the name of its run."""
+    found = {command_text(command): complete(command) for command in commands_in(remedy)}
+    if not found:
+        return remedy
+    # The longest first: one command may begin as another does.
+    either = re.compile("|".join(re.escape(text) for text in sorted(found, key=len, reverse=True)))
+    text = either.sub(lambda match: command_text(found[match[0]]), remedy)
+    return known_remedy(text, [*found.values()])
+
+
+def of_run(remedy: str, run_id: str) -> str:
+    """``remedy`` with the run named where it stands for any."""
+    return completed(remedy, lambda command: tuple(run_id if word == RUN else word for word in command))
 
 
 def joined(*parts: str) -> str:
@@ -61,6 +101,10 @@ def joined(*parts: str) -> str:
     given = [part.strip() for part in parts]
     whole = [part for part in given if part]
     return " ".join([*map(_ended, whole[:-1]), *whole[-1:]])
+
+
+def _is_text(word: object) -> bool:
+    return isinstance(word, str)
 
 
 def _ended(sentence: str) -> str:

@@ -47,6 +47,7 @@ from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, limit_error, login_failure
 from stepherd.agents.prompt import prompt_of
 from stepherd.processes.account import agent_account
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "ClaudeAgent"]
 
@@ -63,8 +64,8 @@ _BEDROCK_REGION: Final = "us-east-1"
 _LIMITS: Final = {"error_max_turns": "turns", "error_max_budget_usd": "cost"}
 _REFUSALS: Final = (401, 403)
 _NO_LOGIN: Final = re.compile(r"not logged in|/login|invalid api key|oauth token", re.IGNORECASE)
-_REMEDY: Final = (
-    "Give a key that is good with --agent-credentials env:ANTHROPIC_API_KEY, then: stepherd redrive RUN"
+_REMEDY: Final = Remedy(
+    "Give a key that is good with --agent-credentials env:ANTHROPIC_API_KEY, then: ", ("redrive", RUN)
 )
 
 
@@ -177,7 +178,9 @@ def _judge_result(name: str, result: Mapping[str, Any]) -> Outcome | None:
     if result["is_error"] and (status in _REFUSALS or (status is None and _NO_LOGIN.search(said))):
         return login_failure(name, f"could not log in: {said}", remedy=_REMEDY)
     if result["is_error"] or subtype != "success":
-        return failure(name, f"failed: {said}", remedy="Go on from where it stood: stepherd redrive RUN")
+        return failure(
+            name, f"failed: {said}", remedy=Remedy("Go on from where it stood: ", ("redrive", RUN))
+        )
     if result["terminal_reason"] != "completed":
         return failure(name, f"did not complete its work ({result['terminal_reason']}).")
     return None

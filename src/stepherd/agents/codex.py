@@ -48,6 +48,7 @@ from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.prompt import prompt_of
 from stepherd.errors import ConfigurationError
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "CodexAgent"]
 
@@ -65,8 +66,8 @@ metrics_exporter = "none"
 plugins = false
 """
 """Without it, it asks GitHub and ChatGPT for updates and plugins, and tells them how it is used."""
-_REMEDY: Final = (
-    "Give a key that is good with --agent-credentials env:CODEX_API_KEY, then: stepherd redrive RUN"
+_REMEDY: Final = Remedy(
+    "Give a key that is good with --agent-credentials env:CODEX_API_KEY, then: ", ("redrive", RUN)
 )
 
 

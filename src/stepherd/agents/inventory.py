@@ -18,6 +18,7 @@ from stepherd.agents.versions import version_of
 from stepherd.errors import StepherdError
 from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND, login_kind
 from stepherd.logins.opening import open_location
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -106,12 +107,12 @@ def _access(agent: Agent, store: Store | None, environment: Mapping[str, str]) -
     if agent.login is not None:
         return _login(agent.login, store, environment)
     names = sole_secrets(agent)
-    advice = f"export {names[0]}=…, or stepherd run --agent-credentials REF"
+    advice = f"export {names[0]}=…, or give each run --agent-credentials REF"
     return "no credentials", Missing(f"one of {', '.join(names)}", advice)
 
 
 def _login(name: str, store: Store | None, environment: Mapping[str, str]) -> tuple[str, Missing | None]:
-    wanted = Missing("a login", f"stepherd login --agent {name}")
+    wanted = Missing("a login", Remedy(("login", "--agent", name)))
     reference = environment.get(DATABASE_VARIABLE) if name == DEFAULT_KIND else None
     if not reference and store is None:
         return "not logged in", wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stepherd.agents.contract import AgentFailed, Evidence, Outcome
 from stepherd.errors import CredentialsError
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["failure", "judge_by_ending", "judge_stop", "last_words", "limit_error", "login_failure"]
 
@@ -35,13 +36,15 @@ def judge_stop(evidence: Evidence, name: str) -> Outcome | None:
     if evidence.ending == "interrupted":
         error = AgentFailed(
             f"The agent '{name}' was interrupted after {evidence.seconds:.0f} s.",
-            remedy=f"{_KEPT} Continue with: stepherd redrive RUN",
+            remedy=Remedy(f"{_KEPT} Continue with: ", ("redrive", RUN)),
         )
         return Outcome("interrupted", error)
     return Outcome("failed", _error_of_stop(evidence, name))
 
 
-def failure(name: str, what: str, *, remedy: str = "See what it did with: stepherd logs RUN") -> Outcome:
+def failure(
+    name: str, what: str, *, remedy: str = Remedy("See what it did with: ", ("logs", RUN))
+) -> Outcome:
     """The agent failed: ``what`` goes on from its name."""
     return Outcome("failed", AgentFailed(f"The agent '{name}' {what}", remedy=remedy))
 
@@ -66,7 +69,7 @@ def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
     if evidence.ending == "silence":
         return AgentFailed(
             f"The agent '{name}' was stopped because it printed nothing for {limit}.",
-            remedy=f"{_KEPT} Look for what it waited for with: stepherd logs RUN",
+            remedy=Remedy(f"{_KEPT} Look for what it waited for with: ", ("logs", RUN)),
         )
     if evidence.ending == "turns":
         return limit_error(name, "turns")
@@ -88,5 +91,5 @@ def _error_of_exit(evidence: Evidence, name: str) -> AgentFailed:
     code = evidence.exit_code if evidence.exit_code is not None else _NOT_FOUND
     return AgentFailed(
         f"The agent '{name}' ended with exit code {code}.{last_words(evidence)}",
-        remedy=_REMEDIES.get(code, "See what it did with: stepherd logs RUN"),
+        remedy=_REMEDIES.get(code, Remedy("See what it did with: ", ("logs", RUN))),
     )

@@ -54,6 +54,7 @@ from stepherd.agents.q import (
 from stepherd.agents.terminal_reader import Sign
 from stepherd.agents.versions import version_of
 from stepherd.errors import ConfigurationError, StepherdError
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "KiroAgent"]
 
@@ -61,8 +62,8 @@ _SIGNS: Final = (*SIGNS, Sign.of("login", r"authentication failed"))
 _STREAMS_FROM: Final = (2, 24)
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
-_KEY_REMEDY: Final = (
-    "Give a key that is good with --agent-credentials env:KIRO_API_KEY, then: stepherd redrive RUN"
+_KEY_REMEDY: Final = Remedy(
+    "Give a key that is good with --agent-credentials env:KIRO_API_KEY, then: ", ("redrive", RUN)
 )
 
 

@@ -47,12 +47,13 @@ from stepherd.agents.credentials import no_command, require_secret
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.opencode_reader import OpencodeReader
 from stepherd.agents.prompt import prompt_of
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "OpencodeAgent"]
 
 _KEYS: Final = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 _LOGIN: Final = re.compile(r"\b401\b|unauthorized|authentication|api.key", re.IGNORECASE)
-_REMEDY: Final = "Give a key that is good with --agent-credentials, then: stepherd redrive RUN"
+_REMEDY: Final = Remedy("Give a key that is good with --agent-credentials, then: ", ("redrive", RUN))
 
 
 class OpencodeAgent(BasicAgent):

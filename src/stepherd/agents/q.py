@@ -46,6 +46,7 @@ from stepherd.agents.prompt import prompt_of
 from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.errors import CredentialsError
 from stepherd.logins.kinds import login_kind
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "SERVICE_HOSTS", "SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
 
@@ -137,10 +138,10 @@ def judge_terminal(evidence: Evidence, name: str) -> Outcome:
 def _judge_sign(name: str, kind: str, said: str) -> Outcome:
     if kind in {"login", "asked"}:
         what = "asked a person to log in" if kind == "asked" else "could not log in"
-        remedy = f"Log in with 'stepherd login --agent {name}', then: stepherd redrive RUN"
+        remedy = Remedy("Log in with '", ("login", "--agent", name), "', then: ", ("redrive", RUN))
         return login_failure(name, f"{what}: {said}", remedy=remedy)
     if kind == "limit":
-        remedy = "Wait until the service lets it go on, then: stepherd redrive RUN"
+        remedy = Remedy("Wait until the service lets it go on, then: ", ("redrive", RUN))
         return failure(name, f"was stopped by a limit of the service: {said}", remedy=remedy)
     return failure(name, f"failed: {said}")
 
@@ -165,7 +166,7 @@ def require_login(name: str, home: Path) -> None:
             )
     if not found:
         raise CredentialsError(
-            f"The agent '{name}' has no login.", remedy=f"Log in with: stepherd login --agent {name}"
+            f"The agent '{name}' has no login.", remedy=Remedy("Log in with: ", ("login", "--agent", name))
         )
 
 

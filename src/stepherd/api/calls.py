@@ -10,6 +10,7 @@ from typing import Any
 from stepherd.api.bodies import read_body, read_object
 from stepherd.api.problems import Forbidden, InvalidCall
 from stepherd.api_keys.callers import Caller, caller_of
+from stepherd.remedies import Remedy
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["Answer", "Call", "call_of"]
@@ -65,7 +66,9 @@ def call_of(event: Mapping[str, Any]) -> Call:
     """The call in an event. Raises Forbidden when no authorizer let it through, or its key has ended."""
     caller = caller_of(event)
     if caller is None or caller.expired():
-        raise Forbidden("The key is not good any more.", remedy="Ask for another: stepherd keys create")
+        raise Forbidden(
+            "The key is not good any more.", remedy=Remedy("Ask for another: ", ("keys", "create"))
+        )
     return Call(
         route=str(event["routeKey"]),
         caller=caller,

@@ -15,6 +15,7 @@ from stepherd.api.problems import Forbidden, NoSuchThing, problem
 from stepherd.api.starting import start_run
 from stepherd.api_keys.callers import READ, WRITE, caller_of
 from stepherd.errors import InternalError, StepherdError
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.api.service import Service
@@ -68,7 +69,9 @@ def respond(event: Mapping[str, Any], open_service: Callable[[], Service]) -> Ou
         if not call.caller.may(route.scope):
             raise Forbidden(
                 f"The key's scope is '{call.caller.scope}', and this needs '{route.scope}'.",
-                remedy=f"Make another: stepherd keys create --scope {route.scope}",
+                remedy=Remedy(
+                    "Make another: ", ("keys", "create", "--owner", "NAME", "--scope", route.scope)
+                ),
             )
         return Outcome(route.serve(call, open_service()))
     except StepherdError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stepherd.api_keys.callers import SCOPES
 from stepherd.api_keys.texts import hash_key, id_of, matches, new_key
 from stepherd.errors import DataError, NotFoundError, TemporaryError, UsageError
+from stepherd.remedies import Remedy
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import PreconditionFailed
 from stepherd.text.moments import iso_text
@@ -97,7 +98,8 @@ class KeyRing:
             if entry.id == wanted:
                 return entry
         raise NotFoundError(
-            f"There is no key '{one_paragraph(key_id, 30)}'.", remedy="See the keys: stepherd keys list"
+            f"There is no key '{one_paragraph(key_id, 30)}'.",
+            remedy=Remedy("See the keys: ", ("keys", "list")),
         )
 
     def _change(self, change: Callable[[list[KeyEntry]], list[KeyEntry]]) -> list[KeyEntry]:
@@ -131,7 +133,7 @@ def _parsed(text: str, reference: str) -> list[KeyEntry]:
         # "from None": the decoder's error carries the text
         raise DataError(
             f"The secret {reference} does not hold a list of API keys.",
-            remedy="Name the secret that 'stepherd keys create' wrote.",
+            remedy=Remedy("Name the secret that '", ("keys", "create"), "' wrote."),
         ) from None
 
 

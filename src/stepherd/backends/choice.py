@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from stepherd.cloud.contexts import LOCAL, Contexts, read_contexts
 from stepherd.errors import StepherdError, UsageError
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
 
-__all__ = ["Choice", "choose", "default_home", "open_backend", "suggested_option"]
+__all__ = ["Choice", "choose", "default_home", "open_backend", "suggested_context"]
 
 VARIABLE: Final = "STEPHERD_CONTEXT"
 
@@ -40,7 +41,7 @@ def choose(home: Path, given: str | None) -> Choice:
         if name:
             return Choice(name, f"chosen by {why}")
     if given is not None:
-        raise UsageError("--context names none.", remedy="See those that there are: stepherd context")
+        raise UsageError("--context names none.", remedy=Remedy("See those that there are: ", ("context",)))
     contexts = read_contexts(home)
     return Choice(contexts.default, "the default" if contexts.known else "there is no other")
 
@@ -59,11 +60,11 @@ def open_backend(home: Path, choice: Choice) -> Backend:
     return StackBackend(home, context)
 
 
-def suggested_option(home: Path, given: str | None) -> str:
-    """`` --context NAME`` for commands that are suggested, where they would choose another one without it."""
+def suggested_context(home: Path, given: str | None) -> list[str]:
+    """``--context NAME`` for commands that are suggested, where they would choose another one without it."""
     if not given:
-        return ""
+        return []
     try:
-        return "" if choose(home, None).name == given else f" --context {given}"
+        return [] if choose(home, None).name == given else ["--context", given]
     except StepherdError:
-        return f" --context {given}"
+        return ["--context", given]

@@ -9,6 +9,7 @@ from stepherd.engine.api.errors import ApiError
 from stepherd.engine.identity import ACCOUNT, REGION
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.errors import StepherdError, TemporaryError
+from stepherd.remedies import Remedy
 from stepherd.services.step_functions.calls import Call, Refused, in_process
 from stepherd.services.step_functions.endpoint import Unanswered, endpoint_call
 from stepherd.services.step_functions.errors import EngineGone, Where, in_words
@@ -69,5 +70,7 @@ def remote_call(address: EngineAddress) -> Call:
 def _unanswered(address: EngineAddress, error: Exception) -> StepherdError:
     words = f"The engine of process {address.pid} does not answer: {error or type(error).__name__}."
     if isinstance(error, TimeoutError):
-        return TemporaryError(words, remedy="Try again; if it hangs, end it and go on with: stepherd resume")
-    return EngineGone(words, remedy="Go on with what it left: stepherd resume")
+        return TemporaryError(
+            words, remedy=Remedy("Try again; if it hangs, end it and go on with: ", ("resume",))
+        )
+    return EngineGone(words, remedy=Remedy("Go on with what it left: ", ("resume",)))

@@ -10,6 +10,7 @@ from typing import Any, Final
 from stepherd.backends.backend import Backend
 from stepherd.backends.client import KEEP, Call
 from stepherd.errors import ConfigurationError, NotFoundError
+from stepherd.remedies import Remedy
 from stepherd.runs.kept import KEPT_ENDS, kept_name
 from stepherd.services.json_text import read_json
 
@@ -43,13 +44,13 @@ class Kept:
         if self.branch:
             return f"Kept on {self.branch}."
         if self.output.get("files_changed"):
-            return f"Kept as a bundle. Take it with: stepherd pull {self.run_id}"
+            return Remedy("Kept as a bundle. Take it with: ", ("pull", self.run_id))
         if self.status == "SUCCEEDED":
             return "There was no work to keep."
         if self.over:
-            lies = f"What there is lies in the run folder: stepherd pull {self.run_id}"
+            lies = Remedy("What there is lies in the run folder: ", ("pull", self.run_id))
             return f"Not all of its work could be kept. {lies}"
-        return f"Its work is not kept yet. Look with: stepherd status {self.run_id}"
+        return Remedy("Its work is not kept yet. Look with: ", ("status", self.run_id))
 
     def to_json(self) -> dict[str, Any]:
         """For ``--json``."""

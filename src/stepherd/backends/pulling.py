@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from stepherd.backends.prepared import request_digest
 from stepherd.errors import NotFoundError, UsageError
+from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import BranchCheckedOut, BranchTaken
 from stepherd.repositories.credentials import GitCredentials, commit_identity
@@ -48,7 +49,7 @@ def _check_there_are_changes(agent: Result, run_id: str) -> None:
         names = ", ".join(f"{line['name']} (from {line['from']})" for line in lines[:10])
         raise UsageError(
             f"The agent of {run_id} left the files as they were, and its work in: {names}.",
-            remedy=f"Take one: stepherd pull {run_id} --kept {lines[0]['name']}",
+            remedy=Remedy("Take one: ", ("pull", run_id, "--kept", f"{lines[0]['name']}")),
         )
 
 
@@ -82,7 +83,7 @@ def pull_work(
     agent = read_agent(folder)
     if agent is None:
         words = f"There is no work of a run '{run_id}' in {backend.title}."
-        raise NotFoundError(words, remedy="See the runs there are: stepherd list")
+        raise NotFoundError(words, remedy=Remedy("See the runs there are: ", ("list",)))
     if kept is None:
         _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):
@@ -164,11 +165,12 @@ def _or_remedy(run_id: str, branch: str, kept: str | None, into: Path) -> Iterat
         ) from None
     except (BranchCheckedOut, BranchTaken) as error:
         other = run_branch(run_id) if kept is None else f"{run_branch(run_id)}-{kept}"
-        other = shlex.quote(f"{other}-2" if other == branch else other)
-        which = "" if kept is None else f" --kept {shlex.quote(kept)}"
-        take = f"stepherd pull {run_id}{which} --branch {other}"
+        other = f"{other}-2" if other == branch else other
+        which = () if kept is None else ("--kept", kept)
+        take = ("pull", run_id, *which, "--branch", other)
+        merge = f" && git merge {shlex.quote(other)}"
         raise type(error)(
-            error.message, remedy=f"Take it beside that, then merge it: {take} && git merge {other}"
+            error.message, remedy=Remedy("Take it beside that, then merge it: ", take, merge)
         ) from None
 
 

@@ -13,6 +13,7 @@ from stepherd.backends.client import Call, Refused
 from stepherd.backends.sources import events_after
 from stepherd.errors import StepherdError, UsageError
 from stepherd.history.progress import Progress
+from stepherd.remedies import Remedy
 from stepherd.runs.amendments import forget_amendment
 
 if TYPE_CHECKING:
@@ -80,5 +81,5 @@ def plan_redrive(backend: Backend, run_id: str, changes: Mapping[str, Any]) -> R
 
 def _refused(run_id: str, reason: str) -> StepherdError:
     return UsageError(
-        f"{run_id} cannot be redriven: {reason.rstrip('.')}.", remedy=f"See: stepherd status {run_id}"
+        f"{run_id} cannot be redriven: {reason.rstrip('.')}.", remedy=Remedy("See: ", ("status", run_id))
     )

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepherd.backends.choice import Choice, choose, default_home, open_backend, suggested_option
+from stepherd.backends.choice import Choice, choose, open_backend
+from stepherd.cli.advice import completing
 from stepherd.cli.output import Output
 from stepherd.cloud.contexts import LOCAL
 from stepherd.errors import UsageError
+from stepherd.remedies import Remedy, completed
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
     from stepherd.client.client import Client
 
 __all__ = ["Invocation"]
-
-_OWN_COMMAND = re.compile(
-    r"\bstepherd (?:list|status|watch|logs|history|stop|redrive|resume|pull|doctor|export-token"
-    r"|login(?: status)?|keys (?:create|list|revoke))\b"
-)
 
 
 class Invocation:
@@ -62,12 +57,8 @@ class Invocation:
 
     def command(self, *words: str) -> str:
         """A command line of Stepherd's own, to be suggested."""
-        return self.advice(f"stepherd {shlex.join(words)}")
+        return self.advice(Remedy(words))
 
     def advice(self, text: str) -> str:
-        """``text`` with this home and context in the commands that it suggests."""
-        if "stepherd " not in text:
-            return text
-        home = "" if self.home == default_home() else f" --home {shlex.quote(str(self.home))}"
-        options = home + suggested_option(self.home, self._context)
-        return _OWN_COMMAND.sub(lambda found: found[0] + options, text)
+        """``text`` with this home and context in the commands that it is known to suggest."""
+        return completed(text, lambda command: completing(command, self.home, self._context))

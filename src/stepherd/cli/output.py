@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from stepherd.errors import StepherdError, StorageError
+from stepherd.remedies import commands_in, joined
 from stepherd.services.disk import NO_ROOM, disk_error
 from stepherd.text.plain import json_text
 from stepherd.text.terminal import clean, one_line, wrapped
@@ -65,11 +66,14 @@ class Output:
 def show_error(error: StepherdError, remedy: str, *, as_json: bool) -> int:
     """Show an error in one line, as JSON too where that was asked for; its exit code."""
     if as_json:
-        fields = {"category": error.category, "message": error.message, "remedy": remedy}
+        fields = {
+            "category": error.category, "message": error.message, "remedy": remedy,
+            "commands": commands_in(remedy),
+        }  # fmt: skip
         with suppress(StorageError):  # Then standard error alone tells it.
             _write(sys.stdout, json_text({"error": {**fields, "retryable": error.retryable}}))
     head = "stepherd:"
-    line = _parted(sys.stderr, f"{head} {one_line(f'{error.message} {remedy}')}", 0)
+    line = _parted(sys.stderr, f"{head} {one_line(joined(error.message, remedy))}", 0)
     coloured_head = _styled(sys.stderr, head, {"fg": "red", "bold": True})
     _write(sys.stderr, coloured_head + line.removeprefix(head))
     return error.exit_code

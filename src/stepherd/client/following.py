@@ -11,6 +11,7 @@ from stepherd.backends.sources import events_after
 from stepherd.client.records import Event, State, Update
 from stepherd.errors import TemporaryError
 from stepherd.history.progress import Progress
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
@@ -39,7 +40,7 @@ async def follow(backend: Backend, run_id: str) -> AsyncIterator[Update]:
         if source is None:
             raise TemporaryError(
                 f"{run_id} is not finished, and no engine runs here.",
-                remedy=f"Continue it with: stepherd resume {run_id}",
+                remedy=Remedy("Continue it with: ", ("resume", run_id)),
             )
         try:
             async for update in _until_its_end(source, arn, progress):

@@ -26,6 +26,8 @@ from stepherd.errors import (
 from stepherd.history.logins import LoginProgress
 from stepherd.history.runs import events_after
 from stepherd.logins.attempts import attempt_id
+from stepherd.logins.kinds import login_kinds
+from stepherd.remedies import Remedy, known_remedy
 from stepherd.services.aws.installed import require_boto3
 
 if TYPE_CHECKING:
@@ -125,7 +127,11 @@ def login_error(login: LoginProgress, advise: Callable[[str], str] = str) -> Ste
     """What a login that failed is told as: in the machine's words, with the exit code of its kind."""
     kind = _ERRORS.get(login.error, InternalError)
     if login.status == "ABORTED":
-        return TemporaryError("The login was stopped.", remedy="Start it again with: stepherd login")
+        return TemporaryError("The login was stopped.", remedy=Remedy("Start it again with: ", ("login",)))
     if login.status == "TIMED_OUT":
-        return TemporaryError("The login took more than a day.", remedy="Start it again with: stepherd login")
-    return kind(advise(login.cause or login.error or "The login failed."))
+        return TemporaryError(
+            "The login took more than a day.", remedy=Remedy("Start it again with: ", ("login",))
+        )
+    # A machine's cause is a text: it can name no other command than these.
+    commands = [("login", "--agent", name) for name in login_kinds()]
+    return kind(advise(known_remedy(login.cause or login.error or "The login failed.", commands)))

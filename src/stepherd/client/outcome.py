@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from stepherd.backends.client import Call
 from stepherd.errors import StepherdError
 from stepherd.history.progress import Progress
+from stepherd.remedies import command_text, commands_in, known_remedy
 from stepherd.runs.folder import REPORT, RunFolder, run_folder
 from stepherd.services.json_text import read_json
 
@@ -20,6 +21,7 @@ __all__ = ["EXIT_CODES", "describe"]
 
 EXIT_CODES: Final = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, "ABORTED": 2}
 """Of a program that has waited for a run, by the run's status."""
+_ADVICE: Final = ("remedy", "next")
 _OF_REPORT: Final = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary",
                      "automation", "kept", "commits",
                      "left_out")  # fmt: skip
@@ -48,11 +50,12 @@ def describe(
     error = report.get("error") if status == "FAILED" else None
     error = error or _error_without_report(run_id, status, described)
     now = time.time()
+    told = {**report, **_proven(status, described)}
     return {
         "run_id": run_id,
         "status": status,
-        **{name: report.get(name) for name in _OF_REPORT},
-        **{name: value for name, value in _proven(status, described).items() if name in _OF_REPORT},
+        **{name: told.get(name) for name in _OF_REPORT},
+        "summary": told.get("summary") and advise(known_remedy(told["summary"], report.get("commands"))),
         "files_changed": report.get("files_changed", []),
         "report": _shown_address(folder) if report else None,
         "console": backend.console(run_id),
@@ -70,8 +73,11 @@ def _proven(status: str, described: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _advised(error: Mapping[str, Any], advise: Callable[[str], str]) -> dict[str, Any]:
-    advised = {name: advise(str(error[name])) for name in ("remedy", "next") if error.get(name)}
-    return {**error, **advised}
+    """The error with its commands completed. One that an earlier version wrote names none as data."""
+    known = error.get("commands")
+    said = {name: advise(known_remedy(str(error[name]), known)) for name in _ADVICE if error.get(name)}
+    commands = dict.fromkeys(command for text in said.values() for command in commands_in(text))
+    return {**error, **said, "commands": [list(command) for command in commands]}
 
 
 def _shown_address(folder: RunFolder) -> str:
@@ -98,4 +104,8 @@ def _error_without_report(run_id: str, status: str, described: Mapping[str, Any]
     }
     message = words.get(status) or str(cause or described.get("error") or "The run failed.")
     category = str(described.get("error") or status.lower())
-    return {"category": category, "message": message, "remedy": "", "next": f"stepherd redrive {run_id}"}
+    redrive = ("redrive", run_id)
+    return {
+        "category": category, "message": message, "remedy": "", "next": command_text(redrive),
+        "commands": [redrive],
+    }  # fmt: skip

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from stepherd.client.run_text import status_colour, status_text
@@ -32,8 +31,8 @@ class Advisor(Protocol):
 Line = tuple[str, dict[str, Any]]
 """A line and its style."""
 _SHOWN_FILES = 6
-_ONLY_A_COMMAND = re.compile(r"[A-Za-z ]*: stepherd (?:logs|redrive)(?: --(?:home|context) \S+)* [^\s-]\S*")
-"""A remedy that says no more than what comes under "next"."""
+_LEADS: Final = ("Continue with: ", "See what it did with: ", "See what it said with: ")
+"""What a remedy begins with that is a command and no more."""
 
 
 def outcome_lines(advisor: Advisor, fields: Mapping[str, Any]) -> Iterator[Line]:
@@ -57,9 +56,9 @@ def _facts(
 ) -> Iterator[tuple[str, object]]:
     yield "error", error.get("message")
     remedy = str(error.get("remedy") or "")
-    yield "remedy", "" if _ONLY_A_COMMAND.fullmatch(remedy) else remedy
+    yield "remedy", "" if _says_no_more(remedy, _next_commands(advisor, fields, error)) else remedy
     if not error and not fields.get("branch"):
-        yield "result", advisor.advice(str(fields.get("summary") or ""))
+        yield "result", fields.get("summary")
     yield "branch", fields.get("branch")
     yield "commit", fields.get("commit")
     yield "compare", fields.get("compare")
@@ -71,6 +70,11 @@ def _facts(
     report = str(fields.get("report") or "")
     yield "report", report and f"{report.rpartition('/')[0]}/{REPORT_PAGE}"
     yield "console", fields.get("console")
+
+
+def _says_no_more(remedy: str, following: Iterable[str]) -> bool:
+    """Whether a remedy is one of the commands that come under "next"."""
+    return remedy in {f"{lead}{command}" for lead in _LEADS for command in following}
 
 
 def _verify(verify: object) -> str:

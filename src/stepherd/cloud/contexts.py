@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
+from stepherd.remedies import Remedy
 from stepherd.services.aws.regions import REGION
 from stepherd.services.disk import disk_error, folder_lock, replacement, write_all
 
@@ -88,7 +89,7 @@ class Contexts:
             there_are = ", ".join([LOCAL, *self.known])
             raise NotFoundError(
                 f"There is no context '{name}'; there are: {there_are}.",
-                remedy="Choose one of them, or find a stack with: stepherd configure",
+                remedy=Remedy("Choose one of them, or find a stack with: ", ("configure",)),
             )
         return self.known[name]
 
@@ -104,7 +105,9 @@ def read_contexts(home: Path) -> Contexts:
     default = raw.get("default_context") or LOCAL
     if default != LOCAL and (not isinstance(default, str) or default not in known):
         words = f"'{path}': default_context names '{default}', and there is no such context."
-        raise ConfigurationError(words, remedy=f"Choose one: stepherd context {next(iter(known), LOCAL)}")
+        raise ConfigurationError(
+            words, remedy=Remedy("Choose one: ", ("context", f"{next(iter(known), LOCAL)}"))
+        )
     return Contexts(default, known)
 
 
@@ -263,4 +266,4 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 def _wrong(path: Path, where: str, what: str) -> ConfigurationError:
     words = f"'{path}': {where} {what}."
-    return ConfigurationError(words, remedy="Mend it, or move it away and run: stepherd configure")
+    return ConfigurationError(words, remedy=Remedy("Mend it, or move it away and run: ", ("configure",)))

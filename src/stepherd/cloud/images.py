@@ -15,6 +15,7 @@ from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack
 from stepherd.cloud.stack_parts import bucket_of
 from stepherd.errors import ConfigurationError, StepherdError, TemporaryError
+from stepherd.remedies import Remedy
 from stepherd.services.aws.errors import QuotaReached, aws_error, error_code, translated
 
 __all__ = ["Images", "image_parameters"]
@@ -77,7 +78,8 @@ class Images:
                 except ClientError as error:
                     found = aws_error(error, f"the build project {project}")
                     if isinstance(found, QuotaReached):
-                        raise QuotaReached(found.message, remedy=f"{found.remedy} {_ELSEWHERE}") from error
+                        remedy = Remedy(found.remedy, " ", _ELSEWHERE)
+                        raise QuotaReached(found.message, remedy=remedy) from error
                     raise
                 tell(f"Started the build {build}.")
             _follow(client, self.stack.region, build, tell, again)

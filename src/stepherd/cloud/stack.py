@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import NotFoundError, StepherdError
+from stepherd.remedies import Remedy
 from stepherd.services.aws.errors import is_refusal, translated
 
 __all__ = ["Stack", "find_stack"]
@@ -60,7 +61,7 @@ def _says_absent(error: Mapping[str, Any]) -> bool:
 def _absent(name: str, region: str) -> NotFoundError:
     return NotFoundError(
         f"There is no stack '{name}' in {_account(region)} and the region {region}.",
-        remedy="Deploy one: stepherd init. Find one that is elsewhere: stepherd configure",
+        remedy=Remedy("Deploy one: ", ("init",), ". Find one that is elsewhere: ", ("configure",)),
     )
 
 

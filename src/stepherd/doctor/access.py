@@ -11,6 +11,7 @@ from stepherd.api_keys.opening import open_ring
 from stepherd.doctor.checkup import Finding, Status
 from stepherd.doctor.tokens import binding_finding
 from stepherd.errors import ConfigurationError, CredentialsError, DataError
+from stepherd.remedies import Remedy
 from stepherd.services.aws.errors import error_code, translated
 from stepherd.services.secrets.contract import SecretNotFound, parse_secret
 
@@ -92,14 +93,14 @@ def look_at_keys(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
     entries = [entry for entry in open_ring(secret).entries() if entry.usable(now)]
     if not entries:
         words = "No key is valid: the HTTP API refuses everybody."
-        yield Finding("api keys", "warning", words, "stepherd keys create --owner NAME")
+        yield Finding("api keys", "warning", words, Remedy(("keys", "create", "--owner", "NAME")))
         return
     soon = [each for each in entries if each.expires and not each.usable(now + _KEY_ENDS_SOON)]
     words = f"{len(entries)} valid, of {', '.join(sorted({entry.owner for entry in entries}))}."
     if soon:
         first = min(soon, key=lambda entry: str(entry.expires))
         words += f" The key sk_live_{first.id}… of {first.owner} ends {first.expires}."
-        yield Finding("api keys", "warning", words, f"stepherd keys create --owner {first.owner}")
+        yield Finding("api keys", "warning", words, Remedy(("keys", "create", "--owner", first.owner)))
     else:
         yield Finding("api keys", "ok", words)
 

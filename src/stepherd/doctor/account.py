@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.doctor.checkup import Finding
 from stepherd.errors import StepherdError
+from stepherd.remedies import Remedy
 from stepherd.services.aws.clients import credentials_expire
 from stepherd.services.aws.errors import is_refusal, translated
 from stepherd.text.durations import seconds_text
@@ -57,7 +58,10 @@ def _account_finding(checked: CheckedStack, identity: Mapping[str, Any]) -> Find
             f"is in {context.account}."
         )
         return Finding(
-            "credentials", "problem", words, "Choose others with AWS_PROFILE, or run: stepherd configure"
+            "credentials",
+            "problem",
+            words,
+            Remedy("Choose others with AWS_PROFILE, or run: ", ("configure",)),
         )
     return _expiry_finding(f"{identity['Arn']}, {context.region}")
 

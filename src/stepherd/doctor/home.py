@@ -20,6 +20,7 @@ from stepherd.doctor.checkup import Check, Finding
 from stepherd.engine.identity import JOURNAL
 from stepherd.engine.journal.lock import find_engine
 from stepherd.errors import ConfigurationError
+from stepherd.remedies import Remedy
 from stepherd.services.disk import disk_error
 from stepherd.services.store.opening import open_store
 from stepherd.text.moments import until_text
@@ -90,7 +91,7 @@ def _engine(home: Path) -> Iterator[Finding]:
         yield Finding("engine", "ok", f"Process {address.pid} serves the home; {going_on}.")
     elif running:
         words = f"No engine runs, and {len(running)} unfinished: {', '.join(running[:3])}."
-        yield Finding("engine", "warning", words, "stepherd resume")
+        yield Finding("engine", "warning", words, Remedy(("resume",)))
     else:
         yield Finding("engine", "ok", "None runs, and none is needed.")
 
@@ -106,7 +107,7 @@ def _agents(home: Path) -> Iterator[Finding]:
     if ready:
         yield Finding("agents", "ok", f"Ready: {', '.join(ready)}.")
     elif not any(state.installed for state in states):
-        yield Finding("agents", "warning", "No agent is installed; --command works.", "stepherd agents")
+        yield Finding("agents", "warning", "No agent is installed; --command works.", Remedy(("agents",)))
 
 
 def _logins(home: Path) -> Iterator[Finding]:
@@ -116,7 +117,7 @@ def _logins(home: Path) -> Iterator[Finding]:
 def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Finding]:
     """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
     for one in outlooks(backend, None, None):
-        name, log_in = f"login {one.agent}", f"stepherd login --agent {one.agent}"
+        name, log_in = f"login {one.agent}", Remedy(("login", "--agent", one.agent))
         if one.error:
             yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)
         elif one.account is None and one.agent == default_agent:

@@ -17,6 +17,7 @@ from stepherd.errors import DataError
 from stepherd.logins.device import DeviceCode
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Registration
+from stepherd.remedies import Remedy
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound
 
@@ -99,7 +100,8 @@ def read_attempt(location: LoginLocation, name: str) -> StoredAttempt | None:
         return StoredAttempt(name, Attempt.from_json(read_json(found.body)), found.etag)
     except (ValueError, TypeError, KeyError):
         raise DataError(
-            f"The attempt {location.attempt_key(name)} is damaged.", remedy="Start again with: stepherd login"
+            f"The attempt {location.attempt_key(name)} is damaged.",
+            remedy=Remedy("Start again with: ", ("login",)),
         ) from None
 
 

@@ -15,6 +15,7 @@ from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings
 from stepherd.logins.subscription import with_profile
+from stepherd.remedies import Remedy
 from stepherd.text.moments import iso_text
 
 __all__ = ["Running", "check_login", "valid_facts"]
@@ -81,7 +82,7 @@ def _held(request: LoginRequest, holder: Holder, waits_for: str) -> dict[str, An
     text = f"Waiting for the login held by {who}."
     if holder.execution_arn != waits_for:
         tell(request, "held", text)
-    remedy = request.again if by_person else f"See: stepherd status {holder.run_id}"
+    remedy = request.again if by_person else Remedy("See: ", ("status", holder.run_id))
     return {"status": "held", "holder": holder.execution_arn, "text": text, "remedy": remedy}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepherd.errors import CredentialsError, DataError, UsageError
+from stepherd.remedies import Remedy
 
 __all__ = ["DamagedDatabase", "LoginNeeded", "ProfileNeeded", "login_command"]
 
@@ -31,4 +32,4 @@ class ProfileNeeded(UsageError):
 
 def login_command(kind: str) -> str:
     """The command for a person to log in, as the remedy of an error."""
-    return f"Log in with: stepherd login --agent {kind}"
+    return Remedy("Log in with: ", ("login", "--agent", kind))

@@ -11,6 +11,7 @@ from stepherd.logins.failures import login_command
 from stepherd.logins.kinds import LoginKind, login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.opening import open_location
+from stepherd.remedies import Remedy, changed
 from stepherd.services.store.opening import open_store
 
 __all__ = ["LoginRequest"]
@@ -54,7 +55,8 @@ class LoginRequest:
             wrong.append("redrives")
         if wrong:
             raise UsageError(
-                f"The field '{wrong[0]}' of a login is not acceptable.", remedy="See: stepherd login --help"
+                f"The field '{wrong[0]}' of a login is not acceptable.",
+                remedy=Remedy("See: ", ("login", "--help")),
             )
         return cls(
             kind=login_kind(str(fields.get("agent"))),
@@ -83,5 +85,5 @@ class LoginRequest:
     def again(self) -> str:
         """What a person runs to be asked again."""
         if self.run_id:
-            return f"Try again with: stepherd redrive {self.run_id}"
-        return login_command(self.kind.name).replace("Log in", "Try again")
+            return Remedy("Try again with: ", ("redrive", self.run_id))
+        return changed(login_command(self.kind.name), lambda text: text.replace("Log in", "Try again"))

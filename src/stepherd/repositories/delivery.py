@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stepherd.errors import ProtocolError, StepherdError
+from stepherd.remedies import RUN, Remedy
 from stepherd.repositories.branch_room import BranchTaken
 from stepherd.repositories.commit_plan import CommitPlan, PlannedCommit
 from stepherd.repositories.failures import PushRejected, explain
@@ -124,7 +125,9 @@ class Delivery:
                 return base, (), below
             raise BranchTaken(
                 f"The branch '{self.branch}' exists on the remote and holds other commits.",
-                remedy="Stepherd overwrites no branch. Name another: stepherd redrive RUN --branch NAME",
+                remedy=Remedy(
+                    "Stepherd overwrites no branch. Name another: ", ("redrive", RUN, "--branch", "NAME")
+                ),
             )
         return tip, self.plan.after(own), tip if own[-1] == self.plan.tree else None
 

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from stepherd.errors import UnavailableError
+from stepherd.remedies import RUN, Remedy
 from stepherd.repositories.failures import server_words
 from stepherd.repositories.hosts import is_loopback, objection
 from stepherd.repositories.lfs_pointer import LfsRefused, Pointer
@@ -153,7 +154,7 @@ class LfsServer:
             words = server_words(str(reason), self.secrets)
             raise UnavailableError(
                 f"The Git LFS server {self.endpoint} cannot be reached or broke off: {words}.",
-                remedy="Check the address and the network, then try again: stepherd redrive RUN",
+                remedy=Remedy("Check the address and the network, then try again: ", ("redrive", RUN)),
             ) from None
         if len(said) > _MOST_BYTES:
             raise LfsRefused("gives an answer that is too long")
@@ -167,7 +168,7 @@ class LfsServer:
         if error.code in _TEMPORARY:
             return UnavailableError(
                 f"The Git LFS server {self.endpoint} answers {error.code} for now.",
-                remedy="Try again later: stepherd redrive RUN",
+                remedy=Remedy("Try again later: ", ("redrive", RUN)),
             )
         if 300 <= error.code < 400:
             return LfsRefused(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import ConfigurationError, DataError
+from stepherd.remedies import RUN, Remedy
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.git import LARGE_FILE, Git
 from stepherd.repositories.own import own_home
@@ -110,8 +111,11 @@ class LocalRepository:
             raise ConfigurationError(
                 f"{self.folder} has the hook {deciding[0]}, which may refuse a push. Stepherd runs no hooks "
                 "of a repository on this machine, and does not push past one.",
-                remedy="Run with --push none, take the work into another clone with 'stepherd pull RUN' and "
-                "push it with git; or remove the hook, and start again.",
+                remedy=Remedy(
+                    "Run with --push none, take the work into another clone with '",
+                    ("pull", RUN),
+                    "' and push it with git; or remove the hook, and start again.",
+                ),
             )
         return tuple(there)
 

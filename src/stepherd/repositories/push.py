@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stepherd.errors import DataError, NotFoundError, StepherdError, UsageError
+from stepherd.remedies import RUN, Remedy
 from stepherd.repositories.address import Repository
 from stepherd.repositories.branch_room import BranchTaken, branch_refs, check_room
 from stepherd.repositories.bundle import BundledWork, take_bundle
@@ -225,5 +226,5 @@ def _not_there(work: BundledWork, kept: str | None) -> StepherdError:
         names = ", ".join(sorted(work.kept)) or "none"
         return NotFoundError(f"The bundle keeps no work named '{kept}'.", remedy=f"There is: {names}.")
     return DataError(
-        "The bundle holds nothing that is to be pushed.", remedy="Take its work with: stepherd pull RUN"
+        "The bundle holds nothing that is to be pushed.", remedy=Remedy("Take its work with: ", ("pull", RUN))
     )

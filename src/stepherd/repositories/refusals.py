@@ -20,6 +20,7 @@ from stepherd.errors import (
     StorageError,
     UnavailableError,
 )
+from stepherd.remedies import RUN, Remedy
 
 __all__ = [
     "REFUSALS",
@@ -179,7 +180,7 @@ class Rule:
 
 
 _SERVER: Final = r"^(?:remote:|(?-i:ERROR):|fatal: remote error:|conq:)[^\n]*?"
-_AGAIN: Final = "then continue with: stepherd redrive RUN"
+_AGAIN: Final = Remedy("then continue with: ", ("redrive", RUN))
 _CREDENTIALS: Final = "Check the token or key in the git credentials secret, its scopes and its expiry date."
 _PROXY: Final = (
     "Check the proxy of HTTPS_PROXY or of git's http.proxy, and the name and password in its address; or "
@@ -236,17 +237,22 @@ RULES: Final = (
         r"|update).* workflow",
         WorkflowScopeMissing,
         "the token may not push changes of workflows",
-        "Give the token the scope 'workflow' (of a fine-grained token or an app: the permission "
-        "Workflows, write), "
-        f"or keep the agent from changing .github/workflows; {_AGAIN}",
+        Remedy(
+            "Give the token the scope 'workflow' (of a fine-grained token or an app: the permission "
+            "Workflows, write), or keep the agent from changing .github/workflows; ",
+            _AGAIN,
+        ),
     ),
     Rule(
         r"GH009|push protection|PUSH BLOCKED: Secrets|cannot contain secrets|contains one or more secrets"
         r"|secrets? (?:was|were)? ?detected",
         SecretRefused,
         "the server found a secret in the changes",
-        "Take the work with: stepherd pull RUN. Remove the secret, replace it where it is valid, and "
-        "push by hand.",
+        Remedy(
+            "Take the work with: ",
+            ("pull", RUN),
+            ". Remove the secret, replace it where it is valid, and push by hand.",
+        ),
     ),
     Rule(
         r"verified signatures?\b|must be signed|requires? signed commits|not signed|unsigned commit"
@@ -254,10 +260,13 @@ RULES: Final = (
         r"|commits? (?:is|are) unsigned|not have a verified signature",
         SignatureRequired,
         "the server takes signed commits alone, and Stepherd's are not signed",
-        "Give a branch that the rule leaves out, with stepherd redrive RUN --branch NAME, or take the "
-        "work with 'stepherd pull RUN', sign "
-        "it and push "
-        "it by hand.",
+        Remedy(
+            "Give a branch that the rule leaves out, with ",
+            ("redrive", RUN, "--branch", "NAME"),
+            ", or take the work with '",
+            ("pull", RUN),
+            "', sign it and push it by hand.",
+        ),
     ),
     Rule(
         r"GH007|private email address|is not a member of team|you can only push commits (?:for|if|with|of)"
@@ -266,7 +275,9 @@ RULES: Final = (
         r"|is not allowed|not recogni[sz]ed)",
         IdentityRefused,
         "the server does not take commits of this author",
-        "Put a name and email that it takes into the git credentials secret ('name', 'email'), " + _AGAIN,
+        Remedy(
+            "Put a name and email that it takes into the git credentials secret ('name', 'email'), ", _AGAIN
+        ),
     ),
     Rule(
         r"returned error: 413|HTTP 413|exceeds maximum allowed size|larger than the allowed size|GH001"
@@ -275,23 +286,25 @@ RULES: Final = (
         r"|request entity too large",
         PushTooLarge,
         "the change is larger than the server takes",
-        "Keep large files out of the change, or ask the server's owner for a higher limit (413 often "
-        "comes from a "
-        "proxy before it). Take the work with: stepherd pull RUN",
+        Remedy(
+            "Keep large files out of the change, or ask the server's owner for a higher limit "
+            "(413 often comes from a proxy before it). Take the work with: ",
+            ("pull", RUN),
+        ),
     ),
     Rule(
         r"returned error: 429|HTTP 429|TF400733|" + _SERVER + r"(?:rate.?limit|too many requests"
         r"|rate exceeded|throttl|exceeding usage of resource)",
         RateLimited,
         "the server wants fewer requests for a while",
-        f"Wait some minutes, {_AGAIN}",
+        Remedy("Wait some minutes, ", _AGAIN),
     ),
     Rule(
         _SERVER + r"(?:quota|(?:size|storage) limit|over (?:its|the|your) [^\n]*limit"
         r"|exceed(?:ed)? (?:its|the) [^\n]*limit|out of (?:disk )?space)",
         QuotaExceeded,
         "the repository, or its owner, has no space left on the server",
-        f"Free some space there, or ask its owner for more, {_AGAIN}",
+        Remedy("Free some space there, or ask its owner for more, ", _AGAIN),
     ),
     Rule(
         r"repository (?:was|is|has been) archived|repo is archived|archived[^\n]*read.only"
@@ -299,21 +312,25 @@ RULES: Final = (
         r"|repository is (?:currently )?read.only|repository is in read.only",
         RepositoryReadOnly,
         "the repository takes no pushes: it is archived or read-only",
-        "Give a repository that takes pushes, or run with --push none and take the work with: stepherd "
-        "pull RUN",
+        Remedy(
+            "Give a repository that takes pushes, or run with --push none and take the work with: ",
+            ("pull", RUN),
+        ),
     ),
     Rule(
         r"SAML SSO|single sign-on|enforced SAML",
         SignOnRequired,
         "the token is not authorised for the organisation's single sign-on",
-        f"Authorise it on the forge's page of tokens (Configure SSO), {_AGAIN}",
+        Remedy("Authorise it on the forge's page of tokens (Configure SSO), ", _AGAIN),
     ),
     Rule(
         r"IP allow ?list|IP address is not (?:permitted|allowed|whitelisted)|IP range|not (?:permitted"
         r"|allowed) from your IP",
         AddressRefused,
         "the server takes nothing from this network address",
-        f"Run where the organisation's list of addresses allows it, or have this address added, {_AGAIN}",
+        Remedy(
+            "Run where the organisation's list of addresses allows it, or have this address added, ", _AGAIN
+        ),
     ),
     Rule(
         r"marked as read.only|deploy(?:ment)? key (?:is read.only|does not have write)"
@@ -333,8 +350,11 @@ RULES: Final = (
         r"|protected from (?:force )?push",
         BranchProtected,
         "a rule of the server protects the branch",
-        "Give another branch, with stepherd redrive RUN --branch NAME, or ask the repository's owner for an "
-        "exception. The work is kept in the run.",
+        Remedy(
+            "Give another branch, with ",
+            ("redrive", RUN, "--branch", "NAME"),
+            ", or ask the repository's owner for an exception. The work is kept in the run.",
+        ),
     ),
     Rule(
         r"returned error: 403|permission to .* denied|not allowed to (push|upload)"
@@ -367,8 +387,11 @@ RULES: Final = (
         r"\[remote rejected\]|pre-receive hook declined|denyCurrentBranch|\bGH0\d\d\b",
         PushRejected,
         "the server refused the branch",
-        "Give another branch, with stepherd redrive RUN --branch NAME, or ask the repository's owner for an "
-        "exception. The work is kept in the run.",
+        Remedy(
+            "Give another branch, with ",
+            ("redrive", RUN, "--branch", "NAME"),
+            ", or ask the repository's owner for an exception. The work is kept in the run.",
+        ),
     ),
     Rule(
         r"returned error: 404|repository .*not found|does not appear to be a git repository|TF401019"
@@ -393,13 +416,15 @@ RULES: Final = (
         r"^(?:fatal: remote error|(?-i:ERROR)):[^\n]*(?:try again|temporar|unavailable|overload|due to load)",
         UnavailableError,
         "the server cannot serve this at the moment",
-        f"Wait some minutes, {_AGAIN}",
+        Remedy("Wait some minutes, ", _AGAIN),
     ),
     Rule(
         r"^(?:fatal: remote error|(?-i:ERROR)):",
         ServerRefused,
         "the server refused it in words of its own",
-        "Ask the server's owner what they mean; all that it said is in the task's log: stepherd logs RUN",
+        Remedy(
+            "Ask the server's owner what they mean; all that it said is in the task's log: ", ("logs", RUN)
+        ),
     ),
     Rule(
         r"could not resolve|couldn't connect|connection (refused|reset|closed)|timed out|no route to"
@@ -407,7 +432,7 @@ RULES: Final = (
         r"|unexpected disconnect|too slow|Empty reply|transfer closed|failed to connect",
         UnavailableError,
         "the server cannot be reached or broke off",
-        "Check the address and the network, then try again: stepherd redrive RUN",
+        Remedy("Check the address and the network, then try again: ", ("redrive", RUN)),
     ),
     Rule(
         r"fsck error|invalid index-pack|index-pack failed|bad object|object corrupt|unresolved deltas",

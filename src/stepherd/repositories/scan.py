@@ -7,12 +7,12 @@ It runs twice (``parting``): where the changes are recorded, and before the push
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from stepherd.errors import DataError
+from stepherd.remedies import RUN, Remedy
 from stepherd.repositories.automation import Automation
 from stepherd.repositories.base_contents import BaseContents, new_lines_of_copies
 from stepherd.repositories.filtered import split_filtered
@@ -101,7 +101,7 @@ class ChangesBlocked(DataError):
         head = "Nothing is pushed" if all_of_it else "Not everything is pushed"
         path = next((each.path for each in findings if each.what in ALLOWABLE), None)
         allow = (
-            f"Push it all the same: stepherd redrive RUN --allow {shlex.quote(one_paragraph(path, 200))}. "
+            Remedy("Push it all the same: ", ("redrive", RUN, "--allow", one_paragraph(path, 200)), ". ")
             if path is not None
             else ""
         )
@@ -109,8 +109,13 @@ class ChangesBlocked(DataError):
         real = "; a secret that was real should be replaced" if secret else ""
         super().__init__(
             f"{head}: {shown}{more}.",
-            remedy=f"Take all of the work into a clone of yours with: stepherd pull RUN. {allow}What should "
-            f"stay out belongs into .gitignore{real}.",
+            remedy=Remedy(
+                "Take all of the work into a clone of yours with: ",
+                ("pull", RUN),
+                ". ",
+                allow,
+                f"What should stay out belongs into .gitignore{real}.",
+            ),
         )
         self.findings = tuple(findings)
 

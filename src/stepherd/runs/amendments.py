@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from stepherd.agents.registry import get_agent
 from stepherd.errors import DataError
+from stepherd.remedies import Remedy
 from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch
 from stepherd.runs.folder import run_folder
@@ -46,7 +47,7 @@ def amended(request: Request, fields: Mapping[str, Any]) -> Request:
     if foreign:
         raise InvalidRequest(
             f"The field '{foreign[0]}' of a run cannot be changed afterwards.",
-            remedy="Start a new run with: stepherd run",
+            remedy=Remedy("Start a new run with: ", ("run",)),
             field=foreign[0],
         )
     checked = check_request({"instructions": request.instructions, **fields})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from stepherd.remedies import RUN, Remedy
 from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.proof import SuccessNotProven
 from stepherd.runs.result import Failure
@@ -15,7 +16,7 @@ __all__ = ["attempt_of", "described", "failure_of", "failure_of_end", "unwrapped
 
 _ATTEMPT: Final = "STEPHERD_ATTEMPT"
 _OUT_OF_MEMORY: Final = 137
-_REDRIVE: Final = "Continue with: stepherd redrive RUN"
+_REDRIVE: Final = Remedy("Continue with: ", ("redrive", RUN))
 # Exit codes of a step that ended without a result, as a shell gives them.
 _EXIT_CODES: Final = {
     _OUT_OF_MEMORY: (
@@ -38,9 +39,11 @@ _ENDS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
 }
 """How an execution was ended from outside: category and words."""
 
-_NO_IMAGE: Final = (
+_NO_IMAGE: Final = Remedy(
     "Make the image: here with container/build.sh (docs/how-to-use-the-image.md), or name another by "
-    "--image; on a stack with 'stepherd init'."
+    "--image; on a stack with '",
+    ("init",),
+    "'.",
 )
 
 # Errors of functions that a reader has to tell from all others, by their type.
@@ -50,12 +53,15 @@ _CATEGORIES: Final = {kind.__name__: kind.category for kind in (RunFolderChanged
 _REFUSALS: Final = {
     "RESOURCE": (
         ", of which there is not enough now.",
-        "Wait a while or give the task less, then: stepherd redrive RUN",
+        Remedy("Wait a while or give the task less, then: ", ("redrive", RUN)),
     ),
-    "AGENT": (": the cluster cannot be reached by ECS now.", "Wait a while, then: stepherd redrive RUN"),
+    "AGENT": (
+        ": the cluster cannot be reached by ECS now.",
+        Remedy("Wait a while, then: ", ("redrive", RUN)),
+    ),
     "MISSING": (
         ": the cluster or the task definition is not there any more.",
-        "Deploy the stack again, then: stepherd redrive RUN",
+        Remedy("Deploy the stack again, then: ", ("redrive", RUN)),
     ),
 }
 
@@ -141,8 +147,10 @@ def _task_failure(task: Mapping[str, Any]) -> Failure:
         )
         remedy = _NO_IMAGE if reason.startswith("CannotPullContainerError") else _REDRIVE
         return Failure("task", f"The task did not run to its end: {reason.rstrip('.')}.", remedy, True)
-    why, remedy = _EXIT_CODES.get(bad, ("it left no result", "See what it said with: stepherd logs RUN"))
-    return Failure("task", f"The step ended with exit code {bad}: {why}.", remedy)
+    why, way_out = _EXIT_CODES.get(
+        bad, ("it left no result", Remedy("See what it said with: ", ("logs", RUN)))
+    )
+    return Failure("task", f"The step ended with exit code {bad}: {why}.", way_out)
 
 
 def described(text: str) -> dict[str, Any]:

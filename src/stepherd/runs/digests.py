@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 
 from stepherd.errors import DataError
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["RunFolderChanged", "check_digest", "digest_of", "digest_of_files"]
 
@@ -24,7 +25,7 @@ class RunFolderChanged(DataError):
         super().__init__(
             f"{address} was changed or removed after the run was prepared, perhaps by the run's own agent. "
             "It is not used.",
-            remedy="Take the agent's work with: stepherd pull RUN, or start a new run.",
+            remedy=Remedy("Take the agent's work with: ", ("pull", RUN), ", or start a new run."),
         )
 
 

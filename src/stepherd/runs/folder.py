@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.errors import DataError, NotFoundError
+from stepherd.remedies import Remedy
 from stepherd.runs.digests import check_digest, digest_of
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
@@ -81,7 +82,7 @@ class RunFolder:
         check_digest(None if body is None else digest_of(body), digest, self.address_of(REQUEST))
         if body is None:
             raise NotFoundError(
-                f"There is no request in {self.reference}.", remedy="Start a run with: stepherd run"
+                f"There is no request in {self.reference}.", remedy=Remedy("Start a run with: ", ("run",))
             )
         return Request.from_json(self._parsed(REQUEST, body))
 
@@ -180,7 +181,7 @@ class RunFolder:
         if not isinstance(fields, dict):
             raise DataError(
                 f"{self.address_of(key)} is not a JSON object.",
-                remedy="It was damaged after it was written: start the run again with: stepherd run",
+                remedy=Remedy("It was damaged after it was written: start the run again with: ", ("run",)),
             )
         return fields
 

@@ -12,6 +12,7 @@ from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
 from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
 from stepherd.logins.kinds import DEFAULT_KIND, login_kind
+from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch, check_ref, run_branch
@@ -109,7 +110,7 @@ def check_images(said: str) -> None:
     if said == "none":
         raise ConfigurationError(
             "The stack has no images yet, so no task of a run can start.",
-            remedy="Build them: stepherd init, and wait until it ends.",
+            remedy=Remedy("Build them: ", ("init",), ", and wait until it ends."),
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepherd.errors import StepherdError
+from stepherd.remedies import RUN, Remedy
 
 if TYPE_CHECKING:
     from stepherd.runs.request import Request
@@ -27,7 +28,7 @@ class SuccessNotProven(StepherdError):
     def __init__(self, why: str) -> None:
         super().__init__(
             f"The success of the run is not proven: {why}.",
-            remedy="Take the agent's work with: stepherd pull RUN, or start a new run.",
+            remedy=Remedy("Take the agent's work with: ", ("pull", RUN), ", or start a new run."),
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError, TemporaryError
+from stepherd.remedies import joined
 from stepherd.runs.folder import REPORT, REPORT_PAGE, RunFolder, run_folder
 from stepherd.runs.report_page import escaped, render_report
 from stepherd.services.json_text import read_json
@@ -129,7 +130,7 @@ def reply_report(store: Store, folder: RunFolder, report: Report, ended: str = "
 
 def reply_refusal(store: Store, reply_to: str, run_id: str, error: StepherdError) -> None:
     """Say that no run was started, why, and what to do; ``reply_to`` as in the request."""
-    remedy = f"{error.remedy} Then upload the instructions again.".strip()
+    remedy = joined(error.remedy, "Then upload the instructions again.")
     at = now()
     status = RunStatus(run_id, "REFUSED", at, at, one_paragraph(error.message, 2000), remedy)
     _write(store, reply_folder({REPLY_TO: reply_to}), status, _page(status))

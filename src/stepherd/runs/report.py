@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from stepherd.errors import StepherdError
+from stepherd.remedies import Command, Remedy, command_text, commands_in, joined, of_run
 from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.causes import failure_of_end
 from stepherd.runs.digests import RunFolderChanged
@@ -29,8 +29,6 @@ __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", 
 _MOST_NAMED: Final = 10
 _NOT_REDRIVEN: Final = (RunFolderChanged.category, SuccessNotProven.category)
 """Failures that every redrive would meet again."""
-_OF_THE_RUN: Final = re.compile(r"(stepherd [a-z]+) RUN\b")
-_WITH_CHANGES: Final = re.compile(r"stepherd redrive RUN((?: --[a-z-]+ [A-Z]+)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,8 @@ class ReportedError:
     """The next command."""
     details: str = ""
     """All that a server said, in lines."""
+    commands: list[list[str]] = field(default_factory=list)
+    """The commands of ours that remedy and next name, each by its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ class Report:
     left_out: list[dict[str, Any]] = field(default_factory=list)
     """What is in the work and not pushed: path, line (None for the whole), what, and detail in words."""
     left_out_total: int = 0
+    commands: list[list[str]] = field(default_factory=list)
+    """The commands of ours that the summary names, each by its arguments."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields as report.json holds them."""
@@ -160,10 +162,11 @@ def _report_of(
     begun = started or min((result.started for result in results.values()), default=finished)
     facts = _gathered(results)
     error = None if failure is None else _error_of(run_id, failure, results)
+    summary = _summary(request, facts, error)
     return Report(
         run_id=run_id,
         status="succeeded" if error is None else "failed",
-        summary=_summary(request, facts, error),
+        summary=summary,
         started=begun,
         finished=finished,
         seconds=seconds_between(begun, finished),
@@ -185,7 +188,7 @@ def _report_of(
         bundle=folder.address_of(facts["bundle"]) if facts.get("bundle") else None,
         error=error,
         notes=[
-            *notes_of_steps(found, failure),
+            *notes_of_steps(found, run_id, failure),
             *_automation_note(facts),
             *work_notes(facts, run_id),
             *lost_work(found.attempts),
@@ -197,6 +200,7 @@ def _report_of(
         commits=[dict(commit) for commit in facts.get("commits") or ()],
         left_out=list(facts.get("left_out", [])),
         left_out_total=int(facts.get("left_out_total", 0)),
+        commands=[list(command) for command in commands_in(summary)],
     )
 
 
@@ -231,34 +235,36 @@ def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Res
     ended = failure_of_end(error, cause)
     state = "" if ended else str(failure.get("state", "the state machine"))
     why = ended or reason_of(failure, results.get(step_of(failure)))
-    remedy = _OF_THE_RUN.sub(rf"\1 {run_id}", why.remedy)
+    remedy, following = of_run(why.advice, run_id), _next_command(run_id, state, why)
+    commands = [list(command) for command in dict.fromkeys((*commands_in(remedy), following))]
     return ReportedError(
         state,
         why.category,
         why.message,
         remedy,
         why.retryable,
-        _next_command(run_id, state, why),
+        command_text(following),
         why.details,
+        commands,
     )
 
 
-def _next_command(run_id: str, state: str, why: Failure) -> str:
+def _next_command(run_id: str, state: str, why: Failure) -> Command:
     if state == STEPS["prepare"].state and not why.retryable:
-        return "stepherd run"
+        return ("run",)
     if why.category in (*_NOT_REDRIVEN, ChangesBlocked.category):
-        return f"stepherd pull {run_id}"
+        return ("pull", run_id)
     # What a redrive would meet again as it is: the remedy names what has to be changed.
-    changed = _WITH_CHANGES.search(why.remedy)
-    return f"stepherd redrive {run_id}{changed[1] if changed else ''}"
+    named = commands_in(of_run(why.advice, run_id))
+    return next((command for command in named if command[0] == "redrive"), ("redrive", run_id))
 
 
 def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedError | None) -> str:
     if error is not None:
         work = "Partial work" if facts.get("partial") else "The work"
-        kept = f" {work} is on the branch {facts['branch']}." if facts.get("branch") else ""
+        kept = f"{work} is on the branch {facts['branch']}." if facts.get("branch") else ""
         what = f"{error.state} failed: " if error.state else ""
-        return with_kept(facts, f"{what}{error.message}{kept}")
+        return with_kept(facts, joined(f"{what}{error.message}", kept))
     run_id = request.run_id if request else "RUN"
     count = len(facts.get("files", []))
     if not count and facts.get("left_out"):
@@ -269,11 +275,11 @@ def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedE
     if facts.get("branch"):
         return with_kept(facts, f"{files}, pushed to {facts['branch']}.")
     summary = with_kept(facts, f"{files}, kept as a bundle.")
-    return f"{summary} Take them with: stepherd pull {run_id}"
+    return Remedy(summary, " Take them with: ", ("pull", run_id))
 
 
 def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict[str, str]:
-    logs = {"follow": f"stepherd logs {run_id}", "report": folder.address_of(REPORT_PAGE)}
+    logs = {"follow": command_text(("logs", run_id)), "report": folder.address_of(REPORT_PAGE)}
     if "agent" in results:
         transcript = results["agent"].facts.get("transcript", TRANSCRIPT)
         logs["transcript"] = folder.address_of(str(transcript))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from stepherd.remedies import joined, of_run
 from stepherd.runs.reasons import is_old, step_of, tells_of
 from stepherd.runs.steps import STEPS
 
@@ -17,7 +18,7 @@ __all__ = ["notes_of_steps"]
 _AGENT: Final = "agent"
 
 
-def notes_of_steps(found: Findings, failure: Mapping[str, Any] | None) -> Iterator[str]:
+def notes_of_steps(found: Findings, run_id: str, failure: Mapping[str, Any] | None) -> Iterator[str]:
     """What is not of the attempt that ended the run is said to have been before."""
     failed = step_of(failure) if failure else ""
     for result in found.results.values():
@@ -25,7 +26,9 @@ def notes_of_steps(found: Findings, failure: Mapping[str, Any] | None) -> Iterat
             yield _when(result, failed, failure) + str(result.facts["note"])
     for step, result in found.results.items():
         if step != failed and result.error is not None:
-            words = f"{STEPS[step].state}: {result.error.message} {result.error.remedy}".strip()
+            words = joined(
+                f"{STEPS[step].state}: {result.error.message}", of_run(result.error.advice, run_id)
+            )
             yield _when(result, failed, failure) + words
     yield from _failed_before(found, failed, failure)
     if found.said.before:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from stepherd.remedies import Command, Remedy, joined
+
 __all__ = ["kept_lines", "no_changes", "with_kept", "work_notes"]
 
 _SHOWN: Final = 5
@@ -20,14 +22,16 @@ def kept_lines(facts: Mapping[str, Any], *, superseded: bool = False) -> list[Ma
 def no_changes(facts: Mapping[str, Any], run_id: str) -> str:
     """The summary of a run that succeeded and pushes nothing."""
     if lines := kept_lines(facts):
-        return (
+        return Remedy(
             f"Nothing was pushed: the agent left the files as they were, and its work in {_places(lines)}. "
-            f"Take it with: {_pull(run_id, lines[0])}"
+            "Take it with: ",
+            _pull(run_id, lines[0]),
         )
     if lines := kept_lines(facts, superseded=True):
-        return (
+        return Remedy(
             "Nothing was pushed: the files are as they were. What the agent committed on the way is kept; "
-            f"take it with: {_pull(run_id, lines[0])}"
+            "take it with: ",
+            _pull(run_id, lines[0]),
         )
     if facts.get("commits"):
         return (
@@ -39,18 +43,19 @@ def no_changes(facts: Mapping[str, Any], run_id: str) -> str:
 
 def with_kept(facts: Mapping[str, Any], summary: str) -> str:
     """``summary`` of what was pushed, with where it came from and what else there is."""
-    adopted = f" It is what the agent left in: {facts['adopted']}." if facts.get("adopted") else ""
+    adopted = f"It is what the agent left in: {facts['adopted']}." if facts.get("adopted") else ""
     lines = kept_lines(facts)
-    return f"{summary}{adopted}" + (f" Other work is kept: {_places(lines)}." if lines else "")
+    return joined(summary, adopted, f"Other work is kept: {_places(lines)}." if lines else "")
 
 
 def work_notes(facts: Mapping[str, Any], run_id: str) -> Iterator[str]:
     """Notes: what could not be read, what was left out, which earlier states the bundle has."""
     yield from (str(remark) for remark in facts.get("remarks") or ())
     if lines := kept_lines(facts, superseded=True):
-        yield (
+        yield Remedy(
             f"The bundle also has what the agent went back behind or replaced, in {_places(lines)}. "
-            f"Take it with: {_pull(run_id, lines[0])}"
+            "Take it with: ",
+            _pull(run_id, lines[0]),
         )
 
 
@@ -60,8 +65,8 @@ def _places(lines: list[Mapping[str, Any]]) -> str:
     return shown + more
 
 
-def _pull(run_id: str, line: Mapping[str, Any]) -> str:
-    return f"stepherd pull {run_id} --kept {line['name']}"
+def _pull(run_id: str, line: Mapping[str, Any]) -> Command:
+    return ("pull", run_id, "--kept", str(line["name"]))
 
 
 def _count(facts: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stepherd.errors import DataError, UsageError
+from stepherd.remedies import Remedy
 from stepherd.repositories.binding import typed_host
 from stepherd.text.plain import one_paragraph
 
@@ -115,7 +116,7 @@ class Request:
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"request.json is not one of this version: {error}.",
-                remedy="Start the run again with: stepherd run",
+                remedy=Remedy("Start the run again with: ", ("run",)),
             ) from None
         return request
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from stepherd.errors import DataError, StepherdError
+from stepherd.remedies import Command, Remedy, changed, commands_in, known_remedy
 from stepherd.runs.fact_types import misfit
 from stepherd.text.moments import now, seconds_between
 from stepherd.text.plain import one_paragraph, plain
@@ -28,6 +29,18 @@ class Failure:
     retryable: bool = False
     details: str = ""
     """All that a server said, in lines; the message has its beginning."""
+    commands: tuple[Command, ...] = ()
+    """The commands of ours that the remedy names. Results of earlier versions do not say them."""
+
+    def __post_init__(self) -> None:
+        """Keep what the remedy knows, and what was read, in one form."""
+        known = commands_in(known_remedy(self.remedy, self.commands or commands_in(self.remedy)))
+        object.__setattr__(self, "commands", known)
+
+    @property
+    def advice(self) -> str:
+        """The remedy with its commands."""
+        return known_remedy(self.remedy, self.commands)
 
     @classmethod
     def of(cls, error: StepherdError) -> Failure:
@@ -35,7 +48,7 @@ class Failure:
         return cls(
             error.category,
             one_paragraph(error.message, 2000),
-            one_paragraph(error.remedy, 1000),
+            changed(error.remedy, lambda text: one_paragraph(text, 1000)),
             error.retryable,
             plain(error.details)[:_MOST_DETAILS],
         )
@@ -77,7 +90,8 @@ class Result:
             made._check()
         except (TypeError, KeyError, ValueError) as error:
             raise DataError(
-                f"A result.json cannot be read: {error}.", remedy="Start the run again with: stepherd run"
+                f"A result.json cannot be read: {error}.",
+                remedy=Remedy("Start the run again with: ", ("run",)),
             ) from None
         return made
 

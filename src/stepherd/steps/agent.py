@@ -20,6 +20,7 @@ from stepherd.processes.account import (
     hide_this_process,
     leave_session_keyring,
 )
+from stepherd.remedies import RUN, Remedy
 from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take_number
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
@@ -262,7 +263,7 @@ def _prepare_for_a_kill(attempt: Attempt, base: Mapping[str, str], earlier: Past
     error = Interrupted(
         f"The agent was stopped, and the time that its task had to end ran out before the work of attempt "
         f"{attempt.keys.number} was recorded. That work is lost.",
-        remedy="Continue from what there was before: stepherd redrive RUN",
+        remedy=Remedy("Continue from what there was before: ", ("redrive", RUN)),
     )
     result = result_of(attempt.step, "agent", attempt.started, Done({**base, **before}, error))
     attempt.step.folder.write_result(result)

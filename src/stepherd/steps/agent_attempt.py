@@ -18,6 +18,7 @@ from stepherd.events.text import readable
 from stepherd.events.vocabulary import Event, Message, Usage
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.processes.tree import Launcher, Proof
+from stepherd.remedies import RUN, Remedy
 from stepherd.runs.attempts import AttemptKeys
 from stepherd.runs.report_page import usage_text
 from stepherd.services.fresh_folders import FoldersChanged
@@ -46,7 +47,7 @@ class ProcessesLeft(AgentFailed):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
             f"The {name}'s processes could not all be ended: {reason}. Its work is not used.",
-            remedy="End them, or restart the machine; then continue with: stepherd redrive RUN",
+            remedy=Remedy("End them, or restart the machine; then continue with: ", ("redrive", RUN)),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepherd.agents.contract import AgentFailed
+from stepherd.remedies import RUN, Remedy
 
 if TYPE_CHECKING:
     from stepherd.runs.request import Request
@@ -42,5 +43,5 @@ def budget_of(request: Request, used: Mapping[str, Any]) -> Budget:
 def _used_up(what: str, flag: str) -> AgentFailed:
     return AgentFailed(
         f"The run has used up its limit of {what} in its attempts so far: the agent was not started again.",
-        remedy=f"Raise the limit: stepherd redrive RUN {flag} MORE",
+        remedy=Remedy("Raise the limit: ", ("redrive", RUN, flag, "MORE")),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import DataError, NotFoundError, StepherdError, StorageError
+from stepherd.remedies import Remedy
 from stepherd.repositories.replay import replay_changes
 from stepherd.repositories.workspace import UnpackLimits, pack, unpack
 from stepherd.services.fresh_folders import renew_folders
@@ -37,7 +38,7 @@ def restore_work(step: StepContext, folders: AgentFolders, base_commit: str, bun
     except (NotFoundError, DataError) as error:
         raise DataError(
             f"The work so far, {step.folder.address_of(bundle)}, cannot be put back: {error.message}",
-            remedy="Nothing was changed. Begin again with: stepherd run",
+            remedy=Remedy("Nothing was changed. Begin again with: ", ("run",)),
         ) from None
     before.unlink()
 

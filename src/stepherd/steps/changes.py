@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepherd.errors import DataError
+from stepherd.remedies import RUN, Remedy
 from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.changes import Changes, record_changes
 from stepherd.repositories.filtered import Content
@@ -75,7 +76,7 @@ def part_changes(
     if int(before.get("left_out_total", 0)) > len(found) and found[-1].what == "own secret":
         raise DataError(
             "More secrets of the run were left out than could be named: nothing more can be let through.",
-            remedy="Take the work with: stepherd pull RUN",
+            remedy=Remedy("Take the work with: ", ("pull", RUN)),
         )
     changes = part_again(folders.private_git, base_commit, earlier, bundle, folders.scratch, rules, found)
     old = {name: value for name, value in before.items() if name not in _OF_PARTING}

@@ -22,6 +22,7 @@ from stepherd.errors import (
 )
 from stepherd.processes.account import adopt_orphans
 from stepherd.processes.descendants import children_of_this_process, end_children
+from stepherd.remedies import RUN, Remedy, joined, of_run
 from stepherd.repositories.refusals import REFUSALS
 from stepherd.repositories.scan import ChangesBlocked
 from stepherd.repositories.secret_patterns import secret_shapes
@@ -100,7 +101,9 @@ def run_step(
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
     with termination.held_off():
         folder.write_result(result)
-    say(f"{name}: {status}" + (f". {failure.message} {failure.remedy}" if failure else ""))
+    # The log of a task is read without the run's name.
+    remedy = of_run(failure.advice, folder.reference.rpartition("/")[2]) if failure else ""
+    say(joined(f"{name}: {status}", failure.message, remedy) if failure else f"{name}: {status}")
     _say_all(failure.details if failure else "")
     return result
 
@@ -189,8 +192,8 @@ def _no_process_left() -> Iterator[None]:
 def _ending(termination: Termination) -> StepherdError:
     if termination.expired:
         words = "The step took longer than it may and ended itself."
-        return DeadlinePassed(words, remedy="Continue with: stepherd redrive RUN")
-    return Interrupted("The step was interrupted.", remedy="Continue with: stepherd redrive RUN")
+        return DeadlinePassed(words, remedy=Remedy("Continue with: ", ("redrive", RUN)))
+    return Interrupted("The step was interrupted.", remedy=Remedy("Continue with: ", ("redrive", RUN)))
 
 
 def _storage_error(error: OSError) -> StorageError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stepherd.remedies import changed
 from stepherd.runs.result import Failure, Result, Status
 from stepherd.services.redaction import Redactor
 from stepherd.steps.contract import Done, StepContext
@@ -20,7 +21,7 @@ def masked(done: Done, redactor: Redactor) -> Done:
     """Without secrets, whichever step it is, and whatever it was told by an agent, a server or git."""
     if done.error is not None:
         done.error.message = redactor.mask(done.error.message)
-        done.error.remedy = redactor.mask(done.error.remedy)
+        done.error.remedy = changed(done.error.remedy, redactor.mask)
         done.error.details = redactor.mask(done.error.details)
     as_they_are = {name: done.facts[name] for name in _FOR_LATER_STEPS if name in done.facts}
     return Done({**redactor.mask_all(done.facts), **as_they_are}, done.error)

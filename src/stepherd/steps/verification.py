@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from stepherd.agents.contract import AgentFailed, Evidence
 from stepherd.errors import StepherdError
+from stepherd.remedies import RUN, Remedy
 from stepherd.steps.termination import Interrupted
 from stepherd.text.plain import one_paragraph
 
@@ -37,7 +38,7 @@ def judge_verify(command: str, evidence: Evidence, *, required: bool) -> Stepher
     if evidence.ending == "interrupted":
         return Interrupted(
             "The run was interrupted while its work was verified.",
-            remedy="Continue with: stepherd redrive RUN",
+            remedy=Remedy("Continue with: ", ("redrive", RUN)),
         )
     if _passed(evidence) or not required:
         return None

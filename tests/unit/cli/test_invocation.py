@@ -10,6 +10,7 @@ from stepherd.backends.home.backend import HomeBackend
 from stepherd.cli.invocation import Invocation
 from stepherd.cloud.contexts import LOCAL, Context, keep_context
 from stepherd.errors import ConfigurationError, UsageError
+from stepherd.remedies import Remedy
 
 AWS = Context("aws", "flock", "eu-west-1", "123456789012")
 
@@ -41,7 +42,7 @@ def test_suggested_commands_name_a_context_that_they_would_not_choose_by_themsel
     local = Invocation(home, context=LOCAL)
     assert local.command("status", "run_1") == "stepherd status --context local run_1"
     monkeypatch.setenv("STEPHERD_CONTEXT", LOCAL)
-    assert Invocation(home, context="aws").advice("See: stepherd keys list") == (
+    assert Invocation(home, context="aws").advice(Remedy("See: ", ("keys", "list"))) == (
         "See: stepherd keys list --context aws"
     )
 
@@ -61,10 +62,9 @@ def test_suggested_commands_name_the_home_only_where_it_is_not_the_default(
     home = tmp_path / "a home"
     named = Invocation(home)
     assert named.command("status", "run_1") == f"stepherd status --home '{home}' run_1"
-    text = "See 'stepherd logs -f run_1', or run again: stepherd run --help"
-    assert (
-        named.advice(text)
-        == f"See 'stepherd logs --home '{home}' -f run_1', or run again: stepherd run --help"
+    text = Remedy("See '", ("logs", "-f", "run_1"), "', or run again: ", ("run", "--help"))
+    assert named.advice(text) == (
+        f"See 'stepherd logs --home '{home}' -f run_1', or run again: stepherd run --home '{home}' --help"
     )
     monkeypatch.setenv("STEPHERD_HOME", str(home))
     assert Invocation(home).command("status", "run_1") == "stepherd status run_1"

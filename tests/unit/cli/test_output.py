@@ -13,6 +13,7 @@ from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import home_path
 from stepherd.cli.output import Output
 from stepherd.errors import NotFoundError, UsageError
+from stepherd.remedies import Remedy
 from stepherd.text.durations import seconds_text
 
 
@@ -32,7 +33,7 @@ def test_the_home_is_the_flag_then_the_environment_then_the_users(
 def test_an_error_is_one_line_and_with_json_one_object_too(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    error = NotFoundError("There is no\nrun \x1b[31m'x'.", remedy="See: stepherd list")
+    error = NotFoundError("There is no\nrun \x1b[31m'x'.", remedy=Remedy("See: ", ("list",)))
     assert Invocation(default_home()).output.error(error) == 66
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "stepherd: There is no run 'x'. See: stepherd list\n")

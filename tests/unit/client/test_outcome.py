@@ -52,8 +52,9 @@ def test_a_report_that_may_not_be_read_is_missing_and_said(
 
 REMEDIES = {
     "Continue with: stepherd redrive run_1": False,
-    "See what it did with: stepherd logs run_1": False,
-    "See what it did with: stepherd logs --home /h run_1": False,
+    "See what it did with: stepherd logs --home HOME run_1": False,
+    "Wait until the service lets it continue, then: stepherd redrive run_1": True,
+    "Give a key that is good and continue with: stepherd redrive run_1": True,
     "Raise the limit: stepherd redrive run_1 --max-turns MORE": True,
     "Give a branch that the rule leaves out, with stepherd redrive run_1 --branch NAME.": True,
     "Give a key that is good with --agent-credentials env:NAME, then: stepherd redrive run_1": True,
@@ -63,7 +64,8 @@ REMEDIES = {
 
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_a_remedy_is_shown_unless_the_next_commands_say_all_of_it(tmp_path: Path, remedy: str) -> None:
-    error = {"message": "It failed.", "remedy": remedy, "next": "stepherd redrive run_1"}
+    shown = remedy.replace("HOME", str(tmp_path))
+    error = {"message": "It failed.", "remedy": shown, "next": "stepherd redrive run_1"}
     fields = {"run_id": "run_1", "status": "FAILED", "seconds": 1, "error": error}
     lines = [text for text, _ in outcome_lines(Invocation(tmp_path), fields)]
-    assert (f"  remedy   {remedy}" in lines) == REMEDIES[remedy]
+    assert (f"  remedy   {shown}" in lines) == REMEDIES[remedy]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stepherd.remedies import RUN, Remedy
 from stepherd.runs.folder import RunFolder, run_folder
 from stepherd.runs.report import build_report, write_report
 from stepherd.runs.request import Request
@@ -117,7 +118,9 @@ def test_without_a_push_the_report_says_how_to_take_the_changes(prepared: RunFol
 
 def test_the_next_command_asks_for_what_a_redrive_needs_changed(prepared: RunFolder) -> None:
     add(prepared, "clone", CLONE)
-    why = Failure("agent", "It took 5 turns.", "Raise the limit: stepherd redrive RUN --max-turns MORE")
+    why = Failure(
+        "agent", "It took 5 turns.", Remedy("Raise the limit: ", ("redrive", RUN, "--max-turns", "MORE"))
+    )
     add(prepared, "agent", AGENT, error=why)
     failure = {"state": "RunAgent", "error": "States.TaskFailed", "cause": "{}"}
     error = write_report(prepared, "run_1", failure=failure).error
@@ -127,7 +130,7 @@ def test_the_next_command_asks_for_what_a_redrive_needs_changed(prepared: RunFol
 
 def test_a_failed_step_is_reported_in_its_own_words_with_remedy_and_next_command(prepared: RunFolder) -> None:
     add(prepared, "clone", CLONE)
-    why = Failure("agent", "It ended with exit code 3.", "See: stepherd logs RUN")
+    why = Failure("agent", "It ended with exit code 3.", Remedy("See: ", ("logs", RUN)))
     add(prepared, "agent", AGENT, error=why)
     add(prepared, "push", {**PUSH, "partial": True})
     failure = {"state": "RunAgent", "error": "States.TaskFailed", "cause": "{}"}
@@ -215,7 +218,9 @@ def test_what_a_verify_command_printed_is_code_to_its_last_line(prepared: RunFol
 
 def test_only_commands_in_a_remedy_get_the_run_s_name(prepared: RunFolder) -> None:
     why = Failure(
-        "left_out", "It is large.", "With: stepherd redrive RUN --allow 'A RUNNER'. See: stepherd logs RUN"
+        "left_out",
+        "It is large.",
+        Remedy("With: ", ("redrive", RUN, "--allow", "A RUNNER"), ". See: ", ("logs", RUN)),
     )
     add(prepared, "agent", AGENT, error=why)
     failure = {"state": "RunAgent", "error": "States.TaskFailed", "cause": "{}"}

@@ -17,6 +17,7 @@ from stepherd.engine.journal.lock import find_engine
 from stepherd.engine.runners.choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice, read_choice, write_choice
 from stepherd.engine.runners.processes import interpreter_path
 from stepherd.errors import CannotCreateError
+from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.credentials import GitCredentials
@@ -115,5 +116,5 @@ class _Start:
 
     def _taken(self) -> CannotCreateError:
         words = f"The run '{self._run_id}' exists already, and it was another request or has ended."
-        remedy = f"Look at it with 'stepherd status {self._run_id}', or choose another --name."
+        remedy = Remedy("Look at it with '", ("status", self._run_id), "', or choose another --name.")
         return CannotCreateError(words, remedy=remedy)

@@ -17,6 +17,7 @@ from stepherd.engine.identity import JOURNAL
 from stepherd.engine.journal.lock import EngineAddress, HomeLock, find_engine
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError
 from stepherd.logins.kinds import DATABASE_VARIABLE
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.engine.local import LocalEngine
@@ -142,7 +143,9 @@ def reading(home: Path) -> Iterator[Call]:
     An engine that ends between two calls is not noticed: the next call goes to what there is then.
     """
     if not (home / JOURNAL).exists():
-        raise NotFoundError(f"There are no runs in {home} yet.", remedy="Start one: stepherd run --help")
+        raise NotFoundError(
+            f"There are no runs in {home} yet.", remedy=Remedy("Start one: ", ("run", "--help"))
+        )
     with contextlib.ExitStack() as until_read:
         yield _Reader(home, until_read).call
 

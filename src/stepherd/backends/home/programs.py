@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
 from stepherd.errors import ConfigurationError
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.runs.request import Request
@@ -30,5 +31,7 @@ def check_installed(request: Request, path: str) -> None:
         if shutil.which(program, path=path) is None:
             raise ConfigurationError(
                 f"The agent '{request.agent}' needs the program '{program}', which is not installed here.",
-                remedy="Install it, see what is there with 'stepherd agents', or choose another agent.",
+                remedy=Remedy(
+                    "Install it, see what is there with '", ("agents",), "', or choose another agent."
+                ),
             )

@@ -23,6 +23,7 @@ from stepherd.errors import (
     UsageError,
 )
 from stepherd.logins.kinds import DEFAULT_KIND
+from stepherd.remedies import Remedy
 from stepherd.runs.folder import run_folder
 from stepherd.services.aws.installed import needs_boto3
 from stepherd.services.store.opening import open_store
@@ -160,7 +161,7 @@ class StackBackend:
         if "" in images:
             raise ConfigurationError(
                 f"{self.title[0].upper()}{self.title[1:]} has no images yet, so no task of a run can start.",
-                remedy=f"Build them: stepherd init --name {self.context}, and wait until it ends.",
+                remedy=Remedy("Build them: ", ("init", "--name", self.context), ", and wait until it ends."),
             )
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
@@ -209,9 +210,10 @@ class StackBackend:
         return kept
 
 
-_OTHER_ACCOUNT: Final = (
+_OTHER_ACCOUNT: Final = Remedy(
     "Log in to that account (aws sso login), unset AWS_ACCESS_KEY_ID if it is of another, "
-    "or choose a stack: stepherd configure"
+    "or choose a stack: ",
+    ("configure",),
 )
 
 
@@ -221,13 +223,15 @@ def _lacks(stack: Stack, output: str) -> StepherdError:
     if status.startswith("DELETE") and status != "DELETE_FAILED":
         return TemporaryError(
             f"The stack '{stack.name}' is being deleted ({status}).",
-            remedy="Choose another: stepherd context. Or deploy it again when it is gone: stepherd init",
+            remedy=Remedy(
+                "Choose another: ", ("context",), ". Or deploy it again when it is gone: ", ("init",)
+            ),
         )
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         words = f"The stack '{stack.name}' is being made ({status})."
-        return TemporaryError(words, remedy="Try again when it is: stepherd doctor")
+        return TemporaryError(words, remedy=Remedy("Try again when it is: ", ("doctor",)))
     if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
         words = f"The stack '{stack.name}' has no output {output}: it is none of Stepherd's, or an older one."
-        return ConfigurationError(words, remedy="Find the right one: stepherd configure")
+        return ConfigurationError(words, remedy=Remedy("Find the right one: ", ("configure",)))
     words = f"The stack '{stack.name}' cannot be used: it is {status}."
-    return ConfigurationError(words, remedy="Deploy it again: stepherd init")
+    return ConfigurationError(words, remedy=Remedy("Deploy it again: ", ("init",)))

@@ -23,6 +23,7 @@ from stepherd.errors import (
     UnavailableError,
     UsageError,
 )
+from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.runs.network import checked_network
@@ -92,13 +93,13 @@ class _Start:
             call("StartExecution", request)
         except (TemporaryError, UnavailableError) as error:
             words = f"{error.message} Whether the run {self._run_id} has begun is not known."
-            raise type(error)(words, remedy=f"Look: stepherd status {self._run_id}") from error
+            raise type(error)(words, remedy=Remedy("Look: ", ("status", self._run_id))) from error
         except Refused as error:
             if error.code != "ExecutionAlreadyExists":
                 raise
             raise CannotCreateError(
                 f"The run '{self._run_id}' is in {self._backend.title}, or was in the last 90 days.",
-                remedy=f"Look at it with 'stepherd status {self._run_id}', or choose another --name.",
+                remedy=Remedy("Look at it with '", ("status", self._run_id), "', or choose another --name."),
             ) from error
 
 
@@ -156,6 +157,8 @@ def _check_credentials(backend: StackBackend, checked: Request) -> None:
         raise CredentialsError(
             f"The agent '{agent.name}' has no credentials in {backend.title}: "
             f"none of {', '.join(sole_secrets(agent))} is known there.",
-            remedy="Store one for all runs: "
-            f"stepherd init --agent-key {agent.name}=env:{sole_secrets(agent)[0]}",
+            remedy=Remedy(
+                "Store one for all runs: ",
+                ("init", "--agent-key", f"{agent.name}=env:{sole_secrets(agent)[0]}"),
+            ),
         )

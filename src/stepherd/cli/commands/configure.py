@@ -12,6 +12,7 @@ from stepherd.cloud.contexts import DEFAULT_STACK, keep_context, read_contexts
 from stepherd.cloud.stack import Stack, find_stack
 from stepherd.cloud.waiting import telling_of_waits
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
+from stepherd.remedies import Remedy
 
 __all__ = ["command"]
 
@@ -87,7 +88,7 @@ def _only_one(target: Target, names: list[str]) -> str:
     there_are = ", ".join(sorted(names))
     raise UsageError(
         f"There are {len(names)} stacks in {target.region}: {there_are}.",
-        remedy="Say which one: stepherd configure --stack-name NAME",
+        remedy=Remedy("Say which one: ", ("configure", "--stack-name", "NAME")),
     )
 
 
@@ -95,7 +96,7 @@ def _nowhere(target: Target) -> NotFoundError:
     return NotFoundError(
         f"No stack in {target.region} of the account {target.caller.account} has the tag "
         "Application=stepherd.",
-        remedy="Look in another region with --region, or deploy one: stepherd init",
+        remedy=Remedy("Look in another region with --region, or deploy one: ", ("init",)),
     )
 
 
@@ -105,5 +106,5 @@ def _check(stack: Stack) -> None:
     if missing:
         raise ConfigurationError(
             f"The stack {stack.name} ({stack.status}) has no output {missing[0]}.",
-            remedy=f"If it is one of Stepherd's, run: stepherd init --stack-name {stack.name}",
+            remedy=Remedy("If it is one of Stepherd's, run: ", ("init", "--stack-name", stack.name)),
         )

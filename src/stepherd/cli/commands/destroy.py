@@ -12,6 +12,7 @@ from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cloud.contexts import forget_context, read_contexts
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
+from stepherd.remedies import Remedy
 
 __all__ = ["command"]
 
@@ -59,7 +60,9 @@ def _need_context(call: Invocation, name: str) -> None:
     if name not in read_contexts(call.home).known:
         raise NotFoundError(
             f"There is no context '{name}', so nothing says which stack is meant.",
-            remedy="See the contexts: stepherd context. A stack that has none is named by --stack-name.",
+            remedy=Remedy(
+                "See the contexts: ", ("context",), ". A stack that has none is named by --stack-name."
+            ),
         )
 
 
@@ -75,7 +78,7 @@ def _carry_out(call: Invocation, target: Target, *, ask: bool) -> int:
     if there is not None and not made_by_stepherd(there):
         raise ConfigurationError(
             f"The stack {there.name} in {target.region} was not deployed by Stepherd; nothing was removed.",
-            remedy="See those that were: stepherd configure --list",
+            remedy=Remedy("See those that were: ", ("configure", "--list")),
         )
     try:
         found = deployer.settle()
@@ -88,7 +91,7 @@ def _carry_out(call: Invocation, target: Target, *, ask: bool) -> int:
             return 0
         raise NotFoundError(
             f"There is no stack '{target.stack}' in {target.region}, account {target.caller.account}.",
-            remedy="See those that there are: stepherd configure --list",
+            remedy=Remedy("See those that there are: ", ("configure", "--list")),
         )
     show_holdings(call.output, target, holdings)
     if ask:

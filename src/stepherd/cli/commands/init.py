@@ -20,6 +20,7 @@ from stepherd.cloud.contexts import check_context_name, prove_writable
 from stepherd.cloud.stack_status import FAILED_CREATION
 from stepherd.cloud.template import resource_counts, template_of
 from stepherd.errors import UsageError
+from stepherd.remedies import Remedy
 from stepherd.services.aws.installed import require_boto3
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _carry_out(
         # An update would take away all that the other template has made.
         raise UsageError(
             f"The stack {found.name} in {target.region} was not deployed by Stepherd; nothing was changed.",
-            remedy="Take another name: stepherd init --stack-name NAME",
+            remedy=Remedy("Take another name: ", ("init", "--stack-name", "NAME")),
         )
     had = dict(found.parameters) if found else {}
     failed = found is not None and found.status in FAILED_CREATION

@@ -12,6 +12,7 @@ from stepherd.api_keys.opening import open_ring
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.errors import UsageError
+from stepherd.remedies import Remedy
 
 if TYPE_CHECKING:
     from stepherd.api_keys.ring import KeyRing
@@ -77,7 +78,8 @@ def show(call: Invocation, secret: str | None) -> int:
         head = "  ".join(f"{text:<{width}}" for text, width in cells)
         call.output.data(f"{head}  {row['owner']}  made {row['created']}{end}")
     if not rows:
-        call.output.note("There are no keys yet. Make one: stepherd keys create --owner NAME")
+        none = Remedy("There are no keys yet. Make one: ", ("keys", "create", "--owner", "NAME"))
+        call.output.note(call.advice(none))
     return 0
 
 

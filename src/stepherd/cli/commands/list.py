@@ -12,6 +12,7 @@ from stepherd.cli.options import command as declared
 from stepherd.client.records import Run
 from stepherd.client.run_text import status_colour, status_text, waiting_remark
 from stepherd.history.runs import STATUSES
+from stepherd.remedies import Remedy
 from stepherd.text.durations import seconds_text
 
 __all__ = ["command"]
@@ -46,7 +47,8 @@ def command(call: Invocation, status: str | None, limit: int) -> int:
         call.output.data(_line(run, column) + (f"  {waiting_remark(waits)}" if waits else ""), fg=colour)
     if not runs:
         which = f"No run is {status_text(status.upper())}" if status else "No runs yet"
-        call.output.note(f"{which} in {call.backend.title}. Start one: stepherd run --help")
+        none = Remedy(f"{which} in {call.backend.title}. Start one: ", ("run", "--help"))
+        call.output.note(call.advice(none))
     elif more and limit == _LIMIT:
         call.output.note(f"There are more: {call.command('list', '--limit', str(_LIMIT * 10))}")
     return 0

@@ -10,6 +10,7 @@ from stepherd.backends.home.unfinished import unfinished_runs
 from stepherd.cli.follow.follow import follow
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
+from stepherd.remedies import RUN, Remedy
 
 __all__ = ["command"]
 
@@ -23,7 +24,7 @@ def command(call: Invocation, run_id: str | None) -> int:
     """
     call.only_local(
         "resume",
-        "A stack goes on by itself: stepherd watch RUN. Here: stepherd resume --context local",
+        Remedy("A stack goes on by itself: ", ("watch", RUN), ". Here: ", ("resume", "--context", "local")),
     )
     with reading(call.home) as ask:
         if run_id:

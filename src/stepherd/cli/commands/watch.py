@@ -17,6 +17,7 @@ from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.errors import StepherdError, TemporaryError
 from stepherd.history.progress import Progress
+from stepherd.remedies import Remedy
 
 __all__ = ["SOON_SECONDS", "command"]
 
@@ -77,4 +78,4 @@ async def _watch(call: Invocation, run_id: str, progress: Progress, view: View) 
 
 def _abandoned(call: Invocation, run_id: str) -> StepherdError:
     words = f"{run_id} is not finished, and no engine runs on {call.home}."
-    return TemporaryError(words, remedy=f"Go on with it: stepherd resume {run_id}")
+    return TemporaryError(words, remedy=Remedy("Go on with it: ", ("resume", run_id)))

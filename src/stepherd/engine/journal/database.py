@@ -15,6 +15,7 @@ from typing import Any
 
 from stepherd.engine.journal.records import STOPPING, Attempt, Event, Execution, Machine
 from stepherd.errors import DataError, StorageError
+from stepherd.remedies import Remedy
 
 __all__ = ["Journal"]
 
@@ -115,7 +116,9 @@ class Journal:
     def _refused(self, reason: str) -> StorageError:
         return StorageError(
             f"The journal {self.path} cannot be written: {reason}.",
-            remedy="Free some space or choose another --home, then continue with 'stepherd resume'.",
+            remedy=Remedy(
+                "Free some space or choose another --home, then continue with '", ("resume",), "'."
+            ),
         )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> Exception:

@@ -15,6 +15,7 @@ from stepherd.processes.descendants import below
 from stepherd.processes.sandbox.status import StatusReader
 from stepherd.processes.table import table
 from stepherd.processes.tree import Proof
+from stepherd.remedies import RUN, Remedy
 
 if TYPE_CHECKING:
     from stepherd.processes.sandbox.network.egress import Egress
@@ -91,7 +92,7 @@ class SandboxTree:
         if ended == 1 and not self._killed:
             raise ConfigurationError(
                 "The sandbox could not be set up, or its command not begun: bubblewrap says why in the log.",
-                remedy="Look with: stepherd logs RUN. See also: stepherd doctor",
+                remedy=Remedy("Look with: ", ("logs", RUN), ". See also: ", ("doctor",)),
             )
         return ended if ended >= 0 else _BY_SIGNAL - ended
 

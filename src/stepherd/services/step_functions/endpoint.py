@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from stepherd.errors import TemporaryError
+from stepherd.remedies import Remedy
 from stepherd.services.json_text import read_json
 from stepherd.services.step_functions.calls import Call, Refused
 
@@ -27,7 +28,7 @@ class Unanswered(TemporaryError):
     def __init__(self, operation: str, why: Exception) -> None:
         super().__init__(
             f"The engine does not answer {operation}: {why or type(why).__name__}.",
-            remedy="Go on with: stepherd resume",
+            remedy=Remedy("Go on with: ", ("resume",)),
         )
         self.why = why
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepherd.errors import NotFoundError, StepherdError, StorageError, TemporaryError
+from stepherd.remedies import Remedy
 from stepherd.services.step_functions.calls import Call, Refused
 
 __all__ = ["EngineGone", "Where", "in_words"]
@@ -57,11 +58,11 @@ def _error_of(refused: Refused, arguments: Mapping[str, Any], where: Where) -> S
     match refused.code:
         case "ExecutionDoesNotExist" | "InvalidArn" if "executionArn" in arguments:
             words = f"There is no run '{_name(arguments['executionArn'])}' in {where.title}. {where.forgets}"
-            return NotFoundError(words.strip(), remedy="See the runs there are: stepherd list")
+            return NotFoundError(words.strip(), remedy=Remedy("See the runs there are: ", ("list",)))
         case "StateMachineDoesNotExist" | "StateMachineDeleting":
             machine = _name(arguments.get("stateMachineArn", ""))
             words = f"{where.title[:1].upper()}{where.title[1:]} has no state machine {machine} any more."
-            return NotFoundError(words, remedy="Look at it: stepherd doctor")
+            return NotFoundError(words, remedy=Remedy("Look at it: ", ("doctor",)))
         case "ServiceUnavailable":
             return EngineGone("The engine is ending.", remedy="Try again.")
         case "InternalServerException":
