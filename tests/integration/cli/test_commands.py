@@ -62,7 +62,7 @@ def test_every_command_prints_one_object_with_json(place: Any) -> None:
     for words in (["status", "none"], ["redrive", "one"], ["stop"], ["nonsense"], ["pull", "none"]):
         refused = place.stepherd(*words, "--json")
         assert 64 <= refused.returncode <= 78
-        assert set(one_object(refused)["error"]) == {"category", "message", "remedy", "retryable"}
+        assert set(one_object(refused)["error"]) == {"category", "message", "remedy", "commands", "retryable"}
         assert refused.stderr.count("\n") == 1
 
 

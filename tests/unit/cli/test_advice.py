@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from stepherd.cli.advice import completing
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.main import cli
+from stepherd.errors import StepherdError
 from stepherd.remedies import RUN, Command, Remedy, command_text, commands_in, completed
 
 ROOT = Path(__file__).parents[3]
@@ -145,7 +146,8 @@ def test_a_plain_text_is_printed_as_it_is(tmp_path: Path) -> None:
 def test_the_command_to_find_a_stack_again_names_the_home(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stepherd.cli.main import main
-
-    assert main(["list", "--home", str(tmp_path), "--context", "nope"]) == 78
+    call = Invocation(tmp_path, context="nope")
+    with pytest.raises(StepherdError) as refused:
+        _ = call.backend
+    call.output.error(refused.value)
     assert f"stepherd configure --home {tmp_path}" in capsys.readouterr().err

@@ -170,7 +170,7 @@ def _agents(text: str) -> list[str]:
     try:
         build_arguments(_names(text))
     except UsageError as error:
-        raise click.UsageError(f"{error.message} {error.remedy}") from error
+        raise click.UsageError(str(error)) from error
     return _names(text)
 
 
