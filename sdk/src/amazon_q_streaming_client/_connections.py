@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from ._http import Http
+from ._http import Http, TimeLimits
 from ._watched import Watch
 from .errors import ConfigurationError, QError, TransportError
 
@@ -22,6 +22,9 @@ _SIGNS_OF_LIFE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT":
 """Seconds before the first question, seconds between them, and how many may stay without an answer."""
 _CLOSED_REMEDY: Final = "Make another one; leaving its 'with' or 'async with' closes a client."
 
+Mark: TypeAlias = tuple[Watch | None, int]
+"""A network stream, and how often it was read."""
+
 
 @dataclass(slots=True, eq=False)
 class Connection:
@@ -32,22 +35,29 @@ class Connection:
     idle_since: float = 0.0
     watch: Watch | None = None
     """Of the network stream that the library opened last."""
+    limits: TimeLimits | None = None
 
     @property
     def stream(self) -> Any:
         """The network stream that the library opened last; None before the first one."""
         return self.watch and self.watch.stream
 
-    def mark(self) -> tuple[Watch | None, int]:
-        """What to remember before a question is sent, for ``check_answer``."""
+    def begin(self, limits: TimeLimits) -> Mark:
+        """Note the time limits of the question that is sent next; return the mark for ``check_answer``."""
+        self.limits = limits
+        if self.watch is not None:
+            self.watch.limits = limits
+        return self._mark()
+
+    def _mark(self) -> Mark:
         return self.watch, self.watch.reads if self.watch else 0
 
-    def check_answer(self, mark: tuple[Watch | None, int]) -> None:
+    def check_answer(self, mark: Mark) -> None:
         """Raise TransportError for an answer without anything that was read since the ``mark``.
 
         It came with the one before, to a question that is not this one.
         """
-        if self.watch is not None and self.mark() == mark:
+        if self.watch is not None and self._mark() == mark:
             raise TransportError("the connection is out of step: an answer came before its question")
 
     def is_silent(self) -> bool:
@@ -122,7 +132,7 @@ class Connections:
 
     def opened(self, connection: Connection, stream: Any) -> None:
         """Note the network ``stream`` of a taken connection. Raises ConfigurationError if closed."""
-        connection.watch = Watch(stream, blocking=self._http.blocks)
+        connection.watch = Watch(stream, connection.limits, blocking=self._http.blocks)
         _keep_alive(stream)
         self._check_open()
 

@@ -122,7 +122,7 @@ class Response:
         self._limits = message.extensions["timeout"]
         if not self._pool.http.is_own:
             message.extensions["trace"] = self._trace
-        mark = connection.mark()
+        mark = connection.begin(self._limits)
         try:
             response: httpx.Response = connection.client.send(message, stream=True, follow_redirects=False)
         except Exception:

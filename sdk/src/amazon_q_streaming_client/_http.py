@@ -35,6 +35,8 @@ _OF_THE_REQUEST: Final = "h11"
 """The library speaks HTTP/1.1 with it; what that says of its own side is about the request."""
 _SHORTEST: Final = 0.001
 """Seconds of the shortest time limit; 0 would mean not to wait, which the library does not expect."""
+_LOGIN_REFUSED: Final = "407"
+_PROXY_REMEDY: Final = "It is given in the URL of the proxy: http://user:password@host:port"
 _DNS: Final = ("getaddrinfo", "name resolution", "Name or service", "nodename nor servname", "No address")
 
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
@@ -143,6 +145,8 @@ class Http:
             )
         if isinstance(error, self.library.TimeoutException):
             return RequestTimeoutError(f"the service did not answer in time: {detail}")
+        if isinstance(error, self.library.ProxyError) and detail.startswith(_LOGIN_REFUSED):
+            return ConfigurationError(f"the proxy asks for another login: {detail}", remedy=_PROXY_REMEDY)
         if isinstance(error, self.library.DecodingError):
             return ProtocolError(f"the body cannot be decompressed: {detail}")
         refused = (self.library.UnsupportedProtocol, self.library.InvalidURL, UnicodeError)

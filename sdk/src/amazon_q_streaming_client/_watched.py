@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ._http import TimeLimits
 
 __all__ = ["Sieve", "Watch"]
 
@@ -71,10 +74,13 @@ class Sieve:
 class Watch:
     """Watches a network stream of the library, whose ``read`` it takes the place of."""
 
-    def __init__(self, stream: Any, *, blocking: bool) -> None:
+    def __init__(self, stream: Any, limits: TimeLimits | None, *, blocking: bool) -> None:
         self.stream = stream
         self.reads = 0
         self.requests = 1
+        self.limits = limits
+        """What a read may take. The library looks it up once and grants it to each read of HTTP/1.1, so that
+        bytes that are nothing of an answer would prolong the wait for it."""
         self._read = stream.read
         session = stream.get_extra_info("ssl_object")
         self._sieve = Sieve() if session and session.selected_alpn_protocol() == "h2" else None
@@ -85,13 +91,16 @@ class Watch:
         """Whether the server said that it will end the connection."""
         return self._sieve is not None and self._sieve.found > 0
 
+    def _patience(self, timeout: float | None) -> float | None:
+        return timeout if self.limits is None else self.limits["read"]
+
     def _seen(self, data: bytes) -> bytes:
         return data if self._sieve is None else self._sieve.feed(data, 2 * self.requests - 1)
 
     def _blocking(self, max_bytes: int, timeout: float | None = None) -> bytes:
         while True:
             self.reads += 1
-            data: bytes = self._read(max_bytes, timeout)
+            data: bytes = self._read(max_bytes, self._patience(timeout))
             seen = self._seen(data)
             if seen or not data:
                 return seen
@@ -99,7 +108,7 @@ class Watch:
     async def _waiting(self, max_bytes: int, timeout: float | None = None) -> bytes:
         while True:
             self.reads += 1
-            data: bytes = await self._read(max_bytes, timeout)
+            data: bytes = await self._read(max_bytes, self._patience(timeout))
             seen = self._seen(data)
             if seen or not data:
                 return seen
