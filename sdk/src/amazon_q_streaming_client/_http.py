@@ -45,8 +45,9 @@ _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
 class TimeLimits(dict[str, float | None]):
     """The time limits of one request, as the library looks them up before each read and write.
 
-    Over HTTP/2 bytes can come for ever that are nothing of the answer (pings, settings), so each read and
-    write gets no more than what is left of ``seconds`` since the first one after ``restart``.
+    Bytes can come for ever that are nothing of the answer (pings and settings of HTTP/2, hints and unfinished
+    lines of HTTP/1.1), so each read and write gets no more than what is left of ``seconds`` since the first
+    one after ``restart``.
     """
 
     def __init__(
