@@ -65,6 +65,7 @@ def _has_tracing() -> bool:
 
 
 def _traced(handler: Handler) -> Handler:
+    # Only now: it needs the X-Ray SDK, which the deployed functions alone carry.
     from aws_lambda_powertools import Tracer
 
     traced: Handler = Tracer(service=_STACK).capture_lambda_handler(handler, capture_response=False)

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tools.shape.imports import NO_REASON, imports_of
+from tools.shape.sources import read_sources
+
 from stepherd.agents.registry import agent_names, get_agent
 from stepherd.engine.integrations.services import SERVICES
 from stepherd.runs.steps import STEPS
@@ -379,6 +382,13 @@ def test_a_new_integration_is_one_module_and_one_line() -> None:
         if _part(path) == "engine" and _named(path) != "engine.integrations.services":
             named = _strings(path) & SERVICES.keys() - {"states"}
             assert named <= SERVICES_ARE_NAMED_IN.get(name, set()), (name, named)
+
+
+def test_imports_in_functions_are_few_and_each_has_its_reason() -> None:
+    """It is start-up time, or a package that may not be there: a circle has another cure."""
+    late = [found for found in imports_of(read_sources(ROOT / "src/stepherd", ROOT)) if found.deferred]
+    assert [f"{found.source.path}:{found.line}" for found in late if found.reason == NO_REASON] == []
+    assert len(late) < 60
 
 
 def _states_of(machine: dict[str, Any]) -> Iterator[str]:

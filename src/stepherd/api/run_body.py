@@ -54,6 +54,7 @@ class Asked:
 
     def check(self, run_id: str) -> None:
         """Read the instructions and check the whole request. Raises InvalidCall naming the field."""
+        # Only now: calls that start no run can do without it, and it loads jsonschema.
         from stepherd.runs.prepare import check_whole_request
 
         where = "run.instructions" if self.text is None else "instructions"

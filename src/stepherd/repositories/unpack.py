@@ -75,6 +75,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits | None = None) -> N
 
 
 def _unpack_into(archive: Path, root: Path, limits: UnpackLimits) -> None:
+    # Only now: it takes its time to load, and most that import this pack nothing.
     import zstandard
 
     with archive.open("rb") as file:

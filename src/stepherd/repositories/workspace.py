@@ -42,6 +42,7 @@ def pack(folder: Path, archive: Path) -> PackFacts:
     forgotten, times are in whole seconds. Raises NotFoundError when there is no folder, DataError when a
     file changes while it is read, StorageError when the disk refuses.
     """
+    # Only now: it takes its time to load, and most that import this pack nothing.
     import zstandard
 
     if not folder.is_dir():

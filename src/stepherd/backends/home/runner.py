@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepherd.engine.runners.choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice
-from stepherd.errors import ConfigurationError, StepherdError, UsageError
+from stepherd.errors import ConfigurationError, UsageError
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
@@ -50,25 +49,8 @@ def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
 
 
 def repository_mounts(argv: Sequence[str], environment: Mapping[str, str]) -> list[Mount]:
-    """A repository on this machine's disk, for the steps that need it: to be read by clone, written by push.
-
-    The agent's container never gets it: what an agent does reaches a repository by a push alone.
-    """
+    """A repository on this machine's disk, for the steps that need it. See ``mounts.mounts_of``."""
     # For the start-up time: engines load this, and only those whose tasks are in containers ask it.
-    from stepherd.engine.runners.container_runner import Mount
-    from stepherd.repositories.address import parse_repository
-    from stepherd.runs.folder import REQUEST_DIGEST, open_run_folder
-    from stepherd.runs.steps import STEPS
+    from stepherd.backends.home.mounts import mounts_of
 
-    step = STEPS.get(argv[-1] if argv else "")
-    folder = environment.get("STEPHERD_RUN_FOLDER", "")
-    if step is None or step.repository == "untouched" or not folder.startswith("file://"):
-        return []
-    try:
-        request = open_run_folder(folder).read_request(environment.get(REQUEST_DIGEST))
-        repository = parse_repository(request.repo)
-    except StepherdError:
-        return []  # The step meets the same, and says so in its result.
-    if repository.kind != "file":
-        return []
-    return [Mount(Path(repository.path), writable=step.repository == "written")]
+    return mounts_of(argv, environment)

@@ -10,7 +10,8 @@ from stepherd.backends.login_locations import login_location
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import group as declared
 from stepherd.client.logging_in import login_error
-from stepherd.logins.kinds import DEFAULT_KIND, login_kinds
+from stepherd.logins.kinds import DEFAULT_KIND, login_kind, login_kinds
+from stepherd.services.aws.installed import require_boto3
 from stepherd.text.moments import until_text
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
     from stepherd.cli.login.session import EXIT_CODES, LoginSession
     from stepherd.cli.login.view import make_login_view
     from stepherd.cli.terminal.browser import can_open, open_page
-    from stepherd.logins.kinds import login_kind
-    from stepherd.services.aws.installed import require_boto3
 
     require_boto3("The identity provider")
     kind = login_kind(given["agent"])
