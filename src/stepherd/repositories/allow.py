@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
 from stepherd.errors import UsageError
+from stepherd.services.redaction import MASK
+from stepherd.text.plain import one_paragraph
 
-__all__ = ["is_allowed", "parse_allow"]
+__all__ = ["is_allowed", "parse_allow", "pattern_of"]
 
 _MOST: Final = 100
 _LONGEST: Final = 500
@@ -31,6 +34,19 @@ def parse_allow(text: str | None) -> tuple[str, ...]:
         if pattern.startswith("/") or not {"", ".", ".."}.isdisjoint(parts) or parts.count(_ANY_FOLDERS) > 3:
             raise _refusal(f"'{pattern}' is no path in a repository")
     return patterns
+
+
+def pattern_of(path: str) -> str | None:
+    """The pattern that is this path alone, for a person to type; None where none can be. A path that an agent
+    made may read as a list of others, or as a glob that stands for everything."""
+    pattern = re.sub(r"([*?\[])", r"[\1]", path)
+    if MASK in path:
+        return None
+    try:
+        alone = parse_allow(pattern) == (pattern,)
+    except UsageError:
+        return None
+    return pattern if alone and one_paragraph(pattern, _LONGEST) == pattern else None
 
 
 def is_allowed(path: str, patterns: Sequence[str]) -> bool:

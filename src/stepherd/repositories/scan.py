@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from stepherd.errors import DataError
 from stepherd.remedies import RUN, Remedy
+from stepherd.repositories.allow import pattern_of
 from stepherd.repositories.automation import Automation
 from stepherd.repositories.base_contents import BaseContents, new_lines_of_copies
 from stepherd.repositories.filtered import split_filtered
@@ -99,10 +100,11 @@ class ChangesBlocked(DataError):
         shown = "; ".join(str(finding) for finding in findings[:_MOST_SHOWN])
         more = f"; and {len(findings) - _MOST_SHOWN} more" if len(findings) > _MOST_SHOWN else ""
         head = "Nothing is pushed" if all_of_it else "Not everything is pushed"
-        path = next((each.path for each in findings if each.what in ALLOWABLE), None)
+        patterns = (pattern_of(each.path) for each in findings if each.what in ALLOWABLE)
+        pattern = next((each for each in patterns if each is not None), None)
         allow = (
-            Remedy("Push it all the same: ", ("redrive", RUN, "--allow", one_paragraph(path, 200)), ". ")
-            if path is not None
+            Remedy("Push it all the same: ", ("redrive", RUN, "--allow", pattern), ". ")
+            if pattern is not None
             else ""
         )
         secret = any(each.what in ("secret", "own secret") for each in findings)
