@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stepherd.agents.json_lines import JsonLineReader, count, items, mapping, money, shown_input, text
+from stepherd.agents.json_lines import JsonLineReader, Recent, count, items, mapping, money, shown_input, text
 from stepherd.events.vocabulary import Event, Message, Output, Retry, Started, ToolUse, Usage
 from stepherd.text.plain import one_paragraph
 
@@ -14,6 +14,7 @@ __all__ = ["ClaudeReader", "user_message"]
 
 _SILENT: Final = {"stream_event", "rate_limit_event", "control_response", "keep_alive", "tool_progress"}
 _OUTPUT_CHARACTERS: Final = 1000
+_LONGEST_NAME: Final = 200
 _REFUSED_CREDENTIALS: Final = 401
 _MOST_REFUSALS: Final = 2
 """After so many retries of a refused key it is the key: ten more retries would take minutes."""
@@ -38,28 +39,30 @@ class ClaudeReader(JsonLineReader):
     takes_notices = True
 
     def __init__(self) -> None:
-        self._usages: dict[str, Mapping[str, Any]] = {}
-        self._own_messages: set[str] = set()
-        self._tools: dict[str, str] = {}
-        self._denied: list[str] = []
+        self._usages = Recent[tuple[int, ...]]()
+        self._used_in_all = (0,) * len(_COUNTED)
+        self._turns = 0
+        self._tools = Recent[str]()
+        self._denied = Recent[None]()
         self._refusals = 0
         self._session = ""
-        self._results: list[Mapping[str, Any]] = []
+        self._told: dict[str, Any] | None = None
+        self._cost_usd = 0.0
 
     @property
     def done(self) -> bool:  # type: ignore[override]
         """After a result, or when its key is refused again and again."""
-        return bool(self._results) or self._refusals >= _MOST_REFUSALS
+        return self._told is not None or self._refusals >= _MOST_REFUSALS
 
     @property
     def turns(self) -> int:  # type: ignore[override]
         """Messages of the model, without those of agents that it started itself."""
-        return len(self._own_messages)
+        return self._turns
 
     @property
     def cost_usd(self) -> float:  # type: ignore[override]
         """Known with results alone. It counts up, so the largest one that is a number is the last one."""
-        return max((money(result.get("total_cost_usd")) for result in self._results), default=0.0)
+        return self._cost_usd
 
     def notice(self, text: str) -> bytes | None:
         """A message of its user."""
@@ -68,14 +71,13 @@ class ClaudeReader(JsonLineReader):
     def facts(self) -> Mapping[str, Any]:
         """result {subtype, is_error, terminal_reason, api_error_status, text, errors} or None, denied,
         refused_key, session, turns, cost_usd."""
-        result = self._results[0] if self._results else None
         return {
             "session": self._session,
             "turns": self.turns,
             "cost_usd": self.cost_usd,
-            "denied": list(dict.fromkeys(self._denied)),
+            "denied": list(self._denied),
             "refused_key": self._refusals >= _MOST_REFUSALS,
-            "result": None if result is None else _facts_of_result(result),
+            "result": self._told,
         }
 
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
@@ -124,7 +126,7 @@ class ClaudeReader(JsonLineReader):
                 events.append(Message(text(block["thinking"]), thought=True))
             elif kind in {"tool_use", "server_tool_use"}:
                 tool, number = text(block.get("name")), text(block.get("id"))
-                self._tools[number] = tool
+                self._tools[number] = tool[:_LONGEST_NAME]
                 events.append(ToolUse(tool, number, shown_input(block.get("input"))))
         return (*events, *self._count(message, own=record.get("parent_tool_use_id") is None))
 
@@ -133,15 +135,22 @@ class ClaudeReader(JsonLineReader):
         number, usage = text(message.get("id")), mapping(message.get("usage"))
         if not number or not usage:
             return ()
-        before = self._usages.get(number)
-        self._usages[number] = usage
-        if own:
-            self._own_messages.add(number)
-        return () if before == usage else (self._used(self._usages.values()),)
+        counts = _counts_of(usage)
+        before = self._usages.of(number)
+        self._usages[number] = counts
+        if before is None and own:
+            self._turns += 1
+        if before == counts:
+            return ()
+        was = before or (0,) * len(counts)
+        self._used_in_all = tuple(
+            all_ + new - old for all_, new, old in zip(self._used_in_all, counts, was, strict=True)
+        )
+        return (self._used(self._used_in_all),)
 
-    def _used(self, usages: Any, *, cost: float | None = None) -> Event:
-        total = {name: sum(count(usage.get(key)) for usage in usages) for name, key in _COUNTED.items()}
-        return Usage(turns=self.turns, cost_usd=cost, **total)
+    def _used(self, counts: tuple[int, ...], *, cost: float | None = None) -> Event:
+
+        return Usage(turns=self.turns, cost_usd=cost, **dict(zip(_COUNTED, counts, strict=True)))
 
     def _user(self, record: Mapping[str, Any]) -> Sequence[Event]:
         """Results of tools; what a user said, ourselves, is known."""
@@ -154,18 +163,24 @@ class ClaudeReader(JsonLineReader):
             said = "\n".join(text(part.get("text")) for part in items(said))
         failed = block.get("is_error") is True
         shown = one_paragraph(text(said)[: 4 * _OUTPUT_CHARACTERS], _OUTPUT_CHARACTERS)
-        tool = self._tools.get(number, "?")
+        tool = self._tools.of(number) or "?"
         return ToolUse(tool, number, None, "failed" if failed else "succeeded", shown or None)
 
     def _result(self, record: Mapping[str, Any]) -> Sequence[Event]:
-        self._results.append(record)
+        # The first one tells how it ended; the cost counts up.
+        self._told = self._told or _facts_of_result(record)
+        self._cost_usd = max(self._cost_usd, money(record.get("total_cost_usd")))
         events: list[Event] = []
         for denial in items(record.get("permission_denials")):
             tool, number = text(denial.get("tool_name")) or "?", text(denial.get("tool_use_id"))
-            self._denied.append(tool)
+            self._denied[tool] = None
             events.append(ToolUse(tool, number, shown_input(denial.get("tool_input")), "denied"))
         usage = mapping(record.get("usage"))
-        return (*events, self._used([usage] if usage else self._usages.values(), cost=self.cost_usd))
+        return (*events, self._used(_counts_of(usage) if usage else self._used_in_all, cost=self.cost_usd))
+
+
+def _counts_of(usage: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(count(usage.get(key)) for key in _COUNTED.values())
 
 
 def _facts_of_result(result: Mapping[str, Any]) -> dict[str, Any]:

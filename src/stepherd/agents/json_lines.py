@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stepherd.agents.contract import BasicReader, Stream
 from stepherd.services.json_text import read_printed_json
@@ -14,11 +14,14 @@ from stepherd.text.plain import one_paragraph
 if TYPE_CHECKING:
     from stepherd.events.vocabulary import Event
 
-__all__ = ["JsonLineReader", "count", "items", "mapping", "money", "shown_input", "text"]
+__all__ = ["JsonLineReader", "Recent", "count", "items", "mapping", "money", "shown_input", "text"]
 
 _INPUT_CHARACTERS: Final = 200
 _MOST_COUNTED: Final = 2**53 - 1
 _MOST_MONEY: Final = 1e9
+_MOST_KEPT: Final = 10_000
+_LONGEST_KEPT: Final = 200
+_Kept = TypeVar("_Kept")
 # Of a tool's input, what says most about it, under the names that the CLIs have for it.
 _TELLING: Final = ("command", "file_path", "filePath", "path", "pattern", "url", "query", "description")
 
@@ -39,6 +42,20 @@ class JsonLineReader(BasicReader, ABC):
     def take_text(self, stream: Stream, line: str) -> Sequence[Event]:
         """The events of a line that is no known object."""
         return super().feed(stream, line)
+
+
+class Recent(dict[str, _Kept]):
+    """What is remembered by names that an agent gives: of many the last, of long ones their beginnings, so
+    that memory stays flat whatever it prints."""
+
+    def __setitem__(self, name: str, value: _Kept) -> None:
+        super().__setitem__(name[:_LONGEST_KEPT], value)
+        if len(self) > _MOST_KEPT:
+            del self[next(iter(self))]
+
+    def of(self, name: str) -> _Kept | None:
+        """What is remembered by that name; None when nothing is."""
+        return self.get(name[:_LONGEST_KEPT])
 
 
 def _object_in(line: str) -> dict[str, Any] | None:

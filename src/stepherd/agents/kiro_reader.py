@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from stepherd.agents.contract import Stream
-from stepherd.agents.json_lines import JsonLineReader, items, mapping, shown_input, text
+from stepherd.agents.json_lines import JsonLineReader, Recent, items, mapping, shown_input, text
 from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.events.vocabulary import Event, Message, ToolUse
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["KiroReader"]
 
+_LONGEST_MESSAGE: Final = 1 << 20
+_LONGEST_NAME: Final = 200
 _CHUNKS: Final = {"agent_message_chunk": False, "agent_thought_chunk": True}
 _STATUS: Final[dict[str, Literal["succeeded", "failed"]]] = {"completed": "succeeded", "failed": "failed"}
 
@@ -24,7 +26,8 @@ class KiroReader(JsonLineReader):
         self._terminal = TerminalReader(signs)
         self._said: list[str] = []
         self._thought = False
-        self._tools: dict[str, str] = {}
+        self._length = 0
+        self._tools = Recent[str]()
         self._begun = self._answered = False
         self._end: dict[str, str] | None = None
 
@@ -70,24 +73,27 @@ class KiroReader(JsonLineReader):
         if kind in _CHUNKS:
             before = () if self._thought is _CHUNKS[kind] else self._whole_message()
             self._thought = _CHUNKS[kind]
-            self._said.append(text(mapping(update.get("content")).get("text")))
-            return before
+            words = text(mapping(update.get("content")).get("text"))
+            self._said.append(words)
+            self._length += len(words) + 1
+            return (*before, *self._whole_message()) if self._length > _LONGEST_MESSAGE else before
         if kind not in {"tool_call", "tool_call_update"}:
             return None
         before = self._whole_message()
         number = text(update.get("toolCallId"))
         if kind == "tool_call":
-            self._tools[number] = text(update.get("title")) or text(update.get("kind")) or "?"
-            return (*before, ToolUse(self._tools[number], number, shown_input(update.get("rawInput"))))
+            tool = (text(update.get("title")) or text(update.get("kind")) or "?")[:_LONGEST_NAME]
+            self._tools[number] = tool
+            return (*before, ToolUse(tool, number, shown_input(update.get("rawInput"))))
         status = _STATUS.get(text(update.get("status")))
         if status is None:
             return before
         parts = [text(mapping(part.get("content")).get("text")) for part in items(update.get("content"))]
         shown = one_paragraph(" ".join(parts)[:4000], 1000) or None
-        return (*before, ToolUse(self._tools.get(number, "?"), number, None, status, shown))
+        return (*before, ToolUse(self._tools.of(number) or "?", number, None, status, shown))
 
     def _whole_message(self) -> Sequence[Event]:
-        words, self._said = "".join(self._said), []
+        words, self._said, self._length = "".join(self._said), [], 0
         if not words.strip():
             return ()
         self._answered = self._answered or not self._thought
