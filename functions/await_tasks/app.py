@@ -11,7 +11,7 @@ from stepherd.telemetry import observed
 
 @observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``event``: {run_id, execution}."""
+    """``event`` has the fields {run_id, execution}."""
     from stepherd.runs.folder import run_folder
     from stepherd.runs.kept import what_is_left
     from stepherd.services.aws.tasks import open_tasks

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """``event``: a batch of SQS. The answer names those that shall be delivered again; others are done."""
+    """``event``: a batch of SQS. The answer names those that should be delivered again; others are done."""
     failed: list[dict[str, str]] = []
     for message in map(Message.from_record, event["Records"]):
         try:

@@ -45,7 +45,7 @@ class Project:
                 yield part, path
             else:
                 raise ConfigurationError(
-                    f"'{path}' is missing: this installation is not whole.",
+                    f"'{path}' is missing: this installation is incomplete.",
                     remedy="Install Stepherd again: pip install --force-reinstall 'stepherd[aws]'",
                 )
 
@@ -62,7 +62,7 @@ def application_root() -> Path:
         if (folder / "template.yaml").is_file():
             return folder
     raise ConfigurationError(
-        f"No template.yaml lies in {package} or its checkout.",
+        f"There is no template.yaml in {package} or its checkout.",
         remedy="Install Stepherd again: pip install stepherd",
     )
 

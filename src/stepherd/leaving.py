@@ -19,6 +19,6 @@ def leave(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # Nobody reads any more, or a disk is full: Python has its own way to say so.
+    except OSError:  # No one reads any more, or a disk is full: Python has its own way to say so.
         sys.exit(code)
     os._exit(code)

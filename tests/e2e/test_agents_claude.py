@@ -221,7 +221,7 @@ def test_what_a_verify_command_says_reaches_it_in_its_session(inside: Inside) ->
 def test_it_is_told_in_the_middle_of_its_work_that_a_limit_comes_near(inside: Inside) -> None:
     quick, slow = use("Bash", command="true"), use("Bash", command="sleep 3")
     model = _run(inside, *[quick] * 7, slow, HELLO, max_turns=10)
-    told = ["Come to an end now" in call.text for call in model.calls]
+    told = ["Finish now" in call.text for call in model.calls]
     assert told[:8] == [False] * 8
     assert all(told[8:]), told
     assert inside.place.origin.show("stepherd/run_1", "hello.txt") == "hello"

@@ -108,7 +108,7 @@ def test_an_expired_code_is_replaced_by_another(lender: Lender) -> None:
     second = lender.approve(2)
     done = end(lender, child).ok()
     assert first != second
-    assert f"code {second} (code 2; the one before has ended)" in done.err
+    assert f"code {second} (code 2; the previous one has expired)" in done.err
 
 
 @pytest.mark.exhaustive
@@ -181,7 +181,7 @@ def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) ->
     lender.provider.approve(code)
     done = lender.place.end_of(run).ok()
     assert done.err.count(f"user_code={code}") == 1
-    assert "If nobody of yours started this" not in done.err
+    assert "If you or your team did not start this" not in done.err
     (authenticate,) = [one for one in done.json["states"] if one["name"] == "Authenticate"]
     assert (authenticate["status"], authenticate["waiting_for"]) == ("SUCCEEDED", None)
 

@@ -32,7 +32,7 @@ def test_neither_stop_nor_redrive_wait_for_what_will_not_come(place: Place) -> N
     # WHEN
     stopped = place.cli("stop", "run_1").ok()
     # THEN it says so, and how to take what there is
-    assert "could be kept. What there is lies in the run folder: stepherd pull run_1" in stopped.err
+    assert "could be kept. The rest is in the run folder: stepherd pull run_1" in stopped.err
     clone = place.root / "clone"
     subprocess.run(["git", "clone", "-q", str(place.origin.bare), str(clone)], check=True)
     place.cli("pull", "run_1", "--into", str(clone)).ok()

@@ -54,7 +54,7 @@ def test_a_folder_that_is_not_there_any_more_is_named_so(place: Place) -> None:
     gone.mkdir()
     words = ["run", "--repo", str(place.origin.bare), "--instructions", "task.md", "--command", "true"]
     done = place.end_of(place.start(*words, cwd=gone, before_exec=lambda: shutil.rmtree(gone)))
-    _refused(done, 64, "folder that you are in is not there any more", "cd")
+    _refused(done, 64, "current folder no longer exists", "cd")
     assert not (place.home / "journal.sqlite3").exists()
 
 

@@ -88,7 +88,7 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     stopped = place.cli("stop", "run_1", "--json").ok().json
     # THEN it says so, once
     assert (stopped["status"], stopped["error"]["next"]) == ("ABORTED", "stepherd redrive run_1")
-    assert place.cli("stop", "run_1").ok().err == "run_1 had ended before: stopped.\n"
+    assert place.cli("stop", "run_1").ok().err == "run_1 had already ended: stopped.\n"
     # AND a redrive goes on with it to its end, although the history does not tell of it at once
     flag.touch()
     cloud.states.stale["GetExecutionHistory"] = 4

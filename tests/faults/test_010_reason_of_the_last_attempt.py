@@ -1,4 +1,4 @@
-"""10: a redriven run whose task is killed says so, and not why the attempt before it had failed."""
+"""Fault 10: a redriven run whose task is killed says so, and not why the attempt before it had failed."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_an_amendment_that_makes_no_sense_is_refused_and_nothing_begins(place: P
 
 
 @pytest.mark.parametrize(
-    ("branch", "says"), [("taken", "holds other commits"), ("taken/below", "cannot be made")]
+    ("branch", "says"), [("taken", "has other commits"), ("taken/below", "cannot be created")]
 )
 def test_another_branch_without_room_is_refused_before_anything_starts(
     place: Place, branch: str, says: str

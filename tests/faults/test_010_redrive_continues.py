@@ -114,7 +114,7 @@ def test_work_that_cannot_be_put_back_is_no_reason_to_begin_without_it(place: Pl
     assert "half.txt" in _files(place)
     report = place.folder().read_report()
     assert report is not None
-    assert "cannot be put back" in report["error"]["message"]
+    assert "cannot be restored" in report["error"]["message"]
     assert str(bundle) in report["error"]["message"]
 
 

@@ -12,7 +12,7 @@ def test_the_command_says_that_it_was_over_and_changes_nothing(place: Place) -> 
     refs, history = place.origin.refs(), place.history()
     for _ in range(2):
         stopped = place.cli("stop", "run_1").ok()
-        assert stopped.err == "run_1 had ended before: succeeded.\n"
+        assert stopped.err == "run_1 had already ended: succeeded.\n"
     assert place.history() == history
     assert place.origin.refs() == refs
     one_terminal_status(place, "run_1", "SUCCEEDED")

@@ -100,7 +100,7 @@ def test_a_forged_token_is_no_token(site: Site, executions: Executions) -> None:
 def test_a_late_notice_is_not_polled_for(rig: Rig) -> None:
     asked = rig.start()
     rig.machine.open_tokens.clear()
-    assert rig.complete(asked) == "nobody waits for it any more"
+    assert rig.complete(asked) == "no one is waiting for it any more"
     assert rig.polls() == 0
 
 

@@ -31,7 +31,7 @@ def test_a_second_delivery_does_not_poll(rig: Rig) -> None:
     second: list[str] = []
     pace = FastPace(then={2: lambda: second.append(rig.complete(asked)), 3: rig.provider.approve})
     assert rig.complete(asked, pace) == "approved"
-    assert second == ["somebody else polls for it"]
+    assert second == ["another poller has it"]
     assert len(rig.machine.answers) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_code_that_is_about_to_end_is_not_sent_again(rig: Rig) -> None:
 def test_a_poller_whose_code_was_superseded_meanwhile_ends(rig: Rig) -> None:
     asked = rig.start()
     pace = FastPace(then={3: lambda: rig.start(later=600)})
-    assert rig.complete(asked, pace) == "somebody else has taken it over"
+    assert rig.complete(asked, pace) == "another poller has taken it over"
     assert rig.machine.answers == []
 
 

@@ -136,7 +136,11 @@ def test_a_filter_of_the_repository_runs_nothing(origin: Origin, tmp_path: Path,
         run.work({"b.bin": "x", "b.md": "y"})
         run.push(fetch=lambda _oid, path: path.write_text("x") and None)
         run.write({"b.txt": "y"})
-        with pytest.raises(ChangesBlocked, match=r"b\.txt: its content belongs through the filter 'evil'"):
+        with pytest.raises(
+            ChangesBlocked,
+            match=r"b\.txt: its content should pass through the "
+            r"filter 'evil'",
+        ):
             run.record()
     finally:
         os.environ["HOME"] = before or ""

@@ -46,7 +46,7 @@ def test_a_clone_that_dies_twice_succeeds_at_the_third_time(
 def test_a_pack_cut_in_the_middle_leaves_nothing_behind(server: GitServer, run: Run) -> None:
     fault = Fault("/git-upload-pack", "cut", times=3, larger_than=100_000)
     server.faults.append(fault)
-    with pytest.raises(UnavailableError, match="broke off") as caught:
+    with pytest.raises(UnavailableError, match="the connection failed") as caught:
         run.clone(limits=LIMITS)
     assert "try again" in caught.value.remedy
     assert not run.workspace.exists()
@@ -59,6 +59,6 @@ def test_a_refusal_is_not_tried_again(server: GitServer, run: Run) -> None:
     from stepherd.errors import CredentialsError
 
     server.faults.append(Fault("info/refs", "403", times=99))
-    with pytest.raises(CredentialsError, match="do not give the right"):
+    with pytest.raises(CredentialsError, match="do not allow that"):
         run.clone(limits=LIMITS)
     assert len(server.requests) == 1

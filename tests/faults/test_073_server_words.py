@@ -155,5 +155,5 @@ def test_all_of_it_is_in_the_tasks_log_and_in_the_report_without_the_token(
         assert "rule 59 | <b>`" in text
         assert token not in text
         assert other not in text
-    assert "### What the server said" in page
+    assert "### Message of the server" in page
     assert "\n    remote: rule 59 | <b>`" in page

@@ -31,7 +31,7 @@ def test_a_branch_that_the_agent_left_is_pushed(place: Place, ending: str, statu
     fields, page = report(place)
     assert place.origin.show("stepherd/run_1", "a.txt") == "x"
     assert [file["path"] for file in fields["files_changed"]] == ["a.txt"]
-    assert "It is what the agent left in: branch fix." in fields["summary"]
+    assert "It is the work that the agent left in: branch fix." in fields["summary"]
     assert [commit["subject"] for commit in fields["commits"]] == ["Fix it"]
     assert "## The agent's commits" in page
     assert fields["partial"] == (status == "FAILED")
@@ -96,7 +96,7 @@ def test_what_a_reviewer_would_not_want_is_noted(place: Place) -> None:
     with Inside.at(place) as inside:
         assert inside.run(command=place.script(body)) == "SUCCEEDED"
     notes = " ".join(report(place)[0]["notes"])
-    assert "compiled Python, which .gitignore would keep out: __pycache__/a.pyc." in notes
+    assert "compiled Python, which .gitignore would leave out: __pycache__/a.pyc." in notes
     assert "node_modules" in notes
     assert ".DS_Store" in notes
     assert "conflict markers of a merge: merged.txt." in notes

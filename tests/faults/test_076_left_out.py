@@ -74,7 +74,7 @@ def test_a_run_that_is_blocked_whole_pushes_nothing_and_keeps_all(tmp_path: Path
     changes = run.recorded()
     assert (changes.commit, changes.files) == (None, ())
     assert changes.everything is not None
-    with pytest.raises(DataError, match="holds nothing that is to be pushed"):
+    with pytest.raises(DataError, match="has nothing to push"):
         run.pushed()
     with pytest.raises(ChangesBlocked, match=r"Nothing is pushed: new\.env:1"):
         run.push()

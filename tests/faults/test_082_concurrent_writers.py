@@ -74,7 +74,7 @@ def test_a_lost_race_is_never_sent_again(stub: Stubber, client: Any) -> None:
 def test_a_write_over_what_is_gone_is_a_lost_race_too(stub: Stubber, client: Any) -> None:
     refuse(stub, "NoSuchKey", 404, IfMatch='"e1"')
     stub.add_client_error("head_object", "404", http_status_code=404)
-    with pytest.raises(PreconditionFailed, match="not there any more"):
+    with pytest.raises(PreconditionFailed, match="no longer exists"):
         S3Store(client, "bucket").put("lease", b"mine", if_match="e1")
 
 

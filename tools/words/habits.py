@@ -48,7 +48,7 @@ HABITS: Final[dict[str, Callable[[Text], Iterator[int]]]] = {
     "is none": _pattern(r"(?<![Tt]here\s)\b(?:is|are) none\b"),
     "What is …": _pattern(_SENTENCE + r"What (?:is|are|was)\b(?![^.?!]*\?)"),
     "What …": _pattern(_SENTENCE + r"What\b(?! (?:is|are|was)\b)(?![^.?!]*\?)"),
-    "who …": _pattern(rf"(?:{_SENTENCE}Who|(?:[;:,(]|\b{_NOUNLESS}) who)\b(?![^.?!]*\?)"),
+    "who …": _pattern(rf"(?:{_SENTENCE}Who|(?:[;:(]|\b{_NOUNLESS}) who)\b(?![^.?!]*\?)"),
     "short docstring": _short,
 }
 """Each gives the offsets of its uses. A question may begin with any word; code is no prose."""

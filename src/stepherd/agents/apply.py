@@ -51,7 +51,7 @@ def _check_path(block: Block, workspace: Path) -> None:
     path = PurePosixPath(block.path)
     parts = block.path.split("/")
     if any(ord(character) < 32 or ord(character) == 127 for character in block.path):
-        raise _refusal(block, "it holds a control character")
+        raise _refusal(block, "it has a control character")
     if path.is_absolute() or "\\" in block.path or any(part in {"", ".", ".."} for part in parts):
         raise _refusal(block, "it must be relative, within the workspace, without '..'")
     if any(part.rstrip(". ").lower() in {".git", "git~1"} for part in parts):
@@ -64,7 +64,7 @@ def _check_path(block: Block, workspace: Path) -> None:
 def _refusal(block: Block, reason: str) -> DataError:
     return DataError(
         f"The file {block.path!r} in line {block.line} of instructions.md is not acceptable: {reason}.",
-        remedy="Name a file of the repository by its relative path.",
+        remedy="Use a relative path within the repository.",
     )
 
 
@@ -112,7 +112,7 @@ def _patch(block: Block, workspace: Path) -> str:
         raise DataError(
             f"The patch in line {block.line} of instructions.md does not apply: "
             f"{_reason(said, block.content)}.",
-            remedy="Make the patch anew against the base of the run (git diff).",
+            remedy="Create the patch again, against the base of the run (git diff).",
         )
     return f"applied the patch in line {block.line}"
 
@@ -121,7 +121,7 @@ def _reason(said: str, patch: str) -> str:
     failed = _FAILED_HUNK.search(said)
     if failed is None:
         errors = [line.removeprefix("error: ") for line in said.splitlines() if line.startswith("error: ")]
-        return (errors or said.splitlines() or ["git apply said nothing"])[-1]
+        return (errors or said.splitlines() or ["git apply printed nothing"])[-1]
     number = hunk_number(patch, failed["file"], int(failed["line"]))
     return f"{failed['file']}, {f'hunk {number}' if number else 'hunk'} at line {failed['line']}"
 

@@ -50,7 +50,7 @@ class CodexReader(JsonLineReader):
         return self._turns
 
     def facts(self) -> Mapping[str, Any]:
-        """completed, error."""
+        """The keys ``completed`` and ``error``."""
         return {"completed": self._ended == "completed", "error": self._error or None}
 
     def take(self, record: Mapping[str, Any]) -> Sequence[Event] | None:
@@ -88,7 +88,7 @@ class CodexReader(JsonLineReader):
 
     def _item(self, item: Mapping[str, Any], *, ended: bool) -> Sequence[Event] | None:
         kind = text(item.get("type")) or text(item.get("item_type"))
-        if kind == "error":  # A warning: the turn goes on.
+        if kind == "error":  # A warning: the turn continues.
             return (Output("out", text(item.get("message"))),)
         if kind in {"agent_message", "assistant_message", "reasoning"}:
             if not ended:

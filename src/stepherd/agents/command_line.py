@@ -24,7 +24,7 @@ def split_command(text: str, flag: str) -> tuple[str, ...]:
     reason = ""
     words: list[str] = []
     if "\0" in text:
-        reason = "it holds a NUL character"
+        reason = "it has a NUL character"
     else:
         try:
             words = shlex.split(text)
@@ -35,13 +35,13 @@ def split_command(text: str, flag: str) -> tuple[str, ...]:
     if reason:
         raise UsageError(
             f"The command line of {flag} cannot be split into words: {reason}.",
-            remedy=f"Give a program and its arguments, or {flag} \"sh -c '…'\" for one that needs a shell.",
+            remedy=f"Write a program and its arguments, or {flag} \"sh -c '…'\" for one that needs a shell.",
         )
     # What is quoted is an argument, whatever it looks like: a letter stands for it.
     operator = _OPERATOR.search(_QUOTED.sub("x", text))
     if operator:
         raise UsageError(
-            f"The command line of {flag} has {operator[0]!r}, and no shell reads it.",
+            f"The command line of {flag} has {operator[0]!r}, but no shell reads it.",
             remedy=f'Write {flag} "sh -c {shlex.quote(text)}", or quote it where it is an argument.',
         )
     return tuple(words)

@@ -30,7 +30,7 @@ class Block:
 def blocks_of(text: str) -> Iterator[Block]:
     """The blocks in order: ``LANGUAGE file=PATH`` writes a file, ``diff`` is a patch; others are prose.
 
-    Raises DataError for a fence that is not closed or names its file unreadably.
+    Raises DataError for a fence that is not closed or has an unreadable file name.
     """
     lines = text.splitlines(keepends=True)
     index = 0
@@ -67,8 +67,8 @@ def _block_of(info: str, content: str, line: int) -> Block | None:
         words = shlex.split(info) if "file=" in info else info.split()
     except ValueError:
         raise DataError(
-            f"The fence in line {line} of instructions.md names its file unreadably.",
-            remedy='Write file=path, or file="a path" when it holds spaces.',
+            f"The fence in line {line} of instructions.md has an unreadable file name.",
+            remedy='Write file=path, or file="a path" if it contains spaces.',
         ) from None
     for word in words:
         if word.startswith("file="):

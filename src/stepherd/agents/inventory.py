@@ -127,5 +127,5 @@ def _login(name: str, store: Store | None, environment: Mapping[str, str]) -> tu
     if not login.expired(datetime.now(UTC)):
         return f"{login.account} until {until}", None
     if token.refresh_token is not None and login.registration is not None:
-        return f"{login.account}, to be renewed by the next run", None
+        return f"{login.account}, the next run renews it", None
     return f"{login.account}, ended {until}", wanted

@@ -90,7 +90,7 @@ def count(value: object) -> int:
 
 
 def money(value: object) -> float:
-    """``value`` when it is an amount, at most a thousand million; else 0. NaN is none: it is not above 0."""
+    """``value`` when it is an amount, at most a thousand million; else 0, also for NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         return 0.0
     return float(min(value, _MOST_MONEY))

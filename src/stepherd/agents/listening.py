@@ -31,7 +31,7 @@ class Listener:
 
     @property
     def needs_all(self) -> bool:
-        """Whether lines must come to it that nobody keeps."""
+        """Whether lines must come to it that no one keeps."""
         return self.error is None and self.reader.needs_all
 
     def hear(self, stream: Stream, lines: Iterable[str]) -> None:
@@ -44,11 +44,11 @@ class Listener:
         self.done, self.turns, self.cost_usd = self._safely(self._state, (self.done, 0, 0.0))
 
     def notice(self, text: str) -> bytes | None:
-        """As the reader's."""
+        """Passes the reader's answer on, safely."""
         return self._safely(lambda: self.reader.notice(text), None)
 
     def facts(self) -> Mapping[str, Any]:
-        """As the reader's."""
+        """Passes the reader's answer on, safely."""
         return self._safely(self.reader.facts, {})
 
     def _state(self) -> tuple[bool, int, float]:

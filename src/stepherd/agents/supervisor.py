@@ -30,7 +30,7 @@ _USED: Final = {
     "turns": "{value:.0f} of {limit:.0f} turns are used",
     "cost": "{value:.2f} of {limit:.2f} US dollars are used",
 }
-_WRAP_UP: Final = "Come to an end now: finish what is under way, leave the files in a good state, and stop."
+_WRAP_UP: Final = "Finish now: complete what is under way, leave the files in a good state, and stop."
 
 
 def supervise(

@@ -49,7 +49,7 @@ def version_of(program: str, path: str, home: Path) -> str | None:
         except subprocess.TimeoutExpired:
             # Its children, too: one of them may hold the pipe, and we would wait for it.
             os.killpg(child.pid, signal.SIGKILL)
-            raise TemporaryError(f"'{program}' did not say its version within {_SECONDS:g} s.") from None
+            raise TemporaryError(f"'{program}' did not report its version within {_SECONDS:g} s.") from None
     if child.returncode != 0:
         raise StepherdError(f"'{program} --version' ended with exit code {child.returncode}.")
     version = _VERSION.search(said[:_MOST_BYTES].decode("utf-8", "replace"))

@@ -51,12 +51,12 @@ class StopRequest:
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
 
     def ask(self) -> None:
-        """Stop, soon."""
+        """Ask the agent to stop soon."""
         self.asked = True
         os.write(self._pipe[1], b"!")
 
     def fileno(self) -> int:
-        """Readable once asked."""
+        """A handle that is readable once a stop was asked."""
         return self._pipe[0]
 
     def pause(self, seconds: float) -> bool:

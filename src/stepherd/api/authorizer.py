@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["REMEMBERED_SECONDS", "authorize"]
 
 REMEMBERED_SECONDS: Final = 300
-"""How long API Gateway remembers an answer, and so how long a revoked key goes on; template.yaml says it."""
+"""How long API Gateway remembers an answer, and so a revoked key works; template.yaml sets it."""
 _REFUSED: Final[dict[str, Any]] = {"isAuthorized": False, "context": {}}
 
 

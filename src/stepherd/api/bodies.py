@@ -65,7 +65,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            words = f"The field '{one_paragraph(name, 60)}' is there twice."
+            words = f"The field '{one_paragraph(name, 60)}' appears twice."
             raise InvalidCall(words, remedy="Keep one.", field=name)
         fields[name] = value
     return fields
@@ -87,7 +87,7 @@ def _parts(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 def _check(path: tuple[str, ...], part: Any) -> None:
     if isinstance(part, int | float) and not (-_MOST_NUMBER < part < _MOST_NUMBER):
-        raise _bad_value(path, "it is not a number, or one too large")
+        raise _bad_value(path, "it is not a number, or is too large")
     for text in (part, *path[-1:]):
         if isinstance(text, str) and not text.isascii() and not _is_unicode(text):
             raise _bad_value(path, "it is not valid Unicode")

@@ -32,7 +32,7 @@ def stop_run(call: Call, service: Service) -> Answer:
 def redrive_run(call: Call, service: Service) -> Answer:
     """Run again what a failed run left undone, once for each Idempotency-Key.
 
-    Raises NotFoundError, and NotPossible for a run that goes on, succeeded, is too old, or whose work is
+    Raises NotFoundError, and NotPossible for a run that continues, succeeded, is too old, or whose work is
     still being kept.
     """
     call.parameters()

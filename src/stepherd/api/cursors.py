@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on. Opaque to callers, and nothing in them is trusted."""
+"""Cursors: where a list continues. Opaque to callers, and nothing in them is trusted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_cursor(text: str) -> dict[str, Any]:
 def bad_cursor() -> InvalidCall:
     """The error for a cursor that this list did not give."""
     return InvalidCall(
-        "The cursor is none that this list gave.", remedy="Begin again without a cursor.", field="cursor"
+        "The cursor is not from this list.", remedy="Start again without a cursor.", field="cursor"
     )
 
 

@@ -30,7 +30,7 @@ def describe_run(call: Call, service: Service) -> Answer:
     check_visible(service.store, call.caller, call.run_id)
     run = service.runs.find(call.run_id)
     states = states_json(service.runs.history(call.run_id))
-    # A report that lies there while the run goes on is of before a redrive.
+    # A report that lies there while the run continues is of before a redrive.
     report = {} if run.running else run_folder(service.store, call.run_id).read_report() or {}
     body = {
         "run_id": run.run_id,
@@ -72,7 +72,7 @@ def _error(run: Run, report: Mapping[str, Any]) -> dict[str, Any] | None:
         return {name: told.get(name) for name in names}
     words = {"ABORTED": "The run was stopped.", "TIMED_OUT": "The run reached its time limit."}
     message = one_paragraph(f"{words.get(run.status, 'The run failed.')} {run.cause}", 1000)
-    remedy = f"Go on with it: POST {links_of(run.run_id)['redrive']}"
+    remedy = f"Continue it: POST {links_of(run.run_id)['redrive']}"
     return {
         "state": None, "category": run.error or run.status.lower(), "message": message, "remedy": remedy,
         "retryable": False,

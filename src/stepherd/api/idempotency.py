@@ -35,7 +35,7 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidCall(
             "The header Idempotency-Key must be 1 to 255 visible ASCII characters.",
-            remedy="Send a UUID, a fresh one for each run.",
+            remedy="Send a UUID, a new one for each run.",
             field="Idempotency-Key",
         )
     return key
@@ -61,7 +61,7 @@ class Claims:
 
     store: Store
     key: str
-    """Of the object."""
+    """The key of the claim's object."""
     body: str
 
     @classmethod
@@ -89,7 +89,9 @@ class Claims:
             except PreconditionFailed:
                 continue
             return run_id
-        raise TemporaryError("The Idempotency-Key is being used by others.", remedy="Send the same again.")
+        raise TemporaryError(
+            "The Idempotency-Key is in use by other calls.", remedy="Send the same call again."
+        )
 
     def _run_of(self, claim: Claim) -> str:
         if claim.body != self.body:

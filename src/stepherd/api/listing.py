@@ -1,7 +1,7 @@
 """GET /executions: the caller's runs, newest first, a page at a time.
 
 A page is bounded by what is looked at, not only by what is found: with a filter it may be empty and the list
-still go on. The list ends where there is no next cursor.
+still continue. The list ends where there is no next cursor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DEFAULT: Final = 20
 _MOST: Final = 100
 _LOOKED_AT: Final = 100
 _LAST: Final = "run_~"
-"""After every id."""
+"""Sorts after the id of every run."""
 
 
 @dataclass(frozen=True, slots=True)

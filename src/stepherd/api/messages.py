@@ -26,7 +26,7 @@ class Message:
 
     id: str
     queue: str
-    """The queue's ARN."""
+    """The ARN of the message's queue."""
     body: str
     key: str
     """The sender's own: messages with the same one ask for the same run. Empty without one."""

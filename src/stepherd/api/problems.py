@@ -40,7 +40,7 @@ class Forbidden(StepherdError):
 
 
 class NoSuchThing(NotFoundError):
-    """A run or route that is not there, or not the caller's: nobody shall learn which."""
+    """A run or route that is not there, or not the caller's: no one may learn which."""
 
 
 class KeyReused(StepherdError):
@@ -92,7 +92,7 @@ def problem(error: StepherdError, request_id: str) -> tuple[int, dict[str, str],
         "retryable": error.retryable,
     }
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        body["detail"] = f"The service could not do it ({error.category})."
+        body["detail"] = f"The service failed ({error.category})."
         body["remedy"] = "Try again in a while." if error.retryable else _ASK
     field = getattr(error, "field", "")
     if field:
@@ -103,4 +103,4 @@ def problem(error: StepherdError, request_id: str) -> tuple[int, dict[str, str],
     return int(status), headers, body
 
 
-_ASK: Final = "Give the instance to whoever runs the service: it stands in the logs of the function."
+_ASK: Final = "Give the instance to the operator of the service: it is in the function's logs."

@@ -23,7 +23,7 @@ _OPEN_PLACES: Final = ("inbox", "instructions")
 _NOT_BY_CALL: Final = frozenset({"reply_to", "git_token_host"})
 """Fields that others set: the inbox says where in the store its answer is written, and the command line which
 host the owner of a git token has typed. A caller need not be the owner."""
-_SHAPE: Final = 'Send {"run": {…}}, and with it "instructions" when they are not on S3.'
+_SHAPE: Final = 'Send {"run": {…}}, and "instructions" as well unless they are on S3.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def read_asked(body: Mapping[str, Any], store: Store, *, allow_local: bool) -> A
                 field="instructions",
             )
         if "instructions" in run:
-            words = "Instructions came along, and are named in the run, too."
+            words = "The body has instructions, and the run names some, too."
             raise InvalidCall(words, remedy="Send one of them.", field="run.instructions")
     asked = Asked(run, text, store, allow_local)
     _check_place(run.get("instructions"), asked)
@@ -101,7 +101,7 @@ def read_asked(body: Mapping[str, Any], store: Store, *, allow_local: bool) -> A
 def _check_run(asked: Asked) -> None:
     request = asked.request("run_")
     for name in _NOT_BY_CALL & request.keys():
-        words = f"The field '{name}' is not for those who ask for a run."
+        words = f"The field '{name}' cannot be set by a caller."
         raise InvalidCall(words, remedy="Leave it out.", field=f"run.{name}")
     try:
         check_fields(request, allow_local=asked.allow_local)
@@ -125,7 +125,7 @@ def _check_place(reference: object, asked: Asked) -> None:
     allowed = [f"{home}{name}" for name in _OPEN_PLACES]
     if not any(key == name or key.startswith(f"{name}/") for name in allowed):
         raise InvalidCall(
-            "Instructions in the service's own bucket may lie in certain places only.",
+            "Instructions in the service's own bucket are only allowed below certain prefixes.",
             remedy=f"Put them under {' or '.join(f'{place}/{name}/' for name in allowed)}, or send the text.",
             field="run.instructions",
         )

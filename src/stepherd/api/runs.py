@@ -40,7 +40,7 @@ class Runs:
 
     executions: Executions
     machine: str
-    """Its ARN."""
+    """The ARN of the state machine."""
 
     @classmethod
     def open(cls, machine: str) -> Runs:
@@ -48,7 +48,7 @@ class Runs:
         return cls(open_executions(machine.split(":")[3]), machine)
 
     def start(self, run_id: str, request: Mapping[str, Any]) -> None:
-        """Start a run; starting the same run again changes nothing, however it went on since."""
+        """Start a run; starting the same run again changes nothing, however it continued since."""
         self.executions.start(self.machine, run_id, request)
 
     def find(self, run_id: str) -> Run:
@@ -95,8 +95,8 @@ def _as_problems(run_id: str = "") -> Iterator[None]:
                 raise NotPossible(words, remedy="Start another run with: POST /executions") from refused
             case "InvalidToken":
                 raise InvalidCall(
-                    "The cursor is none that this list gave, or too old.",
-                    remedy="Begin again without a cursor.",
+                    "The cursor is not from this list, or is too old.",
+                    remedy="Start again without a cursor.",
                     field="cursor",
                 ) from refused
             case _:
@@ -105,7 +105,7 @@ def _as_problems(run_id: str = "") -> Iterator[None]:
 
 def no_run(run_id: str) -> NoSuchThing:
     """The error for a run that is not there, or not the caller's."""
-    return NoSuchThing(f"There is no run '{run_id}'.", remedy="See the runs there are: GET /executions")
+    return NoSuchThing(f"There is no run '{run_id}'.", remedy="List the runs: GET /executions")
 
 
 def _run(found: Execution) -> Run:

@@ -28,7 +28,7 @@ def start_run(call: Call, service: Service) -> Answer:
     asked = read_asked(body, service.store, allow_local=service.allow_local)
     claims = Claims.of(service.store, call.caller.owner, key, body) if key else None
     known = claims.find() if claims else None
-    # Longer than the ids of one person's runs: nobody may ever meet another's.
+    # Longer than the ids of one person's runs: no one may ever meet another's.
     run_id = known or new_run_id(token=secrets.token_hex(8))
     asked.bring(run_id)
     if known is None:
@@ -40,7 +40,7 @@ def start_run(call: Call, service: Service) -> Answer:
 
 
 def _checked(asked: Asked, run_id: str, claims: Claims | None) -> str:
-    """The id under which the run shall go on, after its instructions were read and its key was claimed."""
+    """The id under which the run will continue, after its instructions were read and its key was claimed."""
     winner = ""
     try:
         asked.check(run_id)

@@ -17,8 +17,8 @@ def open_ring(secret: str | None) -> KeyRing:
     """The keys in a secret. Raises UsageError without one, ConfigurationError without bcrypt."""
     if not secret:
         raise UsageError(
-            "No secret is named that holds the keys.",
-            remedy="Give --secret ID, the stack's output ApiKeysSecretId, or --secret file:PATH.",
+            "No secret with API keys is set.",
+            remedy="Use --secret ID, the stack's output ApiKeysSecretId, or --secret file:PATH.",
         )
     try:
         # Only now: it loads bcrypt, which takes its time and is there with the extra "aws" alone.

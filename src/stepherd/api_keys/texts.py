@@ -24,7 +24,7 @@ _KEY: Final = re.compile(r"sk_live_([0-9a-f]{8})[0-9a-f]{56}")
 
 
 def new_key() -> str:
-    """A fresh key."""
+    """Create a new random key."""
     return f"{_PREFIX}{secrets.token_hex(32)}"
 
 
@@ -40,7 +40,7 @@ def hash_key(key: str) -> str:
 
 
 def matches(key: str, kept: str | None) -> bool:
-    """Whether ``kept`` is the hash of ``key``; None, for an id that nobody has, takes the same work."""
+    """Whether ``kept`` is the hash of ``key``; None, for an id that no one has, takes the same work."""
     known = kept is not None and kept.startswith("$2")
     hashed = kept if known and kept is not None else _nobodys_hash()
     try:

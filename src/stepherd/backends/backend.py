@@ -68,7 +68,7 @@ class Backend(Protocol):
 
     @property
     def background(self) -> str:
-        """Where a run goes on without us: "in the background"."""
+        """Where a run continues without us: "in the background"."""
         ...
 
     def machine_arn(self, machine: str = PIPELINE) -> str:

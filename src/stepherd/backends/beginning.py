@@ -63,7 +63,7 @@ class Beginning:
         return engine
 
     def take_background(self) -> BackgroundEngine | None:
-        """The engine that was loaded to go on without this process, if one was."""
+        """The engine that was loaded to continue without this process, if one was."""
         background, self._background = self._background, None
         return background
 

@@ -1,4 +1,4 @@
-"""Reading the logs of a run's tasks, and going on until the run has ended."""
+"""Reading the logs of a run's tasks, and continuing until the run has ended."""
 
 from __future__ import annotations
 

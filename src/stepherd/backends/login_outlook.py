@@ -31,7 +31,7 @@ class Outlook:
     database: str
     """The reference of where it is kept."""
     account: str | None = None
-    """None: nobody is logged in."""
+    """None: no one is logged in."""
     profile: str | None = None
     expires_at: datetime | None = None
     refresh_until: datetime | None = None

@@ -62,7 +62,7 @@ def _check_combination(fields: Mapping[str, Any]) -> None:
                 )
     region = fields.get("region")
     if region and not is_region(region):
-        raise UsageError(f"{region!r} is not a region of AWS.", remedy="Name one such as us-east-1.")
+        raise UsageError(f"{region!r} is not a region of AWS.", remedy="Use one such as us-east-1.")
 
 
 def _check_settings(fields: Mapping[str, Any]) -> None:
@@ -72,6 +72,6 @@ def _check_settings(fields: Mapping[str, Any]) -> None:
     wasted = [name for name in ("region", "profile") if fields.get(name)]
     if wasted and not settings.is_identity_center:
         raise _Wasted(
-            f"--{wasted[0]} is for IAM Identity Center, and AWS Builder ID was asked for.",
+            f"--{wasted[0]} is for IAM Identity Center, but you asked for AWS Builder ID.",
             remedy="Give --identity-provider https://….awsapps.com/start as well, or leave it out.",
         )

@@ -45,11 +45,11 @@ class RemoteSource(ABC):
 
     @abstractmethod
     async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
-        """See ``Source``."""
+        """The same as for any ``Source``."""
 
     @abstractmethod
     async def changed(self) -> None:
-        """See ``Source``."""
+        """The same as for any ``Source``."""
 
     def unfinished(self) -> bool:
         return True

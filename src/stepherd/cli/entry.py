@@ -8,7 +8,7 @@ __all__ = ["program"]
 
 
 def program() -> None:
-    """The program ``stepherd``."""
+    """The entry point of ``stepherd``."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # Else it is ignored, as behind nohup, and stays so.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

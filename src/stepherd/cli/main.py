@@ -21,24 +21,24 @@ __all__ = ["main", "program"]
 COMMANDS = {
     "run": "Run an agent from instructions to a pushed branch.",
     "list": "List runs, newest first.",
-    "status": "Show a run: its states, its branch, its error.",
+    "status": "Show a run's states, branch and error.",
     "watch": "Follow a run until it ends.",
-    "logs": "Show what a run's tasks wrote.",
+    "logs": "Show the output of a run's tasks.",
     "history": "Print a run's execution history as JSON.",
     "stop": "Stop a run and everything it started.",
     "redrive": "Run again what a failed run left undone.",
-    "resume": "Go on with what a dead engine left.",
+    "resume": "Continue the runs that a dead engine left.",
     "pull": "Bring a run's changes into the current clone as a branch.",
     "login": "Log in to an agent's service; status of logins.",
     "export-token": "Print the access token of a login as JSON.",
     "user": "Same as export-token: user export-token.",
-    "agents": "List the agents: installed, logged in, what is missing.",
+    "agents": "List the agents, their logins, and what is missing.",
     "init": "Deploy Stepherd into your AWS account; run again to update.",
-    "configure": "Find a stack that is deployed and keep it as a context.",
-    "destroy": "Remove the stack with all that it has.",
-    "context": "List contexts, or choose where runs are: here or on a stack.",
+    "configure": "Find a deployed stack and save it as a context.",
+    "destroy": "Remove the stack with everything in it.",
+    "context": "List contexts, or choose one: this machine or a stack.",
     "doctor": "Check this machine, and the home or the stack where runs are.",
-    "keys": "Make, list and revoke API keys of the HTTP API.",
+    "keys": "Create, list and revoke API keys of the HTTP API.",
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
@@ -104,14 +104,14 @@ def cli(context: click.Context) -> None:
 
 
 def program() -> None:
-    """The program ``stepherd``."""
+    """The program ``stepherd``, from start to exit."""
     keep_files_private()
     open_standard_streams()
     leave(main())
 
 
 def main() -> int:
-    """What the command line asks for, and its exit code: never a traceback for what a person can mend."""
+    """What the command line asks for, and its exit code: never a traceback for what a person can fix."""
     _write_what_the_terminal_can_show()
     try:
         code = cli.main(prog_name="stepherd", standalone_mode=False)

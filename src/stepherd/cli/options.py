@@ -82,10 +82,10 @@ def _invoked(body: Body, *, any_home: bool = False) -> Body:
 
 
 def _explained(error: OSError, home: Path) -> StepherdError:
-    """What a person can mend, in words; all else is a fault of ours and stays one."""
+    """What a person can fix, in words; all else is a fault of ours and stays one."""
     if isinstance(error, FileNotFoundError) and not _has_folder():
         return UsageError(
-            "The folder that you are in is not there any more.",
+            "The current folder no longer exists.",
             remedy="Change into another one (cd), then run the same command again.",
         )
     if not is_of_disk(error):
@@ -105,12 +105,12 @@ def _epilog(examples: tuple[str, ...]) -> str | None:
 
 
 def _home_option() -> click.Option:
-    words = "Where everything lives. Default: STEPHERD_HOME, else ~/.stepherd."
+    words = "The folder where everything is stored. Default: STEPHERD_HOME, or ~/.stepherd."
     return click.Option(["--home"], metavar="DIR", help=words)
 
 
 def _context_option() -> click.Option:
-    words = "Where the runs are: local, or a stack. Default: STEPHERD_CONTEXT, else see 'stepherd context'."
+    words = "Where the runs are: local, or a stack. Default: STEPHERD_CONTEXT; see 'stepherd context'."
     return click.Option(["--context"], metavar="NAME", help=words, shell_complete=complete_context)
 
 
@@ -128,7 +128,7 @@ def home_path(given: str | None) -> Path:
     if given is None:
         return default_home()
     if not given or "\0" in given:
-        raise UsageError("--home names no folder.", remedy="Give a path, or leave it out.")
+        raise UsageError("--home is empty.", remedy="Give a path, or leave it out.")
     return Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100 - links stay
 
 

@@ -1,4 +1,4 @@
-"""``--runner`` and ``--image``."""
+"""The options ``--runner`` and ``--image``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def runner_options(decorated: Decorated) -> Decorated:
-    """The options themselves."""
+    """Add both options to a command."""
     kinds = click.Choice(RUNNER_KINDS)
     image = click.option(
         "--image", metavar="IMAGE", help="Image of all tasks. Default: those of the template."
     )
-    words = (
-        "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, else a sandbox."
-    )
+    words = "How the agent runs: sandbox, process, podman or docker. Default: STEPHERD_RUNNER, or a sandbox."
     return click.option("--runner", type=kinds, metavar="KIND", help=words)(image(decorated))

@@ -36,7 +36,7 @@ class Subcommands(click.Group):
         if args[0] not in self._modules and not args[0].startswith("-") and not ctx.resilient_parsing:
             known = ", ".join(self._modules)
             raise UsageError(
-                f"'{ctx.command_path}' takes no '{args[0]}'.",
-                remedy=f"It takes: {known}. See: {ctx.command_path} --help",
+                f"'{ctx.command_path}' has no command '{args[0]}'.",
+                remedy=f"Its commands: {known}. See: {ctx.command_path} --help",
             )
         return super().resolve_command(ctx, args)

@@ -224,7 +224,7 @@ class Client:
             before = self._read(call, run_id)
             kept = look(call, self._backend, run_id)
         if before.running or (kept is not None and not kept.over):
-            tell(f"Stopping {run_id} and what it started.")
+            tell(f"Stopping {run_id} and everything it started.")
             request = {
                 "executionArn": self._arn(run_id), "error": "Stopped", "cause": reason[:_LONGEST_REASON],
             }  # fmt: skip

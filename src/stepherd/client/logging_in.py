@@ -107,7 +107,7 @@ def start_login(call: Call, backend: Backend, name: str, request: Mapping[str, A
     try:
         call("StartExecution", start)
     except Refused as error:
-        # The engine that had begun it was replaced, and the next one went on with it.
+        # The engine that had begun it was replaced, and the next one continued with it.
         if error.code != "ExecutionAlreadyExists":
             raise
 
@@ -120,7 +120,7 @@ def forget_attempt(
         location = login_location(backend, request["agent"], request.get("reference"))
         location.folder.delete(location.attempt_key(attempt_id(arn, 0)))
     except StepherdError as error:
-        tell(f"What was asked for lies in the store until it ends: {error.message}")
+        tell(f"The pending login stays in the store until it expires: {error.message}")
 
 
 def login_error(login: LoginProgress, advise: Callable[[str], str] = str) -> StepherdError:

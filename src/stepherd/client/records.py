@@ -161,6 +161,6 @@ class Login:
     agent: str
     account: str
     expires_at: str
-    """ISO 8601, UTC."""
+    """The end, in ISO 8601 and UTC."""
     asked: bool
     """Whether a person had to approve it."""

@@ -61,7 +61,7 @@ class Request:
     git_credentials: str | None = None
     """A reference to a secret: an id, ``env:NAME`` or ``file:PATH``; never the secret itself."""
     agent_credentials: str | None = None
-    """A reference, too."""
+    """A reference like that of the git credentials."""
     network: str | None = None
     """What the agent may reach in a sandbox: ``on``, ``off``, or hosts separated by commas."""
 

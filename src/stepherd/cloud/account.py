@@ -26,7 +26,7 @@ class Caller:
 
     @property
     def partition(self) -> str:
-        """``aws``, ``aws-cn``, ``aws-us-gov``."""
+        """The partition: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
         return self.arn.split(":")[1]
 
 
@@ -35,7 +35,7 @@ def caller(region: str | None) -> Caller:
     client = aws_client("sts", region)
     found = client.meta.region_name
     if not found or found == "aws-global":
-        raise ConfigurationError("No region is chosen.", remedy="Give --region, or set AWS_REGION.")
+        raise ConfigurationError("No region is chosen.", remedy="Use --region, or set AWS_REGION.")
     with translated("the caller's identity"):
         identity = client.get_caller_identity()
     return Caller(str(identity["Account"]), str(identity["Arn"]), str(found))

@@ -1,7 +1,7 @@
 """A stack brought to what a template says: by a change set, with its resources followed one by one.
 
-It can be ended at any moment and begun again: it goes on from whatever state an earlier attempt has left the
-stack in. Source: CloudFormation user guide, "Stack status codes", and the reference of its API.
+It can be ended at any moment and begun again: it continues from whatever state an earlier attempt has left
+the stack in. Source: CloudFormation user guide, "Stack status codes", and the reference of its API.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DELETED: Final = "DELETE_COMPLETE"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the stack shall be."""
+    """What the stack should be."""
 
     template: str
     """The address of the template; empty for the one that the stack has."""
@@ -167,9 +167,11 @@ class Deployer:
                 if _NO_CHANGES.search(found.get("StatusReason", "")):
                     return None
                 raise ConfigurationError(
-                    f"CloudFormation does not take the template: {found.get('StatusReason', '')}".rstrip(".")
+                    f"CloudFormation does not accept the template: {found.get('StatusReason', '')}".rstrip(
+                        "."
+                    )
                     + ".",
-                    remedy=f"Mend what it says, then run: {self._again}",
+                    remedy=f"Fix that, then run: {self._again}",
                 )
         raise AssertionError
 

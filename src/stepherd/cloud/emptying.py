@@ -29,14 +29,14 @@ class Contents:
 
     versions: int = 0
     size: int = 0
-    """In bytes."""
+    """The size of all versions in bytes."""
     counted: bool = True
     """False: there is more than was counted."""
 
 
 @dataclass(slots=True)
 class _Refused:
-    """Keys that S3 would not delete in one round, with its code."""
+    """Keys that S3 did not delete in one round, with its code."""
 
     codes: dict[str, str] = field(default_factory=dict)
 
@@ -142,10 +142,10 @@ def _delete(s3: Any, bucket: str, owner: str, keys: list[dict[str, str]], refuse
 
 def _refusal(bucket: str, refused: _Refused) -> StorageError | CredentialsError:
     some = ", ".join(f"{key} ({code})" for key, code in list(refused.codes.items())[:_SHOWN])
-    words = f"S3 would not delete {len(refused.codes)} objects of {bucket}: {some}."
+    words = f"S3 did not delete {len(refused.codes)} objects of {bucket}: {some}."
     if "AccessDenied" in refused.codes.values():
         return CredentialsError(words, remedy="Allow s3:DeleteObject and s3:DeleteObjectVersion on them.")
-    return StorageError(words, remedy="Look for locks and legal holds on them (S3 Object Lock).")
+    return StorageError(words, remedy="Check them for locks and legal holds (S3 Object Lock).")
 
 
 def _pages(s3: Any, bucket: str, owner: str) -> Iterator[dict[str, Any]]:

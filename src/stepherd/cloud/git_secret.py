@@ -116,7 +116,7 @@ class GitSecret:
             fields = None
         if not isinstance(fields, dict):
             raise DataError(
-                f"The secret {self.name} holds something else than {self.purpose}.",
+                f"The secret {self.name} does not contain {self.purpose}.",
                 remedy=f"Name another with --parameter {self.parameter}=NAME.",
             ) from None
         return fields

@@ -157,7 +157,7 @@ def _secrets(holdings: Holdings) -> dict[str, str]:
     secret = GitSecret.of(name, holdings.name, holdings.region)
     if not secret.is_ours():
         stays = bool(stack) and secret.state() == "there"
-        return {"kept_secret": name, "kept_why": "it was not made for this stack"} if stays else {}
+        return {"kept_secret": name, "kept_why": "it was not created for this stack"} if stays else {}
     users = [other["StackName"] for other in _others(holdings) if name in _values(other)]
     if users:
         return {"kept_secret": name, "kept_why": f"the stack {users[0]} uses it, too"}

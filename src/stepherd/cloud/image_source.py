@@ -93,7 +93,7 @@ def _archive(name: str, what: str) -> tuple[str, str]:
     found = _ARCHIVE.fullmatch(what)
     if not found:
         raise UsageError(
-            f"'{name}' is on no registry: it needs the address of its archive and a checksum.",
+            f"'{name}' is not on a registry: it needs the address of its archive and a checksum.",
             remedy=f"Write it like {name}=https://…/{name}.zip#sha256=<64 digits>, as its vendor says.",
         )
     return found[1], found[2]

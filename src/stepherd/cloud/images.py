@@ -25,7 +25,8 @@ _ARGUMENTS: Final = "build-arguments"
 _TARGETS: Final = ("git", "agent")
 _MOST_ATTEMPTS: Final = 50
 _ELSEWHERE: Final = (
-    "(New accounts may build nothing at first. Images can be built elsewhere: docs/how-to-use-the-image.md.)"
+    "(New accounts may have no builds at first. You can build images elsewhere: "
+    "docs/how-to-use-the-image.md.)"
 )
 _TRY_LATER: Final = ("TIMED_OUT", "STOPPED", "FAULT")
 
@@ -56,8 +57,8 @@ class Images:
             if all(found) or not any(found):
                 return tag, all(found)
         raise ConfigurationError(
-            f"Too many builds of the same source have broken off in {self.repository}.",
-            remedy="Delete its images of one target alone in the ECR console.",
+            f"Too many builds of the same source have failed in {self.repository}.",
+            remedy="In the ECR console, delete its images that have only one target.",
         )
 
     def build(self, source: ImageSource, tag: str, tell: Callable[[str], None], again: str) -> None:

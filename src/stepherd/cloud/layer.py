@@ -29,7 +29,7 @@ def build_layer(root: Path, target: Path, architecture: str) -> None:
     """
     if importlib.util.find_spec("pip") is None:
         raise ConfigurationError(
-            "The functions' layer is made with pip, and this Python has none.",
+            "The functions' layer is built with pip, which this Python does not have.",
             remedy=f"Run: {sys.executable} -m ensurepip (or: uv pip install --python {sys.executable} pip)",
         )
     script = root / "layer" / "build.py"

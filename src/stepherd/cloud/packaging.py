@@ -75,7 +75,7 @@ class _Uploads:
         return self._put(archive, write_archive(files_below(folder), archive), ".zip")
 
     def _layer(self) -> Path:
-        self._tell("Making the layer that the functions share.")
+        self._tell("Building the layer that the functions share.")
         folder = self._scratch / "layer"
         build_layer(self._project.root, folder, self._architecture)
         return folder

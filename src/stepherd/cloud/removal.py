@@ -96,7 +96,7 @@ class Removal:
         remove_bucket(self._client("s3"), bucket, self.holdings.account, _every_thousand(self.tell))
 
     def _log_group(self, group: str) -> None:
-        """A function that ended later has made its group anew, and nothing would expire that."""
+        """A function that ended later has made its group again, and nothing would expire that."""
         try:
             self._client("logs").delete_log_group(logGroupName=group)
         except ClientError as error:
@@ -111,7 +111,7 @@ class Removal:
 
     def _secret(self, name: str) -> None:
         GitSecret.of(name, self.holdings.name, self.holdings.region).remove()
-        words = f"Secrets Manager keeps it for {RECOVERY_DAYS} days, in which it can be restored"
+        words = f"Secrets Manager keeps it for {RECOVERY_DAYS} days, during which it can be restored"
         command = f"aws secretsmanager restore-secret --secret-id {name}"
         self.remaining.append(Remaining(f"the secret {name}", words, command))
 

@@ -30,16 +30,16 @@ _PATIENCE_SECONDS: Final = 180.0
 def prepare_ecs(region: str, tell: Callable[[str], None]) -> None:
     """Make the role and wait until ECS can use it; there already is fine, and costs one call.
 
-    Who may not make it goes on: it may be there. Raises what the calls raise otherwise.
+    Who may not make it continues: it may be there. Raises what the calls raise otherwise.
     """
     try:
         with translated("the service-linked role of ECS"):
             made = _make(aws_client("iam", region))
     except CredentialsError as error:
-        tell(f"{error.message} It is there if ECS was ever used in this account.")
+        tell(f"{error.message} It exists if ECS was ever used in this account.")
         return
     if made:
-        tell("Made the role by which ECS works in this account; waiting until ECS can use it.")
+        tell("Created the role that ECS works with in this account; waiting until ECS can use it.")
         _wait(aws_client("ecs", region), tell)
 
 
@@ -66,7 +66,7 @@ def _wait(client: Any, tell: Callable[[str], None]) -> None:
                 # The deployment says what is amiss, and that it can be run again.
                 return
     except StepherdError as error:
-        tell(f"Whether ECS can use it cannot be tried: {error.message}")
+        tell(f"ECS's use of it cannot be tested: {error.message}")
     finally:
         with contextlib.suppress(ClientError):
             client.delete_cluster(cluster=name)

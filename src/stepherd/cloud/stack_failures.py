@@ -35,18 +35,18 @@ Maker = Callable[[str, str], StepherdError]
 def stack_failure(doing: str, change: Change | None, again: str) -> StepherdError:
     """The error for a stack that came to rest badly. ``doing``: "The stack x could not be created".
 
-    ``again`` is the command that goes on. Raises nothing.
+    ``again`` is the command that continues. Raises nothing.
     """
     if change is None:
         return TemporaryError(
-            f"{doing}, and CloudFormation does not say why.",
-            remedy=f"Look at its events in the CloudFormation console, then run: {again}",
+            f"{doing}, but CloudFormation does not say why.",
+            remedy=f"Check its events in the CloudFormation console, then run: {again}",
         )
     what = f"{doing}: {change.resource} ({change.kind}): {_plain(change.reason)}"
     for words, make in _KNOWN:
         if words.search(change.reason):
             return make(what, again) if make is not _denied else _denied_action(what, change.reason, again)
-    return ConfigurationError(what, remedy=f"Mend what it says, then run: {again}")
+    return ConfigurationError(what, remedy=f"Fix that, then run: {again}")
 
 
 def _plain(reason: str) -> str:
@@ -55,23 +55,23 @@ def _plain(reason: str) -> str:
 
 
 def _denied(what: str, again: str) -> StepherdError:
-    return CredentialsError(what, remedy=f"Allow it for whoever deploys, then run: {again}")
+    return CredentialsError(what, remedy=f"Allow it for the deploying user, then run: {again}")
 
 
 def _denied_action(what: str, reason: str, again: str) -> StepherdError:
     action = _ACTION.search(reason)
     if action is None:
         return _denied(what, again)
-    return CredentialsError(what, remedy=f"Allow {action[1]} for whoever deploys, then run: {again}")
+    return CredentialsError(what, remedy=f"Allow {action[1]} for the deploying user, then run: {again}")
 
 
 def _taken(what: str, again: str) -> StepherdError:
-    remedy = f"Remove it, or take another name with --stack-name, then run: {again}"
+    remedy = f"Remove it, or choose another name with --stack-name, then run: {again}"
     return CannotCreateError(what, remedy=remedy)
 
 
 def _limit(what: str, again: str) -> StepherdError:
-    remedy = f"Raise the quota in the Service Quotas console or remove what is not needed, then run: {again}"
+    remedy = f"Raise the quota in the Service Quotas console or remove unneeded resources, then run: {again}"
     return ConfigurationError(what, remedy=remedy)
 
 
@@ -80,12 +80,12 @@ def _busy(what: str, again: str) -> StepherdError:
 
 
 def _again(what: str, again: str) -> StepherdError:
-    words = "A role was not known everywhere in AWS yet"
-    return TemporaryError(what, remedy=f"{words}: nothing is to be mended. Run it again: {again}")
+    words = "A role was not yet known everywhere in AWS"
+    return TemporaryError(what, remedy=f"{words}: there is nothing to fix. Run it again: {again}")
 
 
 def _not_empty(what: str, again: str) -> StepherdError:
-    return StorageError(what, remedy=f"Something was put there meanwhile. Run: {again}")
+    return StorageError(what, remedy=f"Something was added in the meantime. Run: {again}")
 
 
 def _expired(what: str, again: str) -> StepherdError:

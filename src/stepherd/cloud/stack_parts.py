@@ -17,7 +17,7 @@ class Part:
     """A resource of a stack."""
 
     name: str
-    """Its logical id."""
+    """The logical id in the template."""
     kind: str
     id: str
     """Its physical id; empty while it has none."""

@@ -44,7 +44,7 @@ class Staging:
 
     @property
     def bucket(self) -> str:
-        """Its name."""
+        """The name of the bucket."""
         return staging_name(self.account, self.region)
 
     def prepare(self) -> None:
@@ -66,9 +66,10 @@ class Staging:
                 return False
             if error_code(error) == "403":
                 raise CredentialsError(
-                    f"The bucket {self.bucket} cannot be looked at: it is another account's, or AWS refuses "
+                    f"The bucket {self.bucket} cannot be checked: it belongs to another account, or "
+                    "AWS refuses "
                     "s3:ListBucket.",
-                    remedy="Allow s3:ListBucket on it, or take another region with --region.",
+                    remedy="Allow s3:ListBucket on it, or use another region with --region.",
                 ) from error
             raise
         return True
@@ -104,8 +105,8 @@ class Staging:
                 return
             if error_code(error) == "BucketAlreadyExists":
                 raise CannotCreateError(
-                    f"Another account has taken the name of the staging bucket, {self.bucket}.",
-                    remedy="Take another region with --region, or tell AWS Support of the bucket.",
+                    f"Another account has the name of the staging bucket, {self.bucket}.",
+                    remedy="Use another region with --region, or tell AWS Support about the bucket.",
                 ) from error
             raise
 

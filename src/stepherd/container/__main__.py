@@ -1,4 +1,4 @@
-"""The entry point."""
+"""The entry point of the images."""
 
 from __future__ import annotations
 

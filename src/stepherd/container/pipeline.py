@@ -92,7 +92,5 @@ def _scratch(home: Path) -> Path:
         scratch.chmod(0o711)
     except OSError as error:
         words = f"{scratch} cannot be made: {error.strerror}."
-        raise StorageError(
-            words, remedy="Give the container a /tmp to write to: --tmpfs /tmp:exec"
-        ) from error
+        raise StorageError(words, remedy="Give the container a writable /tmp: --tmpfs /tmp:exec") from error
     return scratch

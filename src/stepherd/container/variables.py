@@ -19,7 +19,7 @@ DEFAULTS: Final = {
 """Where a variable is not set at all. Set and empty means: none."""
 _REQUIRED: Final = {
     "REPO_URL": "the repository to clone",
-    "INSTRUCTIONS_S3_URI": "where the instructions are, s3://bucket/key or a folder",
+    "INSTRUCTIONS_S3_URI": "the instructions, as s3://bucket/key or a folder",
 }
 _MESSAGE: Final = "Implement requirements using Amazon Q Developer"
 _BRANCH: Final = "feature/q-implementation-"
@@ -52,7 +52,9 @@ def request_of(environment: Mapping[str, str], now: datetime | None = None) -> d
     missing = [name for name in _REQUIRED if not environment.get(name, "").strip()]
     if missing:
         words = " and ".join(f"{name} ({_REQUIRED[name]})" for name in missing)
-        raise UsageError(f"Not set: {words}.", remedy=f"Add -e {missing[0]}=… to the container's run.")
+        raise UsageError(
+            f"Not set: {words}.", remedy=f"Add -e {missing[0]}=… to the command that runs the container."
+        )
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     request: dict[str, Any] = {
         "repo": environment["REPO_URL"].strip(),

@@ -71,8 +71,10 @@ def _expiry_finding(who: str) -> Finding:
     if until is None:
         return Finding("credentials", "ok", who)
     if (until - datetime.now(UTC)).total_seconds() < _SOON:
-        words = f"{who}, until {until_text(until)}. Runs go on without them."
-        return Finding("credentials", "warning", words, "aws sso login, or get new ones as you got these.")
+        words = f"{who}, until {until_text(until)}. Runs continue without them."
+        return Finding(
+            "credentials", "warning", words, "aws sso login, or get new ones the way you got these."
+        )
     return Finding("credentials", "ok", f"{who}, until {until_text(until)}")
 
 
@@ -87,11 +89,11 @@ def clock_finding(answer: Mapping[str, Any], began: float, ended: float) -> Iter
     words = f"This clock is {seconds_text(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of AWS."
     remedy = "Set the clock: timedatectl set-ntp true"
     if abs(ahead) > _SKEW_REFUSED:
-        yield Finding("aws clock", "problem", f"{words} AWS refuses what is signed by it.", remedy)
+        yield Finding("aws clock", "problem", f"{words} AWS refuses requests signed with it.", remedy)
     elif abs(ahead) > _SKEW_NOTICED:
         yield Finding("aws clock", "warning", words, remedy)
     else:
-        yield Finding("aws clock", "ok", "It agrees with that of AWS.")
+        yield Finding("aws clock", "ok", "It agrees with AWS's.")
 
 
 def look_at_quotas(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
@@ -104,7 +106,7 @@ def look_at_quotas(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
     functions = _quota(checked, "lambda", "Concurrent executions")
     if functions:
         value = int(functions["Value"])
-        words = f"Lambda runs {value:,} functions at a time, those of other applications among them."
+        words = f"Lambda runs {value:,} functions at a time, including those of other applications."
         status = "warning" if value < _FEW_FUNCTIONS else "ok"
         remedy = _increase(checked, functions, 1000) if status == "warning" else ""
         yield Finding("quota lambda", status, words, remedy)  # type: ignore[arg-type]

@@ -87,6 +87,6 @@ def stack_check(
         try:
             yield from look(checked, stack)
         except (CredentialsError, TemporaryError, UnavailableError) as error:
-            yield Finding(name, "warning", f"It cannot be looked at: {error.message}", error.remedy)
+            yield Finding(name, "warning", f"It cannot be checked: {error.message}", error.remedy)
 
     return Check(name, guarded, seconds=_SECONDS)

@@ -1,4 +1,4 @@
-"""Checks of a machine and a home: what is in order, what is not, and the command that mends it."""
+"""Checks of a machine and a home: what is in order, what is not, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Finding:
     status: Status
     text: str
     remedy: str = ""
-    """The command that mends it."""
+    """The command that fixes it."""
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` shows it."""
@@ -39,7 +39,7 @@ class Check:
     name: str
     look: Callable[[Path], Iterable[Finding]]
     seconds: float = _SECONDS
-    """How long it may take; a check that takes longer is a warning, and goes on without being listened to."""
+    """How long it may take; a check that takes longer is a warning, and its result is ignored."""
 
 
 def examine(checks: Sequence[Check], home: Path) -> list[Finding]:
@@ -65,13 +65,13 @@ class _Look(threading.Thread):
         except StepherdError as error:
             self._found = [Finding(self._check.name, "problem", error.message, error.remedy)]
         except OSError as error:
-            self._found = [Finding(self._check.name, "problem", f"It cannot be looked at: {error}.")]
+            self._found = [Finding(self._check.name, "problem", f"It cannot be checked: {error}.")]
 
     def findings(self, began: float) -> list[Finding]:
         """What it found, once it has; that it did not in time otherwise."""
         self.join(max(0.0, began + self._check.seconds - time.monotonic()))
         if self._found is not None:
             return self._found
-        words = "The check itself broke off." if not self.is_alive() else "No answer"
+        words = "The check itself failed." if not self.is_alive() else "No answer"
         limit = f" within {self._check.seconds:g} s." if self.is_alive() else ""
         return [Finding(self._check.name, "warning", f"{words}{limit}")]

@@ -30,7 +30,7 @@ def look_at_images(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
         if ours and repository == ours:
             yield _finding(checked, name, tag, _images(checked, repository))
         elif "." in image.partition("/")[0]:
-            yield Finding(name, "ok", f"{image} is in a registry of your own, and is not looked at.")
+            yield Finding(name, "ok", f"{image} is in your own registry and is not checked.")
         else:
             words = f"The stack names '{image}', which Fargate cannot pull."
             yield Finding(name, "problem", words, checked.own("init"))
@@ -52,7 +52,7 @@ def _finding(checked: CheckedStack, name: str, tag: str, images: list[Mapping[st
     }
     newest = max(pushed, key=lambda each: pushed[each], default=tag)
     if pushed.get(newest, mine["imagePushedAt"]) > mine["imagePushedAt"]:
-        return Finding(name, "warning", f"{told}; a newer build is there: {newest}.", build)
+        return Finding(name, "warning", f"{told}; there is a newer build: {newest}.", build)
     if age > _OLD_DAYS * 86_400:
         return Finding(name, "warning", f"{told}: its agents are, too.", build)
     return Finding(name, "ok", told)

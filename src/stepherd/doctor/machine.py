@@ -51,14 +51,14 @@ def git_finding(said: str) -> Finding:
     """What there is to say about the answer of ``git --version``."""
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said)
     if found is None:
-        return Finding("git", "warning", f"git does not say which version it is: {said[:80]!r}")
+        return Finding("git", "warning", f"git does not report its version: {said[:80]!r}")
     version = (int(found[1]), int(found[2]), int(found[3] or 0))
     name = "git {}.{}.{}".format(*version)
     if version[:2] < _OLDEST_GIT:
         return Finding("git", "problem", f"{name} is too old.", "Install git 2.50.1 or newer.")
     floor = _SAFE_GIT.get(version[1], 0 if version[1] > max(_SAFE_GIT) else 1_000)
     if version[0] == 2 and version[2] < floor:
-        words = f"{name} is from before the fixes of CVE-2025-48384, unless your distribution has them."
+        words = f"{name} is older than the fix of CVE-2025-48384, unless your distribution has backported it."
         return Finding("git", "warning", words, "Install the newest git of your distribution, or 2.50.1.")
     return Finding("git", "ok", name)
 
@@ -66,7 +66,7 @@ def git_finding(said: str) -> Finding:
 def _ssh(_: Path) -> Iterator[Finding]:
     path = shutil.which("ssh")
     if path is None:
-        words = "There is no ssh on PATH: repositories can be reached over https only."
+        words = "There is no ssh on PATH: repositories can only be reached over https."
         yield Finding("ssh", "warning", words, "Install an OpenSSH client.")
         return
     agent = os.environ.get("SSH_AUTH_SOCK", "")
@@ -81,7 +81,7 @@ def _clock(home: Path) -> Iterator[Finding]:
     ahead = newest - time.time()
     if ahead > 60:
         words = f"The clock is behind: files here were written {seconds_text(ahead)} after now."
-        yield Finding("clock", "problem", words, "Set the clock: logins and signatures depend on it.")
+        yield Finding("clock", "problem", words, "Set the clock, because logins and signatures depend on it.")
     else:
         yield Finding("clock", "ok", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()))
 
@@ -104,7 +104,7 @@ def _aws(_: Path) -> Iterator[Finding]:
         if not is_from_aws(error):
             raise
         yield Finding(
-            "aws", "problem", f"The configuration of AWS cannot be used: {error}", "aws configure list"
+            "aws", "problem", f"The AWS configuration cannot be used: {error}", "aws configure list"
         )
         return
     if region:
@@ -112,7 +112,7 @@ def _aws(_: Path) -> Iterator[Finding]:
     else:
         yield Finding("aws region", "warning", "No region is set.", "export AWS_REGION=us-east-1")
     if credentials is None:
-        yield Finding("aws credentials", "warning", "There are none.", "aws configure, or aws sso login")
+        yield Finding("aws credentials", "warning", "None were found.", "aws configure, or aws sso login")
     else:
         yield Finding("aws credentials", "ok", f"from {credentials.method}")
 

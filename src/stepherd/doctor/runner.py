@@ -28,7 +28,7 @@ def _findings(home: Path, selection: RunnerSelection) -> Iterator[Finding]:
         return
     if choice.runner == SANDBOX:
         unseen = ", ".join(map(str, unseen_folders(home)))
-        but = f"; of PATH it does not show {unseen}" if unseen else ""
+        but = f"; it does not show these PATH folders: {unseen}" if unseen else ""
         yield Finding("runner", "ok", f"sandbox: the agent sees its run's folders, the system and tools{but}")
         return
     user = os.environ.get("STEPHERD_AGENT_USER")

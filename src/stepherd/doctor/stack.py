@@ -58,16 +58,16 @@ def _look_at_stack(checked: CheckedStack, _: Path) -> Iterator[Finding]:
     if stack.status in _WELL:
         yield Finding("stack", "ok", words)
     elif stack.status in _ROLLED_BACK:
-        yield Finding("stack", "warning", f"{words}. Its last update was taken back.", checked.own("init"))
+        yield Finding("stack", "warning", f"{words}. Its last update was rolled back.", checked.own("init"))
     elif stack.status.endswith("_IN_PROGRESS"):
         wait = checked.aws(f"cloudformation describe-stack-events --stack-name {stack.name} --max-items 5")
-        yield Finding("stack", "warning", f"{words}. It is being changed just now.", wait)
+        yield Finding("stack", "warning", f"{words}. It is being changed right now.", wait)
     elif stack.status == "UPDATE_ROLLBACK_FAILED":
-        yield Finding("stack", "problem", f"{words}. It hangs between two versions.", checked.own("init"))
+        yield Finding("stack", "problem", f"{words}. It is stuck between two versions.", checked.own("init"))
     elif stack.status == "DELETE_FAILED":
-        yield Finding("stack", "problem", f"{words}. Parts of it are left.", checked.own("destroy"))
+        yield Finding("stack", "problem", f"{words}. Parts of it remain.", checked.own("destroy"))
     else:
-        told = f"{words}. It was never whole, and has to be made anew."
+        told = f"{words}. It was never complete and has to be created again."
         yield Finding("stack", "problem", told, checked.own("init"))
 
 
@@ -81,11 +81,11 @@ def _look_at_parameters(checked: CheckedStack, stack: Stack) -> Iterator[Finding
         words = f"The stack was deployed by another version: it {' and '.join(told)}."
         yield Finding("parameters", "warning", words, checked.own("init"))
     elif stack.parameters.get("LoginSubscribers") == "UNCHECKED":
-        words = "LoginSubscribers is UNCHECKED: a login that nobody hears of waits without a word."
+        words = "LoginSubscribers is UNCHECKED: if no one is subscribed, a login waits silently."
         check = checked.own("init --parameter LoginSubscribers=CHECKED")
         yield Finding("parameters", "warning", words, check)
     else:
-        yield Finding("parameters", "ok", "They are those of this version.")
+        yield Finding("parameters", "ok", "They match this version.")
 
 
 def _parameters_of_template() -> set[str]:
@@ -113,8 +113,8 @@ def _look_at_dead_letters(checked: CheckedStack, _: Stack) -> Iterator[Finding]:
 
 
 _DEAD_LETTERS: Final = (
-    ("DeadLetterQueue", "could not be delivered: events or notices that nobody has handled."),
-    ("RunDeadLetterQueue", "asked for runs and could not be taken: the function RequestQueued logs why."),
+    ("DeadLetterQueue", "could not be delivered: events or notices without a handler."),
+    ("RunDeadLetterQueue", "asked for runs and could not be processed: the function RequestQueued logs why."),
 )
 
 
@@ -142,4 +142,4 @@ def _look_at_alarms(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
         words = alarm.get("AlarmDescription") or alarm["AlarmName"]
         yield Finding("alarm", "warning", words, checked.aws(look))
     if not raised:
-        yield Finding("alarms", "ok", f"{len(alarms)}, and none is raised.")
+        yield Finding("alarms", "ok", f"{len(alarms)}, none of them raised.")

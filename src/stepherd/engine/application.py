@@ -64,7 +64,7 @@ class Application:
     topics: dict[str, list[str]] = field(default_factory=dict)
     """Topic ARN → names of the functions that are subscribed to it."""
     queues: list[str] = field(default_factory=list)
-    """Queue URLs."""
+    """The URLs of the queues."""
     ends: list[EndRule] = field(default_factory=list)
 
 
@@ -108,7 +108,7 @@ class _Reader:
     def _resource(self, identity: str) -> dict[str, Any]:
         if identity not in self._resources:
             words = f"{self._path} refers to {identity}, which is neither a parameter nor a resource."
-            raise ConfigurationError(words, remedy="Mend the template.")
+            raise ConfigurationError(words, remedy="Fix the template.")
         resource: dict[str, Any] = self._resources[identity]
         return resource
 
@@ -188,7 +188,7 @@ class _Reader:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             words = f"{self._path}: {identity} names {path}, which cannot be read: {error.strerror}."
-            raise ConfigurationError(words, remedy="Mend its DefinitionUri.") from error
+            raise ConfigurationError(words, remedy="Fix its DefinitionUri.") from error
         values = self._resolve.value(properties.get("DefinitionSubstitutions") or {})
 
         def replace(match: re.Match[str]) -> str:

@@ -50,7 +50,7 @@ class Tokens:
         self._waiting: dict[str, tuple[Attempt, asyncio.Future[Any]]] = {}
 
     def new(self) -> str:
-        """A token that nobody can guess, 64 characters."""
+        """A token that no one can guess, 64 characters."""
         payload = secrets.token_bytes(_RANDOM_BYTES)
         return base64.urlsafe_b64encode(payload + self._mac(payload)).decode()
 
@@ -90,7 +90,7 @@ class Tokens:
         return attempt
 
     def is_over(self, token: str) -> bool:
-        """Whether nobody waits for an answer to the token any more, or ever did."""
+        """Whether no one waits for an answer to the token any more, or ever did."""
         try:
             self._open(token)
         except (InvalidToken, TaskUnknown, TaskClosed):

@@ -223,7 +223,7 @@ class Engine:
 
     def running(self) -> list[str]:
         """The ARNs of executions that this engine runs now: those that have ended and are on their way out
-        are none."""
+        do not count."""
         return [arn for arn, (run, _) in self._runs.items() if run.execution.running]
 
     def _launch(self, execution: Execution, *, taken_over: bool) -> ExecutionRun:

@@ -3,7 +3,7 @@
 SNS and Lambda's queue keep a message until a function has taken it (Lambda developer guide, "Asynchronous
 invocation"): at least once, three tries. So does this: each message is a file until then, and an engine that
 takes over from one that left or was killed delivers again what that one had not. A message with a task token
-that nobody waits for any more is of no use to anybody: it goes when its engine does.
+that no one waits for any more is of no use to anybody: it goes when its engine does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Invoke = Callable[[str, str], Awaitable[object]]
 
 
 IsOver = Callable[[str], bool]
-"""Whether nobody waits for the answer to a task token any more."""
+"""Whether no one waits for the answer to a task token any more."""
 
 
 HasEnded = Callable[[str, int], Awaitable[bool]]
@@ -139,7 +139,7 @@ class Deliveries:
 
 
 def ends_waiting(folder: Path) -> list[str]:
-    """The ARNs of executions whose end nobody has been told of."""
+    """The ARNs of executions whose end no one has been told of."""
     messages = map(_read, sorted(folder.glob("end-*.json")))
     return [message.execution for message in messages if message is not None and message.execution]
 

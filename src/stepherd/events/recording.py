@@ -160,7 +160,7 @@ def _append(store: Store, lines: bytes, known: StoredObject | None) -> StoredObj
         except WriteConflict:
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - lets another writer pass
     raise TemporaryError(
-        f"Others kept writing {EVENTS} of {store.reference} at the same time.", remedy="Try again."
+        f"Other processes kept writing {EVENTS} of {store.reference} at the same time.", remedy="Try again."
     )
 
 

@@ -60,7 +60,7 @@ def _retry(event: Mapping[str, Any]) -> list[str]:
 def _limit(event: Mapping[str, Any]) -> list[str]:
     name, limit, value = str(event["name"]), event["limit"], event.get("value")
     if name == "output" and value is None:
-        return ["! This is too much output to keep: what follows is left out, up to its end."]
+        return ["! There is too much output to keep: the rest is left out, except its end."]
     if name == "output":
         return [f"! {value:,.0f} events were left out."]
     what = _LIMITS[name].format(limit)

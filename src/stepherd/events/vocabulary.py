@@ -163,7 +163,7 @@ class Finished(_Event):
 
 
 class Output(_Event):
-    """A line that nobody understood, kept as it was printed."""
+    """A line that no one understood, kept as it was printed."""
 
     kind: ClassVar[str] = "output"
     stream: str

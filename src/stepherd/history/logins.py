@@ -19,7 +19,7 @@ _FINAL: Final = {
     "ExecutionTimedOut": "TIMED_OUT",
 }
 _SETTLED: Final = frozenset({"LoginReady", "LoginFailed", "HolderDoesNotEnd"})
-"""States that are entered when nobody waits any more."""
+"""States that are entered when no one waits any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Waiting:
     """Who has to act before a login is good: a person, or the run that holds it."""
 
     kind: str
-    """``person`` or ``holder``."""
+    """Either ``person`` or ``holder``."""
     agent: str = ""
     text: str = ""
     """In words, as the machine says it, with nothing that counts down."""
@@ -58,7 +58,8 @@ class Waiting:
         seconds = self.seconds_left(now)
         if seconds == float("inf"):
             return ""
-        return f"{countdown_text(seconds)} left" if seconds > 0 else "this code has ended; a new one follows"
+        over = "this code has expired; a new one follows"
+        return f"{countdown_text(seconds)} left" if seconds > 0 else over
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` shows it: what is known, by stable names."""

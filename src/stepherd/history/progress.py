@@ -40,7 +40,7 @@ class StateRow:
     exited: bool = False
     group: int = 0
     interrupted: bool = False
-    """Whether the end of the execution cut it off: a redrive goes on with it."""
+    """Whether the end of the execution cut it off: a redrive continues it."""
     login: LoginProgress | None = None
     """The execution that it started and waits for, when it is one of the login machine."""
     containers: list[Container] = field(default_factory=list)
@@ -50,7 +50,7 @@ class StateRow:
 
     @property
     def waiting(self) -> Waiting | None:
-        """Who has to act before it can go on."""
+        """Who has to act before it can continue."""
         return self.login.waiting if self.login and self.status == "RUNNING" else None
 
     def seconds(self, now: float) -> float:
@@ -137,7 +137,7 @@ class Progress:
         return [row] if _change(row, kind, at, event) else []
 
     def _again(self, kind: str) -> StateRow | None:
-        """A redrive schedules a state anew whose chain begins at ExecutionRedriven."""
+        """A redrive schedules a state again whose chain begins at ExecutionRedriven."""
         if not kind.endswith("Scheduled"):
             return None
         return next((row for row in reversed(self.rows) if not row.exited), None)

@@ -22,7 +22,7 @@ class Container:
     """The event that tells of it: its number puts containers in an order that later ones do not change."""
     state: str
     task: str
-    """The task's id."""
+    """The id of the task."""
     name: str
 
     @property

@@ -1,7 +1,7 @@
 """CompleteLogin: waits with the identity provider for a person's approval, stores the login, answers.
 
 What it does is written down in this order, so that it can die anywhere: the login (old or new), the attempt's
-end, the event, the answer. Whoever comes after finds what there is and goes on from there.
+end, the event, the answer. Whoever comes after finds what there is and continues from there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Answers(Protocol):
         ...
 
     def beat(self, token: str) -> bool:
-        """The task goes on."""
+        """Tell the machine that the task is alive."""
         ...
 
 
@@ -74,7 +74,7 @@ def complete_login(notice: Notice, location: LoginLocation, answers: Answers, pa
     """
     try:
         if not answers.beat(notice.task_token):
-            return "nobody waits for it any more"
+            return "no one is waiting for it any more"
     except DataError as error:
         return f"not accepted: {error.message}"
     claim = Claim.take(location, notice.attempt, notice.code, notice.task_token, pace.now())
@@ -86,7 +86,7 @@ def complete_login(notice: Notice, location: LoginLocation, answers: Answers, pa
     try:
         return worker.work(claim)
     except ClaimLost:
-        return "somebody else has taken it over"
+        return "another poller has taken it over"
 
 
 class _Completion:
@@ -102,11 +102,11 @@ class _Completion:
     def work(self, claim: Claim) -> str:
         while True:
             if not self._pace.sleep(self._pause(claim.attempt)):
-                return "nobody is left to hear of it"
+                return "no one is left to tell"
             if self._pace.remaining() < _TIME_TO_ANSWER:
                 return self._hand_over(claim)
             if not self._beat():
-                return "nobody waits for it any more"
+                return "no one is waiting for it any more"
             claim.renew(self._pace.now())
             answer = self._poll(claim.attempt)
             if isinstance(answer, Token):
@@ -200,9 +200,7 @@ class _Completion:
     def _facts(self, attempt: Attempt) -> dict[str, Any]:
         stored = self._location.load()
         if stored is None:
-            raise TemporaryError(
-                "The login that was approved cannot be read yet.", remedy=self._request.again
-            )
+            raise TemporaryError("The approved login cannot be read yet.", remedy=self._request.again)
         return valid_facts(with_profile(self._location, stored, attempt.profile).login)
 
     def _fail(self, error: str, cause: str) -> None:

@@ -69,7 +69,7 @@ def _new_attempt(
     code = 1 if found is None else found.attempt.code + 1
     if code > MOST_CODES:
         raise LoginNotApproved(
-            f"Nobody approved the login of {request.kind.title}: {MOST_CODES} codes have expired.",
+            f"No one approved the login of {request.kind.title}: {MOST_CODES} codes have expired.",
             remedy=request.again,
         )
     registration = _registration(request, settings, location, found, now)
@@ -113,7 +113,7 @@ def _asked(request: LoginRequest, stored: StoredAttempt, warning: str, now: date
         f"Code: {code}",
         "",
         f"Check that the page shows this code, then approve it within {minutes} min (until {ends}).",
-        f"This is code {attempt.code} of {MOST_CODES}. If nobody of yours started this, do nothing.",
+        f"This is code {attempt.code} of {MOST_CODES}. If you or your team did not start this, do nothing.",
     ]
     return {
         "attempt": stored.id,

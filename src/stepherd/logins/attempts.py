@@ -1,7 +1,7 @@
 """A login that a person was asked to approve: private objects beside the login database.
 
 The device code lives here and nowhere else: not in histories, events, notices or logs. Each execution of the
-login machine has one attempt, whose code is issued anew when it has expired; every write is conditional.
+login machine has one attempt, whose code is issued again when it has expired; every write is conditional.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Attempt:
     interval: int = 5
     """Seconds between two polls, grown by every SlowDown."""
     claim: str = field(default="", repr=False)
-    """Who polls; empty: nobody."""
+    """Who polls; empty: no one."""
     claimed_until: float = 0.0
     """Seconds since the epoch."""
 
@@ -62,7 +62,7 @@ class Attempt:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Attempt:
-        """Raises KeyError, TypeError and ValueError for what is none."""
+        """Raises KeyError, TypeError and ValueError for anything else."""
         device, registration = dict(fields["device"]), dict(fields["registration"])
         device["expires_at"] = datetime.fromisoformat(device["expires_at"])
         ends = registration["client_secret_expires_at"]

@@ -62,9 +62,9 @@ def check_login(
     facts = valid_facts(login)
     until = facts["expires_at"]
     if refreshed:
-        tell(request, "refreshed", f"The login of {login.account} was renewed; it is good until {until}.")
+        tell(request, "refreshed", f"The login of {login.account} was renewed; it is valid until {until}.")
     else:
-        tell(request, "valid", f"The login of {login.account} is good until {until}.")
+        tell(request, "valid", f"The login of {login.account} is valid until {until}.")
     return facts
 
 
@@ -78,7 +78,7 @@ def valid_facts(login: Login) -> dict[str, Any]:
 
 def _held(request: LoginRequest, holder: Holder, waits_for: str) -> dict[str, Any]:
     by_person = holder.execution_arn.split(":")[6:7] == request.execution.split(":")[6:7]
-    who = f"somebody who logs in ({holder.run_id})" if by_person else f"run {holder.run_id}"
+    who = f"someone who is logging in ({holder.run_id})" if by_person else f"run {holder.run_id}"
     text = f"Waiting for the login held by {who}."
     if holder.execution_arn != waits_for:
         tell(request, "held", text)
@@ -102,4 +102,4 @@ def _is_elsewhere(login: Login, request: LoginRequest, settings: LoginSettings) 
         return ""
     here = login.token.start_url if login.is_identity_center else None
     there = settings.start_url if settings.is_identity_center else None
-    return "" if here == there else f"The login is of {login.account}, and another one was asked for."
+    return "" if here == there else f"The login is of {login.account}, but another one was asked for."

@@ -23,7 +23,7 @@ __all__ = ["checked_bytes", "checked_copy", "restrict", "text_of"]
 
 _MOST_VALUE_BYTES: Final = 1_048_576
 _STEPS: Final = 10_000
-_REMEDY: Final = "It was left as it is. Log in again, or put a good copy in its place."
+_REMEDY: Final = "It is unchanged. Log in again, or replace it with a good copy."
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def text_of(db: sqlite3.Connection, table: str, key: str) -> str | None:
         return None
     kind, value = (part.decode(errors="replace") if isinstance(part, bytes) else part for part in rows[0])
     if len(rows) > 1 or kind != "text" or "\ufffd" in value:
-        raise DamagedDatabase(f"The row {key!r} is there twice, or is not text.", remedy=_REMEDY)
+        raise DamagedDatabase(f"The row {key!r} appears twice, or is not text.", remedy=_REMEDY)
     return str(value)
 
 
@@ -86,12 +86,14 @@ def _check_content(db: sqlite3.Connection, place: str) -> None:
             "SELECT type, rootpage, sql FROM sqlite_schema WHERE name = ?", (table,)
         ).fetchone()
         if found is None or found[0] != b"table" or not found[1]:
-            raise DamagedDatabase(f"{place!r} is no login database: no table {table}.", remedy=_REMEDY)
+            raise DamagedDatabase(
+                f"{place!r} is not a login database: it has no table {table}.", remedy=_REMEDY
+            )
         plain = {row[1].decode() for row in db.execute(f"PRAGMA table_xinfo({table})") if not row[6]}
         if not plain.issuperset(columns):
             raise DamagedDatabase(f"The table {table} in {place!r} lacks columns.", remedy=_REMEDY)
     if not db.execute("SELECT count(*) FROM migrations").fetchone()[0]:
-        raise DamagedDatabase(f"{place!r} does not say which tables it has.", remedy=_REMEDY)
+        raise DamagedDatabase(f"{place!r} does not list its migrations.", remedy=_REMEDY)
     for (owner,) in db.execute("SELECT lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger'"):
         if owner.decode(errors="replace") in REQUIRED:
             raise DamagedDatabase(f"{place!r} has a trigger on the login, as no CLI makes.", remedy=_REMEDY)

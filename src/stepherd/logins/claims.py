@@ -68,7 +68,7 @@ class Claim:
                 return NotClaimed(f"it was {attempt.status} before", attempt)
             same = attempt.claim.startswith(f"{waits_for}/") and attempt.claimed_until > now.timestamp()
             if same and not _is_gone(attempt.claim.partition("/")[2]):
-                return NotClaimed("somebody else polls for it")
+                return NotClaimed("another poller has it")
             claim = cls(location, found, owner)
             with suppress(PreconditionFailed, WriteConflict):
                 claim._write(claim=owner, claimed_until=_until(attempt, now))
@@ -85,7 +85,7 @@ class Claim:
         self._write_or_lose(interval=pause, claimed_until=_until(self.attempt, now))
 
     def end(self, status: str) -> None:
-        """Write how it ended; nobody claims it again. Raises ClaimLost.
+        """Write how it ended; no one claims it again. Raises ClaimLost.
 
         What served to ask is not needed any more, but for the client that the next code is asked with.
         """

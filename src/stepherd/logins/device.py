@@ -43,7 +43,7 @@ class DeviceCode:
     verification_uri_complete: str
     """With the code in it; as good as ``verification_uri``, and checked like it."""
     expires_at: datetime
-    """Aware, UTC."""
+    """An aware time in UTC."""
     interval: int
     """Seconds between two calls of ``poll``, at least."""
 
@@ -57,7 +57,7 @@ def register(kind: LoginKind, region: str) -> Registration:
     answer = call("register_client", region, request)
     ends = answer.get("clientSecretExpiresAt")
     if not isinstance(ends, int) or not 0 < ends < 2**36:
-        raise ProtocolError("The identity provider did not say until when the client is registered.")
+        raise ProtocolError("The identity provider did not say how long the client is registered.")
     return Registration(
         client_id=field_of(answer, "clientId"),
         client_secret=field_of(answer, "clientSecret"),
@@ -109,7 +109,7 @@ def poll(
 def token_of(answer: Any, registration: Registration, start_url: str | None, *, now: datetime) -> Token:
     """The token in CreateToken's answer. Raises ProtocolError."""
     if not isinstance(answer.get("expiresIn"), int):
-        raise ProtocolError("The identity provider did not say until when the token is good.")
+        raise ProtocolError("The identity provider did not say how long the token is valid.")
     seconds = seconds_of(answer, "expiresIn", 1, _MOST_TOKEN_SECONDS)
     return Token(
         access_token=field_of(answer, "accessToken"),

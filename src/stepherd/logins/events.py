@@ -20,7 +20,7 @@ Status = Literal["valid", "refreshed", "held", "asked", "approved", "declined", 
 def tell(request: LoginRequest, status: Status, text: str) -> None:
     """Add a LoginEvent to the run's events.jsonl, if a run wants the login.
 
-    A login does not fail because nobody can be told of it: what the store refuses is said on stderr.
+    A login does not fail because no one can be told of it: what the store refuses is said on stderr.
     """
     if not request.folder:
         return

@@ -34,7 +34,7 @@ def exported(login: Login) -> Mapping[str, str | None]:
     token = login.token
     if token is None:
         raise LoginNeeded(
-            f"Nobody is logged in to {login.kind.title}.", remedy=login_command(login.kind.name)
+            f"No one is logged in to {login.kind.title}.", remedy=login_command(login.kind.name)
         )
     arn = login.profile.arn if login.profile is not None and login.is_identity_center else None
     return {
@@ -78,14 +78,14 @@ def _service_region(arn: str | None) -> str:
 def kind_of(path: Path) -> LoginKind:
     """The kind of the login in the database at ``path``: by its folder, else by the rows that are there.
 
-    Raises NotFoundError, DamagedDatabase, LoginNeeded when nobody is logged in in it.
+    Raises NotFoundError, DamagedDatabase, LoginNeeded when no one is logged in in it.
     """
     kinds = [login_kind(name) for name in login_kinds()]
     by_folder = sorted(kinds, key=lambda kind: kind.folder != path.absolute().parent.name)
     for kind in by_folder:
         if read_login(path, kind).token is not None:
             return kind
-    raise LoginNeeded(f"Nobody is logged in in {os.fspath(path)!r}.", remedy=login_command(by_folder[0].name))
+    raise LoginNeeded(f"There is no login in {os.fspath(path)!r}.", remedy=login_command(by_folder[0].name))
 
 
 def token_provider(path: str | os.PathLike[str], *, kind: str | None = None) -> LoginTokenProvider:
@@ -161,6 +161,6 @@ def _client() -> Any:
         return import_module("amazon_q_streaming_client")
     except ImportError as error:
         raise ConfigurationError(
-            "Tokens for the streaming client need that client, which is not installed.",
+            "This needs the streaming client, which is not installed.",
             remedy="Install it: pip install amazon-q-streaming-client",
         ) from error

@@ -9,7 +9,7 @@ __all__ = ["DamagedDatabase", "LoginNeeded", "ProfileNeeded", "login_command"]
 
 
 class LoginNeeded(CredentialsError):
-    """Only a person can help: nobody is logged in, or the login cannot be renewed any more."""
+    """Only a person can help: no one is logged in, or the login cannot be renewed any more."""
 
     category = "login_needed"
 

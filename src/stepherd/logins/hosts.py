@@ -65,14 +65,14 @@ def check_verification_uri(url: str) -> str:
 
 def _check(url: str, known: re.Pattern[str], what: str) -> SplitResult:
     if not _PLAIN.fullmatch(url) or len(url) > _MOST_CHARACTERS or "\\" in url:
-        raise _foreign(url, what, "it has characters that no address has")
+        raise _foreign(url, what, "it has characters that are not allowed in an address")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise _foreign(url, what, "it is not an address") from None
     if "@" in parts.netloc:
-        raise _foreign(url, what, "it names a user, which hides where it leads to")
+        raise _foreign(url, what, "it contains a user name, which hides where it leads")
     allowed = _host_with_port(parts.netloc, parts.scheme) in _allowed_hosts()
     is_loopback = (parts.hostname or "") in _LOOPBACK or parts.netloc.startswith("[::1]")
     if parts.scheme != "https" and not (allowed and is_loopback and parts.scheme == "http"):
@@ -104,6 +104,6 @@ def _foreign(url: str, what: str, why: str) -> ForeignAddress:
     shown = "".join(character if character.isprintable() else "?" for character in url[:200])
     return ForeignAddress(
         f"{shown!r} cannot be {what}: {why}.",
-        remedy="Use your AWS access portal's address (https://….awsapps.com/start); a host of your own is "
-        "allowed by naming it in STEPHERD_LOGIN_HOSTS.",
+        remedy="Use your AWS access portal's address (https://….awsapps.com/start); to allow "
+        "another host, add it to STEPHERD_LOGIN_HOSTS.",
     )

@@ -44,7 +44,7 @@ class LoginKind:
     name: str
     """As in the request's agent and in ``stepherd login --agent``."""
     title: str
-    """For people."""
+    """The name that people know."""
     folder: str
     """The CLI's folder below the user's data folder; data.sqlite3 lies in it."""
     client_name: str
@@ -103,7 +103,7 @@ def login_kind(name: str) -> LoginKind:
     """
     if name not in _KINDS:
         raise UsageError(
-            f"There is no login of a kind {name!r}.", remedy=f"The kinds are {', '.join(_KINDS)}."
+            f"There is no kind of login called {name!r}.", remedy=f"The kinds are {', '.join(_KINDS)}."
         )
     changed = overrides_of(name, _REPLACEABLE, os.environ)
     return _checked(replace(_KINDS[name], **changed)) if changed else _KINDS[name]
@@ -129,8 +129,8 @@ def _checked(kind: LoginKind) -> LoginKind:
     parts = PurePosixPath(kind.folder).parts
     if not parts or kind.folder.startswith("/") or ".." in parts:
         raise ConfigurationError(
-            f"{variable}: the folder {kind.folder!r} is not one below the user's data folder.",
-            remedy="Name it relative to that, such as kiro-cli.",
+            f"{variable}: the folder {kind.folder!r} is not below the user's data folder.",
+            remedy="Use a path relative to it, such as kiro-cli.",
         )
     rows = (kind.row, kind.registration_row, kind.profile_key, *kind.other_rows)
     if not all((*rows, *kind.scopes, kind.client_name, kind.title)) or len({*rows}) != len(rows):

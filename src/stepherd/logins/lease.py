@@ -51,13 +51,11 @@ def take_lease(location: LoginLocation, holder: Holder, is_running: Callable[[st
         except (PreconditionFailed, WriteConflict):
             continue
         return None
-    raise TemporaryError(
-        f"The lease of {location.reference} changes hands all the time.", remedy="Try again."
-    )
+    raise TemporaryError(f"The lease of {location.reference} keeps changing hands.", remedy="Try again.")
 
 
 def lease_holder(location: LoginLocation) -> Holder | None:
-    """Who took the lease last, running or not; None for nobody."""
+    """Who took the lease last, running or not; None for no one."""
     found = _stored(location)
     return None if found is None else _parse(found.body)
 
@@ -70,7 +68,7 @@ def _stored(location: LoginLocation) -> StoredObject | None:
 
 
 def _parse(body: bytes) -> Holder | None:
-    """The holder in a lease; None for one that nobody can have written, which anybody may take."""
+    """The holder in a lease; None for one that no one can have written, which anybody may take."""
     try:
         document = read_json(body)
         holder = Holder(document["execution_arn"], document["run_id"])

@@ -95,7 +95,7 @@ class LiveDatabase:
         self._last: tuple[frozenset[str], _State] | None = None
 
     def close(self) -> None:
-        """Close the handles."""
+        """Close the handles of all files."""
         os.close(self._file)
         os.close(self._folder)
 

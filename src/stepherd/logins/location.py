@@ -2,7 +2,7 @@
 
 A reference says what serves it, as everywhere: an object on S3 is replaced whole under a condition, a file on
 disk is changed in place by SQLite's own transactions, so that it may also be the one that a CLI is using.
-Either way nobody's write is lost and the database is the old one or the new one whenever a writer dies.
+Either way no one's write is lost and the database is the old one or the new one whenever a writer dies.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class LoginLocation:
             except (PreconditionFailed, WriteConflict):
                 continue
         raise TemporaryError(
-            f"The login in {self.reference} is being written by others all the time.", remedy="Try again."
+            f"The login in {self.reference} keeps being changed by other processes.", remedy="Try again."
         )
 
     def download(self, path: Path) -> bool:

@@ -24,7 +24,7 @@ class Token:
 
     access_token: str = field(repr=False)
     expires_at: datetime
-    """Aware, UTC."""
+    """An aware time in UTC."""
     refresh_token: str | None = field(repr=False, default=None)
     region: str | None = None
     start_url: str | None = None

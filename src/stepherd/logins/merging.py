@@ -24,7 +24,7 @@ def merge(stored: Login, other: Login, *, replaces: bool = False) -> Login:
     """What to store when ``stored`` is there and ``other`` comes: the newer token with its own client.
 
     With ``replaces``, ``other`` counts whatever ends later: it was made from ``stored``, or a person logged
-    in anew. A registration and a profile go with the token that they came with.
+    in again. A registration and a profile go with the token that they came with.
     """
     if other.token is None or not (replaces or is_newer(other, stored)):
         return stored

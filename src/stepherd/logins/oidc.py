@@ -36,7 +36,7 @@ _CODES: Final = {
     "unauthorized_client": "UnauthorizedClient",
 }
 _LOGIN_NEEDED: Final = {"InvalidGrant", "InvalidClient", "UnauthorizedClient", "ExpiredToken"}
-_AGAIN: Final = "Try again in a minute; the stored login was left as it is."
+_AGAIN: Final = "Try again in a minute; the stored login is unchanged."
 
 
 class OidcError(CredentialsError):
@@ -59,7 +59,7 @@ def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: i
     connections, UsageError for a region that cannot be one, ConfigurationError without boto3.
     """
     if not is_region(region):
-        raise UsageError(f"{region!r} is not an AWS region.", remedy="Name one such as us-east-1.")
+        raise UsageError(f"{region!r} is not an AWS region.", remedy="Use one such as us-east-1.")
     client = new_client("sso-oidc", region=region, attempts=attempts, read_seconds=_READ_SECONDS)
     try:
         return getattr(client, operation)(**request)

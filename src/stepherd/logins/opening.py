@@ -17,7 +17,7 @@ from stepherd.services.store.opening import open_store
 __all__ = ["default_key", "open_location"]
 
 _NAME: Final = "data.sqlite3"
-_REMEDY: Final = "Name s3://bucket/…/data.sqlite3 or a path."
+_REMEDY: Final = "Use s3://bucket/…/data.sqlite3 or a path."
 
 
 def default_key(kind: LoginKind) -> str:
@@ -34,7 +34,7 @@ def open_location(kind: LoginKind, reference: str | None, store: Store | None = 
     whole = reference or (f"{store.reference}/{default_key(kind)}" if store is not None else "")
     if not whole:
         raise UsageError(
-            f"It is not said where the login of {kind.title} is kept.",
+            f"No location is set for the login of {kind.title}.",
             remedy=_REMEDY,
         )
     where, _, name = whole.rpartition("/")

@@ -31,7 +31,7 @@ class OtherToken:
 
     access_token: str = field(repr=False)
     expires_at: datetime
-    """Aware, UTC."""
+    """An aware time in UTC."""
     refresh_token: str | None = field(repr=False)
     is_external: bool
     """Whether an external identity provider gave it; it is then sent as such."""
@@ -55,7 +55,7 @@ def other_token(location: LoginLocation, now: datetime, *, refused: str | None =
     if not tokens:
         return None
     raise LoginNeeded(
-        f"The token of {location.kind.title} has ended, and only the CLI itself can renew it.",
+        f"The token of {location.kind.title} has expired, and only the CLI itself can renew it.",
         remedy="Run any kiro-cli command that needs the login, or kiro-cli login.",
     )
 
@@ -88,7 +88,7 @@ def _read(
     except (KeyError, TypeError, ValueError):
         raise DamagedDatabase(
             f"The row {row!r} is not a token as the CLI writes it.",
-            remedy="Log in again with the CLI; the database itself was left as it is.",
+            remedy="Log in again with the CLI; the database itself is unchanged.",
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 The database that an agent leaves behind is checked and its rows are read; the file itself is never adopted.
 Of its rows only the token of the same login counts, and only when it ends later than the stored one: the
-agent could have written anything, and somebody may have renewed the login or logged in anew in the meantime.
+agent could have written anything, and somebody may have renewed the login or logged in again in the meantime.
 What an agent that goes for the login itself can do is to store a token that does not work, which ends in a
 person being asked again.
 """
@@ -63,18 +63,18 @@ def _keep(location: LoginLocation, left: Login, now: datetime) -> Kept:
         if _access_token(saved.login) == _access_token(left):
             return Kept("kept", "the agent renewed the login")
     elif stored is not None and left.token == stored.login.token and left.expired(now):
-        return Kept("in_memory", "the agent did not write down what it renewed; the stored login stays")
-    return Kept("unchanged", "the stored login is as new, or newer")
+        return Kept("in_memory", "the agent did not store the tokens it renewed; the stored login stays")
+    return Kept("unchanged", "the stored login is as new or newer")
 
 
 def _fault(left: Login, stored: Login, now: datetime) -> str | None:
     """Why what was left behind cannot be a renewal of the stored login; None when it can."""
     if left.token is None:
-        return "the agent's database has no token any more"
+        return "the agent's database no longer has a token"
     if stored.token is None:
-        return "there is no stored login that this could be"
+        return "there is no stored login to compare with"
     if left.token.expires_at > now + _MOST_LIFE:
-        return "its token claims to be good for longer than any is"
+        return "its token claims to be valid for too long"
     whose = (left.token.region, left.token.start_url, left.token.oauth_flow)
     if whose != (stored.token.region, stored.token.start_url, stored.token.oauth_flow):
         return "its token is of another identity provider"

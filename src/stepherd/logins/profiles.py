@@ -57,7 +57,9 @@ def choose_profile(profiles: Sequence[Profile], wanted: str | None = None) -> Pr
         return fitting[0]
     if not profiles:
         raise ProfileNeeded(
-            "The login has no profile of Amazon Q.", names, remedy="Ask who administers the subscription."
+            "The login has no profile of Amazon Q.",
+            names,
+            remedy="Ask the administrator of the subscription.",
         )
     what = "There are several profiles" if wanted is None else f"Not exactly one profile is {wanted!r}"
     listed = ", ".join(f"{profile.name} ({profile.arn})" for profile in profiles)
@@ -71,7 +73,7 @@ def _endpoints() -> tuple[str, ...]:
     parts = urlsplit(named)
     if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
         raise ConfigurationError(
-            "AWS_Q_ENDPOINT_URL does not begin with https://; a token must not travel in the open."
+            "AWS_Q_ENDPOINT_URL does not begin with https://; a token must not be sent unencrypted."
         )
     return (named,)
 
@@ -85,7 +87,7 @@ def _profiles_at(endpoint: str, token: Token) -> Iterator[Profile]:
                 yield Profile(_plain(profile["arn"]), _plain(profile["profileName"]))
             page = answer.get("nextToken")
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise ProtocolError(f"{endpoint} lists profiles in a way that is not known.") from None
+            raise ProtocolError(f"{endpoint} lists profiles in an unknown form.") from None
         if not page:
             return
     raise ProtocolError(f"{endpoint} lists profiles without end.")
@@ -120,7 +122,7 @@ def _refused(status: int, endpoint: str) -> CredentialsError | TemporaryError:
         return TemporaryError(f"{endpoint} is busy (HTTP {status}).", remedy="Try again in a minute.")
     return CredentialsError(
         f"{endpoint} does not list profiles for this login (HTTP {status}).",
-        remedy="Check with who administers the subscription that it includes Amazon Q.",
+        remedy="Ask the administrator of the subscription whether it includes Amazon Q.",
     )
 
 

@@ -47,11 +47,11 @@ def refresh(login: Login, *, now: datetime) -> Login:
 def _judged(error: OidcError, login: Login) -> Exception:
     if error.code == "SlowDown":
         return TemporaryError(
-            "The identity provider wants fewer calls.",
-            remedy="Try again in a minute; the stored login was left as it is.",
+            "The identity provider asks for fewer calls.",
+            remedy="Try again in a minute; the stored login is unchanged.",
         )
     if login_needed(error.code):
-        return _needed(login, f"the identity provider does not renew it any more ({error.code})")
+        return _needed(login, f"the identity provider no longer renews it ({error.code})")
     return error
 
 
@@ -62,15 +62,15 @@ def check_refreshable(login: Login, now: datetime) -> tuple[Token, Registration]
     """
     token, registration = login.token, login.registration
     if token is None:
-        raise _needed(login, "nobody is logged in")
+        raise _needed(login, "no one is logged in")
     if token.refresh_token is None:
         raise _needed(login, "it came without a refresh token")
     if registration is None:
-        raise _needed(login, "the client that it was given to is not known")
+        raise _needed(login, "the client that it was issued to is unknown")
     if registration.expired(now):
-        raise _needed(login, "the client that it was given to has expired")
+        raise _needed(login, "the client that it was issued to has expired")
     if token.region not in {None, registration.region} or token.oauth_flow != registration.oauth_flow:
-        raise _needed(login, "the client that it was given to is of another region or kind")
+        raise _needed(login, "the client that it was issued to is for another region or flow")
     return token, registration
 
 

@@ -40,7 +40,8 @@ def ensure_fresh(location: LoginLocation, now: datetime, *, refused: str | None 
         if not _is_used_up(saved, now, refused):
             return saved
     raise TemporaryError(
-        f"The login in {location.reference} does not stay renewed.", remedy="Check this machine's clock."
+        f"The login in {location.reference} expires as soon as it is renewed.",
+        remedy="Check this machine's clock.",
     )
 
 
@@ -66,5 +67,5 @@ def _load(location: LoginLocation) -> StoredLogin:
     except DamagedDatabase as error:
         raise LoginNeeded(f"The stored login cannot be used: {error.message}", remedy=remedy) from error
     if stored is None or stored.login.token is None:
-        raise LoginNeeded(f"Nobody is logged in to {location.kind.title}.", remedy=remedy)
+        raise LoginNeeded(f"No one is logged in to {location.kind.title}.", remedy=remedy)
     return stored

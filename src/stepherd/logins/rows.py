@@ -1,6 +1,6 @@
 """The rows of the login database, as the CLIs write them: JSON texts (facts/q-cli.md 1).
 
-Required fields must be there and of their type; unknown ones are kept when a row is written anew. What no
+Required fields must be there and of their type; unknown ones are kept when a row is written again. What no
 CLI writes raises DamagedDatabase, which names the field and never the value.
 """
 
@@ -34,11 +34,11 @@ __all__ = [
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _SAFE: Final = re.compile(r"[!-~]+")
 _FLOWS: Final = {**{flow: flow for flow in get_args(OauthFlow)}, "PKCE": "Pkce"}
-_REMEDY: Final = "Log in again; the database itself was left as it is."
+_REMEDY: Final = "Log in again; the database itself is unchanged."
 
 
 def row_object(text: object, row: str) -> dict[str, Any] | None:
-    """The JSON object in a row's text; None for no row and for JSON null, with which nobody is logged in."""
+    """The JSON object in a row's text; None for no row and for JSON null, with which no one is logged in."""
     if text is None:
         return None
     if not isinstance(text, str):
@@ -166,7 +166,7 @@ class _Row:
         """A token: printable ASCII without spaces, as it goes into headers."""
         value = self.text(field)
         if not _SAFE.fullmatch(value):
-            raise self._wrong(field, "has characters that no token has")
+            raise self._wrong(field, "has characters that are not allowed in a token")
         return value
 
     def time(self, field: str) -> datetime:
@@ -184,7 +184,7 @@ class _Row:
     def flow(self) -> OauthFlow:
         found: OauthFlow | None = _FLOWS.get(self.text("oauth_flow"))
         if found is None:
-            raise self._wrong("oauth_flow", "is not one that is known")
+            raise self._wrong("oauth_flow", "is unknown")
         return found
 
     def scopes(self) -> tuple[str, ...] | None:

@@ -51,7 +51,7 @@ _ENVIRONMENT: Final = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
 }  # fmt: skip
-_REMEDY: Final = "It was left as it is. Log in again, or put a good copy in its place."
+_REMEDY: Final = "It is unchanged. Log in again, or replace it with a good copy."
 
 
 def copy_database(source: Path, destination: Path) -> None:
@@ -79,7 +79,7 @@ def opened(body: bytes, place: str) -> Iterator[sqlite3.Connection]:
     if len(body) > MOST_BYTES:
         raise too_large(place)
     if len(body) < _HEADER_BYTES or not body.startswith(_MAGIC) or not _is_whole(body):
-        raise DamagedDatabase(f"{place!r} is not a whole SQLite database.", remedy=_REMEDY)
+        raise DamagedDatabase(f"{place!r} is not a complete SQLite database.", remedy=_REMEDY)
     with closing(sqlite3.connect(":memory:")) as db:
         db.deserialize(_without_log(body))
         yield db
@@ -161,7 +161,7 @@ def _hold_whole(origin: sqlite3.Connection, source: Path) -> None:
     origin.execute("BEGIN")
     origin.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if (_size(source) or 0) % origin.execute("PRAGMA page_size").fetchone()[0]:
-        raise DamagedDatabase(f"{os.fspath(source)!r} is not a whole SQLite database.", remedy=_REMEDY)
+        raise DamagedDatabase(f"{os.fspath(source)!r} is not a complete SQLite database.", remedy=_REMEDY)
 
 
 def _is_whole(body: bytes) -> bool:

@@ -14,7 +14,7 @@ _MACHINES: Final = {"lambda", "sqs", "firehose"}
 
 
 def warning_about(topic: str) -> str:
-    """A warning when nobody has confirmed a subscription to the topic; empty when somebody has.
+    """A warning when no one has confirmed a subscription to the topic; empty when somebody has.
 
     That it cannot be known is a warning, too: asking for a login must not fail for it.
     """
@@ -23,9 +23,9 @@ def warning_about(topic: str) -> str:
             pages = new_client("sns", region=topic.split(":")[3]).get_paginator("list_subscriptions_by_topic")
             subscriptions = [s for page in pages.paginate(TopicArn=topic) for s in page["Subscriptions"]]
     except StepherdError as error:
-        return f"It is not known whether anybody gets this by mail: {error.message}"
+        return f"Whether anyone gets this by mail cannot be checked: {error.message}"
     people = [s for s in subscriptions if s["Protocol"] not in _MACHINES]
     if any(s["SubscriptionArn"].startswith("arn:") for s in people):
         return ""
     waiting = f"{len(people)} must still confirm by mail. " if people else ""
-    return f"Nobody is subscribed to {topic}. {waiting}Who is asked only sees it with stepherd, or here."
+    return f"No one is subscribed to {topic}. {waiting}The request is only shown by stepherd, or here."

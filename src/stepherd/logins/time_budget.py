@@ -22,7 +22,7 @@ class TimeBudget:
     parent: int = field(default_factory=os.getppid)
 
     def now(self) -> datetime:
-        """Aware, UTC."""
+        """The time now, aware and in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> bool:

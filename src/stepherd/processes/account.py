@@ -92,13 +92,13 @@ def agent_account(name: str | None = None) -> Account | None:
         entry = pwd.getpwnam(name)
     except KeyError:
         raise ConfigurationError(
-            f"{_VARIABLE} is '{name}', and there is no such user here.",
+            f"{_VARIABLE} is '{name}', but there is no such user here.",
             remedy=f"Create it (useradd --create-home {name}), or name another user.",
         ) from None
     if entry.pw_uid == 0:
         raise ConfigurationError(
             f"{_VARIABLE} is '{name}', which is root itself.",
-            remedy="Name a user that has no rights of its own.",
+            remedy="Use a user without special rights.",
         )
     return Account(entry.pw_uid, entry.pw_gid)
 
@@ -117,10 +117,10 @@ def adopt_orphans() -> None:
 def leave_session_keyring() -> None:
     """Keep what this thread starts away from the kernel's keys of the session that it was started in.
 
-    A session keyring goes on through fork, setuid and user namespaces, and whoever has it may read and change
-    the keys in it (keyrings(7)): tickets of Kerberos, keys of file systems. From here on there is a new one,
-    which is empty. Linux only; a kernel without keys needs nothing, nor does a filter that refuses all of
-    keyctl(2). Raises ConfigurationError.
+    A session keyring is kept through fork, setuid and user namespaces, and whoever has it may read and
+    change the keys in it (keyrings(7)): tickets of Kerberos, keys of file systems. From here on there is a
+    new one, which is empty. Linux only; a kernel without keys needs nothing, nor does a filter that refuses
+    all of keyctl(2). Raises ConfigurationError.
     """
     number = _KEYCTL.get(os.uname().machine)
     if not sys.platform.startswith("linux") or number is None or sys.maxsize < 1 << 32:
@@ -131,8 +131,8 @@ def leave_session_keyring() -> None:
     code = ctypes.get_errno()
     if code not in (errno.ENOSYS, errno.EPERM, errno.EACCES):
         raise ConfigurationError(
-            f"A keyring of its own cannot be had for the agent: {os.strerror(code)}.",
-            remedy="See how many keys there may be: cat /proc/key-users /proc/sys/kernel/keys/maxkeys",
+            f"The agent cannot get a keyring of its own: {os.strerror(code)}.",
+            remedy="See the limits of keys: cat /proc/key-users /proc/sys/kernel/keys/maxkeys",
         )
 
 
@@ -149,5 +149,5 @@ def _control_process(option: int, value: int) -> None:
     if library.prctl(option, value, 0, 0, 0) != 0:
         raise ConfigurationError(
             f"prctl({option}, {value}) was refused: {os.strerror(ctypes.get_errno())}.",
-            remedy="Run the task without a filter on prctl(2): it keeps the agent in its bounds.",
+            remedy="Run the task without a filter on prctl(2): it contains the agent.",
         )

@@ -33,7 +33,7 @@ _LIBRARY: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """The program."""
+    """Start the command and keep its tree."""
     kind = sys.argv[1]
     control, status, most, user, group, killer, *locks = (int(word) for word in sys.argv[2:])
     for descriptor in (control, status, *locks):
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _enter_namespace(status: int) -> None:
-    """Go on as the first process of a namespace, with a /proc that shows its own processes alone."""
+    """Continue as the first process of a namespace, with a /proc that shows its own processes alone."""
     user, group = os.geteuid(), os.getegid()
     _checked(_LIBRARY.unshare(_CLONE_NEWPID | _CLONE_NEWNS | (_CLONE_NEWUSER if user else 0)), "unshare")
     if user:
@@ -83,7 +83,7 @@ def _limit_processes(most: int) -> None:
 
 
 class _Keeper:
-    """Stands above the tree until it is told to end it, or until nobody is left to tell it anything."""
+    """Stands above the tree until it is told to end it, or until no one is left to tell it anything."""
 
     def __init__(self, control: int, status: int, user: int, group: int, killer: int) -> None:
         self._control, self._status = control, status
@@ -221,7 +221,7 @@ def _say(status: int, words: str) -> None:
     try:
         os.write(status, f"{words}\n".encode())
     except BrokenPipeError:
-        return  # nobody listens any more: the end of CONTROL says what follows from that
+        return  # no one listens any more: the end of CONTROL says what follows from that
 
 
 if __name__ == "__main__":

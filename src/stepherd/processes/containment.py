@@ -1,4 +1,4 @@
-"""A tree below a keeper, ``contained_program``, which the tree cannot reach and which outlives nobody.
+"""A tree below a keeper, ``contained_program``, which the tree cannot reach and which outlives no one.
 
 On Linux alone. ``namespace``: a pid namespace, where the kernel lets this process make one; its end is the
 end of all in it, and known by the handle of its first process. ``user``: where this is root and the command
@@ -32,8 +32,8 @@ _PROGRAM: Final = Path(__file__).with_name("contained_program.py")
 _MOST_PROCESSES: Final = 8192
 """Of one tree, threads included: more than the largest builds need, less than a machine has."""
 _END_SECONDS: Final = 30.0
-_ALIVE: Final = "some of its processes were still there long after they had been killed"
-_UNWATCHED: Final = "the process that stood above them was killed"
+_ALIVE: Final = "some of its processes still existed long after they were killed"
+_UNWATCHED: Final = "the process above them was killed"
 _KILLED: Final = 128 + signal.SIGKILL
 
 

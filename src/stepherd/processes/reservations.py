@@ -21,7 +21,7 @@ _KILLERS: Final = range(60578, 61184)
 """Ids that no distribution gives out (systemd's UIDS-GIDS), and that a rootless container has, too."""
 _LOOK_AGAIN_SECONDS: Final = 0.2
 _PATIENCE_SECONDS: Final = 5.0
-_WAITING: Final = "stepherd: waiting for the agent of another run, which has the user '{name}' for itself"
+_WAITING: Final = "stepherd: waiting for the agent of another run, which has reserved the user '{name}'"
 
 
 class Cancelled(Exception):
@@ -32,7 +32,7 @@ def reserve_user(user: int, *, alone: bool, pause: Callable[[float], bool]) -> i
     """Reserve a user for a tree; what it gives is to be closed, by every process that has it, at its end.
 
     With ``alone`` no other tree has it meanwhile. Waits while that is not so: ``pause`` waits for so many
-    seconds, and says whether to go on; else Cancelled is raised. The step's log says that it waits. Raises
+    seconds, and says whether to continue; else Cancelled is raised. The step's log says that it waits. Raises
     ConfigurationError, too, when with ``alone`` processes of that user live which are not Stepherd's: they
     would be ended with the tree.
     """
@@ -64,8 +64,8 @@ def _wait(pause: Callable[[float], bool]) -> None:
 def _not_alone(user: int) -> ConfigurationError:
     name = _name_of(user)
     return ConfigurationError(
-        f"The user '{name}' has processes of its own, which the end of an agent would end with it.",
-        remedy=f"Set STEPHERD_AGENT_USER to a user for agents alone, or end them: ps -u {name}",
+        f"The user '{name}' has other processes, which would be ended together with an agent.",
+        remedy=f"Set STEPHERD_AGENT_USER to a user that only runs agents, or end them: ps -u {name}",
     )
 
 
@@ -95,7 +95,7 @@ def _open(name: str) -> int:
             continue
     raise ConfigurationError(
         f"None of {', '.join(map(str, _FOLDERS))} can be written.",
-        remedy="Make one of them writable for root: two agents must not share a user.",
+        remedy="Make one of them writable for root, because two agents must not share a user.",
     )
 
 

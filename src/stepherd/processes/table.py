@@ -14,7 +14,7 @@ _PROC = Path("/proc/self/stat")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One process."""
+    """One process in the table."""
 
     parent: int
     session: int

@@ -13,13 +13,13 @@ __all__ = ["Command", "Launcher", "Proof", "Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to start."""
+    """A command to start."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     """All of it: nothing is inherited."""
     folder: Path
-    """The working directory."""
+    """The folder that the command starts in."""
     stdin: bool = False
     """Whether something will be written to it; else its standard input is /dev/null."""
     umask: int = -1

@@ -26,7 +26,7 @@ _HELPER: Final = re.compile(r"[A-Za-z0-9+.-]*::")
 _SCP: Final = re.compile(r"(?:(?P<user>[^@:/]*)@)?(?P<host>\[[^\]/]*\]|[^:/@]+):(?P<path>.*)")
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 _ESCAPED_CONTROL: Final = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
-_EXAMPLE: Final = "Give an address such as https://github.com/owner/name.git, git@host:owner/name.git"
+_EXAMPLE: Final = "Use an address such as https://github.com/owner/name.git, git@host:owner/name.git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _check_characters(text: str) -> None:
     if len(text) > _LONGEST:
         raise _refusal(text, f"it is longer than {_LONGEST} characters")
     if is_unsafe(text) or _ESCAPED_CONTROL.search(text):
-        raise _refusal(text, "it holds a control or invisible character")
+        raise _refusal(text, "it contains a control or invisible character")
     if text.startswith("-"):
         raise _refusal(text, "it starts with '-', as an option does")
 
@@ -97,7 +97,7 @@ def _parse_url(text: str, scheme: str, allow_local: bool, allow_loopback: bool) 
 
 def _split(text: str) -> SplitResult:
     if re.search(r"[\s\\]", text):
-        raise _refusal(text, "it holds a space or a backslash")
+        raise _refusal(text, "it contains a space or a backslash")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -106,7 +106,7 @@ def _split(text: str) -> SplitResult:
     if port == 0:
         raise _refusal(text, "port 0 does not exist")
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise _refusal(text, "it holds a query or a fragment ('?' or '#')")
+        raise _refusal(text, "it contains a query or a fragment ('?' or '#')")
     return parts
 
 
@@ -127,8 +127,8 @@ def _checked_user(text: str, parts: SplitResult, scheme: str) -> str:
     if scheme != "ssh" or parts.password is not None:
         raise _refusal(
             text,
-            "it holds a user name or password",
-            "Put the token into the git credentials secret, and give the address without it.",
+            "it contains a user name or password",
+            "Put the token into the git credentials secret, and use the address without it.",
         )
     return f"{_ssh_user(text, parts.username or '')}@"
 
@@ -145,11 +145,11 @@ def _checked_path(text: str, path: str) -> str:
     if path.startswith("//"):
         raise _refusal(text, "the path starts with '//'")
     if not bare:
-        raise _refusal(text, "it names no repository on the host")
+        raise _refusal(text, "it does not name a repository on the host")
     if bare.startswith("-") or any(part in {".", ".."} for part in bare.split("/")):
-        raise _refusal(text, "the path holds '.', '..' or starts with '-'")
+        raise _refusal(text, "the path contains '.', '..' or starts with '-'")
     if is_unsafe(decoded):
-        raise _refusal(text, "the path holds a control or invisible character")
+        raise _refusal(text, "the path contains a control or invisible character")
     return bare
 
 
@@ -168,19 +168,19 @@ def _parse_scp(text: str, allow_loopback: bool) -> Repository:
 def _parse_file_url(text: str, allow_local: bool) -> Repository:
     rest = text[len("file://") :]
     if not rest.startswith("/"):
-        raise _refusal(text, "a file:// address names a folder of this machine: file:///path")
+        raise _refusal(text, "a file:// address names a folder on this machine: file:///path")
     return _parse_folder(text, unquote(rest), allow_local)
 
 
 def _parse_folder(text: str, path: str, allow_local: bool) -> Repository:
     if not allow_local:
-        raise _refusal(text, "a folder cannot be reached from where the run happens")
+        raise _refusal(text, "the run cannot reach a folder on this machine")
     try:
         folder = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() follows links
     except RuntimeError:
         raise _refusal(text, "there is no such user") from None
     if is_unsafe(str(folder)):
-        raise _refusal(text, "it holds a control or invisible character")
+        raise _refusal(text, "it contains a control or invisible character")
     if not folder.exists():
         raise _refusal(text, "there is no such folder")
     if not _is_repository(folder):

@@ -34,7 +34,7 @@ _MOST_COMMITS: Final = 200
 class KeptLine:
     """A line of work in the bundle, below KEPT_PREFIX.
 
-    ``superseded`` says that the agent itself went on from it or went back behind it: an amended or dropped
+    ``superseded`` says that the agent itself continued from it or went back behind it: an amended or dropped
     commit, or one whose files are those of the result.
     """
 
@@ -122,7 +122,7 @@ def _adopted(git: Git, line: Line, work: AgentWork, base: str) -> str | None:
         tree = _tree_of(git, line, work)
         list_raw_changes(git, base, tree)
     except StepherdError as error:
-        work.notes.append(f"What is in {_source(line)} is kept, and is not the result. {error.message}")
+        work.notes.append(f"The work in {_source(line)} is kept, but is not the result. {error.message}")
         return None
     return tree
 
@@ -179,7 +179,7 @@ def _shown(text: str) -> str:
 
 def _tree_of(git: Git, line: Line, work: AgentWork) -> str:
     """The files of a line. A stash has the untracked ones in a commit beside it (git-stash). A linked
-    worktree that was added by mistake, as a commit of another repository, is none of them."""
+    worktree that was added by mistake, as a commit of another repository, is not one of them."""
     parents = line.tip.parents
     untracked = work.commits.get(parents[2]) if line.name.kind == "stash" and len(parents) == 3 else None
     more = [] if untracked is None or untracked.parents else _entries(git, untracked.tree)

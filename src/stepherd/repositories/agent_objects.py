@@ -84,8 +84,7 @@ def bring_in(
         work.notes.append(f"{_count(work.damaged, 'object')} of the agent's repository could not be read.")
     if work.late:
         work.notes.append(
-            f"Reading the agent's repository was broken off after {limits.seconds:g} s: commits may be "
-            "missing."
+            f"Reading the agent's repository was stopped after {limits.seconds:g} s: commits may be missing."
         )
     return work.notes
 

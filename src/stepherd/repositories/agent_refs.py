@@ -56,7 +56,7 @@ class AgentRefs:
 
     head: str | None = None
     branch: str | None = None
-    """What HEAD names."""
+    """The branch that HEAD names."""
     names: dict[str, list[Name]] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
     worktrees: list[Worktree] = field(default_factory=list)

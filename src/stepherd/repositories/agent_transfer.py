@@ -43,7 +43,7 @@ class Transfer:
     ids: dict[str, str] = field(default_factory=dict)
 
     def bring(self, own: Mapping[str, Commit]) -> None:
-        """Bring ``own`` over."""
+        """Bring the commits of ``own`` over."""
         if not own:
             return
         known = {*own, self.base}
@@ -62,7 +62,7 @@ class Transfer:
             if number == _MOST_TRIED or time.monotonic() > ends:
                 self.notes.append(
                     f"The agent's repository is damaged, and only {number:,} of its {len(own):,} commits "
-                    "were looked at."
+                    "were examined."
                 )
                 break
             # What lies behind a commit of the remote's is not the agent's work: the base stands for it.

@@ -95,7 +95,7 @@ def read_agent_work(
         with open_untrusted(workspace / ".git") as folder:
             _read(_Reading(git, workspace, private_git, base_commit, folders, snapshot), folder, limits, work)
     except FileNotFoundError:
-        work.notes.append("The agent removed the folder .git: what it had committed there is lost with it.")
+        work.notes.append("The agent removed the folder .git: its commits there are lost.")
     except (OSError, StepherdError) as error:
         what = error.message if isinstance(error, StepherdError) else (error.strerror or str(error))
         work.notes.append(f"The agent's .git could not be read, so only its files are kept: {what}")

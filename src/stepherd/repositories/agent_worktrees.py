@@ -100,7 +100,7 @@ class _Recorder:
             if worktree.path and not _is_gone(worktree, self.folders):
                 self.notes.append(
                     f"The worktree {worktree.name} at {worktree.path} is not in the run's folders: "
-                    "only what was committed there is kept."
+                    "only its commits are kept."
                 )
             return None
         before = self.known.get(worktree.commit or "", self.base)

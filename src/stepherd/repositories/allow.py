@@ -30,9 +30,9 @@ def parse_allow(text: str | None) -> tuple[str, ...]:
     for pattern in patterns:
         parts = pattern.rstrip("/").split("/")
         if len(pattern) > _LONGEST or any(letter < " " for letter in pattern):
-            raise _refusal("One is too long, or holds control characters")
+            raise _refusal("One is too long, or contains control characters")
         if pattern.startswith("/") or not {"", ".", ".."}.isdisjoint(parts) or parts.count(_ANY_FOLDERS) > 3:
-            raise _refusal(f"'{pattern}' is no path in a repository")
+            raise _refusal(f"'{pattern}' is not a path in a repository")
     return patterns
 
 
@@ -77,5 +77,5 @@ def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
 def _refusal(what: str) -> UsageError:
     return UsageError(
         f"The paths to allow are not acceptable: {what}.",
-        remedy="Give each with --allow PATH, such as tests/key.pem, docs/ or '**/*.pem'.",
+        remedy="Use --allow PATH for each, such as tests/key.pem, docs/ or '**/*.pem'.",
     )

@@ -84,7 +84,7 @@ def allowed_hosts(token: str, hosts: Collection[str], owner_hosts: Collection[st
 
 def _read_host(entry: str) -> str:
     if is_unsafe(entry):
-        raise _refusal(entry, "it holds a control or invisible character")
+        raise _refusal(entry, "it contains a control or invisible character")
     try:
         parts = urlsplit(f"//{entry.removeprefix('https://').removesuffix('/')}")
         host, port = parts.hostname or "", parts.port
@@ -110,5 +110,5 @@ def _refusal(entry: str, reason: str) -> ConfigurationError:
     shown = one_paragraph(entry, 80)
     return ConfigurationError(
         f"'hosts' of the git credentials holds '{shown}', which is not a host: {reason}.",
-        remedy="Give hosts, separated by commas: github.com, git.example.com:8443",
+        remedy="List hosts, separated by commas: github.com, git.example.com:8443",
     )

@@ -22,7 +22,7 @@ _LEFTOVERS: Final = {
 
 
 def find_blemishes(git: Git, base: str, tree: str, changes: Sequence[RawChange]) -> tuple[str, ...]:
-    """Notes about conflict markers in new lines, and about new files that nobody writes by hand."""
+    """Notes about conflict markers in new lines, and about new files that no one writes by hand."""
     added = [change.path for change in changes if change.status == "A"]
     return tuple([*_leftovers(added), *_markers(git, base, tree)] if changes else ())
 
@@ -30,7 +30,7 @@ def find_blemishes(git: Git, base: str, tree: str, changes: Sequence[RawChange])
 def _leftovers(added: Sequence[str]) -> Iterator[str]:
     for what, pattern in _LEFTOVERS.items():
         if found := [path for path in added if pattern.search(path)]:
-            yield f"The changes hold {what}, which .gitignore would keep out: {_named(found)}."
+            yield f"The changes contain {what}, which .gitignore would leave out: {_named(found)}."
 
 
 def _markers(git: Git, base: str, tree: str) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _markers(git: Git, base: str, tree: str) -> Iterator[str]:
     done = git.attempt("Looking for conflict markers", *search)
     names = done.out.decode("utf-8", "surrogateescape").split("\0")
     if found := [name.partition(":")[2] for name in names if name.partition(":")[2] in paths]:
-        yield f"The changes hold what look like conflict markers of a merge: {_named(found)}."
+        yield f"The changes contain lines that look like conflict markers of a merge: {_named(found)}."
 
 
 def _named(paths: Sequence[str]) -> str:

@@ -57,15 +57,15 @@ def check_room(
     if not allow_default and (branch == default or (default is None and branch in _USUAL_DEFAULTS)):
         raise UsageError(
             f"'{branch}' is the repository's default branch; Stepherd does not push there by itself.",
-            remedy=f"{_OTHER}; naming the default branch with --branch is asking for it.",
+            remedy=f"{_OTHER}; to push to the default branch, name it with --branch.",
         )
     above, below = _in_the_way(listing, branch)
     if above or below:
         names = above or below
         shown = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (" and others" if names[_SHOWN:] else "")
         raise BranchTaken(
-            f"The branch '{branch}' cannot be made: the remote has the branch {shown}, and git keeps none "
-            "below another.",
+            f"The branch '{branch}' cannot be created: the remote has the branch {shown}, and git allows "
+            "none below another.",
             remedy=f"{_OTHER}.",
         )
     if f"refs/heads/{branch}" in checked_out:
@@ -122,9 +122,10 @@ def _check_not_taken(remote: Remote, listing: Listing, branch: str, base: Base, 
     remote.fetch_history(git, tip, OWN_HISTORY)
     if not _holds_work_of(git, tip, run_id):
         raise BranchTaken(
-            f"The branch '{branch}' exists in {remote.repository.display}, and holds other commits than the "
+            f"The branch '{branch}' exists in {remote.repository.display}, and has other commits than the "
             "base.",
-            remedy=f"{_OTHER}; Stepherd overwrites none. To build on it, name it with --base, too.",
+            remedy=f"{_OTHER}; Stepherd does not overwrite branches. To build on it, name it with "
+            "--base, too.",
         )
 
 

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 CHANGES_REF: Final = "refs/stepherd/changes"
-"""What is pushed."""
+"""The work that is pushed."""
 ALL_REF: Final = "refs/stepherd/all"
 """The same with what must not be pushed; only there when something was left out."""
 COMMITS_REF: Final = "refs/stepherd/commits"
@@ -103,7 +103,7 @@ def take_bundle(git: Git, path: Path, base: str) -> BundledWork:
     for commit in filter(None, (work.changes, work.everything)):
         said = git.run("Reading the bundle", "rev-list", "--parents", "--max-count=1", commit, "--")
         if said.split()[1:] != [base]:
-            raise _bad(f"its commit does not stand on {base}")
+            raise _bad(f"its commit is not based on {base}")
     return work
 
 
@@ -120,7 +120,7 @@ def _index(git: Git, file: IO[bytes]) -> None:
 
 
 def read_header(file: IO[bytes]) -> BundleHeader:
-    """Read a bundle's header from its start; DataError when it is none."""
+    """Read a bundle's header from its start; DataError when it has none."""
     data = file.read(_HEADER_LINES * _LINE_BYTES)
     head, separator, _ = data.partition(b"\n\n")
     lines = head.split(b"\n")
@@ -136,7 +136,7 @@ def read_header(file: IO[bytes]) -> BundleHeader:
             continue
         first, _, rest = text.removeprefix("-").partition(" ")
         if not is_commit_id(first):
-            raise _bad("its header names something that is no object id")
+            raise _bad("its header contains an invalid object id")
         if text.startswith("-"):
             prerequisites.append(first)
         else:
@@ -153,7 +153,7 @@ def _work(header: BundleHeader, base: str) -> BundledWork:
         refs.get(COMMITS_REF),
     )
     if not header.refs or not all(name == COMMITS_REF or name.startswith(KEPT_PREFIX) for name in refs):
-        raise _bad("it must hold the names that Stepherd gives, and no others")
+        raise _bad("it must contain exactly the names that Stepherd gives")
     if any(commit != base for commit in header.prerequisites):
         raise _bad(f"it does not stand on {base}")
     return work

@@ -104,7 +104,9 @@ def record_changes(
     if not (private_git / "objects").is_dir():
         raise NotFoundError(f"There is no copy of the repository at {private_git}.")
     if not workspace.is_dir() or workspace.is_symlink():
-        raise DataError(f"The workspace {workspace} is gone or is no folder.", remedy="Run the agent again.")
+        raise DataError(
+            f"The workspace {workspace} is gone or is not a folder.", remedy="Run the agent again."
+        )
     with private_folder(scratch, "record") as private:
         git = Git(private, private / "record.git", limits=limits or Limits(), place="the workspace")
         borrow_objects(git, private_git, base_commit)
@@ -260,7 +262,7 @@ def _kept_contents(
             keep(content)
         else:
             path = known.mask(one_paragraph(content.path, 200))
-            yield f"{path} is not taken along: its content for Git LFS holds {found}."
+            yield f"{path} is left out: its content for Git LFS contains {found}."
 
 
 def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> OtherWork:
@@ -283,7 +285,7 @@ def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> Ot
             judge = Judge(git, scan.rules)
             other = replace(other, unfit=objection_to(judge, base, other.refs[COMMITS_REF]))
     except StepherdError as error:
-        note = f"What the agent committed beside its files could not be kept: {error.message}"
+        note = f"The agent's other commits could not be kept: {error.message}"
         return OtherWork(tree, {}, notes=(*work.notes, note))
     return other
 

@@ -93,7 +93,8 @@ class _Cloning:
             where = f"{place.path}{path}"
             if len(self.done) >= _MOST or depth > _DEEPEST:
                 raise DataError(
-                    f"There are more than {_MOST} submodules, or some lie deeper than {_DEEPEST} levels.",
+                    f"There are more than {_MOST} submodules, or some are nested deeper than "
+                    f"{_DEEPEST} levels.",
                     remedy=_REMEDY,
                 )
             repository = _address(where, place.repository, module, allow_local)
@@ -219,7 +220,7 @@ def _check_empty(workspace: Path, where: str) -> None:
         if not any(here.iterdir()):
             return
     shown = one_paragraph(where, 200)
-    raise DataError(f"The folder of the submodule {shown} is none, or not empty.", remedy=_REMEDY)
+    raise DataError(f"The folder of the submodule {shown} does not exist or is not empty.", remedy=_REMEDY)
 
 
 def _register(place: _Place, module: Module, repository: Repository) -> None:

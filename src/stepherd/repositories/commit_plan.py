@@ -1,4 +1,4 @@
-"""Which commits are delivered: one with the result, or the agent's own, each made anew.
+"""Which commits are delivered: one with the result, or the agent's own, each made again.
 
 A commit of the agent's gives its tree, its message (cleaned) and its date. Everything else is ours: who wrote
 it, the run's trailer, and nothing of its headers, so no signature and no other name travels along.
@@ -181,7 +181,7 @@ def _line(git: Git, base: str, tip: str) -> list[Commit] | str:
     while name != base:
         commit = found.get(name)
         if commit is None or len(commit.parents) != 1:
-            return "they are no single line that begins at the base"
+            return "they are not a single line that begins at the base"
         line.append(commit)
         name = commit.parents[0]
     return line[::-1]

@@ -110,7 +110,7 @@ class ControlFiles:
             name = path.rpartition("/")[2]
             if name == IGNORE and size > _LARGEST_IGNORE:
                 self._shorten(path, lambda _line: True)
-                self.notes.append(f"Git has followed only the first 4 MiB of {_shown(path)}.")
+                self.notes.append(f"Git only followed the first 4 MiB of {_shown(path)}.")
                 if size > LARGEST_FILE:
                     what = f"its {size / 1e6:.0f} MB are more than 100 MB"
                     self.findings.append(Finding(path, None, "too large", what))

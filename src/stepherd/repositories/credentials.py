@@ -83,16 +83,14 @@ class GitCredentials:
         found: dict[str, Any] = {key: secret.get(key) or None for key in _KEYS} if secret is not None else {}
         for key, value in found.items():
             if value is not None and not isinstance(value, str):
-                raise ConfigurationError(
-                    f"The git credentials secret's '{key}' is not a text.", remedy=_SHAPE
-                )
+                raise ConfigurationError(f"The git credentials secret's '{key}' is not text.", remedy=_SHAPE)
         for key in ("token", "username"):
             value = found.get(key)
             if value is not None:
                 found[key] = value = value.strip()
                 if is_unsafe(value):
                     raise ConfigurationError(
-                        f"The git credentials secret's '{key}' holds a control character.", remedy=_SHAPE
+                        f"The git credentials secret's '{key}' contains a control character.", remedy=_SHAPE
                     )
         hosts = read_hosts(found["hosts"]) if found.get("hosts") is not None else ()
         return cls(**{**found, "hosts": hosts}, owner_hosts=tuple(host for host in owner_hosts if host))
@@ -180,7 +178,7 @@ def _check_token_host(repository: Repository, credentials: GitCredentials, token
     if allowed:
         raise _not_for(", ".join(sorted(allowed)), asked)
     raise CredentialsError(
-        f"The git token does not say which host it is for, and its owner has not named {asked}.",
+        f"The git token has no hosts, and its owner has not named {asked}.",
         remedy=f'Store it with its hosts: {{"token": "…", "hosts": "{asked}"}}, or give the address yourself '
         "with --repo.",
     )
@@ -188,8 +186,8 @@ def _check_token_host(repository: Repository, credentials: GitCredentials, token
 
 def _not_for(hosts: str, asked: str | None) -> CredentialsError:
     return CredentialsError(
-        f"The git credentials are for {hosts}, and the repository is on {asked}.",
-        remedy="Name credentials of that host with --git-credentials, or add it to 'hosts' in the secret.",
+        f"The git credentials are for {hosts}, but the repository is on {asked}.",
+        remedy="Use credentials for that host with --git-credentials, or add it to 'hosts' in the secret.",
     )
 
 
@@ -255,8 +253,8 @@ def _ssh_access(credentials: GitCredentials, private: Path) -> Access:
         return _with_way(Access("ssh", environment), private)
     if credentials.ssh_key is None:
         raise CredentialsError(
-            "The repository is reached by SSH, but the git credentials secret holds no ssh_key.",
-            remedy="Add ssh_key to the secret, or give the repository's https:// address.",
+            "The repository is reached by SSH, but the git credentials secret has no ssh_key.",
+            remedy="Add ssh_key to the secret, or use the repository's https:// address.",
         )
     key = private / "key"
     _write_private(key, _ended(credentials.ssh_key))

@@ -105,7 +105,7 @@ def plan_filtered(git: Git, workspace: Path, tracked: Mapping[str, str], others:
 
 
 def _attributes_at(git: Git, workspace: Path, path: str) -> str | None:
-    """The blob of a .gitattributes as it is in the workspace; None when it is none or gone."""
+    """The blob of a .gitattributes as it is in the workspace; None when it is no file or gone."""
     if path.rpartition("/")[2] != ATTRIBUTES:
         return None
     file = open_inside(workspace, path)
@@ -221,7 +221,7 @@ def split_filtered(
     for path, name in others.items():
         blob = files[path].object_id
         if blob not in known and (encrypts(name) or not allowed(path)):
-            reason = f"its content belongs through the filter '{name}', which is not run"
+            reason = f"its content should pass through the filter '{name}', which is not run"
             misfit = Misfit(path, reason, may_hide=True, encrypts=encrypts(name))
             if blob not in hidden or misfit.encrypts:
                 hidden[blob] = misfit
@@ -234,7 +234,7 @@ def split_filtered(
     pointers, sizes = _pointers(git, in_lfs), blob_sizes(git, in_lfs.values())
     for path, blob in in_lfs.items():
         if path not in pointers and path not in others and sizes.get(blob) != 0:
-            yield Misfit(path, "its content belongs into Git LFS, and it is no pointer to it")
+            yield Misfit(path, "its content belongs in Git LFS, but it is not a pointer")
 
 
 def _others(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

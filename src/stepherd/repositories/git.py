@@ -66,7 +66,7 @@ _SETTINGS: Final = {
     "fetch.writeCommitGraph": "false",
     "transfer.fsckObjects": "true",
     "transfer.bundleURI": "false",
-    # Old histories carry these; they confuse nobody.
+    # Old histories carry these; they confuse no one.
     "fetch.fsck.zeroPaddedFilemode": "warn",
     "fetch.fsck.missingSpaceBeforeDate": "warn",
     "fetch.fsck.missingSpaceBeforeEmail": "warn",
@@ -175,7 +175,7 @@ class Git:
                 raise self._too_slow(doing, error, network) from None
             except OutputTooLong as error:
                 raise DataError(
-                    f"{doing} of {self.place} was broken off: git printed {error}.",
+                    f"{doing} of {self.place} was stopped: git printed {error}.",
                     remedy="The repository or the change is too large for this.",
                 ) from None
 
@@ -218,7 +218,7 @@ class Git:
     def _too_slow(self, doing: str, error: TimeExpired, network: bool) -> UnavailableError | TooSlow:
         lines = server_lines(error.err.decode("utf-8", "replace"), self.access.secrets)
         words, details = quote(lines), "\n".join(lines)
-        message = f"{doing} of {self.place} was broken off after {error.seconds:g} s." + (
+        message = f"{doing} of {self.place} was stopped after {error.seconds:g} s." + (
             f" Git said: {words}" if words else ""
         )
         if network:

@@ -136,14 +136,14 @@ def _place(workspace: Path, path: str) -> _Place:
 
 
 def new_commits(changes: Iterable[RawChange]) -> Iterator[str]:
-    """A note for each submodule that stands for another commit than before: nobody here knows whether its own
+    """A note for each submodule that stands for another commit than before: no one here knows whether its own
     repository has that one."""
     for change in changes:
         if change.mode == SUBMODULE:
             path = one_paragraph(change.path, 200)
             yield (
                 f"The submodule {path} is at {change.object_id[:12]}: that commit must be in its "
-                "own repository, to which nothing is pushed."
+                "own repository, which Stepherd does not push to."
             )
 
 
@@ -172,7 +172,7 @@ def split_pairs(
         if change in concerned:
             yield change.path, reasons.get(change.path, default)
         elif any(change.path.startswith(folder) for folder in replaced):
-            yield change.path, "it is in the place of a submodule that is not taken away"
+            yield change.path, "it is in the place of a submodule that was not removed"
 
 
 def _concerns_submodules(change: RawChange) -> bool:
@@ -196,7 +196,7 @@ def _split(git: Git, base: str, tree: str) -> Iterator[tuple[str, str]]:
         elif is_linked:
             reason = "it is a submodule without its entry in .gitmodules"
         else:
-            reason = "it is no submodule, and .gitmodules says that it is one"
+            reason = "it is not a submodule, but .gitmodules says that it is"
         if reason is not None:
             yield path, reason
 

@@ -31,11 +31,11 @@ class Module:
         if self.url is None:
             return "its entry has no url"
         if any(part in {"", ".", ".."} for part in self.path.split("/")) or self.path.startswith("-"):
-            return "its path is none that a submodule may have"
+            return "its path is not allowed for a submodule"
         if ".." in re.split(r"[/\\]", self.name):
-            return "its name is none that a submodule may have"
+            return "its name is not allowed for a submodule"
         if self.url.startswith("-") or re.search(r"[\x00-\x1f]|%0[ad]", self.url, re.IGNORECASE):
-            return "its url is none that a submodule may have"
+            return "its url is not allowed for a submodule"
         if (self.update or "").startswith("!"):
             return "it asks for a command at each update"
         return None

@@ -41,7 +41,7 @@ def objection(host: str, *, allow_loopback: bool) -> str | None:
     """Why ``host`` (a name or address, IPv6 without brackets) is refused, or None when it is acceptable."""
     name = host.lower().removesuffix(".")
     if not name.isascii():
-        return "the host holds letters outside ASCII, which can imitate another name; write it as xn--…"
+        return "the host contains letters outside ASCII, which can imitate another name; write it as xn--…"
     address = _address(name)
     rules = (
         (not name, "it names no host"),

@@ -23,7 +23,7 @@ _STAGE: Final = 0x3000
 def staged_gitlinks(git_dir: Path, *, id_bytes: int) -> Mapping[str, str] | None:
     """The submodules in the index of ``git_dir``: path and commit id. ``id_bytes`` is 20 or 32.
 
-    None when there is no such index, or it is none that can be read here: damaged, of another version, split
+    None when there is no such index, or it cannot be read here: damaged, of another version, split
     over two files, sparse, or in a folder that is a link.
     """
     data = _read(git_dir)

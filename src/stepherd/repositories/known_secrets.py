@@ -37,7 +37,7 @@ class KnownSecrets:
         return self._redactor is not None and bool(self._redactor.spans(_encoded(text)))
 
     def mask(self, text: str) -> str:
-        """``text`` without them."""
+        """Return ``text`` without these secrets."""
         return text if self._redactor is None else self._redactor.mask(text)
 
     def search(self) -> LineSearch:

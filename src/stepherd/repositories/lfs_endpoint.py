@@ -51,7 +51,7 @@ def find_endpoint(remote: Remote, local: Git, base: str) -> LfsServer | LfsFolde
     try:
         is_own = _origin(url) == _origin(remote.url)
     except ValueError:
-        raise LfsRefused(f"is at an address in {_CONFIG} that makes no sense") from None
+        raise LfsRefused(f"is at an address in {_CONFIG} that is invalid") from None
     if not is_own:
         raise LfsRefused(_ANOTHER)
     headers, secrets = _credentials(remote.git, url)
@@ -124,7 +124,7 @@ def _server_at(href: str, given: object, git: Git) -> LfsServer:
     try:
         parts = urlsplit(href)
     except ValueError:
-        raise LfsRefused("names an address that makes no sense") from None
+        raise LfsRefused("names an address that is invalid") from None
     host = parts.hostname or ""
     may_be_here = os.environ.get("STEPHERD_ALLOW_LOOPBACK_REMOTES") == "1"
     encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))

@@ -33,7 +33,7 @@ class Pointer:
 
 
 def read_pointer(text: str) -> Pointer | None:
-    """The pointer that ``text`` is; None when it is none. Lines of extensions are left alone."""
+    """The pointer that ``text`` is; None for any other text. Lines of extensions are left alone."""
     if len(text) >= LARGEST_POINTER:
         return None
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")

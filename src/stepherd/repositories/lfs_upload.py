@@ -111,11 +111,11 @@ class _Upload:
             except NotFoundError:
                 return _MISSING
             if not _is_content_of(pointer, file):
-                return "the content that the run has of it is another one"
+                return "the run has another content for it"
             with file.open("rb") as content:
                 found = secret_in(content, self.known)
             if found is not None:
-                return f"its content for Git LFS holds {found}"
+                return f"its content for Git LFS contains {found}"
             try:
                 retrying(lambda: self.endpoint.upload(pointer, file, actions), self.pauses)
             except LfsRefused as refusal:

@@ -64,7 +64,7 @@ def read_own_settings(home: Path, scratch: Path) -> OwnSettings:
         except (TimeExpired, OutputTooLong) as error:
             raise ConfigurationError(
                 f"Your git configuration under {home} could not be read: {error}.",
-                remedy="Look at it with: git config --global --list",
+                remedy="Check it with: git config --global --list",
             ) from None
     return _sort(finished.out.decode("utf-8", "replace"))
 

@@ -95,8 +95,9 @@ class Rules:
         for path, name in unfiltered(git, base, tree, changes, allowed).items() if self.allow else ():
             yield (
                 f"{one_paragraph(path, 200)} is pushed as the agent left it, because it is allowed: it "
-                f"belongs through the filter '{one_paragraph(name, 100)}', which was not run. Look "
-                "whether it holds what that would have taken out."
+                f"should have passed through the filter '{one_paragraph(name, 100)}', which was not "
+                "run. Check "
+                "whether it contains anything that the filter would have removed."
             )
 
     def own_secrets(self, git: Git, base: str, tree: str) -> tuple[Finding, ...]:

@@ -217,4 +217,4 @@ def _signal_group(group: int, number: signal.Signals) -> None:
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
-        return  # nobody is left; macOS says "not permitted" of a group of zombies
+        return  # no one is left; macOS says "not permitted" of a group of zombies

@@ -20,7 +20,7 @@ def check_branch(name: str) -> str:
     """``name`` when it can be a branch (without ``refs/heads/``); UsageError with the reason otherwise."""
     reason = _objection(name)
     if reason is None and name.startswith("refs/"):
-        reason = "it starts with 'refs/': give the short name"
+        reason = "it starts with 'refs/': use the short name"
     if reason is None and name in {"HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD"}:
         reason = "git uses that name itself"
     if reason is None and is_commit_id(name):
@@ -39,7 +39,7 @@ def check_ref(name: str) -> str:
     if reason is not None:
         raise UsageError(
             f"The base '{one_paragraph(name, 60)}' is not acceptable: {reason}.",
-            remedy="Give a branch, a tag or a full commit id.",
+            remedy="Use a branch, a tag or a full commit id.",
         )
     return name
 
@@ -64,10 +64,10 @@ def _objection(name: str) -> str | None:
     parts = name.split("/")
     rules = (
         (not name, "it is empty"),
-        (is_unsafe(name), "it holds a control or invisible character"),
+        (is_unsafe(name), "it contains a control or invisible character"),
         (len(name.encode("utf-8", "replace")) > _LONGEST, f"it is longer than {_LONGEST} bytes"),
         (name.startswith("-"), "it starts with '-', as an option does"),
-        (bool(_FORBIDDEN.search(name)), "it holds a space or one of ~ ^ : ? * [ \\"),
+        (bool(_FORBIDDEN.search(name)), "it contains a space or one of ~ ^ : ? * [ \\"),
         (any(piece in name for piece in ("..", "@{", "//")), "it holds '..', '@{' or '//'"),
         (name == "@" or name.startswith("/"), "it is '@' or starts with '/'"),
         (name.endswith(("/", ".")), "it ends in '/' or '.'"),

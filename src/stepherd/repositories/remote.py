@@ -118,7 +118,7 @@ class Remote:
                 return Base(commit, short, (name,), listing.default_branch), listing
         raise NotFoundError(
             f"The base '{base}' does not exist in {self.repository.display}.",
-            remedy="Give a branch, a tag or a full commit id"
+            remedy="Use a branch, a tag or a full commit id"
             + (f"; the default branch is '{listing.default_branch}'." if listing.default_branch else "."),
         )
 
@@ -147,7 +147,7 @@ class Remote:
             raise answer
         raise CommitNotServed(
             f"The commit {base.commit} does not exist in {self.repository.display}, or is on no branch.",
-            remedy="Give a branch, a tag or the full id of a commit that was pushed.",
+            remedy="Use a branch, a tag or the full id of a commit that was pushed.",
         )
 
     def fetch_history(self, git: Git, commit: str, depth: int) -> None:
@@ -181,7 +181,7 @@ class Remote:
             self._refuse_without_head()
             raise NotFoundError(
                 f"{self.repository.display} has no commits yet.",
-                remedy="Push a first commit (a README will do) and try again.",
+                remedy="Push a first commit (a README is enough) and try again.",
             )
         branch = listing.default_branch
         ref = f"refs/heads/{branch}" if branch else "HEAD"
@@ -197,7 +197,7 @@ class Remote:
         shown = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (" and others" if names[_SHOWN:] else "")
         raise NotFoundError(
             f"The default branch of {self.repository.display} does not exist; there is {shown}.",
-            remedy=f"Name the one to start from: --base {shlex.quote(names[0])}",
+            remedy=f"Choose the one to start from: --base {shlex.quote(names[0])}",
         )
 
     def _fetch(self, git: Git, refspec: str, *options: str) -> None:
@@ -271,6 +271,6 @@ def _parse_listing(out: str, wanted: set[str]) -> Listing:
             default = target.removeprefix("refs/heads/") if target.startswith("refs/heads/") else None
         elif name in wanted or name.startswith(below):
             if not is_commit_id(value):
-                raise DataError("The remote's answer holds something that is no object id.")
+                raise DataError("The remote's answer contains an invalid object id.")
             refs[name] = value
     return Listing(default, refs)

@@ -60,7 +60,7 @@ def secret_shapes() -> tuple[tuple[bytes, bytes], ...]:
 
 
 class SecretPatterns:
-    """All patterns."""
+    """All patterns of secrets, compiled together."""
 
     def __init__(self) -> None:
         self._kinds = tuple((kind, marker, re.compile(pattern)) for kind, marker, pattern in _KINDS)

@@ -24,7 +24,7 @@ from stepherd.repositories.scan import LARGEST_FILE, Finding
 __all__ = ["Aside", "add_aside", "look_aside", "size_of"]
 
 _NESTED: Final = "it is a git repository inside the repository"
-_ENVIRONMENT: Final = "it is a virtual environment of Python, made for one machine"
+_ENVIRONMENT: Final = "it is a Python virtual environment, made for one machine"
 _MARK: Final = "pyvenv.cfg"
 _MOST_NEW: Final = 8 << 30
 """Bytes of new files that git is given to compress, in the time that it has."""
@@ -198,7 +198,9 @@ def add_aside(git: Git, workspace: Path, tree: str, asides: Sequence[Aside]) -> 
     if reasons:
         whole = leave_out(git, whole, changes, reasons)
         findings += [
-            _not_kept(Finding(path, None, "refused by git", "it is part of what is left out"), reason)
+            _not_kept(
+                Finding(path, None, "refused by git", "it is part of the work that is left out"), reason
+            )
             for path, reason in reasons.items()
         ]
     return whole, findings
@@ -209,7 +211,7 @@ def _why_not(aside: Aside, size: int, left: int) -> str | None:
     if aside.finding.what == "unreadable":
         return "git cannot get at it"
     if not aside.paths and not aside.contents:
-        return "git holds nothing of the kind"
+        return "git cannot hold anything of this kind"
     if aside.finding.what in _COPIES and (size > _MOST_OF_COPIES or len(aside.paths) > _MOST_FILES):
         return f"it has more than {_MOST_FILES:,} files or {_MOST_OF_COPIES >> 20} MiB"
     if size > left:

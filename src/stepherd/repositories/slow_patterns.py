@@ -57,7 +57,7 @@ def list_new(git: Git, lists: ControlFiles, inner_git: Iterable[str]) -> list[st
     if helped:
         lists.notes.append(
             f"Git took more than {hasty.limits.local_seconds:.0f} s to look for new files. So it did not "
-            "follow lines in .gitignore that are hard to match; what only these ignore is recorded."
+            "follow lines in .gitignore that are hard to match; files that only these ignore are recorded."
         )
     return others
 

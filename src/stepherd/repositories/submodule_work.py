@@ -71,7 +71,7 @@ def keep_submodule_work(
             kept = _One(git, workspace, private_git, base, path, number).keep(commits)
         except (StepherdError, OSError) as error:
             what = error.message if isinstance(error, StepherdError) else (error.strerror or str(error))
-            notes.append(f"What the agent left inside the submodule {shown} is not kept. {what}")
+            notes.append(f"The agent's work inside the submodule {shown} is not kept. {what}")
             continue
         notes += kept.notes
         if kept.commit is not None:
@@ -84,7 +84,7 @@ def keep_submodule_work(
 def _words(files: int, path: str, name: str) -> str:
     count = f"{files} changed file{'s' if files != 1 else ''}"
     return (
-        f"The agent left {count} inside the submodule {path}. They belong into its own repository and "
+        f"The agent left {count} inside the submodule {path}. They belong in its own repository and "
         f"are not pushed; they are kept in the bundle, as {name}."
     )
 

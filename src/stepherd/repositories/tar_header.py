@@ -77,7 +77,7 @@ def decode_header(block: bytes) -> Entry | None:
             block[156:157],
         )
     except ValueError:
-        raise DataError("The archive holds a header that is none.") from None
+        raise DataError("The archive has an invalid header.") from None
 
 
 def read_pax(body: bytes) -> dict[bytes, bytes]:
@@ -86,7 +86,7 @@ def read_pax(body: bytes) -> dict[bytes, bytes]:
     while body:
         digits, _, _ = body.partition(b" ")
         if not digits.isdigit() or not len(digits) + 1 < int(digits) <= len(body):
-            raise DataError("The archive holds an extended header that cannot be read.")
+            raise DataError("The archive has an extended header that cannot be read.")
         record, body = body[len(digits) + 1 : int(digits)], body[int(digits) :]
         key, _, value = record.removesuffix(b"\n").partition(b"=")
         records[key] = value

@@ -12,9 +12,7 @@ from stepherd.repositories.unpack import UnpackLimits
 
 __all__ = ["check_tree_size"]
 
-_REMEDY: Final = (
-    "Stepherd works on trees that fit. Give a --base or a repository without what makes it so large."
-)
+_REMEDY: Final = "Use a --base or a repository without the parts that make it so large."
 
 
 def check_tree_size(git: Git, commit: str, folder: Path, limits: UnpackLimits | None = None) -> None:
@@ -56,7 +54,7 @@ class _Tally:
             raise self._refusal(f"does not fit on the disk, which has {self._free / 1e9:,.1f} GB left")
 
     def _refusal(self, why: str) -> DataError:
-        return DataError(f"The tree of {self._place} {why}, and is not checked out.", remedy=_REMEDY)
+        return DataError(f"The tree of {self._place} {why}, so it is not checked out.", remedy=_REMEDY)
 
 
 def _stored(git_dir: Path) -> int:

@@ -144,7 +144,7 @@ class _Source:
         """Read what is left: zeros, and the frame's checksum."""
         while True:
             if any(self._chunk):
-                raise DataError("The archive goes on behind its end.")
+                raise DataError("The archive has data after its end.")
             if not self._refill():
                 return
 
@@ -169,12 +169,12 @@ def _entries(source: _Source, limits: UnpackLimits) -> Iterator[Entry]:
             entry = _changed(entry, changes)
             changes = {}
         yield entry
-    raise DataError(f"The archive holds more than {limits.entries} entries.")
+    raise DataError(f"The archive has more than {limits.entries} entries.")
 
 
 def _extension(entry: Entry, source: _Source) -> dict[str, bytes | int]:
     if entry.size > _LARGEST_HEADER:
-        raise DataError("The archive holds a header that is too large.")
+        raise DataError("The archive has a header that is too large.")
     body = source.take(entry.size)
     source.take(padding(entry.size))
     if entry.kind in {"long name", "long target"}:
@@ -189,7 +189,7 @@ def _extension(entry: Entry, source: _Source) -> dict[str, bytes | int]:
         changes["target"] = records[b"linkpath"]
     if b"size" in records:
         if not records[b"size"].isdigit():
-            raise DataError("The archive holds an extended header that cannot be read.")
+            raise DataError("The archive has an extended header that cannot be read.")
         changes["size"] = int(records[b"size"])
     return changes
 
@@ -219,7 +219,7 @@ class _Writer:
     def write(self, entry: Entry, source: _Source) -> None:
         self._count += 1
         if self._count > self._limits.entries:
-            raise DataError(f"The archive holds more than {self._limits.entries} entries.")
+            raise DataError(f"The archive has more than {self._limits.entries} entries.")
         name = _checked_name(entry)
         if entry.kind == "file":
             self._write_file(replace(entry, name=name) if name != entry.name else entry, source)
@@ -231,7 +231,7 @@ class _Writer:
         else:
             raise _refused(entry.name, "it is a hard link, a device or a pipe")
         if entry.kind != "file" and entry.size:
-            raise _refused(entry.name, "only a file has a body")
+            raise _refused(entry.name, "only a file may have content")
 
     def finish(self) -> None:
         """Make the links, see where they lead, and set the folders' modes."""
@@ -242,7 +242,7 @@ class _Writer:
             except FileExistsError:
                 raise _refused(entry.name, "it is there twice") from None
             except (ValueError, FileNotFoundError):
-                raise _refused(entry.name, "its target cannot be one") from None
+                raise _refused(entry.name, "its target is not valid") from None
         if not self._limits.outside_links:
             self._check_links()
         for name, mode in sorted(self._modes.items(), reverse=True):
@@ -304,7 +304,7 @@ def _checked_name(entry: Entry) -> bytes:
     if name.startswith(b"/"):
         raise _refused(entry.name, "its name is absolute")
     if any(part in {b"", b".", b".."} or len(part) > 255 for part in name.split(b"/")):
-        raise _refused(entry.name, "its name holds '..', '.' or an empty or overlong part")
+        raise _refused(entry.name, "its name contains '..', '.' or an empty or overlong part")
     return name
 
 
@@ -312,5 +312,6 @@ def _refused(name: bytes, reason: str) -> DataError:
     shown = one_paragraph(name.decode("utf-8", "replace"), 120)
     return DataError(
         f"The archive's entry '{shown}' is refused: {reason}.",
-        remedy="The archive was not written by Stepherd, or the repository holds what cannot be handed on.",
+        remedy="The archive was not written by Stepherd, or the repository contains something that "
+        "cannot be passed on.",
     )

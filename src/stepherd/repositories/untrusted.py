@@ -82,5 +82,5 @@ def open_untrusted(path: Path) -> Iterator[UntrustedFolder]:
 
 def _single(name: str) -> str:
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
-        raise OSError(f"{name!r} is no name of a file")
+        raise OSError(f"{name!r} is not a file name")
     return name

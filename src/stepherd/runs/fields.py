@@ -54,7 +54,7 @@ def _nothing(_: str) -> None:
 def _check_instructions(reference: str) -> None:
     if not reference.startswith("s3://"):
         raise UsageError(
-            "The instructions must be on S3: the run cannot read your disk.", remedy="Give s3://bucket/key."
+            "The instructions must be on S3: the run cannot read your disk.", remedy="Use s3://bucket/key."
         )
 
 

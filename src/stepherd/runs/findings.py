@@ -32,7 +32,7 @@ class Findings:
     doubts: list[str]
     """What could not be used, for the notes."""
     attempts: list[dict[str, Any]] = field(default_factory=list)
-    """See ``report_attempts``."""
+    """The run's attempts; see ``report_attempts``."""
     agent_step: Result | None = None
     """What the agent's step itself said last, be it of an attempt before the one that died since."""
     said: Said = field(default_factory=Said)

@@ -85,12 +85,12 @@ def _fields_of(head: str, source: _Source) -> dict[str, Any]:
             line = entry.line - 1 + source.first_line
             raise source.refusal(
                 f"{source.name} value in line {line} of {source.file.rpartition(' ')[2]} is not a scalar",
-                "Write each value on one line, in quotes when it holds ': ' or '#'.",
+                "Write each value on one line, in quotes if it contains ': ' or '#'.",
             )
         if entry.key not in SETTINGS:
             raise source.refusal(f"{source.name} key '{_shown(entry.key)}' is unknown")
         if SETTINGS[entry.key] in fields:
-            raise source.refusal(f"{source.name} key '{entry.key}' is there twice", "Keep one of them.")
+            raise source.refusal(f"{source.name} key '{entry.key}' appears twice", "Keep one of them.")
         switch = entry.key in _SWITCHES and isinstance(entry.value, bool)
         fields[SETTINGS[entry.key]] = ("on" if entry.value else "off") if switch else entry.value
     return fields

@@ -20,7 +20,7 @@ _SEQUENCER: Final = re.compile(r"[0-9A-Fa-f]{1,128}")
 
 
 class InvalidEvent(DataError):
-    """The event is none that S3 sends; trying again does not help."""
+    """The event is not from S3; trying again does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Dropped:
 
     bucket: str
     key: str
-    """Decoded."""
+    """The object's key, decoded."""
     sequencer: str
     """Orders the events of one key; hexadecimal."""
     etag: str = ""
@@ -83,7 +83,7 @@ def _announced(facts: Mapping[str, Any]) -> Dropped:
 def _dropped(facts: Mapping[str, Any], key: str, etag: str | None, version: str | None) -> Dropped:
     bucket, sequencer = facts["bucket"]["name"], facts["object"]["sequencer"]
     if not all(isinstance(text, str) and text for text in (bucket, key)):
-        raise ValueError("bucket or key is no text")
+        raise ValueError("bucket or key is not text")
     if not _SEQUENCER.fullmatch(sequencer):
         raise ValueError("the sequencer is not hexadecimal")
     return Dropped(bucket, key, sequencer, etag or "", version or "")

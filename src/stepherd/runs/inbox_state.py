@@ -50,7 +50,7 @@ def claim_event(store: Store, dropped: Dropped, run_id: str) -> Claim:
         except (PreconditionFailed, WriteConflict):
             continue
         return "ours"
-    raise TemporaryError(f"Others keep claiming {dropped.key}.", remedy="Try again.")
+    raise TemporaryError(f"Other processes keep claiming {dropped.key}.", remedy="Try again.")
 
 
 def close_event(store: Store, dropped: Dropped, run_id: str, outcome: str) -> None:

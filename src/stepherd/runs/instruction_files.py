@@ -49,12 +49,12 @@ def _size_of(path: Path) -> int:
     if not stat.S_ISREG(facts.st_mode):
         raise _refusal(path, "it is a link" if stat.S_ISLNK(facts.st_mode) else "it is not a regular file")
     if any(ord(character) < 32 or ord(character) == 127 for character in path.name):
-        raise _refusal(path, "its name holds a control character")
+        raise _refusal(path, "its name has a control character")
     return facts.st_size
 
 
 def _refusal(path: Path, reason: str) -> DataError:
     return DataError(
         f"The instruction file {one_paragraph(str(path), 200)} cannot be used: {reason}.",
-        remedy="Replace it by a plain file, or leave it out.",
+        remedy="Replace it with a plain file, or leave it out.",
     )

@@ -91,7 +91,7 @@ def find_instructions(reference: str, *, allow_local: bool = True) -> Instructio
     else:
         raise UsageError(
             f"The instructions {one_paragraph(reference, 200)} are on a disk that the run cannot read.",
-            remedy="Copy them to S3 and give their s3://bucket/key.",
+            remedy="Copy them to S3 and use their s3://bucket/key.",
         )
     if len(found.files) > MOST_FILES:
         raise _refusal(reference, f"there are more than {MOST_FILES} files")
@@ -173,5 +173,5 @@ def _missing(reference: str, reason: str) -> InstructionsNotFound:
 def _refusal(reference: str, reason: str) -> DataError:
     return DataError(
         f"The instructions at {one_paragraph(reference, 200)} cannot be used: {reason}.",
-        remedy=f"Write what is to be done into {MAIN}, as text.",
+        remedy=f"Write the task into {MAIN}, as text.",
     )

@@ -15,9 +15,9 @@ __all__ = ["check_kept_limits"]
 
 _WORDS: Final[Mapping[Kept, tuple[str, str]]] = {
     "model": ("takes no model", "--model"),
-    "max_turns": ("does not report its turns, so a limit of turns cannot be kept", "--max-turns"),
-    "verify_rounds": ("does what its instructions say and can put nothing right", "--verify-rounds"),
-    "max_cost_usd": ("does not report its cost, so a limit of cost cannot be kept", "--max-cost"),
+    "max_turns": ("does not report its turns, so a limit of turns cannot be enforced", "--max-turns"),
+    "verify_rounds": ("only does what its instructions say and cannot fix anything", "--verify-rounds"),
+    "max_cost_usd": ("does not report its cost, so a limit of cost cannot be enforced", "--max-cost"),
 }
 
 
@@ -30,6 +30,6 @@ def check_kept_limits(agent: Agent, fields: Mapping[str, Any]) -> None:
         instead = " and limit its time with --timeout" if field.startswith("max_") else ""
         raise InvalidRequest(
             f"The agent '{agent.name}' {words}.",
-            remedy=f"Leave {flag} ({field}) out{instead}, or take an agent that keeps it: {others}.",
+            remedy=f"Leave {flag} ({field}) out{instead}, or use an agent that supports it: {others}.",
             field=field,
         )

@@ -24,7 +24,7 @@ def checked_network(text: str | None, *, allow_local: bool = True) -> str | None
     checked = text if text == _CLOSED else hosts_text(parse_hosts(text))
     if not allow_local:
         raise UsageError(
-            "In the cloud the network of an agent is that of its task: 'network' is for sandboxes.",
+            "'network' is only for sandboxes; in the cloud an agent has the network of its task.",
             remedy="Leave it out, and limit the security group of the agent's tasks.",
         )
     return checked

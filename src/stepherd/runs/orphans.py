@@ -54,7 +54,7 @@ def ended_of(event: Mapping[str, Any]) -> Ended:
     try:
         detail = event["detail"]
         if detail["status"] not in _STATUSES:
-            raise ValueError(f"the status {detail['status']} is no end")
+            raise ValueError(f"the status {detail['status']} is not final")
         given = detail.get("input")
         return Ended(
             detail["executionArn"],

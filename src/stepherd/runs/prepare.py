@@ -58,7 +58,7 @@ def prepare_run(
     if before is not None and before.succeeded:
         if before.facts["request_digest"] != digest:
             raise CannotCreateError(
-                f"The run id '{run_id}' is taken by another request.", remedy="Choose another --name."
+                f"The run id '{run_id}' already belongs to another request.", remedy="Choose another --name."
             )
         digests = Digests(folder.request_digest(), frozen_digest(folder.instructions()))
         return machine_facts(folder.read_request(digests.request), digests, folder, store, login_database)
@@ -133,7 +133,7 @@ def check_whole_request(
     check_secret_names(fields)
     if "repo" not in fields:
         raise InvalidRequest(
-            "No repository is named.", remedy="Give it with --repo, or as 'repo:' in front matter."
+            "No repository is named.", remedy="Set it with --repo, or as 'repo:' in front matter."
         )
     request = Request(
         run_id=run_id,
@@ -176,7 +176,7 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
     name = fields.get("agent") or ("command" if "command" in fields else default or None)
     if name is None:
         raise InvalidRequest(
-            "No agent is named.", remedy="Give --agent NAME, or --command for a command of your own."
+            "No agent is named.", remedy="Give --agent NAME, or --command for your own command."
         )
     agent = get_agent(name)
     agent.check(fields.get("command"))

@@ -53,7 +53,7 @@ _TRIES: Final = 8
 Ending = Literal["FAILED", "TIMED_OUT", "ABORTED"]
 _ENDINGS: Final[Mapping[Ending, str]] = {
     "FAILED": "The state machine failed without a report.",
-    "TIMED_OUT": "It took longer than the state machine may.",
+    "TIMED_OUT": "It took longer than the state machine allows.",
     "ABORTED": "It was stopped.",
 }
 
@@ -102,7 +102,7 @@ def reply_report(store: Store, folder: RunFolder, report: Report, ended: str = "
     """Write how the run ended, and its report; why it cannot be written, if so: the run's end stands.
     ``ended`` is the status of an execution that was ended from outside.
 
-    Raises TemporaryError and its like, which trying again can mend.
+    Raises TemporaryError and its like, which trying again can fix.
     """
     of_itself: Ending | Literal["SUCCEEDED"] = "SUCCEEDED" if report.status == "succeeded" else "FAILED"
     status = RunStatus(
@@ -144,7 +144,7 @@ def reply_end(store: Store, run_id: str, given: object, ended: Ending, started: 
 
 
 def _prepared(folder: RunFolder) -> Result | None:
-    """The result of PrepareRun; None also when it was damaged, which must not change how the run goes on."""
+    """The result of PrepareRun; None also when it was damaged, which must not affect the run."""
     try:
         return folder.read_result("prepare")
     except DataError:
@@ -179,7 +179,7 @@ def _write(
         if page:
             beside.put(REPORT_PAGE, page.encode("utf-8", "replace"))
         return
-    raise TemporaryError(f"Others keep writing {STATUS} in {beside.reference}.", remedy="Try again.")
+    raise TemporaryError(f"Other processes keep writing {STATUS} in {beside.reference}.", remedy="Try again.")
 
 
 def _read(beside: Store) -> StoredObject | None:

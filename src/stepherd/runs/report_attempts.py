@@ -71,7 +71,7 @@ def lost_work(attempts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for each in attempts:
         if each["lost"]:
             yield (
-                f"What the agent did in attempt {each['number']} is lost: its task was killed, or broke "
+                f"The agent's work in attempt {each['number']} is lost: its task was killed, or broke "
                 "down, before it was recorded."
             )
 

@@ -63,13 +63,13 @@ def _failure(report: Report) -> tuple[str, ...]:
     assert report.error is not None
     error = report.error
     return (
-        "## What went wrong",
+        "## Error",
         f"{_text(error.message)}\n"
         + (f"\n- State: {_text(error.state)}" if error.state else "")
         + f"\n- Kind: {_text(error.category)}"
         + (f"\n- Remedy: {_text(error.remedy)}" if error.remedy else "")
         + f"\n- Next: {_code(error.next)}",
-        *(("### What the server said", _indented(error.details)) if error.details else ()),
+        *(("### Message of the server", _indented(error.details)) if error.details else ()),
     )
 
 
@@ -85,7 +85,7 @@ def _outcome(report: Report) -> str:
         ("Base commit", report.base_commit, True),
         ("Branch", report.branch, True),
         ("Commit", report.commit, True),
-        ("Partial", "yes: it is not all of the work" if report.partial else None, False),
+        ("Partial", "yes, not all of the work" if report.partial else None, False),
         ("Compare", report.compare, False),
         ("Bundle", report.bundle if report.commit is None else None, True),
         ("Agent", report.agent, True),
@@ -97,7 +97,7 @@ def _outcome(report: Report) -> str:
 
 
 def _said(report: Report) -> tuple[str, ...]:
-    return ("## What the agent said last", _text(report.said)) if report.said else ()
+    return ("## Last words of the agent", _text(report.said)) if report.said else ()
 
 
 def _files(report: Report) -> tuple[str, ...]:
@@ -153,8 +153,9 @@ def _left_out(report: Report) -> tuple[str, ...]:
     more = report.left_out_total - len(rows)
     rest = f"\n\nand {more} more" if more > 0 else ""
     words = (
-        f"Not pushed. {_code(f'stepherd pull {report.run_id}')} takes all of the work that git can hold into "
-        "a clone of yours."
+        f"Not pushed. {_code(f'stepherd pull {report.run_id}')} brings all of the work that git can "
+        "hold into "
+        "your clone."
     )
     return ("## Left out", words, "\n".join(["| path | line | why |", "|---|---|---|", *rows]) + rest)
 
@@ -199,7 +200,7 @@ def _attempts(report: Report) -> tuple[str, ...]:
         f"{_code(str(one['bundle'])) if one['bundle'] else ''} |"
         for one in report.attempts
     ]
-    words = "Each attempt began with the work of the one before, and left its own bundle of all changes."
+    words = "Each attempt began with the work of the one before it, and left its own bundle of all changes."
     return ("## Attempts", words, "\n".join(["| attempt | | used | bundle |", "|---|---|---|---|", *rows]))
 
 

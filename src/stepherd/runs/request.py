@@ -43,7 +43,7 @@ class InvalidRequest(UsageError):
     def __init__(self, message: str, *, remedy: str = "", field: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.field = field
-        """The field that is to be mended; empty when it is not one field."""
+        """The field that is to be fixed; empty when it is not one field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def _reason(error: ValidationError) -> str:
         "maximum": f"{_shown(error.instance)} is more than {limit}",
         "minLength": "it is empty",
         "maxLength": f"it is longer than {limit} characters",
-        "pattern": "it is no folder below inbox/",
+        "pattern": "it is not a folder below inbox/",
     }
     return reasons[str(error.validator)]
 

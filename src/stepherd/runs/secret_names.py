@@ -43,15 +43,15 @@ def _check(field: str, reference: str, said: list[str]) -> None:
     place = " or ".join(prefixes)
     if reference.startswith(_OF_A_MACHINE):
         raise InvalidRequest(
-            f"{option} names a secret of a machine, and the stack's tasks have none.",
-            remedy=f"Keep it in Secrets Manager under a name that begins with {place}, and name that.",
+            f"{option} names a secret on a machine, which the stack's tasks cannot read.",
+            remedy=f"Store it in Secrets Manager under a name that begins with {place}, and name that.",
             field=field,
         )
     if any(_matches(reference, pattern, home) for pattern in patterns):
         return
     raise InvalidRequest(
         f"{option} names a secret that the stack's tasks may not read.",
-        remedy=f"They read names that begin with {place}: aws secretsmanager create-secret "
+        remedy=f"They may read names that begin with {place}: aws secretsmanager create-secret "
         f"--name {prefixes[0]}NAME --secret-string file://PATH; then {option} {prefixes[0]}NAME",
         field=field,
     )

@@ -29,12 +29,13 @@ CHUNK = 1 << 20
 
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "Free some space (df -h, df -i), then run the same command again."),
-    errno.EDQUOT: ("the disk quota is used up", "Free some space (quota -s), then run the same again."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space (quota -s), then run the same "
+    "command again."),
     errno.EROFS: ("the file system is read-only", "Choose another folder with --home or STEPHERD_HOME."),
     errno.EMFILE: ("too many files are open", "Raise the limit with ulimit -n, then try again."),
-    errno.ELOOP: ("a symbolic link is in the way", "Replace the link by what it points to."),
+    errno.ELOOP: ("a symbolic link is in the way", "Replace the link with its target."),
     errno.ENOTDIR: ("a part of the path is not a folder", "Rename what is in the way."),
-    errno.EISDIR: ("there is a folder of that name", "Choose another name."),
+    errno.EISDIR: ("there is a folder with that name", "Choose another name."),
     errno.ENAMETOOLONG: ("a name is too long for this file system", "Use a shorter name."),
     errno.ENOLCK: ("the file system has no locks", "Choose a local disk with --home or STEPHERD_HOME."),
     errno.EIO: ("the disk reports an input/output error", "Check the disk (dmesg) before trying again."),

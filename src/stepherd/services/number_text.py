@@ -14,11 +14,11 @@ from typing import Final
 __all__ = ["DECIMAL", "WHOLE", "read_number", "read_whole"]
 
 WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,14})")
-"""A whole number."""
+"""A whole number of up to 15 digits."""
 DECIMAL: Final = re.compile(
     r"[-+]?(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,17})?|\.[0-9]{1,17})(?:[eE][-+]?[0-9]{1,2})?"
 )
-"""Any number."""
+"""A number of up to 15 digits."""
 
 
 def read_whole(text: str) -> int:

@@ -67,7 +67,7 @@ def _empty(here: int) -> None:
             if levels:
                 here = _instead(here, "..")
                 if _which(here) != levels[-1].which:
-                    return  # Somebody has moved it: what is above it now is none of ours.
+                    return  # Somebody has moved it: the folder above it now is not ours.
                 with suppress(OSError):
                     os.rmdir(done.name, dir_fd=here)
     finally:

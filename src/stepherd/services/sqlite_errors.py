@@ -21,7 +21,7 @@ _CAUSES = {
         "the disk reports an input/output error",
         "Check the disk and its free space (df -h).",
     ),
-    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "Check that its folder is there and yours."),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "Check that its folder exists and is yours."),
 }
 
 
@@ -33,7 +33,7 @@ def sqlite_error(error: sqlite3.Error, path: str | os.PathLike[str]) -> Stepherd
         return TemporaryError(f"The database {place!r} is busy with another process.", remedy="Try again.")
     if code in _DAMAGED:
         return StorageError(
-            f"The file {place!r} is damaged or not a database; it was left as it is.",
+            f"The file {place!r} is damaged or not a database; it was not changed.",
             remedy="Move it aside to start with a new one.",
         )
     if code in {sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:

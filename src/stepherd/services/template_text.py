@@ -46,8 +46,8 @@ def read_template(text: str, name: str) -> dict[str, Any]:
     except (yaml.YAMLError, ArithmeticError, ValueError, RecursionError) as error:
         line = str(error).replace("\n", " ")
         raise ConfigurationError(
-            f"{name} is not readable YAML: {line}.", remedy="Mend the template."
+            f"{name} is not readable YAML: {line}.", remedy="Fix the template."
         ) from error
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        raise ConfigurationError(f"{name} has no Resources.", remedy="Name a SAM or CloudFormation template.")
+        raise ConfigurationError(f"{name} has no Resources.", remedy="Use a SAM or CloudFormation template.")
     return template

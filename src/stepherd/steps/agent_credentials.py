@@ -42,7 +42,7 @@ def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
     variables = {name: fields[name] for name in agent.secret_names if fields.get(name)}
     if asked and not variables:
         raise CredentialsError(
-            f"The agent's credentials hold none of what '{agent.name}' takes.",
+            f"The agent's credentials have no key for '{agent.name}'.",
             remedy=f"Store a JSON object with one of {', '.join(agent.secret_names)}.",
         )
     return AgentCredentials(variables, tuple(secret.values()))

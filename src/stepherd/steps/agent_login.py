@@ -76,4 +76,4 @@ def _check_is_plain(path: Path, home: Path) -> None:
         except FileNotFoundError:
             continue
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise DataError(f"{beside.name} is no plain file.")
+            raise DataError(f"{beside.name} is not a plain file.")

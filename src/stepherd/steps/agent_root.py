@@ -126,7 +126,9 @@ def _locked(root: Path) -> tuple[Path, int] | None:
         # An attempt that was killed has left its things behind.
         for path in root.iterdir():
             if path.name != _LOCK and not remove_tree(path):
-                raise FileExistsError(errno.EEXIST, "what an attempt left cannot be removed", str(path))
+                raise FileExistsError(
+                    errno.EEXIST, "the files of an earlier attempt cannot be removed", str(path)
+                )
     except OSError:
         os.close(lock)
         return None

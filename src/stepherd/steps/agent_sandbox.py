@@ -52,7 +52,7 @@ def agent_sandbox(
     if not os.environ.get(SANDBOXED):
         if network != OPEN:
             raise ConfigurationError(
-                f"The run's network is to be '{network}', and there is no sandbox around its agent.",
+                f"The run's network is to be '{network}', but its agent has no sandbox.",
                 remedy="Start it with --runner sandbox, or without --network.",
             )
         return None
@@ -137,8 +137,8 @@ def _endpoint(where: str) -> Endpoint:
         port = None
     if port is None or not url.hostname:
         raise ConfigurationError(
-            "A base URL in the agent's credentials names no host.",
-            remedy="Give one such as https://gateway.example/v1.",
+            "A base URL in the agent's credentials has no host.",
+            remedy="Use one such as https://gateway.example/v1.",
         )
     host = url.hostname
     return parse_hosts(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")[0]

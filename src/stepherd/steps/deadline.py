@@ -55,7 +55,7 @@ def seconds_in(variable: str, default: float) -> float:
         if not 0 <= seconds <= _MOST_SECONDS:
             raise ValueError(f"not from 0 to {_MOST_SECONDS:,}")
     except ValueError as error:
-        words = f"The variable {variable} does not hold seconds: it is {error}."
+        words = f"The variable {variable} is not a number of seconds: it is {error}."
         raise ConfigurationError(words, remedy=f"Correct it, or unset it: unset {variable}") from None
     return seconds
 

@@ -28,7 +28,7 @@ def masked(done: Done, redactor: Redactor) -> Done:
 
 
 def status_of(done: Done) -> Status:
-    """How it ended."""
+    """The status that a step ended with."""
     if done.error is None:
         return "succeeded"
     return "interrupted" if done.error.category == Interrupted.category else "failed"

@@ -21,7 +21,7 @@ __all__ = ["holds", "work"]
 
 _NOTES = {
     "rejected": "The login that the agent left behind is damaged, so the stored one stays",
-    "in_memory": "The agent renewed its login in memory only, so the stored one stays",
+    "in_memory": "The agent renewed its login only in memory, so the stored one stays",
 }
 
 
@@ -66,7 +66,7 @@ def _keep(kind: str, reference: str, step: StepContext) -> dict[str, Any]:
 
 
 def _tell(kind: str, step: StepContext) -> None:
-    event = LoginEvent(kind, "persisted", "The login that the agent renewed is kept for the next run.")
+    event = LoginEvent(kind, "persisted", "The login that the agent renewed is stored for the next run.")
     try:
         append_events(step.folder.store, "persist", [event])
     except StepherdError as error:

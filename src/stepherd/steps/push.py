@@ -135,13 +135,13 @@ def _notes(before: Result | None, pushed: PushFacts, agent: Result, folder: RunF
         notes.append(note)
     if pushed.unrun_hooks:
         hooks = ", ".join(pushed.unrun_hooks)
-        notes.append(f"Hooks of the repository that were not run, because it is on this machine: {hooks}.")
+        notes.append(f"Hooks that were not run, because the repository is on this machine: {hooks}.")
     missing = [finding for finding in pushed.left_out if finding not in pushed.unfit]
     if missing:
         named = "; ".join(map(str, missing[:_MOST_NAMED]))
         more = f"; and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         where = folder.address_of(LFS_CONTENTS)
-        notes.append(f"Not pushed: {named}{more}. What the run has of it is kept in {where}, by its SHA-256.")
+        notes.append(f"Not pushed: {named}{more}. The run keeps its content in {where}, by its SHA-256.")
     return {"note": " ".join(notes)} if notes else {}
 
 

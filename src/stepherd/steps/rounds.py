@@ -34,7 +34,7 @@ _MOST_LINES: Final = 200
 _MOST_CHARACTERS: Final = 16_000
 _LONGEST_LINE: Final = 1000
 _FEEDBACK: Final = """\
-Your work was checked with a command, and the check failed. Find out why, and put it right: in the work, not
+Your work was checked with a command, and the check failed. Find out why, and fix it: in the work, not
 by weakening the check. Leave the result as files in the current folder, as before. The command was
 
     {command}

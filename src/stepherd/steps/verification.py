@@ -48,8 +48,8 @@ def judge_verify(command: str, evidence: Evidence, *, required: bool) -> Stepher
     said = f" Its last words: {' | '.join(evidence.last_lines[-3:])}" if evidence.last_lines else ""
     return VerifyFailed(
         f"The verify command '{one_paragraph(command, 200)}' {how}.{said}",
-        remedy="A redrive runs this command again, and not the agent. Where the work is wrong, have a new "
-        "run go on from its branch, with --base and --branch naming it.",
+        remedy="A redrive runs only this command again. If the work is wrong, start a new "
+        "run that continues from its branch, with --base and --branch.",
     )
 
 

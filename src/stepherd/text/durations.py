@@ -1,4 +1,4 @@
-"""Durations for reading."""
+"""Durations in words for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["countdown_text", "seconds_text"]
 
 
 def countdown_text(seconds: float) -> str:
-    """``9:41``, ``0:07``, ``1:02:03``."""
+    """A countdown such as ``9:41``, ``0:07`` or ``1:02:03``."""
     whole = max(0, int(seconds))
     minutes = f"{whole // 60 % 60:02d}:{whole % 60:02d}"
     return f"{whole // 3600}:{minutes}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d}"

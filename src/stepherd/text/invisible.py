@@ -85,7 +85,7 @@ class View(ABC):
         """``data`` without what is not seen."""
 
     def unfinished(self, data: bytes) -> int:
-        """Where in ``data`` something begins that may go on behind its end; its length when there is none."""
+        """Where something begins that may continue behind the end of ``data``; its length if nothing does."""
         return len(data)
 
     def positions(self, data: bytes) -> Positions:
@@ -128,6 +128,6 @@ class Wide(View):
 
 
 def views() -> Iterator[View]:
-    """Both."""
+    """Both views, one after the other."""
     yield Narrow()
     yield Wide()

@@ -45,7 +45,7 @@ def test_it_works_with_a_login_quietly_and_takes_its_prompt_on_stdin(trials: Tri
         ("trouble", "agent", "having trouble responding right now: 0: unhandled error"),
         ("overloaded", "agent", "temporarily unavailable"),
         ("expired", "credentials", "could not log in"),
-        ("silent", "agent", "said nothing and changed nothing"),
+        ("silent", "agent", "printed nothing and changed nothing"),
     ],
 )
 def test_exit_code_zero_is_a_failure_when_it_says_so(

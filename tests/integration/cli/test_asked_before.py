@@ -35,8 +35,8 @@ def _refused(place: Any, code: int, *said: str, words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--max-cost", "1"], ("cost cannot be kept", "--max-cost", "claude, opencode")),
-        (["--max-turns", "3"], ("turns cannot be kept", "--max-turns", "claude, codex, opencode")),
+        (["--max-cost", "1"], ("cost cannot be enforced", "--max-cost", "claude, opencode")),
+        (["--max-turns", "3"], ("turns cannot be enforced", "--max-turns", "claude, codex, opencode")),
         (["--model", "m"], ("takes no model", "--model")),
     ],
 )
@@ -111,6 +111,6 @@ def test_an_agent_whose_program_is_missing(place: Any) -> None:
 def test_a_container_runtime_that_does_not_run(place: Any, runner: str) -> None:
     bin_folder = _program(place.path / "bin", runner, "echo 'Cannot connect to the daemon.' >&2; exit 1")
     place.environment["PATH"] = f"{bin_folder}{os.pathsep}{place.environment['PATH']}"
-    said = f"{runner} is installed and does not run: Cannot connect to the daemon."
+    said = f"{runner} is installed but does not work: Cannot connect to the daemon."
     _refused(place, 78, said, words=[*place.run_words("true"), "--runner", runner])
     _refused(place, 78, said, words=["engine", "--runner", runner])

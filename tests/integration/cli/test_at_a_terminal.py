@@ -53,7 +53,7 @@ def test_ctrl_c_asks_while_the_run_goes_on_and_w_watches_on(place: Any, terminal
     shown = terminal(*place.run_words(place.gated(), "--name", "watched"))
     shown.expect("● RunAgent")
     shown.press("\x03")
-    shown.expect("[s]top the run, [c]ontinue it in the background, or [w]atch on?")
+    shown.expect("[s]top the run, [c]ontinue it in the background, or keep [w]atching?")
     before = shown.screen
     shown.press("x")  # Means nothing.
     while shown.screen == before:
@@ -69,10 +69,10 @@ def test_the_question_goes_away_when_the_run_ends_meanwhile(place: Any, terminal
     shown = terminal(*place.run_words(place.gated()))
     shown.expect("● RunAgent")
     shown.press("\x03")
-    shown.expect("atch on?")
+    shown.expect("atching?")
     place.open()
     assert shown.end() == 0
-    assert "atch on?" not in shown.screen
+    assert "atching?" not in shown.screen
     assert shown.is_as_before()
 
 
@@ -95,7 +95,7 @@ def test_s_or_a_second_ctrl_c_stops_the_run_and_all_its_processes(
     shown = terminal(*place.run_words("sleep 300", "--name", "stopped"))
     shown.expect("● RunAgent")
     shown.press("\x03")
-    shown.expect("atch on?")
+    shown.expect("atching?")
     shown.press(answer)
     assert shown.end() == 130
     assert "Stopped after" in shown.screen
@@ -111,7 +111,7 @@ def test_c_leaves_the_run_to_the_background_where_it_ends(place: Any, terminal: 
     shown = terminal(*place.run_words(f"{place.gated()}; date > when.txt", "--name", "left"))
     shown.expect("● RunAgent")
     shown.press("\x03")
-    shown.expect("atch on?")
+    shown.expect("atching?")
     shown.press("c")
     assert shown.end() == 130
     assert "left goes on in the background." in shown.screen

@@ -56,7 +56,7 @@ def test_what_a_killed_engine_left_is_found_and_resumed(place: Any) -> None:
     process.communicate()
     watched = place.stepherd("watch", "left")
     assert watched.returncode == 75
-    assert "no engine runs" in watched.stderr
+    assert "no engine is running" in watched.stderr
     assert "stepherd resume left" in watched.stderr
     place.open()
     resumed = place.stepherd("resume")

@@ -84,7 +84,7 @@ def test_ctrl_c_asks_nothing_and_leaves_a_clean_screen(
     the_code(shown, provider)
     shown.press("\x03")
     assert shown.end() == 130
-    words = "The login was cancelled; what is stored is as it was before."
+    words = "The login was cancelled; nothing stored has changed."
     assert " ".join(shown.screen.split()) == "^C" * shown.screen.count("^C") + words
     assert shown.is_as_before()
     assert place.processes() == []
@@ -112,7 +112,7 @@ def test_a_run_shows_what_it_waits_for_below_its_state(
     shown.expect(f"      open  {provider.url}/device?user_code={code}\n", f"      code  {code}  9:5")
     provider.approve(code)
     assert shown.end() == 0
-    assert "If nobody of yours" not in shown.raw, "the engine's own notice is not written over the picture"
+    assert "If you or your team" not in shown.raw, "the engine's own notice is not written over the picture"
     assert code not in shown.screen
     assert shown.screen.count("Authenticate") == 1
     assert "Succeeded after" in shown.screen

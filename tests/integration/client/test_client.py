@@ -97,7 +97,7 @@ def test_a_run_is_stopped_with_its_work_and_redriven_to_its_end(place: Place) ->
         stopped = client.stop(run, reason="wrong instructions", tell=told.append)
         # THEN that is known when the call returns, and its work is kept
         assert (stopped.run.status, stopped.before) == ("ABORTED", "RUNNING")
-        assert told[0] == "Stopping run_1 and what it started."
+        assert told[0] == "Stopping run_1 and everything it started."
         assert stopped.branch == "stepherd/run_1"
         assert stopped.remark == "Kept on stepherd/run_1."
         report = client.report(run)

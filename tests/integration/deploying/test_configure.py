@@ -64,4 +64,4 @@ def test_without_boto3_it_says_how_to_install_it(person: Person, words: list[str
 
 def test_a_region_must_be_chosen(person: Person) -> None:
     del person.environment["AWS_DEFAULT_REGION"]
-    assert "Give --region" in person.stepherd("configure", code=78).stderr
+    assert "Use --region" in person.stepherd("configure", code=78).stderr

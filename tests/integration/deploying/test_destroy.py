@@ -135,8 +135,8 @@ def test_of_a_deployment_that_failed_before_there_was_a_stack_the_staging_bucket
     person.init("--no-image", "--no-api-key", "--no-git", code=77)
     assert _buckets(person) == {"stepherd-staging-123456789012-eu-west-1"}
     done = person.stepherd("destroy", "--yes", "stepherd")
-    assert "Stack    stepherd (never made; this is what it has left)" in done.stderr
-    assert "the staging bucket: no other stack of this region needs it" in done.stderr
+    assert "Stack    stepherd (never made; these are its leftovers)" in done.stderr
+    assert "the staging bucket: no other stack in this region needs it" in done.stderr
     assert _buckets(person) == set()
 
 
@@ -254,7 +254,7 @@ def test_what_others_use_stays(person: Person) -> None:
     # The last user has not made the secret: that is said, and how it goes.
     done = person.stepherd("destroy", "--force", "--stack-name", "dev")
     assert (
-        f"it was not made for this stack: aws secretsmanager delete-secret --secret-id {_GIT_SECRET}"
+        f"it was not created for this stack: aws secretsmanager delete-secret --secret-id {_GIT_SECRET}"
         in done.stderr
     )
     assert "DeletedDate" not in secrets.describe_secret(SecretId=_GIT_SECRET)
@@ -291,6 +291,6 @@ def test_a_context_that_is_not_there_never_means_the_default_stack(person: Perso
     # As in a job that is run again after it has removed the stack of its context.
     stack = person.deployed()
     done = person.stepherd("destroy", "--force", "--name", gone, code=66)
-    assert f"There is no context '{gone}', so nothing says which stack is meant." in done.stderr
+    assert f"There is no context '{gone}', so it is not clear which stack to remove." in done.stderr
     assert person.account.operations() == []
     assert stack.status == "CREATE_COMPLETE"

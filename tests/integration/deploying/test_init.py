@@ -99,7 +99,7 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--parameter", "Colour=red"], "'Colour' is no parameter"),
+        (["--parameter", "Colour=red"], "'Colour' is not a parameter"),
         (["--parameter", "GitImage=x"], "set by init itself"),
         (["--parameter", "AgentCpu=3"], "It is one of: 256, 512, 1024,"),
         (["--parameter", "AgentDisk=500"], "It is a number from 21 to 200."),
@@ -107,12 +107,12 @@ def test_without_a_terminal_it_asks_for_yes_and_calls_nobody(person: Person) -> 
         (["--agents", "q"], "q=https://"),
         (["--agents", "claude=1; rm -rf"], "names no version"),
         (["--agents", "nobody"], "no agent 'nobody'"),
-        (["--email", "ada"], "no mail address"),
+        (["--email", "ada"], "not a mail address"),
         (["--no-git", "--git-token-file", "token"], "do not go together"),
         (["--git-ssh-key-file", "token"], "holds no private key"),
         (["--git-token-file", "absent"], "no file"),
         (["--git-hosts", "*.example.com"], "not a host"),
-        (["--agent-key", "claude=sk-ant-0"], "is named, not written down"),
+        (["--agent-key", "claude=sk-ant-0"], "must be a reference"),
         (["--agent-key", "q=env:KEY"], "no agent 'q' with a key"),
         (["--agent-key", "claude=file:absent"], "no file"),
         (["--stack-name", "a_b"], "cannot be the name of a stack"),
@@ -322,6 +322,6 @@ def test_a_stack_of_somebody_else_s_is_not_updated(person: Person) -> None:
     theirs.tags = {}
     done = person.init("--stack-name", "shop", "--no-git", "--no-image", code=64)
     assert "The stack shop in eu-west-1 was not deployed by Stepherd; nothing was changed." in done.stderr
-    assert done.stderr.endswith("Take another name: stepherd init --stack-name NAME\n")
+    assert done.stderr.endswith("Choose another name: stepherd init --stack-name NAME\n")
     assert theirs.status == "CREATE_COMPLETE"
     assert {"CreateBucket", "CreateChangeSet", "DeleteStack"} & set(person.account.operations()) == set()

@@ -29,14 +29,14 @@ def test_a_role_that_may_not_be_made_is_named_and_the_next_attempt_starts_anew(p
     )
     assert "iam:CreateRole" in line
     assert line.endswith(
-        f"Allow iam:CreateRole for whoever deploys, then run: stepherd init --yes {' '.join(_SMALL)}"
+        f"Allow iam:CreateRole for the deploying user, then run: stepherd init --yes {' '.join(_SMALL)}"
     )
     assert "HandlerErrorCode" not in line
     failed = person.account.cloudformation.find("stepherd")
     assert failed.status == "ROLLBACK_COMPLETE"
 
     done = person.init(*_SMALL)
-    assert "ROLLBACK_COMPLETE: it can only be deleted, and is made again" in done.stderr
+    assert "ROLLBACK_COMPLETE: it can only be deleted, and is created again" in done.stderr
     assert person.account.cloudformation.find("stepherd").status == "CREATE_COMPLETE"
     # The empty bucket that the first attempt had to leave is gone.
     names = {bucket["Name"] for bucket in person.account.client("s3").list_buckets()["Buckets"]}
@@ -48,8 +48,8 @@ def test_a_role_that_may_not_be_made_is_named_and_the_next_attempt_starts_anew(p
     [
         ("CreateChangeSet", "AccessDenied", 403, 77, "AWS refuses"),
         ("GetCallerIdentity", "ExpiredToken", 403, 77, "aws sso login"),
-        ("CreateBucket", "BucketAlreadyExists", 409, 73, "Another account has taken the name"),
-        ("HeadBucket", "403", 403, 77, "another account's"),
+        ("CreateBucket", "BucketAlreadyExists", 409, 73, "Another account has the name"),
+        ("HeadBucket", "403", 403, 77, "belongs to another account"),
     ],
 )
 def test_a_call_that_is_refused_ends_in_one_line_and_can_be_made_again(

@@ -51,7 +51,7 @@ def test_a_role_that_is_there_is_waited_for_no_more(person: Person) -> None:
 def test_who_may_not_make_it_deploys_all_the_same(person: Person) -> None:
     person.account.faults.append(Fault("CreateServiceLinkedRole", "AccessDenied", status=403))
     done = person.init(*_SMALL)
-    assert "It is there if ECS was ever used in this account" in done.stderr
+    assert "It exists if ECS was ever used in this account" in done.stderr
     assert person.account.cloudformation.find("stepherd").status == "CREATE_COMPLETE"
 
 
@@ -63,7 +63,7 @@ def test_when_it_fails_all_the_same_it_is_to_be_run_again_and_nothing_is_to_be_m
         "(RequestToken: 1, HandlerErrorCode: InvalidRequest)"
     )
     done = person.init(*_SMALL, code=75)
-    assert f"nothing is to be mended. Run it again: stepherd init --yes {' '.join(_SMALL)}" in done.stderr
-    assert "Mend what it says" not in done.stderr
+    assert f"there is nothing to fix. Run it again: stepherd init --yes {' '.join(_SMALL)}" in done.stderr
+    assert "Fix that" not in done.stderr
     person.init(*_SMALL)
     assert person.account.cloudformation.find("stepherd").status == "CREATE_COMPLETE"

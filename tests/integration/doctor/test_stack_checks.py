@@ -308,7 +308,7 @@ def test_alarms_that_are_raised_are_told_in_their_own_words_and_those_of_other_s
 ) -> None:
     deployed.deploy()
     deployed.alarm("stepherd-dev-RunsFailAlarm-4D5E6F", "ALARM")
-    assert deployed.findings("alarms")["alarms"].text == "1, and none is raised."
+    assert deployed.findings("alarms")["alarms"].text == "1, none of them raised."
     deployed.alarm("stepherd-RunsFailAlarm-1A2B3C", "ALARM")
     found = deployed.findings("alarms")["alarm"]
     assert (found.status, found.text) == ("warning", "Runs have failed.")

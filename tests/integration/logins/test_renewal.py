@@ -117,6 +117,6 @@ def test_a_provider_whose_tokens_have_ended_at_once_is_not_asked_without_end(
 ) -> None:
     place.save(provider.login(kind, seconds=0), None)
     provider.token_seconds = 30
-    with pytest.raises(TemporaryError, match="does not stay renewed"):
+    with pytest.raises(TemporaryError, match="expires as soon as it is renewed"):
         ensure_fresh(place, now())
     assert len(provider.calls) == 3

@@ -39,7 +39,7 @@ def test_it_beats_while_it_waits(rig: Rig) -> None:
 def test_it_ends_when_nobody_waits_any_more(rig: Rig) -> None:
     rig.provider.interval = 5
     pace = FastPace(then={4: lambda: rig.machine.open_tokens.clear()})
-    assert rig.complete(rig.start(), pace) == "nobody waits for it any more"
+    assert rig.complete(rig.start(), pace) == "no one is waiting for it any more"
     assert len(pace.slept) <= 6
     assert rig.machine.answers == []
 
@@ -61,7 +61,7 @@ def test_it_ends_with_what_runs_it(rig: Rig) -> None:
         def sleep(self, seconds: float) -> bool:
             return False
 
-    assert rig.complete(rig.start(), Orphan()) == "nobody is left to hear of it"
+    assert rig.complete(rig.start(), Orphan()) == "no one is left to tell"
     assert rig.polls() == 0
 
 

@@ -34,7 +34,7 @@ def test_a_good_login_is_valid_and_the_lease_is_the_runs(rig: Rig) -> None:
 def test_without_a_login_a_person_is_needed(rig: Rig) -> None:
     facts = rig.check()
     assert facts["status"] == "needed"
-    assert "Nobody is logged in" in facts["text"]
+    assert "No one is logged in" in facts["text"]
     assert rig.statuses() == []
 
 

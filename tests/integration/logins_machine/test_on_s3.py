@@ -51,7 +51,7 @@ def test_from_no_login_to_one_that_is_shared_in_turns(rig: RigOnS3) -> None:
     second: list[str] = []
     pace = FastPace(then={2: lambda: second.append(rig.complete(asked)), 3: rig.provider.approve})
     assert rig.complete(asked, pace) == "approved"
-    assert second == ["somebody else polls for it"]
+    assert second == ["another poller has it"]
     assert rig.check()["status"] == "valid"
     rig.machine.running = {f"{ARN}:stepherd-pipeline:run_1"}
     assert rig.check(rig.wanted("run_2"))["status"] == "held"

@@ -49,7 +49,7 @@ def test_a_path_outside_that_exists_is_spoken_of_as_one_that_does_not(
     places = {"root": tmp_path, "workspace": run.workspace}
     said = _notes(run, there.format(**places))
     assert said == _notes(run, missing.format(**places))
-    assert any("PATH" in note and "only what was committed there is kept" in note for note in said)
+    assert any("PATH" in note and "only its commits are kept" in note for note in said)
 
 
 def test_a_worktree_of_its_own_that_it_removed_is_not_spoken_of(run: Run) -> None:

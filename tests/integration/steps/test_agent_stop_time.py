@@ -47,6 +47,6 @@ def test_a_stop_time_that_is_too_short_for_the_recording_is_told_of(rig: Rig, ea
     result = read_agent(rig.folder)
     assert result is not None
     assert result.error is not None
-    assert "ran out before the work of attempt" in result.error.message
+    assert "ran out of time before the work of attempt" in result.error.message
     bundle = result.facts.get("bundle")
     assert bundle == ("agent/attempts/1/changes.bundle" if earlier else None)

@@ -57,7 +57,7 @@ def test_a_secret_in_a_content_of_lfs_stays_out_and_is_named(rig: Rig) -> None:
     rig.tester(f"cat {rig.root}/lines > x.bin; printf 'new content' > y.bin")
     rig.steps("agent")
     assert (
-        "x.bin is not taken along: its content for Git LFS holds what looks like"
+        "x.bin is left out: its content for Git LFS contains what looks like"
         in rig.result("agent").facts["note"]
     )
     rig.steps("push")
@@ -76,7 +76,7 @@ def test_the_push_looks_at_contents_by_itself(rig: Rig) -> None:
     rig.folder.store.put(f"agent/lfs/{sha256(LINES.encode()).hexdigest()}", LINES.encode())
     rig.steps("push")
     (found,) = rig.result("push").facts["left_out"]
-    assert (found["path"], "for Git LFS holds" in found["detail"]) == ("x.bin", True)
+    assert (found["path"], "for Git LFS contains" in found["detail"]) == ("x.bin", True)
 
 
 def test_a_content_that_is_gone_is_named_and_the_rest_is_pushed(rig: Rig) -> None:

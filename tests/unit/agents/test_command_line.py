@@ -99,7 +99,7 @@ def test_whatever_an_agent_says_a_signal_of_ours_decides(name: str) -> None:
     ("evidence", "words"),
     [
         (Evidence("exited", 3, 1.0, ("a", "b", "c", "boom")), "exit code 3. Its last words: b | c | boom"),
-        (Evidence("exited", 137, 1.0), "want of memory"),
+        (Evidence("exited", 137, 1.0), "because memory ran out"),
         (Evidence("not_started", 127, 0.0, ("x: No such file",)), "exit code 127"),
         (Evidence("not_started", 126, 0.0), "chmod +x"),
         (Evidence("deadline", 0, 60.0, limit_seconds=60), "stopped at its time limit of 60 s"),

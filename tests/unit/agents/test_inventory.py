@@ -67,7 +67,7 @@ def test_one_that_hangs_or_fails_delays_nobody_for_long(
     began = time.monotonic()
     states = _states(tmp_path)
     assert time.monotonic() - began < 5
-    assert "did not say its version" in states["claude"].missing[0].what
+    assert "did not report its version" in states["claude"].missing[0].what
     for name in ("claude", "codex"):
         assert gone_soon(int((tmp_path / f"{name}.pid").read_text())), "its children are gone, too"
     assert "exit code 3" in states["opencode"].missing[0].what
@@ -82,7 +82,7 @@ def test_a_gateway_s_key_is_not_offered_to_somebody_else(tmp_path: Path) -> None
     ("ends", "refreshable", "words", "ready"),
     [
         (timedelta(hours=1), True, "Builder ID until ", True),
-        (timedelta(hours=-1), True, "Builder ID, to be renewed by the next run", True),
+        (timedelta(hours=-1), True, "Builder ID, the next run renews it", True),
         (timedelta(hours=-1), False, "Builder ID, ended ", False),
     ],
 )

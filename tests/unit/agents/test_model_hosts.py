@@ -48,5 +48,5 @@ def test_a_base_url_stands_for_the_usual_host_at_its_port_alone(
 
 @pytest.mark.parametrize("url", ["http://host:notaport", "file:///etc/passwd", "http://:80"])
 def test_a_base_url_without_a_host_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="names no host"):
+    with pytest.raises(ConfigurationError, match="has no host"):
         _models(get_agent("claude"), {"ANTHROPIC_BASE_URL": url})

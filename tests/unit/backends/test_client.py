@@ -76,9 +76,7 @@ def test_error_answers_become_errors_with_words(
     with pytest.raises(error) as raised:
         remote_call(engine(status, answer))("DescribeExecution", {"executionArn": execution_arn("run_1")})
     if error is NotFoundError:
-        assert str(raised.value) == (
-            "There is no run 'run_1' in this home. See the runs there are: stepherd list"
-        )
+        assert str(raised.value) == ("There is no run 'run_1' in this home. List the runs: stepherd list")
 
 
 def test_an_engine_that_has_ended_is_told_from_one_that_answers_nonsense(

@@ -148,7 +148,7 @@ def test_export_gives_json_alone_on_stdout_and_the_warning_on_stderr(
     assert list(fields) == ["accessToken", "refreshToken", "expiresAt", *WHERE_IT_IS_FOR]
     assert (fields["accessToken"], fields["refreshToken"]) == ("access-one", "refresh-one")
     assert datetime.fromisoformat(fields["expiresAt"]) == login.token.expires_at
-    assert "whoever has these tokens acts as you" in printed.err
+    assert "anyone who has these tokens can act as you" in printed.err
     assert "access-one" not in printed.err
     called(export_token, tmp_path, "--no-refresh-token")
     assert list(json.loads(capsys.readouterr().out)) == ["accessToken", "expiresAt", *WHERE_IT_IS_FOR]

@@ -56,8 +56,8 @@ REMEDIES = {
     "Wait until the service lets it continue, then: stepherd redrive run_1": True,
     "Give a key that is good and continue with: stepherd redrive run_1": True,
     "Raise the limit: stepherd redrive run_1 --max-turns MORE": True,
-    "Give a branch that the rule leaves out, with stepherd redrive run_1 --branch NAME.": True,
-    "Give a key that is good with --agent-credentials env:NAME, then: stepherd redrive run_1": True,
+    "Use a branch that the rule does not cover, with stepherd redrive run_1 --branch NAME.": True,
+    "Set a valid key with --agent-credentials env:NAME, then: stepherd redrive run_1": True,
     "Give it more.": True,
 }
 

@@ -100,6 +100,6 @@ def test_without_boto3_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(builtins, "__import__", without)
     # Other settings, so that no client is there yet.
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "without-boto3")
-    with pytest.raises(ConfigurationError, match="boto3 is not installed") as raised:
+    with pytest.raises(ConfigurationError, match="boto3, which is not installed") as raised:
         find_stack("flock", REGION)
     assert "pip install 'stepherd[aws]'" in raised.value.remedy

@@ -237,10 +237,10 @@ def test_off_a_terminal_each_change_is_one_line(
     assert lines[1].endswith(
         f"waiting for you: open {ASKED['verification_uri_complete']}, code ABCD-EFGH, 9:41 left"
     )
-    assert "code WXYZ-1234 (code 2; the one before has ended), 9:41 left" in lines[2]
+    assert "code WXYZ-1234 (code 2; the previous one has expired), 9:41 left" in lines[2]
     assert all(width(line) == len(line) for line in lines)
 
 
 def test_a_code_that_has_ended_says_so() -> None:
-    assert person().remaining(NOON + 600) == "this code has ended; a new one follows"
+    assert person().remaining(NOON + 600) == "this code has expired; a new one follows"
     assert person(expires_at="").remaining(NOON) == ""

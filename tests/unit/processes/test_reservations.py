@@ -61,7 +61,7 @@ def test_a_user_that_kill_would_empty_is_not_shared(
     # THEN the log says once what is waited for
     said = capfd.readouterr().err.splitlines()
     assert said == 2 * [
-        f"stepherd: waiting for the agent of another run, which has the user '{USER}' for itself"
+        f"stepherd: waiting for the agent of another run, which has reserved the user '{USER}'"
     ]
 
 
@@ -75,7 +75,7 @@ def test_a_user_with_processes_of_its_own_is_refused(
     monkeypatch.setattr(reservations, "_PATIENCE_SECONDS", 0)
     with subprocess.Popen(["sleep", "60"], user=OTHER, group=OTHER, extra_groups=[]) as own:
         try:
-            with pytest.raises(ConfigurationError, match="processes of its own"):
+            with pytest.raises(ConfigurationError, match="other processes"):
                 reserve_user(OTHER, alone=True, pause=never)
             opened.append(reserve_user(OTHER, alone=False, pause=never))
         finally:

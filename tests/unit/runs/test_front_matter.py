@@ -49,7 +49,7 @@ def test_an_empty_head_sets_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ("repo: a\nrepo: b", "'repo' is there twice"),
+        ("repo: a\nrepo: b", "'repo' appears twice"),
         ("token: abc", "'token' is unknown. Its keys are repo, branch"),
         ("- a\n- b", "is not a mapping"),
         ("repo: [a", "is not readable YAML (line 3)"),

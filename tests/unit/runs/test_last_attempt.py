@@ -86,7 +86,7 @@ class Story:
         elif end == "no task":
             error, cause, self.expected = "AmazonECS.Unknown", "RESOURCE:MEMORY", "RESOURCE:MEMORY"
         elif end == "too long":
-            error, cause, self.expected = "States.Timeout", "", "longer than it may"
+            error, cause, self.expected = "States.Timeout", "", "longer than allowed"
         if state != "RunAgent":
             error, cause = f"{state}Failed", f"{error}: {cause}"
         self.failure = {"state": state, "error": error, "cause": cause, "redrives": redrive}

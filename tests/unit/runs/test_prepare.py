@@ -107,7 +107,7 @@ def test_a_second_call_gives_the_first_answer_whatever_became_of_the_instruction
 
 def test_a_run_id_that_another_request_has_is_taken(store: Store, asked: Path) -> None:
     prepare_run("run_1", whole(asked), store)
-    with pytest.raises(CannotCreateError, match="'run_1' is taken"):
+    with pytest.raises(CannotCreateError, match="'run_1' already belongs"):
         prepare_run("run_1", whole(asked, command="false"), store)
 
 
@@ -126,7 +126,7 @@ def test_a_failed_preparation_is_tried_anew_and_counted(store: Store, asked: Pat
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"repo": None}, InvalidRequest, "No repository is named. Give it with --repo"),
+        ({"repo": None}, InvalidRequest, "No repository is named. Set it with --repo"),
         ({"command": None}, InvalidRequest, "No agent is named"),
         ({"agent": "clippy"}, UsageError, "no agent 'clippy'. The agents are apply, claude, codex, command,"),
         ({"agent": "apply"}, UsageError, "'apply' takes no command"),

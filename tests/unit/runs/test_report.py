@@ -112,7 +112,7 @@ def test_without_a_push_the_report_says_how_to_take_the_changes(prepared: RunFol
     prepared.write_request(replace(prepared.read_request(), push="none"))
     add(prepared, "agent", AGENT)
     report = write_report(prepared, "run_1")
-    assert report.summary == "2 files changed, kept as a bundle. Take them with: stepherd pull run_1"
+    assert report.summary == "2 files changed, kept as a bundle. Fetch them with: stepherd pull run_1"
     assert "agent/changes.bundle" in page(prepared)
 
 
@@ -142,7 +142,7 @@ def test_a_failed_step_is_reported_in_its_own_words_with_remedy_and_next_command
     )
     assert report.error is not None
     assert (report.error.remedy, report.error.next) == ("See: stepherd logs run_1", "stepherd redrive run_1")
-    for words in ("## What went wrong", "- State: RunAgent", "- Next: `stepherd redrive run_1`"):
+    for words in ("## Error", "- State: RunAgent", "- Next: `stepherd redrive run_1`"):
         assert words in page(prepared)
 
 
@@ -159,7 +159,7 @@ def test_a_step_that_died_without_a_result_is_reported_from_the_machine(prepared
     failure = {"state": "RunAgent", "error": "States.TaskFailed", "cause": cause}
     report = build_report(prepared, "run_1", failure=failure)
     assert report.error is not None
-    assert "want of memory" in report.error.message
+    assert "ran out of memory" in report.error.message
 
 
 def test_a_refused_request_has_a_report_too(folder: RunFolder) -> None:

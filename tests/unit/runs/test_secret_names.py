@@ -95,7 +95,7 @@ def test_the_stack_s_own_secret_may_be_named_however_it_is_written(stack: Stack,
         ("agent_credentials", "amazon-q-headless/git-credentials", "may not read"),
         ("git_credentials", f"{ARN}my/key-AbCdEf", "may not read"),
         ("git_credentials", "stepherd/git/", "may not read"),
-        ("git_credentials", "env:TOKEN", "a secret of a machine"),
+        ("git_credentials", "env:TOKEN", "a secret on a machine"),
         ("git_credentials", "ghp_aVerySecretToken", "may not read"),
     ],
 )

@@ -36,7 +36,7 @@ __all__ = ["HomeBackend", "absolute_secret"]
 
 @dataclass(frozen=True, slots=True)
 class HomeBackend:
-    """See ``Backend``."""
+    """The backend of an embedded engine; see ``Backend``."""
 
     home: Path
 

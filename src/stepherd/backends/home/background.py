@@ -1,4 +1,4 @@
-"""An engine that goes on without this terminal."""
+"""An engine that continues without this terminal."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def background_engine(home: Path) -> EngineAddress:
 
 
 async def hand_on(engine: LocalEngine, *, go_on: bool = False) -> None:
-    """Close an engine of ours; what still runs goes on in a background engine that has been loaded meanwhile.
+    """Close an engine of ours; what still runs continues in a background engine that has been loaded
+    meanwhile.
 
     With ``go_on`` one takes over although nothing may be left to do.
     """

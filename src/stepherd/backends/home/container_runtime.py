@@ -36,9 +36,9 @@ class RuntimeCheck:
         answer = self._answer
         if answer is not None and answer.code == 0:
             return
-        reason = one_paragraph(answer.reason, 300) if answer is not None else "it could not be asked"
+        reason = one_paragraph(answer.reason, 300) if answer is not None else "it did not answer"
         raise ConfigurationError(
-            f"{self._program} is installed and does not run: {reason}",
+            f"{self._program} is installed but does not work: {reason}",
             remedy=f"Start it (try: {self._program} container ls), or leave --runner {self._program} out.",
         )
 

@@ -61,7 +61,7 @@ def new_engine(
     """An engine of this application on a home; not yet acquired, not yet open. It takes ``forks`` over.
 
     Without ``shows_notices`` it only records them, because what its process shows is drawn by a view.
-    ``runner`` is for executions that nobody chose one for.
+    ``runner`` is for executions that no one chose one for.
     """
     # For the start-up time: what only asks an engine that is there loads none.
     from stepherd.application import application_root
@@ -99,7 +99,7 @@ def parameters_of(home: Path) -> dict[str, str]:
         # The template names a user of the image; here only the one counts that a person has set.
         "AgentUser": os.environ.get("STEPHERD_AGENT_USER", ""),
         "RequestSecrets": "ANY",
-        # Nobody else's: a name without a host would be Docker Hub's, where anybody may register it.
+        # No one else's: a name without a host would be Docker Hub's, where anybody may register it.
         "GitImage": "localhost/stepherd/git:latest",
         "AgentImage": "localhost/stepherd/agent:latest",
         **{name: os.environ.get(variable, "") for name, variable in _FROM_ENVIRONMENT.items()},
@@ -159,7 +159,7 @@ class _Reader:
         self._call: Call | None = None
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """An operation's answer."""
+        """Call an operation and return its answer."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             self._call = self._call or self._find(deadline)

@@ -1,4 +1,4 @@
-"""Whether a home can be trusted: what lies in it says what runs, so nobody else may put anything there."""
+"""Whether a home can be trusted: what lies in it says what runs, so no one else may put anything there."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def check_home(home: Path, *, not_of: int | None = None) -> None:
         return  # Whoever uses it says what is wrong, or makes it.
     if facts.st_uid == not_of if not_of is not None else facts.st_uid != os.geteuid():
         raise ConfigurationError(
-            f"The home {home} belongs to another user, who could change what runs here.",
+            f"The home {home} belongs to another user, who could change the programs that run here.",
             remedy="Choose one of your own with --home or STEPHERD_HOME.",
         )
     if stat.S_IMODE(facts.st_mode) & 0o022:
         raise ConfigurationError(
-            f"Others on this machine can write to the home {home}, and so change what runs here.",
+            f"Others on this machine can write to the home {home}, and so change the programs that run here.",
             remedy=f"If you trust what is in it: chmod go-w {home}",
         )

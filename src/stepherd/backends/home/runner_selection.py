@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunnerSelection", "check_programs", "default_runner", "unseen_folders"]
 
-_OTHERWISE: Final = "To run so without this line: --runner process, or STEPHERD_RUNNER=process."
+_OTHERWISE: Final = "To hide this note: --runner process, or STEPHERD_RUNNER=process."
 
 
 def default_runner(home: Path) -> tuple[RunnerChoice, StepherdError | None]:
@@ -64,8 +64,8 @@ class RunnerSelection:
             selection._runtime = RuntimeCheck(asked.runner)
         elif network != "on":
             raise UsageError(
-                f"The network can be limited in a sandbox alone, not with --runner {asked.runner}.",
-                remedy="Leave --network out, or give --runner sandbox.",
+                f"The network can only be limited in a sandbox, not with --runner {asked.runner}.",
+                remedy="Leave --network out, or use --runner sandbox.",
             )
         return selection
 
@@ -116,8 +116,8 @@ def check_programs(home: Path, request: Request) -> None:
         outside = find_program(program, path)
         if outside is not None and find_program(program, path, view) is None:
             raise ConfigurationError(
-                f"'{program}' is {outside} on this machine, and a sandbox does not show that.",
-                remedy="Install it where all programs are (/usr/local), or give --runner process.",
+                f"'{program}' is {outside} on this machine, which a sandbox does not show.",
+                remedy="Install it for all users (/usr/local), or use --runner process.",
             )
 
 
@@ -145,12 +145,12 @@ def _programs(request: Request) -> Iterator[str]:
 
 def _begin_probe(home: Path, network: str) -> Probe:
     if not sys.platform.startswith("linux"):
-        raise ConfigurationError("A sandbox needs Linux.", remedy="docs/not-verified.md says more.")
+        raise ConfigurationError("A sandbox needs Linux.", remedy="See docs/not-verified.md.")
     account = _account()
     if account is None and os.getuid() == 0:
         raise ConfigurationError(
             "A sandbox is no boundary for root.",
-            remedy="Run as another user, or name one for agents by STEPHERD_AGENT_USER.",
+            remedy="Run as another user, or name one for agents with STEPHERD_AGENT_USER.",
         )
     bubblewrap = find_bubblewrap(beware=(Path.cwd(), home, Path("~").expanduser()))
     if bubblewrap is None:

@@ -63,5 +63,5 @@ async def _stop_there(
 async def _keep(
     backend: HomeBackend, source: OwnSource | EndpointSource, run_id: str, tell: Tell
 ) -> Kept | None:
-    tell("Stopped. Keeping what it did; Ctrl-C leaves that to the background.")
+    tell("Stopped. Keeping its work; Ctrl-C leaves that to the background.")
     return await until_kept(source.call, backend, run_id, source.changed, source.unfinished)

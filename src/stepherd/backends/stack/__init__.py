@@ -1,1 +1,1 @@
-"""A deployed stack."""
+"""A deployed stack as the place of runs."""

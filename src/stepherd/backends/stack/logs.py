@@ -33,7 +33,7 @@ _AGENT: Final = STEPS["agent"].state
 
 @dataclass(slots=True)
 class _Stream:
-    """Of one container, and the token to go on with."""
+    """Of one container, and the token to continue with."""
 
     state: str
     name: str

@@ -71,7 +71,7 @@ class StackSource(RemoteSource):
         now = self._clock()
         if self._failing is None:
             self._failing = now
-            self.tell(f"{error.message} The run goes on; asking again. Ctrl-C stops asking.")
+            self.tell(f"{error.message} The run continues; asking again. Ctrl-C stops asking.")
         if now - self._failing > _PATIENCE_SECONDS:
             raise error
         self._pause = _LONGEST
@@ -96,7 +96,7 @@ def _in_background(ask: Callable[[], Events]) -> asyncio.Future[Events]:
             found = ask()
         except BaseException as raised:  # noqa: BLE001 - it is raised where the answer is taken
             error = raised
-        with contextlib.suppress(RuntimeError):  # Nobody waits any more.
+        with contextlib.suppress(RuntimeError):  # No one waits any more.
             loop.call_soon_threadsafe(settle, found, error)
 
     threading.Thread(target=work, daemon=True, name="ask AWS").start()

@@ -1,4 +1,4 @@
-"""``stepherd context``."""
+"""The command ``stepherd context``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["command"]
 @declared("context", examples=("stepherd context", "stepherd context aws"), contexts=False)
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_context)
 def command(call: Invocation, name: str | None) -> int:
-    """List the contexts, or make NAME the default: where runs are when --context does not say.
+    """List the contexts, or make NAME the default, which commands use without --context.
 
     A context is this machine's own engine (local), or a deployed stack that 'stepherd init' or 'stepherd
-    configure' gave a name.
+    configure' has named.
     """
     if name:
         choose_default(call.home, name)

@@ -1,4 +1,4 @@
-"""``stepherd doctor``."""
+"""The command ``stepherd doctor``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["command"]
 
 _MARKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "problem": ("✗", "x", "red")}
 PROBLEM = 78
-"""The exit code when something must be mended first."""
+"""The exit code when something must be fixed first."""
 
 
 @declared(
@@ -33,10 +33,10 @@ PROBLEM = 78
     ),
 )
 def command(call: Invocation) -> int:
-    """Check this machine and where runs are; each thing that is amiss comes with its remedy.
+    """Check this machine, and the home or the stack where runs are; each problem comes with its remedy.
 
     Locally: the home, its engine, agents and logins. On a stack: credentials, images, secrets, mail, logins,
-    keys, dead letters, alarms and quotas. Nothing is changed. Exit code: 0, or 78 when there is a problem;
+    keys, dead letters, alarms and quotas. Changes nothing. Exit code: 0, or 78 when there is a problem;
     warnings do not count.
     """
     # Only now: the checks load most of what there is, and --help needs none of it.

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _WARNING = (
-    "Warning: whoever has these tokens acts as you until they end. Do not print them in logs, keep them in "
-    "files that others read, or send them to anybody."
+    "Warning: anyone who has these tokens can act as you until they expire. Do not print them in logs, keep "
+    "them in files that others can read, or send them to anyone."
 )
 
 
@@ -40,13 +40,21 @@ _WARNING = (
         "stepherd export-token --agent kiro --no-refresh-token",
     ),
 )
-@click.option("--agent", type=click.Choice(login_kinds()), help="Whose. Default: the login that there is.")
-@click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
-@click.option("--no-refresh-token", is_flag=True, help="Leave it out: give away what ends within the hour.")
+@click.option(
+    "--agent",
+    type=click.Choice(login_kinds()),
+    help="The agent whose login to print. Default: the one that has a login.",
+)
+@click.option("--database", metavar="REF", help="The login database: a path, or s3://….")
+@click.option(
+    "--no-refresh-token",
+    is_flag=True,
+    help="Leave out the refresh token; the access token expires within the hour.",
+)
 def command(call: Invocation, agent: str | None, database: str | None, no_refresh_token: bool) -> int:
     """Print a login as JSON: accessToken, refreshToken, expiresAt, tokenType, profileArn, region, service.
 
-    One that has ended is renewed first, and stored. Exit code 77 when a person has to log in.
+    A login that has expired is renewed first, and stored. Exit code 77 when a person has to log in.
     """
     fields = dict(_exported(call, agent, database))
     if no_refresh_token:
@@ -96,16 +104,18 @@ def _usable(call: Invocation, location: LoginLocation) -> Login:
         raise _in_use(call, lease)
     ends = until_text(stored.login.token.expires_at)
     call.output.note(
-        f"The login is in use by {lease.run_id}, so its token is given as it is: until {ends}.", fg="yellow"
+        f"The login is in use by {lease.run_id}, so its token is printed unchanged; it is valid "
+        f"until {ends}.",
+        fg="yellow",
     )
     return stored.login
 
 
 def _in_use(call: Invocation, lease: Lease) -> StepherdError:
-    remedy = f"Try again when it has: {call.command('status', lease.run_id)}"
+    remedy = f"Try again when it has done so: {call.command('status', lease.run_id)}"
     if lease.is_login:
         remedy = "Approve that login, or try again when it has ended."
     return TemporaryError(
-        f"The token has ended, and {lease.run_id}, which has the login, has not renewed it yet.",
+        f"The token has expired, and {lease.run_id}, which holds the login, has not renewed it yet.",
         remedy=remedy,
     )

@@ -1,4 +1,4 @@
-"""``stepherd list``."""
+"""The command ``stepherd list``."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _LIMIT = 20
     type=WholeNumber(1, 1000),
     default=_LIMIT,
     show_default=True,
-    help="How many at most, 1 to 1000.",
+    help="The largest number of runs to list, 1 to 1000.",
 )
 def command(call: Invocation, status: str | None, limit: int) -> int:
-    """List runs, newest first; of those that wait, for whom."""
+    """List runs, newest first, and say for whom a run is waiting."""
     runs = call.client.runs(status=status, limit=limit + 1)
     shown, more = runs[:limit], len(runs) > limit
     if call.output.as_json:

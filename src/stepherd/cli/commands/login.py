@@ -1,4 +1,4 @@
-"""``stepherd login``."""
+"""The command ``stepherd login``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ __all__ = ["command"]
 
 @declared(
     "login",
-    subcommands={"status": ("stepherd.cli.commands.login_status", "Who is logged in, and for how long.")},
+    subcommands={
+        "status": ("stepherd.cli.commands.login_status", "Show who is logged in, and for how long.")
+    },
     examples=(
         "stepherd login",
         "stepherd login --agent kiro --no-browser",
@@ -31,23 +33,27 @@ __all__ = ["command"]
     ),
 )
 @click.option(
-    "--agent", type=click.Choice(login_kinds()), default=DEFAULT_KIND, show_default=True, help="Whose login."
+    "--agent",
+    type=click.Choice(login_kinds()),
+    default=DEFAULT_KIND,
+    show_default=True,
+    help="The agent to log in to.",
 )
 @click.option(
     "--license",
     type=click.Choice(["free", "pro"]),
-    help="free: AWS Builder ID. pro: IAM Identity Center. Default: what --identity-provider says.",
+    help="free: AWS Builder ID. pro: IAM Identity Center. Default: as --identity-provider implies.",
 )
 @click.option("--identity-provider", metavar="URL", help="Start URL of your company's IAM Identity Center.")
-@click.option("--region", metavar="REGION", help="Of the identity provider. Default: us-east-1.")
-@click.option("--profile", metavar="NAME", help="Which subscription, when your company has several.")
-@click.option("--force", is_flag=True, help="Log in anew although the login is good.")
-@click.option("--no-browser", is_flag=True, help="Only show the address.")
-@click.option("--database", metavar="REF", help="Keep it in this database: a path, or s3://….")
+@click.option("--region", metavar="REGION", help="Region of the identity provider. Default: us-east-1.")
+@click.option("--profile", metavar="NAME", help="The subscription to use, if your company has several.")
+@click.option("--force", is_flag=True, help="Log in again even if the login is still valid.")
+@click.option("--no-browser", is_flag=True, help="Show the address, but do not open it.")
+@click.option("--database", metavar="REF", help="Store the login in this database: a path, or s3://….")
 def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
     """Log in to an agent's service: shows an address and a code, and waits until you approve it.
 
-    Runs that need this login later pass without asking. Exit code: 0 logged in, 77 declined or not
+    Later runs that need this login start without asking. Exit code: 0 logged in, 77 declined or not
     approved in time, 130 cancelled with Ctrl-C.
     """
     # For the start-up time of --help: a session loads asyncio and the engine's address.
@@ -63,7 +69,7 @@ def command(call: Invocation, *, no_browser: bool, **given: Any) -> int:
     session = LoginSession(call, request, make_login_view(call.output, kind.title, opens))
     code = EXIT_CODES.get(session.follow())
     if code is not None:
-        call.output.note("The login was cancelled; what is stored is as it was before.", fg="yellow")
+        call.output.note("The login was cancelled; nothing stored has changed.", fg="yellow")
         return code
     if session.progress.status != "SUCCEEDED":
         raise login_error(session.progress, call.advice)
@@ -85,5 +91,5 @@ def _logged_in(call: Invocation, agent: str, title: str, reference: str | None, 
     call.output.note(f"  until    {until_text(expires_at)}")
     call.output.note(f"  stored   {location.reference.removeprefix('file://')}")
     if not login.asked:
-        call.output.note(f"  anew     {call.command('login', '--agent', agent, '--force')}")
+        call.output.note(f"  again    {call.command('login', '--agent', agent, '--force')}")
     return 0

@@ -1,4 +1,4 @@
-"""``stepherd login status``."""
+"""The command ``stepherd login status``."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ NEEDED = 77
 
 
 @declared(
-    "status", examples=("stepherd login status", "stepherd login status --agent q && echo nobody is asked")
+    "status", examples=("stepherd login status", "stepherd login status --agent q && echo no one is asked")
 )
-@click.option("--agent", type=click.Choice(login_kinds()), help="Only this one.")
-@click.option("--database", metavar="REF", help="Of this database: a path, or s3://….")
+@click.option("--agent", type=click.Choice(login_kinds()), help="Show only this agent's login.")
+@click.option("--database", metavar="REF", help="The login database: a path, or s3://….")
 def command(call: Invocation, agent: str | None, database: str | None) -> int:
-    """Who is logged in, until when, where that is stored, and what the next run does.
+    """Show who is logged in, until when, where the login is stored, and what the next run will do.
 
-    Asks no identity provider. Exit code: 0 when the next run needs nobody, 77 when it needs a person to log
-    in; without --agent, 0 when that is so for one of the logins.
+    Does not ask the identity provider. Exit code: 0 when the next run needs no person, 77 when someone has
+    to log in; without --agent, 0 when that is true for at least one login.
     """
     found = list(outlooks(call.backend, agent, database))
     usable = any(one.next_run != "asks" for one in found)
@@ -53,7 +53,7 @@ def command(call: Invocation, agent: str | None, database: str | None) -> int:
 
 
 def _lines(call: Invocation, one: Outlook) -> Iterator[tuple[str, dict[str, Any]]]:
-    who = one.account or "nobody is logged in"
+    who = one.account or "no one is logged in"
     yield f"  account   {who}{f', profile {one.profile}' if one.profile else ''}", {}
     if one.expires_at:
         yield f"  until     {until_text(one.expires_at)}", {}
@@ -78,5 +78,7 @@ def _renewal(one: Outlook) -> str:
 
 def _holder(one: Outlook) -> str:
     assert one.lease is not None
-    who = f"somebody who logs in ({one.lease.run_id})" if one.lease.is_login else f"run {one.lease.run_id}"
+    who = (
+        f"someone who is logging in ({one.lease.run_id})" if one.lease.is_login else f"run {one.lease.run_id}"
+    )
     return f"by {who}" + ("" if one.lease.running else ", which is not known to have ended")

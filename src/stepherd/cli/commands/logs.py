@@ -1,4 +1,4 @@
-"""``stepherd logs``."""
+"""The command ``stepherd logs``."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["command"]
 
 @declared("logs", examples=("stepherd logs RUN --tail 500", "stepherd logs RUN --state RunAgent -f"))
 @run_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the output until the run ends.")
 @click.option(
     "--tail",
     type=WholeNumber(0, 100_000),
     default=100,
     show_default=True,
-    help="How many of the last lines, up to 100,000.",
+    help="The number of lines to show, up to 100,000.",
 )
-@click.option("--state", metavar="NAME", help="Only this state, as in RunAgent.")
+@click.option("--state", metavar="NAME", help="Show only this state, such as RunAgent.")
 def command(call: Invocation, run_id: str, follow: bool, tail: int, state: str | None) -> int:
-    """Show what a run's tasks wrote: the last 100 lines, and with -f what follows until the run ends.
+    """Show the output of a run's tasks: the last 100 lines, and with -f what follows until the run ends.
 
-    With --json it is one object; with --json -f it is one object a line.
+    --json prints one object; --json -f prints one object per line.
     """
     reader = LogReader(call.backend, run_id, state)
     lines = reader.last(tail)

@@ -1,4 +1,4 @@
-"""``stepherd redrive``."""
+"""The command ``stepherd redrive``."""
 
 from __future__ import annotations
 
@@ -20,28 +20,27 @@ __all__ = ["command"]
 
 @declared("redrive", examples=("stepherd redrive RUN", "stepherd redrive RUN --timeout 7200 --max-cost 5"))
 @run_argument
-@click.option(
-    "--timeout", "timeout_seconds", metavar="SECONDS", type=WholeNumber(), help="Another time limit."
-)
-@click.option(
-    "--max-turns", metavar="N", type=WholeNumber(), help="Another limit of turns, over all attempts."
-)
+@click.option("--timeout", "timeout_seconds", metavar="SECONDS", type=WholeNumber(), help="A new time limit.")
+@click.option("--max-turns", metavar="N", type=WholeNumber(), help="A new limit of turns, over all attempts.")
 @click.option(
     "--max-cost",
     "max_cost_usd",
     metavar="USD",
     type=Amount(),
-    help="Another limit of cost, over all attempts.",
+    help="A new limit of cost, over all attempts.",
 )
-@click.option("--branch", metavar="NAME", help="Another branch to push to.")
+@click.option("--branch", metavar="NAME", help="A new branch to push to.")
 @click.option(
-    "--allow", metavar="PATH", multiple=True, help="A path that is pushed whatever the scan says. Repeatable."
+    "--allow",
+    metavar="PATH",
+    multiple=True,
+    help="Push this path in spite of the scan's findings. Repeatable.",
 )
 def command(call: Invocation, run_id: str, **given: Any) -> int:
     """Run again what a failed, stopped or timed out run left undone, and follow it to its end.
 
-    What succeeded is not run again: an agent's work is never paid for twice. The options change the run from
-    here on. Where a redrive cannot take them up, a new run continues this one, with its work: RUN.2.
+    States that succeeded do not run again, so an agent's work is never paid for twice. The options apply
+    from here on. If a redrive cannot apply them, a new run, RUN.2, continues this one with its work.
     """
     given["allow"] = ",".join(given["allow"]) or None
     plan = plan_redrive(
@@ -49,8 +48,7 @@ def command(call: Invocation, run_id: str, **given: Any) -> int:
     )
     if isinstance(plan, Continuation):
         call.output.note(
-            f"A redrive of {run_id} would not take these options up: "
-            f"{plan.run_id} continues it, with its work."
+            f"A redrive of {run_id} cannot apply these options: {plan.run_id} continues it, with its work."
         )
         runner = call.backend.runner_of(run_id)
         with call.backend.prepare(plan.run_id, plan.request, runner, detach=False) as beginning:

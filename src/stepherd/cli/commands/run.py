@@ -37,7 +37,7 @@ _EXAMPLES = (
 @click.option(
     "--instructions", metavar="PATH|URI", required=True, help="A file, or a folder with instructions.md."
 )
-@click.option("--agent", metavar="NAME", help="Which agent; 'stepherd agents' lists them.")
+@click.option("--agent", metavar="NAME", help="The agent to run; 'stepherd agents' lists them.")
 @click.option("--command", "command_line", metavar="CMD", help="The command line of the agent 'command'.")
 @click.option(
     "--base", metavar="REF", help="Branch, tag or commit to start from. Default: the default branch."
@@ -49,12 +49,14 @@ _EXAMPLES = (
     "--timeout", metavar="SECONDS", type=WholeNumber(), help="Time limit of the agent. Default: 3600."
 )
 @click.option(
-    "--silence", metavar="SECONDS", type=WholeNumber(), help="How long the agent may print nothing."
+    "--silence", metavar="SECONDS", type=WholeNumber(), help="Time limit for an agent that prints nothing."
 )
-@click.option("--max-turns", metavar="N", type=WholeNumber(), help="How many turns the agent may take.")
-@click.option("--max-cost", metavar="USD", type=Amount(), help="What the agent may cost in US dollars.")
+@click.option("--max-turns", metavar="N", type=WholeNumber(), help="Limit of the agent's turns.")
+@click.option("--max-cost", metavar="USD", type=Amount(), help="Limit of the agent's cost in US dollars.")
 @click.option(
-    "--push", type=click.Choice(["branch", "none"]), help="none leaves a bundle for 'stepherd pull'."
+    "--push",
+    type=click.Choice(["branch", "none"]),
+    help="With 'none' the run leaves a bundle for 'stepherd pull'.",
 )
 @click.option("--submodules", is_flag=True, default=None, help="Clone the repository's submodules, too.")
 @click.option(
@@ -68,18 +70,19 @@ _EXAMPLES = (
     "--verify-rounds",
     metavar="N",
     type=WholeNumber(),
-    help="How often a failing verify command goes back to the agent.",
+    help="How many times a failing verify command goes back to the agent.",
 )
 @click.option(
     "--automation-changes",
     type=click.Choice(["report", "refuse"]),
-    help="Changed workflows, hooks and the like: name them in the report, or do not push. Default: report.",
+    help="Changed workflows, hooks and the like: name them in the report, or do not push them. "
+    "Default: report.",
 )
 @click.option(
     "--allow",
     metavar="PATH",
     multiple=True,
-    help="Push this path whatever the scan says of it: a path, a folder or a glob. May be given again.",
+    help="Push this path in spite of the scan's findings: a path, a folder or a glob. Repeatable.",
 )
 @click.option(
     "--git-credentials", metavar="REF", help="Secret with the git token or key: an id, env:NAME or file:PATH."
@@ -90,7 +93,9 @@ _EXAMPLES = (
     help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
 )
 @click.option(
-    "--network", metavar="on|off|HOST,…", help="What the agent may reach, in a sandbox. Default: on."
+    "--network",
+    metavar="on|off|HOST,…",
+    help="The network that the agent can reach, in a sandbox. Default: on.",
 )
 @runner_options
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
@@ -100,8 +105,8 @@ def command(
 ) -> int:
     """Run an agent from written instructions to a pushed branch.
 
-    What goes on appears on standard error. When standard output is read by a program it gets the branch,
-    or the run id where nothing was pushed. Flags win over the instructions' front matter.
+    Progress goes to standard error. Standard output, if not a terminal, gets the branch, or the run id if
+    nothing was pushed. Flags take precedence over the instructions' front matter.
     """
     run_id = check_run_id(name) if name is not None else new_run_id()
     backend = call.backend

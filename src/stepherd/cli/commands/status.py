@@ -1,4 +1,4 @@
-"""``stepherd status``."""
+"""The command ``stepherd status``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["command"]
 @declared("status", examples=("stepherd status RUN", "stepherd status RUN --json | jq -r .branch"))
 @run_argument
 def command(call: Invocation, run_id: str) -> int:
-    """Show a run: its states, its branch, its error. The exit code is 0 however the run ended."""
+    """Show a run's states, branch and error. The exit code is 0 however the run ended."""
     progress, fields = looked_up(call, run_id)
     if call.output.as_json:
         call.output.json(fields)
@@ -33,5 +33,5 @@ def command(call: Invocation, run_id: str) -> int:
         call.output.data(text, hang=HANG, **how)
     if abandoned:
         resume = call.command("resume", run_id)
-        call.output.note(f"No engine is running, so it stands still. Continue it: {resume}")
+        call.output.note(f"No engine is running, so nothing happens. Continue it: {resume}")
     return 0

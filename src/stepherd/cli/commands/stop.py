@@ -1,4 +1,4 @@
-"""``stepherd stop``."""
+"""The command ``stepherd stop``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["command"]
 
 @declared("stop", examples=("stepherd stop RUN", "stepherd stop RUN --reason 'wrong instructions'"))
 @run_argument
-@click.option("--reason", metavar="TEXT", default="stopped by 'stepherd stop'", help="Kept with the run.")
+@click.option("--reason", metavar="TEXT", default="stopped by 'stepherd stop'", help="Stored with the run.")
 def command(call: Invocation, run_id: str, reason: str) -> int:
     """Stop a run and everything it started, and keep its work.
 
-    Its tasks get SIGTERM, the stop timeout, SIGKILL. What the agent did until then is pushed to the run's
-    branch as partial work, and the report is written.
+    Its tasks get SIGTERM and, after the stop timeout, SIGKILL. The agent's work until then is pushed to the
+    run's branch as partial work, and the report is written.
     """
     stopped = call.client.stop(run_id, reason=reason, tell=call.output.note)
     if call.output.as_json:
@@ -29,7 +29,7 @@ def command(call: Invocation, run_id: str, reason: str) -> int:
         call.output.json({**fields, "kept": kept})
         return 0
     if stopped.before != "RUNNING":
-        call.output.note(f"{run_id} had ended before: {status_text(stopped.before)}.")
+        call.output.note(f"{run_id} had already ended: {status_text(stopped.before)}.")
     if stopped.remark:
         call.output.note(call.advice(stopped.remark))
     if stopped.before == "RUNNING":

@@ -15,6 +15,6 @@ __all__ = ["command"]
     subcommands={"export-token": ("stepherd.cli.commands.export_token", "Print a login's token as JSON.")},
 )
 def command(call: Invocation) -> int:  # noqa: ARG001
-    """Commands under the names that the agents' own CLIs have for them."""
+    """Commands under the names that the agents' own CLIs use."""
     click.echo(click.get_current_context().get_help())
     return 0

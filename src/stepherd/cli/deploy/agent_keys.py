@@ -21,7 +21,7 @@ class AgentKeys:
 
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     agents: tuple[str, ...] = ()
-    """Whose they are."""
+    """The agents that the keys belong to."""
 
     def secret_name(self, had: Mapping[str, str], stack: str) -> str:
         """The secret that holds them; ``had`` is what the stack has of parameters."""
@@ -41,7 +41,7 @@ def given_keys(texts: Sequence[str]) -> AgentKeys:
             )
         if not reference.startswith(("env:", "file:")):
             raise UsageError(
-                f"The key of '{agent}' is named, not written down: others could see it among the processes.",
+                f"The key of '{agent}' must be a reference: other users could see the key itself.",
                 remedy=f"Write it like --agent-key {agent}=env:NAME or {agent}=file:PATH.",
             )
         fields |= _read(agent, reference)
@@ -61,7 +61,7 @@ def ask_for_keys(agents: Sequence[str]) -> AgentKeys:
         typed = click.prompt(words, default="", show_default=False, hide_input=True, err=True).strip()
         if typed:
             known = typed.startswith(("env:", "file:"))
-            fields |= _read(agent, typed) if known else _checked(agent, {variable: typed}, "What was typed")
+            fields |= _read(agent, typed) if known else _checked(agent, {variable: typed}, "The input")
             asked.append(agent)
     return AgentKeys(fields, tuple(asked))
 
@@ -98,8 +98,8 @@ def _checked(agent: str, fields: Mapping[str, str], where: str) -> dict[str, str
     kept = {name: value.strip() for name, value in fields.items() if name in names and value.strip()}
     if not kept:
         raise DataError(
-            f"{where} holds none of what '{agent}' takes.", remedy=f"It takes one of {', '.join(names)}."
+            f"{where} has no key for '{agent}' takes.", remedy=f"It takes one of {', '.join(names)}."
         )
     if not all(value.isprintable() and " " not in value for value in kept.values()):
-        raise DataError(f"{where} holds no key of '{agent}': it is one word.", remedy="Give the key alone.")
+        raise DataError(f"{where} holds no key for '{agent}': it is one word.", remedy="Give the key alone.")
     return kept

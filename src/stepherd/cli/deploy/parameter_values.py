@@ -53,7 +53,7 @@ def check_rules(template: Mapping[str, Any], values: Mapping[str, str]) -> None:
             if not resolver.condition(each["Assert"]):
                 raise UsageError(
                     f"These parameters do not go together: {each['AssertDescription']}",
-                    remedy="Change what --parameter says.",
+                    remedy="Change the --parameter options.",
                 )
 
 

@@ -40,7 +40,7 @@ def show_plan(output: Output, target: Target, stack: Stack | None, kinds: Counte
     show_target(output, target, _state(stack))
     some = ", ".join(f"{kinds[kind]} {words}" for kind, words in _NAMED.items() if kinds[kind])
     output.note(f"Makes    {kinds.total()} resources of the template: {some}")
-    output.note("         and, once for all stacks of the region, a staging bucket")
+    output.note("         and, once for all stacks in the region, a staging bucket")
     output.note(
         f"Costs    about ${IDLE_A_MONTH:.2f} a month while nothing runs, {HALF_AN_HOUR * 100:.0f} cents for"
     )
@@ -57,7 +57,7 @@ def _state(stack: Stack | None) -> str:
     if stack is None:
         return "new"
     if stack.status in FAILED_CREATION:
-        return f"{stack.status}: it can only be deleted, and is made again"
+        return f"{stack.status}: it can only be deleted, and is created again"
     return f"there, {stack.status}{': waits until it is over' if under_way(stack.status) else ''}"
 
 
@@ -74,10 +74,10 @@ def show_result(call: Invocation, target: Target, result: Result) -> None:
             f"  {address} must confirm the subscription: AWS has sent a mail with a link.", fg="yellow"
         )
     if result.key:
-        call.output.note("The API key, shown this once: keep it now.")
+        call.output.note("The API key, shown only once: save it now.")
         call.output.data(result.key)
     elif result.keys:
-        call.output.note("There is an API key already; make another: stepherd keys create --owner NAME")
+        call.output.note("There is an API key already; create another: stepherd keys create --owner NAME")
     name = f" --name {target.context}" if target.context != "aws" else ""
     if all(result.stack.parameters.get(image) for image in ("GitImage", "AgentImage")):
         call.output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
@@ -88,9 +88,9 @@ def show_result(call: Invocation, target: Target, result: Result) -> None:
     lacking = result.keyless
     if lacking and not result.stack.parameters.get("AgentCredentialsSecretId"):
         key = f"--agent-key {lacking[0]}=env:{key_variable(lacking[0])}"
-        call.output.note(f"           stepherd init{name} {key}   (what {lacking[0]} logs in with)")
+        call.output.note(f"           stepherd init{name} {key}   (the key of {lacking[0]})")
     call.output.note("           stepherd doctor")
-    call.output.note(f"           stepherd destroy{name}   (removes all of it)")
+    call.output.note(f"           stepherd destroy{name}   (removes everything)")
 
 
 def answer(target: Target, result: Result) -> Mapping[str, Any]:

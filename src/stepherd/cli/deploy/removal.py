@@ -31,7 +31,7 @@ def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
     if holdings.revisions:
         output.note(f"         {holdings.revisions} revisions of task definitions")
     if holdings.staging:
-        output.note("         the staging bucket: no other stack of this region needs it")
+        output.note("         the staging bucket: no other stack in this region needs it")
     if holdings.images:
         output.note(f"         {holdings.images} images")
     for secret in filter(None, (holdings.secret, holdings.agent_secret)):
@@ -41,8 +41,8 @@ def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
 def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remaining], again: str) -> None:
     """What is left, and what the stack cost."""
     failed = any(each.error for each in remaining)
-    removed = f"The stack {holdings.name}" if holdings.stack else f"What the stack {holdings.name} has left"
-    output.note(f"{removed} is removed{', but not all that it had' if failed else ''}.")
+    removed = f"The stack {holdings.name}" if holdings.stack else f"The rest of the stack {holdings.name}"
+    output.note(f"{removed} is removed{', but not everything' if failed else ''}.")
     for each in remaining:
         command = f": {each.command}" if each.command else ""
         output.note(
@@ -52,7 +52,9 @@ def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remai
     spent = holdings.about_spent()
     if holdings.stack:
         runs = f"{holdings.runs.total} runs, {holdings.runs.hours:.1f} h"
-        output.note(f"  cost     about ${spent:.2f} without the model ({runs}; arithmetic of docs/costs.md)")
+        output.note(
+            f"  cost     about ${spent:.2f} without the model ({runs}; calculated as in docs/costs.md)"
+        )
     if failed:
         output.note(f"  next     {again}")
 
@@ -80,7 +82,7 @@ def answer(target: Target, holdings: Holdings, remaining: Sequence[Remaining]) -
 def _state(holdings: Holdings) -> str:
     if holdings.stack:
         return holdings.stack.status
-    return f"{'deleted already' if holdings.deleted else 'never made'}; this is what it has left"
+    return f"{'deleted already' if holdings.deleted else 'never made'}; these are its leftovers"
 
 
 def _amount(contents: Contents) -> str:

@@ -21,7 +21,7 @@ __all__ = ["InitRequest", "checked_request", "completed", "parse_parameters"]
 DEFAULT_SECRET: Final = "amazon-q-headless/git-credentials"  # noqa: S105 - a name
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+[.][^@\s]+")
 _IMAGES: Final = frozenset({"GitImage", "AgentImage"})
-_OURS: Final = dict.fromkeys(_IMAGES, "--no-image, with which it may be given") | {"LoginEmail": "--email"}
+_OURS: Final = dict.fromkeys(_IMAGES, "--no-image, which allows it") | {"LoginEmail": "--email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class InitRequest:
     image: bool
     api_key: bool
     keys: AgentKeys = field(default_factory=AgentKeys)
-    """Of agents."""
+    """The keys that agents log in with."""
     agents: tuple[str, ...] = ()
     """Those that were named for the image."""
     wait_for_runs: bool = False
@@ -92,7 +92,7 @@ def checked_request(
 ) -> InitRequest:
     """The request. Raises UsageError for what is not acceptable, ConfigurationError without bcrypt."""
     if email and not _MAIL.fullmatch(email):
-        raise UsageError(f"'{email}' is no mail address.", remedy="Give one, or leave --email out.")
+        raise UsageError(f"'{email}' is not a mail address.", remedy="Give one, or leave --email out.")
     if agents is not None and not image:
         raise UsageError("--agents and --no-image do not go together.", remedy="Give one of them.")
     if api_key:
@@ -124,7 +124,7 @@ def parse_parameters(
         if not sign or name not in declared:
             known = ", ".join(sorted(declared))
             raise UsageError(
-                f"'{name}' is no parameter of the stack.", remedy=f"NAME=VALUE with one of: {known}."
+                f"'{name}' is not a parameter of the stack.", remedy=f"NAME=VALUE with one of: {known}."
             )
         if name in _OURS and not (images and name in _IMAGES):
             raise UsageError(f"{name} is set by init itself.", remedy=f"See {_OURS[name]}.")
@@ -139,7 +139,7 @@ def completed(request: InitRequest, had: Mapping[str, str], *, secret_there: boo
         request = replace(request, git=ask_for_access())
     request = request.bound(had, secret_there=secret_there, ask=True)
     if request.email is None and not had.get("LoginEmail"):
-        mail = click.prompt("Mail address that is asked to approve logins (empty: none)", default="",
+        mail = click.prompt("Mail address for login approvals (empty: none)", default="",
                             show_default=False, err=True, value_proc=_mail)  # fmt: skip
         request = replace(request, email=mail or None)
     if (
@@ -158,7 +158,7 @@ def completed(request: InitRequest, had: Mapping[str, str], *, secret_there: boo
 
 def _mail(text: str) -> str:
     if text and not _MAIL.fullmatch(text):
-        raise click.UsageError("that is no mail address")
+        raise click.UsageError("that is not a mail address")
     return text
 
 

@@ -41,5 +41,5 @@ def resume_hint(output: Output) -> Iterator[None]:
             error.remedy = f"{before}, then run: {again}" if before else f"Run: {again}"
         raise
     except KeyboardInterrupt:
-        output.note(f"\nAWS goes on with what it has begun. To go on here: {again}")
+        output.note(f"\nAWS completes the steps that it has begun. To continue here: {again}")
         raise

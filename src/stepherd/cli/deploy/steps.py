@@ -131,9 +131,9 @@ class Initialising:
 
     def _words_of_waiting(self) -> str:
         if self._request.wait_for_runs:
-            return ": waiting until it is over."
+            return ": waiting until none is."
         return (
-            " and will go on with the tasks that it began with, and with the new functions. "
+            ", and will continue with its own tasks and the new functions. "
             "A change of subnets, login topic or architecture could end it; to wait: --wait-for-runs"
         )
 
@@ -228,5 +228,7 @@ class Initialising:
     def _stack(self) -> Stack:
         stack = self.deployer.find()
         if stack is None:
-            raise InternalError(f"The stack {self._target.stack} went away.", remedy=f"Run: {self._again}")
+            raise InternalError(
+                f"The stack {self._target.stack} has disappeared.", remedy=f"Run: {self._again}"
+            )
         return stack

@@ -62,11 +62,12 @@ def show_target(output: Output, target: Target, state: str) -> None:
 def target_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
     """--stack-name, --region, --profile and --name."""
     for option in (
-        click.option("--name", metavar="NAME", help="The context: what 'stepherd context' calls the stack."),
+        click.option("--name", metavar="NAME", help="The name of the stack's context."),
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration."),
-        click.option("--region", metavar="REGION", help="Default: the context's, else the AWS settings'."),
+        click.option("--region", metavar="REGION", help="Default: the context's, or your AWS "
+        "settings' region."),
         click.option("--stack-name", "stack", metavar="NAME",
-                     help=f"Default: the context's, else {DEFAULT_STACK}."),
+                     help=f"Default: that of the context, or {DEFAULT_STACK}."),
     ):  # fmt: skip
         decorated = option(decorated)
     return decorated
@@ -87,7 +88,7 @@ def choose_target(
     if not _STACK.fullmatch(wanted):
         raise UsageError(
             f"'{wanted}' cannot be the name of a stack.",
-            remedy="Give up to 40 letters, digits and '-', beginning with a letter.",
+            remedy="Use up to 40 letters, digits and '-', beginning with a letter.",
         )
     if known and known.stack != wanted:
         # A context is one stack: of another it says nothing, and is not written over unless it is named.
@@ -103,7 +104,7 @@ def choose_target(
     if known and found.account != known.account:
         raise CredentialsError(
             f"The context {context} is of account {known.account}, the credentials are of {found.account}.",
-            remedy="Take others with --profile, or another context with --name.",
+            remedy="Use others with --profile, or another context with --name.",
         )
     use_region(found.region)
     return Target(wanted, found, profile_in_use(), context)

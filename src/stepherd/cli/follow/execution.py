@@ -18,7 +18,7 @@ _TICK_SECONDS = 0.2
 
 
 class Ticking(Protocol):
-    """Something with clocks."""
+    """Something that shows the passing time."""
 
     def tick(self) -> None:
         """Let the clocks run on."""
@@ -32,7 +32,7 @@ async def follow_execution(
     signals: Signals,
     notices: NewNotices | None = None,
 ) -> Signal:
-    """Show a run until it ends or a signal comes; ``progress`` goes on where it stands.
+    """Show a run until it ends or a signal comes; ``progress`` continues where it stands.
 
     ``notices`` are those of an engine that does not show them itself: what the view lacks is said.
     """

@@ -38,7 +38,7 @@ INTERRUPTED = {
 }
 """Exit codes of commands that did not see the run's end: 128 and the signal, as a shell has it."""
 _LOOKS = 10
-_QUESTION = "[s]top the run, [c]ontinue it in the background, or [w]atch on?"
+_QUESTION = "[s]top the run, [c]ontinue it in the background, or keep [w]atching?"
 
 
 def follow(
@@ -64,8 +64,8 @@ def follow_beginning(call: Invocation, beginning: Beginning) -> int:
 
 
 def left_running(call: Invocation, run_id: str) -> None:
-    """Say that a run goes on without us, and how to follow and stop it."""
-    call.output.note(f"{run_id} goes on {call.backend.background}.")
+    """Say that a run continues without us, and how to follow and stop it."""
+    call.output.note(f"{run_id} continues {call.backend.background}.")
     call.output.note(f"  follow   {call.command('watch', run_id)}")
     call.output.note(f"  stop     {call.command('stop', run_id)}")
 
@@ -194,7 +194,7 @@ class _Follower:
         """Stop the run and wait for its processes; another Ctrl-C leaves that to the background."""
         self._signals.forget_keys()
         self._stop(call, why)
-        view.say("Stopping what it started. Ctrl-C leaves that to the background.")
+        view.say("Stopping everything it started. Ctrl-C leaves that to the background.")
         source = OwnSource(engine)
         view.update(
             self._progress, self._progress.feed(await source.news(self._arn, self._progress.last_event))
@@ -208,9 +208,9 @@ class _Follower:
         return Signal.CONTINUE
 
     async def _kept(self, source: Source, view: View) -> bool:
-        """Wait until what a run did is kept that was ended from outside; whether nobody lost patience. Who
+        """Wait until what a run did is kept that was ended from outside; whether no one lost patience. Who
         does leaves it to the background."""
-        view.say("Keeping what it did. Ctrl-C leaves that to the background.")
+        view.say("Keeping its work. Ctrl-C leaves that to the background.")
         keeping = asyncio.ensure_future(
             until_kept(source.call, self._call.backend, self._run_id, source.changed, source.unfinished)
         )

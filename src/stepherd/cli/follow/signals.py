@@ -21,7 +21,7 @@ class Signal(Enum):
     ENDED = "the run ended"
     INTERRUPTED = "Ctrl-C"
     TERMINATED = "SIGTERM"
-    HUNG_UP = "the terminal went away"
+    HUNG_UP = "the terminal was closed"
     STOP = "s was pressed"
     CONTINUE = "c was pressed"
     WATCH = "w was pressed"
@@ -61,7 +61,7 @@ class Signals:
                 loop.remove_signal_handler(number)
 
     def ask_for_keys(self) -> None:
-        """Take single keys as answers; the engine goes on meanwhile."""
+        """Take single keys as answers; the engine continues meanwhile."""
         self._asking.enter_context(_keys_unbuffered())
         loop, keyboard = asyncio.get_running_loop(), sys.stdin.fileno()
         loop.add_reader(keyboard, self._read_keys, keyboard)

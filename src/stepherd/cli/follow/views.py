@@ -24,10 +24,10 @@ __all__ = ["View", "make_view", "picture", "row_parts"]
 
 
 class View(Protocol):
-    """Something that shows a run while it goes on."""
+    """Something that shows a run while it runs."""
 
     def update(self, progress: Progress, changed: list[StateRow]) -> None:
-        """Show what changed."""
+        """Show the rows that have changed."""
 
     def tick(self) -> None:
         """Let the clocks run on."""
@@ -101,7 +101,7 @@ def _fitting(blocks: list[list[list[Part]]], columns: int, room: int) -> list[li
 
 
 class _LineView:
-    """Lines of states."""
+    """A line for each change of a state."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -124,7 +124,7 @@ class _LineView:
         self._output.note(words)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """There is nothing to close."""
 
 
 class _LiveView:

@@ -83,7 +83,7 @@ class LoginSession:
         return self.progress.status != "RUNNING"
 
     async def _stop(self, source: Source, engine: LocalEngine | None) -> None:
-        """Nobody is asked: a login that nobody waits for is of no use."""
+        """No one is asked: a login that no one waits for is of no use."""
         cause = {"error": "Stopped", "cause": "Cancelled at the terminal."}
         source.call("StopExecution", {"executionArn": self.progress.arn, **cause})
         if engine:

@@ -20,7 +20,7 @@ _PLAIN_BOX = ("+", "-", "+", "|", "+", "+")
 
 
 class LoginView(Protocol):
-    """Something that shows a login while it goes on."""
+    """Something that shows a login while it runs."""
 
     def update(self, login: LoginProgress) -> None:
         """Show how it stands."""
@@ -92,7 +92,7 @@ class _LoginLines:
         self._output.note(words)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """There is nothing to close."""
 
 
 class _LiveLogin:

@@ -30,7 +30,7 @@ class LoopbackServer:
 
     @property
     def address(self) -> str:
-        """``127.0.0.1:port``."""
+        """The address as ``127.0.0.1:port``."""
         return f"127.0.0.1:{self._socket.getsockname()[1]}"
 
     def start(self, application: Any) -> None:
@@ -46,7 +46,7 @@ class LoopbackServer:
         self._socket.close()
 
     async def stop(self) -> None:
-        """Close all connections."""
+        """Stop serving and close all connections."""
         if self._server and self._task:
             self._server.end()
             await self._task

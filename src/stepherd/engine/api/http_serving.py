@@ -45,14 +45,14 @@ class Server(uvicorn.Server):
         self._over = asyncio.Event()
 
     def end(self) -> None:
-        """Close everything."""
+        """Close the server and its connections."""
         self._over.set()
 
     async def main_loop(self) -> None:
         await self._over.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Nobody is waited for: what a caller was promised has been committed before it was said."""
+        """No one is waited for: what a caller was promised has been committed before it was said."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):

@@ -61,7 +61,7 @@ class Api:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.closed = False
-        """Set when the engine is about to close: what it answered then, nobody would carry out."""
+        """Set when the engine is about to close: what it answered then, no one would carry out."""
         self._pages = Pages(engine.journal.meta("page_key", lambda: secrets.token_hex(32)))
         self.operations: dict[str, Callable[[Request], dict[str, Any]]] = {
             "CreateStateMachine": self.create_state_machine,

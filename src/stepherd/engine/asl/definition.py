@@ -147,7 +147,7 @@ class GuardedState(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState(GuardedState):
-    """Calls a service."""
+    """A state that calls a service."""
 
     resource: Resource
     arguments: Template | None = None

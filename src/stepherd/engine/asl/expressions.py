@@ -104,7 +104,7 @@ class Expression:
         except JException as error:
             raise self._error(f"threw an error during evaluation. {error.error}: {error}") from error
         except Exception as error:
-            # The library lets Python's own errors out: a division by zero, a number that is none, recursion.
+            # The library lets Python's own errors out: a division by zero, an invalid number, recursion.
             raise self._error(f"threw an error during evaluation: {error or type(error).__name__}") from error
         if result is None:
             raise self._error("returned nothing (undefined).")

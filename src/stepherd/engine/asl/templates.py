@@ -30,7 +30,7 @@ class Template:
         raise AssertionError
 
     def expressions(self) -> Iterator[Expression]:
-        """All expressions inside."""
+        """All expressions that it contains."""
         yield from ()
 
     def wrong_type(self, expected: str, value: Any) -> EvaluationError:
@@ -45,22 +45,22 @@ class Literal(Template):
     value: Any
 
     def evaluate(self, bindings: Bindings) -> Any:  # noqa: ARG002
-        """The value itself."""
+        """The value itself, unchanged."""
         return self.value
 
 
 @dataclass(frozen=True, slots=True)
 class Computed(Template):
-    """One expression."""
+    """A value that is one expression."""
 
     expression: Expression
 
     def evaluate(self, bindings: Bindings) -> Any:
-        """The expression's value."""
+        """Evaluate the expression and return its value."""
         return self.expression.evaluate(bindings)
 
     def expressions(self) -> Iterator[Expression]:
-        """The expression."""
+        """Only the expression itself."""
         yield self.expression
 
     def wrong_type(self, expected: str, value: Any) -> EvaluationError:

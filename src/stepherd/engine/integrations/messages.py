@@ -131,7 +131,7 @@ class SqsIntegration(_Sender):
         return cls({url: f"sqlite://{file}#{url.rsplit('/', 1)[-1]}" for url in urls})
 
     async def submit(self, call: TaskCall) -> Any:
-        """Send one message."""
+        """Send one message to the queue."""
         parameters = call.parameters
         url = parameters.get("QueueUrl")
         if not url or "MessageBody" not in parameters:

@@ -72,7 +72,7 @@ class StatesIntegration:
         return envelope
 
     async def stop(self, attempt: Attempt) -> None:
-        """Stop a child that was waited for; one that was only started goes on."""
+        """Stop a child that was waited for; one that was only started continues."""
         if self._engine.closing:
             return
         child = self._engine.journal.execution(attempt.handle.get("child", ""))

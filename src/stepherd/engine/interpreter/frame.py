@@ -62,7 +62,7 @@ class Frame:
         return number
 
     def enter(self, name: str, document: Document) -> Visit:
-        """Enter a state."""
+        """Enter a state with its input."""
         state = self.body.states[name]
         number = self.emit(f"{state.type}StateEntered", entered(name, document))
         self.visit = Visit(self, state, number, document, self.run.clock.time())
@@ -110,7 +110,7 @@ class Visit:
 
     @property
     def run(self) -> ExecutionRun:
-        """The execution."""
+        """The execution that it belongs to."""
         return self.frame.run
 
     def bindings(self, item: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Visit:
         return None
 
     def finish(self, default: Document, *, result: Any = None, with_result: bool = False) -> Transition:
-        """Evaluate the state's own Assign and Output, write the Exited event, go on."""
+        """Evaluate the state's own Assign and Output, write the Exited event, continue."""
         state = self.state
         if state.output is None and state.assign is None:
             return self.leave(default, {}, state.next)

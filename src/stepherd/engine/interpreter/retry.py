@@ -77,7 +77,7 @@ async def guarded(
 
 
 def catch(visit: Visit, state: GuardedState, failure: StateFailed) -> Transition:
-    """Leave through the first catcher that matches; else the failure goes on to what encloses the state."""
+    """Leave through the first catcher that matches; else the failure continues to what encloses the state."""
     for catcher in state.catch:
         if failure.matches(catcher.errors):
             document = Document(failure.error_output)

@@ -99,7 +99,7 @@ class ExecutionRun:
         self.recorder.emit("ExecutionStarted", {**input_details(e.input), "roleArn": e.role_arn}, 0, "")
 
     def take_over(self, events: list[Event]) -> None:
-        """Go on from the events that an engine before this one committed."""
+        """Continue from the events that an engine before this one committed."""
         if not events:
             self.begin()  # It died between the execution's row and its first event.
             return

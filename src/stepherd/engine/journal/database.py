@@ -109,8 +109,8 @@ class Journal:
 
     def _corrupt(self, reason: str) -> DataError:
         return DataError(
-            f"The journal {self.path} cannot be read ({reason}); it is kept as it is.",
-            remedy=f"Restore a copy, or start afresh after 'mv {self.path} {self.path}.corrupt'.",
+            f"The journal {self.path} cannot be read ({reason}); it was not changed.",
+            remedy=f"Restore a copy, or start with a new one after 'mv {self.path} {self.path}.corrupt'.",
         )
 
     def _refused(self, reason: str) -> StorageError:

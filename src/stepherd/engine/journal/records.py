@@ -11,7 +11,7 @@ __all__ = ["Attempt", "Event", "Execution", "Machine", "with_next"]
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 STOPPING = "stopping"
-"""A key of an attempt's handle while its job is being stopped: a new engine goes on with that."""
+"""A key of an attempt's handle while its job is being stopped: a new engine continues with that."""
 INTERRUPTED = "interrupted"
 """A key of an attempt's handle whose job the engine stopped because it left: to be started again."""
 REDRIVABLE = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})

@@ -54,7 +54,7 @@ def write_choice(home: Path, execution: str, choice: RunnerChoice) -> None:
 
 
 def read_choice(home: Path, execution: str) -> RunnerChoice | None:
-    """What was noted for an execution; None for one that nobody chose for."""
+    """What was noted for an execution; None for one that no one chose for."""
     try:
         return RunnerChoice(**json.loads(_path(home, execution).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -98,7 +98,7 @@ class Runners:
         runner: Runner | None = None,
         handles: Callable[[str], Iterable[Mapping[str, Any]]] = lambda _arn: (),
     ) -> None:
-        """``default`` is for executions that nobody chose for. A ``runner`` that is given serves all.
+        """``default`` is for executions that no one chose for. A ``runner`` that is given serves all.
 
         ``handles`` gives what is noted of the tasks that an execution has had, the first of them first.
         """

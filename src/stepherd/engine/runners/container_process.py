@@ -1,7 +1,7 @@
 """A task's container in podman or docker, found again by its name, with the wrapper of a process around it.
 
 The wrapper (``processes.py``) runs ``podman run`` and keeps the exit code and the log. Should it die, the
-container goes on; whoever looks for the task then follows the container with a new wrapper.
+container continues; whoever looks for the task then follows the container with a new wrapper.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ContainerProcess(LocalProcess):
         return True
 
     def _kill_left_over(self) -> None:
-        """Nothing: the container is to go on, and what watches it with it."""
+        """Nothing: the container is to continue, and what watches it with it."""
 
     async def ended(self) -> int:
         """Wait for the end; the exit code, also of a container whose wrapper or client was killed."""

@@ -30,7 +30,7 @@ class ContainerSpec:
 
 
 class Runner(Protocol):
-    """Starts one container."""
+    """Starts the container of a task."""
 
     def process(self, folder: Path, name: str) -> LocalProcess:
         """The container of that name in its folder, whether it runs or not."""

@@ -37,7 +37,7 @@ Program = Callable[[], None]
 
 
 def main() -> None:
-    """The program."""
+    """Load the code, then fork on request."""
     control, marker, module, _home = sys.argv[1:]  # The home is for who looks at the processes.
     let_others_look(False)
     import_module(module)
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, marker: str) -> Program | None:
-    """Fork for every message; returns a program in its own process, and None when nobody asks any more."""
+    """Fork for every message; returns a program in its own process, and None when no one asks any more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The system buries the keepers.
     while True:
         message, files, *_ = socket.recv_fds(control, _LONGEST, _MOST_FILES)

@@ -34,7 +34,7 @@ class Start:
 
     module: str
     folder: Path
-    """Where it works."""
+    """The folder that it works in."""
     marker: str = ""
     """The value of MARKER in its environment and those of all that come from it."""
     notes: Path | None = None
@@ -91,7 +91,7 @@ class ForkServer:
         return argv[2] if python and argv[2] in self._programs else None
 
     def fork(self, start: Start, *files: int) -> Forked | None:
-        """Ask for a process; None when nobody is there to fork it.
+        """Ask for a process; None when no one is there to fork it.
 
         ``files`` are what it writes to and then, where there are ``notes``, the lock that its keeper holds,
         elsewhere its standard input. They can be closed afterwards.
@@ -117,7 +117,7 @@ class ForkServer:
         return Forked(order[1], status[0])
 
     def close(self) -> None:
-        """End it; what it has forked goes on."""
+        """End it; what it has forked continues."""
         if self._control is not None:
             self._control.close()
         if self._process is not None:

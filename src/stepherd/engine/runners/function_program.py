@@ -42,7 +42,7 @@ def main() -> None:
         return
     _become(order["environment"])
     bootstrap, client = _runtime(channel)
-    with suppress(BrokenPipeError, ConnectionResetError):  # The engine is gone; nobody waits for the answer.
+    with suppress(BrokenPipeError, ConnectionResetError):  # The engine is gone; no one waits for the answer.
         bootstrap.run(order["handler"], client)
 
 

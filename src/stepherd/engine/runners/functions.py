@@ -288,7 +288,7 @@ class FunctionPool:
             worker.kill()
 
     async def close(self) -> None:
-        """End all workers."""
+        """End all workers and wait for them."""
         workers, self._all = list(self._all), set()
         self._idle.clear()
         await asyncio.gather(*(worker.close() for worker in workers))

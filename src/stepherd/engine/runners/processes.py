@@ -212,7 +212,7 @@ async def _lock_released(path: Path) -> None:
     def wait() -> None:
         with path.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
-        with contextlib.suppress(RuntimeError):  # The loop has been closed: nobody waits any more.
+        with contextlib.suppress(RuntimeError):  # The loop has been closed: no one waits any more.
             loop.call_soon_threadsafe(_finish, done)
 
     threading.Thread(target=wait, daemon=True, name=f"wait {path.parent.name}").start()

@@ -1,4 +1,4 @@
-"""Variables that values such as ``env:NAME`` refer to: a secret goes to who names it, and to nobody else."""
+"""Variables that values such as ``env:NAME`` refer to: a secret goes to who names it, and to no one else."""
 
 from __future__ import annotations
 

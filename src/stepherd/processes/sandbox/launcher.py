@@ -73,7 +73,7 @@ class SandboxLauncher:
             # The kernel looks at the user outside: root inside could write /proc/sys, and undo mounts.
             raise ConfigurationError(
                 "A sandbox is no boundary for root.",
-                remedy="Run as another user, or name one by STEPHERD_AGENT_USER, or give --runner process.",
+                remedy="Run as another user, name one with STEPHERD_AGENT_USER, or use --runner process.",
             )
 
     def _look_for(self, program: str, folder: Path, path: str) -> None:

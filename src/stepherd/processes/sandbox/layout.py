@@ -33,11 +33,11 @@ class Layout:
     home: Path
     temporary: Path
     instructions: Path
-    """Read-only inside."""
+    """The instructions, read-only inside the sandbox."""
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """Each of them."""
+        """All of these folders, in order."""
         return (self.workspace, self.home, self.temporary, self.instructions)
 
 

@@ -12,7 +12,7 @@ from stepherd.processes.account import Account
 __all__ = ["MOST_PROCESSES", "fork_quietly", "limit_processes"]
 
 MOST_PROCESSES: Final = 4096
-"""Threads count, too."""
+"""The limit of processes and threads together."""
 
 
 def limit_processes(init: int, account: Account | None) -> None:

@@ -37,7 +37,7 @@ class Privacy:
     """Judges which folders may be shown."""
 
     def __init__(self, home: Path, hidden: Iterable[Path] = ()) -> None:
-        """``home`` is the person's; ``hidden`` are further paths that are nobody else's."""
+        """``home`` is the person's; ``hidden`` are further paths that are no one else's."""
         paths = [*(home / name for name in _OF_HOME), home, *hidden]
         private = {form for path in paths for form in _forms(path)}
         self._holders = {above for path in private for above in (path, *path.parents)}

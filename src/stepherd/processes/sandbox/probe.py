@@ -27,7 +27,7 @@ _LONGEST: Final = 4096
 
 @dataclass(slots=True)
 class Probe:
-    """``true`` in a sandbox, begun at once and judged when it is asked for: meanwhile other things go on."""
+    """``true`` in a sandbox, begun at once and judged when asked for; other work continues meanwhile."""
 
     bubblewrap: Path
     person: Person
@@ -61,7 +61,7 @@ class Probe:
 
     def _layout(self) -> Layout:
         # Where another user can come, who may not enter what root's own TMPDIR is in.
-        where = None if self.account is None else "/tmp"  # noqa: S108 - a name that nobody can foresee
+        where = None if self.account is None else "/tmp"  # noqa: S108 - a name that no one can foresee
         made = tempfile.TemporaryDirectory(prefix="stepherd-probe-", dir=where)
         root = Path(self._undo.enter_context(made))
         layout = Layout(*(root / name for name in ("workspace", "home", "tmp", "instructions")))

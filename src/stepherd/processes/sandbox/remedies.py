@@ -27,7 +27,7 @@ def refused(words: str, settings: Path = Path("/proc/sys")) -> ConfigurationErro
     """bubblewrap failed, saying ``words``; the remedy is told by the kernel's ``settings``, for the words
     change from version to version."""
     said = " ".join(words.split())[:_LONGEST] or "it says nothing"
-    return ConfigurationError(f"bubblewrap cannot make a sandbox here: {said}.", remedy=_remedy(settings))
+    return ConfigurationError(f"bubblewrap cannot create a sandbox here: {said}.", remedy=_remedy(settings))
 
 
 def _remedy(settings: Path) -> str:
@@ -43,7 +43,7 @@ def _remedy(settings: Path) -> str:
     if _setting(settings, _OLD_DEBIAN) == "0":
         return "User namespaces are switched off: sysctl kernel.unprivileged_userns_clone=1"
     return (
-        "In a container this is usual: the container is the boundary then. Else see docs/how-to-sandbox.md."
+        "In a container this is normal: the container is the boundary. Otherwise see docs/how-to-sandbox.md."
     )
 
 

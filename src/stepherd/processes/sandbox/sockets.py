@@ -1,6 +1,6 @@
 """Sockets of the machine that lie in folders which a sandbox shows.
 
-That a folder is read-only keeps nobody from connecting to a socket in it, and a socket with a name is in
+That a folder is read-only keeps no one from connecting to a socket in it, and a socket with a name is in
 reach of every network: the daemon behind it may do what the sandbox may not.
 """
 
@@ -24,7 +24,7 @@ _BESIDE: Final = (".pid", ".lock")
 def covers_of_sockets(mounts: Iterable[Mount], table: Path = _TABLE) -> Iterator[Mount]:
     """What covers the sockets that ``mounts`` would show; ``table`` is the kernel's list of them.
 
-    A folder that is there for them alone is covered whole: its daemon may begin anew, and makes another. A
+    A folder that is there for them alone is covered whole: its daemon may begin again, and makes another. A
     socket that comes later, or was made in another network than this process's, is not known here.
     """
     shown = list(mounts)

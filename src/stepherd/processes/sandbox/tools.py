@@ -158,7 +158,7 @@ class _Finder:
 def _prefix_of(path: Path, home: Path) -> Path:
     """The installation that ``path`` is the ``bin`` of, or lies in the ``bin`` of; else itself.
 
-    A folder that many installations share is none.
+    A folder that many installations share does not count.
     """
     for above in (path, *path.parents):
         prefix = above.parent

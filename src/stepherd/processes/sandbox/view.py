@@ -28,7 +28,7 @@ class Mount:
 
     @property
     def origin(self) -> Path:
-        """The path outside."""
+        """The path outside the sandbox."""
         return self.source or self.target
 
 

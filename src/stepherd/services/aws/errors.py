@@ -139,7 +139,7 @@ def aws_error(error: Exception, resource: str) -> StepherdError:
         return _service_error(error, resource)
     said = _sentence(str(error))
     if is_one_of(error, _BROKEN):
-        return TemporaryError(f"The connection broke while using {resource}: {said}", remedy=_AGAIN)
+        return TemporaryError(f"The connection failed while using {resource}: {said}", remedy=_AGAIN)
     if is_one_of(error, _OFFLINE):
         return UnavailableError(
             f"{resource} cannot be reached: {said}", remedy="Check the network and AWS_REGION."
@@ -147,10 +147,12 @@ def aws_error(error: Exception, resource: str) -> StepherdError:
     if is_one_of(error, _NO_LOGIN):
         return CredentialsError(f"There are no AWS credentials for {resource}: {said}", remedy=_login())
     if is_one_of(error, _BAD_VALUE):
-        return UsageError(f"AWS cannot take the request about {resource}: {said}", remedy="Check its name.")
+        return UsageError(
+            f"AWS cannot process the request about {resource}: {said}", remedy="Check its name."
+        )
     return ConfigurationError(
-        f"The AWS settings do not allow to use {resource}: {said}",
-        remedy="Check AWS_REGION, AWS_PROFILE and the endpoints, for instance with: aws configure list",
+        f"The AWS settings do not work for {resource}: {said}",
+        remedy="Check AWS_REGION, AWS_PROFILE and the endpoints, for example with: aws configure list",
     )
 
 
@@ -210,7 +212,7 @@ def _service_error(error: ClientError, resource: str) -> StepherdError:
         )
     return RefusedByAws(
         f"AWS refuses {error.operation_name} for {resource}: {code}: {_words(error)}",
-        remedy=f"Mend what it says. For AWS's support: request id {_request_id(error)}.",
+        remedy=f"Fix that. For AWS's support: request id {_request_id(error)}.",
     )
 
 
@@ -238,7 +240,7 @@ def _not_found(error: ClientError, resource: str) -> StepherdError:
 
 
 def _lost_race(_: ClientError, resource: str) -> StepherdError:
-    return PreconditionFailed(f"{resource} is not as it was read; another writer was first.")
+    return PreconditionFailed(f"{resource} has changed since it was read; another writer was first.")
 
 
 def _conflict(_: ClientError, resource: str) -> StepherdError:
@@ -291,7 +293,7 @@ def _words(error: ClientError) -> str:
 
 _ACTIONS = {
     "GetObject": "s3:GetObject",
-    "HeadObject": "s3:GetObject (and s3:ListBucket, to tell what is absent)",
+    "HeadObject": "s3:GetObject (and s3:ListBucket, to recognise absent objects)",
     "PutObject": "s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
     "ListObjectsV2": "s3:ListBucket",

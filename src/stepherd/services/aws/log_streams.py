@@ -40,7 +40,7 @@ class LogStreams:
     def page(
         self, stream: str, token: str | None, most: int
     ) -> tuple[list[dict[str, str]], str | None, bool]:
-        """Lines after ``token``, the token to go on with, and whether that was all for now.
+        """Lines after ``token``, the token to continue with, and whether that was all for now.
 
         A stream that is not there yet has no lines. Raises UnknownToken for another's token.
         """
@@ -50,9 +50,11 @@ class LogStreams:
         return _lines(answer), after or token, after in (None, token)
 
     def tail(self, stream: str, most: int) -> tuple[list[dict[str, str]], str | None]:
-        """The last lines, ``most`` of up to 10,000, and the token to go on with; with none, only the token.
+        """The last lines, ``most`` of up to 10,000, and the token to continue with; with none, only the
+        token.
 
-        GetLogEvents may answer with fewer than there are, and goes on backward until it gives a token again.
+        GetLogEvents may answer with fewer than there are, and continues backward until it gives a token
+        again.
         """
         found: list[dict[str, str]] = []
         given: dict[str, Any] = {}

@@ -88,7 +88,7 @@ def _task(fields: Mapping[str, Any]) -> Task:
     overrides = fields.get("overrides", {}).get("containerOverrides", [])
     return Task(
         fields["taskArn"],
-        # An emulator may leave it out: such a task passes for a new one, which a run that goes on keeps.
+        # An emulator may leave it out: such a task passes for a new one, which a run that continues keeps.
         fields.get("createdAt") or datetime.max.replace(tzinfo=UTC),
         tuple({pair["name"]: pair["value"] for pair in item.get("environment", [])} for item in overrides),
     )

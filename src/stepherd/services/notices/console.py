@@ -32,7 +32,7 @@ class Notice:
     """A notice as its file keeps it."""
 
     time: str
-    """ISO 8601, UTC."""
+    """The time, in ISO 8601 and UTC."""
     id: str
     subject: str
     text: str
@@ -122,5 +122,5 @@ def _show(notice: Notice, *, kept: bool) -> None:
         if not kept:
             raise UnavailableError(
                 f"The notice {notice.subject!r} could not be shown: there is no terminal.",
-                remedy="Let console:/path/of/file.jsonl keep notices in a file.",
+                remedy="Use console:/path/of/file.jsonl to write notices to a file.",
             ) from error

@@ -47,7 +47,7 @@ class SnsNotices:
         message = json.dumps(_by_protocol(plain(text), machine))
         if len(message.encode()) > _MOST_BYTES:
             raise DataError(
-                f"A notice of {len(message.encode()):,} bytes is too large: SNS takes {_MOST_BYTES:,}."
+                f"A notice of {len(message.encode()):,} bytes is too large: SNS allows {_MOST_BYTES:,}."
             )
         with translated(self.topic):
             answer = self.client.publish(

@@ -35,7 +35,8 @@ class ReceiptExpired(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The message was held for longer than its visibility time and is this receiver's no more.",
+            "The message was held for longer than its visibility time and no longer belongs to this "
+            "receiver.",
             remedy="Extend the visibility while working, or receive with a longer one.",
         )
 
@@ -76,7 +77,7 @@ class Queue(Protocol):
     ) -> list[Message]:
         """Take up to ``max_messages`` (1 to 10), waiting ``wait_seconds`` for the first; maybe none.
 
-        For ``visibility_seconds`` nobody else gets them; after that they are delivered again.
+        For ``visibility_seconds`` no one else gets them; after that they are delivered again.
         """
         ...
 
@@ -110,7 +111,7 @@ def check_body(body: str) -> str:
 def check_receive(max_messages: int, visibility_seconds: int) -> None:
     """Raise UsageError for a number of messages or a time that no queue serves."""
     if not 1 <= max_messages <= MOST_MESSAGES:
-        raise UsageError(f"A receive brings 1 to {MOST_MESSAGES} messages, not {max_messages}.")
+        raise UsageError(f"A receive returns 1 to {MOST_MESSAGES} messages, not {max_messages}.")
     check_visibility(visibility_seconds)
 
 

@@ -60,7 +60,7 @@ class SqliteQueue:
         with self._connection() as database:
             while True:
                 with _immediately(database):
-                    seen = _version(database)  # here, where nobody else can commit unseen
+                    seen = _version(database)  # here, where no one else can commit unseen
                     messages = queue_rows.take(database, self.name, max_messages, visibility_seconds)
                     due = queue_rows.next_due(database, self.name)
                 if messages or not _await_change(database, seen, due, deadline):

@@ -58,7 +58,7 @@ def check_secret_id(reference: str) -> str | None:
     arn = _ARN.match(reference)
     if reference.startswith(_TOKENS) or not (arn or _ID.match(reference)):
         raise UsageError(
-            "The secret reference is no reference (it is not shown, in case it is the secret).",
+            "The secret reference is not valid (it is not shown, in case it is the secret itself).",
             remedy=_REMEDY,
         )
     return arn[1] if arn else None

@@ -28,7 +28,7 @@ class FileDocument:
 
     @property
     def reference(self) -> str:
-        """``file:PATH``."""
+        """The reference in the form ``file:PATH``."""
         return f"file:{self.path}"
 
     def read(self) -> Document:

@@ -22,7 +22,7 @@ def read_local_secret(reference: str) -> dict[str, str]:
 
 
 def path_of(reference: str) -> Path:
-    """The path that ``file:PATH`` or ``file:///path`` names. Raises UsageError when it names nothing."""
+    """The path that ``file:PATH`` or ``file:///path`` names. Raises UsageError when it is empty."""
     place = _place_of(reference)
     if place.startswith("//"):
         place = unquote(place.removeprefix("//").removeprefix("localhost"))
@@ -33,7 +33,7 @@ def _place_of(reference: str) -> str:
     place = reference.partition(":")[2]
     if not place or "\0" in place:
         raise UsageError(
-            f"The secret reference {reference!r} names nothing.",
+            f"The secret reference {reference!r} is empty.",
             remedy="Write env:NAME or file:/path/of/secret.",
         )
     return place
@@ -42,7 +42,7 @@ def _place_of(reference: str) -> str:
 def _from_environment(name: str) -> str:
     if name not in os.environ:
         raise SecretNotFound(
-            f"The environment variable {name!r}, which should hold a secret, is not set.",
+            f"The environment variable {name!r}, which should contain a secret, is not set.",
             remedy=f"Set it (read -rs {name}; export {name}) and run the same command again.",
         )
     return os.environ[name]
@@ -64,7 +64,7 @@ def _from_file(path: Path) -> str:
         raise disk_error(error, "Reading the secret", path) from error
     if not regular:
         raise DataError(
-            f"{os.fspath(path)!r}, which should hold a secret, is not a file.", remedy="Check the path."
+            f"{os.fspath(path)!r}, which should contain a secret, is not a file.", remedy="Check the path."
         )
     try:
         return content.decode()

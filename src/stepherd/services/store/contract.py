@@ -47,7 +47,7 @@ class ObjectInfo:
     key: str
     """Relative to the store that was listed."""
     size: int
-    """In bytes."""
+    """The object's size in bytes."""
     etag: str
     modified: datetime
     """With a time zone, UTC."""

@@ -166,7 +166,7 @@ def _info(folder: int, name: str, key: str) -> ObjectInfo:
 
 
 def _folder_of(reference: str) -> Path:
-    remedy = "Name a folder as a path or as file:///path."
+    remedy = "Use a path or file:///path."
     if not reference or "\0" in reference:
         raise UsageError("The address of a store is empty or has a NUL character.", remedy=remedy)
     if reference.startswith(("file:", "s3:")):

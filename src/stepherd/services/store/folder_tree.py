@@ -75,8 +75,8 @@ def _refuse_link(folder: int, name: str, error: OSError) -> None:
         return
     if stat.S_ISLNK(os.lstat(name, dir_fd=folder).st_mode):
         raise StorageError(
-            f"{name!r} in the store is a symbolic link, and links are not followed there.",
-            remedy="Replace the link by the file or folder that it points to.",
+            f"{name!r} in the store is a symbolic link, which is not followed.",
+            remedy="Replace the link with the file or folder that it points to.",
         ) from error
 
 
@@ -103,7 +103,7 @@ def files_below(folder: int, base: str, start: str = "") -> Iterator[tuple[int, 
                 continue
             if fault := key_fault(base + name):
                 raise StorageError(
-                    f"The store holds {base + name!r}, which {fault}.", remedy="Rename that file."
+                    f"The store contains {base + name!r}, which {fault}.", remedy="Rename that file."
                 )
             if sorted_name == name:
                 yield folder, name, base + name

@@ -28,7 +28,7 @@ class Condition:
             return
         current = _current_etag(folder, name)
         if self.absent and current is not None:
-            raise PreconditionFailed(f"{name!r} is there already; another writer was first.")
+            raise PreconditionFailed(f"{name!r} already exists; another writer was first.")
         if self.etag is not None and current != self.etag:
             state = "is not there any more" if current is None else "has changed since it was read"
             raise PreconditionFailed(f"{name!r} {state}; another writer was first.")

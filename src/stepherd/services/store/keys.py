@@ -43,4 +43,4 @@ def key_fault(key: str) -> str:
         size = len(key.encode())
     except UnicodeEncodeError:
         return "is not valid Unicode"
-    return f"has {size:,} bytes, and {_MOST_BYTES:,} are allowed" if size > _MOST_BYTES else ""
+    return f"has {size:,} bytes, but {_MOST_BYTES:,} are allowed" if size > _MOST_BYTES else ""

@@ -115,7 +115,7 @@ class S3Store:
         try:
             with path.open("rb") as body:
                 if os.fstat(body.fileno()).st_size > _MOST_BYTES:
-                    raise DataError(f"{os.fspath(path)!r} is larger than the 5 GiB that one S3 write takes.")
+                    raise DataError(f"{os.fspath(path)!r} is larger than the 5 GiB that one S3 write allows.")
                 return self._put(key, body, if_match, if_none_match)
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no file {os.fspath(path)!r} to store.") from error
@@ -171,9 +171,7 @@ class S3Store:
                 and isinstance(error, ClientError)
                 and error_code(error) in {"NoSuchKey", "404"}
             ):
-                raise PreconditionFailed(
-                    f"{address} is not there any more; another writer was first."
-                ) from error
+                raise PreconditionFailed(f"{address} no longer exists; another writer was first.") from error
             raise aws_error(error, address) from error
 
     def _landed(self, key: str, write_id: str) -> str | None:
@@ -209,7 +207,7 @@ class S3Store:
     def _info(self, entry: dict[str, Any]) -> ObjectInfo:
         if fault := key_fault(entry["Key"]):
             raise StorageError(
-                f"The bucket holds {entry['Key']!r}, which {fault}.", remedy="Rename that object."
+                f"The bucket contains {entry['Key']!r}, which {fault}.", remedy="Rename that object."
             )
         return ObjectInfo(
             entry["Key"].removeprefix(self.prefix),

@@ -21,7 +21,7 @@ class Upload:
     """The newest version of an object."""
 
     etag: str
-    """Without quotes."""
+    """The ETag without its quotes."""
     version: str = ""
     """Empty where the bucket keeps no versions."""
     metadata: Mapping[str, str] = field(default_factory=dict)

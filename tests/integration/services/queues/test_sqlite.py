@@ -67,7 +67,7 @@ def test_a_message_comes_again_when_its_time_is_over(queue: Queue, clock: Clock)
     clock.now += 0.1
     (second,) = queue.receive()
     assert second.attempts == 2
-    with pytest.raises(ReceiptExpired, match="no more"):
+    with pytest.raises(ReceiptExpired, match="no longer"):
         queue.delete(first.receipt)
     with pytest.raises(ReceiptExpired):
         queue.extend(first.receipt, 10)

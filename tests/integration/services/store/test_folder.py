@@ -105,7 +105,7 @@ def test_a_file_with_a_name_that_is_no_key_is_reported_not_hidden(tmp_path: Path
 def test_a_folder_in_the_place_of_an_object_is_reported(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     store.put("a/b", b"x")
-    with pytest.raises(StorageError, match="folder of that name"):
+    with pytest.raises(StorageError, match="folder with that name"):
         store.put("a", b"y")
     with pytest.raises(StorageError, match="not a folder"):
         store.put("a/b/c", b"y")

@@ -120,7 +120,7 @@ def test_a_write_over_what_was_read_happens_only_over_that(store: Store, tmp_pat
 def test_a_write_over_what_is_gone_fails_as_lost(store: Store) -> None:
     etag = store.put("database", b"one")
     store.delete("database")
-    with pytest.raises(PreconditionFailed, match="not there any more"):
+    with pytest.raises(PreconditionFailed, match="no longer exists"):
         store.put("database", b"two", if_match=etag)
     assert not store.exists("database")
 

@@ -87,7 +87,7 @@ def test_what_was_asked_for_is_given_without_a_look_for_a_sandbox(
     monkeypatch.setenv("PATH", str(home), prepend=os.pathsep)
     selection = RunnerSelection.begin(home, RunnerChoice(runner, "image:1"), "on")
     assert (selection.choice, selection.remark()) == (RunnerChoice(runner, "image:1"), "")
-    with pytest.raises(UsageError, match="limited in a sandbox alone"):
+    with pytest.raises(UsageError, match="only be limited in a sandbox"):
         RunnerSelection.begin(home, RunnerChoice(runner), "off")
 
 

@@ -81,12 +81,12 @@ def test_the_console_of_the_partition_is_named(found: Any, partition: str, host:
     ("stack", "error", "said", "remedy"),
     [
         (a_stack("DELETE_IN_PROGRESS", outputs={}), TemporaryError, "is being deleted", "stepherd init"),
-        (a_stack("CREATE_IN_PROGRESS", outputs={}), TemporaryError, "is being made", "Try again"),
+        (a_stack("CREATE_IN_PROGRESS", outputs={}), TemporaryError, "is being created", "Try again"),
         (a_stack("REVIEW_IN_PROGRESS", outputs={}), ConfigurationError, "REVIEW_IN_PROGRESS", "init"),
         (a_stack("ROLLBACK_COMPLETE", outputs={}), ConfigurationError, "ROLLBACK_COMPLETE", "init"),
         (a_stack("DELETE_FAILED", outputs={}), ConfigurationError, "DELETE_FAILED", "init"),
         (a_stack(outputs={}), ConfigurationError, "no output PipelineArn", "stepherd configure"),
-        (a_stack(account="9" * 12), CredentialsError, "credentials in use are of the account 999", "sso"),
+        (a_stack(account="9" * 12), CredentialsError, "credentials in use are for the account 999", "sso"),
         (NotFoundError("No stack in the account 111111111111 and x."), NotFoundError, ACCOUNT, "sso"),
         (NotFoundError(f"No stack in the account {ACCOUNT} and x.", remedy="stepherd init"), NotFoundError,
          "No stack", "stepherd init"),
@@ -130,7 +130,7 @@ def test_a_stack_that_is_being_changed_goes_on_working(found: Any, status: str) 
 def test_what_is_of_this_machine_is_refused(found: Any) -> None:
     place = found(a_stack())
     for options in (("podman", None), (None, "image"), ("process", None)):
-        with pytest.raises(UsageError, match="is for runs on this machine"):
+        with pytest.raises(UsageError, match="is only for runs on this machine"):
             place.runner(*options)
     with pytest.raises(UsageError, match="is on this machine"):
         place.login_database("q", "/tmp/data.sqlite3")

@@ -65,7 +65,7 @@ def test_what_may_pass_is_said_once_and_asked_again_until_patience_ends() -> Non
     broken = UnavailableError("AWS cannot be reached.")
     source, clock, told = asking(broken, TemporaryError("busy"), [EVENT], broken)
     assert news(source, 3) == [[], [], [EVENT]]
-    first = "AWS cannot be reached. The run goes on; asking again. Ctrl-C stops asking."
+    first = "AWS cannot be reached. The run continues; asking again. Ctrl-C stops asking."
     assert told == [first, "AWS answers again."]
     news(source)
     clock.now += 601

@@ -49,13 +49,13 @@ def reason_against(text: str) -> str | None:
     except ValueError:
         return "which is no address"
     if any(address.version == net.version and address in net for net in _METADATA):
-        return "where a cloud keeps its machines' credentials"
+        return "where a cloud provides its machines' credentials"
     if address.is_loopback or address.is_unspecified:
         return "which is this machine"
     if address.is_link_local:
-        return "which is on this machine's own link"
+        return "which is on this machine's local link"
     if address.is_multicast or (address.version == 4 and str(address) == "255.255.255.255"):
-        return "which is many machines"
+        return "which stands for many machines"
     return "which is this machine" if _is_own(address) else None
 
 

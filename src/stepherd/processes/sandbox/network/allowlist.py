@@ -17,7 +17,7 @@ _LONGEST: Final = 253
 _WEB: Final = (443, 80)
 _SWITCHES: Final = {"of", "none", "no", "yes", "true", "false", "all", "host", "bridge"}
 """What other programs call it, and a slip of the finger: as a host each would block all the others."""
-_REMEDY: Final = "Give on, off, or hosts: --network index.example,*.example.com,git.example.com:8443"
+_REMEDY: Final = "Use on, off, or hosts: --network index.example,*.example.com,git.example.com:8443"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _parse(text: str) -> Endpoint:
     if "/" in text:
         raise _refused(text, "a host is a name or an address, without a scheme or path")
     if text.lower() in _SWITCHES:
-        raise _refused(text, "it looks like a switch; those are on and off")
+        raise _refused(text, "it looks like a switch, but only on and off exist")
     host, port = _split(text)
     host = host.lower().rstrip(".")
     if port is not None and not 0 < port < 65536:
@@ -100,7 +100,7 @@ def _parse(text: str) -> Endpoint:
     if not host or len(host) > _LONGEST or not _NAME.fullmatch(host) or host.rpartition(".")[2].isdigit():
         raise _refused(text, "a host is a name or an address, without a scheme or path")
     if host == "*" or (host.startswith("*.") and "." not in host[2:]):
-        raise _refused(text, "it stands for too much")
+        raise _refused(text, "it covers too much")
     return endpoint
 
 
@@ -112,10 +112,10 @@ def _split(text: str) -> tuple[str, int | None]:
         return text, None
     host, colon, port = text.partition(":")
     if colon and not (port.isascii() and port.isdigit() and len(port) < 7):
-        raise _refused(text, "after the colon stands no port")
+        raise _refused(text, "there is no port after the colon")
     return host, int(port) if colon else None
 
 
 def _refused(text: str, why: str) -> UsageError:
     shown = "".join(c if c.isprintable() else "?" for c in text[:60])
-    return UsageError(f"'{shown}' is no host for --network: {why}.", remedy=_REMEDY)
+    return UsageError(f"'{shown}' is not a host for --network: {why}.", remedy=_REMEDY)

@@ -24,7 +24,7 @@ _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 class Resolve(Protocol):
-    """See ``reachable_addresses``."""
+    """Resolves a name; see ``reachable_addresses``."""
 
     def __call__(self, host: str, port: int, *, trusted: bool) -> list[tuple[int, str]]: ...
 
@@ -106,7 +106,9 @@ class Egress:
             places = self._judge(request)
         except Refused as refusal:
             self._count(request)
-            words = f"Stepherd blocked this: {refusal}. Who starts the run can allow hosts by --network."
+            words = (
+                f"Stepherd blocked this: {refusal}. Whoever starts the run can allow hosts with --network."
+            )
             answer(client, "403 Forbidden", words)
             return
         server = _dial(places, request.port)
@@ -118,7 +120,7 @@ class Egress:
     def _judge(self, request: ProxyRequest) -> list[tuple[int, str]]:
         host, port = request.host, request.port
         if not self.allowlist.allows(host, port):
-            raise Refused(f"{host}:{port} is not on the list of this run")
+            raise Refused(f"{host}:{port} is not on the run's list")
         return self.resolve(host, port, trusted=self.allowlist.trusts(host, port))
 
     def _relay(

@@ -37,7 +37,7 @@ def listen_inside(process: int, addresses: Sequence[tuple[str, int]]) -> list[so
     ours, theirs = socket.socketpair()
     network = os.open(f"/proc/{process}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # That which owns the network: bubblewrap goes on into another one of its own.
+        # That which owns the network: bubblewrap continues into another one of its own.
         user = fcntl.ioctl(network, _NS_GET_USERNS)
         try:
             child = fork_quietly()

@@ -25,7 +25,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         while chunk := source.recv(_CHUNK):
             target.sendall(chunk)
     except OSError:
-        # One side is broken: the other has nobody to speak to any more.
+        # One side is broken: the other has no one to speak to any more.
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
