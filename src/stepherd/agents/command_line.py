@@ -1,4 +1,4 @@
-"""A command line as words. No shell reads it: who needs one writes ``sh -c '…'``."""
+"""A command line as words. No shell reads it; a user that needs one writes ``sh -c '…'``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def split_command(text: str, flag: str) -> tuple[str, ...]:
             f"The command line of {flag} cannot be split into words: {reason}.",
             remedy=f"Write a program and its arguments, or {flag} \"sh -c '…'\" for one that needs a shell.",
         )
-    # What is quoted is an argument, whatever it looks like: a letter stands for it.
+    # A quoted word is an argument, whatever it looks like: a letter stands for it.
     operator = _OPERATOR.search(_QUOTED.sub("x", text))
     if operator:
         raise UsageError(

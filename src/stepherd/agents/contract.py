@@ -100,7 +100,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen of an agent, from outside it."""
+    """Observations of an agent from outside."""
 
     ending: Ending
     exit_code: int | None
@@ -117,7 +117,7 @@ class Evidence:
     reader_error: str | None = None
     """The error of the reader: ``facts`` are not to be trusted then, and nobody judges."""
     proof: Proof | None = None
-    """What is known of its tree after the end; None when it never started."""
+    """The state of its tree after the end; None when it never started."""
 
 
 class Reader(Protocol):

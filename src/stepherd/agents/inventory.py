@@ -37,7 +37,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """What is known of one agent here. Nothing is asked over the network but a login that is kept on S3."""
+    """The state of one agent here. Nothing is asked over the network but a login that is kept on S3."""
 
     name: str
     installed: bool

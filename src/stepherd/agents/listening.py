@@ -77,7 +77,7 @@ class Speech:
     closed: bool = False
 
     def begin(self) -> None:
-        """Never wait for who does not read."""
+        """Never wait for an agent that does not read."""
         os.set_blocking(self.pipe.fileno(), False)
 
     @property

@@ -24,7 +24,7 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_LINE_BYTES: Final = 16 * 1024
 FULL_PIECE: Final = 1 << 16
 """As much as is read of a stream at once; of a shorter piece the pipe held no more."""
-_LONGEST_LINE: Final = 4 * 1024 * 1024  # for who must read every line
+_LONGEST_LINE: Final = 4 * 1024 * 1024  # for a reader that must see every line
 _TAIL_BYTES: Final = 32 * 1024
 _RECORD_BYTES: Final = 64  # what a line costs beside its text
 _LAST_LINES: Final = 20

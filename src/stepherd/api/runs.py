@@ -17,7 +17,7 @@ __all__ = ["Run", "Runs", "moment_of", "moment_text", "no_run"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is known of a run. Times are ISO 8601, UTC."""
+    """The facts about a run. Times are ISO 8601, UTC."""
 
     run_id: str
     status: str

@@ -1,4 +1,4 @@
-"""Who calls: the owner of a key and what the key may do, as the authorizer tells the handler."""
+"""The caller: the owner of a key and what the key may do, as the authorizer tells the handler."""
 
 from __future__ import annotations
 

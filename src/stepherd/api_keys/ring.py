@@ -30,7 +30,7 @@ _MOST_BYTES: Final = 65_536  # of a secret in Secrets Manager
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """What is kept of a key. Times are ISO 8601, UTC."""
+    """The stored fields of a key. Times are ISO 8601, UTC."""
 
     id: str
     owner: str

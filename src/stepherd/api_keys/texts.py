@@ -35,7 +35,7 @@ def id_of(key: str) -> str | None:
 
 
 def hash_key(key: str) -> str:
-    """What is kept of a key."""
+    """The hash that is stored for a key."""
     return bcrypt.hashpw(key.encode("ascii"), bcrypt.gensalt(COST)).decode("ascii")
 
 

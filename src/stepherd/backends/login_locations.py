@@ -26,7 +26,7 @@ def login_location(backend: Backend, kind: str, database: str | None) -> LoginLo
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who took the login last."""
+    """The run that took the login last."""
 
     execution: str
     run_id: str
@@ -53,7 +53,7 @@ def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
 
 def _runs(backend: Backend, arn: str) -> bool | None:
     if not backend.knows(arn):
-        return None  # Elsewhere: who asks there needs rights, and time.
+        return None  # Elsewhere: asking there needs rights, and time.
     try:
         with backend.reading() as call:
             return bool(call("DescribeExecution", {"executionArn": arn})["status"] == "RUNNING")

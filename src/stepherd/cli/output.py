@@ -102,7 +102,7 @@ def _parted(stream: IO[str], text: str, hang: int | None) -> str:
 
 
 def _write(stream: IO[str], text: str) -> None:
-    """Write a line; who does not listen any more, a closed pipe or terminal, must not end a run.
+    """Write a line; a reader that is gone, a closed pipe or terminal, must not end a run.
 
     Raises StorageError where what was asked for did not get into its file: the exit code must not say it did.
     """

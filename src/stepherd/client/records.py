@@ -37,7 +37,7 @@ class Run:
     """None while it is running."""
     redrives: int = 0
     waiting_for: Waiting | None = None
-    """Who has to act before it can continue; only in lists of runs."""
+    """The person or run that has to act before it can continue; only in lists of runs."""
 
     @classmethod
     def of(cls, listed: Mapping[str, Any], waiting: Waiting | None = None) -> Run:

@@ -55,7 +55,7 @@ def status_mark(status: str) -> str:
 
 
 def waiting_remark(waiting: Waiting) -> str:
-    """Beside the state: who has to act."""
+    """Beside the state: the person or run that has to act."""
     return "waiting for you" if waiting.kind == "person" else "waiting for its turn"
 
 

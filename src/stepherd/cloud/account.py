@@ -18,7 +18,7 @@ TAGS: Final = {"Application": "stepherd"}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls AWS here, and where."""
+    """The AWS account and user in use here, and the region."""
 
     account: str
     arn: str

@@ -36,7 +36,7 @@ class Holdings:
     stack: Stack | None
     """None when CloudFormation has deleted it, or never had it."""
     parts: tuple[Part, ...] = ()
-    """What is not deleted yet."""
+    """The objects that are not deleted yet."""
     buckets: tuple[tuple[str, Contents], ...] = ()
     images: int = 0
     runs: Census = field(default_factory=Census)
@@ -143,7 +143,7 @@ def _staging(holdings: Holdings) -> bool:
 
 
 def _revisions(holdings: Holdings) -> int:
-    """Who may not list them removes the rest all the same, and is told of them afterwards."""
+    """A user that may not list them removes the rest all the same, and is told of them afterwards."""
     try:
         return len(revisions_of(holdings.name, holdings.region))
     except CredentialsError:

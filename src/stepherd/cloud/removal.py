@@ -51,7 +51,7 @@ class Removal:
     deployer: Deployer
     tell: Callable[[str], None]
     remaining: list[Remaining] = field(default_factory=list)
-    """What is left afterwards."""
+    """The remains afterwards."""
 
     def run(self) -> None:
         """Remove everything. Raises what keeps the stack from going; what comes after is in ``remaining``."""

@@ -30,7 +30,7 @@ _PATIENCE_SECONDS: Final = 180.0
 def prepare_ecs(region: str, tell: Callable[[str], None]) -> None:
     """Make the role and wait until ECS can use it; there already is fine, and costs one call.
 
-    Who may not make it continues: it may be there. Raises what the calls raise otherwise.
+    A user that may not create it continues, because it may exist. Raises what the calls raise otherwise.
     """
     try:
         with translated("the service-linked role of ECS"):

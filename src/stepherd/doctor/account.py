@@ -35,7 +35,7 @@ _FEW_FUNCTIONS: Final = 50
 
 
 def look_at_caller(checked: CheckedStack, _: Path) -> Iterator[Finding]:
-    """Who asks, until when, whether in the right account; and what time AWS has, even where it refuses."""
+    """Owner, account and end of the credentials, and AWS's time, even where AWS refuses."""
     began, answer = time.time(), None
     try:
         with translated("the caller's identity"):

@@ -123,7 +123,7 @@ def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Findin
         elif one.account is None and one.agent == default_agent:
             yield Finding(name, "warning", "Nobody is logged in: the next run asks a person.", log_in)
         elif one.account is None:
-            continue  # Who does not use that agent needs no login of it.
+            continue  # A user of other agents needs no login for this one.
         elif one.next_run == "asks":
             yield Finding(name, "warning", f"{one.account}: the next run asks a person.", log_in)
         elif one.expires_at and one.next_run == "passes":

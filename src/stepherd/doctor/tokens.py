@@ -19,7 +19,7 @@ _ADD: Final = 'Store it with its hosts: {"token": "…", "hosts": "github.com"}'
 
 
 def binding_finding(where: str, secret: Mapping[str, str], remedy: str, default_repo: str = "") -> Finding:
-    """What is said of the credentials that are at ``where``; a token without hosts is a warning.
+    """A finding about the credentials at ``where``; a token without hosts is a warning.
 
     ``default_repo`` is the address of a stack's default repository. Raises ConfigurationError for a secret
     that cannot be used.

@@ -51,7 +51,7 @@ class _Message:
 
 
 class Deliveries:
-    """What was published and not yet taken. Its files may hold task tokens: only the owner reads them."""
+    """Published messages, not yet taken. Its files may hold task tokens, so only the owner reads them."""
 
     def __init__(
         self,

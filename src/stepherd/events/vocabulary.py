@@ -147,7 +147,7 @@ class LoginEvent(_Event):
     agent: str
     status: Literal["valid", "refreshed", "held", "asked", "approved", "declined", "expired", "persisted"]
     text: str
-    """For a person: who holds it, until when it is good, where to approve it. Never a token."""
+    """For a person: its holder, until when it is good, where to approve it. Never a token."""
 
 
 class Finished(_Event):

@@ -24,7 +24,7 @@ _SETTLED: Final = frozenset({"LoginReady", "LoginFailed", "HolderDoesNotEnd"})
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Who has to act before a login is good: a person, or the run that holds it."""
+    """The one that has to act before a login is valid: a person, or the run that holds it."""
 
     kind: str
     """Either ``person`` or ``holder``."""

@@ -50,7 +50,7 @@ class StateRow:
 
     @property
     def waiting(self) -> Waiting | None:
-        """Who has to act before it can continue."""
+        """The person or run that has to act before it can continue."""
         return self.login.waiting if self.login and self.status == "RUNNING" else None
 
     def seconds(self, now: float) -> float:

@@ -30,12 +30,12 @@ _BEAT_SECONDS: Final = 10.0
 _SLOW_DOWN_SECONDS: Final = 5
 _MOST_PAUSE_SECONDS: Final = 60.0
 _TIME_TO_ANSWER: Final = 60.0
-"""What is left of the function's time when it stops polling."""
+"""The rest of the function's time when it stops polling."""
 _TRIES: Final = 6
 
 
 class Answers(Protocol):
-    """Who takes the answers to task tokens; each method is false when the task was over before."""
+    """Takes the answers to task tokens; each method is false when the task was over before."""
 
     def succeed(self, token: str, output: Mapping[str, object]) -> bool:
         """The task is done."""

@@ -28,7 +28,7 @@ AttemptStatus = Literal["open", "approved", "declined", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is known of asking a person, and who waits for the answer."""
+    """The state of asking a person, and the token of the waiting task."""
 
     registration: Registration
     device: DeviceCode
@@ -41,7 +41,7 @@ class Attempt:
     interval: int = 5
     """Seconds between two polls, grown by every SlowDown."""
     claim: str = field(default="", repr=False)
-    """Who polls; empty: no one."""
+    """The poller; empty if there is none."""
     claimed_until: float = 0.0
     """Seconds since the epoch."""
 

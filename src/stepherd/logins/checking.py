@@ -22,7 +22,7 @@ __all__ = ["Running", "check_login", "valid_facts"]
 
 
 class Running(Protocol):
-    """Who knows which executions run."""
+    """Knows which executions are running."""
 
     def is_running(self, arn: str) -> bool:
         """Whether the execution of that ARN runs."""

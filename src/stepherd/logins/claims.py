@@ -1,4 +1,4 @@
-"""Who polls for an attempt: one function at a time, though notices may arrive twice (fault 45).
+"""Which function polls for an attempt: one at a time, though notices may arrive twice (fault 45).
 
 A claim lasts a little longer than the pause between two polls and is renewed with each. One whose owner died
 lapses; where the owner was a process of this machine, that it died can be seen at once. A machine waits with

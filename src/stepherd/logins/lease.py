@@ -55,7 +55,7 @@ def take_lease(location: LoginLocation, holder: Holder, is_running: Callable[[st
 
 
 def lease_holder(location: LoginLocation) -> Holder | None:
-    """Who took the lease last, running or not; None for no one."""
+    """The execution that took the lease last, running or not; None if there is none."""
     found = _stored(location)
     return None if found is None else _parse(found.body)
 

@@ -36,7 +36,7 @@ class Database(Protocol):
     """One kind of place; see location_object.py and location_file.py."""
 
     def load(self) -> StoredLogin | None:
-        """What is stored; None for nothing. Raises DamagedDatabase, as all methods do."""
+        """The stored login; None if there is none. Raises DamagedDatabase, as all methods do."""
         ...
 
     def write(self, login: Login, etag: str | None) -> str:

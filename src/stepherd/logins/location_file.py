@@ -27,7 +27,7 @@ class FileDatabase:
     path: Path
 
     def load(self) -> StoredLogin | None:
-        """What is stored; None when there is no file."""
+        """The stored login; None when there is no file."""
         try:
             login = read_login(self.path, self.kind)
         except NotFoundError:

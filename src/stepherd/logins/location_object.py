@@ -29,7 +29,7 @@ class ObjectDatabase:
         return f"{self.store.reference}/{self.key}"
 
     def load(self) -> StoredLogin | None:
-        """What is stored; None when there is no object."""
+        """The stored login; None when there is no object."""
         found = self._get()
         if found is None:
             return None

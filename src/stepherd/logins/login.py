@@ -91,7 +91,7 @@ class Login:
 
     @property
     def account(self) -> str:
-        """Who is logged in, as far as a token tells, for people."""
+        """The logged-in account, as far as a token tells, for people."""
         if self.token is None:
             return "nobody"
         if self.is_identity_center:

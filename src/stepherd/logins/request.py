@@ -78,7 +78,7 @@ class LoginRequest:
 
     @property
     def asker(self) -> str:
-        """Who needs it, for people."""
+        """The run that needs it, for people."""
         return f"The run {self.run_id}" if self.run_id else "A person using stepherd login"
 
     @property

@@ -1,4 +1,4 @@
-"""Who the agent runs as, and keeping its supervisor unreadable (facts/git-and-secrets.md 1)."""
+"""The agent's user, and keeping its supervisor unreadable (facts/git-and-secrets.md 1)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class ProcessLauncher:
         while len(self._ways) > 1:
             with suppress(Refused):
                 return self._ways[0](command)
-            del self._ways[0]  # What was refused once is not tried again.
+            del self._ways[0]  # A containment that was refused once is not tried again.
         return self._ways[0](command)
 
     def _in_namespace(self, command: Command) -> Tree:

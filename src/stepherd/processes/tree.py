@@ -28,7 +28,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known of a tree after its end."""
+    """The state of a tree after its end."""
 
     state: Literal["proven", "unproven", "alive"]
     """``proven``: no process of it is left, and none can come. ``unproven``: none was found, and this machine

@@ -118,7 +118,7 @@ class _Recorder:
         try:
             return self._snapshot(path, before.id)
         except StepherdError:
-            # What was committed there may be damaged; the files are not.
+            # Commits there may be damaged; the files are not.
             return self._snapshot(path, self.base.id)
 
     def _snapshot(self, path: Path, commit: str) -> tuple[str, list[str]]:

@@ -53,7 +53,7 @@ _REFUSED: Final = "Files that git refuses under their names"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is pushed of an agent's work: files, tree, and the commit in the bundle (None: there is none)."""
+    """The agent's work that is pushed: files, tree, and the commit in the bundle (None: there is none)."""
 
     files: tuple[FileChange, ...]
     tree: str

@@ -58,7 +58,7 @@ class CommitPlan:
         return _MOST_BEFORE + (2 * _MOST_REPLAYED if self.kept else len(self.commits))
 
     def after(self, trees: Sequence[str]) -> tuple[PlannedCommit, ...]:
-        """What is still to be made upon a branch of this run that has commits with these trees."""
+        """Commits still to be made on a branch of this run that has commits with these trees."""
         same = 0
         while same < min(len(trees), len(self.commits) - 1) and trees[same] == self.commits[same].tree:
             same += 1
@@ -67,7 +67,7 @@ class CommitPlan:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who commits. Names and addresses without what a run must not show."""
+    """The committer. Names and addresses without what a run must not show."""
 
     name: str
     email: str

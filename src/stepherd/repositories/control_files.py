@@ -189,7 +189,7 @@ class ControlFiles:
 
     @staticmethod
     def _text(folder: Path, path: str, most: int) -> bytes:
-        """What is in a file, up to the last whole line of the first ``most`` bytes."""
+        """The content of a file, up to the last whole line of the first ``most`` bytes."""
         file = open_inside(folder, path)
         if file is None:
             return b""

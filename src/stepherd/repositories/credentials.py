@@ -128,7 +128,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a commit is by."""
+    """The author of a commit."""
 
     name: str
     email: str

@@ -119,7 +119,7 @@ def _is_removed(
 
 
 def _place(workspace: Path, path: str) -> _Place:
-    """What is at ``path``, not looked for through links."""
+    """The file at ``path``, without following links."""
     here = workspace
     for part in path.split("/"):
         here = here / part

@@ -38,7 +38,7 @@ def select_contents(
         if oid in found or (oid in known and oid not in wanted):
             continue
         room = left_for_wanted if oid in wanted else left
-        # What is not as large as its pointer says is another content. A file of any size needs no room.
+        # A content with another size than its pointer's is not the one. A file of any size needs no room.
         if size > min(room, LARGEST_CONTENT) or size != wanted.get(oid, size):
             behind += 1
             continue

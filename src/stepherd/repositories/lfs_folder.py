@@ -24,7 +24,7 @@ class LfsFolder:
     folder: Path
 
     def lacks(self, pointers: Collection[Pointer], _branch: str) -> dict[str, Mapping[str, Any] | str]:
-        """What is not there, by its digest. The values mean nothing here."""
+        """Missing contents, by digest. The values mean nothing here."""
         return {each.oid: {} for each in pointers if not _is_there(self._path(each), each.size)}
 
     def upload(self, pointer: Pointer, file: Path, _actions: Mapping[str, Any]) -> None:

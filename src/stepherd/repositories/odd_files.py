@@ -39,7 +39,7 @@ _MOST_SHOWN: Final = 10
 
 @dataclass(slots=True)
 class OddFiles:
-    """What was found in ``workspace``: by kind, and ``lists`` that git reads while it works."""
+    """The findings in ``workspace``: by kind, and ``lists`` that git reads while it works."""
 
     workspace: Path
     lists: ControlFiles

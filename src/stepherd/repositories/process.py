@@ -66,7 +66,7 @@ class _Collector:
 
     @property
     def messages(self) -> bytes:
-        """What is kept of stderr."""
+        """The part of stderr that is kept."""
         return bytes(self.err + (CUT if self._left_out else b"") + self._last)
 
     def take_out(self, chunk: bytes) -> None:

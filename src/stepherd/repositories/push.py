@@ -137,7 +137,7 @@ def push_bundle(
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What is to be pushed of a bundle, and how."""
+    """The part of a bundle to push, and how."""
 
     base: str
     message: str

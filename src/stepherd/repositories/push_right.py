@@ -16,7 +16,8 @@ from stepherd.repositories.remote import Remote
 __all__ = ["asked_for_push"]
 
 _SECONDS: Final = 30.0
-# An empty repository has nothing to push by it: the server says who may begin a push, and no more happens.
+# An empty repository has nothing to push by it: the server says whether a push may begin, and no more
+# happens.
 _NOTHING: Final = "refs/heads/*:refs/heads/*"
 
 

@@ -102,7 +102,7 @@ class Report:
     commits: list[dict[str, str]] = field(default_factory=list)
     """The agent's own commits that led to the result, the oldest first: commit, subject."""
     left_out: list[dict[str, Any]] = field(default_factory=list)
-    """What is in the work and not pushed: path, line (None for the whole), what, and detail in words."""
+    """Work that is not pushed: path, line (None for the whole), what, and detail in words."""
     left_out_total: int = 0
     commands: list[list[str]] = field(default_factory=list)
     """The commands of ours that the summary names, each by its arguments."""

@@ -2,8 +2,8 @@
 
 Known secrets are found in every form of ``secret_forms``, also where white space, line ends, escape sequences
 or invisible characters stand between their characters, and at the edge of two pieces of a stream. Beside
-them, well-known shapes of tokens can be given. It protects from accidents: who wants to can always write a
-secret backwards.
+them, well-known shapes of tokens can be given. It protects from accidents: an agent that wants to can always
+write a secret backwards.
 
 Time is linear in the text. What holds no secret is searched for each form at the speed of bytes.find, and
 that is all; patterns are made when they are needed for the first time.

@@ -101,7 +101,7 @@ class RunnerSelection:
         return AS_PROCESSES
 
     def remark(self) -> str:
-        """What is to be said of the choice before the run starts; empty when there is nothing."""
+        """A note about the choice before the run starts; empty when there is nothing."""
         if self.asked is not None or self.obstacle is None or os.environ.get("STEPHERD_AGENT_USER"):
             return ""
         why = str(self.obstacle).rstrip(".")

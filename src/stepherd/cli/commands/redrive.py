@@ -60,5 +60,5 @@ def command(call: Invocation, run_id: str, **given: Any) -> int:
             call.output.note("Its work is still being kept; the redrive begins when it is.")
             await until_kept(source.call, call.backend, run_id, source.changed, source.unfinished)
 
-    # What is known already is no news: only what follows the redrive is shown as such.
+    # Events that are known already are no news: only what follows the redrive is shown as such.
     return follow(call, plan, progress=plan.progress, before=before)

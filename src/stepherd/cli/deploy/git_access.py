@@ -26,7 +26,7 @@ Choice = Literal["given", "none", "unsaid"]
 
 @dataclass(frozen=True, slots=True)
 class GitAccess:
-    """What was chosen, with the fields of the secret where something was given."""
+    """The choice, with the fields of the secret where something was given."""
 
     choice: Choice
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)

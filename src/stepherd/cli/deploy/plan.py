@@ -48,7 +48,7 @@ def show_plan(output: Output, target: Target, stack: Stack | None, kinds: Counte
 
 
 def show_git(output: Output, request: InitRequest) -> None:
-    """What was chosen for git, after it was asked for."""
+    """The chosen git access, after the question."""
     if request.git.choice != "unsaid":
         output.note(f"Git      {request.git.words}")
 
@@ -112,7 +112,7 @@ def answer(target: Target, result: Result) -> Mapping[str, Any]:
 
 
 def key_owner() -> str:
-    """Who the first API key is for: this user."""
+    """The owner of the first API key: this user."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

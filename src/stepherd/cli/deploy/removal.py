@@ -39,7 +39,7 @@ def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
 
 
 def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remaining], again: str) -> None:
-    """What is left, and what the stack cost."""
+    """Show the remains, and the stack's cost."""
     failed = any(each.error for each in remaining)
     removed = f"The stack {holdings.name}" if holdings.stack else f"The rest of the stack {holdings.name}"
     output.note(f"{removed} is removed{', but not everything' if failed else ''}.")

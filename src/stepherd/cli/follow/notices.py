@@ -12,7 +12,7 @@ __all__ = ["NewNotices"]
 
 
 class NewNotices:
-    """What was recorded since this object was made."""
+    """The notices recorded since this object was made."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "notices.jsonl"

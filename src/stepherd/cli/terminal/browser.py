@@ -18,7 +18,7 @@ _REMOTE = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 
 
 def can_open(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
-    """Whether a browser can show itself to who sits here.
+    """Whether a browser can show itself to the person at this machine.
 
     Not in CI, nor over SSH without a display; and a browser that would take this terminal does not count.
     """

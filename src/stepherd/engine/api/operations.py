@@ -28,7 +28,7 @@ Request = Mapping[str, Any]
 
 
 def check_name(name: str) -> str | None:
-    """What is wrong with a name of an execution or machine; None when it is good (fault 4)."""
+    """The problem with a name of an execution or machine; None when it is good (fault 4)."""
     if not 1 <= len(name) <= 80:
         return f"a name has 1 to 80 characters, this one has {len(name)}"
     bad = _FORBIDDEN.search(name)
@@ -169,7 +169,7 @@ class Api:
         return answer
 
     def validate_definition(self, request: Request) -> dict[str, Any]:
-        """What is wrong with a definition, without creating anything."""
+        """The problems of a definition, without creating anything."""
         problems = problems_of(_need(request, "definition"))
         diagnostics = [
             {"severity": "ERROR", "code": p.code, "message": p.message, "location": p.path} for p in problems

@@ -29,7 +29,7 @@ class Problem:
 
 
 class Problems(list[Problem]):
-    """What is wrong with a definition."""
+    """A problem in a definition."""
 
     def __init__(self, *, of_expressions: bool = True) -> None:
         """Without ``of_expressions`` they are not looked into: the definition was accepted before."""

@@ -60,7 +60,7 @@ def load(text: str, *, accepted: bool = False) -> StateMachine:
 
 
 def problems_of(text: str) -> list[Problem]:
-    """What is wrong with a definition; empty when it can be run."""
+    """The problems of a definition; empty when it can be run."""
     return _read(text, Problems())[1]
 
 

@@ -19,7 +19,7 @@ __all__ = ["EngineAddress", "HomeLock", "find_engine"]
 
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
-    """Where a home's live engine listens. Who holds the key may start executions; the file is 0600."""
+    """Where a home's live engine listens. Anyone with the key may start executions; the file is 0600."""
 
     endpoint: str
     access_key: str
@@ -53,7 +53,7 @@ class HomeLock:
 
     @property
     def is_there(self) -> bool:
-        """Whether the lock that is held is a file still: who removes a home removes it, too."""
+        """Whether the lock that is held is a file still: removing a home removes it, too."""
         return self._file is not None and os.fstat(self._file.fileno()).st_nlink > 0
 
     def publish(self, address: EngineAddress) -> None:

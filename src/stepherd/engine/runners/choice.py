@@ -54,7 +54,7 @@ def write_choice(home: Path, execution: str, choice: RunnerChoice) -> None:
 
 
 def read_choice(home: Path, execution: str) -> RunnerChoice | None:
-    """What was noted for an execution; None for one that no one chose for."""
+    """The runner noted for an execution; None for one that no one chose for."""
     try:
         return RunnerChoice(**json.loads(_path(home, execution).read_text("utf-8")))
     except (OSError, ValueError, TypeError):

@@ -90,7 +90,7 @@ class ContainerRunner:
         return [*options, *(word for mount in mounts for word in ("--mount", _mount_option(mount)))]
 
     def _user(self, spec: ContainerSpec) -> str:
-        """Who may write what is mounted: root of the container where that is us, else our own number."""
+        """The user that may write to the mounts: the container's root where that is us, else our own."""
         if spec.user:
             return spec.user
         return "0:0" if self._client.root_is_us else f"{os.geteuid()}:{os.getegid()}"

@@ -38,10 +38,10 @@ Program = Callable[[], None]
 
 def main() -> None:
     """Load the code, then fork on request."""
-    control, marker, module, _home = sys.argv[1:]  # The home is for who looks at the processes.
+    control, marker, module, _home = sys.argv[1:]  # The home is shown to people who look at the processes.
     let_others_look(False)
     import_module(module)
-    gc.freeze()  # What is loaded stays: no collection in a fork need touch it, and so copy it.
+    gc.freeze()  # Loaded modules stay: no collection in a fork need touch it, and so copy it.
     program = _serve(socket.socket(fileno=int(control)), marker)
     if program is not None:
         program()

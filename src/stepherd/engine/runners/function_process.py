@@ -52,7 +52,7 @@ class FunctionProcess:
             self._forked.tell([], {})
         with contextlib.suppress(
             BrokenPipeError, ConnectionResetError
-        ):  # Its end is met by who waits for it.
+        ):  # Its end is handled by the code that waits for it.
             send(self.channel, {"handler": handler, "environment": dict(environment)})
 
     def wait(self) -> int:

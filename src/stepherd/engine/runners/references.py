@@ -1,4 +1,4 @@
-"""Variables that values such as ``env:NAME`` refer to: a secret goes to who names it, and to no one else."""
+"""Variables that ``env:NAME`` and the like refer to: a secret goes only to the task that names it."""
 
 from __future__ import annotations
 

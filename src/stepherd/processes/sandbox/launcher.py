@@ -36,7 +36,7 @@ class SandboxLauncher:
     bubblewrap: Path
     view: View
     account: Account | None = None
-    """Who the command runs as; None: this process's own user. Never root."""
+    """The command's user; None: this process's own. Never root."""
     egress: Egress | None = None
     """What serves the network ``proxy``."""
 

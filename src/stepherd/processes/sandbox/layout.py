@@ -49,7 +49,7 @@ class Person:
     path: str
     """PATH, whose programs are shown."""
     hidden: tuple[Path, ...] = ()
-    """What is never shown: where runs and their journal are, and the repository."""
+    """Paths that are never shown: where runs and their journal are, and the repository."""
     needed: tuple[Path, ...] = ()
     """Folders to show beside those of PATH: such as the interpreter of an agent of ours."""
 

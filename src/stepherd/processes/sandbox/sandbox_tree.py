@@ -66,13 +66,13 @@ class SandboxTree:
 
     @property
     def stdout(self) -> IO[bytes]:
-        """What is printed inside."""
+        """The output from inside."""
         assert self.process.stdout is not None
         return self.process.stdout
 
     @property
     def stderr(self) -> IO[bytes]:
-        """What is printed inside, and bubblewrap's own complaints."""
+        """The output from inside, and bubblewrap's own complaints."""
         assert self.process.stderr is not None
         return self.process.stderr
 

@@ -45,7 +45,7 @@ class ConsoleNotices:
     record: Path | None = None
     """The JSON Lines file that keeps them, if any; private (0600)."""
     shown: bool = True
-    """Whether they go to stderr; who draws there reads the file instead."""
+    """Whether they go to stderr; a program that draws there reads the file instead."""
 
     @classmethod
     def open(cls, reference: str) -> ConsoleNotices:

@@ -1,4 +1,4 @@
-"""What an error answer of Step Functions means to who works with runs.
+"""What an error answer of Step Functions means for a user of runs.
 
 =============================  ==================================================================
 its code                       here

@@ -62,7 +62,7 @@ class Egress:
 
     @property
     def blocked(self) -> list[Blocked]:
-        """What was asked for in vain, the most frequent first; of more than a hundred places the first."""
+        """Hosts that were refused, the most frequent first; of more than a hundred places the first."""
         with self._lock:
             return [Blocked(host, port, times) for (host, port), times in self._blocked.most_common()]
 
