@@ -78,3 +78,26 @@ def test_a_file_that_does_not_exist_is_found() -> None:
         "no_such/",
         "runs/no_such.py",
     ]
+
+
+_WRITTEN = {"engine.json", "request.json", "result.json", "report.json", "template.yaml"}
+"""Files of a run or a home, and one at the top: no names of modules."""
+
+
+def _lost(text: str) -> list[str]:
+    """Bare names of files that are not in the folder of the file that is named before them."""
+    folder, lost = ROOT, list[str]()
+    for name in re.findall(r"`([\w./-]+\.(?:py|json|yaml|sh))`", text):
+        if name in _WRITTEN:
+            continue
+        found = [path for path in (*_candidates(name), folder / name) if path.is_file()]
+        if not found:
+            lost.append(name)
+        elif "/" in name:
+            folder = found[0].parent
+    return lost
+
+
+def test_a_bare_name_is_in_the_folder_that_was_named_before_it() -> None:
+    assert _lost(_text(ROOT / "ARCHITECTURE.md")) == []
+    assert _lost("`runs/report.py`, `report_page.py`, `push.py`, `steps/push.py`, `clone.py`") == ["push.py"]

@@ -20,7 +20,7 @@ def needs_boto3(what: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in {"boto3", "botocore"}:
             raise
         raise ConfigurationError(
-            f"{what} is reached by boto3, and boto3 is not installed.",
+            f"{what} needs boto3, which is not installed.",
             remedy="Run: pip install 'stepherd[aws]'",
         ) from error
 
