@@ -79,8 +79,8 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
     says(
         cli(*words, "--repo", here), 64, f"The repository {here} is on this machine", "remote get-url origin"
     )
-    says(cli(*words, "--git-credentials", "env:TOKEN"), 64, "env:TOKEN names a secret of this machine")
-    says(cli(*words, "--agent-credentials", "file:key"), 64, "names a secret of this machine")
+    says(cli(*words, "--git-credentials", "env:TOKEN"), 64, "env:TOKEN names a secret on this machine")
+    says(cli(*words, "--agent-credentials", "file:key"), 64, "names a secret on this machine")
     says(cli(*words, "--runner", "podman"), 64, "--runner is for runs on this machine", "--context local")
     token = "ghp_" + "a1B2" * 10
     secret = place.instructions(f"# Do\n\nWith {token}\n", name="secret.md")
@@ -132,7 +132,7 @@ def test_a_run_is_followed_to_its_end_on_a_bad_day_and_left_with_ctrl_c(cloud: C
     # THEN the run is stopped
     assert done.code == 143
     assert "Stopped after" in done.err
-    assert "goes on" not in done.err
+    assert "continues" not in done.err
     assert place.cli("list", "--limit", "1", "--json").ok().json["runs"][0]["run_id"] == "run_3"
     assert [line.split()[0] for line in place.cli("list").ok().out.splitlines()] == [
         "run_3", "run_2", "run_1",

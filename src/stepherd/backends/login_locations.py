@@ -42,7 +42,7 @@ class Lease:
 
 
 def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
-    """The lease of a login; None when nobody ever took it."""
+    """The lease of a login; None when no one ever took it."""
     holder = lease_holder(login)
     if holder is None:
         return None

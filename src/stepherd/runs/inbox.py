@@ -59,11 +59,11 @@ class Inbox:
     def take(self, dropped: Dropped) -> Outcome:
         """Act on an event, however often and in whatever order it comes.
 
-        What trying again can mend is raised, as TemporaryError and its like; so is CredentialsError.
+        What trying again can fix is raised, as TemporaryError and its like; so is CredentialsError.
         """
         keys = self._keys(dropped)
         if keys is None:
-            return Outcome("ignored", "it is no instructions of the inbox")
+            return Outcome("ignored", "it is not an instructions file of the inbox")
         upload = self.uploads.find(dropped.bucket, dropped.key)
         if upload is None:
             return Outcome("ignored", "the object was deleted")

@@ -22,7 +22,7 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FoldersChanged(OSError):
-    """Somebody moved folders meanwhile, so that nobody knows whose they are."""
+    """Somebody moved folders meanwhile, so that no one knows whose they are."""
 
 
 def renew_folders(top: Path) -> None:
@@ -73,7 +73,7 @@ def _instead(folder: int, name: str) -> int:
 
 
 def _move_files(here: int, there: int) -> list[str]:
-    """Move what is no folder, and make the folders anew; their names."""
+    """Move what is no folder, and make the folders again; their names."""
     folders: list[str] = []
     for name, is_folder in _entries(here):
         with suppress(FileNotFoundError):  # Somebody has taken it away.

@@ -146,7 +146,7 @@ class Attempt:
         self.unproven = f"It is not certain that every process of the agent has ended: {proof.reason}."
 
     def let_go(self, *, but_home: bool) -> None:
-        """Leave nobody a way into the agent's folders (``AgentFolders.let_go``). Raises ProcessesLeft."""
+        """Leave no one a way into the agent's folders (``AgentFolders.let_go``). Raises ProcessesLeft."""
         if self.sandbox is None or not self.sandbox.speaks_to_others:
             return
         try:

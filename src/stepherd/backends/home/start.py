@@ -102,7 +102,7 @@ class _Early:
             threading.Thread(target=_load_later, daemon=True).start()
 
     def release(self) -> None:
-        """End it."""
+        """End what was begun early."""
         if self.engine:
             self.engine.release()
         if self.background:

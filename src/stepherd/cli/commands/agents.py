@@ -1,4 +1,4 @@
-"""``stepherd agents``."""
+"""The command ``stepherd agents``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEAD = ("AGENT", "VERSION", "LOGIN")
     contexts=False,
 )
 def command(call: Invocation) -> int:
-    """List the agents: what is installed, what they log in with, what is missing."""
+    """List the agents: which are installed, how they log in, and what is missing."""
     states = take_inventory(_store(call), os.environ)
     if call.output.as_json:
         call.output.json({"agents": [{**asdict(state), "ready": state.ready} for state in states]})

@@ -31,7 +31,9 @@ __all__ = ["command"]
 
 
 @declared("engine", examples=("stepherd engine --keep --port 8083",), contexts=False, any_home=True)
-@click.option("--keep", is_flag=True, help="Stay when nothing runs; the default is to end after a moment.")
+@click.option(
+    "--keep", is_flag=True, help="Keep serving when nothing runs; by default the engine ends after a moment."
+)
 @click.option(
     "--port", type=WholeNumber(0, 65_535), default=0, help="Port on 127.0.0.1. Default: any free one."
 )
@@ -54,7 +56,7 @@ def command(
     """Serve the embedded Step Functions for boto3 and the AWS CLI.
 
     Continues every run that a dead engine left. Prints the endpoint and its access key as shell exports.
-    --runner is for executions that are started here; those of 'stepherd run' have their own.
+    --runner is for executions started through this endpoint; those of 'stepherd run' have their own.
     """
     if go_fd is None:
         check_home(call.home)  # Else whoever starts it in the background has looked, and for whose it may be.
@@ -98,7 +100,7 @@ async def _serve(engine: LocalEngine, call: Invocation, *, keep: bool, ready_fd:
     if engine.engine.failure:
         raise engine.engine.failure
     if left:
-        call.output.note(f"{left} unfinished. Go on with: {call.command('resume')}")
+        call.output.note(f"{left} unfinished. Continue with: {call.command('resume')}")
 
 
 def _announce(engine: LocalEngine, call: Invocation) -> None:

@@ -23,7 +23,7 @@ __all__ = ["command"]
     ),
 )
 @run_argument
-@click.option("--branch", metavar="NAME", help="Branch to make. Default: the run's own.")
+@click.option("--branch", metavar="NAME", help="Branch to create. Default: the run's own.")
 @click.option(
     "--into", metavar="DIR", type=click.Path(path_type=Path), default=Path(), help="The clone. Default: here."
 )
@@ -31,8 +31,8 @@ __all__ = ["command"]
 def command(call: Invocation, run_id: str, branch: str | None, into: Path, kept: str | None) -> int:
     """Bring a run's changes into the current clone as a branch.
 
-    All of it, with what would not be pushed, of which it warns. The commit is made from the run's bundle;
-    nothing is checked out and no hook runs. A second pull of the same run finds the branch as it is.
+    Brings all of the work, and warns about parts that must not be pushed. The commit is made from the run's
+    bundle; nothing is checked out and no hook runs. A second pull of the same run changes nothing.
     """
     from stepherd.backends.pulling import pull_work  # for its start-up time: it loads all that pushes
 

@@ -33,12 +33,12 @@ class GitAccess:
 
     @property
     def words(self) -> str:
-        """For people."""
+        """A description for the person who deploys."""
         if self.choice == "given":
             kinds = {"ssh_key": "an SSH key", "token": "a token"}
-            kind = next((words for key, words in kinds.items() if key in self.fields), "what is stored")
+            kind = next((words for key, words in kinds.items() if key in self.fields), "the stored one")
             return f"{kind}, for {self.fields['hosts']}" if "hosts" in self.fields else kind
-        return "none: public repositories can be read, and nothing can be pushed"
+        return "none: public repositories can be read, but nothing can be pushed"
 
 
 def given_access(token_file: str | None, key_file: str | None, *, none: bool) -> GitAccess:
@@ -86,7 +86,7 @@ def bound_access(
     if token:
         raise UsageError(
             "The token does not say which hosts it is for.",
-            remedy="Add --git-hosts HOST: whoever starts a run may name any repository.",
+            remedy="Add --git-hosts HOST, because anyone who starts a run can name any repository.",
         )
     return access
 
@@ -105,7 +105,7 @@ def ask_for_access() -> GitAccess:
     )
     if how == "token":
         token = click.prompt("Token (not shown)", hide_input=True, err=True)
-        return GitAccess("given", _token({"token": token}, "What was typed"))
+        return GitAccess("given", _token({"token": token}, "The input"))
     if how == "ssh":
         path = click.prompt("File of the private key", default="~/.ssh/id_ed25519", err=True)
         return GitAccess("given", _key(_read(path), path))
@@ -113,7 +113,7 @@ def ask_for_access() -> GitAccess:
 
 
 def _read(path: str) -> dict[str, str]:
-    """A bare token or key as ``{"token": …}``, or the JSON object that the secret shall be."""
+    """A bare token or key as ``{"token": …}``, or the JSON object that the secret should be."""
     # The same care as for any secret in a file: no device, no endless pipe, and no error quotes it.
     return read_local_secret(f"file:{Path(path).expanduser()}")
 
@@ -134,8 +134,8 @@ def _key(raw: Mapping[str, str], where: str) -> dict[str, str]:
         raise DataError(f"{where} holds no private key.", remedy="Name the file without .pub.")
     if _has_passphrase(key):
         raise DataError(
-            f"The key in {where} has a passphrase, and nobody is there to type it.",
-            remedy="Make one for Stepherd: ssh-keygen -t ed25519 -N '' -f stepherd_key",
+            f"The key in {where} has a passphrase, and a task cannot ask for it.",
+            remedy="Create a key for Stepherd: ssh-keygen -t ed25519 -N '' -f stepherd_key",
         )
     return {**others, "ssh_key": f"{key.strip()}\n"}
 
