@@ -70,7 +70,7 @@ class AgentContext:
     """Its HOME, empty but for what ``prepare`` put there; the login database of an agent with a login is in
     its place below it before ``plan`` is called."""
     model: str | None = None
-    """The request's model."""
+    """The model that the request names."""
     max_turns: int | None = None
     max_cost_usd: float | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Evidence:
     changed_files: int | None = None
     """How many files of the workspace it changed; None when that could not be told."""
     reader_error: str | None = None
-    """The error of the reader: ``facts`` are not to be trusted then, and nobody judges."""
+    """The error of the reader: ``facts`` are not to be trusted then, and no one judges."""
     proof: Proof | None = None
     """The state of its tree after the end; None when it never started."""
 
@@ -173,7 +173,7 @@ class BasicReader:
     cost_usd: float = 0.0
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
-        """The line."""
+        """The line itself, as output."""
         return (Output(stream, line),)
 
     def notice(self, text: str) -> bytes | None:  # noqa: ARG002
@@ -181,7 +181,7 @@ class BasicReader:
         return None
 
     def facts(self) -> Mapping[str, Any]:
-        """None."""
+        """There are no facts in plain lines."""
         return {}
 
 
@@ -193,7 +193,7 @@ class PlainReader(BasicReader):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The judgement."""
+    """How the agent's work is judged."""
 
     status: Literal["succeeded", "failed", "interrupted"]
     error: StepherdError | None = None
@@ -296,8 +296,8 @@ class BasicAgent:
         return self.login is not None and not has_secret
 
     def prepare(self, context: AgentContext) -> None:
-        """Nothing."""
+        """There is nothing to prepare."""
 
     def reader(self) -> Reader:
-        """Lines are output."""
+        """A reader that passes lines on as output."""
         return PlainReader()

@@ -1,4 +1,4 @@
-"""The prompt: the instructions, and how it is to work where nobody can be asked."""
+"""The prompt: the instructions, and how it is to work where no one can be asked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stepherd.services.front_matter import body_of
 __all__ = ["prompt_of"]
 
 _BEGINNING: Final = """\
-Carry out the instructions below in the current folder, which is a clone of a git repository. Nobody can
-answer questions: where something is left open, decide, and say what you decided. Leave your work as files in
+Carry out the instructions below in the current folder, which is a clone of a git repository. No one can
+answer questions: if something is left open, decide, and say what you decided. Leave your work as files in
 this folder. It is committed and pushed for you: do not push, and change no git settings.
 """
 _EMPTY: Final = """\
@@ -20,7 +20,7 @@ These folders are submodules, which were not cloned: they are empty, and nothing
 _MORE_FILES: Final = "Files that belong to the instructions are in {folder}\n"
 _AGAIN: Final = """\
 You were interrupted in the middle of this work. Look at what the current folder holds now, which may not be
-what you remember, and carry the work on to its end. The instructions were these.
+what you remember, and complete the work. The instructions were these.
 """
 
 

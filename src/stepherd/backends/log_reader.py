@@ -44,7 +44,7 @@ class LogReader:
         return self._logs.last(count, final=not self.running)
 
     def new(self) -> Iterator[Line]:
-        """What was written since the last call."""
+        """The lines written since the last call."""
         return self._logs.new(final=not self.running)
 
     def follow(self) -> Iterator[Line]:

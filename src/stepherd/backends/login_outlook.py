@@ -24,7 +24,7 @@ Next = Literal["passes", "refreshes", "asks"]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One kind of login: who, until when, and what the next run does about it."""
+    """One kind of login: whose, until when, and what the next run does about it."""
 
     agent: str
     title: str
@@ -73,7 +73,7 @@ def outlooks(backend: Backend, agent: str | None, database: str | None) -> Itera
 
 
 def outlook(backend: Backend, kind: str, database: str | None, now: datetime) -> Outlook:
-    """What is stored of a kind of login, judged by the rules that the login machine itself goes by."""
+    """The stored login of a kind, judged by the rules that the login machine itself goes by."""
     kept = login_location(backend, kind, database)
     title = kept.kind.title
     try:

@@ -63,7 +63,7 @@ def waiting_line(waiting: Waiting, now: float) -> str:
     """All of it in one line, for a log."""
     if waiting.kind != "person":
         return one_line(waiting.text)
-    again = "" if waiting.code == 1 else f" (code {waiting.code}; the one before has ended)"
+    again = "" if waiting.code == 1 else f" (code {waiting.code}; the previous one has expired)"
     left = waiting.remaining(now)
     asked = f"waiting for you: open {waiting.url}, code {waiting.user_code}{again}"
     return one_line(f"{asked}, {left}" if left else asked)

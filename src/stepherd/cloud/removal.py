@@ -51,7 +51,7 @@ class Removal:
     deployer: Deployer
     tell: Callable[[str], None]
     remaining: list[Remaining] = field(default_factory=list)
-    """The remains afterwards."""
+    """The things that remain afterwards."""
 
     def run(self) -> None:
         """Remove everything. Raises what keeps the stack from going; what comes after is in ``remaining``."""

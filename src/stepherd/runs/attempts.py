@@ -122,7 +122,7 @@ def past_attempts(folder: RunFolder) -> tuple[PastAttempt, ...]:
 
 
 def take_number(folder: RunFolder, attempt: str) -> AttemptKeys:
-    """Begin an attempt: the first number that is free, and nobody else's. ``attempt`` is the machine's name
+    """Begin an attempt: the first number that is free, and no one else's. ``attempt`` is the machine's name
     for it. Raises TemporaryError when others keep being first."""
     past = past_attempts(folder)
     if past and past[0].number == 0 and past[0].result is not None:
@@ -139,7 +139,9 @@ def take_number(folder: RunFolder, attempt: str) -> AttemptKeys:
             continue
         else:
             return keys
-    raise TemporaryError(f"Others kept beginning an attempt in {folder.reference}.", remedy="Try again.")
+    raise TemporaryError(
+        f"Other processes kept starting an attempt in {folder.reference}.", remedy="Try again."
+    )
 
 
 def latest_work(past: Sequence[PastAttempt]) -> PastAttempt | None:
@@ -181,7 +183,7 @@ def _past(folder: RunFolder, number: int, there: Mapping[str, ObjectInfo]) -> Pa
     if number == 0:
         return _of_earlier_version(folder, folder.read_result_at(keys.result, _STEP))
     result = folder.read_result_at(keys.result, _STEP) if keys.result in there else None
-    # An agent that was asked again may have taken all of its work back: the bundle is there, and nobody's.
+    # An agent that was asked again may have taken all of its work back: the bundle is there, and no one's.
     taken_back = result is not None and "files" in result.facts and not result.facts.get("bundle")
     return PastAttempt(
         number,

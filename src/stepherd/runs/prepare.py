@@ -119,7 +119,7 @@ def check_whole_request(
 ) -> tuple[Request, Instructions]:
     """The request with front matter and defaults filled in, and its instructions; nothing is written.
 
-    What was given wins over front matter. ``allow_local`` is false where the disk is not the disk of who
+    Given fields win over front matter. ``allow_local`` is false where the disk is not the disk of who
     asked: then paths and file:// are refused. Raises InvalidRequest and UsageError for fields,
     InstructionsNotFound, InvalidFrontMatter and DataError for instructions.
     """
@@ -192,7 +192,7 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
 
 
 def _is_local(folder: RunFolder) -> bool:
-    # Who can read the folder's disk can read the caller's: with a store on S3 that is not known.
+    # A run that can read the folder's disk can read the caller's: with a store on S3 that is not known.
     return folder.reference.startswith("file://")
 
 

@@ -35,12 +35,12 @@ class AgentFolders:
 
     @property
     def home(self) -> Path:
-        """An empty HOME."""
+        """An empty folder as its HOME."""
         return self.root / "home"
 
     @property
     def temporary(self) -> Path:
-        """An empty TMPDIR."""
+        """An empty folder as its TMPDIR."""
         return self.root / "tmp"
 
     @property

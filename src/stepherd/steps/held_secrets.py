@@ -15,7 +15,7 @@ from stepherd.services.secrets.contract import parse_secret
 
 __all__ = ["held_secrets"]
 
-# Names of secrets in our own environment. A reference, such as …_SECRET_ID, is none.
+# Names of secrets in our own environment. A reference, such as …_SECRET_ID, does not count.
 _SECRET: Final = re.compile("TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEYS?(_|$)|API_?KEY", re.IGNORECASE)
 _REFERENCE: Final = (
     "_ID",

@@ -134,7 +134,7 @@ def parse_parameters(
 
 
 def completed(request: InitRequest, had: Mapping[str, str], *, secret_there: bool) -> InitRequest:
-    """What is unsaid and nowhere stored, asked at the terminal."""
+    """Ask at the terminal for anything that is neither given nor stored."""
     if request.git.choice == "unsaid" and not secret_there and not request.hosts:
         request = replace(request, git=ask_for_access())
     request = request.bound(had, secret_there=secret_there, ask=True)
