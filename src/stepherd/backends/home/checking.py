@@ -41,7 +41,7 @@ class Early(Protocol):
         """Load the engine, unless that was begun already."""
 
     def load_later(self) -> None:
-        """Load the rest of the checks."""
+        """Load everything else that the run needs."""
 
 
 def check_run(

@@ -44,7 +44,7 @@ _MACHINES: Final = {
     0x80000016: _Numbers(359, 278, (102,)),  # s390x
     0x00000016: _Numbers(359, 278, (102,)),  # s390
 }
-"""The numbers, by the name AUDIT_ARCH."""
+"""Numbers of system calls, by AUDIT_ARCH value."""
 _X86_64, _X32 = 0xC000003E, 0x40000000
 _NUMBER, _ARCHITECTURE, _FIRST = 0, 4, 16 if sys.byteorder == "little" else 20
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
