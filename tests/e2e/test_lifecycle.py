@@ -138,7 +138,7 @@ def test_a_terminal_that_goes_away_leaves_the_run_to_the_background(place: Place
     gate.await_agent()
     carrier.send_signal(signal.SIGHUP)
     done = place.end_of(carrier)
-    assert (done.code, "goes on in the background" in done.err) == (129, True)
+    assert (done.code, "continues in the background" in done.err) == (129, True)
     assert _engine_pid(place) != carrier.pid
     gate.open()
     assert place.cli("watch", "run_1", "--json").ok().json["status"] == "SUCCEEDED"

@@ -79,7 +79,7 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     # GIVEN a run that was left to itself
     started = place.cli(*cloud.run_words(script, "--detach", "--push", "none", "--json")).ok()
     assert started.json["status"] == "RUNNING"
-    assert f"run_1 goes on in the stack '{STACK}'" in started.err
+    assert f"run_1 continues in the stack '{STACK}'" in started.err
     wait_until(lambda: "RunAgent" in place.cli("status", "run_1").out, "agent that works")
     assert place.cli("list", "--status", "running", "--json").ok().json["runs"][0]["run_id"] == "run_1"
     assert place.cli("pull", "run_1").code == 66

@@ -114,7 +114,7 @@ def test_c_leaves_the_run_to_the_background_where_it_ends(place: Any, terminal: 
     shown.expect("atching?")
     shown.press("c")
     assert shown.end() == 130
-    assert "left goes on in the background." in shown.screen
+    assert "left continues in the background." in shown.screen
     assert "stepherd watch left" in shown.screen
     place.open()
     watched = place.stepherd("watch", "left")
@@ -140,7 +140,7 @@ def test_watching_ends_with_ctrl_c_and_the_run_does_not(place: Any, terminal: Te
     shown.press("\x03")
     assert shown.end() == 130
     assert shown.screen.count("RunAgent") == 1
-    assert "seen goes on in the background." in shown.screen
+    assert "seen continues in the background." in shown.screen
     place.open()
     assert place.stepherd("watch", "seen").returncode == 0
 

@@ -124,7 +124,7 @@ def test_a_hanging_server_is_left_after_the_quiet_seconds(server: GitServer, run
 
 def test_a_command_is_ended_when_its_time_is_up(server: GitServer, run: Run) -> None:
     server.faults.append(Fault("info/refs", "hang", times=9))
-    with pytest.raises(UnavailableError, match=r"broken off after 0\.5 s"):
+    with pytest.raises(UnavailableError, match=r"stopped after 0\.5 s"):
         probe(run.repository, run.typed, run.scratch, limits=Limits(network_seconds=0.5))
 
 

@@ -117,7 +117,7 @@ def test_nor_is_one_of_the_kernel_which_finds_no_interpreter(sandbox: SandboxRig
     script = sandbox.layout.workspace / "script"
     script.write_text("#!/usr/bin/no-such-interpreter\n")
     script.chmod(0o755)
-    with pytest.raises(ConfigurationError, match="could not be set up, or its command not begun"):
+    with pytest.raises(ConfigurationError, match="could not be set up, or its command not started"):
         finish(sandbox.start("", program="./script"))
 
 
