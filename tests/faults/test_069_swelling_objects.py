@@ -59,7 +59,7 @@ def test_a_tree_without_end_is_no_result_and_is_kept(run: Run, depth: int) -> No
     assert (changes.files, changes.commit) == ((), None)
     assert [line.commit for line in changes.other.kept] == [commit]
     assert f"{commit} refs/stepherd/kept/deep" in run.heads()
-    assert any("branch deep is kept, and is not the result" in note for note in changes.other.notes)
+    assert any("branch deep is kept, but is not the result" in note for note in changes.other.notes)
 
 
 def test_a_delta_that_swells_costs_its_pack_alone(run: Run) -> None:

@@ -213,12 +213,12 @@ def test_runs_that_are_under_way_are_told_of_and_waited_for_when_that_was_asked_
     stack = person.deployed()
     machines, small = person.account.client("stepfunctions"), ("--no-image", "--no-api-key", "--no-git")
     started = machines.start_execution(stateMachineArn=stack.outputs["PipelineArn"], name="run_1", input="{}")
-    assert "1 run is under way and will go on" in person.init(*small).stderr
+    assert "1 run is under way, and will continue" in person.init(*small).stderr
     changes = person.account.operations().count("CreateChangeSet")
     waiting = person.start("init", "--yes", *small, "--wait-for-runs", "--parameter", "LogRetentionDays=7")
     assert waiting.stderr
     for line in waiting.stderr:
-        if "1 run is under way: waiting until it is over." in line:
+        if "1 run is under way: waiting until none is." in line:
             break
     looked = person.account.operations().count("ListExecutions")
     until(lambda: person.account.operations().count("ListExecutions") > looked + 1 or waiting.poll(), 60)

@@ -41,7 +41,7 @@ def test_what_is_exported_is_all_that_a_call_needs() -> None:
         "region": "us-east-1",
         "service": "q",
     }
-    with pytest.raises(LoginNeeded, match="Nobody"):
+    with pytest.raises(LoginNeeded, match="No one"):
         exported(Login(login_kind("kiro")))
 
 

@@ -54,10 +54,10 @@ def test_a_refused_token_is_renewed_though_it_has_not_ended(
 
 
 def test_nobody_is_logged_in_where_there_is_nothing(place: LoginLocation, kind: LoginKind) -> None:
-    with pytest.raises(LoginNeeded, match="Nobody"):
+    with pytest.raises(LoginNeeded, match="No one"):
         ensure_fresh(place, now())
     place.save(Login(kind), None)
-    with pytest.raises(LoginNeeded, match="Nobody"):
+    with pytest.raises(LoginNeeded, match="No one"):
         ensure_fresh(place, now())
 
 

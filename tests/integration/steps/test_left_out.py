@@ -40,7 +40,7 @@ def test_the_rest_is_pushed_as_partial_and_the_report_says_why(rig: Rig, tmp_pat
     assert files_of(rig, "stepherd/run_1") == {"README.md", "work.txt"}
     message = rig.show("stepherd/run_1", "%B")
     assert message.startswith("Partial work: ")
-    assert "creds.txt:1: it holds what looks like an AWS access key" in message.replace("\n", " ")
+    assert "creds.txt:1: it contains what looks like an AWS access key" in message.replace("\n", " ")
     failure = {"state": "RunAgent", "error": "States.TaskFailed"}
     report = write_report(rig.folder, rig.run_id, failure=failure)
     assert [(each["path"], each["line"], each["what"]) for each in report.left_out] == [
