@@ -146,7 +146,7 @@ def test_the_push_looks_for_its_own_secrets_in_all_forms(run: Run) -> None:
 def test_a_branch_is_not_named_after_a_secret(run: Run) -> None:
     run.write({"a": "b"})
     record(run)
-    with pytest.raises(UsageError, match="holds a secret") as caught:
+    with pytest.raises(UsageError, match="contains a secret") as caught:
         run.push(branch=f"feature/{KEY}", known_secrets=(KEY,))
     assert KEY not in str(caught.value)
 
