@@ -81,7 +81,9 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
     )
     says(cli(*words, "--git-credentials", "env:TOKEN"), 64, "env:TOKEN names a secret on this machine")
     says(cli(*words, "--agent-credentials", "file:key"), 64, "names a secret on this machine")
-    says(cli(*words, "--runner", "podman"), 64, "--runner is only for runs on this machine", "--context local")
+    says(
+        cli(*words, "--runner", "podman"), 64, "--runner is only for runs on this machine", "--context local"
+    )
     token = "ghp_" + "a1B2" * 10
     secret = place.instructions(f"# Do\n\nWith {token}\n", name="secret.md")
     refused = cli(*words, "--instructions", str(secret))

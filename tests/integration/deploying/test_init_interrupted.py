@@ -133,7 +133,8 @@ def test_who_interrupts_it_is_told_how_to_go_on(person: Person) -> None:
     person.account.faults.append(Fault("ExecuteChangeSet", "interrupt", kill=True))
     done = person.init(*_SMALL, code=130)
     assert (
-        f"AWS completes the steps that it has begun. To continue here: stepherd init --yes {_SMALL[0]}" in done.stderr
+        f"AWS completes the steps that it has begun. To continue here: stepherd init --yes {_SMALL[0]}"
+        in done.stderr
     )
     assert "Traceback" not in done.stderr
 

@@ -49,14 +49,19 @@ def test_a_short_text_is_no_habit_but_in_a_docstring() -> None:
     assert not list(find(Text("comments", "a", 1, "Of stream-json.")))
 
 
-def test_messages_and_help_have_no_habit() -> None:
-    uses = [use for text in all_texts() if text.kind in {"messages", "help"} for use in find(text)]
+@pytest.fixture(scope="module")
+def texts() -> list[Text]:
+    return all_texts()
+
+
+def test_messages_and_help_have_no_habit(texts: list[Text]) -> None:
+    uses = [use for text in texts if text.kind in {"messages", "help"} for use in find(text)]
     assert [f"{use.text.where}:{use.line} {use.habit}: {use.words}" for use in uses] == []
 
 
-def test_other_texts_have_fewer_than_at_first() -> None:
+def test_other_texts_have_fewer_than_at_first(texts: list[Text]) -> None:
     before = json.loads((Path(__file__).parents[4] / "tools/words/before.json").read_text(encoding="utf-8"))
-    now = counts(all_texts())
+    now = counts(texts)
     assert before.keys() == now.keys()
     for kind in KINDS:
         assert sum(row[kind] for row in now.values()) < sum(row[kind] for row in before.values()), kind
