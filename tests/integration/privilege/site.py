@@ -209,7 +209,10 @@ class Site:
             "StartExecution": lambda given: {
                 "executionArn": self.execution("PipelineStateMachine", given["name"]), "startDate": now,
             },
-            "DescribeExecution": lambda given: {"status": self._status(given["executionArn"])},
+            "DescribeExecution": lambda given: {
+                "executionArn": given["executionArn"],
+                "status": self._status(given["executionArn"]),
+            },
             "GetExecutionHistory": lambda _: {
                 "events": [
                     {"timestamp": now, "taskSubmittedEventDetails": details},
