@@ -17,9 +17,10 @@ from stepherd.api.cursors import bad_cursor, number_of, read_cursor, write_curso
 from stepherd.api.links import links_of
 from stepherd.api.ownership import owned_runs
 from stepherd.api.problems import InvalidCall
-from stepherd.api.runs import Run, moment_text
+from stepherd.api.runs import Run
 from stepherd.errors import NotFoundError
 from stepherd.runs.folder import run_folder
+from stepherd.text.moments import iso_text
 
 if TYPE_CHECKING:
     from stepherd.api.service import Service
@@ -48,9 +49,9 @@ class _Filter:
         """Whether a run is wanted; its agent is looked up only where it matters."""
         if self.status not in (None, run.status):
             return False
-        if self.since and run.started < moment_text(self.since):
+        if self.since and run.started < iso_text(self.since):
             return False
-        if self.until and run.started >= moment_text(self.until):
+        if self.until and run.started >= iso_text(self.until):
             return False
         return self.agent is None or _agent_of(store, run.run_id) == self.agent
 
@@ -74,7 +75,7 @@ def _everybody(
     if cursor and not isinstance(token, str):
         raise bad_cursor()
     found, token = service.runs.page(status=wanted.status, most=most, token=token)
-    past = wanted.since and found and found[-1].started < moment_text(wanted.since)
+    past = wanted.since and found and found[-1].started < iso_text(wanted.since)
     runs = [run for run in found if wanted.takes(run, service.store)]
     return runs, {"token": token} if token and not past else None
 

@@ -11,8 +11,9 @@ from typing import Any
 from stepherd.api.problems import InvalidCall, NoSuchThing, NotPossible
 from stepherd.services.step_functions.calls import Refused
 from stepherd.services.step_functions.executions import RUNNING, Execution, Executions, open_executions
+from stepherd.text.moments import iso_text
 
-__all__ = ["Run", "Runs", "moment_of", "moment_text", "no_run"]
+__all__ = ["Run", "Runs", "moment_of", "no_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +114,14 @@ def _run(found: Execution) -> Run:
     return Run(
         found.name,
         found.status,
-        moment_text(found.started),
-        moment_text(found.stopped) if found.stopped else None,
+        iso_text(found.started),
+        iso_text(found.stopped) if found.stopped else None,
         found.redrives,
         found.error,
         found.cause,
     )
 
 
-def moment_text(moment: datetime) -> str:
-    """A time as ISO 8601, UTC, with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def moment_of(seconds: float) -> str:
-    """A time in seconds since the epoch, as above."""
-    return moment_text(datetime.fromtimestamp(seconds, UTC))
+    """A time in seconds since the epoch as ISO 8601, UTC, with milliseconds."""
+    return iso_text(datetime.fromtimestamp(seconds, UTC))
