@@ -90,7 +90,7 @@ class State:
 def _status(row: StateRow, run_status: str) -> str:
     if row.error == _REPORTED:
         return "SUCCEEDED"
-    if row.status in ("FAILED", "TIMED_OUT") and not row.exited and run_status == "RUNNING":
+    if row.repeated(running=run_status == "RUNNING"):
         return "RETRYING"
     return row.status
 

@@ -39,6 +39,8 @@ class StateRow:
     error: str | None = None
     exited: bool = False
     group: int = 0
+    given_up: bool = False
+    """Whether it lies in a Parallel or Map that has failed since."""
     interrupted: bool = False
     """Whether the end of the execution cut it off: a redrive continues it."""
     login: LoginProgress | None = None
@@ -59,8 +61,11 @@ class StateRow:
 
     def shown_status(self, *, running: bool) -> str:
         """The status for a reader. An attempt that failed and will be repeated leaves its state RUNNING."""
-        repeated = running and not self.exited and self.status in _FAILURES.values()
-        return "RUNNING" if repeated else self.status
+        return "RUNNING" if self.repeated(running=running) else self.status
+
+    def repeated(self, *, running: bool) -> bool:
+        """Whether it has failed and will be tried again: it was not left, nor its branch given up."""
+        return running and not (self.exited or self.given_up) and self.status in _FAILURES.values()
 
     def to_json(self, now: float, *, running: bool) -> dict[str, Any]:
         """As ``--json`` shows it."""
@@ -163,9 +168,10 @@ class Progress:
 
     def _abort(self, at: float, within: int = 0) -> list[StateRow]:
         """End what still runs, in one group of branches or everywhere."""
-        running = [
-            row for row in self.rows if row.status == "RUNNING" and self._groups.inside(row.group, within)
-        ]
+        inside = [row for row in self.rows if self._groups.inside(row.group, within)]
+        for row in inside:
+            row.given_up = row.given_up or bool(within)
+        running = [row for row in inside if row.status == "RUNNING"]
         for row in running:
             row.status, row.ended = "ABORTED", at
         return running
@@ -175,7 +181,7 @@ def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bo
     """Take an event of a row's own chain; whether it changed what is shown."""
     if kind in ("TaskScheduled", "LambdaFunctionScheduled"):
         row.attempts += 1
-        row.status, row.ended, row.error = "RUNNING", None, None
+        row.status, row.ended, row.error, row.given_up = "RUNNING", None, None, False
     elif kind in _FAILURES:
         row.status, row.ended = _FAILURES[kind], at
         details: Mapping[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})

@@ -112,6 +112,16 @@ def test_a_failure_that_is_caught_stays_one_for_callers_too(
     assert [(state["name"], state["status"]) for state in told] == [("Bad", "FAILED"), ("After", "SUCCEEDED")]
 
 
+def test_a_failure_in_a_branch_is_one_as_soon_as_its_parallel_has_failed(
+    history: Runner, a_task: Task
+) -> None:
+    events = parallel_gives_up(history, a_task)
+    failed = next(i for i, event in enumerate(events) if event["type"] == "ParallelStateFailed")
+    for number in range(failed + 1, len(events) + 1):
+        told = {state["name"]: state["status"] for state in states_json(events[:number])}
+        assert (told["Bad"], told["Slow"]) == ("FAILED", "ABORTED")
+
+
 def test_a_state_began_when_it_was_entered_however_long_the_run_lay_still_in_it(
     history: Runner, a_task: Task
 ) -> None:
