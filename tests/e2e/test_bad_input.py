@@ -366,7 +366,7 @@ def test_the_one_json_object_of_a_refusal(place: Place) -> None:
     done = place.cli(*_words(place, agent="gandalf"))
     _check_refusal(done, 64, "gandalf")
     fields: dict[str, Any] = json.loads(done.out)
-    assert set(fields["error"]) == {"category", "message", "remedy", "retryable"}
+    assert set(fields["error"]) == {"category", "message", "remedy", "commands", "retryable"}
 
 
 @pytest.mark.parametrize(
