@@ -19,7 +19,7 @@ no result at all, even with exit code 0                    failed
 =========================================================  ===============================================
 
 The prompt goes in as a message on stdin, which stays open: another message there reaches the model in the
-middle of a run. The permission mode asks nobody, because the run itself is the fence around it.
+middle of a run. The permission mode asks no one, because the run itself is the fence around it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _LIMITS: Final = {"error_max_turns": "turns", "error_max_budget_usd": "cost"}
 _REFUSALS: Final = (401, 403)
 _NO_LOGIN: Final = re.compile(r"not logged in|/login|invalid api key|oauth token", re.IGNORECASE)
 _REMEDY: Final = Remedy(
-    "Give a key that is good with --agent-credentials env:ANTHROPIC_API_KEY, then: ", ("redrive", RUN)
+    "Set a valid key with --agent-credentials env:ANTHROPIC_API_KEY, then: ", ("redrive", RUN)
 )
 
 
@@ -133,11 +133,11 @@ class ClaudeAgent(BasicAgent):
         if context.home is not None:
             environment["CLAUDE_CONFIG_DIR"] = str(context.home / _FOLDER)
         if os.geteuid() == 0 and agent_account() is None:
-            environment["IS_SANDBOX"] = "1"  # It refuses to ask nobody as root, unless told that this is one.
+            environment["IS_SANDBOX"] = "1"  # It refuses to ask no one as root, unless told that this is one.
         return Launch(tuple(words), environment, user_message(prompt_of(context, again=again)))
 
     def reader(self) -> Reader:
-        """Of stream-json."""
+        """A reader of its stream-json output."""
         return ClaudeReader()
 
     def judge(self, evidence: Evidence) -> Outcome:
@@ -151,7 +151,7 @@ AGENT: Final = ClaudeAgent
 def _judge(name: str, evidence: Evidence) -> Outcome:
     result, code = evidence.facts.get("result"), evidence.exit_code
     if evidence.facts.get("refused_key") and not (isinstance(result, dict) and not result["is_error"]):
-        return login_failure(name, "was refused by the API at every try (401).", remedy=_REMEDY)
+        return login_failure(name, "was refused by the API at every attempt (401).", remedy=_REMEDY)
     if not isinstance(result, dict):
         return failure(name, f"ended without a result (exit code {code}).{last_words(evidence)}")
     failed = _judge_result(name, result)
@@ -161,11 +161,11 @@ def _judge(name: str, evidence: Evidence) -> Outcome:
     if denied:
         return failure(
             name,
-            f"was not allowed to use {', '.join(denied)}, and ended as if its work were done.",
-            remedy="Look at the permissions in .claude/settings.json of the repository.",
+            f"was not allowed to use {', '.join(denied)}, but ended as if its work were done.",
+            remedy="Check the permissions in the repository's .claude/settings.json.",
         )
     if evidence.ending == "exited" and code != 0:
-        return failure(name, f"reported success and ended with exit code {code}.")
+        return failure(name, f"reported success but ended with exit code {code}.")
     return Outcome("succeeded")
 
 
@@ -179,7 +179,7 @@ def _judge_result(name: str, result: Mapping[str, Any]) -> Outcome | None:
         return login_failure(name, f"could not log in: {said}", remedy=_REMEDY)
     if result["is_error"] or subtype != "success":
         return failure(
-            name, f"failed: {said}", remedy=Remedy("Go on from where it stood: ", ("redrive", RUN))
+            name, f"failed: {said}", remedy=Remedy("Continue where it stopped: ", ("redrive", RUN))
         )
     if result["terminal_reason"] != "completed":
         return failure(name, f"did not complete its work ({result['terminal_reason']}).")

@@ -67,7 +67,7 @@ plugins = false
 """
 """Without it, it asks GitHub and ChatGPT for updates and plugins, and tells them how it is used."""
 _REMEDY: Final = Remedy(
-    "Give a key that is good with --agent-credentials env:CODEX_API_KEY, then: ", ("redrive", RUN)
+    "Set a valid key with --agent-credentials env:CODEX_API_KEY, then: ", ("redrive", RUN)
 )
 
 
@@ -87,8 +87,8 @@ class CodexAgent(BasicAgent):
         no_command(self.name, command)
 
     def prepare(self, context: AgentContext) -> None:
-        """Write its configuration: where its model is, and to talk to nobody else. Raises CredentialsError
-        without a key, ConfigurationError for a base URL that is none."""
+        """Write its configuration: where its model is, and to talk to no one else. Raises CredentialsError
+        without a key, ConfigurationError for an invalid base URL."""
         require_secret(self.name, context.secrets, _KEYS)
         assert context.home is not None
         folder = context.home / ".codex"
@@ -110,7 +110,7 @@ class CodexAgent(BasicAgent):
         return Launch((*words, "-"), environment, prompt_of(context).encode())
 
     def reader(self) -> Reader:
-        """Of its events."""
+        """A reader of the events that codex prints."""
         return CodexReader()
 
     def judge(self, evidence: Evidence) -> Outcome:
@@ -126,7 +126,7 @@ class CodexAgent(BasicAgent):
         if not evidence.facts.get("completed"):
             return failure(self.name, f"ended before its turn was completed.{last_words(evidence)}")
         if evidence.ending == "exited" and evidence.exit_code != 0:
-            return failure(self.name, f"completed its turn and ended with exit code {evidence.exit_code}.")
+            return failure(self.name, f"completed its turn but ended with exit code {evidence.exit_code}.")
         return Outcome("succeeded")
 
 
@@ -138,6 +138,6 @@ def _base_url(url: str | None) -> str:
         return ""
     if not _URL.fullmatch(url):
         raise ConfigurationError(
-            f"The secret's {_BASE_URL} is no URL.", remedy="Give one such as https://gateway.example/v1."
+            f"The secret's {_BASE_URL} is not a URL.", remedy="Use one such as https://gateway.example/v1."
         )
     return f'openai_base_url = "{url}"\n'

@@ -12,9 +12,9 @@ _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
 _KILLED = 137
 _REMEDIES = {
-    _NOT_FOUND: "Check that the program is installed where the agent runs, and its name.",
+    _NOT_FOUND: "Check the program's name, and that it is installed where the agent runs.",
     _NOT_EXECUTABLE: "Make the program executable (chmod +x), or name its interpreter.",
-    _KILLED: "It was killed, most often for want of memory: give the agent task more.",
+    _KILLED: "It was killed, most often because memory ran out: give the agent's task more.",
 }
 _KEPT = "Its work so far is kept."
 
@@ -42,10 +42,8 @@ def judge_stop(evidence: Evidence, name: str) -> Outcome | None:
     return Outcome("failed", _error_of_stop(evidence, name))
 
 
-def failure(
-    name: str, what: str, *, remedy: str = Remedy("See what it did with: ", ("logs", RUN))
-) -> Outcome:
-    """The agent failed: ``what`` goes on from its name."""
+def failure(name: str, what: str, *, remedy: str = Remedy("See what it did: ", ("logs", RUN))) -> Outcome:
+    """The agent failed: ``what`` continues from its name."""
     return Outcome("failed", AgentFailed(f"The agent '{name}' {what}", remedy=remedy))
 
 
@@ -69,7 +67,7 @@ def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
     if evidence.ending == "silence":
         return AgentFailed(
             f"The agent '{name}' was stopped because it printed nothing for {limit}.",
-            remedy=Remedy(f"{_KEPT} Look for what it waited for with: ", ("logs", RUN)),
+            remedy=Remedy(f"{_KEPT} See what it was waiting for: ", ("logs", RUN)),
         )
     if evidence.ending == "turns":
         return limit_error(name, "turns")
@@ -91,5 +89,5 @@ def _error_of_exit(evidence: Evidence, name: str) -> AgentFailed:
     code = evidence.exit_code if evidence.exit_code is not None else _NOT_FOUND
     return AgentFailed(
         f"The agent '{name}' ended with exit code {code}.{last_words(evidence)}",
-        remedy=_REMEDIES.get(code, Remedy("See what it did with: ", ("logs", RUN))),
+        remedy=_REMEDIES.get(code, Remedy("See what it did: ", ("logs", RUN))),
     )

@@ -63,12 +63,12 @@ _STREAMS_FROM: Final = (2, 24)
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 _KEY_REMEDY: Final = Remedy(
-    "Give a key that is good with --agent-credentials env:KIRO_API_KEY, then: ", ("redrive", RUN)
+    "Set a valid key with --agent-credentials env:KIRO_API_KEY, then: ", ("redrive", RUN)
 )
 
 
 class KiroAgent(BasicAgent):
-    """``kiro-cli chat``."""
+    """Runs ``kiro-cli chat`` without a terminal."""
 
     name: ClassVar[str] = "kiro"
     login: ClassVar[str | None] = "kiro"
@@ -112,7 +112,7 @@ class KiroAgent(BasicAgent):
         return Launch(tuple(words), environment, prompt_of(context).encode())
 
     def reader(self) -> Reader:
-        """Of both forms."""
+        """A reader of both forms of output."""
         return KiroReader(_SIGNS)
 
     def judge(self, evidence: Evidence) -> Outcome:

@@ -8,7 +8,7 @@ a turn that ends                                             0, ``step_finish`` 
 500, 529                                                     none: it tries again
 a stream that ends early                                     none: a step with ``unknown``, then the next one
 a tool that is not there                                     none: ``tool_use`` of ``invalid``
-SIGINT or SIGTERM while it waits for the model               none: it goes on waiting, and must be killed
+SIGINT or SIGTERM while it waits for the model               none: it continues waiting, and must be killed
 SIGINT or SIGTERM while a tool runs                          killed by it; **the tool lives on**
 ===========================================================  ===============================================
 
@@ -53,7 +53,7 @@ __all__ = ["AGENT", "OpencodeAgent"]
 
 _KEYS: Final = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 _LOGIN: Final = re.compile(r"\b401\b|unauthorized|authentication|api.key", re.IGNORECASE)
-_REMEDY: Final = Remedy("Give a key that is good with --agent-credentials, then: ", ("redrive", RUN))
+_REMEDY: Final = Remedy("Set a valid key with --agent-credentials, then: ", ("redrive", RUN))
 
 
 class OpencodeAgent(BasicAgent):
@@ -88,7 +88,7 @@ class OpencodeAgent(BasicAgent):
         return Launch(tuple(words), environment, prompt_of(context).encode())
 
     def reader(self) -> Reader:
-        """Of its events."""
+        """A reader of the events that opencode prints."""
         return OpencodeReader()
 
     def judge(self, evidence: Evidence) -> Outcome:

@@ -74,7 +74,7 @@ _SETTINGS: Final = {
 
 
 class QAgent(BasicAgent):
-    """``q chat``."""
+    """Runs ``q chat`` without a terminal."""
 
     name: ClassVar[str] = "q"
     login: ClassVar[str | None] = "q"
@@ -131,7 +131,7 @@ def judge_terminal(evidence: Evidence, name: str) -> Outcome:
     if evidence.ending == "exited" and evidence.exit_code != 0:
         return failure(name, f"ended with exit code {evidence.exit_code}.{last_words(evidence)}")
     if not evidence.facts.get("answered") and not evidence.changed_files:
-        return failure(name, f"said nothing and changed nothing.{last_words(evidence)}")
+        return failure(name, f"printed nothing and changed nothing.{last_words(evidence)}")
     return Outcome("succeeded")
 
 
@@ -141,7 +141,7 @@ def _judge_sign(name: str, kind: str, said: str) -> Outcome:
         remedy = Remedy("Log in with '", ("login", "--agent", name), "', then: ", ("redrive", RUN))
         return login_failure(name, f"{what}: {said}", remedy=remedy)
     if kind == "limit":
-        remedy = Remedy("Wait until the service lets it go on, then: ", ("redrive", RUN))
+        remedy = Remedy("Wait until the service allows more, then: ", ("redrive", RUN))
         return failure(name, f"was stopped by a limit of the service: {said}", remedy=remedy)
     return failure(name, f"failed: {said}")
 

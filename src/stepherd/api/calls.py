@@ -28,7 +28,7 @@ class Call:
     """Of the path; empty where the route has none."""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By lower-case name."""
+    """The headers, by their names in lower case."""
     content: bytes = b""
 
     def body(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back."""
+    """The answer to a call."""
 
     status: int
     body: Mapping[str, Any]
@@ -67,7 +67,7 @@ def call_of(event: Mapping[str, Any]) -> Call:
     caller = caller_of(event)
     if caller is None or caller.expired():
         raise Forbidden(
-            "The key is not good any more.", remedy=Remedy("Ask for another: ", ("keys", "create"))
+            "The key is no longer valid.", remedy=Remedy("Ask for a new one: ", ("keys", "create"))
         )
     return Call(
         route=str(event["routeKey"]),

@@ -70,14 +70,14 @@ def respond(event: Mapping[str, Any], open_service: Callable[[], Service]) -> Ou
             raise Forbidden(
                 f"The key's scope is '{call.caller.scope}', and this needs '{route.scope}'.",
                 remedy=Remedy(
-                    "Make another: ", ("keys", "create", "--owner", "NAME", "--scope", route.scope)
+                    "Create another: ", ("keys", "create", "--owner", "NAME", "--scope", route.scope)
                 ),
             )
         return Outcome(route.serve(call, open_service()))
     except StepherdError as error:
         return Outcome(_refusal(error, event), error)
     except Exception as error:  # noqa: BLE001 - the caller gets a document, the log the traceback
-        return Outcome(_refusal(InternalError("A fault of the service."), event), error)
+        return Outcome(_refusal(InternalError("An internal error of the service."), event), error)
 
 
 def _refusal(error: StepherdError, event: Mapping[str, Any]) -> Answer:

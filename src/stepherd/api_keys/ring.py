@@ -99,7 +99,7 @@ class KeyRing:
                 return entry
         raise NotFoundError(
             f"There is no key '{one_paragraph(key_id, 30)}'.",
-            remedy=Remedy("See the keys: ", ("keys", "list")),
+            remedy=Remedy("List the keys: ", ("keys", "list")),
         )
 
     def _change(self, change: Callable[[list[KeyEntry]], list[KeyEntry]]) -> list[KeyEntry]:
@@ -114,7 +114,9 @@ class KeyRing:
             except PreconditionFailed:
                 continue
             return after
-        raise TemporaryError("Others keep changing the list of keys.", remedy="Try again in a while.")
+        raise TemporaryError(
+            "Other processes keep changing the list of keys.", remedy="Try again in a while."
+        )
 
 
 def _written(entries: list[KeyEntry]) -> str:
@@ -141,11 +143,11 @@ def _check(owner: str, scope: str, expires: datetime | None, now: datetime) -> N
     if not _OWNER.fullmatch(owner):
         raise UsageError(
             f"The owner '{one_paragraph(owner, 70)}' is not acceptable.",
-            remedy="Take 1 to 64 letters, digits and '_.@-', starting with a letter or digit.",
+            remedy="Use 1 to 64 letters, digits and '_.@-', starting with a letter or digit.",
         )
     if scope not in SCOPES:
         raise UsageError(
-            f"The scope '{one_paragraph(scope, 30)}' is unknown.", remedy=f"Take one of {', '.join(SCOPES)}."
+            f"The scope '{one_paragraph(scope, 30)}' is unknown.", remedy=f"Use one of {', '.join(SCOPES)}."
         )
     if expires is not None and expires <= now:
         raise UsageError("The key would have expired already.", remedy="Give a later --expires.")

@@ -41,7 +41,7 @@ def choose(home: Path, given: str | None) -> Choice:
         if name:
             return Choice(name, f"chosen by {why}")
     if given is not None:
-        raise UsageError("--context names none.", remedy=Remedy("See those that there are: ", ("context",)))
+        raise UsageError("--context is empty.", remedy=Remedy("List the contexts: ", ("context",)))
     contexts = read_contexts(home)
     return Choice(contexts.default, "the default" if contexts.known else "there is no other")
 

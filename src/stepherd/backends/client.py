@@ -70,7 +70,5 @@ def remote_call(address: EngineAddress) -> Call:
 def _unanswered(address: EngineAddress, error: Exception) -> StepherdError:
     words = f"The engine of process {address.pid} does not answer: {error or type(error).__name__}."
     if isinstance(error, TimeoutError):
-        return TemporaryError(
-            words, remedy=Remedy("Try again; if it hangs, end it and go on with: ", ("resume",))
-        )
-    return EngineGone(words, remedy=Remedy("Go on with what it left: ", ("resume",)))
+        return TemporaryError(words, remedy=Remedy("Try again; if it hangs, end it and run: ", ("resume",)))
+    return EngineGone(words, remedy=Remedy("Continue its runs: ", ("resume",)))

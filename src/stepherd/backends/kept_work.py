@@ -40,25 +40,25 @@ class Kept:
         return self.output.get("branch")
 
     def words(self) -> str:
-        """For a person."""
+        """The outcome in words for a person."""
         if self.branch:
             return f"Kept on {self.branch}."
         if self.output.get("files_changed"):
-            return Remedy("Kept as a bundle. Take it with: ", ("pull", self.run_id))
+            return Remedy("Kept as a bundle. Fetch it with: ", ("pull", self.run_id))
         if self.status == "SUCCEEDED":
             return "There was no work to keep."
         if self.over:
-            lies = Remedy("What there is lies in the run folder: ", ("pull", self.run_id))
+            lies = Remedy("The rest is in the run folder: ", ("pull", self.run_id))
             return f"Not all of its work could be kept. {lies}"
-        return Remedy("Its work is not kept yet. Look with: ", ("status", self.run_id))
+        return Remedy("Its work is not kept yet. Check with: ", ("status", self.run_id))
 
     def to_json(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """The outcome as ``--json`` shows it."""
         return {"status": self.status or None, "branch": self.branch, "commit": self.output.get("commit")}
 
 
 def look(call: Call, backend: Backend, run_id: str) -> Kept | None:
-    """How the keeping of a run stands; None for a run that goes on or ended by itself, and for one whose
+    """How the keeping of a run stands; None for a run that continues or ended by itself, and for one whose
     end nothing keeps."""
     described = call("DescribeExecution", {"executionArn": backend.execution_arn(run_id)})
     if described["status"] not in KEPT_ENDS:

@@ -83,7 +83,7 @@ def pull_work(
     agent = read_agent(folder)
     if agent is None:
         words = f"There is no work of a run '{run_id}' in {backend.title}."
-        raise NotFoundError(words, remedy=Remedy("See the runs there are: ", ("list",)))
+        raise NotFoundError(words, remedy=Remedy("List the runs: ", ("list",)))
     if kept is None:
         _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):
@@ -170,7 +170,7 @@ def _or_remedy(run_id: str, branch: str, kept: str | None, into: Path) -> Iterat
         take = ("pull", run_id, *which, "--branch", other)
         merge = f" && git merge {shlex.quote(other)}"
         raise type(error)(
-            error.message, remedy=Remedy("Take it beside that, then merge it: ", take, merge)
+            error.message, remedy=Remedy("Pull it into another branch, then merge it: ", take, merge)
         ) from None
 
 

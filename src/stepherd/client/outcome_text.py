@@ -31,7 +31,14 @@ class Advisor(Protocol):
 Line = tuple[str, dict[str, Any]]
 """A line and its style."""
 _SHOWN_FILES = 6
-_LEADS: Final = ("Continue with: ", "See what it did with: ", "See what it said with: ")
+_LEADS: Final = (
+    "Continue with: ",
+    "See what it did: ",
+    "See its output: ",
+    # As earlier versions wrote them into reports.
+    "See what it did with: ",
+    "See what it said with: ",
+)
 """What a remedy begins with that is a command and no more."""
 
 

@@ -48,7 +48,7 @@ DEFAULT_CONTEXT: Final = "aws"
 DEFAULT_STACK: Final = "stepherd"
 """What a deployed stack is called that is given no other name, as a context and by CloudFormation."""
 CONFIG: Final = "config.yaml"
-_HEAD: Final = "# Written by stepherd. What is not of stepherd is kept, comments are not.\n"
+_HEAD: Final = "# Written by stepherd. Other keys are kept, comments are not.\n"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _FORMS: Final = {
@@ -68,7 +68,7 @@ class Context:
     """CloudFormation's name of it."""
     region: str
     account: str
-    """Twelve digits."""
+    """The account's twelve digits."""
     profile: str = ""
     """Of the AWS configuration; empty leaves the choice to the environment."""
 
@@ -104,7 +104,7 @@ def read_contexts(home: Path) -> Contexts:
     known = _known(path, raw)
     default = raw.get("default_context") or LOCAL
     if default != LOCAL and (not isinstance(default, str) or default not in known):
-        words = f"'{path}': default_context names '{default}', and there is no such context."
+        words = f"'{path}': default_context names '{default}', but there is no such context."
         raise ConfigurationError(
             words, remedy=Remedy("Choose one: ", ("context", f"{next(iter(known), LOCAL)}"))
         )
@@ -114,7 +114,7 @@ def read_contexts(home: Path) -> Contexts:
 def check_context_name(name: str) -> None:
     """Raises UsageError for a name that is taken or malformed."""
     if name == LOCAL or not _NAME.fullmatch(name):
-        remedy = "Give --name with letters, digits, '-' and '_', and another name than 'local'."
+        remedy = "Use --name with letters, digits, '-' and '_', and not 'local'."
         raise UsageError(f"'{name}' cannot be the name of a context.", remedy=remedy)
 
 
@@ -266,4 +266,4 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 def _wrong(path: Path, where: str, what: str) -> ConfigurationError:
     words = f"'{path}': {where} {what}."
-    return ConfigurationError(words, remedy=Remedy("Mend it, or move it away and run: ", ("configure",)))
+    return ConfigurationError(words, remedy=Remedy("Fix it, or move it away and run: ", ("configure",)))

@@ -15,7 +15,7 @@ from stepherd.services.aws.errors import is_refusal, translated
 __all__ = ["Stack", "find_stack"]
 
 _ATTEMPTS: Final = 4
-"""Every command begins with this call: who is offline shall not wait for half a minute."""
+"""Every command begins with this call: who is offline should not wait for half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _says_absent(error: Mapping[str, Any]) -> bool:
 def _absent(name: str, region: str) -> NotFoundError:
     return NotFoundError(
         f"There is no stack '{name}' in {_account(region)} and the region {region}.",
-        remedy=Remedy("Deploy one: ", ("init",), ". Find one that is elsewhere: ", ("configure",)),
+        remedy=Remedy("Deploy one: ", ("init",), ". Find one in another region: ", ("configure",)),
     )
 
 

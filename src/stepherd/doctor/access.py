@@ -41,7 +41,7 @@ def look_at_secrets(checked: CheckedStack, stack: Stack) -> Iterator[Finding]:
         reference = stack.parameters.get(parameter, "")
         if reference in ("", "none"):
             if parameter == _GIT:
-                words = "The stack has none: what needs them can be neither cloned nor pushed to."
+                words = "The stack has none: runs can only clone public repositories, and push nothing."
                 yield Finding(name, "warning", words, checked.own("init"))
             continue
         finding = _secret_finding(checked, name, reference, form)
@@ -59,7 +59,7 @@ def _git_finding(checked: CheckedStack, stack: Stack, reference: str, found: Fin
     except (ConfigurationError, DataError, SecretNotFound) as error:
         return replace(found, status="problem", text=error.message, remedy=error.remedy)
     except CredentialsError:
-        return replace(found, text=f"{found.text}; you may not read which hosts they are for")
+        return replace(found, text=f"{found.text}; you may not read their hosts")
 
 
 def _secret_finding(checked: CheckedStack, name: str, reference: str, form: str) -> Finding:
@@ -79,9 +79,9 @@ def _secret_finding(checked: CheckedStack, name: str, reference: str, form: str)
 
 def _absent_secret(checked: CheckedStack, name: str, reference: str, form: str) -> Finding:
     if reference == _MAY_BE_ABSENT:
-        return Finding(name, "ok", "There are none: logins ask AWS Builder ID.")
+        return Finding(name, "ok", "Not set: logins use AWS Builder ID.")
     make = checked.aws(f"secretsmanager create-secret --name {reference} --secret-string file://FILE")
-    words = f"There is no secret '{reference}', and runs need it."
+    words = f"There is no secret '{reference}', but runs need it."
     return Finding(name, "problem", words, f"Write {form} into a file, then: {make}")
 
 
@@ -92,7 +92,7 @@ def look_at_keys(_: CheckedStack, stack: Stack) -> Iterator[Finding]:
         return
     entries = [entry for entry in open_ring(secret).entries() if entry.usable(now)]
     if not entries:
-        words = "No key is valid: the HTTP API refuses everybody."
+        words = "No key is valid: the HTTP API refuses everyone."
         yield Finding("api keys", "warning", words, Remedy(("keys", "create", "--owner", "NAME")))
         return
     soon = [each for each in entries if each.expires and not each.usable(now + _KEY_ENDS_SOON)]
@@ -128,11 +128,11 @@ def _people_finding(people: list[dict[str, Any]], subscribe: str) -> Finding:
     confirmed = [each["Endpoint"] for each in people if each["SubscriptionArn"].startswith("arn:")]
     status: Status = "ok" if confirmed and not pending else "warning"
     if pending:
-        words = f"{', '.join(pending)} has not confirmed yet, and gets no mail."
+        words = f"{', '.join(pending)} has not confirmed yet and gets no mail."
         remedy = (
             f"Follow the link in the mail 'AWS Notification - Subscription Confirmation'; again: {subscribe}"
         )
         return Finding("login mail", status, words, remedy.replace("MAIL", pending[0]))
     if not confirmed:
-        return Finding("login mail", status, "Nobody is told when a login needs a person.", subscribe)
+        return Finding("login mail", status, "No one is told when a login needs a person.", subscribe)
     return Finding("login mail", status, f"{', '.join(confirmed)} is asked to approve logins.")

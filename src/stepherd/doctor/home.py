@@ -41,7 +41,7 @@ def _home(home: Path) -> Iterator[Finding]:
             words = f"{home} cannot be made: {above} is not yours to write to."
             yield Finding("home", "problem", words, "Choose another with --home or STEPHERD_HOME.")
             return
-        yield Finding("home", "ok", f"{home} (made by the first run)")
+        yield Finding("home", "ok", f"{home} (created by the first run)")
         yield _space(above)
         return
     try:
@@ -57,13 +57,13 @@ def _home(home: Path) -> Iterator[Finding]:
         yield Finding("home", "problem", refusal.message, refusal.remedy)
         return
     if stat.S_IMODE(home.stat().st_mode) & 0o077:
-        words = f"Others on this machine can look into {home}."
+        words = f"Others on this machine can list the files in {home}."
         yield Finding("home", "warning", words, f"chmod 700 {home}")
     else:
         yield Finding("home", "ok", str(home))
     yield _space(home)
     if os.statvfs(home).f_flag & getattr(os, "ST_NOEXEC", 0):
-        words = f"The disk of {home} is mounted noexec: what an agent builds there cannot be run."
+        words = f"The disk of {home} is mounted noexec: programs that an agent builds there cannot run."
         yield Finding("home", "warning", words, "Choose another with --home or STEPHERD_HOME.")
 
 
@@ -79,7 +79,7 @@ def _space(folder: Path) -> Finding:
 
 def _engine(home: Path) -> Iterator[Finding]:
     if not (home / JOURNAL).exists():
-        yield Finding("journal", "ok", "There is none yet: nothing has run.")
+        yield Finding("journal", "ok", "Nothing has run yet.")
         return
     address = find_engine(home)
     with reading(home) as call:  # Reading the journal checks it; what is wrong is raised.
@@ -90,10 +90,10 @@ def _engine(home: Path) -> Iterator[Finding]:
         going_on = f"{len(running)} unfinished" if running else "nothing unfinished"
         yield Finding("engine", "ok", f"Process {address.pid} serves the home; {going_on}.")
     elif running:
-        words = f"No engine runs, and {len(running)} unfinished: {', '.join(running[:3])}."
+        words = f"No engine is running, and {len(running)} unfinished: {', '.join(running[:3])}."
         yield Finding("engine", "warning", words, Remedy(("resume",)))
     else:
-        yield Finding("engine", "ok", "None runs, and none is needed.")
+        yield Finding("engine", "ok", "None is running, and none is needed.")
 
 
 def _agents(home: Path) -> Iterator[Finding]:
@@ -121,15 +121,15 @@ def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Findin
         if one.error:
             yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)
         elif one.account is None and one.agent == default_agent:
-            yield Finding(name, "warning", "Nobody is logged in: the next run asks a person.", log_in)
+            yield Finding(name, "warning", "No one is logged in: the next run will ask a person.", log_in)
         elif one.account is None:
             continue  # A user of other agents needs no login for this one.
         elif one.next_run == "asks":
-            yield Finding(name, "warning", f"{one.account}: the next run asks a person.", log_in)
+            yield Finding(name, "warning", f"{one.account}: the next run will ask a person.", log_in)
         elif one.expires_at and one.next_run == "passes":
             yield Finding(name, "ok", f"{one.account} until {until_text(one.expires_at)}")
         else:
-            yield Finding(name, "ok", f"{one.account}, renewed by the next run without asking")
+            yield Finding(name, "ok", f"{one.account}, the next run renews it without asking")
 
 
 HOME_CHECKS: Final = (

@@ -83,7 +83,7 @@ class Delivery:
             if failure is None:
                 raise ProtocolError(
                     f"The remote accepted the push, but its branch '{self.branch}' is not {commit}.",
-                    remedy="Look at the branch on the server: someone may have changed it in that moment.",
+                    remedy="Check the branch on the server: someone may have changed it at that moment.",
                 )
             if not (failure.retryable or isinstance(failure, _Raced)) or not waits:
                 raise failure
@@ -124,9 +124,10 @@ class Delivery:
             if below is not None:
                 return base, (), below
             raise BranchTaken(
-                f"The branch '{self.branch}' exists on the remote and holds other commits.",
+                f"The branch '{self.branch}' exists on the remote and has other commits.",
                 remedy=Remedy(
-                    "Stepherd overwrites no branch. Name another: ", ("redrive", RUN, "--branch", "NAME")
+                    "Stepherd does not overwrite branches. Use another: ",
+                    ("redrive", RUN, "--branch", "NAME"),
                 ),
             )
         return tip, self.plan.after(own), tip if own[-1] == self.plan.tree else None

@@ -67,7 +67,7 @@ class LfsServer:
         answer = self._json(f"{self.endpoint}/objects/batch", question, dict(self.headers))
         objects = answer.get("objects") if isinstance(answer, dict) else None
         if not isinstance(objects, list) or answer.get("transfer", "basic") != "basic":
-            raise LfsRefused("gives an answer that makes no sense")
+            raise LfsRefused("gives an invalid answer")
         found = {
             item["oid"]: item
             for item in objects
@@ -99,7 +99,7 @@ class LfsServer:
         href = action.get("href")
         parts = _split(href)
         if parts is None or not isinstance(href, str):
-            raise LfsRefused("names an address that makes no sense")
+            raise LfsRefused("names an invalid address")
         loopback, host = is_loopback(urlsplit(self.endpoint).hostname or ""), parts.hostname or ""
         reason = objection(host, allow_loopback=loopback)
         if reason is not None:
@@ -138,7 +138,7 @@ class LfsServer:
         except ValueError:
             if may_be_empty:
                 return None
-            raise LfsRefused("gives an answer that is no JSON") from None
+            raise LfsRefused("gives an answer that is not JSON") from None
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | IO[bytes]) -> bytes:
         opener = build_opener(_NoRedirects(), *self.route.handlers(url))
@@ -153,7 +153,7 @@ class LfsServer:
             reason = error.reason if isinstance(error, URLError) else error
             words = server_words(str(reason), self.secrets)
             raise UnavailableError(
-                f"The Git LFS server {self.endpoint} cannot be reached or broke off: {words}.",
+                f"The Git LFS server {self.endpoint} cannot be reached or failed: {words}.",
                 remedy=Remedy("Check the address and the network, then try again: ", ("redrive", RUN)),
             ) from None
         if len(said) > _MOST_BYTES:
@@ -171,9 +171,7 @@ class LfsServer:
                 remedy=Remedy("Try again later: ", ("redrive", RUN)),
             )
         if 300 <= error.code < 400:
-            return LfsRefused(
-                "sends to another address, and redirects are not followed with credentials in hand"
-            )
+            return LfsRefused("redirects to another address, and redirects are not followed with credentials")
         try:
             words = self._words(read_json(text))
         except ValueError:

@@ -99,7 +99,7 @@ class LocalRepository:
         if closed:
             raise ConfigurationError(
                 f"{closed[0]} cannot be written, so nothing can be pushed there.",
-                remedy="Let its owner give you the right to write, or run with --push none.",
+                remedy="Ask its owner for permission to write, or run with --push none.",
             )
 
     def unrun_hooks(self) -> tuple[str, ...]:
@@ -109,10 +109,11 @@ class LocalRepository:
         deciding = [name for name in there if name in _DECIDING]
         if deciding:
             raise ConfigurationError(
-                f"{self.folder} has the hook {deciding[0]}, which may refuse a push. Stepherd runs no hooks "
+                f"{self.folder} has the hook {deciding[0]}, which could refuse a push. Stepherd "
+                "runs no hooks "
                 "of a repository on this machine, and does not push past one.",
                 remedy=Remedy(
-                    "Run with --push none, take the work into another clone with '",
+                    "Run with --push none, bring the work into another clone with '",
                     ("pull", RUN),
                     "' and push it with git; or remove the hook, and start again.",
                 ),

@@ -2,7 +2,7 @@
 
 A fresh repository, the base by its id, the bundle checked object by object, one commit made from the
 bundle's tree with ``commit-tree`` (no checkout: no filter or attribute ever runs), or the agent's own commits
-made anew in the same way (``commit_plan``), a push of exactly that to exactly that branch, never by force,
+made again in the same way (``commit_plan``), a push of exactly that to exactly that branch, never by force,
 and then the remote is asked what it has (``delivery``).
 """
 
@@ -101,7 +101,7 @@ def push_bundle(
     out, and in ``left_out`` of the facts. So is what must not be pushed, unless ``allow`` has a pattern for
     its path; then the message says that the work is partial.
 
-    By its ``manner`` it may be the agent's own commits instead, made anew, and one with ``message`` for what
+    By its ``manner`` it may be the agent's own commits instead, made again, and one with ``message`` for what
     the agent left uncommitted. Where they are no single line, or one of them holds what must not be pushed,
     it is one commit all the same, and the facts' note says so.
 
@@ -198,8 +198,8 @@ def _base(commit: str, name: str) -> Base:
 def _check_name(branch: str, known: KnownSecrets) -> None:
     if known.held_by(branch):
         raise UsageError(
-            "The name of the branch holds a secret of this run; it is not pushed.",
-            remedy="Give another --branch, and replace the secret if it was real.",
+            "The branch name contains a secret of this run; it is not pushed.",
+            remedy="Use another --branch, and replace the secret if it was real.",
         )
 
 
@@ -224,7 +224,5 @@ def _chosen(git: Git, work: BundledWork, manner: Manner) -> tuple[str, str | Non
 def _not_there(work: BundledWork, kept: str | None) -> StepherdError:
     if kept is not None:
         names = ", ".join(sorted(work.kept)) or "none"
-        return NotFoundError(f"The bundle keeps no work named '{kept}'.", remedy=f"There is: {names}.")
-    return DataError(
-        "The bundle holds nothing that is to be pushed.", remedy=Remedy("Take its work with: ", ("pull", RUN))
-    )
+        return NotFoundError(f"The bundle has no work named '{kept}'.", remedy=f"There is: {names}.")
+    return DataError("The bundle has nothing to push.", remedy=Remedy("Fetch its work with: ", ("pull", RUN)))

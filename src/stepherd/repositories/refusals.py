@@ -52,7 +52,7 @@ class RepositoryMoved(NotFoundError):
 
 
 class ServerRefused(DataError):
-    """The server gave an answer of its own and no data, in words that nobody here knows."""
+    """The server gave an answer of its own and no data, in words that no one here knows."""
 
     category = "refused"
 
@@ -102,7 +102,7 @@ class QuotaExceeded(PushRejected):
 
 
 class RepositoryReadOnly(PushRejected):
-    """Nobody may push: the repository is archived, or a mirror."""
+    """No one may push: the repository is archived, or a mirror."""
 
     category = "repository_read_only"
 
@@ -138,7 +138,7 @@ class CertificateRefused(ConfigurationError):
 
 
 class ProxyRefused(ConfigurationError):
-    """The proxy on the way wants other credentials, or lets nobody through to this server."""
+    """The proxy on the way wants other credentials, or lets no one through to this server."""
 
     category = "proxy"
 
@@ -183,7 +183,7 @@ _SERVER: Final = r"^(?:remote:|(?-i:ERROR):|fatal: remote error:|conq:)[^\n]*?"
 _AGAIN: Final = Remedy("then continue with: ", ("redrive", RUN))
 _CREDENTIALS: Final = "Check the token or key in the git credentials secret, its scopes and its expiry date."
 _PROXY: Final = (
-    "Check the proxy of HTTPS_PROXY or of git's http.proxy, and the name and password in its address; or "
+    "Check the proxy in HTTPS_PROXY or git's http.proxy, and the name and password in its address; or "
     "name the "
     "server in NO_PROXY."
 )
@@ -199,13 +199,12 @@ RULES: Final = (
         r"out of memory|cannot allocate memory|[mc]alloc failed",
         DataError,
         "git ran out of memory",
-        "The repository or the change unpacks to more than there is room for. Leave out what makes it so "
-        "large.",
+        "The repository or the change does not fit when unpacked. Leave out what makes it so large.",
     ),
     Rule(
         r"HTTP code 407 from proxy|CONNECT tunnel failed, response 407|returned error: 407",
         ProxyRefused,
-        "the proxy wants a name and password, or others than it was given (407)",
+        "the proxy wants a name and password, or different ones (407)",
         _PROXY,
     ),
     Rule(
@@ -230,7 +229,7 @@ RULES: Final = (
         r"returned error: 30\d|unable to update url base from redirection",
         RepositoryMoved,
         "the server says that the repository is at another address, and redirects are not followed",
-        "Open the address in a browser and give the one that it ends at.",
+        "Open the address in a browser and use the one that it leads to.",
     ),
     Rule(
         r"without [`'\"]?workflows?[`'\"]? (?:scope|permission)|refusing to allow .* (?:create"
@@ -249,7 +248,7 @@ RULES: Final = (
         SecretRefused,
         "the server found a secret in the changes",
         Remedy(
-            "Take the work with: ",
+            "Fetch the work with: ",
             ("pull", RUN),
             ". Remove the secret, replace it where it is valid, and push by hand.",
         ),
@@ -259,11 +258,11 @@ RULES: Final = (
         r"|unverified commit"
         r"|commits? (?:is|are) unsigned|not have a verified signature",
         SignatureRequired,
-        "the server takes signed commits alone, and Stepherd's are not signed",
+        "the server only accepts signed commits, and Stepherd's are not signed",
         Remedy(
-            "Give a branch that the rule leaves out, with ",
+            "Use a branch that the rule does not cover, with ",
             ("redrive", RUN, "--branch", "NAME"),
-            ", or take the work with '",
+            ", or fetch the work with '",
             ("pull", RUN),
             "', sign it and push it by hand.",
         ),
@@ -274,9 +273,9 @@ RULES: Final = (
         r"|is not verified"
         r"|is not allowed|not recogni[sz]ed)",
         IdentityRefused,
-        "the server does not take commits of this author",
+        "the server does not accept commits by this author",
         Remedy(
-            "Put a name and email that it takes into the git credentials secret ('name', 'email'), ", _AGAIN
+            "Put a name and email that it accepts into the git credentials secret ('name', 'email'), ", _AGAIN
         ),
     ),
     Rule(
@@ -285,10 +284,10 @@ RULES: Final = (
         r"|size is greater than the|exceeds GitHub's|(?:file|push|pack|blob)s? (?:is|are) too (?:large|big)"
         r"|request entity too large",
         PushTooLarge,
-        "the change is larger than the server takes",
+        "the change is larger than the server accepts",
         Remedy(
             "Keep large files out of the change, or ask the server's owner for a higher limit "
-            "(413 often comes from a proxy before it). Take the work with: ",
+            "(413 often comes from a proxy before it). Fetch the work with: ",
             ("pull", RUN),
         ),
     ),
@@ -311,9 +310,9 @@ RULES: Final = (
         r"|mirror[^\n]*read.only"
         r"|repository is (?:currently )?read.only|repository is in read.only",
         RepositoryReadOnly,
-        "the repository takes no pushes: it is archived or read-only",
+        "the repository accepts no pushes: it is archived or read-only",
         Remedy(
-            "Give a repository that takes pushes, or run with --push none and take the work with: ",
+            "Use a repository that accepts pushes, or run with --push none and fetch the work with: ",
             ("pull", RUN),
         ),
     ),
@@ -327,7 +326,7 @@ RULES: Final = (
         r"IP allow ?list|IP address is not (?:permitted|allowed|whitelisted)|IP range|not (?:permitted"
         r"|allowed) from your IP",
         AddressRefused,
-        "the server takes nothing from this network address",
+        "the server accepts nothing from this network address",
         Remedy(
             "Run where the organisation's list of addresses allows it, or have this address added, ", _AGAIN
         ),
@@ -339,8 +338,8 @@ RULES: Final = (
         r"|write access to repository not granted|TF401027|not allowed to push code to this project"
         r"|(?:does|do) not have (?:the )?(?:write|push) (?:access|permission)",
         ReadOnlyCredentials,
-        "the token or key may read and not write",
-        "Give it the right to write (a deploy key: 'Allow write access'; a token: Contents or "
+        "the token or key may only read",
+        "Allow it to write (a deploy key: 'Allow write access'; a token: Contents or "
         "repository, write), or "
         "name another one with --git-credentials.",
     ),
@@ -351,7 +350,7 @@ RULES: Final = (
         BranchProtected,
         "a rule of the server protects the branch",
         Remedy(
-            "Give another branch, with ",
+            "Use another branch, with ",
             ("redrive", RUN, "--branch", "NAME"),
             ", or ask the repository's owner for an exception. The work is kept in the run.",
         ),
@@ -360,7 +359,7 @@ RULES: Final = (
         r"returned error: 403|permission to .* denied|not allowed to (push|upload)"
         r"|insufficient permission|HTTP 403",
         CredentialsError,
-        "the credentials do not give the right to do that",
+        "the credentials do not allow that",
         _CREDENTIALS,
     ),
     Rule(
@@ -388,7 +387,7 @@ RULES: Final = (
         PushRejected,
         "the server refused the branch",
         Remedy(
-            "Give another branch, with ",
+            "Use another branch, with ",
             ("redrive", RUN, "--branch", "NAME"),
             ", or ask the repository's owner for an exception. The work is kept in the run.",
         ),
@@ -409,7 +408,7 @@ RULES: Final = (
     Rule(
         r"no space left|disk quota|read-only file system|unable to write (file|new index|loose)|cannot mkdir",
         StorageError,
-        "the disk refused to write",
+        "the disk could not be written",
         "Free some space, or point STEPHERD_HOME at another disk.",
     ),
     Rule(
@@ -421,9 +420,9 @@ RULES: Final = (
     Rule(
         r"^(?:fatal: remote error|(?-i:ERROR)):",
         ServerRefused,
-        "the server refused it in words of its own",
+        "the server refused it in its own words",
         Remedy(
-            "Ask the server's owner what they mean; all that it said is in the task's log: ", ("logs", RUN)
+            "Ask the server's owner what they mean; everything it said is in the task's log: ", ("logs", RUN)
         ),
     ),
     Rule(
@@ -431,19 +430,19 @@ RULES: Final = (
         r"|network is unreachable|returned error: (5\d\d|408)|early EOF|hung up|RPC failed|SSL|TLS|gnutls"
         r"|unexpected disconnect|too slow|Empty reply|transfer closed|failed to connect",
         UnavailableError,
-        "the server cannot be reached or broke off",
+        "the server cannot be reached, or the connection failed",
         Remedy("Check the address and the network, then try again: ", ("redrive", RUN)),
     ),
     Rule(
         r"fsck error|invalid index-pack|index-pack failed|bad object|object corrupt|unresolved deltas",
         DataError,
-        "the repository holds objects that git's own check refuses",
-        "Run git fsck on the repository, and repair what it names.",
+        "the repository contains objects that git's own check refuses",
+        "Run git fsck on the repository, and repair the objects that it names.",
     ),
     Rule(
         r"transport '.*' not allowed",
         DataError,
-        "the server sends git on to a protocol that is not allowed",
-        "Give the repository's final address.",
+        "the server redirects git to a protocol that is not allowed",
+        "Use the repository's final address.",
     ),
 )

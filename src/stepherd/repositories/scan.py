@@ -103,7 +103,7 @@ class ChangesBlocked(DataError):
         patterns = (pattern_of(each.path) for each in findings if each.what in ALLOWABLE)
         pattern = next((each for each in patterns if each is not None), None)
         allow = (
-            Remedy("Push it all the same: ", ("redrive", RUN, "--allow", pattern), ". ")
+            Remedy("Push it anyway: ", ("redrive", RUN, "--allow", pattern), ". ")
             if pattern is not None
             else ""
         )
@@ -112,11 +112,11 @@ class ChangesBlocked(DataError):
         super().__init__(
             f"{head}: {shown}{more}.",
             remedy=Remedy(
-                "Take all of the work into a clone of yours with: ",
+                "Bring all of the work into your clone with: ",
                 ("pull", RUN),
                 ". ",
                 allow,
-                f"What should stay out belongs into .gitignore{real}.",
+                f"Files that should stay out belong in .gitignore{real}.",
             ),
         )
         self.findings = tuple(findings)
@@ -266,7 +266,7 @@ def _without_old_lines(
 
 
 def _secret(path: str, line: int, kind: str) -> Finding:
-    return Finding(path, line, "secret", f"it holds what looks like {kind}")
+    return Finding(path, line, "secret", f"it contains what looks like {kind}")
 
 
 def _in_large(

@@ -2,7 +2,7 @@
 
 A redrive takes no input, so an amendment is an object of its own, numbered by the redrive that it is for,
 ``amendments/<run id>/N.json`` of the store: not in the run folder, which the agent's role can write to. The
-machine applies it before its states go on (PrepareRun, ReportFailure, AmendRun). The amended request lies
+machine applies it before its states continue (PrepareRun, ReportFailure, AmendRun). The amended request lies
 beside request.json as ``request.N.json`` and is bound by its digest as that is.
 """
 
@@ -46,7 +46,7 @@ def amended(request: Request, fields: Mapping[str, Any]) -> Request:
     foreign = sorted(fields.keys() - set(AMENDABLE))
     if foreign:
         raise InvalidRequest(
-            f"The field '{foreign[0]}' of a run cannot be changed afterwards.",
+            f"The field '{foreign[0]}' of a run cannot be changed after the start.",
             remedy=Remedy("Start a new run with: ", ("run",)),
             field=foreign[0],
         )
@@ -68,7 +68,7 @@ def write_amendment(store: Store, run_id: str, number: int, fields: Mapping[str,
 
 
 def forget_amendment(store: Store, run_id: str, number: int) -> None:
-    """Make nothing of an amendment that nobody has asked for: with the plain process runner an agent can lay
+    """Make nothing of an amendment that no one has asked for: with the plain process runner an agent can lay
     one into a store on this machine. A bucket's is for no agent to write to."""
     place = _place(store, run_id)
     if not store.reference.startswith("s3://") and place.exists(f"{number}.json"):

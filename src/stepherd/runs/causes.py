@@ -20,9 +20,9 @@ _REDRIVE: Final = Remedy("Continue with: ", ("redrive", RUN))
 # Exit codes of a step that ended without a result, as a shell gives them.
 _EXIT_CODES: Final = {
     _OUT_OF_MEMORY: (
-        "it was killed, by somebody or for want of memory",
-        "Redrive it. Where it was memory: on this machine run less beside it, on a stack give its tasks more "
-        "(AgentMemory, GitMemory).",
+        "it was killed, or ran out of memory",
+        "Redrive it. If memory ran out: run less at the same time on this machine, or give the stack's tasks "
+        "more (AgentMemory, GitMemory).",
     ),
     139: ("it crashed (segmentation fault)", _REDRIVE),
     143: ("it was stopped (SIGTERM)", _REDRIVE),
@@ -40,7 +40,7 @@ _ENDS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
 """How an execution was ended from outside: category and words."""
 
 _NO_IMAGE: Final = Remedy(
-    "Make the image: here with container/build.sh (docs/how-to-use-the-image.md), or name another by "
+    "Build the image: here with container/build.sh (docs/how-to-use-the-image.md), or name another with "
     "--image; on a stack with '",
     ("init",),
     "'.",
@@ -52,15 +52,15 @@ _CATEGORIES: Final = {kind.__name__: kind.category for kind in (RunFolderChanged
 # Reasons of RunTask by their first part, as "RESOURCE:MEMORY".
 _REFUSALS: Final = {
     "RESOURCE": (
-        ", of which there is not enough now.",
-        Remedy("Wait a while or give the task less, then: ", ("redrive", RUN)),
+        ", which is not available now.",
+        Remedy("Wait a while, or ask for less, then: ", ("redrive", RUN)),
     ),
     "AGENT": (
-        ": the cluster cannot be reached by ECS now.",
+        ": ECS cannot reach the cluster now.",
         Remedy("Wait a while, then: ", ("redrive", RUN)),
     ),
     "MISSING": (
-        ": the cluster or the task definition is not there any more.",
+        ": the cluster or the task definition no longer exists.",
         Remedy("Deploy the stack again, then: ", ("redrive", RUN)),
     ),
 }
@@ -70,7 +70,7 @@ def failure_of(error: str, cause: str) -> Failure:
     """What ``error`` and ``cause`` of a catcher mean, be it of a task, a function or a timeout."""
     name, text = unwrapped(error, cause)
     if name in {"States.Timeout", "States.HeartbeatTimeout"}:
-        return Failure("timeout", "The state took longer than it may and was given up.", _REDRIVE, True)
+        return Failure("timeout", "The state took longer than allowed and was given up.", _REDRIVE, True)
     fields = described(text)
     if "errorMessage" in fields:
         category = _CATEGORIES.get(str(fields.get("errorType")), "function")
@@ -134,7 +134,7 @@ def _execution_failure(execution: Mapping[str, Any]) -> Failure:
         why = execution.get("Cause") or execution.get("Error") or "no reason given"
         return Failure("execution", one_paragraph(str(why), 1000))
     if status == "TIMED_OUT":
-        return Failure("timeout", "The nested execution took longer than it may.", _REDRIVE, True)
+        return Failure("timeout", "The nested execution took longer than allowed.", _REDRIVE, True)
     return Failure("execution", f"The nested execution was {status.lower()}.", _REDRIVE, True)
 
 
@@ -147,9 +147,7 @@ def _task_failure(task: Mapping[str, Any]) -> Failure:
         )
         remedy = _NO_IMAGE if reason.startswith("CannotPullContainerError") else _REDRIVE
         return Failure("task", f"The task did not run to its end: {reason.rstrip('.')}.", remedy, True)
-    why, way_out = _EXIT_CODES.get(
-        bad, ("it left no result", Remedy("See what it said with: ", ("logs", RUN)))
-    )
+    why, way_out = _EXIT_CODES.get(bad, ("it left no result", Remedy("See its output: ", ("logs", RUN))))
     return Failure("task", f"The step ended with exit code {bad}: {why}.", way_out)
 
 

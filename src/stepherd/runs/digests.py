@@ -25,7 +25,7 @@ class RunFolderChanged(DataError):
         super().__init__(
             f"{address} was changed or removed after the run was prepared, perhaps by the run's own agent. "
             "It is not used.",
-            remedy=Remedy("Take the agent's work with: ", ("pull", RUN), ", or start a new run."),
+            remedy=Remedy("Fetch the agent's work with: ", ("pull", RUN), ", or start a new run."),
         )
 
 

@@ -181,7 +181,7 @@ class RunFolder:
         if not isinstance(fields, dict):
             raise DataError(
                 f"{self.address_of(key)} is not a JSON object.",
-                remedy=Remedy("It was damaged after it was written: start the run again with: ", ("run",)),
+                remedy=Remedy("It was damaged after it was written: start the run again: ", ("run",)),
             )
         return fields
 

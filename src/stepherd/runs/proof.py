@@ -28,7 +28,7 @@ class SuccessNotProven(StepherdError):
     def __init__(self, why: str) -> None:
         super().__init__(
             f"The success of the run is not proven: {why}.",
-            remedy=Remedy("Take the agent's work with: ", ("pull", RUN), ", or start a new run."),
+            remedy=Remedy("Fetch the agent's work with: ", ("pull", RUN), ", or start a new run."),
         )
 
 

@@ -51,7 +51,7 @@ class ReportedError:
     remedy: str
     retryable: bool
     next: str
-    """The next command."""
+    """The command to run next."""
     details: str = ""
     """All that a server said, in lines."""
     commands: list[list[str]] = field(default_factory=list)
@@ -268,14 +268,14 @@ def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedE
     run_id = request.run_id if request else "RUN"
     count = len(facts.get("files", []))
     if not count and facts.get("left_out"):
-        return f"The agent succeeded; all that it made is left out: {facts['left_out'][0]['path']}."
+        return f"The agent succeeded; all of its work is left out: {facts['left_out'][0]['path']}."
     if not count:
         return no_changes(facts, run_id)
     files = f"{count} file{'s' if count != 1 else ''} changed"
     if facts.get("branch"):
         return with_kept(facts, f"{files}, pushed to {facts['branch']}.")
     summary = with_kept(facts, f"{files}, kept as a bundle.")
-    return Remedy(summary, " Take them with: ", ("pull", run_id))
+    return Remedy(summary, " Fetch them with: ", ("pull", run_id))
 
 
 def _logs(folder: RunFolder, run_id: str, results: Mapping[str, Result]) -> dict[str, str]:
@@ -292,7 +292,7 @@ def _automation_note(facts: Mapping[str, Any]) -> list[str]:
         return []
     shown = ", ".join(f"{file['path']} ({file['what']})" for file in found[:_MOST_NAMED])
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return [f"Look at these changes first, they run by themselves: {shown}{more}."]
+    return [f"Review these changes first, because they run by themselves: {shown}{more}."]
 
 
 class RunFailed(StepherdError):

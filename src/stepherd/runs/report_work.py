@@ -23,20 +23,21 @@ def no_changes(facts: Mapping[str, Any], run_id: str) -> str:
     """The summary of a run that succeeded and pushes nothing."""
     if lines := kept_lines(facts):
         return Remedy(
-            f"Nothing was pushed: the agent left the files as they were, and its work in {_places(lines)}. "
-            "Take it with: ",
+            f"Nothing was pushed: the agent left the files unchanged, and its work in {_places(lines)}. "
+            "Fetch it with: ",
             _pull(run_id, lines[0]),
         )
     if lines := kept_lines(facts, superseded=True):
         return Remedy(
-            "Nothing was pushed: the files are as they were. What the agent committed on the way is kept; "
-            "take it with: ",
+            "Nothing was pushed: the files are unchanged. The commits that the agent made on the "
+            "way are kept; "
+            "fetch them with: ",
             _pull(run_id, lines[0]),
         )
     if facts.get("commits"):
         return (
-            f"Nothing was pushed: {_count(facts)} of the agent's led back to the files as they were. The "
-            "run's bundle keeps what was committed on the way."
+            f"Nothing was pushed: {_count(facts)} of the agent's led back to unchanged files. The "
+            "run's bundle keeps the commits made on the way."
         )
     return f"The agent succeeded with no changes.{_ignored(facts)}"
 
@@ -53,8 +54,8 @@ def work_notes(facts: Mapping[str, Any], run_id: str) -> Iterator[str]:
     yield from (str(remark) for remark in facts.get("remarks") or ())
     if lines := kept_lines(facts, superseded=True):
         yield Remedy(
-            f"The bundle also has what the agent went back behind or replaced, in {_places(lines)}. "
-            "Take it with: ",
+            f"The bundle also has commits that the agent reset or replaced, in {_places(lines)}. "
+            "Fetch it with: ",
             _pull(run_id, lines[0]),
         )
 

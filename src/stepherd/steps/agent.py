@@ -160,7 +160,7 @@ def _run(
     notes = [facts.pop("note", None)]
     error = error or left_out_error(facts, step.request)
     if error is not None:
-        # A redriven agent goes on from here.
+        # A redriven agent continues from here.
         redactor = attempt.transcript.redactor
         notes.append(keep_session(step, agent, attempt.folders, redactor, attempt.keys.session))
     notes.append(attempt.unproven)
@@ -261,9 +261,9 @@ def _prepare_for_a_kill(attempt: Attempt, base: Mapping[str, str], earlier: Past
     it some time for that, and no more. The step's own result is written over this one."""
     before = {} if earlier is None or earlier.result is None else earlier.result.facts
     error = Interrupted(
-        f"The agent was stopped, and the time that its task had to end ran out before the work of attempt "
+        f"The agent was stopped, and its task ran out of time before the work of attempt "
         f"{attempt.keys.number} was recorded. That work is lost.",
-        remedy=Remedy("Continue from what there was before: ", ("redrive", RUN)),
+        remedy=Remedy("Continue from the work before that: ", ("redrive", RUN)),
     )
     result = result_of(attempt.step, "agent", attempt.started, Done({**base, **before}, error))
     attempt.step.folder.write_result(result)
@@ -332,7 +332,8 @@ def _judgement(agent: Agent, evidence: Evidence) -> Outcome:
     return Outcome(
         "failed",
         InternalError(
-            f"What the agent '{agent.name}' said could not be judged: {reason}.", remedy="Please report it."
+            f"The output of the agent '{agent.name}' could not be judged: {reason}.",
+            remedy="Please report it.",
         ),
     )
 

@@ -37,8 +37,8 @@ def restore_work(step: StepContext, folders: AgentFolders, base_commit: str, bun
         replay_changes(folders.workspace, folders.private_git, base_commit, before, folders.scratch, fetch)
     except (NotFoundError, DataError) as error:
         raise DataError(
-            f"The work so far, {step.folder.address_of(bundle)}, cannot be put back: {error.message}",
-            remedy=Remedy("Nothing was changed. Begin again with: ", ("run",)),
+            f"The work so far, {step.folder.address_of(bundle)}, cannot be restored: {error.message}",
+            remedy=Remedy("Nothing was changed. Start again with: ", ("run",)),
         ) from None
     before.unlink()
 
@@ -124,7 +124,7 @@ def _leave_out(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         path.unlink()
     elif not remove_tree(path):
-        raise StorageError("It holds a folder that cannot be removed.")
+        raise StorageError("It contains a folder that cannot be removed.")
 
 
 def _is_too_much(folder: Path) -> bool:

@@ -76,7 +76,7 @@ def part_changes(
     if int(before.get("left_out_total", 0)) > len(found) and found[-1].what == "own secret":
         raise DataError(
             "More secrets of the run were left out than could be named: nothing more can be let through.",
-            remedy=Remedy("Take the work with: ", ("pull", RUN)),
+            remedy=Remedy("Fetch the work with: ", ("pull", RUN)),
         )
     changes = part_again(folders.private_git, base_commit, earlier, bundle, folders.scratch, rules, found)
     old = {name: value for name, value in before.items() if name not in _OF_PARTING}

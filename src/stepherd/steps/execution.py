@@ -191,7 +191,7 @@ def _no_process_left() -> Iterator[None]:
 
 def _ending(termination: Termination) -> StepherdError:
     if termination.expired:
-        words = "The step took longer than it may and ended itself."
+        words = "The step took longer than allowed and ended itself."
         return DeadlinePassed(words, remedy=Remedy("Continue with: ", ("redrive", RUN)))
     return Interrupted("The step was interrupted.", remedy=Remedy("Continue with: ", ("redrive", RUN)))
 
@@ -199,7 +199,7 @@ def _ending(termination: Termination) -> StepherdError:
 def _storage_error(error: OSError) -> StorageError:
     where = f": {error.filename}" if error.filename else ""
     return StorageError(
-        f"The disk refused: {error.strerror or error}{where}.", remedy="Free some space, or use another disk."
+        f"Disk error: {error.strerror or error}{where}.", remedy="Free some space, or use another disk."
     )
 
 

@@ -111,12 +111,12 @@ def test_a_token_that_cannot_be_renewed_and_has_ended_or_is_refused_names_the_cl
 ) -> None:
     errors = importlib.import_module("amazon_q_streaming_client")
     ended = with_other_token(tmp_path / "ended", "kirocli:social:token", hours=-1)
-    with pytest.raises(errors.TokenError, match="has ended") as caught:
+    with pytest.raises(errors.TokenError, match="has expired") as caught:
         client.from_cli_database(ended).get_token()
     assert "kiro-cli" in caught.value.remedy
     provider = client.from_cli_database(with_other_token(tmp_path / "refused", "kirocli:social:token"))
     provider.get_token()
-    with pytest.raises(errors.TokenError, match="has ended"):
+    with pytest.raises(errors.TokenError, match="has expired"):
         provider.get_token(refresh=True)
 
 

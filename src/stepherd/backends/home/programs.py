@@ -31,7 +31,5 @@ def check_installed(request: Request, path: str) -> None:
         if shutil.which(program, path=path) is None:
             raise ConfigurationError(
                 f"The agent '{request.agent}' needs the program '{program}', which is not installed here.",
-                remedy=Remedy(
-                    "Install it, see what is there with '", ("agents",), "', or choose another agent."
-                ),
+                remedy=Remedy("Install it, see '", ("agents",), "', or choose another agent."),
             )

@@ -50,7 +50,7 @@ class StackBackend:
     """See ``Backend``. The stack is looked up when it is first needed.
 
     Each method may raise NotFoundError for a stack that is not there, TemporaryError for one that is being
-    made, ConfigurationError for one that failed or is none of Stepherd's, and CredentialsError.
+    made, ConfigurationError for one that failed or is not Stepherd's, and CredentialsError.
     """
 
     def __init__(self, home: Path, context: Context) -> None:
@@ -84,12 +84,12 @@ class StackBackend:
         except NotFoundError as error:
             if f" {one.account} " in error.message:
                 raise
-            words = f"{error.message} The context '{one.name}' has it in the account {one.account}."
+            words = f"{error.message} The context '{one.name}' is for the account {one.account}."
             raise NotFoundError(words, remedy=_OTHER_ACCOUNT) from error
         if stack.account != one.account:
             words = (
-                f"The credentials in use are of the account {stack.account}, "
-                f"and the context '{one.name}' is of {one.account}."
+                f"The credentials in use are for the account {stack.account}, "
+                f"but the context '{one.name}' is for {one.account}."
             )
             raise CredentialsError(words, remedy=_OTHER_ACCOUNT)
         return stack
@@ -134,8 +134,8 @@ class StackBackend:
         """``given``, else the stack's parameter for ``q``. Raises UsageError for one on this machine."""
         if given and not given.startswith("s3://"):
             raise UsageError(
-                f"The database {given} is on this machine, and {self.title} cannot read it.",
-                remedy="Leave --database out, or name s3://bucket/key.",
+                f"The database {given} is on this machine, where {self.title} cannot read it.",
+                remedy="Leave --database out, or use s3://bucket/key.",
             )
         return given or (self.stack.parameters.get("LoginDatabaseUri", "") if kind == DEFAULT_KIND else "")
 
@@ -168,8 +168,8 @@ class StackBackend:
         if kind or image:
             option = "--runner" if kind else "--image"
             raise UsageError(
-                f"{option} is for runs on this machine, and this one would be in {self.title}.",
-                remedy="Leave it out, or give --context local.",
+                f"{option} is only for runs on this machine, but this one would run in {self.title}.",
+                remedy="Leave it out, or use --context local.",
             )
         return None
 
@@ -201,7 +201,7 @@ class StackBackend:
         asked = {"executionArn": request["executionArn"]}
         while self.call("DescribeExecution", asked)["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(1.0)
-        tell("Its tasks are told to end; they have two minutes to save what they did. Then that is pushed.")
+        tell("Its tasks have two minutes to save their work, which is then pushed.")
         tell("Ctrl-C leaves the rest to the stack.")
         kept = look(self.call, self, run_id)
         while kept is not None and not kept.over:
@@ -211,7 +211,7 @@ class StackBackend:
 
 
 _OTHER_ACCOUNT: Final = Remedy(
-    "Log in to that account (aws sso login), unset AWS_ACCESS_KEY_ID if it is of another, "
+    "Log in to that account (aws sso login), unset AWS_ACCESS_KEY_ID if it belongs to another, "
     "or choose a stack: ",
     ("configure",),
 )
@@ -224,14 +224,14 @@ def _lacks(stack: Stack, output: str) -> StepherdError:
         return TemporaryError(
             f"The stack '{stack.name}' is being deleted ({status}).",
             remedy=Remedy(
-                "Choose another: ", ("context",), ". Or deploy it again when it is gone: ", ("init",)
+                "Choose another: ", ("context",), ". Or deploy it again once it is gone: ", ("init",)
             ),
         )
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        words = f"The stack '{stack.name}' is being made ({status})."
-        return TemporaryError(words, remedy=Remedy("Try again when it is: ", ("doctor",)))
+        words = f"The stack '{stack.name}' is being created ({status})."
+        return TemporaryError(words, remedy=Remedy("Try again when it is ready: ", ("doctor",)))
     if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
-        words = f"The stack '{stack.name}' has no output {output}: it is none of Stepherd's, or an older one."
+        words = f"The stack '{stack.name}' has no output {output}: it is not Stepherd's, or is older."
         return ConfigurationError(words, remedy=Remedy("Find the right one: ", ("configure",)))
     words = f"The stack '{stack.name}' cannot be used: it is {status}."
     return ConfigurationError(words, remedy=Remedy("Deploy it again: ", ("init",)))

@@ -92,7 +92,7 @@ class _Start:
         try:
             call("StartExecution", request)
         except (TemporaryError, UnavailableError) as error:
-            words = f"{error.message} Whether the run {self._run_id} has begun is not known."
+            words = f"{error.message} Run {self._run_id} may or may not have started."
             raise type(error)(words, remedy=Remedy("Look: ", ("status", self._run_id))) from error
         except Refused as error:
             if error.code != "ExecutionAlreadyExists":
@@ -119,8 +119,9 @@ def _check_no_secret(instructions: Instructions) -> None:
             kind = patterns.kind_of(line)
             if kind:
                 raise DataError(
-                    f"The instructions hold {kind}, in line {number} of {name}, and are kept in the cloud.",
-                    remedy="Take it out: a run gets secrets by --agent-credentials and --git-credentials.",
+                    f"The instructions contain {kind}, in line {number} of {name}, and would be "
+                    "stored in the cloud.",
+                    remedy="Remove it: a run gets secrets with --agent-credentials and --git-credentials.",
                 )
 
 
@@ -129,7 +130,7 @@ def _check_repository(backend: StackBackend, request: Mapping[str, Any], checked
         named = str(request.get("repo") or checked.repo)
         origin = f"$(git -C {shlex.quote(named)} remote get-url origin)"
         raise UsageError(
-            f"The repository {named} is on this machine, and {backend.title} cannot reach it.",
+            f"The repository {named} is on this machine, where {backend.title} cannot reach it.",
             remedy=f'Push it to a host and give its address: --repo "{origin}". Or run here: --context local',
         )
 
@@ -142,8 +143,8 @@ def _check_credentials(backend: StackBackend, checked: Request) -> None:
         if reference.startswith(_OF_THIS_MACHINE):
             option = f"--{field.replace('_', '-')}"
             raise UsageError(
-                f"{option} {reference} names a secret of this machine, and {backend.title} cannot read it.",
-                remedy="Keep it in Secrets Manager and name that: aws secretsmanager create-secret "
+                f"{option} {reference} names a secret on this machine, which {backend.title} cannot read it.",
+                remedy="Store it in Secrets Manager and name that: aws secretsmanager create-secret "
                 f"--name {backend.stack.name}/{_PLACES[field]}/NAME --secret-string file://PATH; "
                 f"{option} {backend.stack.name}/{_PLACES[field]}/NAME",
             )

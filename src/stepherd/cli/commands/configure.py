@@ -1,4 +1,4 @@
-"""``stepherd configure``."""
+"""The command ``stepherd configure``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NEEDED = ("PipelineArn", "StoreUri", "LoginArn")
     contexts=False,
 )
 @target_options
-@click.option("--list", "listing", is_flag=True, help="List the stacks of the region and change nothing.")
+@click.option("--list", "listing", is_flag=True, help="List the stacks in the region and change nothing.")
 def command(
     call: Invocation,
     name: str | None,
@@ -37,7 +37,7 @@ def command(
     profile: str | None,
     listing: bool,
 ) -> int:
-    """Find a stack that is there and keep it as a context. Nothing on AWS is changed."""
+    """Find a deployed stack and save it as a context. Changes nothing on AWS."""
     with telling_of_waits(call.output.note):
         target = choose_target(call.home, name, stack, region, profile)
         if listing:
@@ -60,7 +60,7 @@ def _keep(call: Invocation, target: Target, found: Stack) -> int:
         return 0
     where_text = f"{found.region}, account {found.account}"
     call.output.note(f"{target.context} is the stack {found.name} ({found.status}) in {where_text}.")
-    call.output.note(f"It is the default now, by {call.home / 'config.yaml'}.")
+    call.output.note(f"It is now the default, by {call.home / 'config.yaml'}.")
     call.output.note("  next     stepherd run --repo URL --instructions FILE --agent NAME")
     call.output.note("           stepherd doctor")
     return 0
@@ -88,7 +88,7 @@ def _only_one(target: Target, names: list[str]) -> str:
     there_are = ", ".join(sorted(names))
     raise UsageError(
         f"There are {len(names)} stacks in {target.region}: {there_are}.",
-        remedy=Remedy("Say which one: ", ("configure", "--stack-name", "NAME")),
+        remedy=Remedy("Choose one: ", ("configure", "--stack-name", "NAME")),
     )
 
 

@@ -1,4 +1,4 @@
-"""``stepherd destroy``."""
+"""The command ``stepherd destroy``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["command"]
     contexts=False,
 )
 @target_options
-@click.option("--yes", "confirmed", metavar="STACK", help="Its name once more, instead of asking.")
+@click.option("--yes", "confirmed", metavar="STACK", help="The stack's name, instead of asking for it.")
 @click.option("--force", is_flag=True, help="Do not ask.")
 def command(
     call: Invocation,
@@ -34,14 +34,14 @@ def command(
     confirmed: str | None,
     force: bool,
 ) -> int:
-    """Remove the stack with all runs, images, logins and secrets; says what is left and what it cost.
+    """Remove the stack with all runs, images, logins and secrets; shows what is left and what it cost.
 
-    It can be ended at any moment and run again: it goes on from there.
+    If interrupted, run it again: it continues where it stopped.
     """
     if confirmed is None and not force and not call.output.can_ask:
         raise UsageError(
-            "destroy removes everything and asks first, and nobody can be asked here.",
-            remedy=f"If it shall: {this_command('--yes', 'STACK')}",
+            "destroy asks before it removes everything, but there is no terminal to ask at.",
+            remedy=f"To go ahead without asking: {this_command('--yes', 'STACK')}",
         )
     if name is not None and stack is None:
         _need_context(call, name)
@@ -59,9 +59,9 @@ def _need_context(call: Invocation, name: str) -> None:
     """A context that is gone names no stack, and the default stack is not the one that was meant."""
     if name not in read_contexts(call.home).known:
         raise NotFoundError(
-            f"There is no context '{name}', so nothing says which stack is meant.",
+            f"There is no context '{name}', so it is not clear which stack to remove.",
             remedy=Remedy(
-                "See the contexts: ", ("context",), ". A stack that has none is named by --stack-name."
+                "List the contexts: ", ("context",), ". A stack that has none is named by --stack-name."
             ),
         )
 
@@ -78,7 +78,7 @@ def _carry_out(call: Invocation, target: Target, *, ask: bool) -> int:
     if there is not None and not made_by_stepherd(there):
         raise ConfigurationError(
             f"The stack {there.name} in {target.region} was not deployed by Stepherd; nothing was removed.",
-            remedy=Remedy("See those that were: ", ("configure", "--list")),
+            remedy=Remedy("List those that were: ", ("configure", "--list")),
         )
     try:
         found = deployer.settle()
@@ -91,7 +91,7 @@ def _carry_out(call: Invocation, target: Target, *, ask: bool) -> int:
             return 0
         raise NotFoundError(
             f"There is no stack '{target.stack}' in {target.region}, account {target.caller.account}.",
-            remedy=Remedy("See those that there are: ", ("configure", "--list")),
+            remedy=Remedy("List the stacks: ", ("configure", "--list")),
         )
     show_holdings(call.output, target, holdings)
     if ask:

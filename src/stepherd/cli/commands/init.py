@@ -1,4 +1,4 @@
-"""``stepherd init``."""
+"""The command ``stepherd init``."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ __all__ = ["command"]
     contexts=False,
 )
 @target_options
-@click.option("--yes", is_flag=True, help="Ask nothing.")
-@click.option("--email", metavar="ADDRESS", help="Who is asked by mail to approve logins.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--email", metavar="ADDRESS", help="Mail address for login approvals and alarms.")
 @click.option(
     "--agents",
     metavar="LIST",
     help="Agents in the image: claude, codex, opencode, each =VERSION; q, kiro =URL#sha256=DIGEST. "
-    "Unsaid: those that it has.",
+    "Default: those that the image has.",
 )
 @click.option(
     "--agent-key",
@@ -55,7 +55,7 @@ __all__ = ["command"]
     metavar="AGENT=REF",
     help="An agent's key for all runs, as env:NAME or file:PATH; repeatable.",
 )
-@click.option("--no-image", is_flag=True, help="Build no image.")
+@click.option("--no-image", is_flag=True, help="Do not build images.")
 @click.option(
     "--git-token-file",
     metavar="PATH",
@@ -64,14 +64,20 @@ __all__ = ["command"]
 @click.option(
     "--git-hosts",
     metavar="LIST",
-    help="Hosts that the token or key is for. Default: that of the token's prefix, or of DefaultRepo.",
+    help="Hosts that the token or key is for. Default: the host of the token's prefix, or of DefaultRepo.",
 )
 @click.option("--git-ssh-key-file", metavar="PATH", help="A private key without passphrase, for ssh remotes.")
 @click.option("--no-git", is_flag=True, help="No git credentials: public repositories, and no push.")
-@click.option("--wait-for-runs", is_flag=True, help="Change a stack when none of its runs is under way.")
-@click.option("--no-api-key", is_flag=True, help="Make no key for the HTTP API.")
 @click.option(
-    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the stack; repeatable."
+    "--wait-for-runs", is_flag=True, help="Wait until no run is under way before changing the stack."
+)
+@click.option("--no-api-key", is_flag=True, help="Do not create a key for the HTTP API.")
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the stack; repeatable.",
 )
 def command(
     call: Invocation,
@@ -92,15 +98,15 @@ def command(
     no_api_key: bool,
     parameters: tuple[str, ...],
 ) -> int:
-    """Deploy Stepherd into your AWS account, or bring it up to date; asks first.
+    """Deploy Stepherd into your AWS account, or update it; asks first.
 
-    It can be ended at any moment and run again: it goes on from there. Tokens and keys are stored in Secrets
-    Manager and nowhere else.
+    If interrupted, run it again: it continues where it stopped. Tokens and keys are only stored in Secrets
+    Manager.
     """
     if not yes and not call.output.can_ask:
         raise UsageError(
-            "init changes things in an AWS account and asks first, and nobody can be asked here.",
-            remedy=f"If it shall: {this_command('--yes')}",
+            "init asks before it changes an AWS account, but there is no terminal to ask at.",
+            remedy=f"To go ahead without asking: {this_command('--yes')}",
         )
     require_boto3("An AWS account")
     if name is not None:
@@ -132,7 +138,7 @@ def _carry_out(
         # An update would take away all that the other template has made.
         raise UsageError(
             f"The stack {found.name} in {target.region} was not deployed by Stepherd; nothing was changed.",
-            remedy=Remedy("Take another name: ", ("init", "--stack-name", "NAME")),
+            remedy=Remedy("Choose another name: ", ("init", "--stack-name", "NAME")),
         )
     had = dict(found.parameters) if found else {}
     failed = found is not None and found.status in FAILED_CREATION
@@ -150,7 +156,7 @@ def _carry_out(
     before = attempt.settle()
     if before is not None and before.status in FAILED_CREATION:
         if not failed:
-            _ask(yes, f"The stack has ended in {before.status}. Delete it and make it again?")
+            _ask(yes, f"The stack has ended in {before.status}. Delete it and create it again?")
         attempt.clear(before)
         before = None
     result = attempt.run(request, before, secret_there=there)

@@ -27,10 +27,10 @@ _WIDTHS = (18, 10, 7)
 
 @click.group("keys")
 def command() -> None:
-    """Make, list and revoke the API keys of the HTTP API.
+    """Create, list and revoke API keys of the HTTP API.
 
-    The secret holds hashes alone. Several keys are valid at once: to replace one, make another, give it out,
-    and then revoke the old one. A revoked key is refused everywhere after five minutes at most.
+    The secret holds only hashes. Several keys can be valid at once: to replace one, create another,
+    distribute it, and then revoke the old one. A revoked key is refused everywhere within five minutes.
     """
 
 
@@ -40,33 +40,39 @@ def _secret_option(decorated: Any) -> Any:
         metavar="REF",
         envvar="API_KEYS_SECRET_ID",
         help="The secret with the keys: a Secrets Manager id or ARN (the stack's output ApiKeysSecretId), "
-        "or file:PATH. Default: API_KEYS_SECRET_ID, else that of the stack in use.",
+        "or file:PATH. Default: API_KEYS_SECRET_ID, or the secret of the stack in use.",
     )(decorated)
 
 
 @declared("create", examples=("stepherd keys create --owner ada --expires 90d",))
 @_secret_option
-@click.option("--owner", required=True, metavar="NAME", help="Whose runs the key starts and sees.")
 @click.option(
-    "--scope", type=click.Choice(_SCOPES), default="runs:write", show_default=True, help="What it may do."
+    "--owner", required=True, metavar="NAME", help="The owner of the runs that the key starts and sees."
+)
+@click.option(
+    "--scope",
+    type=click.Choice(_SCOPES),
+    default="runs:write",
+    show_default=True,
+    help="What the key may do.",
 )
 @click.option("--expires", metavar="WHEN", help="12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z.")
 def create(call: Invocation, secret: str | None, owner: str, scope: str, expires: str | None) -> int:
-    """Make a key and print it: this once, for it is kept nowhere."""
+    """Create a key and print it once; it is not stored."""
     key, entry = _ring(call, secret).create(owner, scope, _moment(expires, datetime.now(UTC)))
     if call.output.as_json:
         call.output.json({**entry.to_json(datetime.now(UTC)), "key": key})
         return 0
     call.output.data(key)
     until = f" until {entry.expires}" if entry.expires else ""
-    call.output.note(f"{entry.owner} can use it{until}. It is shown this once: keep it now.")
+    call.output.note(f"{entry.owner} can use it{until}. It is shown only once: save it now.")
     return 0
 
 
 @declared("list", examples=("stepherd keys list --json | jq '.keys[] | select(.state == \"valid\")'",))
 @_secret_option
 def show(call: Invocation, secret: str | None) -> int:
-    """List the keys: how each begins, whose it is, and whether it is valid."""
+    """List the keys: the beginning of each, its owner, and whether it is valid."""
     now = datetime.now(UTC)
     rows = [entry.to_json(now) for entry in _ring(call, secret).entries()]
     if call.output.as_json:
@@ -78,7 +84,7 @@ def show(call: Invocation, secret: str | None) -> int:
         head = "  ".join(f"{text:<{width}}" for text, width in cells)
         call.output.data(f"{head}  {row['owner']}  made {row['created']}{end}")
     if not rows:
-        none = Remedy("There are no keys yet. Make one: ", ("keys", "create", "--owner", "NAME"))
+        none = Remedy("There are no keys yet. Create one: ", ("keys", "create", "--owner", "NAME"))
         call.output.note(call.advice(none))
     return 0
 
@@ -87,13 +93,14 @@ def show(call: Invocation, secret: str | None) -> int:
 @_secret_option
 @click.argument("key_id", metavar="ID")
 def revoke(call: Invocation, secret: str | None, key_id: str) -> int:
-    """Make a key useless for good. ID is the eight digits after sk_live_, as 'keys list' shows them."""
+    """Revoke a key for good. ID is the eight digits after sk_live_, as 'keys list' shows them."""
     entry = _ring(call, secret).revoke(key_id)
     if call.output.as_json:
         call.output.json(entry.to_json(datetime.now(UTC)))
         return 0
     call.output.note(
-        f"The key sk_live_{entry.id}… of {entry.owner} is revoked; within five minutes, everywhere."
+        f"The key sk_live_{entry.id}… of {entry.owner} is revoked; it stops working everywhere "
+        "within five minutes."
     )
     return 0
 
@@ -123,5 +130,5 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"'{text}' is not a time.", remedy="Give 12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z."
+            f"'{text}' is not a time.", remedy="Use 12h, 90d, 8w, or a time such as 2027-01-31T00:00:00Z."
         ) from None

@@ -1,4 +1,4 @@
-"""``stepherd resume``."""
+"""The command ``stepherd resume``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ __all__ = ["command"]
 @declared("resume", examples=("stepherd resume", "stepherd resume RUN"))
 @click.argument("run_id", metavar="[RUN]", required=False)
 def command(call: Invocation, run_id: str | None) -> int:
-    """Go on with what a dead engine left, and follow it to its end.
+    """Continue the runs that a dead engine left, and follow one to its end.
 
-    Every unfinished run goes on. RUN says which one to follow; without it the oldest is followed.
+    Every unfinished run continues. RUN is the one to follow; the default is the oldest.
     """
     call.only_local(
-        "resume",
-        Remedy("A stack goes on by itself: ", ("watch", RUN), ". Here: ", ("resume", "--context", "local")),
+        "stepherd resume",
+        Remedy(
+            "Runs on a stack continue by themselves: ",
+            ("watch", RUN),
+            ". Here: ",
+            ("resume", "--context", "local"),
+        ),
     )
     with reading(call.home) as ask:
         if run_id:
@@ -38,5 +43,5 @@ def command(call: Invocation, run_id: str | None) -> int:
     followed = run_id or unfinished[-1]
     others = [name for name in unfinished if name != followed]
     if others:
-        call.output.note(f"Going on, too: {', '.join(others[::-1])}")
+        call.output.note(f"Also continuing: {', '.join(others[::-1])}")
     return follow(call, lambda _call: followed)  # Opening an engine resumes what is unfinished.

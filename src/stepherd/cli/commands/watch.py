@@ -1,4 +1,4 @@
-"""``stepherd watch``."""
+"""The command ``stepherd watch``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _end(call: Invocation, ask: Call, run_id: str, progress: Progress, signal: S
 
 
 async def _watch(call: Invocation, run_id: str, progress: Progress, view: View) -> Signal:
-    """Follow on whichever engine has the home: when one ends before the run, the next one goes on with it."""
+    """Follow on whichever engine has the home: when one ends before the run, the next one continues it."""
     signals = Signals()
     patience, arn = SOON_SECONDS, call.backend.execution_arn(run_id)
     with signals.listening():
@@ -77,5 +77,5 @@ async def _watch(call: Invocation, run_id: str, progress: Progress, view: View) 
 
 
 def _abandoned(call: Invocation, run_id: str) -> StepherdError:
-    words = f"{run_id} is not finished, and no engine runs on {call.home}."
-    return TemporaryError(words, remedy=Remedy("Go on with it: ", ("resume", run_id)))
+    words = f"{run_id} is not finished, and no engine is running on {call.home}."
+    return TemporaryError(words, remedy=Remedy("Continue it: ", ("resume", run_id)))

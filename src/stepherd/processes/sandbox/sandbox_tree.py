@@ -29,7 +29,7 @@ _BY_SIGNAL: Final = 128
 
 @dataclass(slots=True)
 class SandboxTree:
-    """See ``Tree``."""
+    """The tree of a sandbox; see ``Tree``."""
 
     process: subprocess.Popen[bytes]
     """bubblewrap itself, which stays outside, and ends when the command does."""
@@ -91,8 +91,9 @@ class SandboxTree:
             return code
         if ended == 1 and not self._killed:
             raise ConfigurationError(
-                "The sandbox could not be set up, or its command not begun: bubblewrap says why in the log.",
-                remedy=Remedy("Look with: ", ("logs", RUN), ". See also: ", ("doctor",)),
+                "The sandbox could not be set up, or its command not started: bubblewrap's reason "
+                "is in the log.",
+                remedy=Remedy("See: ", ("logs", RUN), ". See also: ", ("doctor",)),
             )
         return ended if ended >= 0 else _BY_SIGNAL - ended
 
@@ -121,7 +122,7 @@ class SandboxTree:
         if self._proof is None:
             self._kill()
             gone = self.is_empty(_PATIENCE)
-            why = "" if gone else f"What ran in the sandbox did not end within {_PATIENCE:g} s."
+            why = "" if gone else f"The processes in the sandbox did not end within {_PATIENCE:g} s."
             self._proof = Proof("proven" if gone else "alive", why)
             self._close(gone)
         return self._proof

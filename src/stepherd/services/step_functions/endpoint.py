@@ -28,7 +28,7 @@ class Unanswered(TemporaryError):
     def __init__(self, operation: str, why: Exception) -> None:
         super().__init__(
             f"The engine does not answer {operation}: {why or type(why).__name__}.",
-            remedy=Remedy("Go on with: ", ("resume",)),
+            remedy=Remedy("Continue with: ", ("resume",)),
         )
         self.why = why
 

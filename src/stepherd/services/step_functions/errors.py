@@ -58,17 +58,17 @@ def _error_of(refused: Refused, arguments: Mapping[str, Any], where: Where) -> S
     match refused.code:
         case "ExecutionDoesNotExist" | "InvalidArn" if "executionArn" in arguments:
             words = f"There is no run '{_name(arguments['executionArn'])}' in {where.title}. {where.forgets}"
-            return NotFoundError(words.strip(), remedy=Remedy("See the runs there are: ", ("list",)))
+            return NotFoundError(words.strip(), remedy=Remedy("List the runs: ", ("list",)))
         case "StateMachineDoesNotExist" | "StateMachineDeleting":
             machine = _name(arguments.get("stateMachineArn", ""))
             words = f"{where.title[:1].upper()}{where.title[1:]} has no state machine {machine} any more."
-            return NotFoundError(words, remedy=Remedy("Look at it: ", ("doctor",)))
+            return NotFoundError(words, remedy=Remedy("Check it: ", ("doctor",)))
         case "ServiceUnavailable":
             return EngineGone("The engine is ending.", remedy="Try again.")
         case "InternalServerException":
             return StorageError(refused.said)
         case "ExecutionLimitExceeded":
-            words = f"Too many runs go on at once in this account: {refused.said}"
+            words = f"Too many runs are under way in this account: {refused.said}"
             return TemporaryError(words, remedy="Try again.")
         case _:
             return refused

@@ -149,7 +149,7 @@ class Executions:
         return self._answer("SendTaskFailure", token, error=error[:256], cause=cause[:32_768])
 
     def beat(self, token: str) -> bool:
-        """Say that the work on a task goes on; False when no one waits for it any more."""
+        """Say that the work on a task continues; False when no one waits for it any more."""
         return self._answer("SendTaskHeartbeat", token)
 
     def _answer(self, operation: str, token: str, **fields: str) -> bool:
@@ -159,7 +159,7 @@ class Executions:
             if refused.code in _OVER:
                 return False
             if refused.code == "InvalidToken":
-                raise InvalidTaskToken("Step Functions does not know such a task token.") from None
+                raise InvalidTaskToken("Step Functions does not know this task token.") from None
             raise
         return True
 
