@@ -143,7 +143,7 @@ def _check_credentials(backend: StackBackend, checked: Request) -> None:
         if reference.startswith(_OF_THIS_MACHINE):
             option = f"--{field.replace('_', '-')}"
             raise UsageError(
-                f"{option} {reference} names a secret on this machine, which {backend.title} cannot read it.",
+                f"{option} {reference} names a secret on this machine, which {backend.title} cannot read.",
                 remedy="Store it in Secrets Manager and name that: aws secretsmanager create-secret "
                 f"--name {backend.stack.name}/{_PLACES[field]}/NAME --secret-string file://PATH; "
                 f"{option} {backend.stack.name}/{_PLACES[field]}/NAME",

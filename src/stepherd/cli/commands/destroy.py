@@ -61,7 +61,7 @@ def _need_context(call: Invocation, name: str) -> None:
         raise NotFoundError(
             f"There is no context '{name}', so it is not clear which stack to remove.",
             remedy=Remedy(
-                "List the contexts: ", ("context",), ". A stack that has none is named by --stack-name."
+                "List the contexts: ", ("context",), ". For a stack without one, use --stack-name."
             ),
         )
 

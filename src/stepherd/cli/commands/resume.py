@@ -23,7 +23,7 @@ def command(call: Invocation, run_id: str | None) -> int:
     Every unfinished run continues. RUN is the one to follow; the default is the oldest.
     """
     call.only_local(
-        "stepherd resume",
+        "resume",
         Remedy(
             "Runs on a stack continue by themselves: ",
             ("watch", RUN),
