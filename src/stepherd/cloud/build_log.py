@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.clients import aws_client
 from stepherd.services.aws.errors import error_code
 
@@ -49,7 +47,7 @@ class BuildLog:
                 startFromHead=True,
                 **after,
             )
-        except ClientError as error:
+        except Exception as error:
             # The stream is made with its first line.
             if error_code(error) != "ResourceNotFoundException":
                 raise

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.polling import moments
 from stepherd.cloud.stack import Stack, find_stack
@@ -21,7 +19,7 @@ from stepherd.cloud.stack_events import Change, Events, first_failure
 from stepherd.cloud.stack_failures import stack_failure
 from stepherd.cloud.stack_status import EMPTY, under_way
 from stepherd.errors import ConfigurationError, NotFoundError, StepherdError
-from stepherd.services.aws.errors import translated
+from stepherd.services.aws.errors import is_refusal, translated
 
 __all__ = ["Deployer", "Outcome", "Wish"]
 
@@ -178,7 +176,9 @@ class Deployer:
     def _drop(self, change_set: str) -> None:
         try:
             self._client.delete_change_set(ChangeSetName=change_set)
-        except ClientError:
+        except Exception as error:
+            if not is_refusal(error):
+                raise
             # It goes with the stack; what there is to say is why it failed.
             return
 

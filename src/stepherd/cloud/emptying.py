@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from stepherd.errors import CredentialsError, StorageError
 from stepherd.services.aws.errors import error_code, translated
 
@@ -51,7 +49,7 @@ def contents_of(s3: Any, bucket: str, owner: str) -> Contents | None:
                 size += sum(item.get("Size", 0) for item in page.get("Versions", []))
                 if versions >= _MOST_COUNTED:
                     return Contents(versions, size, counted=False)
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) not in _ABSENT:
                 raise
             return None
@@ -68,7 +66,7 @@ def remove_bucket(s3: Any, bucket: str, owner: str, tell: Callable[[int], None])
         try:
             _empty(s3, bucket, owner, tell)
             s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) not in _ABSENT:
                 raise
 
@@ -79,7 +77,7 @@ def images_in(ecr: Any, repository: str) -> list[dict[str, str]]:
         try:
             pages = ecr.get_paginator("list_images").paginate(repositoryName=repository)
             digests = {str(image["imageDigest"]) for page in pages for image in page["imageIds"]}
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) != "RepositoryNotFoundException":
                 raise
             return []

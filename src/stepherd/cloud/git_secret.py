@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import DataError
 from stepherd.services.aws.errors import error_code, translated
@@ -96,7 +94,7 @@ class GitSecret:
         with translated(f"the secret {self.name}"):
             try:
                 found: dict[str, Any] = self.client.describe_secret(SecretId=self.name)
-            except ClientError as error:
+            except Exception as error:
                 if error_code(error) != "ResourceNotFoundException":
                     raise
                 return None
@@ -106,7 +104,7 @@ class GitSecret:
         """What it holds. Raises DataError for what is no JSON object, so that it is not written over."""
         try:
             text = self.client.get_secret_value(SecretId=self.name).get("SecretString", "")
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) != "ResourceNotFoundException":  # It has no value yet.
                 raise
             return {}

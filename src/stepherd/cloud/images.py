@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.build_log import BuildLog
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.image_source import ImageSource
@@ -76,7 +74,7 @@ class Images:
                 self._upload(source)
                 try:
                     build = _start(client, project, tag, source.arguments)
-                except ClientError as error:
+                except Exception as error:
                     found = aws_error(error, f"the build project {project}")
                     if isinstance(found, QuotaReached):
                         remedy = Remedy(found.remedy, " ", _ELSEWHERE)
@@ -93,7 +91,7 @@ class Images:
         with translated(f"s3://{bucket}/{SOURCE_KEY}"):
             try:
                 return str(client.head_object(**place)["Metadata"].get(_ARGUMENTS, ""))
-            except ClientError as error:
+            except Exception as error:
                 if error_code(error) not in {"404", "NoSuchKey"}:
                     raise
                 return ""

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.account import own_stacks
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.deployment import Deployer
@@ -99,7 +97,7 @@ class Removal:
         """A function that ended later has made its group again, and nothing would expire that."""
         try:
             self._client("logs").delete_log_group(logGroupName=group)
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) != "ResourceNotFoundException":
                 raise
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.clients import aws_client
 from stepherd.services.aws.errors import error_code, translated
 
@@ -56,7 +54,7 @@ def stop_executions(machine: str, region: str) -> int:
                 client.stop_execution(
                     executionArn=execution["executionArn"], error="Stopped", cause="stepherd destroy"
                 )
-            except ClientError as error:
+            except Exception as error:
                 if error_code(error) != "ExecutionDoesNotExist":
                     raise
         stopped += 1
@@ -70,7 +68,7 @@ def stop_tasks(cluster: str, region: str) -> int:
         try:
             pages = client.get_paginator("list_tasks").paginate(cluster=cluster)
             tasks = [task for page in pages for task in page["taskArns"]]
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) not in _NO_CLUSTER:
                 raise
             return 0
@@ -88,6 +86,6 @@ def _executions(machine: str, region: str, **which: str) -> Iterator[dict[str, A
         try:
             for page in pages:
                 yield from page["executions"]
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) not in _GONE:
                 raise

@@ -7,18 +7,15 @@ service-linked roles"; CloudFormation's public roadmap, 818.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.clients import aws_client
 from stepherd.cloud.polling import moments
 from stepherd.errors import CredentialsError, StepherdError
-from stepherd.services.aws.errors import error_code, translated
+from stepherd.services.aws.errors import error_code, is_refusal, translated
 
 __all__ = ["prepare_ecs"]
 
@@ -47,7 +44,7 @@ def _make(client: Any) -> bool:
     """Whether it was made just now. That it is there is told by the words of a general code."""
     try:
         client.create_service_linked_role(AWSServiceName=_SERVICE)
-    except ClientError as error:
+    except Exception as error:
         if error_code(error) not in _THERE:
             raise
         return False
@@ -68,16 +65,19 @@ def _wait(client: Any, tell: Callable[[str], None]) -> None:
     except StepherdError as error:
         tell(f"ECS's use of it cannot be tested: {error.message}")
     finally:
-        with contextlib.suppress(ClientError):
+        try:
             client.delete_cluster(cluster=name)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
 
 
 def _assumed(client: Any, name: str) -> bool:
     with translated("a first cluster of ECS"):
         try:
             client.create_cluster(clusterName=name, capacityProviders=["FARGATE"])
-        except ClientError as error:
-            if "service linked role" not in str(error):
+        except Exception as error:
+            if not is_refusal(error) or "service linked role" not in str(error):
                 raise
             return False
     return True

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from stepherd.cloud.clients import aws_client
 from stepherd.errors import CannotCreateError, CredentialsError
 from stepherd.services.aws.errors import error_code, translated
@@ -61,7 +59,7 @@ class Staging:
         """Whether it is there. Raises CannotCreateError when it is another account's."""
         try:
             self.client.head_bucket(Bucket=self.bucket, ExpectedBucketOwner=self.account)
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) in {"404", "NoSuchBucket"}:
                 return False
             if error_code(error) == "403":
@@ -80,7 +78,7 @@ class Staging:
         with translated(f"s3://{self.bucket}/{key}"):
             try:
                 self.client.head_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.account)
-            except ClientError as error:
+            except Exception as error:
                 if error_code(error) not in {"404", "NoSuchKey"}:
                     raise
                 with path.open("rb") as body:
@@ -100,7 +98,7 @@ class Staging:
             self.client.create_bucket(
                 Bucket=self.bucket, **({"CreateBucketConfiguration": where} if where else {})
             )
-        except ClientError as error:
+        except Exception as error:
             if error_code(error) == "BucketAlreadyOwnedByYou":
                 return
             if error_code(error) == "BucketAlreadyExists":

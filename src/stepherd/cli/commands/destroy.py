@@ -11,6 +11,9 @@ from stepherd.cli.deploy.target import Target, choose_target, target_options
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cloud.contexts import forget_context, read_contexts
+from stepherd.cloud.deployment import Deployer
+from stepherd.cloud.holdings import holdings_of, made_by_stepherd
+from stepherd.cloud.removal import Removal
 from stepherd.errors import ConfigurationError, NotFoundError, UsageError
 from stepherd.remedies import Remedy
 
@@ -67,11 +70,6 @@ def _need_context(call: Invocation, name: str) -> None:
 
 
 def _carry_out(call: Invocation, target: Target, *, ask: bool) -> int:
-    # All of these need boto3; that it is missing was said in words before.
-    from stepherd.cloud.deployment import Deployer
-    from stepherd.cloud.holdings import holdings_of, made_by_stepherd
-    from stepherd.cloud.removal import Removal
-
     progress = StackProgress(call.output)
     deployer = Deployer(target.stack, target.region, progress, this_command())
     there = deployer.find()

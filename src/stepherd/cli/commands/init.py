@@ -17,6 +17,8 @@ from stepherd.cli.deploy.target import Target, choose_target, target_options
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cloud.contexts import check_context_name, prove_writable
+from stepherd.cloud.git_secret import GitSecret
+from stepherd.cloud.holdings import made_by_stepherd
 from stepherd.cloud.stack_status import FAILED_CREATION
 from stepherd.cloud.template import resource_counts, template_of
 from stepherd.errors import UsageError
@@ -126,10 +128,8 @@ def command(
 def _carry_out(
     call: Invocation, target: Target, project: Project, request: InitRequest, template: Template, *, yes: bool
 ) -> int:
-    # All of these need boto3; that it is missing was said in words before.
+    # Only now: it needs bcrypt, and that it is missing was said in words before.
     from stepherd.cli.deploy.steps import Initialising
-    from stepherd.cloud.git_secret import GitSecret
-    from stepherd.cloud.holdings import made_by_stepherd
 
     check_context_name(target.context)
     attempt = Initialising(call, target, project, this_command())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from stepherd.cloud.account import Caller, caller
 from stepherd.cloud.contexts import (
     DEFAULT_CONTEXT,
     DEFAULT_STACK,
@@ -21,11 +22,9 @@ from stepherd.cloud.contexts import (
     use_region,
 )
 from stepherd.errors import CredentialsError, UsageError
-from stepherd.services.aws.installed import needs_boto3
 
 if TYPE_CHECKING:
     from stepherd.cli.output import Output
-    from stepherd.cloud.account import Caller
 
 __all__ = ["Target", "choose_target", "show_target", "target_options"]
 
@@ -98,8 +97,6 @@ def choose_target(
     region = region or (known.region if known else None)
     if profile:
         use_profile(profile)
-    with needs_boto3("A deployed stack"):
-        from stepherd.cloud.account import caller  # may lack boto3, which is said in words
     found = caller(region)
     if known and found.account != known.account:
         raise CredentialsError(
