@@ -273,3 +273,16 @@ def test_the_apply_agent_runs_the_bundled_example(rig: Rig) -> None:
     assert rig.result("agent").facts["verify"]["status"] == "passed"
     assert rig.show("stepherd/run_1", "%s") == "Tell the tides of a whole day"
     assert rig.result("agent").facts["totals"] == {"files": 4, "added": 40, "deleted": 3}
+
+
+def test_the_log_of_a_failed_step_names_the_run_in_the_next_command(rig: Rig) -> None:
+    rig.make_remote()
+    rig.prepare(command="sh -c 'exit 3'")
+    rig.steps("clone")
+    done = rig.step("agent")
+    assert done.returncode != 0
+    assert "stepherd logs run_1" in done.stderr
+    assert "RUN" not in done.stderr
+    error = rig.result("agent").error
+    assert error is not None
+    assert error.commands == (("logs", "RUN"),)
