@@ -30,7 +30,7 @@ class Condition:
         if self.absent and current is not None:
             raise PreconditionFailed(f"{name!r} already exists; another writer was first.")
         if self.etag is not None and current != self.etag:
-            state = "is not there any more" if current is None else "has changed since it was read"
+            state = "no longer exists" if current is None else "has changed since it was read"
             raise PreconditionFailed(f"{name!r} {state}; another writer was first.")
 
 
