@@ -125,9 +125,9 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "send_message": {
         "": "sqs:SendMessage", "QueueUrl MessageBody MessageGroupId MessageDeduplicationId": "",
     },
-    "send_task_failure": {"": "states:SendTaskFailure", "error cause": ""},
-    "send_task_heartbeat": {"": "states:SendTaskHeartbeat"},
-    "send_task_success": {"": "states:SendTaskSuccess", "output": ""},
+    "send_task_failure": {"": "states:SendTaskFailure", "taskToken error cause": ""},
+    "send_task_heartbeat": {"": "states:SendTaskHeartbeat", "taskToken": ""},
+    "send_task_success": {"": "states:SendTaskSuccess", "taskToken output": ""},
     "start_build": {"": "codebuild:StartBuild", "projectName environmentVariablesOverride": ""},
     "start_execution": {"": "states:StartExecution", "stateMachineArn name input": ""},
     "stop_execution": {"": "states:StopExecution", "executionArn error cause": ""},
@@ -190,11 +190,16 @@ def calls_of(path: Path, known: Mapping[str, frozenset[str]], text: str = "") ->
             given = pages & known[operation]
         if len(node.args) > 1:
             given = (given | _words_of(node)) & known[operation]
-        if any(each.arg is None for each in node.keywords):
-            # What is behind ** can be whatever the file writes as a key.
+        by_name = len(node.args) > 1 and not _is_written_out(node.args[1])
+        if by_name or any(each.arg is None for each in node.keywords):
+            # What is behind a name or ** can be whatever the file writes as a key.
             given |= words & known[operation]
         name = str(path.relative_to(ROOT))
         yield CodeCall(name, node.lineno, operation, frozenset(given))
+
+
+def _is_written_out(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Dict) and None not in argument.keys
 
 
 def _methods(tree: ast.AST, name: str) -> Iterator[ast.Call]:

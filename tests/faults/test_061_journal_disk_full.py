@@ -139,7 +139,7 @@ def test_a_corrupt_journal_is_named_and_kept(tmp_path: Path, damage: str) -> Non
         Journal(path)
 
     assert str(path) in caught.value.message
-    assert "kept" in caught.value.message
+    assert "it was not changed" in caught.value.message
     assert caught.value.remedy
     assert path.read_bytes() == damaged
 

@@ -45,8 +45,8 @@ REFUSED = {
     "https://github.com/a/b\u202egit": "control or invisible",
     "https:///h": "no host",
     "https://": "no host",
-    "https://github.com": "no repository",
-    "https://github.com/": "no repository",
+    "https://github.com": "does not name a repository",
+    "https://github.com/": "does not name a repository",
     "https://github.com//etc/x": "'//'",
     "https://github.com/a/../b": "'..'",
     "https://github.com/a/%2e%2e/b": "'..'",
@@ -118,7 +118,7 @@ def test_a_password_in_an_address_is_not_repeated_in_the_error() -> None:
 
 @pytest.mark.parametrize("text", ["/tmp", "file:///tmp", ".", "~"])
 def test_no_folder_is_a_repository_where_folders_cannot_be_reached(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot be reached"):
+    with pytest.raises(UsageError, match="cannot reach a folder"):
         parse_repository(text, allow_local=False)
 
 

@@ -31,7 +31,7 @@ def test_a_branch_that_the_agent_left_is_pushed(place: Place, ending: str, statu
     fields, page = report(place)
     assert place.origin.show("stepherd/run_1", "a.txt") == "x"
     assert [file["path"] for file in fields["files_changed"]] == ["a.txt"]
-    assert "It is the work that the agent left in: branch fix." in fields["summary"]
+    assert "It is what the agent left in: branch fix." in fields["summary"]
     assert [commit["subject"] for commit in fields["commits"]] == ["Fix it"]
     assert "## The agent's commits" in page
     assert fields["partial"] == (status == "FAILED")

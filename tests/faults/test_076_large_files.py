@@ -228,7 +228,7 @@ def test_a_tree_that_holds_itself_is_stopped_before_it_is_checked_out(
 ) -> None:
     _bomb(origin, 4)
     monkeypatch.setattr(tree_size, "UnpackLimits", lambda: UnpackLimits(entries=1_000))
-    with pytest.raises(DataError, match="has more than 1,000 files, and is not checked out") as caught:
+    with pytest.raises(DataError, match="has more than 1,000 files, so it is not checked out") as caught:
         run.clone()
     assert caught.value.remedy
     assert not run.workspace.exists()

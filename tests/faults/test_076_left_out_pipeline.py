@@ -32,7 +32,7 @@ def test_a_part_is_left_out_told_kept_and_taken(place: Place) -> None:
     assert git(clone, "show", "mine:creds.txt") == KEY
     assert git(clone, "show", "mine:work.txt") == "work"
     assert not git(clone, "log", "-1", "--format=%s", "mine").startswith("Partial work")
-    assert "Check this before you push it anywhere: creds.txt:1" in pulled.err
+    assert "Look before you push this anywhere: creds.txt:1" in pulled.err
     # AND another run may push it
     allowed = place.run(agent, "--allow", "creds.txt", "--allow", "other/**", name="run_2").ok().json
     assert allowed["status"] == "SUCCEEDED"

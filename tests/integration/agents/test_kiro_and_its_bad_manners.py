@@ -93,7 +93,7 @@ def test_a_stale_login_does_not_shadow_the_key(trials: Trials) -> None:
 
 
 def test_a_refresh_that_stays_in_memory_leaves_the_database_as_it_was(trials: Trials) -> None:
-    trial = trials.of("kiro", files=FILES, refresh="only in memory", version="1.23.0")
+    trial = trials.of("kiro", files=FILES, refresh="memory only", version="1.23.0")
     trial.log_in(ends=timedelta(seconds=-5))
     before = _rows(trial.database)
     assert trial.run().status == "succeeded"

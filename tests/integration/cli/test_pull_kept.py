@@ -37,7 +37,7 @@ def test_kept_work_becomes_a_branch_with_its_commits(place: Any) -> None:
 
     warned = place.stepherd("pull", "one", "--kept", "try", "--into", work)
     assert warned.returncode == 0
-    assert "Check this before you push it anywhere: a.txt:1" in warned.stderr
+    assert "Look before you push this anywhere: a.txt:1" in warned.stderr
 
     none = place.stepherd("pull", "one", "--kept", "nothing", "--into", work)
     assert (none.returncode, none.stderr.count("\n")) == (66, 1)

@@ -103,7 +103,7 @@ def test_a_merge_is_delivered_as_one_commit_and_said(origin: Origin, run: Run) -
     run.record()
     facts = run.push(commits="keep")
     assert log(origin, "%s") == ["Do the work"]
-    assert "delivered as one: they are no single line" in facts.note
+    assert "delivered as one: they are not a single line" in facts.note
 
 
 def test_a_secret_that_a_later_commit_took_out_is_not_in_the_history(origin: Origin, run: Run) -> None:

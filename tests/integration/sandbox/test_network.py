@@ -144,7 +144,7 @@ def test_other_hosts_and_other_ports_are_refused_counted_and_named(sandbox: Sand
     script = "".join(ask(f"CONNECT {place} HTTP/1.1\\r\\n\\r\\n") for place in asked)
     done = sandbox.run(script, "proxy", egress)
     assert done.out.count("403 Forbidden") == 4
-    assert "evil.example:443 is not on the list" in done.out
+    assert "evil.example:443 is not on the run's list" in done.out
     assert egress.blocked[0] == Blocked("evil.example", 443, 2)
     assert {(each.host, each.port) for each in egress.blocked[1:]} == {
         ("example.com", port + 1),
