@@ -91,8 +91,6 @@ def test_an_aws_reference_without_boto3_says_how_to_install_it(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name.split(".", maxsplit=1)[0])
         return real(name, globals_, locals_, fromlist, level)
 
-    for name in [name for name in sys.modules if name.startswith("stepherd.services.")]:
-        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", without_boto3)
     with pytest.raises(ConfigurationError, match=r"pip install 'stepherd\[aws\]'"):
         call()  # type: ignore[operator]
