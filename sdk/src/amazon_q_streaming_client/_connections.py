@@ -191,7 +191,7 @@ def is_opened(event: str) -> bool:
 
 
 def all_taken(limit: int, seconds: float) -> QError:
-    """The error of a call that waits for a place while nobody reads the answers that have the places."""
+    """The error of a call that waits for a place while no one reads the answers that have the places."""
     return ConfigurationError(
         f"no connection is free: nothing was read from the {limit} open answers for {seconds:g} seconds",
         remedy="Close answers that are left early, as 'with' and 'async with' do, or raise max_connections.",

@@ -22,6 +22,7 @@ from amazon_q_streaming_client import (
 from amazon_q_streaming_client._connections_sync import Pool, Response
 from asking import ONCE
 from frames import text
+from handshakes import SilentServer
 from loopback import Loopback, Reply, Request
 from many import MANY, Reading, ask_together, options, together
 
@@ -76,27 +77,15 @@ def test_an_answer_that_lasts_as_long_as_its_connection_is_not_whole_when_the_cl
 
 
 def test_a_call_in_the_handshake_of_tls_is_not_sent_once_the_client_is_closed() -> None:
-    connected, closed = asyncio.Event(), asyncio.Event()
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        connected.set()
-        while await reader.read(65536):
-            pass
-        closed.set()
-        writer.close()
-
     async def run() -> None:
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
-        client = QStreamingClient(access_token="tok", endpoint=url, retry=ONCE, connect_timeout=60)
-        call = asyncio.ensure_future(collect(client.generate_assistant_response("q")))
-        await connected.wait()
-        await client.aclose()
-        await asyncio.wait_for(closed.wait(), 10)
-        with pytest.raises((TransportError, ConfigurationError)):
-            await asyncio.wait_for(call, 10)
-        server.close()
+        async with SilentServer() as server:
+            client = QStreamingClient(access_token="tok", endpoint=server.url, retry=ONCE, connect_timeout=60)
+            call = asyncio.ensure_future(collect(client.generate_assistant_response("q")))
+            await server.connected.wait()
+            await client.aclose()
+            await asyncio.wait_for(server.closed.wait(), 10)
+            with pytest.raises((TransportError, ConfigurationError)):
+                await asyncio.wait_for(call, 10)
 
     asyncio.run(run())
 

@@ -19,6 +19,7 @@ from amazon_q_streaming_client import (
     collect_sync,
 )
 from frames import event, text
+from handshakes import SilentServer
 from loopback import Loopback, Reply, Request
 
 STREAMS = 2_000
@@ -162,27 +163,18 @@ def test_cancelling_the_reader_closes_the_connection(server: Loopback) -> None:
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
 def test_a_call_cancelled_in_the_handshake_of_tls_closes_its_socket(library: str) -> None:
     """The library leaves it to the garbage collector, which can take its time."""
-    connected, closed = asyncio.Event(), asyncio.Event()
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        connected.set()
-        while await reader.read(65536):
-            pass
-        closed.set()
-        writer.close()
 
     async def run() -> None:
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
         chosen: Literal["httpx", "httpx2"] = "httpx2" if library == "httpx2" else "httpx"
-        async with QStreamingClient(access_token="tok", endpoint=url, http_library=chosen) as client:
+        async with (
+            SilentServer() as server,
+            QStreamingClient(access_token="tok", endpoint=server.url, http_library=chosen) as client,
+        ):
             task = asyncio.create_task(collect(client.generate_assistant_response("q")))
-            await connected.wait()
+            await server.connected.wait()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await asyncio.wait_for(closed.wait(), 10)
-        server.close()
+            await asyncio.wait_for(server.closed.wait(), 10)
 
     gc.disable()
     try:
