@@ -49,6 +49,9 @@ class StateRow:
     """Of its tasks, in order."""
     still: float = 0.0
     """How long the run lay still in it before a redrive; ``entered`` is moved forward by that."""
+    cut_off: tuple[float, float, float] | None = None
+    """When it was entered and ended, and how long the run lay still, as of the end that cut it off: while a
+    redrive has taken it up, and nothing has happened in it since."""
 
     @property
     def waiting(self) -> Waiting | None:
@@ -135,14 +138,18 @@ class Progress:
         return [row]
 
     def _follow(self, kind: str, number: int, at: float, event: Mapping[str, Any]) -> list[StateRow]:
-        row = self._row_of.get(previous_of(event)) or self._again(kind)
+        row = self._row_of.get(previous_of(event)) or self._again(kind, event)
         if row is None or kind.endswith("Aborted"):
             return []
         self._row_of[number] = row
         return [row] if _change(row, kind, at, event) else []
 
-    def _again(self, kind: str) -> StateRow | None:
-        """A redrive schedules a state again whose chain begins at ExecutionRedriven."""
+    def _again(self, kind: str, event: Mapping[str, Any]) -> StateRow | None:
+        """A redrive schedules a state again whose chain begins at ExecutionRedriven, or finds that its fields
+        cannot be evaluated any more."""
+        if kind == "EvaluationFailed":
+            state = event.get("evaluationFailedEventDetails", {}).get("state")
+            return next((row for row in reversed(self.rows) if row.cut_off and row.name == state), None)
         if not kind.endswith("Scheduled"):
             return None
         return next((row for row in reversed(self.rows) if not row.exited), None)
@@ -153,6 +160,7 @@ class Progress:
         self.started += still
         for row in self.rows:
             if row.ended is not None and not row.exited:
+                row.cut_off = (row.entered, row.ended, row.still) if row.interrupted else None
                 row.entered += at - row.ended
                 row.still += at - row.ended
                 row.ended = at
@@ -179,8 +187,13 @@ class Progress:
 
 def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bool:
     """Take an event of a row's own chain; whether it changed what is shown."""
-    if kind in ("TaskScheduled", "LambdaFunctionScheduled"):
+    if kind == "EvaluationFailed" and row.cut_off:
+        # The redrive leaves it at once, for another state: it ended when the run was stopped.
+        row.entered, row.ended, row.still = row.cut_off
+        row.status, row.exited, row.cut_off = "ABORTED", True, None
+    elif kind in ("TaskScheduled", "LambdaFunctionScheduled"):
         row.attempts += 1
+        row.cut_off = None
         row.status, row.ended, row.error, row.given_up = "RUNNING", None, None, False
     elif kind in _FAILURES:
         row.status, row.ended = _FAILURES[kind], at
@@ -191,6 +204,8 @@ def _change(row: StateRow, kind: str, at: float, event: Mapping[str, Any]) -> bo
         row.containers += containers_in(event, row.name)
         return False
     elif kind.endswith("StateExited"):
+        if row.exited:
+            return False
         row.exited = True
         if row.status in ("RUNNING", "ABORTED"):
             row.status, row.ended = "SUCCEEDED", at

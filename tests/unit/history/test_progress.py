@@ -130,6 +130,23 @@ def test_a_stopped_run_stops_what_still_ran(history: History, a_task: Task) -> N
     assert progress.status == "ABORTED"
 
 
+def test_a_stopped_state_that_a_redrive_leaves_at_once_keeps_its_end(history: History, a_task: Task) -> None:
+    # GIVEN a state that a redrive leaves for another one, as RunAgent for AmendRun, which takes a minute
+    changed = "{% $states.context.Execution.RedriveCount > 0 ? $error('changed') : 'f' %}"
+    catch = [{"ErrorEquals": ["States.QueryEvaluationError"], "Next": "After"}]
+    slow = a_task("After", Catch=catch)
+    slow["Arguments"] = {**slow["Arguments"], "FunctionName": changed}
+    states = {"Slow": slow, "After": {"Type": "Wait", "Seconds": 60, "Next": "Last"}, "Last": a_task()}
+    # WHEN it is stopped there and redriven
+    events = history(states, {"Slow": -2}, redrives=1, stop="Slow")
+    progress = folded(events)
+    # THEN it was stopped when the run was, once and for all, and nothing of it is left for the next redrive
+    assert rows(progress) == [("Slow", "ABORTED", 1), ("After", "SUCCEEDED", 0), ("Last", "SUCCEEDED", 1)]
+    stopped = folded(events[: next(i for i, e in enumerate(events) if e["type"] == "ExecutionRedriven")])
+    first, before = progress.rows[0], stopped.rows[0]
+    assert (first.entered, first.ended, first.interrupted) == (before.entered, before.ended, False)
+
+
 def test_events_fed_twice_or_one_by_one_change_nothing(history: History, a_task: Task) -> None:
     events = history({"A": a_task("B"), "B": a_task()})
     whole, slowly = folded(events), Progress()
