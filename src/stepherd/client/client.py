@@ -17,6 +17,7 @@ from stepherd.backends.home.home_check import check_home
 from stepherd.backends.kept_work import look
 from stepherd.backends.log_reader import LogReader
 from stepherd.backends.sources import learn
+from stepherd.client.arguments import check_count, check_status
 from stepherd.client.following import follow
 from stepherd.client.outcome import describe
 from stepherd.client.records import LogLine, Run, State, Stopped, Update, Waiting, moment
@@ -147,7 +148,9 @@ class Client:
 
     def runs(self, *, status: str | None = None, limit: int = 20) -> list[Run]:
         """The last runs, newest first; of one status where it is named. Those that wait for a login say for
-        whom."""
+        whom. Raises UsageError for an unknown ``status`` and a ``limit`` below 0."""
+        check_status(status)
+        check_count("limit", limit)
         backend = self._backend
         machine = backend.machine_arn()  # Outside: a stack that is not there is an error, an empty home none.
         with contextlib.suppress(NotFoundError), backend.reading() as call:
@@ -173,7 +176,8 @@ class Client:
         self, run: Run | str, *, state: str | None = None, tail: int | None = None, follow: bool = False
     ) -> Iterator[LogLine]:
         """What a run's tasks have written: all of it, or the last lines; with ``follow`` also what they write
-        until the run ends. Raises UsageError for a ``state`` that has none."""
+        until the run ends. Raises UsageError for a ``state`` that has none and a ``tail`` below 0."""
+        check_count("tail", tail)
         reader = LogReader(self._backend, _id_of(run), state)
         lines = reader.new() if tail is None else iter(reader.last(tail))
         for line in lines:

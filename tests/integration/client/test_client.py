@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import doctest
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,23 @@ def test_a_run_is_started_followed_and_reported(place: Place) -> None:
             list(client.logs(run, state="Nowhere"))
         with pytest.raises(CannotCreateError):
             client.start(request(place), run_id="run_1")
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda client, _: client.runs(status="BROKEN"), "No run has the status 'BROKEN'. The statuses are"),
+        (lambda client, _: client.runs(limit=-1), "-1 is not acceptable as limit"),
+        (lambda client, _: list(client.logs("run_1", tail=-1)), "-1 is not acceptable as tail"),
+        (lambda client, wanted: client.start(wanted, runner="dockr"), "There is no runner 'dockr'."),
+    ],
+)
+def test_what_a_program_cannot_ask_for_is_said_in_words(
+    place: Place, ask: Callable[[Client, Request], object], words: str
+) -> None:
+    with Client(home=place.home) as client, pytest.raises(UsageError) as refused:
+        ask(client, request(place))
+    assert words in str(refused.value)
 
 
 async def collected(client: Client, run_id: str) -> list[stepherd.Update]:

@@ -6,9 +6,11 @@ import ast
 import asyncio
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mypy import api as mypy
 from tests.e2e.place import ROOT, Place
 from tests.integration.repositories.origin import git
 
@@ -64,6 +66,17 @@ def test_every_example_does_what_the_page_says(project: Place, capsys: pytest.Ca
     assert "\nno\n" in said
     cell(refused)
     assert "nowhere.md" in capsys.readouterr().out
+
+
+def test_the_examples_have_the_types_that_the_page_promises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    programs = [tmp_path / f"example_{number}.py" for number in range(4)]
+    for program, text in zip(programs, examples("how-to-use-the-client.md"), strict=True):
+        program.write_text(text, "utf-8")
+    said, wrong, code = mypy.run(["--strict", *map(str, programs)])
+    assert code == 0, said + wrong
 
 
 def test_the_cells_of_the_page_on_notebooks_run(project: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,8 +21,8 @@ _VARIABLE = "STEPHERD_RUNNER"
 
 def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
     """What the options say, else STEPHERD_RUNNER; None when it is left to this machine. With an image alone,
-    whichever of podman and docker is installed. Raises UsageError for an image without a container,
-    ConfigurationError for a program that is not installed."""
+    whichever of podman and docker is installed. Raises UsageError for an unknown runner and an image
+    without a container, ConfigurationError for a program that is not installed."""
     if runner is None and not image:
         runner = os.environ.get(_VARIABLE) or None
         if runner is None:
@@ -32,6 +32,11 @@ def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
                 f"{_VARIABLE} is '{one_paragraph(runner, 60)}'.",
                 remedy=f"Set it to one of {', '.join(RUNNER_KINDS)}.",
             )
+    if runner is not None and runner not in RUNNER_KINDS:
+        raise UsageError(
+            f"There is no runner '{one_paragraph(runner, 60)}'.",
+            remedy=f"The runners are {', '.join(RUNNER_KINDS)}.",
+        )
     if runner is not None and runner not in CONTAINER_RUNNERS:
         if image:
             raise UsageError("--image is for tasks in containers.", remedy="Add --runner podman or docker.")
