@@ -8,10 +8,13 @@ from typing import ClassVar, Final
 
 import stepherd
 from stepherd.agents.contract import AgentContext, BasicAgent, Evidence, Launch, Outcome
-from stepherd.agents.judgement import judge_by_ending
-from stepherd.errors import UsageError
+from stepherd.agents.judgement import failure, judge_by_ending, last_words
+from stepherd.errors import DataError, UsageError
+from stepherd.remedies import Remedy
 
 __all__ = ["AGENT", "ApplyAgent"]
+
+_ANEW: Final = Remedy("Correct the instructions and start a new run with: ", ("run",))
 
 
 class ApplyAgent(BasicAgent):
@@ -33,7 +36,11 @@ class ApplyAgent(BasicAgent):
         return Launch(argv, {"PYTHONPATH": str(Path(stepherd.__file__).parents[1])})
 
     def judge(self, evidence: Evidence) -> Outcome:
-        """By the exit code."""
+        """By the exit code. Instructions that cannot be applied are so at every redrive: they are copied."""
+        if (evidence.ending, evidence.exit_code) == ("exited", DataError.exit_code):
+            return failure(
+                self.name, f"could not apply the instructions.{last_words(evidence)}", remedy=_ANEW
+            )
         return judge_by_ending(evidence, self.name)
 
 

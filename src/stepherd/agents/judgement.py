@@ -14,7 +14,8 @@ _KILLED = 137
 _REMEDIES = {
     _NOT_FOUND: "Check the program's name, and that it is installed where the agent runs.",
     _NOT_EXECUTABLE: "Make the program executable (chmod +x), or name its interpreter.",
-    _KILLED: "It was killed, most often because memory ran out: give the agent's task more.",
+    _KILLED: "It was killed, most often because memory ran out: run less at the same time on this "
+    "machine, or give the agents of a stack more (AgentMemory).",
 }
 _KEPT = "Its work so far is kept."
 
@@ -62,7 +63,7 @@ def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
     if evidence.ending == "deadline":
         return AgentFailed(
             f"The agent '{name}' was stopped at its time limit of {limit}.",
-            remedy=f"{_KEPT} Give it more with --timeout SECONDS.",
+            remedy=f"{_KEPT} To give it more time, add --timeout SECONDS to the redrive.",
         )
     if evidence.ending == "silence":
         return AgentFailed(
@@ -78,10 +79,9 @@ def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
 
 def limit_error(name: str, limit: str) -> AgentFailed:
     """The error of an agent that was stopped at its limit of ``turns`` or ``cost``."""
-    words = {"turns": ("turns", "--max-turns N"), "cost": ("cost", "--max-cost USD")}[limit]
     return AgentFailed(
-        f"The agent '{name}' was stopped at its limit of {words[0]}.",
-        remedy=f"{_KEPT} Give it more with {words[1]}.",
+        f"The agent '{name}' was stopped at its limit of {limit}.",
+        remedy=Remedy(f"{_KEPT} Raise the limit: ", ("redrive", RUN, f"--max-{limit}", "MORE")),
     )
 
 

@@ -22,7 +22,7 @@ from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result
 from stepherd.runs.steps import STEPS
-from stepherd.text.moments import now, seconds_between
+from stepherd.text.moments import now, seconds_between, utc_text
 
 __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
 
@@ -159,7 +159,7 @@ def _report_of(
 ) -> Report:
     request, results = found.request, found.results
     finished = now()
-    begun = started or min((result.started for result in results.values()), default=finished)
+    begun = utc_text(started or min((result.started for result in results.values()), default=finished))
     facts = _gathered(results)
     error = None if failure is None else _error_of(run_id, failure, results)
     summary = _summary(request, facts, error)
@@ -256,7 +256,7 @@ def _next_command(run_id: str, state: str, why: Failure) -> Command:
         return ("pull", run_id)
     # What a redrive would meet again as it is: the remedy names what has to be changed.
     named = commands_in(of_run(why.advice, run_id))
-    return next((command for command in named if command[0] == "redrive"), ("redrive", run_id))
+    return next((command for command in named if command[0] in ("redrive", "run")), ("redrive", run_id))
 
 
 def _summary(request: Request | None, facts: Mapping[str, Any], error: ReportedError | None) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from stepherd.text.durations import seconds_text
 
-__all__ = ["iso_text", "now", "seconds_between", "until_text"]
+__all__ = ["iso_text", "now", "seconds_between", "until_text", "utc_text"]
 
 _Precision: TypeAlias = Literal["seconds", "milliseconds", "auto"]
 
@@ -24,6 +24,11 @@ def iso_text(moment: datetime, precision: _Precision = "milliseconds") -> str:
 def now() -> str:
     """This moment as ISO 8601, UTC, with milliseconds."""
     return iso_text(datetime.now(UTC))
+
+
+def utc_text(moment: str) -> str:
+    """An ISO 8601 moment in the form of ``iso_text``."""
+    return iso_text(datetime.fromisoformat(moment))
 
 
 def seconds_between(started: str, finished: str) -> float:

@@ -10,6 +10,7 @@ from stepherd.agents.command_line import split_command
 from stepherd.agents.contract import AgentContext, Evidence
 from stepherd.agents.registry import agent_names, get_agent
 from stepherd.errors import UsageError
+from stepherd.remedies import RUN, commands_in
 
 
 def test_words_are_split_as_a_shell_does_and_nothing_is_expanded() -> None:
@@ -92,7 +93,14 @@ def test_whatever_an_agent_says_a_signal_of_ours_decides(name: str) -> None:
     assert agent.judge(Evidence("deadline", 0, 1.0, limit_seconds=1)).status == "failed"
     limited = agent.judge(Evidence("cost", 0, 1.0)).error
     assert limited is not None
-    assert "--max-cost" in limited.remedy
+    assert commands_in(limited.remedy) == (("redrive", RUN, "--max-cost", "MORE"),)
+
+
+def test_instructions_that_cannot_be_applied_need_a_new_run() -> None:
+    outcome = get_agent("apply").judge(Evidence("exited", 65, 1.0, ("There is nothing to apply.",)))
+    assert outcome.error is not None
+    assert "Its last words: There is nothing to apply." in outcome.error.message
+    assert commands_in(outcome.error.remedy) == (("run",),)
 
 
 @pytest.mark.parametrize(
