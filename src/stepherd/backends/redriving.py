@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Continuation", "Redrive", "plan_redrive"]
 
 _BEHIND_SECONDS: Final = 30.0
+_REASONS: Final = {"SUCCEEDED": "it has succeeded", "RUNNING": "it has not ended yet"}
+"""Why a run with this status is not redriven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def plan_redrive(backend: Backend, run_id: str, changes: Mapping[str, Any]) -> R
         described = call("DescribeExecution", {"executionArn": arn})
         progress.feed(events_after(call, arn, 0))
         if described.get("redriveStatusReason"):
-            raise _refused(run_id, described["redriveStatusReason"])
+            raise _refused(run_id, _REASONS.get(described["status"], described["redriveStatusReason"]))
         takes = not changes or takes_amendments(call, arn, described, progress)
     if not takes:
         return Continuation(*continued(backend, run_id, changes))

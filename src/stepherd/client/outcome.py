@@ -11,6 +11,7 @@ from stepherd.backends.client import Call
 from stepherd.errors import StepherdError
 from stepherd.history.progress import Progress
 from stepherd.remedies import command_text, commands_in, known_remedy
+from stepherd.runs.causes import stopped_text
 from stepherd.runs.folder import REPORT, RunFolder, run_folder
 from stepherd.services.json_text import read_json
 
@@ -99,7 +100,7 @@ def _error_without_report(run_id: str, status: str, described: Mapping[str, Any]
     """The error of a run that ended before its report could be written: stopped, or timed out."""
     cause = described.get("cause")
     words = {
-        "ABORTED": f"The run was stopped: {cause}" if cause else "The run was stopped.",
+        "ABORTED": stopped_text(str(cause or "")),
         "TIMED_OUT": "The run reached its time limit.",
     }
     message = words.get(status) or str(cause or described.get("error") or "The run failed.")

@@ -223,6 +223,7 @@ def _chosen(git: Git, work: BundledWork, manner: Manner) -> tuple[str, str | Non
 
 def _not_there(work: BundledWork, kept: str | None) -> StepherdError:
     if kept is not None:
-        names = ", ".join(sorted(work.kept)) or "none"
-        return NotFoundError(f"The bundle has no work named '{kept}'.", remedy=f"There is: {names}.")
+        names = ", ".join(sorted(work.kept))
+        remedy = f"Name one of {names}." if names else "It has only its result: leave --kept out."
+        return NotFoundError(f"The run has kept no work named '{kept}'.", remedy=remedy)
     return DataError("The bundle has nothing to push.", remedy=Remedy("Fetch its work with: ", ("pull", RUN)))

@@ -12,7 +12,7 @@ from stepherd.runs.result import Failure
 from stepherd.services.json_text import read_json
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["attempt_of", "described", "failure_of", "failure_of_end", "unwrapped"]
+__all__ = ["attempt_of", "described", "failure_of", "failure_of_end", "stopped_text", "unwrapped"]
 
 _ATTEMPT: Final = "STEPHERD_ATTEMPT"
 _OUT_OF_MEMORY: Final = 137
@@ -31,13 +31,18 @@ _EXIT_CODES: Final = {
 }
 
 _ENDS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
-    "ABORTED": lambda cause: (
-        "stopped",
-        f"The run was stopped: {cause}" if cause else "The run was stopped.",
-    ),
+    "ABORTED": lambda cause: ("stopped", stopped_text(cause)),
     "TIMED_OUT": lambda _cause: ("timeout", "The run reached the time limit of its state machine."),
 }
 """How an execution was ended from outside: category and words."""
+
+
+def stopped_text(cause: str) -> str:
+    """That a run was stopped, and why, as whoever stopped it said."""
+    if cause.startswith("stopped by "):
+        return f"The run was {cause}."
+    return f"The run was stopped: {cause}" if cause else "The run was stopped."
+
 
 _NO_IMAGE: Final = Remedy(
     "Build the image: here with container/build.sh (docs/how-to-use-the-image.md), or name another with "

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["escaped", "render_report", "usage_text"]
 
 _MOST_FILES: Final = 200
+_ENDED_FROM_OUTSIDE: Final = {"stopped": "stopped", "timeout": "timed out"}
+_WHERE: Final = (
+    "The commands on this page are for runs of the default home. For another home add `--home PATH`, for a "
+    "stack `--context NAME`."
+)
 _MARKDOWN: Final = re.compile(r"([\\`*{}\[\]<>#|~!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
@@ -26,7 +31,7 @@ def escaped(text: str) -> str:
 def render_report(report: Report, address: str) -> str:
     """The page. ``address`` is where report.json lies."""
     parts = [
-        f"# Run {report.run_id}: {report.status}",
+        f"# Run {report.run_id}: {_ended(report)}",
         _text(report.summary),
         *(_failure(report) if report.error else ()),
         _outcome(report),
@@ -42,6 +47,13 @@ def render_report(report: Report, address: str) -> str:
         _logs(report, address),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _ended(report: Report) -> str:
+    """How the run ended, as the command line says it: one that was stopped has no state that failed."""
+    if report.error is None or report.error.state:
+        return report.status
+    return _ENDED_FROM_OUTSIDE.get(report.error.category, report.status)
 
 
 def usage_text(usage: Mapping[str, Any] | None) -> str | None:
@@ -210,7 +222,7 @@ def _notes(report: Report) -> tuple[str, ...]:
 
 def _logs(report: Report, address: str) -> str:
     lines = [f"- {name}: {_code(where)}" for name, where in {**report.logs, "json": address}.items()]
-    return "\n".join(["## Logs and files", "", *lines])
+    return "\n".join(["## Logs and files", "", *lines, "", _WHERE])
 
 
 def _count(value: int | None) -> str:

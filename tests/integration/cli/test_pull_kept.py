@@ -41,7 +41,14 @@ def test_kept_work_becomes_a_branch_with_its_commits(place: Any) -> None:
 
     none = place.stepherd("pull", "one", "--kept", "nothing", "--into", work)
     assert (none.returncode, none.stderr.count("\n")) == (66, 1)
-    assert "There is: fix, try" in none.stderr
+    assert "Name one of fix, try." in none.stderr
+
+    ran = place.stepherd(*place.run_words("echo new > new.txt", "--name", "two"))
+    assert ran.returncode == 0, ran.stderr
+    none = place.stepherd("pull", "two", "--kept", "fix", "--into", work)
+    assert none.stderr == (
+        "stepherd: The run has kept no work named 'fix'. It has only its result: leave --kept out.\n"
+    )
 
 
 def test_a_branch_that_is_checked_out_and_the_remedy_works(place: Any) -> None:

@@ -108,7 +108,7 @@ def test_a_run_is_stopped_with_its_work_and_redriven_to_its_end(place: Place) ->
     with Client(home=place.home) as client:
         wait_until(up.exists, "agent that works")
         assert [one.id for one in client.runs(status="RUNNING")] == ["run_1"]
-        with pytest.raises(UsageError, match="cannot be redriven"):
+        with pytest.raises(UsageError, match="run_1 cannot be redriven: it has not ended yet"):
             client.redrive(run)
         # WHEN it is stopped
         told: list[str] = []

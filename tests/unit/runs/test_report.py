@@ -146,6 +146,35 @@ def test_a_failed_step_is_reported_in_its_own_words_with_remedy_and_next_command
         assert words in page(prepared)
 
 
+def test_the_next_command_is_a_new_run_where_a_redrive_would_meet_the_same(prepared: RunFolder) -> None:
+    add(prepared, "agent", AGENT, error=Failure("agent", "It cannot.", Remedy("Start again: ", ("run",))))
+    error = write_report(prepared, "run_1", failure={"state": "RunAgent", "error": "E", "cause": ""}).error
+    assert error is not None
+    assert error.next == "stepherd run"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "ended", "words"),
+    [
+        ("ABORTED", "stopped by 'stepherd stop'", "stopped", "The run was stopped by 'stepherd stop'."),
+        ("ABORTED", "wrong branch", "stopped", "The run was stopped: wrong branch"),
+        ("TIMED_OUT", "", "timed out", "The run reached the time limit of its state machine."),
+    ],
+)
+def test_a_run_that_was_ended_from_outside_has_not_failed_by_its_page(
+    prepared: RunFolder, error: str, cause: str, ended: str, words: str
+) -> None:
+    add(prepared, "agent", AGENT)
+    failure = {"state": "KeepWork", "error": error, "cause": cause}
+    report = write_report(prepared, "run_1", started="2026-11-30T15:17:20.647+00:00", failure=failure)
+    assert page(prepared).startswith(f"# Run run_1: {ended}\n")
+    assert report.error is not None
+    assert report.error.message == words
+    # AND all times are written alike, and commands say which runs they are for
+    assert report.started == "2026-11-30T15:17:20.647Z"
+    assert "add `--home PATH`" in page(prepared)
+
+
 def test_a_second_failure_on_the_way_is_noted(prepared: RunFolder) -> None:
     add(prepared, "agent", AGENT, error=Failure("agent", "It failed."))
     add(prepared, "push", {}, error=Failure("unavailable", "The remote is away.", "Try later."))
