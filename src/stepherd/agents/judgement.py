@@ -79,9 +79,10 @@ def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
 
 def limit_error(name: str, limit: str) -> AgentFailed:
     """The error of an agent that was stopped at its limit of ``turns`` or ``cost``."""
+    flag = f"--max-{limit}"
     return AgentFailed(
         f"The agent '{name}' was stopped at its limit of {limit}.",
-        remedy=Remedy(f"{_KEPT} Raise the limit: ", ("redrive", RUN, f"--max-{limit}", "MORE")),
+        remedy=Remedy(f"{_KEPT} Raise the limit: ", ("redrive", RUN, flag, "MORE")),
     )
 
 
