@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from stepherd.agents.contract import AgentFailed, Evidence, Outcome
 from stepherd.errors import CredentialsError
 from stepherd.remedies import RUN, Remedy
@@ -11,6 +13,8 @@ __all__ = ["failure", "judge_by_ending", "judge_stop", "last_words", "limit_erro
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
 _KILLED = 137
+_SIGNALS_BEGIN = 128
+_SIGNALS = {int(each) for each in signal.Signals}
 _REMEDIES = {
     _NOT_FOUND: "Check the program's name, and that it is installed where the agent runs.",
     _NOT_EXECUTABLE: "Make the program executable (chmod +x), or name its interpreter.",
@@ -86,9 +90,15 @@ def limit_error(name: str, limit: str) -> AgentFailed:
     )
 
 
+def _signal_text(code: int) -> str:
+    """The signal that a shell gives this code for; a program may end with it by itself."""
+    number = code - _SIGNALS_BEGIN
+    return f" (as after {signal.Signals(number).name})" if number in _SIGNALS else ""
+
+
 def _error_of_exit(evidence: Evidence, name: str) -> AgentFailed:
     code = evidence.exit_code if evidence.exit_code is not None else _NOT_FOUND
     return AgentFailed(
-        f"The agent '{name}' ended with exit code {code}.{last_words(evidence)}",
+        f"The agent '{name}' ended with exit code {code}{_signal_text(code)}.{last_words(evidence)}",
         remedy=_REMEDIES.get(code, Remedy("See what it did: ", ("logs", RUN))),
     )

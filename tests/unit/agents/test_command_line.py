@@ -108,6 +108,8 @@ def test_instructions_that_cannot_be_applied_need_a_new_run() -> None:
     [
         (Evidence("exited", 3, 1.0, ("a", "b", "c", "boom")), "exit code 3. Its last words: b | c | boom"),
         (Evidence("exited", 137, 1.0), "because memory ran out"),
+        (Evidence("exited", 143, 1.0, ("bye",)), "code 143 (as after SIGTERM). Its last words: bye"),
+        (Evidence("exited", 255, 1.0), "exit code 255."),
         (Evidence("not_started", 127, 0.0, ("x: No such file",)), "exit code 127"),
         (Evidence("not_started", 126, 0.0), "chmod +x"),
         (Evidence("deadline", 0, 60.0, limit_seconds=60), "stopped at its time limit of 60 s"),
