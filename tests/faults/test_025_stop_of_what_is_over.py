@@ -19,7 +19,7 @@ def test_the_command_says_that_it_was_over_and_changes_nothing(place: Place) -> 
     no_process_left(place.root)
     unknown = place.cli("stop", "run_2")
     assert unknown.code == 66
-    assert "There is no run 'run_2'" in unknown.err
+    assert f"There is no run 'run_2' in {place.home}." in unknown.err
     assert "stepherd list" in unknown.err
     assert [run["run_id"] for run in place.cli("list", "--json").ok().json["runs"]] == ["run_1"]
 

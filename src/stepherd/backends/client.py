@@ -15,6 +15,8 @@ from stepherd.services.step_functions.endpoint import Unanswered, endpoint_call
 from stepherd.services.step_functions.errors import EngineGone, Where, in_words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stepherd.engine.api.operations import Api
 
 __all__ = [
@@ -34,9 +36,12 @@ PIPELINE = "stepherd-pipeline"
 LOGIN = "stepherd-login"
 KEEP = "stepherd-keep"
 _PLACE = f"arn:aws:states:{REGION}:{ACCOUNT}"
-_HERE: Final = Where("this home")
 _SECONDS: Final = 30.0
 """How long an engine on this machine may take to answer."""
+
+
+def _where(home: Path | None) -> Where:
+    return Where("this home" if home is None else str(home))
 
 
 def machine_arn(machine: str = PIPELINE) -> str:
@@ -49,14 +54,17 @@ def execution_arn(name: str, machine: str = PIPELINE) -> str:
     return f"{_PLACE}:execution:{machine}:{name}"
 
 
-def local_call(api: Api) -> Call:
-    """Calls the API of an engine in this process."""
-    return in_words(in_process(api.call, ApiError), _HERE)
+def local_call(api: Api, home: Path | None = None) -> Call:
+    """Calls the API of an engine in this process. An error names its ``home``."""
+    return in_words(in_process(api.call, ApiError), _where(home))
 
 
-def remote_call(address: EngineAddress) -> Call:
-    """Calls the endpoint of a live engine. Raises EngineGone when it has ended."""
-    worded = in_words(endpoint_call(f"{address.endpoint}/{address.access_key}/", _SECONDS), _HERE)
+def remote_call(address: EngineAddress, home: Path | None = None) -> Call:
+    """Calls the endpoint of a live engine. An error names its ``home``.
+
+    Raises EngineGone when it has ended.
+    """
+    worded = in_words(endpoint_call(f"{address.endpoint}/{address.access_key}/", _SECONDS), _where(home))
 
     def call(operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:

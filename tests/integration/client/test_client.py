@@ -57,6 +57,9 @@ def test_a_run_is_started_followed_and_reported(place: Place) -> None:
             list(client.logs(run, state="Nowhere"))
         with pytest.raises(CannotCreateError):
             client.start(request(place), run_id="run_1")
+        with pytest.raises(NotFoundError) as unknown:
+            client.run("run_9")
+        assert unknown.value.message == f"There is no run 'run_9' in {place.home}."
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ class _Reader:
         while not lock.acquire():
             address = find_engine(self._home)
             if address:
-                return remote_call(address)
+                return remote_call(address, self._home)
             if time.monotonic() > deadline:
                 raise _silent(self._home)
             time.sleep(_LOOK_AGAIN_SECONDS)
@@ -190,7 +190,7 @@ class _Reader:
 
         engine = Engine(self._home)
         self._until_read.callback(engine.journal.close)
-        return local_call(Api(engine))
+        return local_call(Api(engine), self._home)
 
 
 async def gone(engine: LocalEngine, arn: str) -> None:
