@@ -11,10 +11,12 @@ __all__ = ["clean", "cut", "one_line", "width", "wrapped"]
 
 _UNBROKEN = re.compile(
     r"'[^']+'"  # what is quoted
-    r"|(?<=: )(?:stepherd|git|aws|podman|docker|chmod|pip|npm|sudo|ssh-keygen|export) .*"  # a command
+    r"|(?<=: )(?:stepherd|git|aws|podman|docker|chmod|pip|npm|sudo|ssh-keygen|export) "  # a command,
+    r".*?(?=, or |$)"  # as far as another way follows
     r"|\S+"
 )
-"""Pieces of a line that are never parted: words, what is quoted, and a command that ends the line."""
+"""Pieces of a line that are never parted: words, what is quoted, and a command, to the end of the line or as
+far as another way follows."""
 
 
 def clean(text: str) -> str:

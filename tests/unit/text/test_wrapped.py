@@ -37,6 +37,10 @@ def test_nothing_is_lost_and_no_word_is_parted(line: str, columns: int, hang: in
             "Log in to that account, then:\n  stepherd run --repo . --instructions task.md",
         ),
         (
+            "It lacks A: export KEY=…, or give each run --agent-credentials REF",
+            "It lacks A: export KEY=…, or give\n  each run --agent-credentials REF",
+        ),
+        (
             "There is no file 'of this name with spaces'. Give another.",
             "There is no file\n  'of this name with spaces'. Give\n  another.",
         ),
