@@ -89,12 +89,20 @@ class Progress:
         self.started = 0.0
         """When the execution started, moved forward by the time it lay still before a redrive."""
         self.ended: float | None = None
+        self._pauses: list[tuple[float, float]] = []
+        """When the run had ended before each redrive, and how long it lay still then."""
         self._row_of: dict[int, StateRow] = {}
         self._groups = Groups()
 
     def seconds(self, now: float) -> float:
         """How long the run has taken so far, or took; without the time before a redrive."""
         return max(0.0, (self.ended or now) - (self.started or now))
+
+    def began(self, row: StateRow) -> float:
+        """When the run began, on a clock that counts until the last moment of a state: a redrive since then
+        has not moved that."""
+        at = row.ended or row.entered
+        return self.started - sum(still for ended, still in self._pauses if at <= ended)
 
     def feed(self, events: Iterable[Mapping[str, Any]]) -> list[StateRow]:
         """Take events; the rows that changed, in order."""
@@ -158,6 +166,7 @@ class Progress:
         still = at - (self.ended or at)
         self.status, self.ended = "RUNNING", None
         self.started += still
+        self._pauses.append((at - still, still))
         for row in self.rows:
             if row.ended is not None and not row.exited:
                 row.cut_off = (row.entered, row.ended, row.still) if row.interrupted else None

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from stepherd.cli.follow.views import make_view
+from stepherd.cli.output import Output
 from stepherd.history.progress import Progress
 
 History = Callable[..., list[dict[str, Any]]]
@@ -145,6 +147,23 @@ def test_a_stopped_state_that_a_redrive_leaves_at_once_keeps_its_end(history: Hi
     stopped = folded(events[: next(i for i, e in enumerate(events) if e["type"] == "ExecutionRedriven")])
     first, before = progress.rows[0], stopped.rows[0]
     assert (first.entered, first.ended, first.interrupted) == (before.entered, before.ended, False)
+    # AND the clock of the run leaves out what lay between its end and the redrive, and nothing else
+    assert progress.began(first) == stopped.started
+    after, last = progress.rows[1:]
+    assert after.entered - progress.began(after) < 60 <= last.entered - progress.began(last) < 120
+
+
+def test_lines_of_a_redriven_run_say_when_each_state_ended(
+    history: History, a_task: Task, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN a run that waits a minute, fails, and is redriven five minutes later
+    events = history({"W": {"Type": "Wait", "Seconds": 60, "Next": "Bad"}, "Bad": a_task()}, {"Bad": 1}, 1)
+    progress = folded(events)
+    # WHEN it is watched from its beginning on
+    make_view(Output()).update(progress, progress.rows)
+    # THEN the minute counts, and the five minutes do not
+    lines = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert [line[:2] for line in lines] == [["1", "min"], ["1", "min"]], lines
 
 
 def test_events_fed_twice_or_one_by_one_change_nothing(history: History, a_task: Task) -> None:

@@ -108,9 +108,8 @@ class _LineView:
         self._lines = StateLines()
 
     def update(self, progress: Progress, changed: list[StateRow]) -> None:
-        started = moment(progress.started)
         for row in changed:
-            if line := self._lines.line(State.of(row, progress.status), started):
+            if line := self._lines.line(State.of(row, progress.status), moment(progress.began(row))):
                 self._output.note(line)
 
     def tick(self) -> None:
