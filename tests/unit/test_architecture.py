@@ -272,7 +272,7 @@ TEMPORARY_OF_ITS_OWN = {
     "backends/amending.py": "a bundle",
     "cli/deploy/steps.py": "an archive of Stepherd itself",
     "backends/pulling.py": "a bundle",
-    "backends/home/checking.py": "nothing but git's configuration",
+    "backends/home/private_home.py": "nothing but git's configuration",
     "logins/live.py": "a copy of a login database",
     "logins/other_tokens.py": "a copy of a login database",
     "processes/sandbox/probe.py": "the folders of a command that is ours",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stepherd.backends.client import Call, execution_arn, machine_arn
 from stepherd.backends.home.agent_credentials import with_agent_credentials
-from stepherd.backends.home.private_home import make_private
+from stepherd.backends.home.private_home import make_private, scratch_folder
 from stepherd.backends.home.programs import check_installed
 from stepherd.backends.home.runner_selection import RunnerSelection, check_programs
 from stepherd.backends.typed_repo import with_typed_host
@@ -81,7 +80,7 @@ def ask_repository(home: Path, request: Request) -> None:
     secret = read_secret(request.git_credentials or "")
     credentials = GitCredentials.from_secret(secret, owner_hosts=(request.git_token_host,))
     make_private(home)
-    with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as scratch:
+    with scratch_folder(home, "probe-") as scratch:
         target = PushTarget(request.branch, request.run_id) if request.push == "branch" else None
         probe(parse_repository(request.repo), credentials, Path(scratch), request.base, target=target)
 
