@@ -110,7 +110,10 @@ def test_resume_adopts_the_agent_that_outlived_its_engine(place: Place, gate: Ga
     watched = place.cli("watch", "run_1")
     assert watched.code == 75
     assert "stepherd resume run_1" in watched.err
-    assert "stepherd resume run_1" in place.cli("status", "run_1").ok().err
+    status = place.cli("status", "run_1").ok()
+    assert "stepherd resume run_1" in status.err
+    assert "  next     stepherd resume run_1\n" in status.out
+    assert "stepherd watch" not in status.out
     # WHEN
     resumed = place.start("resume", "--json")
     gate.open()

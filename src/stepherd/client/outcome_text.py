@@ -43,7 +43,8 @@ _LEADS: Final = (
 
 
 def outcome_lines(advisor: Advisor, fields: Mapping[str, Any]) -> Iterator[Line]:
-    """What there is now, what went wrong, and what to do next."""
+    """What there is now, what went wrong, and what to do next. ``fields`` may have ``abandoned``: whether no
+    engine carries the run, which has not ended."""
     status = str(fields["status"])
     error = fields.get("error") or {}
     where = f" in {error['state']}" if error.get("state") else ""
@@ -123,6 +124,8 @@ def _next_commands(advisor: Advisor, fields: Mapping[str, Any], error: Mapping[s
     if error:
         first = str(error.get("next") or advisor.command("redrive", run_id))
         return list(dict.fromkeys([advisor.command("logs", run_id), first]))
+    if fields.get("abandoned"):
+        return [advisor.command("resume", run_id), advisor.command("stop", run_id)]
     if fields["status"] == "RUNNING":
         return [advisor.command("watch", run_id), advisor.command("stop", run_id)]
     commands = []

@@ -29,7 +29,7 @@ def command(call: Invocation, run_id: str) -> int:
     call.output.data(f"Run {run_id}{f' in {where}' if where else ''}", bold=True)
     for line in picture(progress, time.time(), (1000, 1000), ""):
         call.output.data("".join(text for text, _ in line))
-    for text, how in outcome_lines(call, fields):
+    for text, how in outcome_lines(call, {**fields, "abandoned": abandoned}):
         call.output.data(text, hang=HANG, **how)
     if abandoned:
         resume = call.command("resume", run_id)
