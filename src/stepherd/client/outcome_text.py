@@ -119,17 +119,23 @@ def _left_out(found: list[Mapping[str, Any]]) -> str:
     return ", ".join(paths[:_SHOWN_FILES]) + more
 
 
+def _is_in_bundle_alone(fields: Mapping[str, Any]) -> bool:
+    """Whether a run has work that is on no branch."""
+    return bool(fields.get("bundle") and not fields.get("branch") and fields.get("files_changed"))
+
+
 def _next_commands(advisor: Advisor, fields: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
     run_id = str(fields["run_id"])
     if error:
         first = str(error.get("next") or advisor.command("redrive", run_id))
-        return list(dict.fromkeys([advisor.command("logs", run_id), first]))
+        work = [advisor.command("pull", run_id)] if _is_in_bundle_alone(fields) else []
+        return list(dict.fromkeys([advisor.command("logs", run_id), first, *work]))
     if fields.get("abandoned"):
         return [advisor.command("resume", run_id), advisor.command("stop", run_id)]
     if fields["status"] == "RUNNING":
         return [advisor.command("watch", run_id), advisor.command("stop", run_id)]
     commands = []
-    if fields.get("bundle") and not fields.get("branch") and fields.get("files_changed"):
+    if _is_in_bundle_alone(fields):
         commands.append(advisor.command("pull", run_id))
     kept = [line for line in fields.get("kept") or () if not line.get("superseded")]
     if kept:

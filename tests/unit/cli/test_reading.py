@@ -23,7 +23,7 @@ def test_an_engine_that_ends_while_it_is_asked_is_not_noticed(
     assert lock.acquire()
     lock.publish(EngineAddress("http://127.0.0.1:9", "key", 1))
 
-    def ending(_address: EngineAddress) -> Call:
+    def ending(_address: EngineAddress, _home: Path) -> Call:
         def call(_operation: str, _request: Mapping[str, Any]) -> dict[str, Any]:
             lock.release()
             raise EngineGone("The engine is ending.")

@@ -50,6 +50,19 @@ def test_a_report_that_may_not_be_read_is_missing_and_said(
         describe(HomeBackend(tmp_path), running, "run_1", ended())
 
 
+@pytest.mark.parametrize(("branch", "pull"), [(None, True), ("stepherd/run_1", False)])
+def test_a_failed_run_says_how_to_take_work_that_is_on_no_branch(
+    tmp_path: Path, branch: str | None, pull: bool
+) -> None:
+    fields = {
+        "run_id": "run_1", "status": "FAILED", "seconds": 1, "branch": branch, "bundle": "file:///b",
+        "files_changed": [{"path": "a.txt", "added": 1, "deleted": 0}],
+        "error": {"message": "It failed.", "next": "stepherd redrive run_1"},
+    }  # fmt: skip
+    lines = [text for text, _ in outcome_lines(Invocation(tmp_path), fields)]
+    assert any("stepherd pull" in line for line in lines) == pull
+
+
 REMEDIES = {
     "Continue with: stepherd redrive run_1": False,
     "See what it did with: stepherd logs --home HOME run_1": False,
