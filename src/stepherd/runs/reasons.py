@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from stepherd.runs.causes import attempt_of, described, failure_of, unwrapped
 from stepherd.runs.result import Failure, Result
-from stepherd.runs.steps import step_of_state
+from stepherd.runs.steps import STEPS, step_of_state
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["is_old", "reason_of", "step_of", "tells_of"]
+__all__ = ["is_old", "reason_of", "state_of", "step_of", "tells_of"]
 
 _PREPARE: Final = "prepare"
 _NO_TASK: Final = ("States.", "ECS.", "AmazonECS.", "Lambda.", "StepFunctions.")
@@ -24,6 +24,13 @@ _NO_TASK: Final = ("States.", "ECS.", "AmazonECS.", "Lambda.", "StepFunctions.")
 def step_of(failure: Mapping[str, Any]) -> str:
     """The step of the state that failed; empty where it has none."""
     return step_of_state(str(failure.get("state"))) or ""
+
+
+def state_of(step: str, failure: Mapping[str, Any] | None) -> str:
+    """The state in which a step did its work: after a failure of the agent it is not that of a success."""
+    facts = STEPS[step]
+    after_agent = failure is not None and step_of(failure) == "agent"
+    return facts.other_states[0] if after_agent and facts.other_states else facts.state
 
 
 def reason_of(failure: Mapping[str, Any], result: Result | None) -> Failure:

@@ -14,7 +14,7 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.findings import Findings, read_findings
 from stepherd.runs.folder import REPORT, REPORT_PAGE, TRANSCRIPT, RunFolder
 from stepherd.runs.proof import SuccessNotProven, check_success
-from stepherd.runs.reasons import reason_of, step_of, tells_of
+from stepherd.runs.reasons import reason_of, state_of, step_of, tells_of
 from stepherd.runs.report_attempts import lost_work, used_by
 from stepherd.runs.report_notes import notes_of_steps
 from stepherd.runs.report_page import render_report
@@ -225,9 +225,8 @@ def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
 def _time_of(result: Result, failure: Mapping[str, Any] | None) -> StateTime:
     # What an earlier attempt said is not how the one went that ended the run.
     old = failure is not None and step_of(failure) == result.step and not tells_of(result, failure)
-    return StateTime(
-        STEPS[result.step].state, "failed" if old else result.status, result.seconds, result.runs
-    )
+    status = "failed" if old else result.status
+    return StateTime(state_of(result.step, failure), status, result.seconds, result.runs)
 
 
 def _error_of(run_id: str, failure: Mapping[str, Any], results: Mapping[str, Result]) -> ReportedError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.remedies import joined, of_run
-from stepherd.runs.reasons import is_old, step_of, tells_of
+from stepherd.runs.reasons import is_old, state_of, step_of, tells_of
 from stepherd.runs.steps import STEPS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def notes_of_steps(found: Findings, run_id: str, failure: Mapping[str, Any] | No
     for step, result in found.results.items():
         if step != failed and result.error is not None:
             words = joined(
-                f"{STEPS[step].state}: {result.error.message}", of_run(result.error.advice, run_id)
+                f"{state_of(step, failure)}: {result.error.message}", of_run(result.error.advice, run_id)
             )
             yield _when(result, failed, failure) + words
     yield from _failed_before(found, failed, failure)

@@ -137,6 +137,7 @@ def test_a_failed_step_is_reported_in_its_own_words_with_remedy_and_next_command
     report = write_report(prepared, "run_1", failure=failure)
     assert report.status == "failed"
     assert report.partial
+    assert [state.name for state in report.states][1:] == ["CloneRepository", "RunAgent", "PushPartialWork"]
     assert report.summary == (
         "RunAgent failed: It ended with exit code 3. Partial work is on the branch stepherd/run_1."
     )
@@ -179,7 +180,7 @@ def test_a_second_failure_on_the_way_is_noted(prepared: RunFolder) -> None:
     add(prepared, "agent", AGENT, error=Failure("agent", "It failed."))
     add(prepared, "push", {}, error=Failure("unavailable", "The remote is away.", "Try later."))
     report = write_report(prepared, "run_1", failure={"state": "RunAgent", "error": "E", "cause": ""})
-    assert report.notes == ["CommitAndPush: The remote is away. Try later."]
+    assert report.notes == ["PushPartialWork: The remote is away. Try later."]
     assert "## Also" in page(prepared)
 
 
