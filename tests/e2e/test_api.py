@@ -115,7 +115,7 @@ def test_a_run_is_stopped_and_its_agent_with_it(client: Client) -> None:
     assert client.act(run_id, "stop")["status"] == "ABORTED"
     fields = client.get(run_id)
     assert {state["name"]: state["status"] for state in fields["states"]}["RunAgent"] == "ABORTED"
-    assert fields["error"]["category"] == "Stopped"
+    assert fields["error"]["category"] == "stopped"
 
 
 def test_a_failed_run_tells_why_and_its_redrive_goes_on_from_there(client: Client) -> None:

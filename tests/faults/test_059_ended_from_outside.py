@@ -199,7 +199,7 @@ def test_stop_says_stopped_and_kept_and_twice_changes_nothing(place: Place, gate
     assert "Kept on stepherd/run_1." in stopped.err
     assert stopped.err.index("Stopped.") < stopped.err.index("Kept on")
     again = place.cli("stop", "run_1", "--json").ok().json
-    assert again["kept"] == {
+    assert again["keeping"] == {
         "status": "SUCCEEDED",
         "branch": "stepherd/run_1",
         "commit": place.origin.tip("stepherd/run_1"),

@@ -21,7 +21,7 @@ _REMEDIES = {
     _KILLED: "It was killed, most often because memory ran out: run less at the same time on this "
     "machine, or give the agents of a stack more (AgentMemory).",
 }
-_KEPT = "Its work so far is kept."
+_KEPT = "Any work so far is kept."
 
 
 def judge_by_ending(evidence: Evidence, name: str) -> Outcome:

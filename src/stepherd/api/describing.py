@@ -10,6 +10,7 @@ from stepherd.api.links import links_of
 from stepherd.api.ownership import check_visible
 from stepherd.api.runs import Run, moment_of
 from stepherd.history.progress import Progress, StateRow
+from stepherd.runs.causes import failure_of_end
 from stepherd.runs.folder import run_folder
 from stepherd.text.plain import one_paragraph
 
@@ -70,10 +71,11 @@ def _error(run: Run, report: Mapping[str, Any]) -> dict[str, Any] | None:
     if told:
         names = ("state", "category", "message", "remedy", "retryable")
         return {name: told.get(name) for name in names}
-    words = {"ABORTED": "The run was stopped.", "TIMED_OUT": "The run reached its time limit."}
-    message = one_paragraph(f"{words.get(run.status, 'The run failed.')} {run.cause}", 1000)
+    ended = failure_of_end(run.status, run.cause)
+    message = ended.message if ended else one_paragraph(f"The run failed. {run.cause}", 1000)
+    category = ended.category if ended else run.error or run.status.lower()
     remedy = f"Continue it: POST {links_of(run.run_id)['redrive']}"
     return {
-        "state": None, "category": run.error or run.status.lower(), "message": message, "remedy": remedy,
-        "retryable": False,
+        "state": None, "category": category, "message": message, "remedy": remedy,
+        "retryable": bool(ended),
     }  # fmt: skip

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from stepherd.backends.client import Call
 from stepherd.errors import StepherdError
 from stepherd.history.progress import Progress
-from stepherd.remedies import command_text, commands_in, known_remedy
-from stepherd.runs.causes import stopped_text
+from stepherd.remedies import command_text, commands_in, known_remedy, of_run
+from stepherd.runs.causes import failure_of_end
 from stepherd.runs.folder import REPORT, RunFolder, run_folder
 from stepherd.services.json_text import read_json
 
@@ -98,15 +98,13 @@ def _read_report(folder: RunFolder, tell: Callable[[str], None] | None) -> dict[
 
 def _error_without_report(run_id: str, status: str, described: Mapping[str, Any]) -> dict[str, Any]:
     """The error of a run that ended before its report could be written: stopped, or timed out."""
-    cause = described.get("cause")
-    words = {
-        "ABORTED": stopped_text(str(cause or "")),
-        "TIMED_OUT": "The run reached its time limit.",
-    }
-    message = words.get(status) or str(cause or described.get("error") or "The run failed.")
-    category = str(described.get("error") or status.lower())
+    cause = str(described.get("cause") or "")
+    known = failure_of_end(status, cause)
     redrive = ("redrive", run_id)
     return {
-        "category": category, "message": message, "remedy": "", "next": command_text(redrive),
+        "category": known.category if known else str(described.get("error") or status.lower()),
+        "message": known.message if known else cause or str(described.get("error") or "The run failed."),
+        "remedy": of_run(known.remedy, run_id) if known else "",
+        "next": command_text(redrive),
         "commands": [redrive],
-    }  # fmt: skip
+    }

@@ -39,8 +39,8 @@ _ENDS: Final[Mapping[str, Callable[[str], tuple[str, str]]]] = {
 
 def stopped_text(cause: str) -> str:
     """That a run was stopped, and why, as whoever stopped it said."""
-    if cause.startswith("stopped by "):
-        return f"The run was {cause}."
+    if cause.casefold().startswith("stopped "):
+        return f"The run was s{cause[1:].rstrip('.')}."
     return f"The run was stopped: {cause}" if cause else "The run was stopped."
 
 

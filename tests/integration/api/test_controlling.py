@@ -17,8 +17,8 @@ def test_a_run_is_stopped_with_the_name_of_who_did_it_and_again_is_no_error(api:
     assert api.call("POST", f"/executions/{run_id}/stop", key).ok(202) == first
     body = api.call("GET", f"/executions/{run_id}", key).ok()
     assert body["states"] == [{**body["states"][0], "name": "Wait", "status": "ABORTED"}]
-    assert body["error"]["category"] == "Stopped"
-    assert "Stopped by ada" in body["error"]["message"]
+    assert body["error"]["category"] == "stopped"
+    assert "The run was stopped by ada" in body["error"]["message"]
 
 
 def test_stopping_what_has_ended_leaves_it_as_it_is(api: Api) -> None:

@@ -150,5 +150,5 @@ def test_sigterm_stops_the_run_without_asking(place: Any, terminal: Terminals) -
     shown.expect("● RunAgent")
     shown.process.send_signal(signal.SIGTERM)
     assert shown.end() == 143
-    assert "stopped: by SIGTERM" in shown.screen
+    assert "stopped by SIGTERM" in shown.screen
     assert place.processes() == []

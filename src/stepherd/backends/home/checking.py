@@ -114,6 +114,6 @@ class _Start:
         return bool(described["input"] == self._request["input"])
 
     def _taken(self) -> CannotCreateError:
-        words = f"The run '{self._run_id}' exists already, and it was another request or has ended."
+        words = f"The run '{self._run_id}' already exists: with another request, or it has ended."
         remedy = Remedy("Look at it with '", ("status", self._run_id), "', or choose another --name.")
         return CannotCreateError(words, remedy=remedy)

@@ -25,8 +25,8 @@ def command(call: Invocation, run_id: str, reason: str) -> int:
     stopped = call.client.stop(run_id, reason=reason, tell=call.output.note)
     if call.output.as_json:
         _, fields = looked_up(call, run_id)
-        kept = None if stopped.kept is None else stopped.kept.to_json()
-        call.output.json({**fields, "kept": kept})
+        keeping = None if stopped.kept is None else stopped.kept.to_json()
+        call.output.json({**fields, "keeping": keeping})
         return 0
     if stopped.before != "RUNNING":
         call.output.note(f"{run_id} had already ended: {status_text(stopped.before)}.")

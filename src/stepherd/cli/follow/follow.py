@@ -258,7 +258,7 @@ class _Follower:
         return self._view
 
     def _stop(self, call: Call, why: Signal) -> None:
-        cause = "by SIGTERM" if why is Signal.TERMINATED else "at the terminal"
+        cause = "stopped by SIGTERM" if why is Signal.TERMINATED else "stopped at the terminal"
         reason = {"error": "Stopped", "cause": cause}
         call("StopExecution", {"executionArn": self._arn, **reason})
 
