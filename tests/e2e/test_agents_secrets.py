@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -238,3 +239,40 @@ def _in_the_agent_s_alone(environments: set[bytes], canary: str) -> None:
 def _canary() -> str:
     """Of this test alone: others run at the same time, whose processes are seen, too."""
     return f"canary-{uuid4().hex}"
+
+
+def test_a_command_gets_the_variables_that_are_given_and_its_secret_shows_up_nowhere(place: Place) -> None:
+    (place.root / "my.env").write_text("FROM_FILE='a b'\nHERE\n")
+    (place.root / "key.json").write_text(json.dumps({"OF_FILE": OTHER, "more": "else"}))
+    show = 'test "$PLAIN/$FROM_FILE/$HERE" = "1=1/a b/ours" && echo "$MY_KEY $OF_FILE"'
+    command = f"sh -c '{show} && env | cut -d= -f1 | sort > names.txt'"
+    verify = f"sh -c '{show}'".replace("'test", "'test").replace("&& echo", "&& echo verified")
+    with sampled_command_lines() as command_lines:
+        done = place.run(
+            command, "--env", "PLAIN=1=1", "--env-file", str(place.root / "my.env"), "--secret", "MY_KEY",
+            "--secret", f"OF_FILE=file:{place.root / 'key.json'}", "--verify", verify, "--verify-required",
+            MY_KEY=KEY, HERE="ours", HTTPS_PROXY="http://me:canary-Xy7Wv2Ut5Sr9@127.0.0.1:9",
+        )  # fmt: skip
+    # THEN the agent and the verify command had them all
+    assert done.json["status"] == "SUCCEEDED", done.err
+    assert done.json["verify"]["status"] == "passed"
+    names = set(place.origin.show("stepherd/run_1", "names.txt").split())
+    assert names - COMMON == {"PLAIN", "FROM_FILE", "HERE", "MY_KEY", "OF_FILE", "HTTPS_PROXY"}
+    # AND the secrets are masked wherever they were printed
+    assert "***" in place.cli("logs", "run_1").ok().out
+    _nowhere(place, command_lines, KEY, OTHER, "canary-Xy7Wv2Ut5Sr9")
+
+
+def test_a_secret_that_is_written_into_a_file_is_not_pushed(place: Place) -> None:
+    done = place.run("sh -c 'echo $MY_KEY > leaked.txt; echo x > good.txt'", "--secret", "MY_KEY", MY_KEY=KEY)
+    assert [each["path"] for each in done.json["left_out"]] == ["leaked.txt"]
+    assert place.origin.show("stepherd/run_1", "good.txt") == "x"
+    with pytest.raises(subprocess.CalledProcessError):
+        place.origin.show("stepherd/run_1", "leaked.txt")
+
+
+def test_a_secret_that_is_not_set_is_said_before_anything_starts(place: Place) -> None:
+    done = place.run("true", "--secret", "MY_KEY")
+    assert done.code != 0
+    assert "MY_KEY" in done.err
+    assert place.cli("list", "--json").ok().json["runs"] == []

@@ -74,8 +74,8 @@ class AgentContext:
     max_turns: int | None = None
     max_cost_usd: float | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Of its ``secret_names``, those that the request's credentials hold. The step puts them into the
-    agent's environment, and nowhere else; a launch's environment overrides them."""
+    """Of its ``secret_names``, those that the request gives. The step puts them into the agent's environment,
+    and nowhere else; a launch's environment overrides them."""
     session: str = ""
     """A UUID made from the run id: the same when a run is redriven."""
     feedback: str = ""

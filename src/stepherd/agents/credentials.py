@@ -27,12 +27,24 @@ def require_secret(name: str, secrets: Mapping[str, str], enough: Iterable[str])
     """Raises CredentialsError unless one of ``enough`` is there: without it the agent could only fail."""
     names = tuple(enough)
     if not any(secrets.get(one) for one in names):
-        raise missing_credentials(name, names)
+        raise _missing(name, names)
 
 
-def missing_credentials(name: str, enough: Iterable[str]) -> CredentialsError:
-    """The error of an agent without credentials."""
-    names = tuple(enough)
+def missing_credentials(agent: Agent, environment: Mapping[str, str]) -> CredentialsError:
+    """The error of an agent for which ``environment`` has no credentials that it may be given unasked."""
+    names = sole_secrets(agent)
+    key = next((name for name in names if environment.get(name)), None)
+    url = next((name for name in _base_urls(agent) if environment.get(name)), None)
+    if key is None or url is None:
+        return _missing(agent.name, names)
+    return CredentialsError(
+        f"The agent '{agent.name}' has no credentials: {key} is set, but so is {url}, and a key must not go "
+        "to another server than its own.",
+        remedy=f"If it is the key of that server, name it: --agent-credentials env:{key}; else unset {url}.",
+    )
+
+
+def _missing(name: str, names: tuple[str, ...]) -> CredentialsError:
     return CredentialsError(
         f"The agent '{name}' has no credentials: none of {', '.join(names)} was given.",
         remedy=f"Give them with --agent-credentials env:{names[0]}, file:PATH or a Secrets Manager id.",
@@ -47,6 +59,10 @@ def sole_secrets(agent: Agent) -> tuple[str, ...]:
 def credentials_in(agent: Agent, environment: Mapping[str, str]) -> str | None:
     """``env:NAME`` for the first such variable that is set; None when none is, or when a base URL is set
     beside it: a gateway's key must not go to anybody else."""
-    if any(environment.get(name) for name in agent.secret_names if name.endswith("_BASE_URL")):
+    if any(environment.get(name) for name in _base_urls(agent)):
         return None
     return next((f"env:{name}" for name in sole_secrets(agent) if environment.get(name)), None)
+
+
+def _base_urls(agent: Agent) -> tuple[str, ...]:
+    return tuple(name for name in agent.secret_names if name.endswith("_BASE_URL"))

@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.processes.marked import MARKER
+from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
 
 __all__ = ["agent_environment"]
 
-# What a program needs to find its language, certificates and proxy; none of it is secret by its meaning.
+# What a program needs to find its language, certificates and proxy. A proxy's address may hold its password:
+# whoever is to go through it needs that, and it is masked like any secret.
 _INHERITED: Final = (
     "LANG",
     "LC_ALL",
     "LC_CTYPE",
     "TZ",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
+    *PROXY_VARIABLES,
+    *TRUST_VARIABLES,
     # By it the engine knows the processes of a task, also those whose step was killed from under them.
     MARKER,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,13 +62,17 @@ class Request:
     """A reference to a secret: an id, ``env:NAME`` or ``file:PATH``; never the secret itself."""
     agent_credentials: str | None = None
     """A reference like that of the git credentials."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the agent and of the verify command; their values are part of the history."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """More of them, each by a reference to a secret."""
     network: str | None = None
     """What the agent may reach in a sandbox: ``on``, ``off``, or hosts separated by commas."""
 
     def to_json(self) -> dict[str, Any]:
         """The request as the pipeline takes it: what was given, with absolute paths."""
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        fields: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, ())}
+        given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        fields: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, (), {})}
         if self.allow:
             fields["allow"] = ",".join(self.allow)
         instructions = str(self.instructions)
@@ -80,6 +84,10 @@ class Request:
             fields["repo"] = _absolute(repo) if _is_there(repo) else repo
         for name in {"git_credentials", "agent_credentials"} & fields.keys():
             fields[name] = _absolute_secret(fields[name])
+        if self.env:
+            fields["env"] = dict(self.env)
+        if self.secrets:
+            fields["secrets"] = {name: _absolute_secret(each) for name, each in self.secrets.items()}
         return fields
 
 

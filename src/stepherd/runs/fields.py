@@ -14,6 +14,7 @@ from stepherd.repositories.allow import parse_allow
 from stepherd.repositories.refs import check_branch, check_ref
 from stepherd.runs.network import checked_network
 from stepherd.runs.request import InvalidRequest, check_request
+from stepherd.runs.variables import check_variables
 
 __all__ = ["check_fields"]
 
@@ -44,6 +45,13 @@ def check_fields(given: object, *, allow_local: bool = True) -> dict[str, Any]:
                 check(fields[field])
             except UsageError as error:
                 raise InvalidRequest(error.message, remedy=error.remedy, field=field) from error
+    check_variables(fields)
+    if not allow_local:
+        for reference in fields.get("secrets", {}).values():
+            try:
+                _check_credentials(reference)
+            except UsageError as error:
+                raise InvalidRequest(error.message, remedy=error.remedy, field="secrets") from error
     return fields
 
 

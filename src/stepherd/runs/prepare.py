@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepherd.agents.command_line import split_command
+from stepherd.agents.credentials import sole_secrets
 from stepherd.agents.registry import get_agent
 from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
 from stepherd.logins.kinds import DEFAULT_KIND, login_kind
@@ -26,6 +27,7 @@ from stepherd.runs.reply import OWN_FILES, REPLY_TO, reply_folder
 from stepherd.runs.request import DEFAULT_TIMEOUT_SECONDS, InvalidRequest, Request, check_request
 from stepherd.runs.result import Failure, Result
 from stepherd.runs.secret_names import check_secret_names
+from stepherd.runs.variables import check_variables
 from stepherd.text.moments import now
 
 if TYPE_CHECKING:
@@ -131,6 +133,7 @@ def check_whole_request(
         instructions = instructions.without(*OWN_FILES)
     fields = check_request(merged_settings(head, explicit))
     check_secret_names(fields)
+    check_variables(fields)
     if "repo" not in fields:
         raise InvalidRequest(
             "No repository is named.", remedy="Set it with --repo, or as 'repo:' in front matter."
@@ -151,6 +154,8 @@ def check_whole_request(
         verify_rounds=fields.get("verify_rounds", 0),
         git_credentials=fields.get("git_credentials"),
         agent_credentials=fields.get("agent_credentials"),
+        env=fields.get("env", {}),
+        secrets=fields.get("secrets", {}),
         model=fields.get("model"),
         max_turns=fields.get("max_turns"),
         max_cost_usd=fields.get("max_cost_usd"),
@@ -181,6 +186,12 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
     agent = get_agent(name)
     agent.check(fields.get("command"))
     check_kept_limits(agent, fields)
+    if (fields.get("agent_credentials") or "none") != "none" and not agent.secret_names:
+        raise InvalidRequest(
+            f"The agent '{agent.name}' takes no agent credentials.",
+            remedy="Give it what it needs by name: --secret NAME=REF.",
+            field="agent_credentials",
+        )
     if "verify" in fields:
         split_command(fields["verify"], "--verify")
     for field in ("verify_required", "verify_rounds"):
@@ -210,16 +221,21 @@ def machine_facts(
         "push": request.push,
         "git_credentials": request.git_credentials or "",
         "agent_credentials": request.agent_credentials or "",
+        "agent_variables": _variables_of_secrets(request),
         "timeout_seconds": request.timeout_seconds,
         "agent_task_seconds": request.agent_task_seconds,
     }
 
 
+def _variables_of_secrets(request: Request) -> str:
+    """Those that its secrets are read from, for the engine: a task gets no others of it."""
+    return " ".join(sorted({ref for ref in request.secrets.values() if ref.startswith("env:")}))
+
+
 def _login_facts(request: Request, store: Store, login_database: str) -> dict[str, Any]:
     """Whether the login machine comes first, which kind of login it is, and where its database is."""
     agent = get_agent(request.agent)
-    has_secret = (request.agent_credentials or "none") != "none"
-    if agent.login is None or not agent.needs_login(has_secret=has_secret):
+    if agent.login is None or not agent.needs_login(has_secret=request.has_key(sole_secrets(agent))):
         return {"needed": False, "kind": "", "database": ""}
     # Only now: a run without a login can do without SQLite.
     from stepherd.logins.opening import open_location

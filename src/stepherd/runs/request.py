@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -88,6 +88,15 @@ class Request:
     """Whether one commit is pushed, or the agent's own."""
     allow: str | None = None
     """Paths that are pushed whatever the scan says of them, as ``parse_allow`` reads them; None: none."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the agent and of the verify command."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """More of them: name → a reference for ``services.read_secret``."""
+
+    def has_key(self, names: Iterable[str]) -> bool:
+        """Whether the request gives its agent, which takes keys by these variables, one."""
+        given = self.env.keys() | self.secrets.keys()
+        return (self.agent_credentials or "none") != "none" or not given.isdisjoint(names)
 
     @property
     def verify_seconds(self) -> int:
@@ -113,6 +122,7 @@ class Request:
         try:
             request = cls(**fields)
             request._check_numbers()
+            request._check_variables()
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"request.json is not one of this version: {error}.",
@@ -131,6 +141,12 @@ class Request:
             kinds = (int, float) if name == "max_cost_usd" else (int,)
             if value is not None and not (type(value) in kinds and _is_finite(value) and value > 0):
                 raise ValueError(f"{name} is not a number above 0")
+
+    def _check_variables(self) -> None:
+        for name in ("env", "secrets"):
+            given = getattr(self, name)
+            if not isinstance(given, dict) or not all(type(value) is str for value in given.values()):
+                raise ValueError(f"{name} is not an object of texts")
 
 
 def request_schema() -> dict[str, Any]:
@@ -183,7 +199,8 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     if not error.path:
         return _refusal_of_whole(error)
     field = str(error.path[0])
-    words = f"The field '{field}' is not acceptable: {_reason(error)}."
+    shown = _shown(".".join(str(part) for part in error.path))
+    words = f"The field '{shown}' is not acceptable: {_reason(error)}."
     return InvalidRequest(words, remedy=_REMEDIES[field], field=field)
 
 
@@ -216,9 +233,17 @@ def _reason(error: ValidationError) -> str:
         "maximum": f"{_shown(error.instance)} is more than {limit}",
         "minLength": "it is empty",
         "maxLength": f"it is longer than {limit} characters",
-        "pattern": "it is not a folder below inbox/",
+        "maxProperties": f"it has more than {limit} variables",
+        "pattern": _REASONS_OF_PATTERNS.get(str(error.path[0]), "").format(_shown(error.instance)),
     }
     return reasons[str(error.validator)]
+
+
+_REASONS_OF_PATTERNS: Final = {
+    "reply_to": "it is not a folder below inbox/",
+    "env": "'{}' is not the name of a variable",
+    "secrets": "'{}' is not the name of a variable",
+}
 
 
 def _words(values: object) -> list[str]:
@@ -248,6 +273,7 @@ _TYPES: Final = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
+    "object": "an object",
 }
 _REMEDIES: Final = {
     "instructions": "Give the instructions with --instructions PATH or s3://bucket/key.",
@@ -264,6 +290,8 @@ _REMEDIES: Final = {
     "verify_rounds": "Give a number of rounds with --verify-rounds N, 0 to 10.",
     "git_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
     "agent_credentials": "Give a Secrets Manager id, env:NAME, file:PATH or none.",
+    "env": "Give each variable with --env NAME=VALUE.",
+    "secrets": "Give each with --secret NAME=REF: a Secrets Manager id, env:NAME or file:PATH.",
     "model": "Give the model's name with --model NAME.",
     "max_turns": "Give a number of turns with --max-turns N, 1 to 10000.",
     "max_cost_usd": "Give US dollars with --max-cost USD, more than 0.",

@@ -17,6 +17,7 @@ __all__ = ["VARIABLES", "check_secret_names"]
 
 VARIABLES: Final = {"git_credentials": "STEPHERD_GIT_SECRETS", "agent_credentials": "STEPHERD_AGENT_SECRETS"}
 """Field of a request → variable of a function of the stack."""
+_OF_AGENTS: Final = "agent_credentials"
 _OF_A_MACHINE: Final = ("env:", "file:")
 _ANY: Final = "ANY"
 _SUFFIX: Final = re.compile(r"-[A-Za-z0-9]{6}\Z")
@@ -33,12 +34,14 @@ def check_secret_names(fields: Mapping[str, Any], readable: Mapping[str, str] | 
         said = os.environ.get(variable, "") if readable is None else readable.get(field, "")
         reference = fields.get(field)
         if said and said != _ANY and reference and reference != "none":
-            _check(field, str(reference), said.split())
+            _check(field, f"--{field.replace('_', '-')}", str(reference), said.split())
+        if said and said != _ANY and field == _OF_AGENTS:
+            for name, reference in fields.get("secrets", {}).items():
+                _check("secrets", f"--secret {name}", reference, said.split(), joint="=")
 
 
-def _check(field: str, reference: str, said: list[str]) -> None:
+def _check(field: str, option: str, reference: str, said: list[str], *, joint: str = " ") -> None:
     home, *patterns = said
-    option = f"--{field.replace('_', '-')}"
     prefixes = [pattern.removesuffix("*") for pattern in patterns if pattern.endswith("*")]
     place = " or ".join(prefixes)
     if reference.startswith(_OF_A_MACHINE):
@@ -52,7 +55,7 @@ def _check(field: str, reference: str, said: list[str]) -> None:
     raise InvalidRequest(
         f"{option} names a secret that the stack's tasks may not read.",
         remedy=f"They may read names that begin with {place}: aws secretsmanager create-secret "
-        f"--name {prefixes[0]}NAME --secret-string file://PATH; then {option} {prefixes[0]}NAME",
+        f"--name {prefixes[0]}NAME --secret-string file://PATH; then {option}{joint}{prefixes[0]}NAME",
         field=field,
     )
 

@@ -21,6 +21,7 @@ from stepherd.processes.account import (
     leave_session_keyring,
 )
 from stepherd.remedies import RUN, Remedy
+from stepherd.repositories.way_out import proxy_secrets
 from stepherd.runs.attempts import PastAttempt, latest_work, past_attempts, take_number
 from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
@@ -117,10 +118,11 @@ def _attempt(
     stop = StopRequest()
     with place_login_database(agent, folders) as login, step.termination.handed_to(stop):
         of_login = login.secrets if login else ()
-        step.redactor.learn((*credentials.secrets, *of_login))
-        sandbox = agent_sandbox(step, agent, folders, account, credentials.variables, stop.pause)
+        step.redactor.learn((*credentials.secrets, *of_login, *proxy_secrets(())))
+        sandbox = agent_sandbox(step, agent, folders, account, credentials.keys, stop.pause)
         keys = take_number(step.folder, step.attempt)
         attempt = Attempt.begin(step, folders, stop, account, step.redactor, keys, sandbox)
+        attempt.variables = credentials.given
         attempt.empty_submodules = str(cloned.facts.get("empty_submodules", ""))
         if login:
             attempt.transcript.before = lambda: login.look(step.redactor.learn)
@@ -289,7 +291,7 @@ def _launch(
         model=request.model,
         max_turns=budget.turns,
         max_cost_usd=budget.cost_usd,
-        secrets=credentials.variables,
+        secrets=credentials.keys,
         session=_session_of(request.run_id) if agent.session_paths else "",
         resume=resume,
         feedback=again.feedback if again is not None else "",

@@ -72,6 +72,8 @@ class Attempt:
     """Whether the agent was started in this attempt: its home is its own then."""
     empty_submodules: str = ""
     """Which the agent is told."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the request gives by name, for the verify command, too."""
     unproven: str = ""
     """Why it is not known for sure that all of its processes have ended; empty when it is."""
 

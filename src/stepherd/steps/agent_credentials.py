@@ -19,16 +19,55 @@ __all__ = ["AgentCredentials", "read_agent_credentials"]
 class AgentCredentials:
     """The variables for the agent's environment, and every secret that was read on the way."""
 
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of the agent's ``secret_names``, all that there are."""
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the request gives by name, plain and secret: to the verify command, too."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The agent's environment gets them all."""
+        return {**self.given, **self.keys}
 
 
 def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
-    """Of the secret that the request names, or else the environment, what the agent takes.
+    """All variables that the request gives its agent, plain and secret, and what the agent takes of the
+    secret that the request, or else the environment, names for its credentials.
 
-    A bare secret is the first variable of the agent, or the one that ``env:NAME`` names. Raises
-    CredentialsError when the secret has nothing for the agent, and what ``read_secret`` raises. A default
-    that was never set up counts as none.
+    Raises CredentialsError when a secret has nothing of what it was named for, and what ``read_secret``
+    raises.
+    """
+    own = _credentials(agent, request)
+    named = {name: _named_secret(name, reference) for name, reference in request.secrets.items()}
+    given = {**request.env, **{name: value for name, (value, _) in named.items()}}
+    by_name = {name: given[name] for name in agent.secret_names if name in given}
+    secrets = (*own.secrets, *(each for _, every in named.values() for each in every))
+    return AgentCredentials({**own.keys, **by_name}, given, secrets)
+
+
+def _named_secret(name: str, reference: str) -> tuple[str, tuple[str, ...]]:
+    """The value of one variable, and all that its secret holds."""
+    fields = read_secret(reference) or {}
+    value = fields.get(name) or (next(iter(fields.values())) if len(fields) == 1 else "")
+    if not value:
+        raise CredentialsError(
+            f"The secret of the variable {name} has no field of that name.",
+            remedy=f"Store the value alone, or a JSON object with the field {name}.",
+        )
+    if "\0" in value:
+        raise CredentialsError(
+            f"The secret of the variable {name} has a zero byte, which no environment can hold.",
+            remedy="Store it without.",
+        )
+    return value, tuple(fields.values())
+
+
+def _credentials(agent: Agent, request: Request) -> AgentCredentials:
+    """Of the secret of credentials what the agent takes.
+
+    A bare secret is the first variable of the agent, or the one that ``env:NAME`` names. A default that was
+    never set up counts as none.
     """
     reference = request.agent_credentials or os.environ.get("STEPHERD_AGENT_CREDENTIALS", "")
     asked = bool(reference)
@@ -45,7 +84,7 @@ def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
             f"The agent's credentials have no key for '{agent.name}'.",
             remedy=f"Store a JSON object with one of {', '.join(agent.secret_names)}.",
         )
-    return AgentCredentials(variables, tuple(secret.values()))
+    return AgentCredentials(variables, {}, tuple(secret.values()))
 
 
 def _read(reference: str, *, asked: bool) -> dict[str, str] | None:

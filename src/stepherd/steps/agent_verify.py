@@ -38,7 +38,7 @@ def verify(
     limits = Limits(request.verify_seconds, silence, children_break_silence=True)
     attempt.tell("verify", Started("verify", launch.argv, limits.seconds))
     attempt.folders.give(attempt.account)
-    evidence = attempt.supervise("verify", launch, limits, reader)
+    evidence = attempt.supervise("verify", launch, limits, reader, attempt.variables)
     attempt.folders.take(attempt.account)
     facts = verify_facts(command, evidence) | ({"rounds": rounds} if request.verify_rounds else {})
     error = judge_verify(command, evidence, required=request.verify_required)

@@ -162,7 +162,8 @@ def _done(
             deadline(seconds_of(name, request), termination),
             _no_process_left(),
         ):
-            redactor.learn(held_secrets(request.git_credentials, request.agent_credentials))
+            references = (request.git_credentials, request.agent_credentials, *request.secrets.values())
+            redactor.learn(held_secrets(*references))
             return step.work(
                 StepContext(folder, request, scratch, termination, redactor, tried.attempt, tried.runs)
             )

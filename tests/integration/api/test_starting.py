@@ -130,9 +130,11 @@ REFUSED = [
     ("reply_to", "owners/ada/"),
     ("git_token_host", "evil.example"),
     ("timeout_seconds", 0),
-    # Images are the stack's, and variables have no place yet.
-    ("image", "somebody/s:latest"),
-    ("env", {"TF_VAR_region": "us-east-1"}),
+    ("image", "somebody/s:latest"),  # Images are the stack's.
+    ("env", {"LD_PRELOAD": "./evil.so"}),
+    ("env", {"API_KEY": "of somebody"}),
+    ("secrets", {"API_KEY": "env:HOME"}),
+    ("secrets", {"API_KEY": "file:/proc/self/environ"}),
 ]
 
 

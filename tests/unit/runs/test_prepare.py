@@ -55,6 +55,7 @@ def test_defaults_are_filled_in(store: Store, asked: Path) -> None:
         "agent": "command",
         "login": {"needed": False, "kind": "", "database": ""},
         "agent_credentials": "",
+        "agent_variables": "",
         "push": "branch",
         "git_credentials": "",
         "timeout_seconds": 3600,

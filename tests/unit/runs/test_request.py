@@ -89,7 +89,7 @@ def test_an_unknown_field_is_shown_without_control_characters() -> None:
 def test_every_field_of_the_schema_has_its_remedy() -> None:
     for name in request_schema()["properties"]:
         with pytest.raises(InvalidRequest) as caught:
-            check_request({**WHOLE, name: {}})
+            check_request({**WHOLE, name: []})
         assert caught.value.remedy, name
 
 

@@ -26,16 +26,17 @@ def with_agent_credentials(checked: Request, request: dict[str, Any]) -> dict[st
     raise when it reads the secret that is named.
     """
     agent, default = get_agent(checked.agent), os.environ.get("AGENT_CREDENTIALS_SECRET_ID", "")
-    _check_reference(checked.agent_credentials or default)
+    for reference in (checked.agent_credentials or default, *checked.secrets.values()):
+        _check_reference(reference)
     read_agent_credentials(agent, checked)  # What it cannot read now, its step could not.
-    named = checked.agent_credentials
-    if not named and not default:
-        named = credentials_in(agent, os.environ)
+    has_key = checked.has_key(sole_secrets(agent))
+    if not (has_key or checked.agent_credentials or default):
+        named = credentials_in(agent, {**os.environ, **checked.env})
         if named is not None:
-            request = {**request, "agent_credentials": named}
+            request, has_key = {**request, "agent_credentials": named}, True
         elif agent.login is None and agent.secret_names:
-            raise missing_credentials(agent.name, sole_secrets(agent))
-    if agent.login is not None and agent.needs_login(has_secret=(named or "none") != "none"):
+            raise missing_credentials(agent, {**os.environ, **checked.env})
+    if agent.login is not None and agent.needs_login(has_secret=has_key):
         require_boto3("The identity provider of a login")
     return request
 

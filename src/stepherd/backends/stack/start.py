@@ -138,21 +138,20 @@ def _check_repository(backend: StackBackend, request: Mapping[str, Any], checked
 def _check_credentials(backend: StackBackend, checked: Request) -> None:
     """Secrets must be where the stack can read them."""
     outputs = backend.stack.outputs
-    for field in _PLACES:
-        reference = str(getattr(checked, field) or "")
-        if reference.startswith(_OF_THIS_MACHINE):
-            option = f"--{field.replace('_', '-')}"
+    named = [(field, f"--{field.replace('_', '-')} ", getattr(checked, field)) for field in _PLACES]
+    named += [("agent_credentials", f"--secret {name}=", ref) for name, ref in checked.secrets.items()]
+    for field, option, reference in named:
+        if str(reference or "").startswith(_OF_THIS_MACHINE):
             raise UsageError(
-                f"{option} {reference} names a secret on this machine, which {backend.title} cannot read.",
+                f"{option}{reference} names a secret on this machine, which {backend.title} cannot read.",
                 remedy="Store it in Secrets Manager and name that: aws secretsmanager create-secret "
                 f"--name {backend.stack.name}/{_PLACES[field]}/NAME --secret-string file://PATH; "
-                f"{option} {backend.stack.name}/{_PLACES[field]}/NAME",
+                f"{option}{backend.stack.name}/{_PLACES[field]}/NAME",
             )
     readable = {"git_credentials": "GitSecrets", "agent_credentials": "AgentSecrets"}
     check_secret_names(asdict(checked), {field: outputs.get(name, "") for field, name in readable.items()})
     agent = get_agent(checked.agent)
-    given = (checked.agent_credentials or "none") != "none"
-    if given or agent.login is not None or not agent.secret_names:
+    if checked.has_key(sole_secrets(agent)) or agent.login is not None or not agent.secret_names:
         return
     if not backend.stack.parameters.get("AgentCredentialsSecretId"):
         raise CredentialsError(

@@ -12,6 +12,7 @@ from stepherd.cli.invocation import Invocation
 from stepherd.cli.number_options import Amount, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.runner_options import runner_options
+from stepherd.cli.variable_options import env_of, secrets_of
 from stepherd.client.request import Request
 from stepherd.errors import NotFoundError
 from stepherd.history.progress import Progress
@@ -19,6 +20,8 @@ from stepherd.history.runs import events_after
 from stepherd.runs.ids import check_run_id, new_run_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stepherd.backends.beginning import Beginning
     from stepherd.backends.client import Call
 
@@ -93,6 +96,24 @@ _EXAMPLES = (
     help="Secret with the agent's API key: an id, env:NAME or file:PATH.",
 )
 @click.option(
+    "--env",
+    "variables",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="A variable for the agent and the verify command; without a value, as it is set here. Repeatable.",
+)
+@click.option(
+    "--env-file", "env_files", metavar="PATH", multiple=True, help="A file of such variables, one to a line."
+)
+@click.option(
+    "--secret",
+    "secrets",
+    metavar="NAME[=REF]",
+    multiple=True,
+    help="A variable whose value is a secret, which is masked: an id, env:NAME or file:PATH. Default: "
+    "env:NAME. Repeatable.",
+)
+@click.option(
     "--network",
     metavar="on|off|HOST,…",
     help="The network that the agent can reach, in a sandbox. Default: on.",
@@ -150,5 +171,8 @@ _FIELDS = {
 """Of the flags that are called otherwise than their field."""
 
 
-def _request(**given: Any) -> dict[str, Any]:
+def _request(
+    variables: Sequence[str], env_files: Sequence[str], secrets: Sequence[str], **given: Any
+) -> dict[str, Any]:
+    given |= {"env": env_of(variables, env_files), "secrets": secrets_of(secrets)}
     return Request(**{_FIELDS.get(name, name): value for name, value in given.items()}).to_json()

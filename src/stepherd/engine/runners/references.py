@@ -11,6 +11,8 @@ _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def referred(declared: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Those variables of ``own``, the environment of the engine, that a value of ``declared`` refers to."""
-    names = [match[1] for value in declared.values() if (match := _REFERENCE.fullmatch(value))]
+    """Those variables of ``own``, the environment of the engine, that a value of ``declared`` refers to: one
+    reference, or several with spaces between them."""
+    matches = [[_REFERENCE.fullmatch(word) for word in value.split(" ")] for value in declared.values()]
+    names = [match[1] for found in matches if all(found) for match in found if match]
     return {name: own[name] for name in names if name in own}

@@ -20,7 +20,10 @@ from stepherd.processes.sandbox.view import Mount, Network, View, shown_by
 
 __all__ = ["Layout", "Person", "person_of", "sandbox_view"]
 
-_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+_CERTIFICATES: Final = (
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
+    *("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_SSL_CAINFO"),
+)
 _TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - inside, they are the run's own
 _VERSIONS: Final = ".tool-versions"
 
