@@ -16,7 +16,8 @@ _KILLED = 137
 _SIGNALS_BEGIN = 128
 _SIGNALS = {int(each) for each in signal.Signals}
 _REMEDIES = {
-    _NOT_FOUND: "Check the program's name, and that it is installed where the agent runs.",
+    _NOT_FOUND: "Check the program's name, and that it is installed where the agent runs. A script's "
+    "first line must name an interpreter that is there, and must not end with CR LF.",
     _NOT_EXECUTABLE: "Make the program executable (chmod +x), or name its interpreter.",
     _KILLED: "It was killed, most often because memory ran out: run less at the same time on this "
     "machine, or give the agents of a stack more (AgentMemory).",

@@ -93,9 +93,21 @@ def _verify(verify: object) -> str:
 
 
 def _files(changed: list[Mapping[str, Any]]) -> str:
-    names = [f"{item['path']} +{item.get('added') or 0} -{item.get('deleted') or 0}" for item in changed]
+    names = [f"{item['path']} {_size(item)}" for item in changed]
     more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
     return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def _size(item: Mapping[str, Any]) -> str:
+    """How much of a file is changed. Git counts no lines of a binary one, and none where its mode alone is
+    another."""
+    added, deleted = item.get("added"), item.get("deleted")
+    if added is None or deleted is None:
+        return {"A": "(new, binary)", "D": "(deleted, binary)"}.get(str(item.get("status")), "(binary)")
+    if item.get("status") == "M" and not added and not deleted:
+        return "(mode)"
+    lines = f"+{added} -{deleted}"
+    return {"A": f"(new) {lines}", "D": f"(deleted) {lines}"}.get(str(item.get("status")), lines)
 
 
 def _automation(found: list[Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -116,6 +117,12 @@ class Remote:
             if commit is not None:
                 short = name.removeprefix("refs/heads/").removeprefix("refs/tags/")
                 return Base(commit, short, (name,), listing.default_branch), listing
+        if re.fullmatch("[0-9a-f]{4,39}", base):
+            raise NotFoundError(
+                f"{self.repository.display} has no branch or tag '{base}'. If it is a short commit id, the "
+                "whole id is needed: a remote finds no commit by a part of it.",
+                remedy=f"It is printed by: git rev-parse {base}",
+            )
         raise NotFoundError(
             f"The base '{base}' does not exist in {self.repository.display}.",
             remedy="Use a branch, a tag or a full commit id"

@@ -82,3 +82,25 @@ def test_a_remedy_is_shown_unless_the_next_commands_say_all_of_it(tmp_path: Path
     fields = {"run_id": "run_1", "status": "FAILED", "seconds": 1, "error": error}
     lines = [text for text, _ in outcome_lines(Invocation(tmp_path), fields)]
     assert (f"  remedy   {shown}" in lines) == REMEDIES[remedy]
+
+
+@pytest.mark.parametrize(
+    ("status", "added", "deleted", "shown"),
+    [
+        ("A", 3, 0, "x (new) +3 -0"),
+        ("D", 0, 2, "x (deleted) +0 -2"),
+        ("M", 3, 2, "x +3 -2"),
+        ("M", 0, 0, "x (mode)"),
+        ("M", None, None, "x (binary)"),
+        ("A", None, None, "x (new, binary)"),
+        ("D", None, None, "x (deleted, binary)"),
+        ("A", 0, 0, "x (new) +0 -0"),
+    ],
+)
+def test_a_file_says_how_it_is_changed(
+    tmp_path: Path, status: str, added: int | None, deleted: int | None, shown: str
+) -> None:
+    fields = {"run_id": "run_1", "status": "SUCCEEDED", "seconds": 1.0}
+    file = {"path": "x", "status": status, "added": added, "deleted": deleted}
+    lines = [line for line, _ in outcome_lines(Invocation(tmp_path), {**fields, "files_changed": [file]})]
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("  files")] == [shown]

@@ -21,6 +21,7 @@ from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.probe import probe
+from stepherd.repositories.uncommitted import uncommitted, uncommitted_remark
 from stepherd.runs.network import OPEN
 from stepherd.runs.prepare import check_whole_request
 from stepherd.services.secrets.opening import read_secret
@@ -57,7 +58,8 @@ def check_run(
         early.begin()
         early.load_later()
         ask_repository(home, checked)
-    return _Start(home, run_id, request, _chosen(home, selection, checked)), selection.remark()
+    remark = "\n".join(filter(None, (selection.remark(), _left_behind(home, checked))))
+    return _Start(home, run_id, request, _chosen(home, selection, checked)), remark
 
 
 def _check(run_id: str, request: dict[str, Any]) -> Request:
@@ -72,6 +74,16 @@ def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerC
     if choice.runner == SANDBOX:
         check_programs(home, request)
     return choice
+
+
+def _left_behind(home: Path, request: Request) -> str:
+    """A remark about changes of a work tree that a clone does not have."""
+    repository = parse_repository(request.repo)
+    if repository.host is not None:
+        return ""
+    folder = Path(repository.path)
+    with scratch_folder(home, "compare-") as scratch:
+        return uncommitted_remark(uncommitted(folder, Path(scratch)), folder)
 
 
 def ask_repository(home: Path, request: Request) -> None:
