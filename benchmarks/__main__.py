@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.cold_import import cold_import_figures
+from benchmarks.engine_calls import call_figures
 from benchmarks.engine_speed import engine_figures
 from benchmarks.figures import Figure, print_table, write_json
 from benchmarks.hand_off import hand_off_figures
@@ -17,6 +18,7 @@ from benchmarks.sandbox import sandbox_figures
 
 _PARTS = {
     "engine": engine_figures,
+    "calls": call_figures,
     "pipeline": pipeline_figures,
     "sandbox": sandbox_figures,
     "hand-off": hand_off_figures,

@@ -18,6 +18,7 @@ from stepherd.processes.sandbox.network.addresses import Refused, reachable_addr
 from stepherd.processes.sandbox.network.allowlist import Allowlist, Endpoint, parse_hosts
 from stepherd.processes.sandbox.network.egress import Blocked, Egress
 from stepherd.processes.sandbox.network.namespace import listen_inside
+from stepherd.processes.sandbox.network.relay import relay
 from stepherd.processes.sandbox.view import Network
 
 PROXY = "/dev/tcp/127.0.0.1/3128"
@@ -253,6 +254,16 @@ def test_the_server_s_side_is_closed_when_the_client_is_gone_before_it_begins() 
     with suppress(OSError):
         Egress(Allowlist())._relay(client, server)
     assert server.fileno() == -1
+
+
+def test_what_is_passed_on_waits_for_no_acknowledgement(port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        accepted = listening.accept()[0]
+    with accepted, client, socket.create_connection(("127.0.0.1", port)) as server:
+        client.shutdown(socket.SHUT_WR)
+        relay(accepted, server)
+        assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in (accepted, server))
 
 
 def test_it_listens_where_the_network_has_no_address_yet(require: Callable[[str], str]) -> None:

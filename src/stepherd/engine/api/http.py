@@ -54,7 +54,9 @@ class LoopbackServer:
 
 
 def _listening(port: int, tries: int = _TRIES) -> socket.socket:
-    listening = socket.socket()
+    # The protocol is named: for any other, asyncio leaves Nagle's algorithm on, and each answer, sent in two
+    # parts, would wait 40 ms for the caller's acknowledgement of the first.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -210,6 +211,24 @@ def test_unknown_targets_and_methods_are_refused(site: Site) -> None:
     connection.request("GET", f"/{key}/")
     assert connection.getresponse().status == 405
     connection.close()
+
+
+def test_no_answer_waits_for_an_acknowledgement(site: Site) -> None:
+    """Nagle's algorithm would hold the second part of each answer back, for 40 ms."""
+    connection = http.client.HTTPConnection(site.local.endpoint.removeprefix("http://"))
+    connection.request("POST", f"/{site.local.access_key}/", b"{}")
+    connection.getresponse().read()
+    server = site.local._server._server
+    assert server is not None
+
+    def delays() -> list[bool]:
+        sockets = [each.transport.get_extra_info("socket") for each in server.server_state.connections]  # type: ignore[union-attr]
+        return [not each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in sockets]
+
+    delayed = site.do(delays)
+    connection.close()
+    assert delayed
+    assert not any(delayed)
 
 
 def test_the_home_tells_its_owner_alone_where_the_engine_listens(site: Site) -> None:
