@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from stepherd.engine.asl.definition import StateMachine
@@ -139,15 +140,26 @@ class Engine:
         """The ARN of an execution."""
         return f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
-    def put_machine(self, name: str, definition: str, role_arn: str, settings: str = "{}") -> Machine:
-        """Create or replace a state machine; raises InvalidDefinition."""
+    def put_machine(self, name: str, definition: str, role_arn: str, settings: str | None = None) -> Machine:
+        """Create a state machine, or change one, which keeps its creation date, and its settings where none
+        are given; raises InvalidDefinition."""
         load(definition)
-        now = round(self.clock.time(), 3)
         arn = self.machine_arn(name)
-        machine = Machine(arn, name, definition, role_arn, now, str(uuid.uuid4()), settings)
+        existing = self.journal.machine(arn)
+        created = existing.created if existing else round(self.clock.time(), 3)
+        if settings is None:
+            settings = existing.settings if existing else "{}"
+        machine = Machine(arn, name, definition, role_arn, created, str(uuid.uuid4()), settings)
+        self._keep_machine(machine)
+        return machine
+
+    def keep_settings(self, machine: Machine, settings: str) -> None:
+        """Change what a machine carries without an effect here, and so no revision of it."""
+        self._keep_machine(replace(machine, settings=settings))
+
+    def _keep_machine(self, machine: Machine) -> None:
         self.journal.add_machine(machine)
         self.journal.flush()
-        return machine
 
     def start(self, machine: Machine, name: str, text: str, *, trace_header: str | None = None) -> Execution:
         """Start an execution whose name is free; committed on return."""

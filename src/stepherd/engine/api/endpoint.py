@@ -8,6 +8,7 @@ name that was made to resolve here does not help.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import re
@@ -82,6 +83,10 @@ def _answer(api: Api, operation: str, body: bytes) -> Answer:
         return _error(400, error.code, error.message)
     except StepherdError as error:
         return _error(500, "InternalServerException", str(error))
+    except Exception as error:  # noqa: BLE001 - told to whoever runs the engine, and to the caller in AWS's form
+        context = {"message": f"{operation} could not be answered", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+        return _error(500, "InternalServerException", f"The engine failed: {type(error).__name__}: {error}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -98,6 +98,10 @@ class Fields:
         except ExpressionSyntaxError as error:
             self.wrong(f"The JSONata expression could not be read: {error}", name)
             return None
+        except Exception as error:  # noqa: BLE001 - the library lets its own faults out
+            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self.wrong(f"The JSONata expression could not be read: {words} at {where}", name)
+            return None
         return template
 
     def _check_members(self, name: str, template: Template, allowed: frozenset[str]) -> None:
@@ -111,8 +115,8 @@ class Fields:
         value = self.take(name)
         if value is None:
             return None
-        if not is_expression(value):
-            self.number(name, low, high, whole=whole)
+        if not is_expression(value) and self.number(name, low, high, whole=whole) is None:
+            return None
         return self.template(name)
 
     def words(self, name: str) -> Template | None:
@@ -120,6 +124,7 @@ class Fields:
         value = self.take(name)
         if value is not None and not isinstance(value, str):
             self.wrong(f"The value of the field '{name}' must be a string", name)
+            return None
         return self.template(name)
 
     def assignments(self, *extra: str) -> Template | None:

@@ -5,6 +5,7 @@ Source: the AWS guide to workflow variables; refused when the machine is created
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from stepherd.engine.asl.definition import ChoiceState, MapState, ParallelState, State, States
@@ -16,8 +17,7 @@ __all__ = ["check_scopes"]
 
 def check_scopes(body: States, problems: list[Problem], outer: frozenset[str] = frozenset()) -> None:
     """Note a problem for each assignment to a name of an outer scope, and for state names used twice."""
-    seen = _all_names(body)
-    twice = sorted({name for name in seen if seen.count(name) > 1})
+    twice = sorted(name for name, times in Counter(_all_names(body)).items() if times > 1)
     problems += [Problem(f"The state name '{name}' is used more than once", "/States") for name in twice]
     _check(body, problems, outer)
 

@@ -28,7 +28,13 @@ class Machine:
     created: float
     revision: str = ""
     settings: str = "{}"
-    """JSON of what is kept and returned but has no effect here: logging and tracing configuration."""
+    """JSON of what is kept and returned but has no effect here: logging and tracing configuration, tags."""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The settings as an object."""
+        loaded: dict[str, Any] = json.loads(self.settings)
+        return loaded
 
 
 @dataclass(slots=True)
