@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.differences import differs
 from tests.engine_bench import Scripted, branches, each, play, task
 
 from stepherd.engine.asl.expressions import EvaluationError, Expression, ExpressionSyntaxError
@@ -138,6 +139,29 @@ def test_a_failed_evaluation_says_what_where_and_why(
         "error": "States.QueryEvaluationError",
         "cause": PREFIX + words,
     }
+
+
+@differs(
+    "EvaluationFailed points at the StateEntered, as in all recordings since December 2024, which "
+    "are of Wait states. Older ones of other states, made before JSONata was launched, point at the "
+    "event before it (docs/facts/histories.md 1.2)."
+)
+@pytest.mark.parametrize(("follows", "chain"), [
+    (True, "2<-0 PassStateEntered, 3<-2 PassStateExited, 4<-3 {0}StateEntered, 5<-4 EvaluationFailed"),
+    (False, "2<-0 PassStateEntered, 3<-2 PassStateExited, 4<-3 {0}StateEntered, 5<-3 EvaluationFailed"),
+])  # fmt: skip
+@pytest.mark.parametrize("state", [_pass("{% $x %}"), task(Arguments="{% $x %}"), each(N, Items="{% $x %}")])
+def test_what_a_failed_evaluation_points_at_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], follows: bool, chain: str
+) -> None:
+    monkeypatch.setattr("stepherd.engine.interpreter.frame.EVALUATION_FAILED_FOLLOWS_ENTERED", follows)
+
+    done = play(
+        tmp_path, {"A": {"Type": "Pass", "Next": "S"}, "S": state}, integrations={"lambda": Scripted()}
+    )
+
+    assert done.chain.startswith(chain.format(state["Type"]))
+    assert done.types[-1] == "ExecutionFailed"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,21 @@ def test_attempts_that_were_spent_stay_spent(tmp_path: Path) -> None:
     assert [round(stamp - stamps[0]) for stamp in stamps] == [0, 100, 300]
 
 
+def test_a_map_over_an_object_continues_with_the_pairs_it_began_with(tmp_path: Path) -> None:
+    task_ = task(ECS, Output="{% $states.input %}")
+    states = {"M": each({"T": task_}, Items="{% {'a': $uuid(), 'b': $uuid()} %}", MaxConcurrency=1)}
+    arn = _left(
+        tmp_path, states, {"ecs": Scripted({}, waits=[hangs])}, lambda done: "TaskSubmitted" in done.types
+    )
+    journal = Journal(tmp_path / "journal.sqlite3")
+    (began,) = [e.facts["items"] for e in journal.events(1) if e.type == "MapStateStarted"]
+    journal.close()
+
+    done = _taken_up(tmp_path, arn, {"ecs": Scripted({}, waits=[{}])})
+
+    assert done.output == [{"Key": key, "Value": value} for key, value in began.items()]
+
+
 @pytest.mark.parametrize("field", ["Output", "ItemSelector", "Items"])
 def test_an_evaluation_that_failed_before_is_not_told_twice(tmp_path: Path, field: str) -> None:
     retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1, "IntervalSeconds": 100}]

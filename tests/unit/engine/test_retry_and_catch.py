@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine_bench import Finished, Scripted, fails, play, task
+from tests.engine_bench import Finished, Scripted, branches, fails, play, task
 
 from stepherd.engine.asl.definition import Retrier
 from stepherd.engine.interpreter.failures import StateFailed
@@ -228,3 +228,23 @@ def test_a_runtime_error_is_neither_retried_nor_caught_even_when_named(tmp_path:
     done = play(tmp_path, {"T": state, **N}, "7", integrations={"lambda": Scripted()})
 
     assert done.types[-2:] == ["TaskStateEntered", "ExecutionFailed"]
+
+
+def test_a_catcher_assigns_in_the_scope_around_and_the_branch_in_its_own(tmp_path: Path) -> None:
+    """One name in both: each has its own value, and that of the branch ends with it."""
+    inside = {
+        "Set": {"Type": "Pass", "Assign": {"v": "inner"}, "Next": "Fail"},
+        "Fail": {"Type": "Fail", "Error": "{% 'E-' & $v %}"},
+    }
+    catch = [
+        {
+            "ErrorEquals": ["States.ALL"],
+            "Next": "Seen",
+            "Assign": {"v": "outer", "e": "{% $states.errorOutput.Error %}"},
+        }
+    ]
+    seen = {"Seen": {"Type": "Pass", "Output": ["{% $v %}", "{% $e %}"]}}
+
+    done = play(tmp_path, {"P": branches(inside, Catch=catch, Next="Seen"), **seen})
+
+    assert done.output == ["outer", "E-inner"]

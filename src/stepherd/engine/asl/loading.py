@@ -33,9 +33,12 @@ from stepherd.engine.asl.templates import Literal, Template, is_expression
 from stepherd.engine.integrations.services import LAMBDA
 from stepherd.services.json_text import read_json
 
-__all__ = ["InvalidDefinition", "load", "parse_timestamp", "problems_of"]
+__all__ = ["MAX_SECONDS", "InvalidDefinition", "load", "parse_timestamp", "problems_of"]
 
-_MAX_SECONDS = 99_999_999
+MAX_SECONDS = 99_999_999
+"""Longest timeout and longest Wait."""
+_MAX_CHARACTERS = 1_048_576
+"""Longest definition, as the API takes it."""
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -65,6 +68,10 @@ def problems_of(text: str) -> list[Problem]:
 
 
 def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]:
+    if len(text) > _MAX_CHARACTERS and problems.of_expressions:
+        words = f"A definition has at most {_MAX_CHARACTERS} characters, this one has {len(text)}"
+        problems.append(Problem(words, "/"))
+        return None, problems
     try:
         raw = read_json(text)
     except (ValueError, RecursionError) as error:
@@ -76,7 +83,7 @@ def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]
     language = _language(fields, "JSONPath")
     comment = fields.text("Comment") or ""
     fields.text("Version")
-    timeout = fields.number("TimeoutSeconds", 1, _MAX_SECONDS)
+    timeout = fields.number("TimeoutSeconds", 1, MAX_SECONDS)
     body = _states(fields, language)
     fields.finish("a state machine")
     check_scopes(body, problems)
@@ -169,7 +176,7 @@ def _wait(name: str, fields: Fields) -> State:
     return WaitState(
         name=name,
         next=_next(fields),
-        seconds=fields.count("Seconds", 0, _MAX_SECONDS),
+        seconds=fields.count("Seconds", 0, MAX_SECONDS),
         timestamp=timestamp,
         output=fields.template("Output"),
         assign=fields.assignments(),
@@ -211,8 +218,8 @@ def _task(name: str, fields: Fields) -> State:
     resource = parse_resource(resource_text)
     if resource is None:
         fields.wrong(f"The resource '{resource_text}' is not supported", "Resource")
-    timeout = fields.count("TimeoutSeconds", 1, _MAX_SECONDS)
-    heartbeat = fields.count("HeartbeatSeconds", 1, _MAX_SECONDS)
+    timeout = fields.count("TimeoutSeconds", 1, MAX_SECONDS)
+    heartbeat = fields.count("HeartbeatSeconds", 1, MAX_SECONDS)
     if isinstance(timeout, Literal) and isinstance(heartbeat, Literal) and heartbeat.value >= timeout.value:
         fields.wrong("HeartbeatSeconds must be smaller than TimeoutSeconds", "HeartbeatSeconds")
     return TaskState(
@@ -260,10 +267,10 @@ def _retrier(fields: Fields) -> Retrier:
     jitter = fields.text("JitterStrategy") or "NONE"
     if jitter not in ("FULL", "NONE"):
         fields.wrong("'JitterStrategy' is FULL or NONE", "JitterStrategy")
-    attempts = fields.number("MaxAttempts", 0, _MAX_SECONDS)
+    attempts = fields.number("MaxAttempts", 0, MAX_SECONDS)
     retrier = Retrier(
         _errors(fields),
-        interval=fields.number("IntervalSeconds", 1, _MAX_SECONDS) or 1,
+        interval=fields.number("IntervalSeconds", 1, MAX_SECONDS) or 1,
         max_attempts=3 if attempts is None else int(attempts),
         backoff_rate=fields.number("BackoffRate", 1.0, 1e9, whole=False) or 2.0,
         max_delay=fields.number("MaxDelaySeconds", 1, 31_622_400),
@@ -311,7 +318,7 @@ def _map(name: str, fields: Fields) -> State:
         processor=body,
         items=fields.template("Items"),
         item_selector=fields.template("ItemSelector"),
-        max_concurrency=fields.count("MaxConcurrency", 0, _MAX_SECONDS),
+        max_concurrency=fields.count("MaxConcurrency", 0, MAX_SECONDS),
         tolerated_count=fields.count("ToleratedFailureCount", 0, 10_000_000),
         tolerated_percentage=fields.count("ToleratedFailurePercentage", 0, 100, whole=False),
         **_guarded(fields),

@@ -1,6 +1,7 @@
-"""Variable scopes: a branch or item may not assign a name that a scope around it assigns.
+"""Variable scopes: a branch or item may not assign a name that a state around it assigns.
 
-Source: the AWS guide to workflow variables; refused when the machine is created.
+Source: the AWS guide to workflow variables; refused when the machine is created. What catchers assign does
+not count: AWS runs a Parallel whose own catcher and whose branch assign one name, each in its scope.
 """
 
 from __future__ import annotations
@@ -53,8 +54,6 @@ def _assigned(state: State) -> Iterator[str]:
     yield from _keys(state.assign)
     for rule in state.choices if isinstance(state, ChoiceState) else ():
         yield from _keys(rule.assign)
-    for catcher in getattr(state, "catch", ()):
-        yield from _keys(catcher.assign)
 
 
 def _keys(assign: Template | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ import json
 from json.encoder import JSONEncoder
 from typing import Any
 
-__all__ = ["MAX_BYTES", "Document", "compact", "is_unicode", "parse"]
+__all__ = ["MAX_BYTES", "Document", "byte_length", "compact", "is_unicode", "parse"]
 
 MAX_BYTES = 262_144
 """Largest input, output or result, in bytes of UTF-8."""
@@ -25,6 +25,11 @@ def compact(value: Any) -> str:
     """A value as compact JSON text. Lone surrogates, which no file can hold, stay escaped."""
     text = _encode(value)
     return text if text.isascii() or is_unicode(text) else _encode_ascii(value)
+
+
+def byte_length(text: str) -> int:
+    """The length of a text in bytes of UTF-8; it holds no lone surrogate."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def is_unicode(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stepherd.engine.asl.definition import State, States
 from stepherd.engine.asl.expressions import EvaluationError, bind
 from stepherd.engine.asl.templates import Template
-from stepherd.engine.asl.values import Document
+from stepherd.engine.asl.values import MAX_BYTES, Document, byte_length, compact
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.journal.history import entered, exited
 from stepherd.engine.journal.records import Event
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from stepherd.engine.interpreter.run import ExecutionRun
 
 __all__ = ["Frame", "Transition", "Visit", "iso_time"]
+
+EVALUATION_FAILED_FOLLOWS_ENTERED = True
+"""Whether EvaluationFailed points at what came before it in its state, as in every recording since December
+2024. All of those are of Wait states. With False it points at the event before the StateEntered, as in the
+recordings of Pass, Task and Map, which are older than the feature's launch (facts/histories.md 1.2)."""
+_MAX_VARIABLE_BYTES = 10 * 1024 * 1024
+"""Of all variables of an execution [docs]."""
 
 
 class Transition(NamedTuple):
@@ -41,7 +48,7 @@ class Frame:
     and the index of the branch or item, joined to the outer frame's path.
     """
 
-    __slots__ = ("body", "head", "item", "path", "run", "variables", "visit")
+    __slots__ = ("_sizes", "body", "head", "item", "path", "run", "variables", "visit")
 
     def __init__(
         self, run: ExecutionRun, path: str, body: States, variables: Mapping[str, Any], head: int
@@ -53,6 +60,7 @@ class Frame:
         self.head = head
         self.item: dict[str, Any] | None = None
         self.visit: Visit | None = None
+        self._sizes: dict[str, int] = {}
 
     def emit(self, kind: str, details: dict[str, Any] | None = None, *, advance: bool = True) -> int:
         """Write an event that points at the chain's head, and move the head unless told not to."""
@@ -63,10 +71,28 @@ class Frame:
 
     def enter(self, name: str, document: Document) -> Visit:
         """Enter a state with its input."""
-        state = self.body.states[name]
+        state, before = self.body.states[name], self.head
         number = self.emit(f"{state.type}StateEntered", entered(name, document))
-        self.visit = Visit(self, state, number, document, self.run.clock.time())
+        self.visit = Visit(self, state, number, document, self.run.clock.time(), before)
         return self.visit
+
+    def has_room_for(self, written: Mapping[str, str]) -> bool:
+        """Whether variables, as JSON text by name, keep to the limits of one Assign and of the execution."""
+        new = sum(byte_length(text) for text in written.values())
+        kept = self.run.variable_bytes - sum(self._sizes.get(name, 0) for name in written)
+        return new <= MAX_BYTES and kept + new <= _MAX_VARIABLE_BYTES
+
+    def assign(self, name: str, value: Any, text: str) -> None:
+        """Set a variable of this frame to a value, whose JSON text is also given."""
+        size = byte_length(text)
+        self.run.variable_bytes += size - self._sizes.get(name, 0)
+        self._sizes[name] = size
+        self.variables[name] = bind(value)
+
+    def forget(self) -> None:
+        """The frame has ended, and its own variables with it."""
+        self.run.variable_bytes -= sum(self._sizes.values())
+        self._sizes.clear()
 
     def inner(self, started: int, index: int, body: States, head: int) -> Frame:
         """The frame of a branch or item; it reads this frame's variables and keeps its own."""
@@ -82,6 +108,7 @@ class Visit:
     __slots__ = (
         "_context",
         "at",
+        "before",
         "document",
         "entered",
         "failed",
@@ -93,10 +120,14 @@ class Visit:
         "token",
     )
 
-    def __init__(self, frame: Frame, state: State, number: int, document: Document, at: float) -> None:
+    def __init__(
+        self, frame: Frame, state: State, number: int, document: Document, at: float, before: int
+    ) -> None:
         self.frame = frame
         self.state = state
         self.entered = number
+        self.before = before
+        """The event that the StateEntered points at."""
         self.document = document
         self.at = at
         self.retries = 0
@@ -143,7 +174,10 @@ class Visit:
         details = {"error": "States.QueryEvaluationError", "cause": cause}
         if error.location is not None:
             details["location"] = error.location
-        number = (frame or self.frame).emit("EvaluationFailed", {**details, "state": self.state.name})
+        chain = frame or self.frame
+        if not EVALUATION_FAILED_FOLLOWS_ENTERED and chain.head == self.entered:
+            chain.head = self.before
+        number = chain.emit("EvaluationFailed", {**details, "state": self.state.name})
         return StateFailed("States.QueryEvaluationError", cause, number, at=self.run.clock.time())
 
     def prefixed(self, words: str) -> str:
@@ -156,7 +190,10 @@ class Visit:
         return StateFailed("States.Runtime", self.prefixed(words), self.frame.head)
 
     def output_too_large(self, event_id: int, at: float) -> StateFailed:
-        """The failure of a state whose output is over the limit; no event of its own says so."""
+        """The failure of a state whose data are over a limit: its output, its arguments, what it assigns.
+
+        No event of its own says so.
+        """
         return StateFailed("States.DataLimitExceeded", too_large(self.state.name), event_id, at=at)
 
     def failed_before(self) -> StateFailed | None:
@@ -189,11 +226,12 @@ class Visit:
 
     def leave(self, document: Document, assigned: dict[str, Any], target: str | None) -> Transition:
         """Write the Exited event and let the assignments take effect."""
-        if document.too_large:
+        written = {name: compact(value) for name, value in assigned.items()}
+        if document.too_large or (written and not self.frame.has_room_for(written)):
             raise self.output_too_large(self.frame.head, self.run.clock.time())
-        self.frame.emit(f"{self.state.type}StateExited", exited(self.state.name, document, assigned))
+        self.frame.emit(f"{self.state.type}StateExited", exited(self.state.name, document, written))
         for name, value in assigned.items():
-            self.frame.variables[name] = bind(value)
+            self.frame.assign(name, value, written[name])
         return Transition(target, document)
 
 
@@ -205,7 +243,7 @@ def too_large(name: str) -> str:
     )
 
 
-def assigned_in(event: Event) -> dict[str, Any]:
-    """The variables that an Exited event assigned, ready to be bound again."""
-    written = event.facts.get("assignedVariables", {})
-    return {name: bind(json.loads(text)) for name, text in written.items()}
+def take_assigned(frame: Frame, event: Event) -> None:
+    """Set the variables that an Exited event assigned."""
+    for name, text in event.facts.get("assignedVariables", {}).items():
+        frame.assign(name, json.loads(text), text)

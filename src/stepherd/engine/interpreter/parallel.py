@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from stepherd.engine.asl.definition import MapState, ParallelState
 from stepherd.engine.asl.expressions import EvaluationError
@@ -18,6 +18,7 @@ from stepherd.engine.journal.records import Event, with_next
 
 __all__ = ["run_map", "run_parallel"]
 
+Items: TypeAlias = "list[Any] | dict[str, Any]"
 INLINE_LIMIT = 40
 """An inline Map runs at most so many iterations at once [docs]."""
 _ABORTABLE = frozenset({"Task", "Wait", "Map", "Parallel"})
@@ -78,6 +79,13 @@ async def _for_ever() -> Document:
     """The rest of a child that was aborted: its group only waits for the one that failed."""
     never: asyncio.Future[Document] = asyncio.get_running_loop().create_future()
     return await never
+
+
+def _entries(items: Items) -> list[dict[str, Any]]:
+    """What ``$states.context.Map.Item`` is in each iteration, in order."""
+    if isinstance(items, dict):
+        return [{"Index": i, "Key": key, "Value": items[key]} for i, key in enumerate(items)]
+    return [{"Index": index, "Value": value} for index, value in enumerate(items)]
 
 
 class _Group:
@@ -197,6 +205,8 @@ class _Branches(_Group):
         arguments = self._state.arguments
         document = self._visit.document if arguments is None else Document(self._visit.evaluate(arguments))
         opened = self._take_opened()
+        if not opened and document.too_large:
+            raise self._visit.output_too_large(self._frame.head, self._visit.run.clock.time())
         started = opened.id if opened else self._started(None)
         last = started
         for index, branch in enumerate(self._state.branches):
@@ -221,23 +231,22 @@ class _Iterations(_Group):
     async def _run(self) -> Transition:
         opened = self._take_opened()
         limit = min(self._count(self._state.max_concurrency) or INLINE_LIMIT, INLINE_LIMIT)
-        items: list[Any] = opened.facts[ITEMS] if opened and ITEMS in opened.facts else self._items()
+        items = opened.facts[ITEMS] if opened and ITEMS in opened.facts else self._items()
         outside = self._frame.head
         started = opened.id if opened else self._started(self._facts(items))
         self._check_tolerance(outside)
-        waiting, free = list(enumerate(items))[::-1], [started] * limit
+        waiting, free = _entries(items)[::-1], [started] * limit
         while waiting or self._running:
             while waiting and free:
-                index, item = waiting.pop()
-                self._start(started, index, item, free.pop(0))
+                self._start(started, waiting.pop(), free.pop(0))
             free += [child.head for _, child in await self._collect()]
         return self._succeed(max([started, *self._ends.values()]), len(items))
 
-    def _facts(self, items: list[Any]) -> dict[str, Any]:
+    def _facts(self, items: Items) -> dict[str, Any]:
         kept = {} if self._state.items is None or isinstance(self._state.items, Literal) else {ITEMS: items}
         return {"length": len(items), **kept}
 
-    def _items(self) -> list[Any]:
+    def _items(self) -> Items:
         template = self._state.items
         if template is None:
             value = self._visit.document.value
@@ -246,7 +255,7 @@ class _Iterations(_Group):
                 raise self._visit.evaluation_failed(EvaluationError(words, None))
             return value
         value = self._visit.evaluate(template)
-        if not isinstance(value, list):
+        if not isinstance(value, (list, dict)):
             raise self._visit.evaluation_failed(template.wrong_type("array", value))
         return value
 
@@ -272,10 +281,12 @@ class _Iterations(_Group):
                 raise self._visit.evaluation_failed(template.wrong_type("percentage from 0 to 100", value))
         self._frame.head = started
 
-    def _start(self, started: int, index: int, item: Any, head: int) -> None:
-        child = self._frame.inner(started, index, self._state.processor, head)
-        child.item = {"Index": index, "Value": item}
-        self._spawn(index, child, Document(item))
+    def _start(self, started: int, item: dict[str, Any], head: int) -> None:
+        child = self._frame.inner(started, item["Index"], self._state.processor, head)
+        child.item = item
+        # Of an object, an iteration gets the pair unless an ItemSelector says otherwise.
+        pair = {"Key": item["Key"], "Value": item["Value"]} if "Key" in item else item["Value"]
+        self._spawn(item["Index"], child, Document(pair))
 
     async def _run_child(self, index: int, child: Frame, document: Document) -> Document:
         events = self._visit.run.prior_events(child.path)
@@ -296,9 +307,12 @@ class _Iterations(_Group):
             if event.type == "EvaluationFailed" and event.id > self._visit.redriven_at:
                 raise StateFailed.recorded(event)
         try:
-            return Document(selector.evaluate(self._visit.bindings(item=child.item)))
+            selected = Document(selector.evaluate(self._visit.bindings(item=child.item)))
         except EvaluationError as error:
             raise self._visit.evaluation_failed(error, child) from error
+        if selected.too_large:
+            raise self._visit.output_too_large(child.head, self._visit.run.clock.time())
+        return selected
 
     def _which(self, index: int) -> dict[str, Any]:
         return {"name": self._state.name, "index": index}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepherd.engine.asl.values import Document
-from stepherd.engine.interpreter.frame import Frame, Visit, assigned_in
+from stepherd.engine.interpreter.frame import Frame, Visit, take_assigned
 from stepherd.engine.journal.records import Attempt, Event
 
 __all__ = ["Position", "aborted_attempts", "restore"]
@@ -32,7 +32,7 @@ def restore(frame: Frame, events: list[Event], redriven_at: int) -> Position:
             last_entered, last_exited, inside = event, None, []
         elif event.state == "Exited":
             last_exited = event
-            frame.variables.update(assigned_in(event))
+            take_assigned(frame, event)
         elif last_entered is not None:
             inside.append(event)
     if last_entered is None:
@@ -59,7 +59,8 @@ def _chain_end(state_event: Event, inside: list[Event]) -> int:
 def _visit(frame: Frame, entered: Event, inside: list[Event], redriven_at: int) -> Visit:
     facts = entered.facts
     state = frame.body.states[facts["name"]]
-    visit = Visit(frame, state, entered.id, Document(text=facts["input"]), entered.timestamp)
+    document = Document(text=facts["input"])
+    visit = Visit(frame, state, entered.id, document, entered.timestamp, entered.previous)
     visit.prior = inside
     visit.redriven_at = redriven_at
     frame.visit = visit

@@ -74,6 +74,8 @@ class ExecutionRun:
         self._at_end = around.at_end
         self._integrations = around.integrations
         self._prior: dict[str, list[Event]] = {}
+        self.variable_bytes = 0
+        """What the variables of all frames take as JSON."""
         self.recorder = Recorder(self.journal, self.clock, execution.number)
         self.context = self._context()
 
@@ -166,7 +168,8 @@ class ExecutionRun:
         self.recorder.emit(kind, details, previous, "", final=True)
         e = self.execution
         e.status, e.output, e.stopped = status, output, round(self.clock.time(), 3)
-        e.error, e.cause = (None, None) if status == "TIMED_OUT" else (error, cause)
+        said = {} if status == "TIMED_OUT" else details
+        e.error, e.cause = said.get("error"), said.get("cause")
         self._at_end(e)
         self.journal.save_execution(e)
         self.recorder.sealed = True
@@ -175,6 +178,12 @@ class ExecutionRun:
 
     async def run_frame(self, frame: Frame, document: Document, redriven_at: int) -> Document:
         """Run a frame from its start, or from where its committed events end, to its output."""
+        try:
+            return await self._run_frame(frame, document, redriven_at)
+        finally:
+            frame.forget()
+
+    async def _run_frame(self, frame: Frame, document: Document, redriven_at: int) -> Document:
         position = restore(frame, self.prior_events(frame.path), redriven_at)
         if position.output is not None:
             return position.output

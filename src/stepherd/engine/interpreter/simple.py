@@ -6,7 +6,7 @@ from typing import Any
 
 from stepherd.engine.asl.definition import ChoiceRule, ChoiceState, FailState, WaitState
 from stepherd.engine.asl.expressions import EvaluationError
-from stepherd.engine.asl.loading import parse_timestamp
+from stepherd.engine.asl.loading import MAX_SECONDS, parse_timestamp
 from stepherd.engine.asl.templates import Template
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Transition, Visit
@@ -65,7 +65,7 @@ def _until(visit: Visit, state: WaitState) -> float:
         seconds = visit.evaluate(state.seconds)
         if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
             raise visit.evaluation_failed(state.seconds.wrong_type("non-negative integer", seconds))
-        return visit.at + seconds
+        return _within(visit, visit.at + seconds)
     assert state.timestamp is not None
     text = _string(visit, state.timestamp)
     moment = parse_timestamp(text)
@@ -73,4 +73,11 @@ def _until(visit: Visit, state: WaitState) -> float:
         form = "an ISO-8601 extended offset date-time format string"
         words = f"The Timestamp field cannot be parsed as {form}: {text}"
         raise visit.evaluation_failed(EvaluationError(words, "Timestamp"))
+    return _within(visit, moment)
+
+
+def _within(visit: Visit, moment: float) -> float:
+    """The moment, which ends the execution where it is too far ahead [recorded]."""
+    if moment - visit.at > MAX_SECONDS:
+        raise visit.runtime_failure(f"A Wait state waits for at most {MAX_SECONDS} seconds.")
     return moment

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepherd.engine.asl.definition import TaskState
+from stepherd.engine.asl.loading import MAX_SECONDS
 from stepherd.engine.asl.templates import Computed, Literal, Template
 from stepherd.engine.asl.values import Document, compact, parse
 from stepherd.engine.integrations.contract import Integration, TaskCall
@@ -138,7 +139,7 @@ class _Attempt:
         if template is None:
             return None
         value = template.value if isinstance(template, Literal) else self._visit.evaluate(template)
-        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_SECONDS:
             raise self._visit.evaluation_failed(template.wrong_type("positive integer", value))
         return value
 
@@ -173,13 +174,13 @@ class _Attempt:
 
     def _scheduled_details(self, parameters: Any, limits: Limits, role: Any) -> dict[str, Any]:
         if self._is_function:
-            details: dict[str, Any] = {
-                "resource": self._state.resource.arn,
-                **input_details(compact(parameters)),
-            }
+            sent = Document(parameters)
+            details: dict[str, Any] = {"resource": self._state.resource.arn, **input_details(sent.text)}
         else:
-            sent = self._run.as_sent(self._state.resource, parameters)
-            details = {**self._pair(), "region": self._run.region, "parameters": compact(sent)}
+            sent = Document(self._run.as_sent(self._state.resource, parameters))
+            details = {**self._pair(), "region": self._run.region, "parameters": sent.text}
+        if sent.too_large:
+            raise self._visit.output_too_large(self._visit.frame.head, self._run.clock.time())
         if limits.timeout is not None:
             details["timeoutInSeconds"] = limits.timeout
         if limits.heartbeat is not None and not self._is_function:

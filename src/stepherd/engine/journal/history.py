@@ -65,11 +65,11 @@ def entered(name: str, document: Document) -> dict[str, Any]:
     return {"name": name, "input": document.text, "inputDetails": _NOT_TRUNCATED}
 
 
-def exited(name: str, document: Document, assigned: dict[str, Any]) -> dict[str, Any]:
-    """Details of a StateExited event; assignments only when there are some."""
+def exited(name: str, document: Document, assigned: dict[str, str]) -> dict[str, Any]:
+    """Details of a StateExited event; assignments, as JSON text by name, only when there are some."""
     details: dict[str, Any] = {"name": name, "output": document.text, "outputDetails": _NOT_TRUNCATED}
     if assigned:
-        details["assignedVariables"] = {key: compact(value) for key, value in assigned.items()}
+        details["assignedVariables"] = assigned
         details["assignedVariablesDetails"] = _NOT_TRUNCATED
     return details
 

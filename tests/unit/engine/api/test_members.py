@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from tests.differences import differs, quota
 from tests.engine_bench import ROLE, Bench, machine_of
 
 from stepherd.engine.api.errors import ApiError
@@ -58,6 +59,10 @@ def _called(home: Path, operation: str, **request: Any) -> dict[str, Any]:
     return asyncio.run(run())
 
 
+@differs(
+    "Versions, aliases, activities, Map Runs, StartSyncExecution and TestState are not served; the "
+    "answer is an UnknownOperationException that says why."
+)
 @pytest.mark.parametrize("operation", sorted(NOT_SERVED))
 def test_what_is_not_served_is_refused_in_words(tmp_path: Path, operation: str) -> None:
     with pytest.raises(ApiError) as caught:
@@ -80,6 +85,10 @@ ASKED = [
 ]  # fmt: skip
 
 
+@differs(
+    "`publish`, `versionDescription`, an `encryptionConfiguration` with a customer's key, "
+    "`mapRunArn` and `redriveFilter` are refused with a ValidationException."
+)
 @pytest.mark.parametrize(("operation", "good", "member", "value"), ASKED)
 def test_a_member_that_is_not_done_is_refused_with_its_name(
     tmp_path: Path, operation: str, good: dict[str, Any], member: str, value: Any
@@ -94,11 +103,13 @@ def test_every_member_that_is_not_done_is_tried() -> None:
     assert {member for _, _, member, _ in ASKED} == set(NOT_DONE)
 
 
+@differs("A member that an operation does not have is refused; AWS ignores it.")
 def test_a_member_that_aws_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ApiError, match="ListStateMachines has no member 'maxResult'"):
         _called(tmp_path, "ListStateMachines", maxResult=1)
 
 
+@quota("tags of a state machine", "50, keys of 128 characters, values of 256")
 @pytest.mark.parametrize(
     ("member", "value", "code"),
     [

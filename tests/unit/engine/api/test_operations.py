@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.differences import differs, quota
 from tests.engine_bench import ROLE, SQS_TOKEN, Bench, Scripted, hangs, machine_of, task
 
 from stepherd.engine.api.errors import ApiError
@@ -310,6 +311,7 @@ def test_a_page_has_a_hundred_by_default(tmp_path: Path, size: int | None) -> No
     assert len(on_bench(tmp_path, work)["events"]) == 100
 
 
+@quota("results of a page", "1,000")
 @pytest.mark.parametrize(
     ("size", "code"),
     [
@@ -329,6 +331,7 @@ def test_a_page_size_out_of_bounds_is_refused(tmp_path: Path, size: Any, code: s
     assert on_bench(tmp_path, work)[0] == code
 
 
+@quota("page tokens", "24 hours")
 def test_page_tokens_are_bound_to_their_listing_and_live_a_day(tmp_path: Path) -> None:
     async def work(bench: Bench) -> None:
         one = (await bench.run(PASS, name="one")).description["executionArn"]
@@ -379,6 +382,62 @@ def test_executions_are_listed_newest_first_and_by_status(tmp_path: Path) -> Non
     assert wrong[1].startswith(
         "1 validation error detected: Value 'succeeded' at 'statusFilter' failed to satisfy"
     )
+
+
+@quota("redrivable period", "14 days after the end")
+def test_an_execution_can_be_redriven_for_fourteen_days(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        arn = (await bench.run(FAIL)).description["executionArn"]
+        await bench.clock.advance(14 * 86_400)
+        assert bench.call("DescribeExecution", executionArn=arn)["redriveStatus"] == "REDRIVABLE"
+        await bench.clock.advance(1)
+        described = bench.call("DescribeExecution", executionArn=arn)
+        assert described["redriveStatusReason"] == "Execution redrivable period exceeded."
+        assert _error(bench, "RedriveExecution", executionArn=arn)[0] == "ExecutionNotRedrivable"
+
+    on_bench(tmp_path, work)
+
+
+@differs(
+    "DescribeStateMachineForExecution gives the definition and role of the start, with the start as "
+    "`updateDate`, and no configurations."
+)
+def test_the_machine_of_an_execution_is_that_of_its_start(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        arn = bench.start(WAIT)
+        answer = bench.call("DescribeStateMachineForExecution", executionArn=arn)
+        assert answer.keys() == {"stateMachineArn", "name", "definition", "roleArn", "updateDate"}
+        assert answer["updateDate"] == bench.call("DescribeExecution", executionArn=arn)["startDate"]
+
+    on_bench(tmp_path, work)
+
+
+@differs("There is no IAM: roles and `Credentials` appear in the history and have no other effect.")
+@differs("Logging, tracing and encryption configurations are kept and given back, and have no effect.")
+def test_roles_and_configurations_have_no_effect(tmp_path: Path) -> None:
+    states = {"T": task(Credentials={"RoleArn": "arn:aws:iam::1:role/none"}, Output=1)}
+
+    async def work(bench: Bench) -> Any:
+        bench.engine.integrations["lambda"] = Scripted(1)
+        made = bench.call(
+            "CreateStateMachine",
+            name="c",
+            definition=json.dumps(machine_of(states)),
+            roleArn="arn:aws:iam::1:role/none",
+            loggingConfiguration={
+                "level": "ALL",
+                "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": "x"}}],
+            },
+            tracingConfiguration={"enabled": True},
+        )
+        started = bench.call("StartExecution", stateMachineArn=made["stateMachineArn"])
+        described = bench.call("DescribeStateMachine", stateMachineArn=made["stateMachineArn"])
+        return described, await bench.finish(started["executionArn"])
+
+    described, done = on_bench(tmp_path, work)
+    assert described["loggingConfiguration"]["level"] == "ALL"
+    assert done.output == 1
+    assert done.details("TaskScheduled")["taskCredentials"] == {"roleArn": "arn:aws:iam::1:role/none"}
 
 
 def test_map_runs_are_refused_and_not_ignored(tmp_path: Path) -> None:
@@ -514,6 +573,7 @@ def test_a_redrive_appends_to_the_history_and_counts(tmp_path: Path) -> None:
     assert done.description["redriveDate"] == 1_750_000_060.0
 
 
+@quota("client tokens of a redrive", "15 minutes")
 def test_a_repeated_client_token_answers_the_same_for_fifteen_minutes(tmp_path: Path) -> None:
     async def work(bench: Bench) -> None:
         arn = (await bench.run(FAIL)).description["executionArn"]

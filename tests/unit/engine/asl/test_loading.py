@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.differences import differs
 from tests.engine_bench import ECS, branches, each, machine_of, task
 
 from stepherd.engine.asl.definition import MapState, TaskState, WaitState
@@ -161,6 +162,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@differs(
+    "States in JSONPath, distributed Maps, Express workflows, activities, HTTP Tasks and other "
+    "integrations than those above are refused when the definition is loaded, with the field and the"
+    " state."
+)
 @pytest.mark.parametrize(("states", "words"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
 def test_what_the_engine_would_not_do_is_refused_with_field_and_state(states: Any, words: str) -> None:
     assert any(words in problem for problem in _problems(states)), _problems(states)
@@ -192,6 +198,56 @@ def test_what_the_engine_would_not_do_is_refused_with_field_and_state(states: An
 )
 def test_what_is_no_definition_is_refused(text: str, words: str) -> None:
     assert words in str(InvalidDefinition(problems_of(text)))
+
+
+CAUGHT = [{"ErrorEquals": ["E"], "Next": "D", "Assign": {"v": 1}}]
+D = {"D": {"Type": "Succeed"}}
+SETS = {"I": {"Type": "Pass", "Assign": {"v": 2}}}
+SETS_AGAIN = {"K": {"Type": "Pass", "Assign": {"v": 3}}}
+OUTER = [{"ErrorEquals": ["E"], "Next": "E", "Assign": {"v": 0}}]
+E = {"E": {"Type": "Succeed"}}
+CATCHES = {"I": task(Catch=[{"ErrorEquals": ["E"], "Next": "J", "Assign": {"v": 2}}]), "J": {"Type": "Pass"}}
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        {"P": branches(SETS, Catch=CAUGHT, Next="D"), **D},
+        {"P": branches(SETS, SETS_AGAIN, Catch=CAUGHT, Next="D"), **D},
+        {"M": each(SETS, Items=[], Catch=CAUGHT, Next="D"), **D},
+        {"P": branches({"M": each(SETS, Items=[], Catch=CAUGHT, Next="D"), **D}, Catch=OUTER, Next="E"), **E},
+        {"T": task(Catch=CAUGHT, Next="P"), "P": branches(SETS, Next="D"), **D},
+        {"T": {"Type": "Pass", "Assign": {"v": 1}, "Next": "P"}, "P": branches(CATCHES)},
+    ],
+)
+def test_a_name_that_a_catcher_assigns_may_be_assigned_in_a_branch_too(states: dict[str, Any]) -> None:
+    assert _problems(states) == []
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        {"P": branches(SETS, Assign={"v": 1})},
+        {"P": branches(SETS, Next="D"), "D": {"Type": "Pass", "Assign": {"v": 1}}},
+        {"P": branches({"M": each(SETS, Items=[])}, Assign={"v": 1})},
+        {
+            "C": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "P", "Assign": {"v": 1}}]},
+            "P": branches(SETS),
+        },
+    ],
+)
+def test_a_name_that_a_state_around_it_assigns_is_refused_wherever_that_state_is(
+    states: dict[str, Any],
+) -> None:
+    assert _problems(states) == [
+        "SCHEMA_VALIDATION_FAILED: The variable 'v' is assigned in an outer scope already at /States/I/Assign"
+    ]
+
+
+def test_as_many_states_as_a_definition_holds_are_read_in_no_time() -> None:
+    states = {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(15_000)}
+
+    assert _problems({**states, "S15000": {"Type": "Pass"}}) == []
 
 
 def test_a_machine_in_jsonpath_may_hold_states_in_jsonata() -> None:

@@ -217,14 +217,34 @@ def test_without_items_the_input_must_be_an_array(tmp_path: Path) -> None:
     }
 
 
-def test_items_that_are_no_array_fail_before_the_map_is_started(tmp_path: Path) -> None:
-    done = play(tmp_path, {"M": each(PASS, Items="{% $states.input.v %}")}, '{"v":{"a":1}}')
+@pytest.mark.parametrize("value", ["1", '"text"', "null", "true"])
+def test_items_that_are_no_collection_fail_before_the_map_is_started(tmp_path: Path, value: str) -> None:
+    done = play(tmp_path, {"M": each(PASS, Items="{% $states.input.v %}")}, f'{{"v":{value}}}')
 
     assert done.chain == (
         "2<-0 MapStateEntered, 3<-2 EvaluationFailed, 4<-3 MapStateFailed, 5<-4 ExecutionFailed"
     )
     assert done.details("EvaluationFailed")["location"] == "Items"
-    assert "Expected 'array', but was 'object' for value: {\"a\":1}" in done.description["cause"]
+    assert "Expected 'array', but was '" in done.description["cause"]
+    assert done.description["cause"].endswith(f" for value: {value}")
+
+
+@pytest.mark.parametrize("items", [{"b": 1, "a": {"x": 2}}, "{% $states.input %}"])
+def test_a_map_over_an_object_has_its_keys_in_their_order(tmp_path: Path, items: Any) -> None:
+    inside = {"X": {"Type": "Pass", "Output": ["{% $states.input %}", "{% $states.context.Map.Item %}"]}}
+    selector = {"k": "{% $states.context.Map.Item.Key %}", "v": "{% $states.context.Map.Item.Value %}"}
+    text = '{"b": 1, "a": {"x": 2}}'
+
+    plain = play(tmp_path / "plain", {"M": each(inside, Items=items)}, text)
+    chosen = play(tmp_path / "chosen", {"M": each(inside, Items=items, ItemSelector=selector)}, text)
+
+    assert plain.details("MapStateStarted") == {"length": 2}
+    assert plain.output == [
+        [{"Key": "b", "Value": 1}, {"Index": 0, "Key": "b", "Value": 1}],
+        [{"Key": "a", "Value": {"x": 2}}, {"Index": 1, "Key": "a", "Value": {"x": 2}}],
+    ]
+    assert [pair[0] for pair in chosen.output] == [{"k": "b", "v": 1}, {"k": "a", "v": {"x": 2}}]
+    assert play(tmp_path / "empty", {"M": each(inside, Items={})}).output == []
 
 
 def test_item_selector_replaces_the_input_and_sees_index_value_and_the_maps_input(tmp_path: Path) -> None:

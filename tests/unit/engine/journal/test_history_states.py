@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.differences import quota
 from tests.engine_bench import ROLE, Finished, Scripted, branches, each, fails, play, task
 
 NOT_TRUNCATED = {"truncated": False}
@@ -332,6 +333,7 @@ def test_choice_without_match_and_default_is_a_runtime_error(tmp_path: Path) -> 
     }
 
 
+@quota("events of an execution's history", "25,000")
 def test_a_history_holds_at_most_25_000_events(tmp_path: Path) -> None:
     states = {
         "A": {"Type": "Pass", "Next": "B"},
