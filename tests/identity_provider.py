@@ -10,7 +10,8 @@ good once. What goes wrong is scripted::
         ...
         provider.approve()
 
-Scripted answers: ``pending slow_down expired denied invalid_grant invalid_client unauthorized_client 500 503
+Scripted answers: ``pending slow_down expired denied invalid_grant invalid_client unauthorized_client
+invalid_request invalid_scope unsupported_grant invalid_client_metadata invalid_redirect_uri 500 503
 throttled garbage drop`` (closes the connection), ``lost`` (does the work, then closes the connection),
 ``hang`` (until the provider is closed) and ``redirect``. ``work`` behaves as if nothing was scripted.
 """
@@ -31,7 +32,7 @@ from typing import Any, Self
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.login import Login, Registration, Token
 
-__all__ = ["Call", "IdentityProvider"]
+__all__ = ["REFUSALS", "Call", "IdentityProvider"]
 
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _OPERATIONS = {
@@ -48,11 +49,17 @@ _ERRORS = {  # status, exception, OAuth error code
     "invalid_client": (401, "InvalidClientException", "invalid_client"),
     "invalid_request": (400, "InvalidRequestException", "invalid_request"),
     "unauthorized_client": (400, "UnauthorizedClientException", "unauthorized_client"),
+    "invalid_scope": (400, "InvalidScopeException", "invalid_scope"),
+    "unsupported_grant": (400, "UnsupportedGrantTypeException", "unsupported_grant_type"),
+    "invalid_client_metadata": (400, "InvalidClientMetadataException", "invalid_client_metadata"),
+    "invalid_redirect_uri": (400, "InvalidRedirectUriException", "invalid_redirect_uri"),
     "throttled": (429, "TooManyRequestsException", "throttled"),
     "500": (500, "InternalServerException", "server_error"),
     "503": (503, "ServiceUnavailableException", "unavailable"),
     "access_denied_profile": (403, "AccessDeniedException", "access_denied"),
 }
+REFUSALS = {exception: name for name, (_, exception, _) in _ERRORS.items() if name != "access_denied_profile"}
+"""What to script for each exception that the service describes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,11 @@ class IdentityProvider:
         with self._lock:
             self._scripts[operation].extend(answers)
 
+    def recover(self) -> None:
+        """Forget what is scripted: everything works from now on."""
+        with self._lock:
+            self._scripts.clear()
+
     def calls_of(self, operation: str, grant: str = "") -> list[Call]:
         with self._lock:
             return [c for c in self.calls if c.operation == operation and (not grant or c.grant == grant)]
@@ -183,6 +195,11 @@ class IdentityProvider:
         """Of every device authorization so far, the oldest first."""
         with self._lock:
             return [device.user_code for device in self._devices.values()]
+
+    def forget_clients(self) -> None:
+        """Every client that was registered so far is unknown from now on."""
+        with self._lock:
+            self._clients.clear()
 
     def knows(self, access_token: str) -> bool:
         """Whether this provider gave the access token."""

@@ -98,6 +98,7 @@ class _Completion:
         self._pace = pace
         self._beaten = pace.now()
         self._broken = 0
+        self._refused = False
 
     def work(self, claim: Claim) -> str:
         while True:
@@ -146,7 +147,8 @@ class _Completion:
             self._broken = min(self._broken + 1, 10)
             return PollAnswer.PENDING
         except OidcError:
-            # The code is used up or forgotten; a new one can still be approved.
+            # The code or its client is forgotten; with a new client, a new code can still be approved.
+            self._refused = True
             return PollAnswer.EXPIRED
         self._broken = 0
         return answer
@@ -171,7 +173,7 @@ class _Completion:
         self._location.save(login, None, replaces=True)
 
     def _end(self, claim: Claim, status: str) -> str:
-        claim.end(status)
+        claim.end(status, keeps_client=status == "expired" and not self._refused)
         self.answer(claim.attempt)
         return status
 

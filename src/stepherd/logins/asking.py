@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from stepherd.errors import CredentialsError
 from stepherd.logins.attempts import Attempt, StoredAttempt, attempt_id, read_attempt, write_attempt
-from stepherd.logins.device import register, start_authorization
+from stepherd.logins.device import DeviceCode, register, start_authorization
 from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Registration
+from stepherd.logins.oidc import OidcError
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
@@ -72,25 +73,28 @@ def _new_attempt(
             f"No one approved the login of {request.kind.title}: {MOST_CODES} codes have expired.",
             remedy=request.again,
         )
-    registration = _registration(request, settings, location, found, now)
-    device = start_authorization(registration, settings.start_url, now=now)
+    registration, device = _authorization(request, settings, location, found, now)
     return Attempt(
         registration, device, settings.start_url, settings.profile, code=code, interval=device.interval
     )
 
 
-def _registration(
+def _authorization(
     request: LoginRequest,
     settings: LoginSettings,
     location: LoginLocation,
     found: StoredAttempt | None,
     now: datetime,
-) -> Registration:
-    """The client of the code before, or of the login that is stored, else a new one."""
+) -> tuple[Registration, DeviceCode]:
+    """A code for the client of the code before, or of the login that is stored, else for a new one."""
     known = found.attempt.registration if found else _registration_of_login(location)
     if known is not None and known.serves(request.kind, settings.region, now):
-        return known
-    return register(request.kind, settings.region)
+        try:
+            return known, start_authorization(known, settings.start_url, now=now)
+        except OidcError:
+            pass  # The provider may have forgotten this client: a new one shows whether that was the reason.
+    new = register(request.kind, settings.region)
+    return new, start_authorization(new, settings.start_url, now=now)
 
 
 def _registration_of_login(location: LoginLocation) -> Registration | None:

@@ -84,14 +84,15 @@ class Claim:
         pause = self.attempt.interval if interval is None else interval
         self._write_or_lose(interval=pause, claimed_until=_until(self.attempt, now))
 
-    def end(self, status: str) -> None:
+    def end(self, status: str, *, keeps_client: bool) -> None:
         """Write how it ended; no one claims it again. Raises ClaimLost.
 
-        What served to ask is not needed any more, but for the client that the next code is asked with.
+        What served to ask is not needed any more, but for the client where the next code is to be asked
+        with it.
         """
         attempt = self.attempt
         changes: dict[str, object] = {"device": replace(attempt.device, device_code="")}
-        if status != "expired":
+        if not keeps_client:
             changes["registration"] = replace(attempt.registration, client_secret="")
         self._write_or_lose(status=status, claim="", claimed_until=0.0, **changes)
 

@@ -57,6 +57,7 @@ class Registration:
         """Whether a new device authorization can use this client instead of registering another one."""
         return (
             not self.expired(now)
+            and self.client_secret != ""
             and self.region == region
             and self.oauth_flow == "DeviceCode"
             and set(self.scopes or ()) == set(kind.scopes)

@@ -21,7 +21,7 @@ from stepherd.services.aws.clients import new_client
 from stepherd.services.aws.errors import aws_error, is_from_aws, is_refusal
 from stepherd.services.aws.regions import is_region
 
-__all__ = ["OidcError", "call", "field_of", "login_needed", "seconds_of"]
+__all__ = ["OidcError", "call", "field_of", "seconds_of"]
 
 _ATTEMPTS: Final = 2
 _READ_SECONDS: Final = 20
@@ -35,7 +35,7 @@ _CODES: Final = {
     "invalid_client": "InvalidClient",
     "unauthorized_client": "UnauthorizedClient",
 }
-_LOGIN_NEEDED: Final = {"InvalidGrant", "InvalidClient", "UnauthorizedClient", "ExpiredToken"}
+_BUSY: Final = ("Throttl", "TooMany", "InternalServer", "RequestTimeout")
 _AGAIN: Final = "Try again in a minute; the stored login is unchanged."
 
 
@@ -73,11 +73,6 @@ def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: i
         client.close()
 
 
-def login_needed(code: str) -> bool:
-    """Whether only a person can help after the provider's ``code``."""
-    return code in _LOGIN_NEEDED
-
-
 def field_of(answer: Mapping[str, Any], name: str) -> str:
     """The text ``name`` of an answer, in which no token, code or address has spaces. Raises ProtocolError."""
     value = answer.get(name)
@@ -98,7 +93,9 @@ def _refused(response: Mapping[str, Any], operation: str) -> StepherdError:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(response.get("Error", {}).get("Code", "")).removesuffix("Exception")
     code = _CODES.get(str(response.get("error", "")), code)
-    if status >= 500 or status == 429 or code.startswith(("Throttl", "TooMany", "InternalServer")):
+    # Of CreateToken it is the caller's: polling becomes slower for good (RFC 8628, section 3.5).
+    is_busy = code.startswith(_BUSY) or (code == "SlowDown" and operation != "create_token")
+    if status >= 500 or status in {408, 429} or is_busy:
         return TemporaryError(f"The identity provider is busy ({code} on {operation}).", remedy=_AGAIN)
     return OidcError(code if code.isalnum() else str(status), operation)
 

@@ -1,7 +1,9 @@
 """Renewing an access token without asking anybody (CreateToken with the refresh grant).
 
-Unlike the CLI, nothing here ends a login that the identity provider did not end: 5xx, SlowDown and time-outs
-are temporary (facts/q-cli.md 2).
+Unlike the CLI, nothing here ends a login that the identity provider did not end: 5xx, throttling, SlowDown
+and time-outs are temporary (facts/q-cli.md 2). Every other refusal means that a person has to log in again,
+whatever the provider calls it: in practice a dead refresh token is also answered with InvalidRequest or
+AccessDenied. The stored login stays as it is until the new one takes its place.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from stepherd.errors import TemporaryError
 from stepherd.logins.device import token_of
 from stepherd.logins.failures import LoginNeeded, login_command
 from stepherd.logins.login import Login, Registration, Token
-from stepherd.logins.oidc import OidcError, call, login_needed
+from stepherd.logins.oidc import OidcError, call
 
 __all__ = ["check_refreshable", "refresh"]
 
@@ -22,7 +24,7 @@ def refresh(login: Login, *, now: datetime) -> Login:
     """``login`` with a new access token; its refresh token stays where the answer names none.
 
     Raises LoginNeeded when only a person can help, before any call where that is known before; TemporaryError
-    when the same call can succeed later; OidcError and ProtocolError for anything else.
+    when the same call can succeed later; ProtocolError for an answer that is no token.
     """
     token, registration = check_refreshable(login, now)
     request = {
@@ -50,9 +52,7 @@ def _judged(error: OidcError, login: Login) -> Exception:
             "The identity provider asks for fewer calls.",
             remedy="Try again in a minute; the stored login is unchanged.",
         )
-    if login_needed(error.code):
-        return _needed(login, f"the identity provider no longer renews it ({error.code})")
-    return error
+    return _needed(login, f"the identity provider no longer renews it ({error.code})")
 
 
 def check_refreshable(login: Login, now: datetime) -> tuple[Token, Registration]:
