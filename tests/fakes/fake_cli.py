@@ -43,6 +43,8 @@ class Behaviour:
         self.argv = sys.argv[2:]
         self.database = Path(os.environ["HOME"], ".local/share", folder, "data.sqlite3")
         self.prompt = ""
+        self.start_url: str | None = None
+        """Of the login; None for Builder ID."""
 
     @property
     def does(self) -> str:
@@ -55,11 +57,11 @@ class Behaviour:
         if "record" in self.knobs:
             seen = {"argv": self.argv, "environment": dict(os.environ), "prompt": self.prompt}
             with Path(self.knobs["record"]).open("a") as file:
-                file.write(json.dumps({**seen, "settings": self._settings()}) + "\n")
+                file.write(json.dumps({**seen, "settings": self.settings()}) + "\n")
         if "gate" in self.knobs:
             Path(self.knobs["gate"]).read_text()  # A pipe: until the test opens it.
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         for path in (
             self.database.with_name("settings.json"),
             Path(os.environ["HOME"], ".kiro/settings/cli.json"),
@@ -68,6 +70,10 @@ class Behaviour:
                 assert path.stat().st_mode & 0o777 == 0o600
                 return dict(json.loads(path.read_text()))
         return {}
+
+    def note(self, **fields: Any) -> None:
+        """Something for the test to read beside the record."""
+        Path(f"{self.knobs['record']}.notes").write_text(json.dumps(fields))
 
     def write_files(self) -> None:
         """The work."""
@@ -88,6 +94,7 @@ class Behaviour:
         token = _value(db, row, ("access_token", "expires_at", "oauth_flow"))
         if token is None:
             return None
+        self.start_url = token.get("start_url")
         if datetime.now(UTC) + timedelta(seconds=60) <= datetime.fromisoformat(token["expires_at"]):
             return str(token["access_token"])
         needed = ("client_id", "client_secret", "client_secret_expires_at", "region", "oauth_flow")

@@ -29,6 +29,10 @@ class Fake:
             else []
         )
 
+    def notes(self) -> dict[str, Any]:
+        """What the last start noted of itself."""
+        return dict(json.loads(Path(f"{self.record}.notes").read_text()))
+
 
 def install(folder: Path, name: str, **behaviour: Any) -> Fake:
     """A program ``name`` in ``folder`` that behaves so; what is installed there already behaves anew."""

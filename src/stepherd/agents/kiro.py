@@ -8,23 +8,25 @@ stopped at a limit of ours                                           failed: tha
 neither key nor login                                                refused before it starts: it would wait
                                                                      for a person for ever
 "Confirm the following code in the browser" before all else          failed: login needed, ended at once
+"failed to set model …", when a model was asked for                  failed, ended at once: it would use
+                                                                     another one
+stream-json: runFinished, status success                             succeeded, whatever stands on stderr
+stream-json: runError, with or without runStarted; another status    failed: login, limit of the service,
+                                                                     or in its own words
 "Authentication failed." (exit code 0), "login session has expired"  failed: login
 texts of a limit or a failure, as of q                               failed, in its own words
-stream-json: runFinished, status success                             succeeded
-stream-json: runError; another status; no end at all                 failed
-text: exit code other than 0                                         failed
-text: exit code 0, and an answer, a change or "Credits: … Time: …"   succeeded
-text: exit code 0, and none of these                                 failed: it said and changed nothing
+stream-json: a run without an end                                    failed
+exit code other than 0                                               failed
+exit code 0, and an answer, a tool or "Credits: … Time: …"           succeeded
+exit code 0, and none of these, whatever files have changed          failed: it said nothing
 ===================================================================  =======================================
 
-A login database shadows KIRO_API_KEY, even when its login is stale: with a key there is no database. From
-2.24 on it prints stream-json; STEPHERD_KIRO_OUTPUT, ``text`` or ``stream-json``, decides where that is wrong.
+A login database shadows KIRO_API_KEY, even when its login is stale: with a key there is no database. What
+differs between versions stands in kiro_versions.py.
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
@@ -42,28 +44,36 @@ from stepherd.agents.contract import (
 from stepherd.agents.credentials import no_command
 from stepherd.agents.judgement import failure, judge_stop, last_words, login_failure
 from stepherd.agents.kiro_reader import KiroReader
+from stepherd.agents.kiro_versions import Manners, manners_of
 from stepherd.agents.prompt import prompt_of
 from stepherd.agents.q import (
     SERVICE_HOSTS,
     SIGNS,
-    judge_terminal,
+    judge_sign,
     login_folder,
     require_login,
     write_settings,
 )
 from stepherd.agents.terminal_reader import Sign
-from stepherd.agents.versions import version_of
-from stepherd.errors import ConfigurationError, StepherdError
 from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "KiroAgent"]
 
 _SIGNS: Final = (*SIGNS, Sign.of("login", r"authentication failed"))
-_STREAMS_FROM: Final = (2, 24)
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 _KEY_REMEDY: Final = Remedy(
     "Set a valid key with --agent-credentials env:KIRO_API_KEY, then: ", ("redrive", RUN)
+)
+_NO_MODEL: Final = Remedy(
+    "Set STEPHERD_KIRO_ENGINE=v2, use another version of kiro-cli, or leave out --model: ",
+    ("run",),
+)
+_OTHER_FLAGS: Final = Remedy(
+    "This version has other flags: set STEPHERD_KIRO_ENGINE=default or STEPHERD_KIRO_OUTPUT=text, then: ",
+    ("redrive", RUN),
+)
+_SILENT: Final = Remedy(
+    "Log in again with '", ("login", "--agent", "kiro", "--force"), "', then: ", ("redrive", RUN)
 )
 
 
@@ -80,8 +90,9 @@ class KiroAgent(BasicAgent):
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": ("*.kiro.dev", *SERVICE_HOSTS)}
 
     def __init__(self) -> None:
-        self._streams = False
+        self._manners = Manners()
         self._has_key = False
+        self._model: str | None = None
 
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""
@@ -99,66 +110,64 @@ class KiroAgent(BasicAgent):
                 (login_folder(self.name, context.home) / f"data.sqlite3{end}").unlink(missing_ok=True)
         else:
             require_login(self.name, context.home)
-        write_settings(context.home / ".kiro" / "settings" / "cli.json")
-        self._streams = _streams(context)
+        model = {"chat.defaultModel": context.model} if context.model is not None else {}
+        write_settings(context.home / ".kiro" / "settings" / "cli.json", **model)
+        self._manners = manners_of(context.home)
 
     def plan(self, context: AgentContext) -> Launch:
         """``kiro-cli chat``, with the prompt on stdin."""
-        words = ["kiro-cli", "chat", "--no-interactive", "--trust-all-tools"]
-        words += ["--output-format=stream-json"] if self._streams else ["--wrap=never"]
-        if context.model is not None:
+        words = ["kiro-cli", "chat", "--no-interactive", "--trust-all-tools", *self._manners.engine]
+        words += ["--output-format=stream-json"] if self._manners.streams else ["--wrap=never"]
+        self._model = context.model
+        if context.model is not None and self._manners.takes_model:
             words.append(f"--model={context.model}")
         environment = {"KIRO_DISABLE_TELEMETRY": "1", "KIRO_NO_AUTO_UPDATE": "1"}
         return Launch(tuple(words), environment, prompt_of(context).encode())
 
     def reader(self) -> Reader:
         """A reader of both forms of output."""
-        return KiroReader(_SIGNS)
+        return KiroReader(_SIGNS, streams=self._manners.streams, wants_model=self._model is not None)
 
     def judge(self, evidence: Evidence) -> Outcome:
         """By the table above."""
         return judge_stop(evidence, self.name) or self._judge(evidence)
 
     def _judge(self, evidence: Evidence) -> Outcome:
-        facts, end = evidence.facts, evidence.facts.get("end")
-        sign = facts.get("failure")
-        if isinstance(sign, dict) and sign["kind"] == "login" and self._has_key:
-            return login_failure(self.name, f"could not log in: {sign['text']}", remedy=_KEY_REMEDY)
+        facts, end, sign = evidence.facts, evidence.facts.get("end"), evidence.facts.get("failure")
+        if self._model is not None and facts.get("no_model"):
+            return failure(
+                self.name, f"did not use the model '{self._model}': {facts['no_model']}", remedy=_NO_MODEL
+            )
+        if isinstance(end, dict) and end["status"] == "success":
+            return Outcome("succeeded")
+        if isinstance(end, dict) and (end["kind"] != "failed" or not isinstance(sign, dict)):
+            return self._judge_sign(end["kind"], end["text"] or end["status"])
         if isinstance(sign, dict):
-            return judge_terminal(evidence, self.name)
-        if not facts.get("begun"):
-            return _judge_text(evidence, self.name)
-        if not isinstance(end, dict):
+            return self._judge_sign(sign["kind"], sign["text"])
+        if facts.get("begun"):
             return failure(self.name, f"ended before its run was finished.{last_words(evidence)}")
-        if end["status"] != "success":
-            return failure(self.name, f"failed: {end['text'] or end['status']}")
-        return Outcome("succeeded")
+        return _judge_text(evidence, self.name)
+
+    def _judge_sign(self, kind: str, said: str) -> Outcome:
+        if kind == "login" and self._has_key:
+            return login_failure(self.name, f"could not log in: {said}", remedy=_KEY_REMEDY)
+        return judge_sign(self.name, kind, said)
 
 
 AGENT: Final = KiroAgent
 
 
 def _judge_text(evidence: Evidence, name: str) -> Outcome:
-    if evidence.exit_code == 0 and evidence.facts.get("credits") is not None:
+    """Of one that printed no stream-json. Changed files are no evidence: an earlier attempt may have made
+    them, and a version that takes no such login ends with exit code 0 and without a word."""
+    facts, remedy = evidence.facts, Remedy("See what it did: ", ("logs", RUN))
+    if evidence.ending == "exited" and evidence.exit_code != 0:
+        if any("unexpected argument" in line for line in evidence.last_lines):
+            remedy = _OTHER_FLAGS
+        what = f"ended with exit code {evidence.exit_code}.{last_words(evidence)}"
+        return failure(name, what, remedy=remedy)
+    if facts.get("answered") or facts.get("used_tools") or facts.get("credits") is not None:
         return Outcome("succeeded")
-    return judge_terminal(evidence, name)
-
-
-def _streams(context: AgentContext) -> bool:
-    """Whether the installed version prints stream-json."""
-    said = os.environ.get("STEPHERD_KIRO_OUTPUT", "")
-    if said not in {"", "text", "stream-json"}:
-        raise ConfigurationError(
-            f"STEPHERD_KIRO_OUTPUT is {said!r}.", remedy="Set it to text or stream-json, or leave it out."
-        )
-    return said == "stream-json" if said else _version(context) >= _STREAMS_FROM
-
-
-def _version(context: AgentContext) -> tuple[int, int]:
-    assert context.home is not None
-    try:
-        said = version_of("kiro-cli", os.environ.get("PATH", os.defpath), context.home)
-    except StepherdError:
-        return (0, 0)
-    found = _VERSION.match(said or "")
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    return failure(
+        name, f"printed nothing, as when it does not take the login.{last_words(evidence)}", remedy=_SILENT
+    )

@@ -48,7 +48,16 @@ from stepherd.errors import CredentialsError
 from stepherd.logins.kinds import login_kind
 from stepherd.remedies import RUN, Remedy
 
-__all__ = ["AGENT", "SERVICE_HOSTS", "SIGNS", "QAgent", "judge_terminal", "require_login", "write_settings"]
+__all__ = [
+    "AGENT",
+    "SERVICE_HOSTS",
+    "SIGNS",
+    "QAgent",
+    "judge_sign",
+    "judge_terminal",
+    "require_login",
+    "write_settings",
+]
 
 SERVICE_HOSTS: Final = (
     *("q.us-east-1.amazonaws.com", "q.eu-central-1.amazonaws.com", "codewhisperer.us-east-1.amazonaws.com"),
@@ -127,7 +136,7 @@ def judge_terminal(evidence: Evidence, name: str) -> Outcome:
     """The judgement of an agent that prints for a terminal and ended by its own will."""
     sign = evidence.facts.get("failure")
     if isinstance(sign, dict):
-        return _judge_sign(name, sign["kind"], sign["text"])
+        return judge_sign(name, sign["kind"], sign["text"])
     if evidence.ending == "exited" and evidence.exit_code != 0:
         return failure(name, f"ended with exit code {evidence.exit_code}.{last_words(evidence)}")
     if not evidence.facts.get("answered") and not evidence.changed_files:
@@ -135,7 +144,8 @@ def judge_terminal(evidence: Evidence, name: str) -> Outcome:
     return Outcome("succeeded")
 
 
-def _judge_sign(name: str, kind: str, said: str) -> Outcome:
+def judge_sign(name: str, kind: str, said: str) -> Outcome:
+    """The judgement of an agent that ``said`` itself what kind of failure it was."""
     if kind in {"login", "asked"}:
         what = "asked a person to log in" if kind == "asked" else "could not log in"
         remedy = Remedy("Log in with '", ("login", "--agent", name), "', then: ", ("redrive", RUN))
@@ -170,9 +180,9 @@ def require_login(name: str, home: Path) -> None:
         )
 
 
-def write_settings(path: Path) -> None:
-    """No greeting, no drawing, no telemetry; readable by its user alone."""
+def write_settings(path: Path, **more: object) -> None:
+    """No greeting, no drawing, no telemetry, and ``more``; readable by its user alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(_SETTINGS, file)
+        json.dump({**_SETTINGS, **more}, file)

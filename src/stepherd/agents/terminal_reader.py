@@ -43,6 +43,7 @@ class TerminalReader(BasicReader):
         self._reason: list[str] = []
         self._answered = False
         self._tool: str | None = None
+        self._used_tools = False
         self._credits: float | None = None
 
     @property
@@ -60,11 +61,12 @@ class TerminalReader(BasicReader):
         return self._said(shown[-1]) if stream == "out" else self._complained(shown[-1])
 
     def facts(self) -> Mapping[str, Any]:
-        """answered, failure {kind, text} or None, credits or None (then it said that it was done)."""
+        """answered, used_tools, failure {kind, text} or None, credits or None (of one that was done)."""
         failure = None
         if self._kind is not None:
             failure = {"kind": self._kind, "text": one_paragraph(" ".join(self._reason), 500)}
-        return {"answered": self._answered, "failure": failure, "credits": self._credits}
+        seen = {"answered": self._answered, "used_tools": self._used_tools}
+        return {**seen, "failure": failure, "credits": self._credits}
 
     def _look_for_signs(self, stream: Stream, part: str) -> None:
         """What follows a sign further in belongs to it: most often the reason, which may be worse a sign."""
@@ -86,7 +88,7 @@ class TerminalReader(BasicReader):
             return super().feed("out", part)
         used = _TOOL.match(part)
         if used:
-            self._tool = used["tool"]
+            self._tool, self._used_tools = used["tool"], True
             return (ToolUse(self._tool),)
         if self._tool is not None and _TOOL_DONE.match(part):
             tool, self._tool = self._tool, None

@@ -46,12 +46,12 @@ class Trial:
     def database(self) -> Path:
         return self.home / ".local/share" / login_kind(self.name).folder / "data.sqlite3"
 
-    def log_in(self, *, ends: timedelta = timedelta(hours=1)) -> None:
+    def log_in(self, *, ends: timedelta = timedelta(hours=1), start_url: str | None = None) -> None:
         """Put a login database where the step would."""
         self.database.parent.mkdir(parents=True)
         scopes = login_kind(self.name).scopes
         now = datetime.now(UTC)
-        token = Token("access-one", now + ends, "refresh-one", "us-east-1", None, "DeviceCode", scopes)
+        token = Token("access-one", now + ends, "refresh-one", "us-east-1", start_url, "DeviceCode", scopes)
         client = Registration(
             "client", "secret-one", now + timedelta(days=9), "us-east-1", "DeviceCode", scopes
         )

@@ -66,6 +66,8 @@ def test_an_answer_in_json_is_an_answer_of_a_version_without_stream_json() -> No
         json.dumps({"type": "runFinished", "data": 5}),
         json.dumps(_update("tool_call_update", content=[1])),
         json.dumps(_update("agent_message_chunk", content=1)),
+        json.dumps({"type": "metadata", "data": {"meteringUsage": [{"value": "x", "unit": 5}, 3]}}),
+        json.dumps({"type": "metadata", "data": {"meteringUsage": {"value": -1}}}),
         *('{"type": "runError"}', '{"type": "metadata", "data": null}', '{"type": null}', "{}", "{", ""),
     ],
 )
@@ -75,3 +77,35 @@ def test_no_line_is_too_odd_to_be_read(line: str) -> None:
     for event in reader.feed("out", line):
         json.dumps(event.to_json())
     json.dumps(dict(reader.facts()))
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Authentication failed. Your session may have expired", "login"),
+        ("The bearer token included in the request is invalid.", "login"),
+        ("Unauthorized", "login"),
+        ("You are not logged in", "login"),
+        ("The API key is an invalid API key", "login"),
+        ("ThrottlingException: Too many requests, please wait", "limit"),
+        ("MONTHLY_REQUEST_COUNT", "limit"),
+        ("The monthly limit has been reached", "limit"),
+        ("You are out of credits", "limit"),
+        ("Input is too long.", "failed"),
+        ("The tool token-counter crashed", "failed"),
+        ("", "failed"),
+    ],
+)
+def test_an_error_says_of_what_kind_it_is(message: str, kind: str) -> None:
+    reader = KiroReader((), streams=True)
+    _events(reader, {"type": "runError", "data": {"stage": "prompt", "message": message}})
+    assert reader.done
+    assert reader.facts()["end"]["kind"] == kind
+
+
+def test_credits_of_each_turn_add_up_and_other_units_do_not_count() -> None:
+    reader = KiroReader(())
+    metered = [{"value": 0.1, "unit": "credit"}, {"value": 7, "unit": "second"}]
+    turn = {"type": "metadata", "data": {"meteringUsage": metered}}
+    assert [event["credits"] for event in _events(reader, STARTED, turn, turn)] == [0.1, 0.2]
+    assert reader.facts()["credits"] == 0.2
