@@ -3,7 +3,7 @@
 Behaviour is a JSON file, named by the first argument; the rest of the command line is the CLI's own. Keys:
 ``does`` (see each fake), ``files`` {path: content} written into the current folder, ``refresh`` ("rotate",
 "deny", "server error", "memory only"), ``record`` (a file that gets a line of JSON for each start), and
-``version``.
+``version``, and ``system`` ("darwin": it keeps its data where it does on macOS).
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Behaviour:
     def __init__(self, folder: str) -> None:
         self.knobs: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
         self.argv = sys.argv[2:]
-        self.database = Path(os.environ["HOME"], ".local/share", folder, "data.sqlite3")
+        folders = {"darwin": "Library/Application Support"}
+        data = folders.get(str(self.knobs.get("system")), ".local/share")
+        self.database = Path(os.environ["HOME"], data, folder, "data.sqlite3")
         self.prompt = ""
         self.start_url: str | None = None
         """Of the login; None for Builder ID."""

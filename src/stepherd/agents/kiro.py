@@ -50,11 +50,11 @@ from stepherd.agents.q import (
     SERVICE_HOSTS,
     SIGNS,
     judge_sign,
-    login_folder,
     require_login,
     write_settings,
 )
 from stepherd.agents.terminal_reader import Sign
+from stepherd.logins.kinds import login_kind, user_database
 from stepherd.remedies import RUN, Remedy
 
 __all__ = ["AGENT", "KiroAgent"]
@@ -106,8 +106,9 @@ class KiroAgent(BasicAgent):
         assert context.home is not None
         self._has_key = bool(context.secrets.get("KIRO_API_KEY"))
         if self._has_key:
+            database = user_database(login_kind(self.name), context.home)
             for end in _BESIDE:
-                (login_folder(self.name, context.home) / f"data.sqlite3{end}").unlink(missing_ok=True)
+                database.with_name(database.name + end).unlink(missing_ok=True)
         else:
             require_login(self.name, context.home)
         model = {"chat.defaultModel": context.model} if context.model is not None else {}

@@ -60,8 +60,8 @@ class KiroReader(JsonLineReader):
         return self._end is not None or self._terminal.done or no_model
 
     def facts(self) -> Mapping[str, Any]:
-        """Those of a terminal; begun: whether it printed stream-json; end {status, text, and the kind of a failure} or None;
-        no_model: what it said when it could not set the model."""
+        """Those of a terminal; begun: whether it printed stream-json; end {status, text, and the kind of a
+        failure} or None; no_model: what it said when it could not set the model."""
         terminal = self._terminal.facts()
         own = {"answered": self._answered or terminal["answered"], "begun": self._begun, "end": self._end}
         credit = {"credits": self._credits} if self._credits else {}

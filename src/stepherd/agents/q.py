@@ -45,7 +45,7 @@ from stepherd.agents.judgement import failure, judge_stop, last_words, login_fai
 from stepherd.agents.prompt import prompt_of
 from stepherd.agents.terminal_reader import Sign, TerminalReader
 from stepherd.errors import CredentialsError
-from stepherd.logins.kinds import login_kind
+from stepherd.logins.kinds import login_kind, user_database
 from stepherd.remedies import RUN, Remedy
 
 __all__ = [
@@ -108,7 +108,7 @@ class QAgent(BasicAgent):
             require_secret(self.name, context.secrets, ("AWS_SECRET_ACCESS_KEY",))
         else:
             require_login(self.name, context.home)
-        write_settings(login_folder(self.name, context.home) / "settings.json")
+        write_settings(user_database(login_kind(self.name), context.home).with_name("settings.json"))
 
     def plan(self, context: AgentContext) -> Launch:
         """``q chat``, with the prompt on stdin: it reads it there when it gets none as a word."""
@@ -156,18 +156,13 @@ def judge_sign(name: str, kind: str, said: str) -> Outcome:
     return failure(name, f"failed: {said}")
 
 
-def login_folder(name: str, home: Path) -> Path:
-    """Where the CLI with the login of kind ``name`` keeps its data when its home is ``home``."""
-    return home / ".local" / "share" / login_kind(name).folder
-
-
 def require_login(name: str, home: Path) -> None:
     """Raises CredentialsError when no database below ``home`` holds a login."""
     # Only now: choosing an agent can do without SQLite.
     from stepherd.logins.checks import checked_copy, text_of
 
     kind = login_kind(name)
-    path = login_folder(name, home) / "data.sqlite3"
+    path = user_database(kind, home)
     found = False
     if path.exists():
         with checked_copy(path) as db:

@@ -1,7 +1,13 @@
 """The kinds of logins: where an agent's CLI keeps its login, and under which names (facts/q-cli.md 1).
 
 Everything that is a CLI's own choice stands here and nowhere else; ``STEPHERD_<KIND>_LOGIN`` replaces
-any of it (kind_overrides.py).
+any of it (kind_overrides.py). A CLI's folder is below the user's data folder:
+
+=======  ==========================================================
+Linux    $XDG_DATA_HOME when that is absolute, else ~/.local/share
+macOS    ~/Library/Application Support
+Windows  %LOCALAPPDATA%, else AppData/Local below the home
+=======  ==========================================================
 """
 
 from __future__ import annotations
@@ -110,18 +116,26 @@ def login_kind(name: str) -> LoginKind:
 
 
 def user_database(kind: LoginKind, home: Path | None = None) -> Path:
-    """Where the CLI of this user keeps its login: on Linux below XDG_DATA_HOME when that is absolute.
+    """Where the CLI of this user keeps its login (the table at the top).
 
-    With ``home``, where a CLI that runs with that home keeps it (XDG_DATA_HOME is then not looked at).
+    With ``home``, where a CLI that runs with that home keeps it: an agent's environment has HOME and none of
+    the variables that move the folder elsewhere.
     """
-    return _data_folder(home) / kind.folder / "data.sqlite3"
+    return _data_folder(home, system()) / kind.folder / "data.sqlite3"
 
 
-def _data_folder(home: Path | None) -> Path:
-    if sys.platform == "darwin":
-        return (home or Path.home()) / "Library" / "Application Support"
-    named = Path("" if home else os.environ.get("XDG_DATA_HOME", ""))
-    return named if named.is_absolute() else (home or Path.home()) / ".local" / "share"
+def system() -> str:
+    """The operating system, as ``sys.platform`` names it."""
+    return sys.platform
+
+
+def _data_folder(home: Path | None, on: str) -> Path:
+    own = home or Path.home()
+    if on == "darwin":
+        return own / "Library" / "Application Support"
+    variable = "LOCALAPPDATA" if on == "win32" else "XDG_DATA_HOME"
+    named = Path("" if home else os.environ.get(variable, ""))
+    return named if named.is_absolute() else own / Path("AppData/Local" if on == "win32" else ".local/share")
 
 
 def _checked(kind: LoginKind) -> LoginKind:

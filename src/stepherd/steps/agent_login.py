@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import DataError, StepherdError
-from stepherd.logins.kinds import login_kind
+from stepherd.logins.kinds import login_kind, user_database
 from stepherd.runs.folder import DATABASE
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def place_login_database(agent: Agent, folders: AgentFolders) -> Iterator[LoginC
     from stepherd.steps.login_copy import fetched_copy
 
     kind = login_kind(agent.login)
-    with fetched_copy(kind, reference, database_path(folders.home, kind.folder)) as copy:
+    with fetched_copy(kind, reference, user_database(kind, folders.home)) as copy:
         yield copy
 
 
@@ -48,7 +48,7 @@ def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) 
     # Only now, as above.
     from stepherd.logins.database import check_database, copy_database
 
-    source = database_path(folders.home, login_kind(agent.login).folder)
+    source = user_database(login_kind(agent.login), folders.home)
     copy = folders.private / "database.sqlite3"
     try:
         _check_is_plain(source, folders.home)
@@ -58,11 +58,6 @@ def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) 
         return f"The agent's login database is not kept: {error}"
     step.folder.store.upload(copy, DATABASE)
     return None
-
-
-def database_path(home: Path, folder: str) -> Path:
-    """Where a CLI on Linux keeps its data (dirs::data_local_dir without XDG_DATA_HOME)."""
-    return home / ".local" / "share" / folder / "data.sqlite3"
 
 
 def _check_is_plain(path: Path, home: Path) -> None:

@@ -20,7 +20,7 @@ from stepherd.agents.registry import get_agent
 from stepherd.agents.supervisor import Limits, StopRequest, supervise
 from stepherd.events.vocabulary import Event
 from stepherd.logins.database import write_login
-from stepherd.logins.kinds import login_kind
+from stepherd.logins.kinds import login_kind, user_database
 from stepherd.logins.login import Login, Registration, Token
 from stepherd.processes.launcher import ProcessLauncher
 from stepherd.services.redaction import Redactor
@@ -44,7 +44,7 @@ class Trial:
 
     @property
     def database(self) -> Path:
-        return self.home / ".local/share" / login_kind(self.name).folder / "data.sqlite3"
+        return user_database(login_kind(self.name), self.home)
 
     def log_in(self, *, ends: timedelta = timedelta(hours=1), start_url: str | None = None) -> None:
         """Put a login database where the step would."""

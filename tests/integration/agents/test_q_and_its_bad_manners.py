@@ -37,6 +37,20 @@ def test_it_works_with_a_login_quietly_and_takes_its_prompt_on_stdin(trials: Tri
     assert not any("\x1b" in str(event.to_json()) for event in trial.events)
 
 
+@pytest.mark.parametrize("name", ["q", "kiro"])
+def test_on_macos_login_and_settings_are_where_it_looks_there(
+    trials: Trials, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("stepherd.logins.kinds.system", lambda: "darwin")
+    trial = trials.of(name, files=FILES, system="darwin")
+    trial.log_in()
+    assert "Library/Application Support" in str(trial.database)
+    outcome = trial.run()
+    assert outcome.status == "succeeded", outcome.error
+    assert trial.fake.starts()[0]["settings"]["telemetry.enabled"] is False
+    assert not (trial.home / ".local").exists()
+
+
 @pytest.mark.parametrize(
     ("does", "category", "words"),
     [

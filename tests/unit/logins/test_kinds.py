@@ -1,10 +1,12 @@
 """The kinds of logins, and what the environment changes of them."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from stepherd.agents.environment import agent_environment
 from stepherd.errors import ConfigurationError, UsageError
 from stepherd.logins.kinds import login_kind, login_kinds, user_database
 
@@ -74,7 +76,11 @@ def test_a_file_with_something_else_than_an_object_is_refused(
 
 @pytest.mark.parametrize(
     ("system", "expected"),
-    [("linux", "data/amazon-q"), ("darwin", "home/Library/Application Support/amazon-q")],
+    [
+        ("linux", "data/amazon-q"),
+        ("darwin", "home/Library/Application Support/amazon-q"),
+        ("win32", "local/amazon-q"),
+    ],
 )
 def test_the_users_own_database_is_where_the_cli_keeps_it(
     system: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -82,7 +88,33 @@ def test_the_users_own_database_is_where_the_cli_keeps_it(
     monkeypatch.setattr("sys.platform", system)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert user_database(login_kind("q")) == tmp_path / expected / "data.sqlite3"
+
+
+@pytest.mark.parametrize("kind", ["q", "kiro"])
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [("linux", ".local/share"), ("darwin", "Library/Application Support"), ("win32", "AppData/Local")],
+)
+def test_an_agents_database_is_where_a_cli_with_its_environment_looks(
+    system: str, expected: str, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    home = tmp_path / "agent"
+    seen = agent_environment(run_id="run_1", home=home, scratch=tmp_path, instructions=tmp_path, extra={})
+    # GIVEN nothing in its environment that moves the folder
+    assert not {"XDG_DATA_HOME", "LOCALAPPDATA"} & set(seen)
+    for name in os.environ:
+        if name not in seen:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", seen["HOME"])
+    # THEN the CLI, which knows only its environment, looks where the step puts it
+    database = user_database(login_kind(kind), home)
+    assert database == user_database(login_kind(kind))
+    assert database == home / expected / login_kind(kind).folder / "data.sqlite3"
 
 
 def test_a_relative_data_folder_does_not_count_and_another_home_does(
