@@ -1,13 +1,16 @@
 """The profiles of a company's subscription (ListAvailableProfiles; facts/q-cli.md 2 and 4).
 
-They are listed on both regional endpoints, whatever region the login is of.
+They are listed on both regional endpoints, whatever region the login is of. One that does not answer is
+logged and left out: what the other one lists, or a profile that was named by its ARN, can be used without it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -16,9 +19,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from stepherd.errors import ConfigurationError, CredentialsError, ProtocolError, TemporaryError
 from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.login import Profile, Token
+from stepherd.remedies import Remedy
 from stepherd.services.json_text import read_json
+from stepherd.text.plain import one_paragraph
 
-__all__ = ["choose_profile", "list_profiles"]
+__all__ = ["Listing", "choose_profile", "list_profiles"]
 
 _ENDPOINTS: Final = ("https://q.us-east-1.amazonaws.com", "https://q.eu-central-1.amazonaws.com")
 _TARGET: Final = "AmazonCodeWhispererService.ListAvailableProfiles"
@@ -28,41 +33,60 @@ _MOST_PAGES: Final = 50
 _PER_PAGE: Final = 10
 
 
-def list_profiles(token: Token) -> tuple[Profile, ...]:
-    """The profiles that the login may use, each once, in the order of the service.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The profiles that a login may use, each once, in the order of the service."""
 
-    An endpoint that refuses the token has none for it; when both do, CredentialsError. Raises TemporaryError
-    for 5xx, throttling and broken connections, ProtocolError for what makes no sense.
+    profiles: tuple[Profile, ...]
+    answered: bool = True
+    """Whether any endpoint answered."""
+    failure: TemporaryError | ProtocolError | None = None
+    """Why an endpoint could not be asked; its profiles are not known."""
+
+
+def list_profiles(token: Token) -> Listing:
+    """What the endpoints list.
+
+    An endpoint that refuses the token has no profile for it; when all do, CredentialsError. One that is down,
+    throttled, unreachable or that answers without sense is logged.
     """
     found: dict[str, Profile] = {}
-    refusals = []
+    refusals, failures = [], []
     for endpoint in _endpoints():
         try:
             found |= {profile.arn: profile for profile in _profiles_at(endpoint, token)}
         except CredentialsError as error:
             refusals.append(error)
+        except (TemporaryError, ProtocolError) as error:
+            failures.append(error)
+            sys.stderr.write(f"stepherd: Profiles are listed without it: {one_paragraph(str(error), 500)}\n")
     if len(refusals) == len(_endpoints()):
         raise refusals[0]
-    return tuple(found.values())
+    answered = len(refusals) + len(failures) < len(_endpoints())
+    return Listing(tuple(found.values()), answered, failures[0] if failures else None)
 
 
-def choose_profile(profiles: Sequence[Profile], wanted: str | None = None) -> Profile:
-    """The only profile, or the one that ``wanted`` names (its name or ARN).
+def choose_profile(listing: Listing, wanted: str | None = None) -> Profile | None:
+    """The only profile, or the one that ``wanted`` names (its name or ARN); None when there is no profile.
 
-    Raises ProfileNeeded, which lists the names, when there is none or the choice is not clear.
+    Raises ProfileNeeded, which lists the names, when the choice is not clear, and what kept an endpoint from
+    being asked when the profile could only be there. A login without a profile is used as the CLI uses it.
     """
-    names = tuple(profile.name for profile in profiles)
+    profiles = listing.profiles
     fitting = [profile for profile in profiles if wanted in {None, profile.name, profile.arn}]
     if len(fitting) == 1:
         return fitting[0]
-    if not profiles:
-        raise ProfileNeeded(
-            "The login has no profile of Amazon Q.",
-            names,
-            remedy="Ask the administrator of the subscription.",
-        )
+    if listing.failure is not None and wanted is not None and not fitting:
+        if not wanted.startswith("arn:"):
+            raise listing.failure
+        return Profile(wanted, wanted.rpartition("/")[2])
+    if listing.failure is not None and not listing.answered:
+        raise listing.failure
+    if not profiles and wanted is None:
+        return None
+    names = tuple(profile.name for profile in profiles)
     what = "There are several profiles" if wanted is None else f"Not exactly one profile is {wanted!r}"
-    listed = ", ".join(f"{profile.name} ({profile.arn})" for profile in profiles)
+    listed = ", ".join(f"{profile.name} ({profile.arn})" for profile in profiles) or "there are no profiles"
     raise ProfileNeeded(f"{what}: {listed}.", names, remedy="Choose one with --profile NAME or its ARN.")
 
 
@@ -122,7 +146,11 @@ def _refused(status: int, endpoint: str) -> CredentialsError | TemporaryError:
         return TemporaryError(f"{endpoint} is busy (HTTP {status}).", remedy="Try again in a minute.")
     return CredentialsError(
         f"{endpoint} does not list profiles for this login (HTTP {status}).",
-        remedy="Ask the administrator of the subscription whether it includes Amazon Q.",
+        remedy=Remedy(
+            "Log in again with '",
+            ("login", "--force"),
+            "', or ask the administrator of the subscription whether it includes Amazon Q.",
+        ),
     )
 
 

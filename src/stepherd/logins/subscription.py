@@ -12,9 +12,11 @@ __all__ = ["profile_for", "with_profile"]
 
 
 def profile_for(login: Login, wanted: str) -> Profile | None:
-    """The profile of a login that needs one: the wanted one by name or ARN, else the only one.
+    """The profile of a login that needs one: the wanted one by name or ARN, else the only one; None when the
+    subscription has none.
 
-    A login that has the right one keeps it. Raises ProfileNeeded listing the names, TemporaryError.
+    A login that has the right one keeps it. Raises ProfileNeeded listing the names, CredentialsError, and
+    TemporaryError when the profile can only be in a region that does not answer.
     """
     if not login.is_identity_center or login.token is None:
         return login.profile

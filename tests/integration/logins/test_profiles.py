@@ -11,7 +11,7 @@ from stepherd.logins import profiles
 from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.login import Profile, Token
-from stepherd.logins.profiles import choose_profile, list_profiles
+from stepherd.logins.profiles import Listing, choose_profile, list_profiles
 
 OPERATION = "ListAvailableProfiles"
 
@@ -29,7 +29,7 @@ def token(provider: IdentityProvider, kind: LoginKind) -> Token:
 
 def test_every_page_is_read(provider: IdentityProvider, token: Token) -> None:
     provider.profiles = [entry(n) for n in range(5)]
-    found = list_profiles(token)
+    found = list_profiles(token).profiles
     assert [profile.name for profile in found] == [f"team-{n}" for n in range(5)]
     calls = provider.calls_of(OPERATION)
     assert [call.body.get("nextToken") for call in calls] == [None, "2", "4"]
@@ -49,20 +49,62 @@ def test_both_regions_are_asked_and_one_that_refuses_has_none(
     provider: IdentityProvider, two_regions: IdentityProvider, token: Token
 ) -> None:
     provider.profiles = [entry(1)]
-    assert len(list_profiles(token)) == 1
+    assert len(list_profiles(token).profiles) == 1
     assert [len(p.calls_of(OPERATION)) for p in (provider, two_regions)] == [1, 1]
     two_regions._access_tokens.add(token.access_token)
     two_regions.profiles = [entry(2), entry(1)]
-    assert [profile.name for profile in list_profiles(token)] == ["team-1", "team-2"]
+    assert [profile.name for profile in list_profiles(token).profiles] == ["team-1", "team-2"]
 
 
-def test_a_region_that_cannot_answer_now_is_not_taken_for_one_without_profiles(
-    provider: IdentityProvider, two_regions: IdentityProvider, token: Token
+FAULTS = ["503", "throttled", "drop", "garbage"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_region_that_cannot_answer_is_logged_and_the_other_one_counts(
+    provider: IdentityProvider,
+    two_regions: IdentityProvider,
+    token: Token,
+    fault: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     provider.profiles = [entry(1)]
-    two_regions.script(OPERATION, "503")
+    two_regions.script(OPERATION, fault)
+    listing = list_profiles(token)
+    assert choose_profile(listing) == Profile(entry(1)["arn"], "team-1")
+    said = capsys.readouterr().err
+    assert two_regions.url in said
+    assert token.access_token not in said
+    # AND a profile that can only be there is not said to be missing
+    with pytest.raises((TemporaryError, ProtocolError)):
+        choose_profile(listing, "team-2")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_profile_that_is_named_by_its_arn_needs_no_region_to_answer(
+    provider: IdentityProvider, two_regions: IdentityProvider, token: Token, fault: str
+) -> None:
+    arn = entry(2)["arn"]
+    two_regions.script(OPERATION, fault, fault)
+    assert choose_profile(list_profiles(token), arn) == Profile(arn, "2")
+    provider.script(OPERATION, fault)
+    assert choose_profile(list_profiles(token), arn) == Profile(arn, "2")
+
+
+def test_a_login_without_any_profile_is_used_without_one(
+    provider: IdentityProvider, two_regions: IdentityProvider, token: Token
+) -> None:
+    assert choose_profile(list_profiles(token)) is None
+    two_regions.script(OPERATION, "drop")
+    assert choose_profile(list_profiles(token)) is None
+
+
+def test_where_no_region_answers_the_call_is_made_again(
+    provider: IdentityProvider, two_regions: IdentityProvider, token: Token
+) -> None:
+    provider.script(OPERATION, "503")
+    two_regions.script(OPERATION, "drop")
     with pytest.raises(TemporaryError):
-        list_profiles(token)
+        choose_profile(list_profiles(token))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +122,7 @@ def test_what_goes_wrong_is_told_apart(
 ) -> None:
     provider.script(OPERATION, answer)
     with pytest.raises(error) as caught:
-        list_profiles(token)
+        choose_profile(list_profiles(token))
     assert token.access_token not in f"{caught.value!r}{caught.value}"
 
 
@@ -97,13 +139,13 @@ def test_a_token_is_not_taken_along_to_where_an_answer_points(
 def test_a_list_that_makes_no_sense_is_refused(bad: object, provider: IdentityProvider, token: Token) -> None:
     provider.profiles = [bad]  # type: ignore[list-item]
     with pytest.raises(ProtocolError):
-        list_profiles(token)
+        choose_profile(list_profiles(token))
 
 
 def test_pages_without_end_are_given_up(provider: IdentityProvider, token: Token) -> None:
     provider.profiles, provider.page_size = [entry(n) for n in range(60)], 1
     with pytest.raises(ProtocolError, match="without end"):
-        list_profiles(token)
+        choose_profile(list_profiles(token))
 
 
 def test_a_token_does_not_travel_in_the_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,12 +158,12 @@ ONE, TWO = Profile("arn:1", "one"), Profile("arn:2", "two")
 
 
 def test_the_only_profile_is_chosen() -> None:
-    assert choose_profile([ONE]) == ONE
+    assert choose_profile(Listing((ONE,))) == ONE
 
 
 @pytest.mark.parametrize("wanted", ["two", "arn:2"])
 def test_a_profile_is_chosen_by_name_or_arn(wanted: str) -> None:
-    assert choose_profile([ONE, TWO], wanted) == TWO
+    assert choose_profile(Listing((ONE, TWO)), wanted) == TWO
 
 
 @pytest.mark.parametrize(
@@ -130,13 +172,13 @@ def test_a_profile_is_chosen_by_name_or_arn(wanted: str) -> None:
         ([ONE, TWO], None),
         ([ONE, TWO], "three"),
         ([ONE], "two"),
-        ([], None),
+        ([], "two"),
         ([ONE, Profile("arn:3", "one")], "one"),
     ],
 )
 def test_else_the_names_are_listed(profiles: list[Profile], wanted: str | None) -> None:
     with pytest.raises(ProfileNeeded) as caught:
-        choose_profile(profiles, wanted)
+        choose_profile(Listing(tuple(profiles)), wanted)
     assert caught.value.names == tuple(profile.name for profile in profiles)
     assert [p for p in profiles if f"{p.name} ({p.arn})" not in str(caught.value)] == []
     assert isinstance(caught.value, UsageError)

@@ -82,6 +82,22 @@ def test_a_profile_is_chosen_when_there_is_one_and_asked_for_when_there_are_seve
     assert len(rig.provider.calls_of("ListAvailableProfiles")) == calls
 
 
+def test_a_company_without_profiles_is_let_in_and_asked_for_them_the_next_time(rig: Rig) -> None:
+    rig.give_login(start_url=rig.provider.start_url)
+    assert "profile" not in rig.check()
+    assert rig.stored().profile is None
+    rig.provider.profiles = TWO[:1]
+    assert rig.check()["profile"] == "one"
+
+
+def test_a_profile_by_its_arn_is_kept_though_no_region_lists_it(rig: Rig) -> None:
+    rig.give_login(start_url=rig.provider.start_url)
+    rig.provider.script("ListAvailableProfiles", "503")
+    arn = "arn:aws:codewhisperer:us-east-1:1:profile/TEAM"
+    facts = rig.check(rig.wanted(profile=arn), {"sso_url": rig.provider.start_url})
+    assert (facts["status"], facts["profile"]) == ("valid", "TEAM")
+
+
 def test_the_only_profile_needs_no_name(rig: Rig) -> None:
     rig.give_login(start_url=rig.provider.start_url)
     rig.provider.profiles = TWO[:1]
