@@ -119,3 +119,24 @@ def test_a_base_branch_and_a_branch_of_one_s_own(place: Place) -> None:
     fields = place.run("sh -c 'echo new > new.txt'", "--base", "release/1", "--branch", "fix/it").ok().json
     assert (fields["base_commit"], fields["branch"]) == (base, "fix/it")
     assert git(place.origin.bare, "rev-parse", "fix/it^") == base
+
+
+def test_a_line_with_anything_for_a_shell_is_read_by_one(place: Place) -> None:
+    line = 'echo "$STEPHERD_RUN_ID" > id.txt && for n in 1 2; do echo $n >> n.txt; done'
+    done = place.run(line, "--verify", "grep -q run_1 id.txt && test -e n.txt", "--verify-required").ok()
+    assert done.json["verify"]["status"] == "passed"
+    assert place.origin.show("stepherd/run_1", "id.txt") == "run_1"
+    assert place.origin.show("stepherd/run_1", "n.txt") == "1\n2"
+
+
+def test_words_behind_two_dashes_are_a_command_as_they_are(place: Place) -> None:
+    script = place.script('printf "%s|" "$@" > words.txt')
+    place.run(None, "--", *script.split(), "a b", "$HOME", "*", "--json", "--", "").ok()
+    assert place.origin.show("stepherd/run_1", "words.txt") == "a b|$HOME|*|--json|--||"
+
+
+def test_a_command_is_given_once(place: Place) -> None:
+    twice = place.run("true", "--", "true")
+    assert (twice.code, "given twice" in twice.err) == (64, True)
+    none = place.run(None, "--")
+    assert (none.code, "No program stands behind '--'" in none.err) == (64, True)

@@ -25,17 +25,23 @@ Body = Callable[..., int]
 
 
 def command(
-    name: str, *, examples: tuple[str, ...] = (), contexts: bool = True, any_home: bool = False
+    name: str,
+    *,
+    examples: tuple[str, ...] = (),
+    contexts: bool = True,
+    any_home: bool = False,
+    kind: type[click.Command] = click.Command,
 ) -> Callable[[Body], click.Command]:
     """Declare a command. Its body gets an Invocation, then its own options by name, and gives the exit code.
 
     Every command has --home and --json, and --context unless it has nothing to do with runs: ``contexts``.
     A home that others could change is refused, but for a command that says what is wrong: ``any_home``.
-    An error that the body raises is shown with its next command, and one of the disk in words.
+    ``kind``: a class of commands of its own. An error that the body raises is shown with its next command,
+    and one of the disk in words.
     """
 
     def declare(body: Body) -> click.Command:
-        declared = click.command(name, epilog=_epilog(examples))(_invoked(body, any_home=any_home))
+        declared = click.command(name, cls=kind, epilog=_epilog(examples))(_invoked(body, any_home=any_home))
         declared.params += [*([_context_option()] if contexts else []), _json_option(), _home_option()]
         return declared
 

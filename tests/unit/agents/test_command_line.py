@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stepherd.agents.command_line import split_command
+from stepherd.agents.command_line import shell_line, split_command
 from stepherd.agents.contract import AgentContext, Evidence
 from stepherd.agents.registry import agent_names, get_agent
 from stepherd.errors import UsageError
@@ -131,3 +137,48 @@ def test_exit_code_zero_after_a_limit_is_no_success() -> None:
 def test_an_unknown_agent_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="The agents are apply, claude, codex, command, kiro, opencode, q"):
         get_agent("nobody")
+
+
+QUOTES = ("'", '"', "\\", "'a b'", '"a b"', '"$X"', "'$X'", "\\ ", "\\\n")
+OF_SHELLS = (*"$`*?[]~#!|&;<>()\n", "{a,b}", "a=b", "cd", ".", "$HOME", "~/x", "a*", "exit", "if")
+PIECES = st.sampled_from([*"abx1 \t-_=./:,@%+^", "  ", *QUOTES, *OF_SHELLS])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PIECES, min_size=1, max_size=8).map("".join))
+def test_a_line_that_is_given_to_no_shell_has_the_words_that_a_shell_would_make(text: str) -> None:
+    """By sh itself, in a folder whose files every pattern above would find."""
+    if shell_line(text) != text:
+        assert split_command(shell_line(text), "--command") == ("sh", "-c", text)
+        return
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return  # It is refused with its reason, as ever.
+    if not words or not words[0]:
+        return
+    shown = f"printf '%s\\0' {text}"
+    environment = {"PATH": os.environ["PATH"], "HOME": "/home/x", "X": "value"}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("a", "ab", "x", "1"):
+            Path(folder, name).touch()
+        made = subprocess.run(
+            ["sh", "-c", shown], cwd=folder, env=environment, capture_output=True, check=True
+        )
+    assert made.stdout.decode().split("\0")[:-1] == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["make a && make b", "echo x > y", "echo $HOME", "A=1 make", "cd sub", "ls *.py", 'echo "$X"', ": > x",
+     "exit 3", "ls ~", "make a\nmake b"],
+)  # fmt: skip
+def test_what_a_shell_reads_is_given_to_one(text: str) -> None:
+    assert split_command(shell_line(text), "--command") == ("sh", "-c", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["make", "./agent 'a b' \"c d\"", "sh -c 'echo $X > y'", "pytest -q tests/unit", "a --b=c"]
+)
+def test_what_needs_no_shell_has_none(text: str) -> None:
+    assert shell_line(text) == text

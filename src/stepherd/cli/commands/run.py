@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepherd.agents.command_line import shell_line
 from stepherd.cli.follow.follow import follow_beginning, left_running, say_which
 from stepherd.cli.follow.outcome import described
 from stepherd.cli.invocation import Invocation
@@ -13,8 +15,9 @@ from stepherd.cli.number_options import Amount, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.runner_options import runner_options
 from stepherd.cli.variable_options import env_of, secrets_of
+from stepherd.cli.words_after import WordsAfter, words_after
 from stepherd.client.request import Request
-from stepherd.errors import NotFoundError
+from stepherd.errors import NotFoundError, UsageError
 from stepherd.history.progress import Progress
 from stepherd.history.runs import events_after
 from stepherd.runs.ids import check_run_id, new_run_id
@@ -28,20 +31,25 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _EXAMPLES = (
-    "stepherd run --repo . --instructions task.md --command \"sh -c 'make format'\"",
+    "stepherd run --repo . --instructions task.md --command 'make format && make lint'",
     "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
     "stepherd run --repo . --instructions task.md --agent claude --max-cost 2",
-    "stepherd run --repo . --instructions task.md --command ./agent --push none",
+    "stepherd run --repo . --instructions task.md --push none -- ./agent --mode 'very careful'",
 )
 
 
-@declared("run", examples=_EXAMPLES)
+@declared("run", examples=_EXAMPLES, kind=WordsAfter)
 @click.option("--repo", metavar="URL|PATH", help="The git repository to work in.")
 @click.option(
     "--instructions", metavar="PATH|URI", required=True, help="A file, or a folder with instructions.md."
 )
 @click.option("--agent", metavar="NAME", help="The agent to run; 'stepherd agents' lists them.")
-@click.option("--command", "command_line", metavar="CMD", help="The command line of the agent 'command'.")
+@click.option(
+    "--command",
+    "command_line",
+    metavar="CMD",
+    help="The command line of the agent 'command'; or give its words behind '--'.",
+)
 @click.option(
     "--base", metavar="REF", help="Branch, tag or commit to start from. Default: the default branch."
 )
@@ -174,5 +182,15 @@ _FIELDS = {
 def _request(
     variables: Sequence[str], env_files: Sequence[str], secrets: Sequence[str], **given: Any
 ) -> dict[str, Any]:
+    words = words_after()
+    if words and given["command_line"] is not None:
+        raise UsageError(
+            "The agent's command is given twice, with --command and behind '--'.", remedy="Leave one out."
+        )
+    for name in ("command_line", "verify"):
+        if given[name] is not None:
+            given[name] = shell_line(given[name])
+    if words:
+        given["command_line"] = shlex.join(words)
     given |= {"env": env_of(variables, env_files), "secrets": secrets_of(secrets)}
     return Request(**{_FIELDS.get(name, name): value for name, value in given.items()}).to_json()
