@@ -51,7 +51,7 @@ def unknown(call: list[str]) -> list[str]:
     """What of a call is neither a command nor an option."""
     command: click.Command = cli
     context = click.Context(cli)
-    rest = list(call)
+    rest = call[: call.index("--")] if "--" in call else list(call)
     while rest and isinstance(command, click.Group) and not rest[0].startswith("-"):
         inner = command.get_command(context, rest[0])
         if inner is None:

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _EXAMPLES = (
-    "stepherd run --repo . --instructions task.md --command 'make format && make lint'",
+    "stepherd run --repo . --instructions task.md --command 'make fix && make'",
     "stepherd run --repo git@host:me/app.git --instructions task/ --agent apply",
     "stepherd run --repo . --instructions task.md --agent claude --max-cost 2",
-    "stepherd run --repo . --instructions task.md --push none -- ./agent --mode 'very careful'",
+    "stepherd run --repo . --instructions task.md -- ./agent 'two words'",
 )
 
 
