@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.integration.repositories.origin import ENVIRONMENT, Origin, Run, git
 
 from stepherd.errors import DataError
-from stepherd.repositories import bundle, large_files, push_room, scan, set_aside, tree_size
+from stepherd.repositories import bundle, large_files, odd_files, push_room, scan, set_aside, tree_size
 from stepherd.repositories.git import LARGE_FILE, Git, Limits
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.raw_changes import list_raw_changes
@@ -50,6 +50,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     """What is too large, for tests that have such a file in a repository."""
     for module in (scan, set_aside):
         monkeypatch.setattr(module, "LARGEST_FILE", 2 * LARGE_FILE)
+    monkeypatch.setattr(odd_files, "LARGE", LARGE_FILE)
     return 2 * LARGE_FILE
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.repositories.origin import ENVIRONMENT, Origin, Run, git
 
 from stepherd.errors import DataError
-from stepherd.repositories import set_aside
+from stepherd.repositories import odd_files, set_aside
 from stepherd.repositories.changes import Changes
 from stepherd.repositories.git_names import other_name
 from stepherd.repositories.replay import replay_changes
@@ -146,6 +146,7 @@ def test_a_text_of_the_base_is_no_excuse_for_a_link_to_it(tmp_path: Path) -> Non
 def test_a_large_file_of_the_base_may_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin(tmp_path, {"large": "x" * 5000})
     monkeypatch.setattr(set_aside, "LARGEST_FILE", 4000)
+    monkeypatch.setattr(odd_files, "LARGE", 1000)
     (run.workspace / "large").rename(run.workspace / "moved")
     assert {file.path for file in run.record().files} == {"large", "moved"}
     run.write({"other": "y" * 5000})
@@ -213,6 +214,7 @@ def test_what_is_too_much_to_keep_is_named_with_its_reason(
     monkeypatch.setattr(set_aside, "_MOST_FILES", 3)
     monkeypatch.setattr(set_aside, "_MOST_BYTES", 10_000)
     monkeypatch.setattr(set_aside, "LARGEST_FILE", 4000)
+    monkeypatch.setattr(odd_files, "LARGE", 1000)
     run = begin(tmp_path)
     nested(run, "lib", {f"{number}.txt": "x" for number in range(4)})
     run.write({"a.bin": "a" * 6000, "b.bin": "b" * 6000, "work.txt": "x", ".GIT/config": "x"})
@@ -373,6 +375,7 @@ def on_disk(run: Run) -> dict[str, str]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_aside, "LARGEST_FILE", 5000)
+    monkeypatch.setattr(odd_files, "LARGE", 1000)
 
 
 @pytest.mark.usefixtures("small")

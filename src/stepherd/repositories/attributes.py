@@ -40,7 +40,8 @@ def filters_in(git: Git, tree: str, paths: Collection[str]) -> dict[str, str]:
     if not paths:
         return {}
     out = git.run("Reading the tree", "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree)
-    entries = (entry.partition("\t") for entry in out.split("\0"))
+    # Only these are taken apart: of most trees that is hardly any of it.
+    entries = (entry.partition("\t") for entry in out.split("\0") if entry.endswith(ATTRIBUTES))
     files = {
         path: head.split(" ")[2]
         for head, _, path in entries

@@ -41,13 +41,12 @@ from stepherd.repositories.refused_files import set_aside_refused
 from stepherd.repositories.safe_add import add_all
 from stepherd.repositories.scan import Finding
 from stepherd.repositories.scratch import private_folder
-from stepherd.repositories.set_aside import Aside, add_aside, look_aside, size_of
+from stepherd.repositories.set_aside import Aside, add_aside, look_aside
 from stepherd.repositories.submodule_work import keep_submodule_work
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["Changes", "FileChange", "borrow_objects", "copy_private", "record_changes"]
 
-_LARGEST_CONVERTED: Final = 32 << 20  # bytes
 _REFUSED: Final = "Files that git refuses under their names"
 
 
@@ -348,9 +347,10 @@ def _inspect(
     entries = {path: commit for path, commit in gitlinks.entries.items() if commit not in own}
     gitlinks = replace(gitlinks, apart=(*gitlinks.apart, *linked), entries=entries)
     known = {each.finding.path for each in odd_ones}
-    others_aside = look_aside(git, workspace, tracked, others, gitlinks.apart)
+    others_aside = look_aside(git, workspace, tracked, others, gitlinks.apart, odd.large)
     asides = [*odd_ones, *(each for each in others_aside if each.finding.path not in known)]
-    large = [path for path in (*tracked, *others) if size_of(workspace / path) > _LARGEST_CONVERTED]
+    of_repository = {*tracked, *others} if odd.large else frozenset[str]()
+    large = [path for path in odd.large if path in of_repository]
     return _Found(tracked, others, asides, gitlinks, large)
 
 

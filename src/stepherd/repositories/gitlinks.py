@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from stepherd.repositories.git import Git
 from stepherd.repositories.gitmodules import GITMODULES, Module, read_modules
-from stepherd.repositories.index_file import staged_gitlinks
+from stepherd.repositories.index_file import may_name_submodules, staged_gitlinks
 from stepherd.repositories.raw_changes import RawChange
 from stepherd.text.plain import one_paragraph
 
@@ -62,7 +62,10 @@ def plan_gitlinks(git: Git, workspace: Path, base: str, submodules: Mapping[str,
     Where that index cannot be read, the files alone count. Whether the outcome fits .gitmodules is for
     ``split_pairs`` to say.
     """
-    staged = staged_gitlinks(workspace / ".git", id_bytes=len(base) // 2)
+    git_dir = workspace / ".git"
+    if not submodules and not may_name_submodules(git_dir):
+        return Gitlinks()
+    staged = staged_gitlinks(git_dir, id_bytes=len(base) // 2)
     if not submodules and not staged:
         return Gitlinks()
     listed = git.run("Reading the submodules", "ls-tree", "-z", "--end-of-options", base, GITMODULES)

@@ -25,15 +25,17 @@ from stepherd.repositories.slow_patterns import check_attributes, list_new
 from stepherd.services.folder_walk import FolderWalk, Found
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["OddFiles", "settled"]
+__all__ = ["LARGE", "OddFiles", "settled"]
 
+LARGE: Final = 32 << 20  # bytes
 _LONGEST_PATH: Final = 4095  # bytes, the workspace's own path among them
-_KINDS: Final = (
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+_KINDS: Final = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_MOST_BYTES_OF_A_LETTER: Final = 4
 _MOST_SHOWN: Final = 10
 
 
@@ -49,6 +51,9 @@ class OddFiles:
     inner_git: list[str] = field(default_factory=list)
     """Everything that is called ``.git``, but for the workspace's own."""
 
+    large: list[str] = field(default_factory=list)
+    """Files of more than LARGE bytes, where no link leads to: whoever asks for sizes need not ask for all."""
+
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the findings."""
 
@@ -58,7 +63,7 @@ class OddFiles:
         room = _LONGEST_PATH - len(os.fsencode(self.workspace)) - 1
         for found in walk:
             path = walk.prefix + found.name
-            if len(os.fsencode(path)) > room:
+            if len(path) * _MOST_BYTES_OF_A_LETTER > room and len(os.fsencode(path)) > room:
                 found.enter = False
                 self._leave(path, "unreadable", f"its path is longer than {_LONGEST_PATH} bytes")
             else:
@@ -67,12 +72,12 @@ class OddFiles:
     def _look_at(self, path: str, found: Found) -> None:
         # The agent's own repository: nothing of it is recorded as a file.
         of_git = path == ".git" or path.startswith(".git/")
-        kind = next((words for is_kind, words in _KINDS if is_kind(found.mode)), None)
-        if kind is not None:
+        kind = stat.S_IFMT(found.mode)
+        if kind in _KINDS:
             self.lists.put_aside(path, found.parent)
             if not of_git:
-                self.special[path] = kind
-        elif stat.S_ISLNK(found.mode):
+                self.special[path] = _KINDS[kind]
+        elif kind == stat.S_IFLNK:
             if imitates_modules(found.name) and not of_git:
                 self._leave(path, "forbidden name", "it is a link under the name of .gitmodules")
                 self.lists.put_aside(path, found.parent)
@@ -80,8 +85,11 @@ class OddFiles:
             found.enter = False
             if not of_git:
                 self._leave(path, "unreadable", "it cannot be read")
-        elif stat.S_ISREG(found.mode) and is_control(path) and not of_git:
-            self.lists.add(path, found.facts)
+        elif kind == stat.S_IFREG and not of_git:
+            if is_control(path):
+                self.lists.add(path, found.facts)
+            if found.facts is not None and found.facts.st_size > LARGE:
+                self.large.append(path)
         if found.name == ".git" and not of_git:
             self.inner_git.append(path)
 

@@ -15,7 +15,7 @@ from stepherd.repositories.git import Git, TooSlow
 from stepherd.repositories.git_names import imitates_git, other_name
 from stepherd.repositories.large_files import blob_sizes
 from stepherd.repositories.left_out import leave_out
-from stepherd.repositories.paths import is_within, parents
+from stepherd.repositories.paths import is_within, parents, with_parents
 from stepherd.repositories.push_room import largest_beyond
 from stepherd.repositories.raw_changes import list_raw_changes
 from stepherd.repositories.refused_files import refusals
@@ -54,15 +54,21 @@ class Aside:
 
 
 def look_aside(
-    git: Git, workspace: Path, tracked: Mapping[str, str], others: Sequence[str], apart: Collection[str]
+    git: Git,
+    workspace: Path,
+    tracked: Mapping[str, str],
+    others: Sequence[str],
+    apart: Collection[str],
+    large: Iterable[str],
 ) -> list[Aside]:
     """Look at the files of the base (``tracked``: path and blob) and at the new ones (``others``, as git
-    lists them). ``apart`` are the folders of submodules."""
+    lists them). ``apart`` are the folders of submodules; among ``large`` are all files that may be too large.
+    """
     environments = _environments(tracked, others)
     rest = [path for path in others if not is_within(path, environments)]
     found = [
         *_nested_in(workspace, [*tracked, *apart]),
-        *_grown(git, workspace, tracked),
+        *_grown(git, workspace, tracked, [path for path in large if path in tracked]),
         *_unwanted(git, workspace, tracked, rest),
     ]
     below = frozenset(apart)
@@ -89,9 +95,9 @@ def _environments(tracked: Iterable[str], others: Iterable[str]) -> dict[str, li
     return found
 
 
-def _grown(git: Git, workspace: Path, tracked: Mapping[str, str]) -> Iterator[Aside]:
+def _grown(git: Git, workspace: Path, tracked: Mapping[str, str], suspects: Iterable[str]) -> Iterator[Aside]:
     """Files of the base that have become too large, by their size alone: they are not even read."""
-    large = {path: size for path in tracked if (size := size_of(workspace / path)) > LARGEST_FILE}
+    large = {path: size for path in suspects if (size := size_of(workspace / path)) > LARGEST_FILE}
     before = blob_sizes(git, [tracked[path] for path in large])
     for path, size in large.items():
         if before.get(tracked[path]) != size:
@@ -105,7 +111,8 @@ def _too_large(path: str, size: int) -> Aside:
 def _nested_in(workspace: Path, tracked: Iterable[str]) -> Iterator[Aside]:
     """Nested repositories in folders of the base, whose files are the base's and are added: git passes over
     the ``.git`` in silence."""
-    for folder in sorted({parent for path in tracked for parent in parents(path)}):
+    folders = {path.rpartition("/")[0] for path in tracked} - {""}
+    for folder in sorted({each for inner in folders for each in with_parents(inner)}):
         if os.path.lexists(workspace / folder / ".git"):
             yield Aside(Finding(f"{folder}/.git", None, "nested repository", _NESTED))
 
@@ -124,7 +131,7 @@ def _unwanted(
             finding = Finding(path, None, "forbidden name", "its name imitates .git")
             is_file = stat.S_ISREG((workspace / path).lstat().st_mode)
             yield Aside(finding, contents={other_name(path): workspace / path} if is_file else {})
-        elif (size := size_of(workspace / path)) > LARGEST_FILE:
+        elif (size := size_of(f"{workspace}/{path}")) > LARGEST_FILE:  # A Path for each takes far longer.
             large[path] = size
         else:
             usual[path] = size
@@ -161,10 +168,10 @@ def _files_of_nested(git: Git, workspace: Path, folder: str) -> Iterator[str]:
             yield f"{folder}/{name}"
 
 
-def size_of(path: Path) -> int:
+def size_of(path: Path | str) -> int:
     """The bytes of a file; 0 for anything else."""
     try:
-        facts = path.lstat()
+        facts = os.lstat(path)
     except OSError:
         return 0
     return facts.st_size if stat.S_ISREG(facts.st_mode) else 0

@@ -45,10 +45,11 @@ class Found:
         """
         if self.facts is None:
             return False
-        is_folder = stat.S_ISDIR(self.mode)
+        mode = self.facts.st_mode
+        is_folder = stat.S_ISDIR(mode)
         rights = _READ_FOLDER if is_folder else _READ_FILE
         own = self.facts.st_uid == os.geteuid()
-        if own and self.mode & rights == rights:
+        if own and mode & rights == rights:
             return True
         if own and (is_folder or self.facts.st_nlink == 1):
             give_right(self.name, self.parent, rights)
@@ -115,12 +116,13 @@ class FolderWalk:
         names: list[str] = []
         with suppress(OSError), os.scandir(here) as entries:
             names = sorted(entry.name for entry in entries)
+        waiting = self._levels[-1].waiting
         for name in names:
             found = Found(name, here, _facts(name, here))
             yield found
             if stat.S_ISDIR(found.mode) and found.enter:
-                self._levels[-1].waiting.append(name)
-        self._levels[-1].waiting.reverse()
+                waiting.append(name)
+        waiting.reverse()
 
 
 def give_right(name: str | Path, parent: int | None, rights: int, *, instead_of: int = 0) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.integration.repositories.origin import Origin, Run, files_below, git
 
-from stepherd.repositories import changes
+from stepherd.repositories import odd_files
 from stepherd.repositories.replay import replay_changes
 from stepherd.repositories.scan import ChangesBlocked
 
@@ -186,7 +186,7 @@ def test_no_filter_runs_whatever_the_workspace_names(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_not_converted_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "_LARGEST_CONVERTED", 100)
+    monkeypatch.setattr(odd_files, "LARGE", 100)
     run = begin(tmp_path, {"a.txt": LF * 20}, "* text eol=crlf\n")
     assert run.record().commit is None
     odd = "a [*]?\\ 'x\".txt"

@@ -41,14 +41,14 @@ def git(tmp_path: Path) -> Git:
 def test_very_many_environments(git: Git, tmp_path: Path) -> None:
     others = [f"d{number}/{name}" for number in range(MANY) for name in ("pyvenv.cfg", "x.py")]
     with soon():
-        found = look_aside(git, tmp_path, {}, others, [])
+        found = look_aside(git, tmp_path, {}, others, [], [])
     assert len(found) == MANY
     assert found[0].paths == ("d0/pyvenv.cfg", "d0/x.py")
 
 
 def test_of_an_environment_in_another_the_outer_is_named(git: Git, tmp_path: Path) -> None:
     others = ["a-b/pyvenv.cfg", "a/b/pyvenv.cfg", "a/b/x", "a/pyvenv.cfg", "ab/x"]
-    found = {each.finding.path: each.paths for each in look_aside(git, tmp_path, {}, others, [])}
+    found = {each.finding.path: each.paths for each in look_aside(git, tmp_path, {}, others, [], [])}
     assert found == {"a": ("a/b/pyvenv.cfg", "a/b/x", "a/pyvenv.cfg"), "a-b": ("a-b/pyvenv.cfg",)}
 
 
