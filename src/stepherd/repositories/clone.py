@@ -48,12 +48,14 @@ def clone(
     target: PushTarget | None = None,
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
+    files: bool = True,
 ) -> CloneFacts:
     """Clone ``base`` (None: the default branch) into ``destination``, which must be absent or empty.
 
     A transfer that dies is tried again after each of ``pauses`` (seconds), every time into a clean folder;
     ``destination`` appears only when it is whole. With a ``target`` a push that would be refused is refused
-    now: its refs are asked for together with the base, its right while the commit is fetched. Raises the
+    now: its refs are asked for together with the base, its right while the commit is fetched. Without
+    ``files`` there is only the ``.git``, and no index in it (``base_copy`` writes both). Raises the
     errors of ``failures`` and of ``PushTarget.check``, and CannotCreateError when ``destination`` holds
     something.
     """
@@ -66,7 +68,7 @@ def clone(
     def attempt() -> CloneFacts:
         remove_tree(partial)
         with open_remote(repository, credentials, scratch, limits) as remote:
-            return _clone_once(remote, partial, base, target)
+            return _clone_once(remote, partial, base, target, files=files)
 
     try:
         facts = retrying(attempt, pauses)
@@ -83,7 +85,9 @@ def clone(
     return facts
 
 
-def _clone_once(remote: Remote, folder: Path, base: str | None, target: PushTarget | None) -> CloneFacts:
+def _clone_once(
+    remote: Remote, folder: Path, base: str | None, target: PushTarget | None, *, files: bool
+) -> CloneFacts:
     found, listing = remote.find_base(base, *(target.refs if target else ()))
     if target is not None:
         target.check(remote, listing, found)
@@ -94,7 +98,7 @@ def _clone_once(remote: Remote, folder: Path, base: str | None, target: PushTarg
     # From here on git needs no remote: without access, nothing in the tree can make it reach for one.
     local = Git(git.scratch, git.git_dir, folder, Access(), git.limits, git.place)
     check_tree_size(local, found.commit, folder)
-    _check_out(local, remote.repository, found)
+    _check_out(local, remote.repository, found, files=files)
     return CloneFacts(found.commit, found.name, found.default_branch)
 
 
@@ -118,7 +122,7 @@ def _origin(repository: Repository) -> str:
     return f"{_NOWHERE}/{Path(repository.path).name}"
 
 
-def _check_out(git: Git, repository: Repository, base: Base) -> None:
+def _check_out(git: Git, repository: Repository, base: Base, *, files: bool) -> None:
     settings = [("remote.origin.url", _origin(repository)), ("remote.origin.pushurl", _NO_PUSH)]
     ref = base.refs[0] if base.refs else ""
     if ref.startswith("refs/heads/"):
@@ -129,8 +133,14 @@ def _check_out(git: Git, repository: Repository, base: Base) -> None:
             (f"branch.{base.name}.merge", ref),
         ]
         place = ["-B", base.name, base.commit]
+        heads = [["symbolic-ref", "HEAD", ref], ["update-ref", "HEAD", base.commit]]
     else:
         place = ["--detach", base.commit]
+        heads = [["update-ref", "--no-deref", "HEAD", base.commit]]
     with (git.git_dir / "config").open("a", encoding="utf-8", errors="surrogateescape") as config:
         config.write(config_text(settings))
-    git.run("Checking out", "checkout", "--quiet", "--force", "--no-recurse-submodules", *place, "--")
+    if files:
+        git.run("Checking out", "checkout", "--quiet", "--force", "--no-recurse-submodules", *place, "--")
+        return
+    for words in heads:
+        git.run("Naming the base", *words)

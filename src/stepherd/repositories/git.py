@@ -64,6 +64,8 @@ _SETTINGS: Final = {
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "fetch.writeCommitGraph": "false",
+    # What comes is one pack, however small, and is handed on as one (``handed_base``).
+    "fetch.unpackLimit": "1",
     "transfer.fsckObjects": "true",
     "transfer.bundleURI": "false",
     # Old histories carry these; they confuse no one.

@@ -31,6 +31,7 @@ from stepherd.repositories.commit_plan import (
 from stepherd.repositories.credentials import Access, GitCredentials
 from stepherd.repositories.delivery import Delivery, PushFacts
 from stepherd.repositories.git import Git, Limits, create_repository
+from stepherd.repositories.handed_base import FetchArchive, take_handed
 from stepherd.repositories.known_secrets import KnownSecrets
 from stepherd.repositories.left_out import leave_out
 from stepherd.repositories.lfs_upload import FetchContent, upload_contents
@@ -88,6 +89,7 @@ def push_bundle(
     limits: Limits | None = None,
     pauses: Sequence[float] = PAUSES,
     fetch: FetchContent | None = None,
+    handed: FetchArchive | None = None,
 ) -> PushFacts:
     """Push the changes of ``bundle`` to ``branch``, as one commit on ``base_commit``.
 
@@ -98,7 +100,8 @@ def push_bundle(
     after each of ``pauses`` (seconds). ``known_secrets``, and those of ``credentials``, are pushed in no
     content, name, link or branch name, and masked in the message and the author. ``fetch`` gives the contents
     of new files in Git LFS: they are brought to the remote first, and a file whose content cannot be is left
-    out, and in ``left_out`` of the facts. So is what must not be pushed, unless ``allow`` has a pattern for
+    out, and in ``left_out`` of the facts. ``handed`` brings the packed clone, from which the base is taken
+    where that can be. So is what must not be pushed, unless ``allow`` has a pattern for
     its path; then the message says that the work is partial.
 
     By its ``manner`` it may be the agent's own commits instead, made again, and one with ``message`` for what
@@ -122,9 +125,11 @@ def push_bundle(
         git = remote.git.within(private / "push.git")
         local = Git(git.scratch, git.git_dir, None, Access(secrets=git.access.secrets), git.limits, git.place)
         create_repository(local, commit_id=base_commit)
-        listing = retrying(lambda: remote.list(*branch_refs(branch)), pauses)
+        base = _base(base_commit, base_ref)
+        listing = retrying(lambda: remote.list(*branch_refs(branch), *base.refs), pauses)
         check_room(listing, branch, allow_default=allow_default_branch, checked_out=remote.checked_out())
-        retrying(lambda: remote.fetch_commit(git, _base(base_commit, base_ref)), pauses)
+        if not take_handed(local, base_commit, listing, handed):
+            retrying(lambda: remote.fetch_commit(git, base), pauses)
         who = Signature(known.mask(author_name), known.mask(author_email))
         wish = _Wish(base_commit, known.mask(message), who, when, run_id, manner)
         judge = Judge(local, Rules(known, refuse_automation, tuple(allow)), manner.warn)

@@ -15,13 +15,21 @@ __all__ = ["check_tree_size"]
 _REMEDY: Final = "Use a --base or a repository without the parts that make it so large."
 
 
-def check_tree_size(git: Git, commit: str, folder: Path, limits: UnpackLimits | None = None) -> None:
-    """Refuse a tree that is larger than what the agent's step would unpack, or than the disk of ``folder``.
+def check_tree_size(
+    git: Git,
+    commit: str,
+    folder: Path,
+    limits: UnpackLimits | None = None,
+    *,
+    stored_in: Path | None = None,
+) -> None:
+    """Refuse a tree that is larger than what an archive may unpack to, or than the disk of ``folder``.
 
-    Git lists the tree and is ended at the first entry that is too many, so that no tree takes long. Raises
-    DataError with the limit.
+    ``stored_in`` is where its objects are, if not in the repository of ``git`` itself. Git lists the tree and
+    is ended at the first entry that is too many, so that no tree takes long. Raises DataError with the limit.
     """
-    tally = _Tally(git.place, limits or UnpackLimits(), _stored(git.git_dir), shutil.disk_usage(folder).free)
+    stored = _stored(stored_in or git.git_dir)
+    tally = _Tally(git.place, limits or UnpackLimits(), stored, shutil.disk_usage(folder).free)
     git.run("Measuring the tree", "ls-tree", "-r", "-l", "-z", "--end-of-options", commit, sink=tally.feed)
 
 

@@ -7,7 +7,7 @@ no entry can be written through a link; then every link is followed and must end
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -45,11 +45,18 @@ class UnpackLimits:
     outside_links: bool = False
 
 
-def unpack(archive: Path, folder: Path, limits: UnpackLimits | None = None) -> None:
+def unpack(
+    archive: Path,
+    folder: Path,
+    limits: UnpackLimits | None = None,
+    *,
+    only: Callable[[bytes], bool] = lambda _name: True,
+) -> None:
     """Unpack ``archive`` into ``folder``, which must be absent or empty and appears only when it is whole.
 
-    Raises DataError naming the entry for anything that ``pack`` would not write: '..', absolute names,
-    hard links, devices, duplicates, links outwards, more than ``limits``; NotFoundError without an archive.
+    ``only`` says by its name whether an entry is wanted; of the others nothing is made. Raises DataError
+    naming the entry for anything that ``pack`` would not write: '..', absolute names, hard links, devices,
+    duplicates, links outwards, more than ``limits``; NotFoundError without an archive.
     """
     if folder.exists() and any(folder.iterdir()):
         raise CannotCreateError(f"The folder {folder} is not empty.", remedy="Give a fresh folder.")
@@ -57,7 +64,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits | None = None) -> N
     remove_tree(partial)
     try:
         partial.mkdir(parents=True)
-        _unpack_into(archive, partial, limits or UnpackLimits())
+        _unpack_into(archive, partial, limits or UnpackLimits(), only)
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
@@ -74,7 +81,7 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits | None = None) -> N
         remove_tree(partial)
 
 
-def _unpack_into(archive: Path, root: Path, limits: UnpackLimits) -> None:
+def _unpack_into(archive: Path, root: Path, limits: UnpackLimits, only: Callable[[bytes], bool]) -> None:
     # Only now: it takes its time to load, and most that import this pack nothing.
     import zstandard
 
@@ -86,7 +93,11 @@ def _unpack_into(archive: Path, root: Path, limits: UnpackLimits) -> None:
         writer = _Writer(os.fsencode(root), limits)
         try:
             for entry in _entries(source, limits):
-                writer.write(entry, source)
+                if only(entry.name):
+                    writer.write(entry, source)
+                else:
+                    for _ in source.pieces(entry.size + padding(entry.size)):
+                        pass
             source.end()
         except zstandard.ZstdError as error:
             raise DataError(f"The archive {archive.name} is damaged: {error}.") from None

@@ -159,6 +159,10 @@ class RunFolder:
         none of that name."""
         self.store.download(f"{LFS_CONTENTS}/{oid}", path)
 
+    def fetch_workspace(self, path: Path) -> None:
+        """Write the packed clone to ``path``. Raises NotFoundError when the run has it no more."""
+        self.store.download(WORKSPACE, path)
+
     def forget_workspace(self) -> None:
         """Remove the packed clone, by far the largest object: a run that succeeded never needs it again."""
         self.store.delete(WORKSPACE)

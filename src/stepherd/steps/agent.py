@@ -80,7 +80,8 @@ def work(step: StepContext) -> Done:
     leave_session_keyring()
     credentials = read_agent_credentials(agent, step.request)
     with agent_root(step, agent, account) as root:
-        folders = AgentFolders.build(root, step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"))
+        digest = os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST")
+        folders = AgentFolders.build(root, step.folder, str(cloned.facts["base_commit"]), digest)
         return _attempt(step, agent, account, credentials, folders, cloned, past)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepherd.processes.account import Account
+from stepherd.repositories.base_copy import has_no_files, write_files
 from stepherd.repositories.changes import copy_private
 from stepherd.repositories.workspace import UnpackLimits, unpack
 from stepherd.runs.digests import check_digest, digest_of, digest_of_files
-from stepherd.runs.folder import INSTRUCTIONS, WORKSPACE, RunFolder
+from stepherd.runs.folder import INSTRUCTIONS, RunFolder
 from stepherd.services.fresh_folders import renew_folders
 from stepherd.services.removal import remove_tree
 
@@ -65,8 +66,10 @@ class AgentFolders:
         return {**own, "/tmp": self.temporary, "/var/tmp": self.temporary}  # noqa: S108 - names, not places
 
     @classmethod
-    def build(cls, root: Path, folder: RunFolder, instructions_digest: str | None) -> AgentFolders:
-        """Fetch and lay out everything, still this process's own.
+    def build(
+        cls, root: Path, folder: RunFolder, base_commit: str, instructions_digest: str | None
+    ) -> AgentFolders:
+        """Fetch and lay out everything, the files being those of ``base_commit``; still this process's own.
 
         Raises RunFolderChanged when the instructions have another digest than the execution carries; None
         accepts any.
@@ -76,11 +79,13 @@ class AgentFolders:
         for path in (folders.scratch, folders.home, folders.temporary, folders.instructions):
             path.mkdir()
         archive = folders.private / "workspace.tar.zst"
-        folder.store.download(WORKSPACE, archive)
+        folder.fetch_workspace(archive)
         # The clone may hold links that lead outside; the agent may do with its own folder what it likes.
         unpack(archive, folders.workspace, UnpackLimits(outside_links=True))
         archive.unlink()
         copy_private(folders.workspace / ".git", folders.private_git)
+        if has_no_files(folders.workspace):
+            write_files(folders.workspace, folders.private_git, base_commit, folders.scratch)
         _fetch_instructions(folder, folders.instructions, instructions_digest)
         return folders
 

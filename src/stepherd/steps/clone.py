@@ -39,6 +39,8 @@ def work(step: StepContext) -> Done:
         credentials=credentials,
         scratch=private,
         target=PushTarget(request.branch, request.run_id) if request.push == "branch" else None,
+        # The agent's step has them from its .git; those of submodules are only here.
+        files=request.submodules,
     )
     known = parse_repository(request.repo, allow_local=step.allow_local)
     submodules = list_submodules(workspace, facts.base_commit, private)

@@ -170,4 +170,5 @@ def _push(step: StepContext, bundle: Path, base_commit: str, base_ref: str, agen
         refuse_automation=request.automation_changes == "refuse",
         allow=parse_allow(request.allow),
         fetch=step.folder.fetch_content,
+        handed=step.folder.fetch_workspace,
     )
