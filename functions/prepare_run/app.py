@@ -9,12 +9,8 @@ from typing import Any
 from stepherd.runs.amendments import given_with_amendments
 from stepherd.runs.prepare import check_images, prepare_run
 from stepherd.runs.reply import reply_running
-from stepherd.runs.request import request_validator
 from stepherd.services.store.opening import open_store
 from stepherd.telemetry import logger, observed
-
-# Every invocation needs it: loaded at init, which a warm worker has behind it when it is asked.
-request_validator()
 
 
 @observed

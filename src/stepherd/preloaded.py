@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from stepherd.runs.request import request_validator
-
 __all__: list[str] = []
 
 _MODULES = (
@@ -18,6 +16,7 @@ _MODULES = (
     "aws_lambda_powertools.logging",
     "aws_lambda_powertools.metrics",
     "ctypes",
+    "importlib.util",
     "stepherd.agents.judgement",
     "stepherd.runs.amendments",
     "stepherd.runs.prepare",
@@ -34,4 +33,3 @@ _MODULES = (
 
 for _module in _MODULES:
     import_module(_module)
-request_validator()

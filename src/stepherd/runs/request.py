@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from stepherd.errors import DataError, UsageError
 from stepherd.remedies import Remedy
 from stepherd.repositories.binding import typed_host
+from stepherd.runs.request_check import follows
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
@@ -157,12 +158,17 @@ def request_schema() -> dict[str, Any]:
 
 
 @cache
+def _schema() -> dict[str, Any]:
+    return request_schema()
+
+
+@cache
 def request_validator() -> Draft202012Validator:
     """The validator of that schema, made once; asking for it loads jsonschema.
 
     NaN is no number to it. jsonschema's own takes it for one that is within every bound.
     """
-    # Only now: it takes a tenth of a second to load.
+    # Only now: it takes a tenth of a second to load, and is asked for reasons alone (``request_check``).
     from jsonschema import Draft202012Validator, validators
 
     own = Draft202012Validator.TYPE_CHECKER
@@ -177,16 +183,17 @@ def _is_finite(value: object) -> bool:
 
 def check_request(given: object) -> dict[str, Any]:
     """``given`` when it follows the schema. Raises InvalidRequest naming the first field that does not."""
-    errors = sorted(request_validator().iter_errors(given), key=_order)
-    if errors:
-        raise _refusal(errors[0])
+    if not follows(given, _schema()):
+        errors = sorted(request_validator().iter_errors(given), key=_order)
+        if errors:
+            raise _refusal(errors[0])
     assert isinstance(given, dict)
     return {name: _as_whole(name, value) for name, value in given.items()}
 
 
 def _as_whole(name: str, value: Any) -> Any:
     # To JSON Schema 60.0 is an integer; to what counts with it, it would not be one.
-    kind = request_validator().schema["properties"][name].get("type")  # type: ignore[index]
+    kind = _schema()["properties"][name].get("type")
     return int(value) if kind == "integer" else value
 
 

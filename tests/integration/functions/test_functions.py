@@ -195,4 +195,4 @@ def test_a_handler_is_short_and_loads_nothing_heavy(name: str) -> None:
         text=True,
     ).stdout.strip()
     # What every invocation needs is loaded at init, and nothing else that is heavy.
-    assert loaded == ("jsonschema" if name == "prepare_run" else "")
+    assert loaded == ""
