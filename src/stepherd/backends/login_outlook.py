@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,10 +11,12 @@ from stepherd.backends.login_locations import Lease, lease_of, login_location
 from stepherd.errors import StepherdError
 from stepherd.logins.failures import LoginNeeded
 from stepherd.logins.kinds import login_kinds
+from stepherd.logins.other_tokens import OtherToken, other_token
 from stepherd.logins.refresh import check_refreshable
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
+    from stepherd.logins.location import LoginLocation
     from stepherd.logins.login import Login
 
 __all__ = ["Outlook", "outlook", "outlooks"]
@@ -81,10 +83,15 @@ def outlook(backend: Backend, kind: str, database: str | None, now: datetime) ->
         stored = kept.load()
     except StepherdError as error:
         return Outlook(kind, title, kept.reference, error=error)
-    if stored is None or stored.login.token is None:
+    if stored is None or (stored.login.token is None and not kept.kind.other_rows):
         return Outlook(kind, title, kept.reference, lease=lease)
     login = stored.login
-    assert login.token is not None
+    if (login.expired(now) and _renewable(login, now)[0] is None) and (other := _other(kept, now)):
+        why = f"Only {kept.kind.program} renews it."
+        base = Outlook(kind, title, kept.reference, lease=lease, why_no_refresh=why, next_run="passes")
+        return replace(base, account=other.account, expires_at=other.expires_at)
+    if login.token is None:
+        return Outlook(kind, title, kept.reference, lease=lease)
     until, why_not = _renewable(login, now)
     return Outlook(
         kind,
@@ -98,6 +105,14 @@ def outlook(backend: Backend, kind: str, database: str | None, now: datetime) ->
         lease=lease,
         next_run=_next_run(login, renewable=until is not None, now=now),
     )
+
+
+def _other(location: LoginLocation, now: datetime) -> OtherToken | None:
+    """A good token that only the CLI renews."""
+    try:
+        return other_token(location, now)
+    except StepherdError:
+        return None
 
 
 def _next_run(login: Login, *, renewable: bool, now: datetime) -> Next:

@@ -170,7 +170,7 @@ class _Completion:
         return self._end(claim, "approved")
 
     def _save(self, login: Login) -> None:
-        self._location.save(login, None, replaces=True)
+        self._location.save(login, None, replaces=True, ends_others=True)
 
     def _end(self, claim: Claim, status: str) -> str:
         claim.end(status, keeps_client=status == "expired" and not self._refused)

@@ -11,6 +11,7 @@ from stepherd.logins.failures import DamagedDatabase, LoginNeeded
 from stepherd.logins.lease import Holder, take_lease
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
+from stepherd.logins.other_tokens import other_token
 from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.request import LoginRequest
 from stepherd.logins.settings import LoginSettings
@@ -53,7 +54,7 @@ def check_login(
         before = location.load()
         fresh = ensure_fresh(location, now)
     except (LoginNeeded, DamagedDatabase) as error:
-        return _needed(request, error.message)
+        return _other(request, location, now) or _needed(request, error.message)
     other_place = _is_elsewhere(fresh.login, request, settings)
     if other_place and not _approved(request, location):
         return _needed(request, other_place)
@@ -74,6 +75,22 @@ def valid_facts(login: Login) -> dict[str, Any]:
     ends = iso_text(login.token.expires_at, "seconds")
     facts = {"status": "valid", "account": login.account, "expires_at": ends}
     return {**facts, "profile": login.profile.name} if login.profile else facts
+
+
+def _other(request: LoginRequest, location: LoginLocation, now: datetime) -> dict[str, Any] | None:
+    """What is told of a good token of another way to log in; None when there is none, or it is not meant."""
+    if request.identity_provider or request.license:
+        return None
+    try:
+        token = other_token(location, now)
+    except (LoginNeeded, DamagedDatabase):
+        return None
+    if token is None:
+        return None
+    until = iso_text(token.expires_at, "seconds")
+    words = f"The login of {location.kind.title} ({token.account}) is valid until {until}"
+    tell(request, "valid", f"{words}; only {location.kind.program} renews it.")
+    return {"status": "valid", "account": token.account, "expires_at": until}
 
 
 def _held(request: LoginRequest, holder: Holder, waits_for: str) -> dict[str, Any]:

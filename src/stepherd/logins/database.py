@@ -80,7 +80,7 @@ def login_in(body: bytes, kind: LoginKind, place: str) -> Login:
         return _login_rows(db, kind)
 
 
-def with_login(body: bytes | None, login: Login, place: str) -> bytes:
+def with_login(body: bytes | None, login: Login, place: str, *, ends_others: bool = False) -> bytes:
     """The database ``body`` with the rows of ``login`` in it; a new one with all tables for None.
 
     Rows are treated as by ``write_login``. Raises DamagedDatabase.
@@ -90,17 +90,18 @@ def with_login(body: bytes | None, login: Login, place: str) -> bytes:
     with checked_bytes(body, place) as db:
         db.execute("PRAGMA query_only=OFF")
         with db:
-            _put_rows(db, login)
+            _put_rows(db, login, ends_others=ends_others)
         return to_bytes(db)
 
 
-def write_login(path: Path, login: Login, *, before: Before | None = None) -> None:
+def write_login(path: Path, login: Login, *, before: Before | None = None, ends_others: bool = False) -> None:
     """Write ``login`` into the database at ``path``, for the CLI of its kind to use (0600).
 
     A new file gets all tables; of one that exists only the rows of this login are touched, and what
     ``login`` does not have stays: a missing refresh token or registration deletes nothing. The file is the
     old one or the new one whenever this is interrupted. ``before`` is called with what is there, inside the
-    transaction; what it raises ends it without a trace. Raises as ``read_login``.
+    transaction; what it raises ends it without a trace. ``ends_others``: a person has just approved
+    ``login``, and the CLI must not go by a token of another way to log in. Raises as ``read_login``.
     """
     try:
         check_database(path)
@@ -109,7 +110,7 @@ def write_login(path: Path, login: Login, *, before: Before | None = None) -> No
             before(Login(login.kind))
         _create(path, login, before)
         return
-    _update(path, login, before)
+    _update(path, login, before, ends_others=ends_others)
 
 
 def _login_rows(db: sqlite3.Connection, kind: LoginKind) -> Login:
@@ -163,7 +164,7 @@ def _give_name(unfinished: Path, path: Path) -> bool:
     return True
 
 
-def _update(path: Path, login: Login, before: Before | None) -> None:
+def _update(path: Path, login: Login, before: Before | None, *, ends_others: bool = False) -> None:
     try:
         path.chmod(0o600)
     except OSError as error:
@@ -171,7 +172,7 @@ def _update(path: Path, login: Login, before: Before | None) -> None:
     with _transaction(path) as db:
         if before is not None:
             before(_login_rows(db, login.kind))
-        _put_rows(db, login)
+        _put_rows(db, login, ends_others=ends_others)
 
 
 @contextmanager
@@ -195,7 +196,7 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
         raise database_error(error, path) from error
 
 
-def _put_rows(db: sqlite3.Connection, login: Login) -> None:
+def _put_rows(db: sqlite3.Connection, login: Login, *, ends_others: bool = False) -> None:
     kind, token, registration, profile = login.kind, login.token, login.registration, login.profile
     old = row_object(text_of(db, "auth_kv", kind.registration_row), kind.registration_row) or {}
     same = registration is not None and old.get("client_id") == registration.client_id
@@ -206,6 +207,8 @@ def _put_rows(db: sqlite3.Connection, login: Login) -> None:
         _put(db, "auth_kv", kind.row, fields, keep=same)
         _put_json(db, "auth.idc.start-url", token.start_url or DEFAULT_START_URL)
         _put_json(db, "auth.idc.region", token.region or DEFAULT_REGION)
+    if ends_others:
+        db.executemany("DELETE FROM auth_kv WHERE key = ?", [(row,) for row in kind.other_rows])
     if registration is not None:
         _put(db, "auth_kv", kind.registration_row, registration_fields(registration), keep=same)
     if profile is not None:

@@ -51,6 +51,8 @@ class LoginKind:
     """As in the request's agent and in ``stepherd login --agent``."""
     title: str
     """The name that people know."""
+    program: str
+    """The CLI's own command."""
     folder: str
     """The CLI's folder below the user's data folder; data.sqlite3 lies in it."""
     client_name: str
@@ -72,6 +74,7 @@ _KINDS: Final = {
         LoginKind(
             name=DEFAULT_KIND,
             title="Amazon Q Developer",
+            program="q",
             folder="amazon-q",
             client_name="Amazon Q Developer for command line",
             scopes=_SCOPES,
@@ -81,6 +84,7 @@ _KINDS: Final = {
         LoginKind(
             name="kiro",
             title="Kiro",
+            program="kiro-cli",
             folder="kiro-cli",
             client_name="Kiro CLI",
             scopes=_SCOPES,
@@ -147,6 +151,8 @@ def _checked(kind: LoginKind) -> LoginKind:
             remedy="Use a path relative to it, such as kiro-cli.",
         )
     rows = (kind.row, kind.registration_row, kind.profile_key, *kind.other_rows)
-    if not all((*rows, *kind.scopes, kind.client_name, kind.title)) or len({*rows}) != len(rows):
+    if not all((*rows, *kind.scopes, kind.client_name, kind.title, kind.program)) or len({*rows}) != len(
+        rows
+    ):
         raise ConfigurationError(f"{variable} leaves a name empty, or uses one twice.")
     return kind

@@ -39,8 +39,9 @@ class Database(Protocol):
         """The stored login; None if there is none. Raises DamagedDatabase, as all methods do."""
         ...
 
-    def write(self, login: Login, etag: str | None) -> str:
+    def write(self, login: Login, etag: str | None, *, ends_others: bool = False) -> str:
         """Write ``login`` if what is stored still has ``etag`` (None: nothing is), and return the new one.
+        ``ends_others``: without tokens of other ways to log in.
 
         Raises PreconditionFailed, and WriteConflict when the same call should be made again.
         """
@@ -84,18 +85,21 @@ class LoginLocation:
         """
         return self.database.load()
 
-    def save(self, login: Login, etag: str | None, *, replaces: bool = False) -> StoredLogin:
+    def save(
+        self, login: Login, etag: str | None, *, replaces: bool = False, ends_others: bool = False
+    ) -> StoredLogin:
         """Store ``login`` and return what is stored then.
 
         ``etag`` is of the load that ``login`` was made from, None when nothing was there. When something
         else is there by now, the two are merged: a token that ends later is not replaced by one that ends
         sooner, and nothing that ``login`` lacks is deleted. With ``replaces``, a person logged in again:
-        ``login`` counts whatever is there, and a damaged database is moved aside. Raises TemporaryError when
-        other writers do not let it through, DamagedDatabase, and what the store raises.
+        ``login`` counts whatever is there, and a damaged database is moved aside. With ``ends_others``,
+        tokens of other ways to log in are deleted. Raises TemporaryError when other writers do not let it
+        through, DamagedDatabase, and what the store raises.
         """
         for _ in range(_TRIES):
             try:
-                return self._save_once(login, etag, replaces)
+                return self._save_once(login, etag, replaces, ends_others)
             except (PreconditionFailed, WriteConflict):
                 continue
         raise TemporaryError(
@@ -106,7 +110,7 @@ class LoginLocation:
         """Put a copy of the database at ``path`` (0600); False when there is none. Raises DamagedDatabase."""
         return self.database.download(path)
 
-    def _save_once(self, login: Login, etag: str | None, replaces: bool) -> StoredLogin:
+    def _save_once(self, login: Login, etag: str | None, replaces: bool, ends_others: bool) -> StoredLogin:
         try:
             found = self.load()
         except DamagedDatabase:
@@ -118,4 +122,4 @@ class LoginLocation:
         merged = merge(found.login, login, replaces=replaces or found.etag == etag)
         if merged == found.login:
             return found
-        return StoredLogin(merged, self.database.write(merged, found.etag))
+        return StoredLogin(merged, self.database.write(merged, found.etag, ends_others=ends_others))

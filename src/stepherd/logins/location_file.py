@@ -34,14 +34,14 @@ class FileDatabase:
             return None
         return StoredLogin(login, _etag(login))
 
-    def write(self, login: Login, etag: str | None) -> str:
+    def write(self, login: Login, etag: str | None, *, ends_others: bool = False) -> str:
         """Write ``login`` if the rows are still those of ``etag``. Raises PreconditionFailed."""
 
         def unchanged(found: Login) -> None:
             if _etag(found) != (etag or _etag(Login(self.kind))):
                 raise PreconditionFailed(f"The login in {self.path} has changed; another writer was first.")
 
-        write_login(self.path, login, before=unchanged)
+        write_login(self.path, login, before=unchanged, ends_others=ends_others)
         return _etag(login)
 
     def replace_damaged(self, login: Login) -> str:

@@ -35,7 +35,7 @@ class ObjectDatabase:
             return None
         return StoredLogin(login_in(found.body, self.kind, self.reference), found.etag)
 
-    def write(self, login: Login, etag: str | None) -> str:
+    def write(self, login: Login, etag: str | None, *, ends_others: bool = False) -> str:
         """Write ``login`` into a copy of the object and put that in its place.
 
         Raises PreconditionFailed when the object is not the one of ``etag`` any more, WriteConflict.
@@ -44,7 +44,7 @@ class ObjectDatabase:
         body, now = (None, None) if found is None else (found.body, found.etag)
         if now != etag:
             raise PreconditionFailed(f"{self.reference} has changed; another writer was first.")
-        body = with_login(body, login, self.reference)
+        body = with_login(body, login, self.reference, ends_others=ends_others)
         return self.store.put(self.key, body, if_match=etag, if_none_match=etag is None)
 
     def replace_damaged(self, login: Login) -> str:

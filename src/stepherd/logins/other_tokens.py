@@ -1,7 +1,9 @@
 """Tokens of logins that Stepherd cannot make or renew: social ones and those of external identity providers.
 
-Only ``kiro-cli`` writes them (facts/q-cli.md 1; third-party, so unknown fields are left alone).
-They are read so that a program can use the login that a person made; renewing them is left to the CLI.
+Only ``kiro-cli`` writes them (facts/q-cli.md 1; third-party, so unknown fields are left alone). One that is
+good for a minute counts as a login, for runs as for programs. The CLI alone renews it, also inside of a run,
+in that run's copy, which is not taken back: a token that is stored ends when it says so, and then a person
+logs in, with kiro-cli or by ``stepherd login``. That deletes these rows: the CLI must not go by an old one.
 """
 
 from __future__ import annotations
@@ -36,6 +38,11 @@ class OtherToken:
     is_external: bool
     """Whether an external identity provider gave it; it is then sent as such."""
     profile_arn: str | None
+
+    @property
+    def account(self) -> str:
+        """Whose it is, as far as is known, for people."""
+        return "external identity provider" if self.is_external else "social login"
 
     def expired(self, now: datetime) -> bool:
         """Whether it ends within the margin."""

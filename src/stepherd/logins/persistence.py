@@ -69,10 +69,11 @@ def _keep(location: LoginLocation, left: Login, now: datetime) -> Kept:
 
 def _fault(left: Login, stored: Login, now: datetime) -> str | None:
     """Why what was left behind cannot be a renewal of the stored login; None when it can."""
+    if stored.token is None:
+        alone = "only the CLI renews a login of this kind, and what it renewed in a run is not taken over"
+        return "there is no stored login to compare with" if left.token else alone
     if left.token is None:
         return "the agent's database no longer has a token"
-    if stored.token is None:
-        return "there is no stored login to compare with"
     if left.token.expires_at > now + _MOST_LIFE:
         return "its token claims to be valid for too long"
     whose = (left.token.region, left.token.start_url, left.token.oauth_flow)

@@ -17,7 +17,7 @@ from stepherd.logins.approving import Notice, complete_login
 from stepherd.logins.asking import start_login
 from stepherd.logins.attempts import Attempt, read_attempt
 from stepherd.logins.checking import check_login
-from stepherd.logins.kinds import login_kind
+from stepherd.logins.kinds import LoginKind, login_kind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login
 from stepherd.logins.opening import open_location
@@ -97,6 +97,7 @@ class Rig:
     folder: Path
     provider: IdentityProvider
     machine: Machine = field(default_factory=Machine)
+    kind: LoginKind = Q
 
     @classmethod
     @contextmanager
@@ -109,11 +110,11 @@ class Rig:
 
     @property
     def place(self) -> LoginLocation:
-        return open_location(Q, None, open_store(str(self.folder)))
+        return open_location(self.kind, None, open_store(str(self.folder)))
 
     def wanted(self, run_id: str = "run_1", **more: Any) -> LoginRequest:
         fields = {
-            "agent": "q",
+            "agent": self.kind.name,
             "run_id": run_id,
             "folder": (self.folder / "runs" / run_id).as_uri(),
             "execution": f"{ARN}:stepherd-login:login-of-{run_id}",
@@ -158,7 +159,7 @@ class Rig:
         return found.attempt
 
     def give_login(self, seconds: int = 3600, start_url: str | None = None) -> Login:
-        login = self.provider.login(Q, seconds=seconds, start_url=start_url)
+        login = self.provider.login(self.kind, seconds=seconds, start_url=start_url)
         self.place.save(login, None)
         return login
 
