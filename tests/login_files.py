@@ -68,7 +68,7 @@ def a_registration(name: str = "one", **fields: object) -> Registration:
     values: dict[str, object] = {
         "client_id": f"client-{name}",
         "client_secret": f"secret-{name}",
-        "client_secret_expires_at": NOW + timedelta(days=60),
+        "client_secret_expires_at": NOW + timedelta(days=90),
         "region": "us-east-1",
         "scopes": Q.scopes,
     }

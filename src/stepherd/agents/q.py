@@ -75,6 +75,12 @@ SIGNS: Final = (
     Sign.of("failed", r"conversation is too large to continue|unable to compact the conversation"),
     Sign.of("failed", r"conversation history has overflowed|does not exist\. available models"),
 )
+_MODELS: Final = "available models:"
+_SHORT_LIST: Final = Remedy(
+    "With AWS keys, q cannot ask for the list of models and takes only those that it names. Choose one of "
+    "them, leave out --model, or use a login: ",
+    ("login", "--agent", "q"),
+)
 _SETTINGS: Final = {
     "chat.greeting.enabled": False,
     "chat.disableMarkdownRendering": True,
@@ -96,6 +102,9 @@ class QAgent(BasicAgent):
     keeps: ClassVar[frozenset[Kept]] = frozenset({"model", "verify_rounds"})
     service_hosts: ClassVar[Mapping[str, tuple[str, ...]]] = {"": SERVICE_HOSTS}
 
+    def __init__(self) -> None:
+        self._has_keys = False
+
     def check(self, command: str | None) -> None:
         """Raises UsageError when there is a command: it would be ignored."""
         no_command(self.name, command)
@@ -116,7 +125,8 @@ class QAgent(BasicAgent):
         if context.model is not None:
             words.append(f"--model={context.model}")
         environment = {"Q_DISABLE_TELEMETRY": "1"}
-        if context.secrets:
+        self._has_keys = bool(context.secrets)
+        if self._has_keys:
             environment["AMAZON_Q_SIGV4"] = "1"
         return Launch(tuple(words), environment, prompt_of(context).encode())
 
@@ -126,7 +136,11 @@ class QAgent(BasicAgent):
 
     def judge(self, evidence: Evidence) -> Outcome:
         """By the table above."""
-        return judge_stop(evidence, self.name) or judge_terminal(evidence, self.name)
+        sign = evidence.facts.get("failure")
+        stopped = judge_stop(evidence, self.name)
+        if stopped is None and self._has_keys and isinstance(sign, dict) and _MODELS in sign["text"].lower():
+            return failure(self.name, f"failed: {sign['text']}", remedy=_SHORT_LIST)
+        return stopped or judge_terminal(evidence, self.name)
 
 
 AGENT: Final = QAgent

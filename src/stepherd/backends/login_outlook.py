@@ -37,7 +37,9 @@ class Outlook:
     profile: str | None = None
     expires_at: datetime | None = None
     refresh_until: datetime | None = None
-    """Until when the client may renew it; None when it cannot be renewed."""
+    """When the registration of its client ends, and with it every renewal; None when it cannot be renewed. A
+    session of IAM Identity Center may end sooner, which only the company knows."""
+    is_identity_center: bool = False
     why_no_refresh: str | None = None
     lease: Lease | None = None
     next_run: Next = "asks"
@@ -101,6 +103,7 @@ def outlook(backend: Backend, kind: str, database: str | None, now: datetime) ->
         profile=login.profile.name if login.profile else None,
         expires_at=login.token.expires_at,
         refresh_until=until,
+        is_identity_center=login.is_identity_center,
         why_no_refresh=why_not,
         lease=lease,
         next_run=_next_run(login, renewable=until is not None, now=now),

@@ -10,7 +10,7 @@ from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded
 from stepherd.logins.lease import Holder, take_lease
 from stepherd.logins.location import LoginLocation
-from stepherd.logins.login import Login
+from stepherd.logins.login import Login, plain_start_url
 from stepherd.logins.other_tokens import other_token
 from stepherd.logins.renewal import ensure_fresh
 from stepherd.logins.request import LoginRequest
@@ -117,6 +117,6 @@ def _is_elsewhere(login: Login, request: LoginRequest, settings: LoginSettings) 
     """Why a good login is not the one that was asked for by name; empty when it is."""
     if not (request.identity_provider or request.license) or login.token is None:
         return ""
-    here = login.token.start_url if login.is_identity_center else None
+    here = plain_start_url(login.token.start_url) if login.is_identity_center else None
     there = settings.start_url if settings.is_identity_center else None
     return "" if here == there else f"The login is of {login.account}, but another one was asked for."

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from stepherd.logins.failures import DamagedDatabase
-from stepherd.logins.schema import REQUIRED
+from stepherd.logins.failures import DamagedDatabase, NewerDatabase
+from stepherd.logins.schema import MIGRATIONS, REQUIRED
 from stepherd.logins.snapshots import FAULTS, database_error, deadline, opened, snapshot
 
 __all__ = ["checked_bytes", "checked_copy", "restrict", "text_of"]
@@ -77,21 +77,40 @@ def restrict(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA {pragma}")
 
 
+def _is_newer(db: sqlite3.Connection) -> bool:
+    """Whether a CLI with more migrations than are known here has had the database."""
+    try:
+        last = db.execute("SELECT max(version) FROM migrations").fetchone()[0]
+    except sqlite3.OperationalError:
+        return False
+    return isinstance(last, int) and last >= MIGRATIONS
+
+
+def _damaged(why: str) -> DamagedDatabase:
+    return DamagedDatabase(why, remedy=_REMEDY)
+
+
+def _newer(why: str) -> NewerDatabase:
+    return NewerDatabase(
+        f"{why} A newer version of its CLI has changed it.",
+        remedy="It is unchanged. Update Stepherd, or keep the login elsewhere with --database.",
+    )
+
+
 def _check_content(db: sqlite3.Connection, place: str) -> None:
     if db.execute("PRAGMA integrity_check(1)").fetchall() != [(b"ok",)]:
         raise DamagedDatabase(f"The login database {place!r} is damaged.", remedy=_REMEDY)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE_BYTES)
+    wrong = _damaged if not _is_newer(db) else _newer
     for table, columns in REQUIRED.items():
         found = db.execute(
             "SELECT type, rootpage, sql FROM sqlite_schema WHERE name = ?", (table,)
         ).fetchone()
         if found is None or found[0] != b"table" or not found[1]:
-            raise DamagedDatabase(
-                f"{place!r} is not a login database: it has no table {table}.", remedy=_REMEDY
-            )
+            raise wrong(f"{place!r} is not a login database: it has no table {table}.")
         plain = {row[1].decode() for row in db.execute(f"PRAGMA table_xinfo({table})") if not row[6]}
         if not plain.issuperset(columns):
-            raise DamagedDatabase(f"The table {table} in {place!r} lacks columns.", remedy=_REMEDY)
+            raise wrong(f"The table {table} in {place!r} lacks columns.")
     if not db.execute("SELECT count(*) FROM migrations").fetchone()[0]:
         raise DamagedDatabase(f"{place!r} does not list its migrations.", remedy=_REMEDY)
     for (owner,) in db.execute("SELECT lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger'"):

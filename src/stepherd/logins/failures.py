@@ -5,7 +5,7 @@ from __future__ import annotations
 from stepherd.errors import CredentialsError, DataError, UsageError
 from stepherd.remedies import Remedy
 
-__all__ = ["DamagedDatabase", "LoginNeeded", "ProfileNeeded", "login_command"]
+__all__ = ["DamagedDatabase", "LoginNeeded", "NewerDatabase", "ProfileNeeded", "login_command"]
 
 
 class LoginNeeded(CredentialsError):
@@ -18,6 +18,12 @@ class DamagedDatabase(DataError):
     """A login database is damaged, not one at all, or holds what no CLI writes; it was left as it is."""
 
     category = "damaged_login"
+
+
+class NewerDatabase(DataError):
+    """A newer CLI has changed the database so that its logins cannot be read here; it was left as it is."""
+
+    category = "newer_login"
 
 
 class ProfileNeeded(UsageError):

@@ -11,11 +11,28 @@ from typing import Final, Literal
 
 from stepherd.logins.kinds import DEFAULT_START_URL, LoginKind
 
-__all__ = ["MARGIN", "Login", "OauthFlow", "Profile", "Registration", "Token"]
+__all__ = [
+    "LASTS",
+    "MARGIN",
+    "Login",
+    "OauthFlow",
+    "Profile",
+    "Registration",
+    "Token",
+    "plain_start_url",
+]
 
 MARGIN: Final = timedelta(seconds=60)
 """What ends within this time counts as ended, as in the CLI."""
+LASTS: Final = timedelta(days=89)
+"""How long a login can be renewed, nearly: sessions last 90 days at most, as does a new client. A login that
+is given to an older client ends with it."""
 OauthFlow = Literal["DeviceCode", "Pkce"]
+
+
+def plain_start_url(url: str | None) -> str | None:
+    """A start URL as it is compared: ``…/start``, ``…/start/`` and ``…/start/#`` are the same portal."""
+    return None if url is None else url.partition("#")[0].rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +71,12 @@ class Registration:
         return self.client_secret_expires_at is None or now + MARGIN > self.client_secret_expires_at
 
     def serves(self, kind: LoginKind, region: str, now: datetime) -> bool:
-        """Whether a new device authorization can use this client instead of registering another one."""
+        """Whether a new device authorization can use this client instead of registering another one: it must
+        last as long as the login may."""
+        ends = self.client_secret_expires_at
         return (
-            not self.expired(now)
+            ends is not None
+            and ends - now >= LASTS
             and self.client_secret != ""
             and self.region == region
             and self.oauth_flow == "DeviceCode"
@@ -88,7 +108,10 @@ class Login:
     @property
     def is_identity_center(self) -> bool:
         """Whether the token is of a company's IAM Identity Center (facts/q-cli.md 2)."""
-        return self.token is not None and self.token.start_url not in {None, DEFAULT_START_URL}
+        return self.token is not None and plain_start_url(self.token.start_url) not in {
+            None,
+            DEFAULT_START_URL,
+        }
 
     @property
     def account(self) -> str:

@@ -18,7 +18,7 @@ from stepherd.errors import NotFoundError
 from stepherd.logins.database import read_login
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.location import LoginLocation
-from stepherd.logins.login import Login, Registration
+from stepherd.logins.login import Login, Registration, Token, plain_start_url
 from stepherd.logins.merging import is_newer
 
 __all__ = ["Kept", "keep_login"]
@@ -76,12 +76,15 @@ def _fault(left: Login, stored: Login, now: datetime) -> str | None:
         return "the agent's database no longer has a token"
     if left.token.expires_at > now + _MOST_LIFE:
         return "its token claims to be valid for too long"
-    whose = (left.token.region, left.token.start_url, left.token.oauth_flow)
-    if whose != (stored.token.region, stored.token.start_url, stored.token.oauth_flow):
+    if _provider(left.token) != _provider(stored.token):
         return "its token is of another identity provider"
     if _client(left.registration or stored.registration) != _client(stored.registration):
         return "its token is of another login"
     return None
+
+
+def _provider(token: Token) -> tuple[str | None, str | None, str]:
+    return token.region, plain_start_url(token.start_url), token.oauth_flow
 
 
 def _client(registration: Registration | None) -> tuple[str, str] | None:

@@ -91,6 +91,15 @@ def test_an_unknown_model_fails_in_its_own_words(trials: Trials) -> None:
     assert "Available models: claude-sonnet-4" in outcome.error.message
 
 
+def test_with_keys_an_unknown_model_may_exist_all_the_same(trials: Trials) -> None:
+    trial = trials.of("q", files=FILES)
+    outcome = trial.run(KEYS, model="claude-opus-5")
+    assert outcome.error is not None
+    assert "Available models: claude-sonnet-4" in outcome.error.message
+    assert "With AWS keys, q cannot ask for the list" in outcome.error.remedy
+    assert trial.run(KEYS, model="claude-sonnet-4").status == "succeeded"
+
+
 def test_without_a_login_it_is_refused_before_it_starts(trials: Trials) -> None:
     trial = trials.of("q")
     with pytest.raises(CredentialsError) as refused:

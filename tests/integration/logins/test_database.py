@@ -24,9 +24,10 @@ from tests.login_files import (
 
 from stepherd.errors import NotFoundError, StorageError, TemporaryError
 from stepherd.logins.database import check_database, copy_database, read_login, write_login
-from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.failures import DamagedDatabase, NewerDatabase
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Profile
+from stepherd.logins.opening import open_location
 
 KIRO = login_kind("kiro")
 TABLES = ("migrations", "history", "state", "auth_kv", "conversations")
@@ -126,6 +127,48 @@ def test_what_the_cli_keeps_there_stays_when_a_login_is_written(tmp_path: Path) 
     assert content() == before
     assert read_login(path, Q) == a_login("two", client="two")
     assert open_as_the_cli(path) == []
+
+
+def test_a_database_that_a_newer_cli_migrated_is_read_and_left_as_it_is(tmp_path: Path) -> None:
+    path = stored(tmp_path / "db")
+    for sql in (
+        "INSERT INTO migrations (version, migration_time) VALUES (8, 1), (9, 1)",
+        "ALTER TABLE state ADD COLUMN updated_at INTEGER",
+        "CREATE TABLE sessions (id TEXT PRIMARY KEY) WITHOUT ROWID",
+        "DROP TABLE history",
+    ):
+        query(path, sql)
+    schema = "SELECT name, sql FROM sqlite_schema ORDER BY name"
+    done = "SELECT version, migration_time FROM migrations ORDER BY id"
+    before = query(path, schema), query(path, done)
+    assert read_login(path, Q) == a_login()
+    write_login(path, a_login("two"))
+    assert read_login(path, Q) == a_login("two")
+    assert (query(path, schema), query(path, done)) == before
+    assert open_as_the_cli(path) == []
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE auth_kv", "ALTER TABLE state RENAME COLUMN value TO text"])
+@pytest.mark.parametrize("newer", [True, False])
+def test_one_that_cannot_be_read_for_being_newer_is_not_taken_for_damaged(
+    tmp_path: Path, change: str, newer: bool
+) -> None:
+    path = stored(tmp_path / "db")
+    query(path, change)
+    if newer:
+        query(path, "INSERT INTO migrations (version, migration_time) VALUES (8, 1)")
+    before = path.read_bytes()
+    with pytest.raises(NewerDatabase if newer else DamagedDatabase):
+        read_login(path, Q)
+    # WHEN a person logs in, THEN only a damaged one is moved aside
+    location = open_location(Q, str(path))
+    if newer:
+        with pytest.raises(NewerDatabase):
+            location.save(a_login("two"), None, replaces=True)
+        assert path.read_bytes() == before
+    else:
+        location.save(a_login("two"), None, replaces=True)
+        assert path.with_name("db.damaged").read_bytes() == before
 
 
 def test_two_kinds_share_a_file_without_touching_each_other(tmp_path: Path) -> None:

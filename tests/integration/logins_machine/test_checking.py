@@ -67,6 +67,14 @@ def test_another_provider_that_was_asked_for_by_name_needs_a_login(rig: Rig) -> 
     assert rig.check(secret={"sso_url": start_url})["status"] == "valid"
 
 
+@pytest.mark.parametrize("end", ["", "/", "/#", "/#/"])
+def test_the_same_provider_with_another_end_of_its_address_is_the_same_login(rig: Rig, end: str) -> None:
+    rig.give_login(start_url=rig.provider.start_url + "/")
+    rig.provider.profiles = TWO[:1]
+    asked = rig.wanted(identity_provider=rig.provider.start_url + end, license="pro")
+    assert rig.check(asked)["status"] == "valid"
+
+
 def test_a_profile_is_chosen_when_there_is_one_and_asked_for_when_there_are_several(rig: Rig) -> None:
     rig.give_login(start_url=rig.provider.start_url)
     rig.provider.profiles = TWO

@@ -1,4 +1,4 @@
-"""Kiro's social logins and those of external identity providers: good ones count until a new login ends them."""
+"""Kiro's social logins and those of external identity providers: good ones count, a new login ends them."""
 
 from __future__ import annotations
 

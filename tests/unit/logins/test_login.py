@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.login_files import NOW, Q, a_login, a_registration
 
-from stepherd.logins.login import Login, Profile
+from stepherd.logins.login import Login, Profile, plain_start_url
 
 
 @pytest.mark.parametrize(("seconds", "expired"), [(61, False), (60, False), (59, True), (-1, True)])
@@ -32,6 +32,8 @@ def test_a_client_without_an_end_counts_as_expired() -> None:
     [
         (None, "Builder ID"),
         ("https://view.awsapps.com/start", "Builder ID"),
+        ("https://view.awsapps.com/start/", "Builder ID"),
+        ("https://view.awsapps.com/start/#/", "Builder ID"),
         ("https://d-1.awsapps.com/start", "IAM Identity Center (https://d-1.awsapps.com/start)"),
     ],
 )
@@ -60,3 +62,20 @@ def test_no_repr_shows_a_secret() -> None:
 )
 def test_a_client_is_used_again_by_the_rules_of_the_cli(fields: dict[str, object], serves: bool) -> None:
     assert a_registration(**fields).serves(Q, "us-east-1", NOW) is serves
+
+
+@pytest.mark.parametrize("end", ["", "/", "//", "#", "/#", "/#/", "/#/device?user_code=X"])
+def test_a_start_url_is_the_same_with_what_a_browser_adds(end: str) -> None:
+    assert plain_start_url(f"https://d-1.awsapps.com/start{end}") == "https://d-1.awsapps.com/start"
+
+
+@pytest.mark.parametrize(("days", "serves"), [(90, True), (89, True), (88.9, False), (8, False), (-1, False)])
+def test_a_client_that_ends_before_a_new_login_would_is_replaced(days: float, serves: bool) -> None:
+    client = replace(a_registration(), client_secret_expires_at=NOW + timedelta(days=days))
+    assert client.serves(Q, "us-east-1", NOW) is serves
+
+
+def test_a_client_whose_secret_was_forgotten_serves_nothing() -> None:
+    client = replace(a_registration(), client_secret_expires_at=NOW + timedelta(days=90))
+    assert client.serves(Q, "us-east-1", NOW)
+    assert not replace(client, client_secret="").serves(Q, "us-east-1", NOW)

@@ -73,7 +73,8 @@ def _lines(call: Invocation, one: Outlook) -> Iterator[tuple[str, dict[str, Any]
 def _renewal(one: Outlook) -> str:
     if one.refresh_until is None:
         return f"not possible. {one.why_no_refresh or ''}".strip()
-    return f"possible until {until_text(one.refresh_until)}"
+    ends = f"possible until {until_text(one.refresh_until)}, when its client registration ends"
+    return f"{ends}, unless your company's sessions end sooner" if one.is_identity_center else ends
 
 
 def _holder(one: Outlook) -> str:
