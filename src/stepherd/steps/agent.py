@@ -6,6 +6,7 @@ import os
 import shutil
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -148,11 +149,12 @@ def _run(
         restore_work(step, attempt.folders, base["base_commit"], earlier.bundle)
     if earlier is not None and earlier.result is not None and earlier.is_good:
         found = _good_before(attempt, base, earlier.result.facts, earlier.number)
+        if step.request.verify is not None and step.request.verify_rounds:
+            _prepare_home(attempt, agent, credentials, past)
     else:
-        session = next((one.session for one in reversed(past) if one.session is not None), None)
-        resume = restore_session(step, agent, attempt.folders, session)
         budget = budget_of(step.request, spent(step.folder, past))
-        found = _agent_alone(attempt, agent, credentials, base, earlier, budget, resume=resume)
+        _prepare_home(attempt, agent, credentials, past)
+        found = _agent_alone(attempt, agent, credentials, base, earlier, budget, resume=attempt.ready())
         step.folder.write_result_at(attempt.keys.result, result_of(step, "agent", attempt.started, found))
     error, verified = found.error, {}
     if error is None and step.request.verify is not None:
@@ -185,16 +187,14 @@ def _again(
 
     def again(wanted: Round) -> Done:
         step, folders, earlier = attempt.step, attempt.folders, latest_work(past)
+        attempt.let_go()  # The verify command may have given others a way into them, too.
         folders.renew_instructions(
             step.folder, os.environ.get("STEPHERD_INSTRUCTIONS_DIGEST"), wanted.feedback
         )
         (folders.private / "changes.bundle").unlink(missing_ok=True)
         attempt.transcript.lines.clear()
         attempt.usage = {}
-        resume = bool(agent.session_paths)
-        if not attempt.agent_ran:
-            session = next((one.session for one in reversed(past) if one.session is not None), None)
-            resume = restore_session(step, agent, folders, session)
+        resume = bool(agent.session_paths) if attempt.agent_ran else attempt.ready()
         return _agent_alone(
             attempt, agent, credentials, base, earlier, wanted.budget, resume=resume, again=wanted
         )
@@ -237,8 +237,7 @@ def _agent_alone(
     attempt.folders.take(attempt.account)
     attempt.show_usage()
     attempt.learn()
-    # Where a login lies is looked at through handles of our own, until the step ends.
-    attempt.let_go(but_home=agent.login is not None)
+    attempt.let_go()
     if again is not None:
         again.tidy()
     kept = keep_changes(attempt.step, attempt.folders, base["base_commit"], attempt.keys.bundle)
@@ -281,30 +280,51 @@ def _launch(
     resume: bool,
     again: Round | None,
 ) -> Launch:
-    """What the agent plans, once it has prepared its home, which is then its own account's."""
+    """What the agent plans; its home is then its own account's."""
+    context = replace(
+        _context(attempt, agent, credentials, resume=resume),
+        max_turns=budget.turns,
+        max_cost_usd=budget.cost_usd,
+        feedback=again.feedback if again is not None else "",
+    )
+    attempt.agent_ran = True
+    launch = agent.plan(context)
+    attempt.folders.give(attempt.account)
+    return launch
+
+
+def _context(attempt: Attempt, agent: Agent, credentials: AgentCredentials, *, resume: bool) -> AgentContext:
     request, folders = attempt.step.request, attempt.folders
-    context = AgentContext(
+    return AgentContext(
         request.run_id,
         folders.workspace,
         folders.instructions,
         request.command,
         home=folders.home,
         model=request.model,
-        max_turns=budget.turns,
-        max_cost_usd=budget.cost_usd,
         secrets=credentials.keys,
         session=_session_of(request.run_id) if agent.session_paths else "",
         resume=resume,
-        feedback=again.feedback if again is not None else "",
         empty_submodules=attempt.empty_submodules,
     )
-    if not attempt.agent_ran:
-        # Once: a home that was the agent's may hold a link where its settings would be written.
-        agent.prepare(context)
-        attempt.agent_ran = True
-    launch = agent.plan(context)
-    folders.give(attempt.account)
-    return launch
+
+
+def _prepare_home(
+    attempt: Attempt, agent: Agent, credentials: AgentCredentials, past: Sequence[PastAttempt]
+) -> None:
+    """Write what the agent finds in its home, before anything that is not ours has run in there: an agent,
+    and a verify command as well, may leave a link where settings would be written.
+
+    An error is raised by ``attempt.ready`` alone: where the verify command passes, no agent is needed.
+    """
+    session = next((one.session for one in reversed(past) if one.session is not None), None)
+    try:
+        resume = restore_session(attempt.step, agent, attempt.folders, session)
+        agent.prepare(_context(attempt, agent, credentials, resume=resume))
+    except StepherdError as error:
+        attempt.prepared = error
+    else:
+        attempt.prepared = resume
 
 
 def _session_of(run_id: str) -> str:

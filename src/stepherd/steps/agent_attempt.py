@@ -13,6 +13,7 @@ from stepherd.agents.environment import agent_environment
 from stepherd.agents.output import Transcript
 from stepherd.agents.supervisor import supervise
 from stepherd.agents.watch import Limits, StopRequest
+from stepherd.errors import InternalError, StepherdError
 from stepherd.events.recording import Recorder
 from stepherd.events.text import readable
 from stepherd.events.vocabulary import Event, Message, Usage
@@ -69,7 +70,10 @@ class Attempt:
     usage: dict[str, Any] = field(default_factory=dict)
     sandbox: AgentSandbox | None = None
     agent_ran: bool = False
-    """Whether the agent was started in this attempt: its home is its own then."""
+    """Whether the agent was started in this attempt."""
+    prepared: bool | StepherdError | None = None
+    """Whether the home that was prepared holds a session to resume, or why it could not be prepared; None:
+    it was not."""
     empty_submodules: str = ""
     """Which the agent is told."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -147,12 +151,22 @@ class Attempt:
             raise ProcessesLeft(name, proof.reason)
         self.unproven = f"It is not certain that every process of the agent has ended: {proof.reason}."
 
-    def let_go(self, *, but_home: bool) -> None:
+    def ready(self) -> bool:
+        """Whether the agent has a session to resume. Raises what kept its home from being prepared."""
+        if self.prepared is None:
+            raise InternalError("The agent's home was not prepared.", remedy="Please report it.")
+        if isinstance(self.prepared, StepherdError):
+            raise self.prepared
+        return self.prepared
+
+    def let_go(self) -> None:
         """Leave no one a way into the agent's folders (``AgentFolders.let_go``). Raises ProcessesLeft."""
         if self.sandbox is None or not self.sandbox.speaks_to_others:
             return
+        # Where a login lies is looked at through handles of our own, until the step ends.
+        watched = self.transcript.before is not None
         try:
-            self.folders.let_go(but_home=but_home)
+            self.folders.let_go(but_home=watched)
         except FoldersChanged:
             reason = "something outside of its sandbox still changes its folders"
             raise ProcessesLeft("agent", reason) from None

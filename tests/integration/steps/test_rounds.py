@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.integration.steps.rig import Rig, git
 
+from stepherd.errors import CredentialsError
 from stepherd.runs.attempts import past_attempts
 from stepherd.runs.report import build_report, write_report
 
@@ -238,3 +239,32 @@ def test_the_output_that_goes_back_is_bounded_and_holds_no_secret(tester_rig: Ri
     assert "line 2000 " not in told
     assert KEY not in told
     assert len(told) < 20_000
+
+
+def test_what_a_verify_command_plants_before_the_agent_is_started_leads_nowhere(tester_rig: Rig) -> None:
+    """GIVEN a redrive that begins with the verify command, WHEN that one puts a link to a person's file where
+    the agent's settings are written, THEN the agent is started with its own settings."""
+    rig = tester_rig
+    own = rig.root / "own.json"
+    own.write_text("mine")
+    plant = f'test -e {rig.root}/first && ln -sf {own} "$HOME/settings.json"; touch {rig.root}/first; exit 1'
+    _reporting(rig, plant, verify_rounds=2, verify_required=True, max_turns=3)
+    assert _agent(rig) == 1
+    rig.folder.write_request(replace(rig.folder.read_request(), max_turns=60))
+    assert _agent(rig, STEPHERD_ATTEMPT="1.0") == 1
+    assert (_count(rig, "agents"), _count(rig, "verifies")) == (3, 4)
+    assert own.read_text() == "mine"
+
+
+def test_where_the_command_passes_an_agent_that_cannot_be_prepared_is_no_matter(tester_rig: Rig) -> None:
+    rig = tester_rig
+    verify = f"test -e {rig.root}/luck"
+    _reporting(rig, verify, verify_rounds=2, verify_required=True, max_turns=3)
+    assert _agent(rig) == 1
+    request = replace(rig.folder.read_request(), max_turns=60, command="refuse", agent_credentials="env:MINE")
+    rig.folder.write_request(request)
+    # AND where it does not pass, it is the error
+    assert _agent(rig, STEPHERD_ATTEMPT="1.0", MINE=KEY) == CredentialsError.exit_code
+    assert "There is no login" in str(rig.result("agent").error)
+    (rig.root / "luck").touch()
+    assert _agent(rig, STEPHERD_ATTEMPT="2.0", MINE=KEY) == 0
