@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ __all__ = ["keep_session", "restore_session", "restore_work"]
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_ENTRIES: Final = 20_000
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def restore_work(step: StepContext, folders: AgentFolders, base_commit: str, bundle: str) -> None:
@@ -73,15 +75,9 @@ def keep_session(
     remove_tree(staging)
     try:
         for path in agent.session_paths:
-            source = folders.home / path
-            # The agent owned this: a link could lead to another's files.
-            if (
-                Path(os.path.realpath(source)) == Path(os.path.realpath(folders.home), path)
-                and source.exists()
-            ):
-                (staging / path).parent.mkdir(parents=True, exist_ok=True)
-                source.rename(staging / path)
-        if not staging.exists():
+            (staging / path).parent.mkdir(parents=True, exist_ok=True)
+            _take(folders.home, path, staging / path)
+        if not any((staging / path).exists() for path in agent.session_paths):
             return None
         renew_folders(staging)  # An agent may have given these folders to others.
         if _is_too_much(staging):
@@ -92,6 +88,27 @@ def keep_session(
         return f"The agent's session is not kept: {error}"
     step.folder.store.upload(archive, key)
     return None
+
+
+def _take(home: Path, path: str, place: Path) -> None:
+    """Move the folder ``path`` of ``home`` to ``place``, if it is there and no link is on the way.
+
+    The agent owned this, and whoever it or the verify command let in may put a link into the way at any
+    moment: it could lead to another's files. So each folder on the way is held open.
+    """
+    *above, name = path.split("/")
+    here = os.open(home, _FOLDER)
+    try:
+        for part in above:
+            inner = os.open(part, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = inner
+        if stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+            os.rename(name, place, src_dir_fd=here)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    finally:
+        os.close(here)
 
 
 def _unpack(archive: Path, agent: Agent, folders: AgentFolders) -> None:
