@@ -206,3 +206,25 @@ def test_a_folder_that_is_hidden_is_empty_though_the_one_above_is_shown(sandbox:
     assert finish(tree).out == "./tool\nrefused\n"
     assert sorted(path.name for path in (shown / "home").iterdir()) == ["journal", "store", "tasks"]
     assert (own / "new").exists()
+
+
+@pytest.mark.parametrize("way", ["a link", "a link to a file", "a file", "a pipe"])
+def test_what_it_leaves_in_the_way_of_mounts_lets_the_next_command_make_nothing_elsewhere(
+    sandbox: SandboxRig, way: str
+) -> None:
+    """The run lies below /tmp here, so its mounts are inside of a folder that the command can write."""
+    victim = sandbox.root / "victim"
+    victim.mkdir()
+    victim.chmod(0o777)
+    plants = {
+        "a link": f"ln -s /oldroot{victim} {sandbox.root}",
+        "a link to a file": f"ln -s /etc/passwd {sandbox.root}",
+        "a file": f"echo > {sandbox.root}",
+        "a pipe": f"mkfifo {sandbox.root}",
+    }
+    done = sandbox.run(f"echo kept > note; cd /tmp; mv {sandbox.root} aside && {plants[way]}")
+    assert (done.code, done.err) == (0, "")
+    assert os.path.lexists(sandbox.layout.temporary / sandbox.root.name)
+    done = sandbox.run("cat note; test -d /tmp/aside && echo aside")
+    assert (done.code, done.out.split()) == (0, ["kept", "aside"])
+    assert list(victim.iterdir()) == []

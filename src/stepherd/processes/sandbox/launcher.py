@@ -21,6 +21,7 @@ from stepherd.processes.sandbox.remedies import refused
 from stepherd.processes.sandbox.sandbox_tree import SandboxTree
 from stepherd.processes.sandbox.status import StatusReader
 from stepherd.processes.sandbox.view import View, find_program
+from stepherd.processes.sandbox.way import clear_way
 from stepherd.processes.tree import Command
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class SandboxLauncher:
         self._refuse_root()
         environment = {**command.environment, **self.view.variables}
         self._look_for(command.argv[0], command.folder, environment.get("PATH", os.defpath))
+        clear_way(self.view.mounts)
         (status, status_end), (release_end, release) = os.pipe(), os.pipe()
         try:
             process = self._spawn(command, environment, status_end, release_end)
