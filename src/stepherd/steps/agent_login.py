@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepherd.errors import DataError, StepherdError
 from stepherd.logins.kinds import login_kind, user_database
 from stepherd.runs.folder import DATABASE
+from stepherd.services.removal import temporary_folder
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["keep_login_database", "place_login_database"]
 
-_BESIDE: Final = ("", "-wal", "-shm", "-journal")
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_BESIDE: Final = ("", "-wal", "-journal")
+"""An index of the log (-shm) is made again from it."""
+_ENOUGH: Final = (128 << 20) + 1
+"""Bytes: whatever is as large is refused by those who read the copy."""
 
 
 @contextmanager
@@ -51,8 +57,8 @@ def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) 
     source = user_database(login_kind(agent.login), folders.home)
     copy = folders.private / "database.sqlite3"
     try:
-        _check_is_plain(source, folders.home)
-        copy_database(source, copy)
+        with temporary_folder("login-", folders.private) as brought:
+            copy_database(_bring(source, folders.home, brought), copy)
         check_database(copy)
     except (StepherdError, OSError) as error:
         return f"The agent's login database is not kept: {error}"
@@ -60,15 +66,23 @@ def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) 
     return None
 
 
-def _check_is_plain(path: Path, home: Path) -> None:
-    """The agent owned these folders: a link in its place could lead to another's file."""
-    if Path(os.path.realpath(path)) != Path(os.path.realpath(home)) / path.relative_to(home):
-        raise DataError(f"{path.name} is reached through a link.")
-    for end in _BESIDE:
-        beside = path.with_name(path.name + end)
-        try:
-            facts = beside.lstat()
-        except FileNotFoundError:
-            continue
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise DataError(f"{beside.name} is not a plain file.")
+def _bring(source: Path, home: Path, folder: Path) -> Path:
+    """Copy the database and the logs beside it, byte by byte, into ``folder``, which nobody else knows.
+
+    The agent owned these folders: a link in its place could lead to another's file, and whoever it let in
+    could put one there at any moment. So each folder on the way is held open. Raises DataError, OSError.
+    """
+    with ExitStack() as stack:
+        here: int | None = None
+        for part in (str(home), *source.parent.relative_to(home).parts):
+            here = os.open(part, _FOLDER, dir_fd=here)
+            stack.callback(os.close, here)
+        for end in _BESIDE:
+            with suppress(FileNotFoundError):
+                name = f"{source.name}{end}"
+                file = stack.enter_context(os.fdopen(os.open(name, _FILE, dir_fd=here), "rb"))
+                facts = os.fstat(file.fileno())
+                if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+                    raise DataError(f"{name} is not a plain file.")
+                (folder / name).write_bytes(file.read(_ENOUGH))
+    return folder / source.name

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +18,7 @@ from stepherd.agents.registry import get_agent
 from stepherd.errors import StepherdError
 from stepherd.logins.database import copy_database, read_login
 from stepherd.logins.kinds import login_kind, user_database
-from stepherd.steps.agent_login import _check_is_plain, place_login_database
+from stepherd.steps.agent_login import _bring, place_login_database
 
 
 @pytest.mark.parametrize("level", range(4))
@@ -24,10 +28,10 @@ def test_no_link_on_the_way_is_followed_nor_ends_anything(tmp_path: Path, level:
     link = [path, *path.parents][level]
     link.parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "elsewhere").mkdir()
+    (private := tmp_path / "private").mkdir()
     link.symlink_to(tmp_path / target if target else link.name)
     with pytest.raises((StepherdError, OSError)):
-        _check_is_plain(path, tmp_path)
-        copy_database(path, tmp_path / "copy.sqlite3")
+        copy_database(_bring(path, tmp_path, private), tmp_path / "copy.sqlite3")
 
 
 @pytest.mark.parametrize(
@@ -57,3 +61,35 @@ def _names_a_data_folder(path: Path) -> bool:
     text = path.read_text()
     joined = ".local" in text and '"share"' in text
     return joined or "Application Support" in text or ".local/share/amazon-q" in text
+
+
+class _Swap:
+    """Puts a link into the way in the moment before the database is opened."""
+
+    folder: Path | None = None
+    target: Path
+
+    def __call__(self, event: str, arguments: Any) -> None:
+        if event == "open" and self.folder is not None and "data.sqlite3" in str(arguments[0]):
+            folder, self.folder = self.folder, None
+            os.rename(folder, folder.with_name("was"))  # noqa: PTH104 - as an attacker would
+            os.symlink(self.target, folder)  # noqa: PTH211
+
+
+SWAP = _Swap()
+sys.addaudithook(SWAP)  # There is no way to take one away: it does nothing without a folder.
+
+
+def test_a_link_that_comes_into_the_way_brings_nothing_of_another(tmp_path: Path) -> None:
+    path = user_database(login_kind("q"), tmp_path / "home")
+    own = user_database(login_kind("q"), tmp_path / "me")
+    for each in (path, own):
+        each.parent.mkdir(parents=True)
+        with closing(sqlite3.connect(each)) as db:
+            db.execute(f"create table {'person' if each is own else 'agent'} (x)")
+    (private := tmp_path / "private").mkdir()
+    SWAP.target, SWAP.folder = own.parent, path.parent
+    copy_database(_bring(path, tmp_path / "home", private), tmp_path / "copy.sqlite3")
+    assert SWAP.folder is None, "the swap was made"
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite3")) as db:
+        assert db.execute("select name from sqlite_master").fetchall() == [("agent",)]
