@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -65,16 +66,19 @@ def find_tools(
 
     An entry comes with the root of its version manager or installation; a link or an interpreter that leads
     out of it, with its own. Where a root holds something private, the largest part on the way that does not.
-    ``needed`` is shown as it is. What the user ``account`` cannot reach is left out.
+    ``needed`` is shown as it is. What the user ``account`` cannot reach is left out, and what leads over a
+    link that cannot be read, such as /proc/1/root.
     """
     of_system = list(shown)
     finder = _Finder(home, list(of_system), privacy, account)
     for folder in needed:
-        finder.show_alone(folder)
+        with suppress(OSError):
+            finder.show_alone(folder)
     for folder in (Path(entry) for entry in dict.fromkeys(path.split(os.pathsep))):
         relevant = folder.is_absolute() and _SKIPPED not in folder.parents
-        if relevant and not shown_by(of_system, Path(os.path.realpath(folder))):
-            finder.take(folder)
+        with suppress(OSError):
+            if relevant and not shown_by(of_system, Path(os.path.realpath(folder))):
+                finder.take(folder)
     return Tools(tuple(finder.found), finder.variables)
 
 
@@ -95,8 +99,9 @@ class _Finder:
             return
         self._show(entry)
         for link in _links_of(entry):
-            for hop in hops(link):
-                self._show(hop)
+            with suppress(OSError):
+                for hop in hops(link):
+                    self._show(hop)
 
     def show_alone(self, folder: Path) -> None:
         """A folder without what it may belong to."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -186,3 +188,27 @@ def test_a_home_that_is_reached_by_a_link_hides_the_same(home: Path, tmp_path: P
         path = os.pathsep.join(str(listed / entry) for entry in entries)
         tools = find_tools(path, named, SYSTEM, Privacy(named))
         assert [n for n in PRIVATE for h in (home, other) if _shows(tools, h / n)] == []
+
+
+@pytest.mark.parametrize("place", ["an entry of PATH", "a program", "what is needed"])
+def test_a_link_that_cannot_be_read_hides_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Such as /proc/1/root: os.path.realpath raises for it, and without this there was no sandbox at all."""
+    home = tmp_path / "me"
+    _write(home / "bin/a", "#!/bin/sh\n")
+    _write(home / "more/z", "#!/bin/sh\n")
+    closed = home / ("bin/closed" if place == "a program" else "closed")
+    closed.symlink_to(home / "bin/a")
+    read = os.readlink
+
+    def readlink(path: Any, **rest: Any) -> Any:
+        if os.fspath(path) == str(closed):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path, **rest)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    path = ":".join(str(each) for each in (closed / "bin", home / "bin", home / "more"))
+    found = find_tools(path, home, SYSTEM, Privacy(home), needed=(closed, closed / "x"))
+    shown = {mount.target for mount in found.mounts}
+    assert {home / "bin", home / "more"} <= shown
