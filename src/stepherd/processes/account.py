@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepherd.errors import ConfigurationError
-from stepherd.services.folder_walk import FolderWalk, give_right
+from stepherd.services.folder_walk import FolderWalk, Found, give_right
 
 __all__ = [
     "Account",
@@ -57,21 +57,44 @@ class Account:
     def _give(self, name: str | Path, parent: int | None) -> None:
         os.chown(name, self.user, self.group, dir_fd=parent, follow_symlinks=False)
 
-    def take(self, folders: Iterable[Path]) -> None:
+    def take(self, folders: Iterable[Path], second_names: set[tuple[int, int]] | None = None) -> list[str]:
         """Make everything below ``folders`` this process's own again, and its folders open to it. Others may
         write to none of them: whoever the agent has let in changes nothing from here on.
+
+        A file with a second name that is not the user's is another's, which we might read or give away: that
+        name is removed, and returned. ``second_names`` (device and inode) are the user's all the same, and
+        learn of others: what ``give`` has left to us was the user's before.
 
         Only when no process of the user is left. Root needs CAP_CHOWN alone for it, not CAP_DAC_OVERRIDE.
         """
         own = (os.geteuid(), os.getegid())
+        known = set() if second_names is None else second_names
+        removed: list[str] = []
         for folder in folders:
             os.chown(folder, *own, follow_symlinks=False)
             give_right(folder, None, stat.S_IRWXU, instead_of=_OTHERS_WRITE)
             # An agent may have made folders whose paths are too long to be given to the system.
-            for found in FolderWalk(folder):
+            walk = FolderWalk(folder)
+            for found in walk:
+                if self._is_foreign(found, known):
+                    os.unlink(found.name, dir_fd=found.parent)
+                    removed.append(f"{walk.prefix}{found.name}")
+                    continue
                 os.chown(found.name, *own, dir_fd=found.parent, follow_symlinks=False)
                 if stat.S_ISDIR(found.mode):
                     give_right(found.name, found.parent, stat.S_IRWXU, instead_of=_OTHERS_WRITE)
+        return removed
+
+    def _is_foreign(self, found: Found, known: set[tuple[int, int]]) -> bool:
+        """Whether it is the second name of a file that is not this user's (a hard link), which the kernel may
+        allow (fs.protected_hardlinks=0, or a file that the user may write)."""
+        facts = found.facts
+        if facts is None or facts.st_nlink == 1 or stat.S_ISDIR(facts.st_mode):
+            return False
+        which = (facts.st_dev, facts.st_ino)
+        if facts.st_uid == self.user:
+            known.add(which)
+        return which not in known
 
 
 def agent_account(name: str | None = None) -> Account | None:

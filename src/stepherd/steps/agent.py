@@ -168,7 +168,7 @@ def _run(
         # A redriven agent continues from here.
         redactor = attempt.transcript.redactor
         notes.append(keep_session(step, agent, attempt.folders, redactor, attempt.keys.session))
-    notes.append(attempt.unproven)
+    notes += [attempt.unproven, attempt.folders.note()]
     if attempt.sandbox is not None:
         facts.update(attempt.sandbox.facts())
         notes.append(attempt.sandbox.note())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from stepherd.processes.account import Account
 from stepherd.repositories.base_copy import has_no_files, write_files
@@ -14,8 +15,11 @@ from stepherd.runs.digests import check_digest, digest_of, digest_of_files
 from stepherd.runs.folder import INSTRUCTIONS, RunFolder
 from stepherd.services.fresh_folders import renew_folders
 from stepherd.services.removal import remove_tree
+from stepherd.text.plain import one_paragraph
 
 __all__ = ["AgentFolders"]
+
+_MOST_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,9 @@ class AgentFolders:
     """Below ``root``: the agent's workspace, instructions, home and temporary folder; the rest is private."""
 
     root: Path
+    foreign: list[str] = field(default_factory=list)
+    """What the agent's user had linked in there of files that are not its own, and was taken out again."""
+    _second_names: set[tuple[int, int]] = field(default_factory=set)
 
     @property
     def workspace(self) -> Path:
@@ -115,7 +122,7 @@ class AgentFolders:
     def take(self, account: Account | None) -> None:
         """Take them back when no process of the agent is left: to be read by a root that may not read all."""
         if account is not None:
-            account.take(self._of_agent)
+            self.foreign.extend(account.take(self._of_agent, self._second_names))
 
     def let_go(self, *, but_home: bool) -> None:
         """Put what is in the agent's folders into new ones, which no one has open: an agent may have given a
@@ -123,6 +130,14 @@ class AgentFolders:
         as it is. Raises FoldersChanged, OSError."""
         for folder in (self.workspace, self.temporary, *(() if but_home else (self.home,))):
             renew_folders(folder)
+
+    def note(self) -> str:
+        """For the report: hard links to files of others; empty when there was none."""
+        if not self.foreign:
+            return ""
+        shown = ", ".join(one_paragraph(path, 200) for path in self.foreign[:_MOST_SHOWN])
+        more = f" and {len(self.foreign) - _MOST_SHOWN} more" if len(self.foreign) > _MOST_SHOWN else ""
+        return f"Removed, because they were hard links to files that are not the agent's: {shown}{more}."
 
     @property
     def _of_agent(self) -> tuple[Path, ...]:

@@ -92,3 +92,29 @@ def test_what_was_taken_back_is_changed_by_nobody_who_has_it_open(tree: Path) ->
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     for handle in handles:
         os.close(handle)
+
+
+@as_root
+@pytest.mark.parametrize("owner", [0, 65533])
+def test_a_file_of_another_that_was_linked_in_is_neither_read_nor_taken(tree: Path, owner: int) -> None:
+    outside = tree.parent / "theirs"
+    outside.write_text("secret")
+    os.chown(outside, owner, owner)
+    THEM.give([tree])
+    os.link(outside, tree / "deep/linked")
+    assert THEM.take([tree]) == ["deep/linked"]
+    assert not (tree / "deep/linked").exists()
+    assert outside.stat().st_uid == owner
+    assert outside.read_text() == "secret"
+
+
+@as_root
+def test_hard_links_of_the_user_s_own_stay_however_often_they_are_taken(tree: Path) -> None:
+    """As package managers make them; once they are taken, ``give`` leaves them as they are."""
+    THEM.give([tree])
+    os.link(tree / "deep/deeper/file", tree / "deep/second")
+    known: set[tuple[int, int]] = set()
+    for _ in range(2):
+        assert THEM.take([tree], known) == []
+        assert (tree / "deep/second").read_text() == "x"
+        THEM.give([tree])
