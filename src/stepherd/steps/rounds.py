@@ -21,7 +21,7 @@ from stepherd.steps.agent_verify import verify
 from stepherd.steps.contract import Done
 from stepherd.steps.litter import files_below, remove_unchanged
 from stepherd.steps.outcome import result_of
-from stepherd.text.plain import one_paragraph
+from stepherd.text.plain import one_paragraph, plain
 
 if TYPE_CHECKING:
     from stepherd.errors import StepherdError
@@ -127,20 +127,21 @@ _FINAL: Final = frozenset({"interrupted", "not_started"})
 
 
 class _Tail(BasicReader):
-    """Keeps the end of what a command prints, which is masked when it comes here."""
+    """Keeps the end of what a command prints, which is masked when it comes here: as text, for an agent's
+    command line or file may not hold NUL, and colours are of no use there."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
 
     def feed(self, stream: Stream, line: str) -> Sequence[Event]:
         """The line, as output."""
-        self._lines.append(one_paragraph(line, _LONGEST_LINE) if len(line) > _LONGEST_LINE else line)
+        self._lines.append(one_paragraph(line, _LONGEST_LINE) if len(line) > _LONGEST_LINE else plain(line))
         return super().feed(stream, line)
 
     @property
     def text(self) -> str:
         """The last lines, indented, so that they are not taken for anything else."""
-        shown = "\n".join(f"    {line}" for line in self._lines)
+        shown = "\n".join(f"    {part}" for line in self._lines for part in line.split("\n"))
         return shown[-_MOST_CHARACTERS:] or "    (it printed nothing)"
 
 

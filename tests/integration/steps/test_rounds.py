@@ -268,3 +268,11 @@ def test_where_the_command_passes_an_agent_that_cannot_be_prepared_is_no_matter(
     assert "There is no login" in str(rig.result("agent").error)
     (rig.root / "luck").touch()
     assert _agent(rig, STEPHERD_ATTEMPT="2.0", MINE=KEY) == 0
+
+
+def test_what_goes_back_is_text(tester_rig: Rig) -> None:
+    rig = tester_rig
+    _reporting(rig, r"printf 'a\000b\033[31mred\033[0m\rover\342\200\256\n'; exit 1", verify_rounds=1)
+    assert _agent(rig) == 0
+    told = (rig.root / "told").read_text()
+    assert "    abred\n    over\n" in told
