@@ -190,3 +190,30 @@ def test_an_archive_never_brings_a_set_user_id_bit(tmp_path: Path) -> None:
 
     unpack(archive_of(tmp_path / "a.tar.zst", build), tmp_path / "out")
     assert (tmp_path / "out" / "a").stat().st_mode & 0o7777 == 0o777
+
+
+def _with(info: tarfile.TarInfo, **records: str) -> Build:
+    def build(tar: tarfile.TarFile) -> None:
+        info.pax_headers = records
+        tar.addfile(info)
+
+    return build
+
+
+def test_numbers_of_any_length_are_refused_or_bounded(tmp_path: Path) -> None:
+    """Python refuses to read a number of more than 4300 digits, and times that the system cannot hold."""
+    archive = archive_of(tmp_path / "a", _with(tarfile.TarInfo("a"), size="9" * 5000))
+    with pytest.raises(DataError, match="extended header"):
+        unpack(archive, tmp_path / "refused")
+    late = tarfile.TarInfo("late")
+    late.mtime = 1 << 80
+    body = late.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+    archive.write_bytes(zstandard.ZstdCompressor().compress(body))
+    unpack(archive, tmp_path / "folder")
+    assert (tmp_path / "folder/late").exists()
+
+
+def test_a_path_deeper_than_python_s_stack_is_unpacked(tmp_path: Path) -> None:
+    name = "/".join("a" * 1900)
+    unpack(archive_of(tmp_path / "a", _with(tarfile.TarInfo(name))), tmp_path / "folder")
+    assert (tmp_path / "folder" / name).exists()

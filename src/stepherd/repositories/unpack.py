@@ -26,6 +26,8 @@ _CHUNK: Final = 1 << 20
 _LARGEST_WINDOW: Final = 1 << 27  # bytes of memory that a frame may ask for
 _LONGEST_NAME: Final = 4096
 _LARGEST_HEADER: Final = 1 << 16
+_MOST_DIGITS: Final = 20
+_LATEST: Final = 1 << 40  # seconds: times beyond it are no file system's
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -199,7 +201,7 @@ def _extension(entry: Entry, source: _Source) -> dict[str, bytes | int]:
     if b"linkpath" in records:
         changes["target"] = records[b"linkpath"]
     if b"size" in records:
-        if not records[b"size"].isdigit():
+        if not records[b"size"].isdigit() or len(records[b"size"]) > _MOST_DIGITS:
             raise DataError("The archive has an extended header that cannot be read.")
         changes["size"] = int(records[b"size"])
     return changes
@@ -284,21 +286,24 @@ class _Writer:
                 while written < len(piece):
                     written += os.write(handle, piece[written:])
             os.fchmod(handle, (entry.mode & 0o777) | 0o600)
-            os.utime(handle, (entry.mtime, entry.mtime))
+            moment = min(entry.mtime, _LATEST)
+            os.utime(handle, (moment, moment))
         finally:
             os.close(handle)
         source.skip(padding(entry.size))
 
     def _make_folder(self, name: bytes) -> None:
-        if name in self._folders:
-            return
-        self._make_folder(name.rpartition(b"/")[0])
-        try:
-            os.mkdir(self._at(name), 0o700)  # noqa: PTH102 - bytes
-        except FileExistsError:
-            raise _refused(name, "it is a folder and something else") from None
-        self._folders.add(name)
-        self._modes.setdefault(name, 0o755)
+        missing: list[bytes] = []
+        while name not in self._folders:  # No recursion: a path may be deeper than Python's stack.
+            missing.append(name)
+            name = name.rpartition(b"/")[0]
+        for each in reversed(missing):
+            try:
+                os.mkdir(self._at(each), 0o700)  # noqa: PTH102 - bytes
+            except FileExistsError:
+                raise _refused(each, "it is a folder and something else") from None
+            self._folders.add(each)
+            self._modes.setdefault(each, 0o755)
 
     def _at(self, name: bytes) -> bytes:
         return self._root + b"/" + name if name else self._root
