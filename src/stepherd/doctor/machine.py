@@ -16,6 +16,7 @@ from stepherd.doctor.checkup import Check, Finding
 from stepherd.engine.identity import JOURNAL
 from stepherd.logins.kinds import DATABASE_VARIABLE
 from stepherd.services.aws.errors import is_from_aws
+from stepherd.services.program_path import absolute_path
 from stepherd.text.durations import seconds_text
 
 __all__ = ["MACHINE_CHECKS", "git_finding", "python_finding"]
@@ -40,7 +41,7 @@ def python_finding(version: tuple[int, int, int]) -> Finding:
 
 
 def _git(_: Path) -> Iterator[Finding]:
-    path = shutil.which("git")
+    path = shutil.which("git", path=absolute_path())
     if path is None:
         yield Finding("git", "problem", "There is no git on PATH.", "Install git 2.50.1 or newer.")
         return
@@ -64,7 +65,7 @@ def git_finding(said: str) -> Finding:
 
 
 def _ssh(_: Path) -> Iterator[Finding]:
-    path = shutil.which("ssh")
+    path = shutil.which("ssh", path=absolute_path())
     if path is None:
         words = "There is no ssh on PATH: repositories can only be reached over https."
         yield Finding("ssh", "warning", words, "Install an OpenSSH client.")

@@ -19,9 +19,10 @@ from typing import IO, Final
 from stepherd.errors import DataError, UnavailableError
 from stepherd.repositories.credentials import Access
 from stepherd.repositories.failures import explain
-from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, absolute_path, run_bounded
+from stepherd.repositories.process import Finished, OutputTooLong, TimeExpired, run_bounded
 from stepherd.repositories.server_text import quote, server_lines
 from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
+from stepherd.services.program_path import absolute_path
 
 __all__ = ["HOSTILE_MEMORY", "LARGE_FILE", "Git", "Limits", "TooSlow", "create_repository"]
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import ConfigurationError
-from stepherd.repositories.process import OutputTooLong, TimeExpired, absolute_path, run_bounded
+from stepherd.repositories.process import OutputTooLong, TimeExpired, run_bounded
 from stepherd.repositories.way_out import HTTP_SETTINGS
+from stepherd.services.program_path import absolute_path
 
 __all__ = ["OwnSettings", "own_home", "read_own_settings"]
 

@@ -18,7 +18,7 @@ from stepherd.errors import ConfigurationError
 from stepherd.processes.marked import MARKER
 from stepherd.services.file_modes import umask_of_user
 
-__all__ = ["CUT", "MOST_WORDS", "Finished", "OutputTooLong", "TimeExpired", "absolute_path", "run_bounded"]
+__all__ = ["CUT", "MOST_WORDS", "Finished", "OutputTooLong", "TimeExpired", "run_bounded"]
 
 _CHUNK: Final = 1 << 16
 MOST_WORDS: Final = 80 << 10
@@ -153,12 +153,6 @@ def _check_is_there(program: str, environment: Mapping[str, str]) -> None:
             f"The program '{program}' was not found on PATH.",
             remedy=_INSTALL.get(program, "Install it."),
         )
-
-
-def absolute_path() -> str:
-    """PATH without relative entries: git runs in folders whose content is not ours to vouch for."""
-    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if entry.startswith("/")) or os.defpath
 
 
 def _pump(child: subprocess.Popen[bytes], collector: _Collector, deadline: float, seconds: float) -> None:

@@ -182,3 +182,15 @@ def test_a_disk_on_which_nothing_can_be_run_is_told(tmp_path: Path, monkeypatch:
     assert [one.status for one in found] == ["ok", "warning"]
     assert "noexec" in found[1].text
     assert "STEPHERD_HOME" in found[1].remedy
+
+
+def test_no_program_of_the_current_folder_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone of anyone's, with "." or an empty entry in PATH."""
+    for name in ("git", "ssh"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f".::{os.environ['PATH']}")
+    found = statuses(tmp_path, "git", "ssh")
+    assert found.keys() == {"git", "ssh"}
+    assert not (tmp_path / "ran").exists()

@@ -16,9 +16,9 @@ from stepherd.repositories.process import (
     Finished,
     OutputTooLong,
     TimeExpired,
-    absolute_path,
     run_bounded,
 )
+from stepherd.services.program_path import absolute_path
 
 
 def run(

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 
 from stepherd.services.file_modes import umask_of_user
+from stepherd.services.program_path import absolute_path
 
 __all__ = ["Answer", "ContainerClient"]
 
@@ -45,7 +46,7 @@ class ContainerClient:
     @property
     def is_there(self) -> bool:
         """Whether it is installed."""
-        return shutil.which(self.program) is not None
+        return shutil.which(self.program, path=absolute_path()) is not None
 
     @property
     def root_is_us(self) -> bool:
@@ -55,7 +56,8 @@ class ContainerClient:
 
     def environment(self) -> dict[str, str]:
         """What it needs of this process's environment to find its own configuration; nothing private."""
-        return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        given = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return given | {"PATH": absolute_path()}
 
     async def ask(self, *words: str, seconds: float | None = _SECONDS) -> Answer:
         """Run one command to its end. One that takes too long is killed and answers as if it had failed."""
