@@ -12,7 +12,7 @@ from stepherd.engine.runners.container_client import ContainerClient
 
 def test_none_of_the_current_folder_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clone of anyone's, with "." or an empty entry in PATH."""
-    (tmp_path / "podman").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    (tmp_path / "podman").write_text(f"#!/bin/sh\n: >{tmp_path}/ran\n")
     (tmp_path / "podman").chmod(0o755)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
