@@ -43,7 +43,20 @@ def _is_integer(given: object) -> bool:
 
 
 def _has_known_names(given: object, allowed: Any, schema: Mapping[str, Any]) -> bool:
-    return allowed is False and isinstance(given, dict) and given.keys() <= schema["properties"].keys()
+    if not isinstance(given, dict):
+        return False
+    others = given.keys() - schema.get("properties", {}).keys()
+    if not isinstance(allowed, Mapping):
+        return allowed is False and not others
+    return all(follows(given[name], allowed) for name in others)
+
+
+def _has_good_names(given: object, names: Any, _schema: Mapping[str, Any]) -> bool:
+    return isinstance(given, dict) and all(follows(name, names) for name in given)
+
+
+def _is_of_size(given: object, limit: Any, _schema: Mapping[str, Any]) -> bool:
+    return isinstance(given, dict) and len(given) <= limit
 
 
 def _follow_each(given: object, properties: Any, _schema: Mapping[str, Any]) -> bool:
@@ -83,6 +96,8 @@ _TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
 _CHECKS: Final[Mapping[str, Callable[[object, Any, Mapping[str, Any]], bool]]] = {
     "type": _has_type,
     "additionalProperties": _has_known_names,
+    "propertyNames": _has_good_names,
+    "maxProperties": _is_of_size,
     "properties": _follow_each,
     "required": _has_required,
     "enum": _is_one_of,

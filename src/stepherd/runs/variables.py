@@ -49,6 +49,10 @@ def check_variables(fields: Mapping[str, Any]) -> None:
 
 
 def _check_name(field: str, name: str) -> None:
+    if "\n" in name:  # At its end: to a pattern of JSON Schema that is no part of it.
+        raise InvalidRequest(
+            "The name of a variable of the agent ends with a line end.", remedy="Leave it out.", field=field
+        )
     if _RESERVED.fullmatch(name):
         raise InvalidRequest(
             f"The agent's variable {name} cannot be set: a run or the system's loader uses it.",

@@ -26,6 +26,7 @@ _VALUES: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(["branch", "none", "report", "one", "inbox/a", "inbox/..", "inbox/a\n", "x" * 2049, ""]),
     st.lists(st.text(max_size=3), max_size=2),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.dictionaries(st.text("A_1-\n", max_size=3), st.text(max_size=3), max_size=2),
 )
 
 
@@ -39,6 +40,9 @@ def _good(rules: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.booleans()
     if rules["type"] == "string":
         return st.text(min_size=rules.get("minLength", 0), max_size=60)
+    if rules["type"] == "object":
+        names = st.from_regex(rules["propertyNames"]["pattern"], fullmatch=True)
+        return st.dictionaries(names, _good(rules["additionalProperties"]), max_size=3)
     whole = st.integers(min_value=rules.get("minimum", 1), max_value=rules["maximum"])
     return whole | whole.map(float)
 

@@ -47,6 +47,7 @@ def test_nothing_but_an_object_of_texts_is_taken_and_nothing_else_is_raised(fiel
         ("env", {f"A{n}": "" for n in range(101)}, "it has more than 100 variables."),
         ("env", {f"A{n}": "x" * 8000 for n in range(9)}, "more than 65,536 characters"),
         ("env", {"A": "x\0y"}, "a zero byte"),
+        ("secrets", {"A\n": "env:A"}, "a line end"),
     ],
 )
 def test_a_refusal_names_what_is_wrong(field: str, value: Any, words: str) -> None:
