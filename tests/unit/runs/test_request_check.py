@@ -93,7 +93,8 @@ def _example(rules: dict[str, Any]) -> object:
         return "inbox/a"
     if "default" in rules:
         return rules["default"]
-    return {"string": "x", "integer": 1, "number": 0.5, "boolean": True}[rules["type"]]
+    examples = {"string": "x", "integer": 1, "number": 0.5, "boolean": True, "object": {"A": "x"}}
+    return examples[rules["type"]]
 
 
 def test_jsonschema_is_loaded_for_its_reasons_alone() -> None:
