@@ -239,3 +239,36 @@ def test_a_folder_that_it_gave_away_is_out_of_reach_once_it_has_ended(place: Pla
         place.run(hand_over, "--verify", hand_over, "--verify-required").ok()
         thread.join(10)
     assert planted
+
+
+def test_a_folder_that_the_verify_command_gave_away_is_out_of_reach_in_the_next_round(place: Place) -> None:
+    name = f"stepherd-test-round-{os.getpid()}"
+    hand_over = shlex.join(["python3", "-c", HANDS_OVER, name])
+    planted = []
+
+    def take_and_plant() -> None:
+        """Of the verify command; as the agent of the next round is heard, what was given is used."""
+        kept: list[int] = []
+        for who in ("agent", "verify", "agent", "verify"):
+            with listening.accept()[0] as one:
+                _, (folder, *_), *_ = socket.recv_fds(one, 1, 1)
+                if who == "agent" and kept:
+                    with suppress(OSError):
+                        os.symlink("/etc/passwd", "planted", dir_fd=kept.pop())
+                    planted.append(True)
+                if who == "verify":
+                    kept.append(folder)
+                one.send(b"!")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"\0{name}")
+        listening.listen()
+        thread = threading.Thread(target=take_and_plant, daemon=True)
+        thread.start()
+        words = place.instructions("# Do it\n")
+        agent = f"echo run >>runs; {hand_over}"
+        check = f"{hand_over}; test $(wc -l <runs) = 2"
+        more = ("--verify", shlex.join(["sh", "-c", check]), "--verify-required", "--verify-rounds", "1")
+        place.run(shlex.join(["sh", "-c", agent]), "--instructions", str(words), *more).ok()
+        thread.join(10)
+    assert planted
