@@ -34,6 +34,8 @@ class Lease:
     """Whether it still uses it; None where that cannot be known from here."""
     is_login: bool = False
     """Whether it is a person who logs in, not a run."""
+    elsewhere: bool = False
+    """Whether it is an execution of another place: of a stack, another account, or another home."""
 
     @property
     def held(self) -> bool:
@@ -47,17 +49,16 @@ def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
     if holder is None:
         return None
     arn = holder.execution_arn
-    by_person = backend.knows(arn) and arn.split(":")[6:7] == backend.machine_arn(LOGIN).split(":")[6:7]
-    return Lease(arn, holder.run_id, _runs(backend, arn), by_person)
-
-
-def _runs(backend: Backend, arn: str) -> bool | None:
     if not backend.knows(arn):
-        return None  # Elsewhere: asking there needs rights, and time.
+        return Lease(arn, holder.run_id, None, elsewhere=True)  # Asking there needs rights, and time.
+    by_person = arn.split(":")[6:7] == backend.machine_arn(LOGIN).split(":")[6:7]
     try:
         with backend.reading() as call:
-            return bool(call("DescribeExecution", {"executionArn": arn})["status"] == "RUNNING")
+            running = bool(call("DescribeExecution", {"executionArn": arn})["status"] == "RUNNING")
     except NotFoundError:
-        return False
+        # What this place alone uses was used by one of its own executions, which is forgotten by now.
+        shared = not login.reference.startswith(f"{backend.store().reference}/")
+        return Lease(arn, holder.run_id, running=False, is_login=by_person, elsewhere=shared)
     except StepherdError:
-        return None
+        return Lease(arn, holder.run_id, None, by_person)
+    return Lease(arn, holder.run_id, running, by_person)

@@ -118,6 +118,12 @@ def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Findin
     """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
     for one in outlooks(backend, None, None):
         name, log_in = f"login {one.agent}", Remedy(("login", "--agent", one.agent))
+        if one.lease and one.lease.elsewhere:
+            words = (
+                f"{one.database} was last used by {one.lease.run_id}, which did not run here. Places that "
+            )
+            words += "share a login do not take turns, and can log each other out."
+            yield Finding(f"database {one.agent}", "warning", words, _OWN_DATABASE)
         if one.error:
             yield Finding(name, "problem", one.error.message, one.error.remedy or log_in)
         elif one.account is None and one.agent == default_agent:
@@ -132,6 +138,7 @@ def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Findin
             yield Finding(name, "ok", f"{one.account}, the next run renews it without asking")
 
 
+_OWN_DATABASE: Final = Remedy("Give each place a login of its own: ", ("login", "--database", "REF"))
 HOME_CHECKS: Final = (
     Check("home", _home),
     Check("journal", _engine, seconds=15.0),

@@ -105,6 +105,16 @@ def _registration_of_login(location: LoginLocation) -> Registration | None:
     return None if stored is None else stored.login.registration
 
 
+def _what_follows(code: int, request: LoginRequest) -> str:
+    """What becomes of a code that is not used, and what to do when it is too late."""
+    if code < MOST_CODES:
+        return (
+            f"This is code {code} of {MOST_CODES}. When it expires, another message with a new code replaces "
+            f"this one. If you are too late for all of them: {request.again}"
+        )
+    return f"This is the last of {MOST_CODES} codes. If you are too late for it: {request.again}"
+
+
 def _asked(request: LoginRequest, stored: StoredAttempt, warning: str, now: datetime) -> dict[str, Any]:
     attempt, device = stored.attempt, stored.attempt.device
     ends = iso_text(device.expires_at, "seconds")
@@ -117,7 +127,9 @@ def _asked(request: LoginRequest, stored: StoredAttempt, warning: str, now: date
         f"Code: {code}",
         "",
         f"Check that the page shows this code, then approve it within {minutes} min (until {ends}).",
-        f"This is code {attempt.code} of {MOST_CODES}. If you or your team did not start this, do nothing.",
+        "If you or your team did not start this, do nothing.",
+        "",
+        _what_follows(attempt.code, request),
     ]
     return {
         "attempt": stored.id,

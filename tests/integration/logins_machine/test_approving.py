@@ -97,3 +97,19 @@ def test_a_code_that_was_used_up_is_as_good_as_expired(rig: Rig) -> None:
     assert rig.complete(asked) == "expired"
     assert rig.machine.answers[0][1] == "LoginCodeExpired"
     assert rig.start()["code"] == 2
+
+
+def test_a_message_says_that_a_later_one_replaces_it_and_what_to_do_when_it_came_too_late(rig: Rig) -> None:
+    texts = []
+    for code in (1, 2, 3):
+        asked = rig.start()
+        assert asked["code"] == code
+        texts.append(asked["text"])
+        rig.provider.expire()
+        rig.machine.open_tokens = {"t1"}
+        assert rig.complete(asked) == "expired"
+    for number, text in enumerate(texts[:2], 1):
+        assert f"This is code {number} of 3. When it expires, another message" in text
+        assert "replaces this one" in text
+    assert "This is the last of 3 codes." in texts[2]
+    assert all(text.endswith("Try again with: stepherd redrive run_1") for text in texts)

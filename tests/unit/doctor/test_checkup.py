@@ -19,6 +19,7 @@ from stepherd.doctor.checkup import Check, Finding, examine
 from stepherd.doctor.home import HOME_CHECKS
 from stepherd.doctor.machine import MACHINE_CHECKS, git_finding, python_finding
 from stepherd.errors import DataError
+from stepherd.logins.lease import Holder, take_lease
 from stepherd.logins.opening import open_location
 
 
@@ -133,6 +134,29 @@ def test_logins_are_told_of_only_where_there_are_some(tmp_path: Path) -> None:
     assert set(statuses(tmp_path, "logins")) == {"login q"}
     place.write_bytes(b"not a database at all" * 400)
     assert statuses(tmp_path, "logins") == {"login q": "problem"}
+
+
+HERE = "arn:aws:states:us-east-1:000000000000:execution:stepherd-pipeline:run_1"
+STACK = "arn:aws:states:eu-west-1:123456789012:execution:x-pipeline:run_1"
+
+
+@pytest.mark.parametrize(
+    ("holder", "shared", "warned"),
+    [(STACK, False, True), (STACK, True, True), (HERE, True, True), (HERE, False, False)],
+)
+def test_a_database_that_two_places_use_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str, shared: bool, warned: bool
+) -> None:
+    place = tmp_path / ("shared/data.sqlite3" if shared else "home/store/logins/q/data.sqlite3")
+    if shared:
+        monkeypatch.setenv("Q_DATABASE_S3_URI", str(place))
+    login = a_login()
+    location = open_location(login.kind, str(place))
+    location.save(login, None)
+    assert "database q" not in statuses(tmp_path / "home", "logins")
+    take_lease(location, Holder(holder, "run_1"), lambda _: False)
+    found = statuses(tmp_path / "home", "logins")
+    assert found.get("database q") == ("warning" if warned else None)
 
 
 def test_the_exit_code_tells_problems_and_json_all(
