@@ -23,12 +23,18 @@ from stepherd.errors import StepherdError, TemporaryError
 from stepherd.logins.database import write_login
 from stepherd.logins.login import Login
 
-OPERATIONS = ("CreateToken", "StartDeviceAuthorization", "RegisterClient")
+OPERATIONS = ("CreateToken", "StartDeviceAuthorization", "RegisterClient", "ListAvailableProfiles")
+ANSWERS = (*sorted(REFUSALS.values()), "access_denied_profile", "garbage", "drop", "lost")
 REDRIVES = 12
 
 
-def put(rig: Rig, change: Callable[[Login], Login] = lambda login: login, seconds: int = -10) -> None:
-    login = change(rig.provider.login(rig.place.kind, seconds=seconds))
+def put(
+    rig: Rig,
+    change: Callable[[Login], Login] = lambda login: login,
+    seconds: int = -10,
+    start_url: str | None = None,
+) -> None:
+    login = change(rig.provider.login(rig.place.kind, seconds=seconds, start_url=start_url))
     path = rig.folder / "logins/q/data.sqlite3"
     path.parent.mkdir(parents=True)
     write_login(path, login)
@@ -42,6 +48,11 @@ def registered(login: Login, **changes: object) -> Login:
 def without_refresh_token(login: Login) -> Login:
     assert login.token
     return replace(login, token=replace(login.token, refresh_token=None))
+
+
+def company(rig: Rig, *, profiles: int, seconds: int) -> None:
+    rig.provider.profiles = [{"arn": f"arn:{n}", "profileName": f"{n}"} for n in range(profiles)]
+    put(rig, seconds=seconds, start_url=rig.provider.start_url)
 
 
 def forgotten(rig: Rig) -> None:
@@ -71,6 +82,8 @@ STATES: dict[str, Callable[[Rig], None]] = {
     "no login": lambda _: None,
     "good": lambda rig: put(rig, seconds=3600),
     "expired": put,
+    "of a company without a profile": lambda rig: company(rig, profiles=0, seconds=3600),
+    "of a company with one, expired": lambda rig: company(rig, profiles=1, seconds=-10),
     "client forgotten": forgotten,
     "client expired": lambda rig: put(rig, lambda one: registered(one, client_secret_expires_at=SOON)),
     "client of another region": lambda rig: put(rig, lambda one: registered(one, region="eu-west-1")),
@@ -104,13 +117,9 @@ def attempt(rig: Rig, redrives: int) -> str:
 
 @pytest.mark.parametrize("state", STATES)
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
-@given(
-    refusals=st.lists(
-        st.tuples(st.sampled_from(OPERATIONS), st.sampled_from(sorted(REFUSALS.values()))), max_size=8
-    )
-)
+@given(refusals=st.lists(st.tuples(st.sampled_from(OPERATIONS), st.sampled_from(ANSWERS)), max_size=8))
 def test_whatever_was_refused_a_redrive_comes_to_a_good_login(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, state: str, refusals: list[tuple[str, str]]
 ) -> None:

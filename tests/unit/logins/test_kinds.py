@@ -92,6 +92,20 @@ def test_the_users_own_database_is_where_the_cli_keeps_it(
     assert user_database(login_kind("q")) == tmp_path / expected / "data.sqlite3"
 
 
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("moved", [True, False])
+def test_the_streaming_client_looks_for_it_at_the_same_place(
+    system: str, moved: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "sdk/src"))
+    client = pytest.importorskip("amazon_q_streaming_client._login")
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / name) if moved else "")
+    assert client.default_database() == user_database(login_kind("q"))
+
+
 @pytest.mark.parametrize("kind", ["q", "kiro"])
 @pytest.mark.parametrize(
     ("system", "expected"),
