@@ -91,6 +91,16 @@ def test_kiro_s_key_is_found_in_the_environment_of_who_starts_the_run(place: Pla
     _nowhere(place, command_lines, KEY, OTHER)
 
 
+def test_kiro_is_started_as_the_environment_of_who_starts_the_run_says(place: Place) -> None:
+    fake = install(place.root / "bin", "kiro-cli", files=FILES, version="2.24.1")
+    place.environment["PATH"] = f"{fake.folder}:{place.environment['PATH']}"
+    said = {"STEPHERD_KIRO_ENGINE": "v3", "STEPHERD_KIRO_OUTPUT": "text"}
+    done = place.run(None, "--agent", "kiro", KIRO_API_KEY=KEY, **said)
+    assert done.ok().json["status"] == "SUCCEEDED"
+    (start,) = fake.starts()
+    assert {"--v3", "--wrap=never"} < set(start["argv"])
+
+
 def test_q_works_with_the_login_that_is_kept_and_nothing_of_it_is_shown(place: Place) -> None:
     # GIVEN a login in the store
     fake = install(place.root / "bin", "q", files=FILES)

@@ -72,6 +72,15 @@ def test_a_person_logs_in_and_the_next_run_asks_nobody(lender: Lender) -> None:
     assert len(lender.notices()) == 1
 
 
+def test_a_login_whose_renewal_is_refused_asks_a_person(lender: Lender) -> None:
+    old = lender.give_login(seconds=-10)
+    lender.provider.script("CreateToken", "invalid_request")
+    child = login(lender, "--json")
+    lender.approve()
+    assert end(lender, child).ok().json["asked"] is True
+    assert lender.stored().token != old.token
+
+
 def test_a_login_starts_no_functions_of_runs(lender: Lender) -> None:
     child = login(lender, "--json")
     lender.approve()

@@ -42,7 +42,11 @@ _FROM_ENVIRONMENT = {
     "LoginDatabaseUri": DATABASE_VARIABLE,
 }
 """Parameters that the environment may name; empty where it does not: no secret, and AWS Builder ID."""
-_OF_LOGINS = ("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LOGIN", "AWS_Q_ENDPOINT_URL")
+_OF_LOGINS = (
+    *("STEPHERD_LOGIN_HOSTS", "STEPHERD_Q_LOGIN", "STEPHERD_KIRO_LOGIN", "AWS_Q_ENDPOINT_URL"),
+    *("STEPHERD_KIRO_OUTPUT", "STEPHERD_KIRO_ENGINE"),
+)
+"""Of those who start a run, for the CLIs that keep logins."""
 PATIENCE_SECONDS = 10.0
 """How long an engine may take from having the home to answering, and from ending to being replaced."""
 _LOOK_AGAIN_SECONDS = 0.02
