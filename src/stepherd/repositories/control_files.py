@@ -26,6 +26,7 @@ __all__ = ["IGNORE", "ControlFiles", "is_control"]
 
 IGNORE: Final = ".gitignore"
 _ATTRIBUTES, _MODULES = ".gitattributes", ".gitmodules"
+_ENDS: Final = (IGNORE, _ATTRIBUTES, _MODULES)
 _LARGEST_IGNORE: Final = 4 << 20  # bytes
 _LARGEST_ATTRIBUTES: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -34,7 +35,8 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 def is_control(path: str) -> bool:
     """Whether git reads what is at ``path`` while it works."""
-    return path == _MODULES or path.rpartition("/")[2] in (IGNORE, _ATTRIBUTES)
+    # By far most are not, and that is said soonest.
+    return path.endswith(_ENDS) and (path == _MODULES or path.rpartition("/")[2] in (IGNORE, _ATTRIBUTES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from stepherd.repositories.unpack import UnpackLimits
 
 __all__ = ["check_tree_size"]
 
+_SIZE: Final = re.compile(rb"(?:^|\0)[0-7]+ [a-z]+ [0-9a-f]+ +([0-9]+)\t")
 _REMEDY: Final = "Use a --base or a repository without the parts that make it so large."
 
 
@@ -42,12 +44,12 @@ class _Tally:
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
-        entries = (self._rest + chunk).split(b"\0")
-        self._rest = entries.pop()
-        for entry in entries:
-            size = entry.partition(b"\t")[0].rsplit(b" ", 1)[-1]
-            self._bytes += int(size) if size.isdigit() else 0  # a submodule has none
-        self._entries += len(entries)
+        whole, end, self._rest = (self._rest + chunk).rpartition(b"\0")
+        if not end:
+            return
+        # A submodule has no size.
+        self._bytes += sum(map(int, _SIZE.findall(whole)))
+        self._entries += whole.count(b"\0") + 1
         self._judge()
 
     def _judge(self) -> None:
