@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 from tests.fakes.secret_encodings import traces
+from tests.journal_files import details_in, journal_text
 
 if TYPE_CHECKING:
     from tests.e2e.place import Place
@@ -55,7 +56,7 @@ def entered_states(place: Place, run_id: str, kind: str = "Task") -> list[str]:
     """The names of the states of one kind that the run came into, in order, from the journal."""
     sql = "SELECT details FROM events JOIN executions ON execution=number WHERE name=? AND type=? ORDER BY id"
     with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
-        rows = journal.execute(sql, (run_id, f"{kind}StateEntered")).fetchall()
+        rows = details_in(journal, sql, (run_id, f"{kind}StateEntered"))
     return [str(json.loads(row[0])["name"]) for row in rows]
 
 
@@ -137,6 +138,8 @@ def _contents(place: Place) -> Iterable[tuple[Path, bytes]]:
                     yield path, _unpacked(path)
                 elif path.suffix == ".bundle":
                     yield path, _objects_of_bundle(place, path)
+                elif path.name == "journal.sqlite3":
+                    yield path, journal_text(path).encode()
     yield place.origin.bare, all_objects(place.origin.bare)
 
 

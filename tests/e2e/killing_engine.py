@@ -27,7 +27,8 @@ class KillingJournal(Journal):
     _number = 0
 
     def _commit(self, connection: sqlite3.Connection) -> None:
-        said = ", ".join(_said(row) for row in self._events) or "attempt or machine"
+        unpacked = [(*row[:5], self._packing.unpack(row[5]), row[6]) for row in self._events]
+        said = ", ".join(_said(row) for row in unpacked) or "attempt or machine"
         self._around("before")
         super()._commit(connection)
         self._log(said)

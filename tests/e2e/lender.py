@@ -129,7 +129,8 @@ def login_executions(inside: Inside) -> list[Execution]:
     """The executions of the login machine, the oldest first."""
     journal = inside.engine.engine.journal
     arn = inside.engine.engine.machine_arn("stepherd-login")
-    return list(reversed(journal.executions(arn, None, None, -1)))
+    found = [journal.execution(listed.arn) for listed in journal.executions(arn, None, None, -1)]
+    return [execution for execution in reversed(found) if execution]
 
 
 def states_of(inside: Inside, execution: Execution) -> list[str]:

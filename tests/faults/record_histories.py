@@ -18,7 +18,7 @@ from tests.faults.crash_engine import ALL_KINDS, Asking, Doing, Effects, Job, an
 
 from stepherd.engine.journal.database import Journal
 
-TABLES = ("meta", "machines", "executions", "events", "attempts")
+TABLES = ("meta", "machines", "definitions", "executions", "events", "attempts")
 
 
 class RecordingJournal(Journal):
@@ -32,6 +32,8 @@ class RecordingJournal(Journal):
     def _commit(self, connection: sqlite3.Connection) -> None:
         super()._commit(connection)
         rows = {t: [list(r) for r in connection.execute(f"SELECT * FROM {t}").fetchall()] for t in TABLES}
+        for row in rows["events"]:
+            row[5] = self._packing.unpack(row[5])
         changed = {t: [row for row in rows[t] if row not in self._last.get(t, [])] for t in TABLES}
         self.commits.append({t: changed[t] for t in TABLES if changed[t]})
         self._last = rows

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from tests.engine_bench import Finished
 from tests.faults.crash_engine import OUTPUT, Effects
+from tests.journal_files import details_in
 
 ALL_COMMITS = 48
 JOB_COMMITS = 12
@@ -74,14 +75,14 @@ def _finished_tasks(home: Path) -> set[str]:
         return set()
     connection = sqlite3.connect(home / "journal.sqlite3")
     try:
-        rows = connection.execute("SELECT type, details, frame FROM events ORDER BY execution, id").fetchall()
+        rows = details_in(connection, "SELECT details, type, frame FROM events ORDER BY execution, id")
     except sqlite3.OperationalError:
         return set()  # Killed before there was a schema.
     finally:
         connection.close()
     sent: dict[str, Any] = {}
     finished = set()
-    for kind, details, frame in rows:
+    for details, kind, frame in rows:
         if kind == "TaskScheduled":
             sent[frame] = json.loads(json.loads(details)["parameters"])
         elif kind == "TaskSucceeded":

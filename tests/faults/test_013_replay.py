@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engine_bench import Bench
 from tests.faults.crash_engine import OUTPUT, Asking, Doing, Effects, Job, answer_all
+from tests.journal_files import write_first_version
 
 from stepherd.engine.asl.loading import problems_of
-from stepherd.engine.journal.database import Journal
 
 HISTORIES = Path(__file__).with_name("histories")
 RECORDED: list[dict[str, list[Any]]] = json.loads((HISTORIES / "all_kinds.json").read_text())
@@ -32,15 +31,8 @@ def _starts() -> list[int]:
 
 
 def lay_down(path: Path, commits: int) -> None:
-    """Write the first of the recorded commits as a journal."""
-    Journal(path).close()
-    connection = sqlite3.connect(path)
-    for commit in RECORDED[:commits]:
-        for table, rows in commit.items():
-            marks = ",".join("?" * len(rows[0]))
-            connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
-    connection.commit()
-    connection.close()
+    """Write the first of the recorded commits as a journal of the version that was recorded."""
+    write_first_version(path, RECORDED[:commits])
 
 
 @pytest.mark.parametrize("commits", _starts())

@@ -34,15 +34,17 @@ class FullJournal(Journal):
         self._connection.execute("PRAGMA max_page_count=1000000")
 
 
+LARGE = "{% $join([1..6000].$string($random())) %}"
+"""More than 100 KB, and hardly less when it is deflated."""
 LONG: dict[str, Any] = {
-    "A": {"Type": "Wait", "Seconds": 5, "Output": "{% $pad('', 100000, 'x') %}", "Next": "B"},
+    "A": {"Type": "Wait", "Seconds": 5, "Output": LARGE, "Next": "B"},
     "B": task(),
 }
 
 
 ONLY_PASSING: dict[str, Any] = {
     "A": {"Type": "Wait", "Seconds": 5, "Next": "B"},
-    "B": {"Type": "Pass", "Output": "{% $pad('', 100000, 'x') %}", "Next": "C"},
+    "B": {"Type": "Pass", "Output": LARGE, "Next": "C"},
     "C": {"Type": "Wait", "Seconds": 5},
 }
 

@@ -41,12 +41,14 @@ class Engine:
         journal: Journal | None = None,
         region: str = REGION,
         account: str = ACCOUNT,
+        check: bool = False,
     ) -> None:
+        """Open the journal, which ``check`` has read through first. Raises DataError, StorageError."""
         self.home = home
         self.region = region
         self.account = account
         self.clock: Clock = clock or SystemClock()
-        self.journal = journal or Journal(home / JOURNAL)
+        self.journal = journal or Journal(home / JOURNAL, check=check)
         self.tokens = Tokens(self.journal, self.clock)
         self.integrations: dict[str, Integration] = {}
         self.failure: StepherdError | None = None
@@ -70,11 +72,11 @@ class Engine:
         self.journal.on_dirty = self._await_end_of_turn
         for attempt in self.journal.orphans():
             self._reap(attempt)
-        running = self.journal.executions(None, "RUNNING", None, -1)
-        for execution in reversed(running):
+        running = self.journal.running()
+        for execution in running:
             self._reap_aborted(execution)
             self._launch(execution, taken_over=True)
-        return [execution.arn for execution in running]
+        return [execution.arn for execution in reversed(running)]
 
     async def close(self, *, leave_tasks: bool = False) -> None:
         """End work. Running executions stay RUNNING in the journal, for the next engine to resume.

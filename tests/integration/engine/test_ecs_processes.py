@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.differences import differs
 from tests.engine_bench import ECS, Bench, Finished, branches, task
+from tests.journal_files import journal_text
 
 from stepherd.engine.integrations.ecs import Container, EcsIntegration, TaskDefinition
 from stepherd.engine.journal.clock import SystemClock
@@ -216,6 +217,7 @@ def test_no_secret_is_in_any_argv_nor_in_the_wrappers_environment(tmp_path: Path
             journal = (tmp_path / "journal.sqlite3").read_bytes()
             wal = tmp_path / "journal.sqlite3-wal"
             assert secret.encode() not in journal + (wal.read_bytes() if wal.exists() else b"")
+            assert secret not in journal_text(tmp_path / "journal.sqlite3")
 
     asyncio.run(run())
 

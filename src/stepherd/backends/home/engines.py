@@ -141,24 +141,26 @@ async def find_or_wait(home: Path, seconds: float) -> EngineAddress | None:
 
 
 @contextlib.contextmanager
-def reading(home: Path) -> Iterator[Call]:
+def reading(home: Path, *, check: bool = False) -> Iterator[Call]:
     """Calls for commands that only look: at the live engine, or at the journal that a past one left.
 
-    An engine that ends between two calls is not noticed: the next call goes to what there is then.
+    An engine that ends between two calls is not noticed: the next call goes to what there is then. ``check``
+    has that journal read through first, although it was closed cleanly.
     """
     if not (home / JOURNAL).exists():
         raise NotFoundError(
             f"There are no runs in {home} yet.", remedy=Remedy("Start one: ", ("run", "--help"))
         )
     with contextlib.ExitStack() as until_read:
-        yield _Reader(home, until_read).call
+        yield _Reader(home, until_read, check).call
 
 
 class _Reader:
     """Finds something to read from when first asked, and again when what it found has gone."""
 
-    def __init__(self, home: Path, until_read: contextlib.ExitStack) -> None:
+    def __init__(self, home: Path, until_read: contextlib.ExitStack, check: bool) -> None:
         self._home = home
+        self._check = check
         self._until_read = until_read
         self._call: Call | None = None
 
@@ -192,7 +194,7 @@ class _Reader:
         from stepherd.engine.api.operations import Api
         from stepherd.engine.core import Engine
 
-        engine = Engine(self._home)
+        engine = Engine(self._home, check=self._check)
         self._until_read.callback(engine.journal.close)
         return local_call(Api(engine), self._home)
 

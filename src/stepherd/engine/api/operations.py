@@ -17,7 +17,7 @@ from stepherd.engine.asl.values import MAX_BYTES, parse
 from stepherd.engine.callbacks import InvalidToken, TaskClosed, TaskUnknown
 from stepherd.engine.core import Engine
 from stepherd.engine.journal.history import MAX_EVENTS, wire_event
-from stepherd.engine.journal.records import REDRIVABLE, Execution
+from stepherd.engine.journal.records import REDRIVABLE, Execution, Listed
 
 __all__ = ["Api", "check_name"]
 
@@ -224,7 +224,7 @@ class Api:
         return {}
 
 
-def _listed(e: Execution) -> dict[str, Any]:
+def _listed(e: Listed) -> dict[str, Any]:
     item: dict[str, Any] = {
         "executionArn": e.arn, "stateMachineArn": e.machine_arn, "name": e.name, "status": e.status,
         "startDate": e.started, "redriveCount": e.redrives,

@@ -13,124 +13,52 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stepherd.engine.journal.records import STOPPING, Attempt, Event, Execution, Machine
-from stepherd.errors import DataError, StorageError
-from stepherd.remedies import Remedy
+from stepherd.engine.journal.clean_end import mark_clean_end
+from stepherd.engine.journal.details import Packing
+from stepherd.engine.journal.failures import corrupt, unusable
+from stepherd.engine.journal.opening import open_journal
+from stepherd.engine.journal.records import STOPPING, Attempt, Event, Execution, Listed, Machine
+from stepherd.engine.journal.schema import definition_number
 
 __all__ = ["Journal"]
 
-_APPLICATION_ID = 0x57E9E4D
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE machines (
-  arn TEXT PRIMARY KEY, name TEXT NOT NULL, definition TEXT NOT NULL, role_arn TEXT NOT NULL,
-  created REAL NOT NULL, revision TEXT NOT NULL, settings TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE executions (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, arn TEXT NOT NULL UNIQUE, machine_arn TEXT NOT NULL,
-  name TEXT NOT NULL, role_arn TEXT NOT NULL, definition TEXT NOT NULL, input TEXT NOT NULL,
-  started REAL NOT NULL, status TEXT NOT NULL, stopped REAL, output TEXT, error TEXT, cause TEXT,
-  redrives INTEGER NOT NULL, redriven REAL, redrive_tokens TEXT NOT NULL, trace_header TEXT);
-CREATE INDEX executions_by_machine ON executions (machine_arn, started, number);
-CREATE INDEX executions_by_status ON executions (status);
-CREATE TABLE events (
-  execution INTEGER NOT NULL, id INTEGER NOT NULL, previous INTEGER NOT NULL, timestamp REAL NOT NULL,
-  type TEXT NOT NULL, details TEXT, frame TEXT NOT NULL, PRIMARY KEY (execution, id)) WITHOUT ROWID;
-CREATE TABLE attempts (
-  token TEXT PRIMARY KEY, execution INTEGER NOT NULL, event_id INTEGER NOT NULL, waits INTEGER NOT NULL,
-  handle TEXT NOT NULL, answer TEXT, heartbeat REAL, closed INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX attempts_by_event ON attempts (execution, event_id);
-"""
 _INSERT_EVENT = "INSERT INTO events VALUES (?,?,?,?,?,?,?)"
 _EXECUTION_COLUMNS = (
     "arn, machine_arn, name, role_arn, definition, input, started, status, stopped, output, error, cause, "
     "redrives, redriven, redrive_tokens, trace_header, number"
 )
+_LISTED_COLUMNS = "number, arn, machine_arn, name, status, started, stopped, redrives, redriven"
+_KNOWN_DEFINITIONS = 64
 
 
 class Journal:
-    """The file ``path``, opened for one engine. Raises DataError when it is corrupt, and leaves it alone."""
+    """The file ``path``, opened for one engine. Raises DataError when it is corrupt, and leaves it alone.
 
-    def __init__(self, path: Path) -> None:
+    Not ``alone``, it is only looked at, while somebody else may have it. ``check`` reads all of it first,
+    however it was closed.
+    """
+
+    def __init__(self, path: Path, *, alone: bool = True, check: bool = False) -> None:
         self.path = path
+        self._alone = alone
         self._events: list[tuple[Any, ...]] = []
         self._changes: list[Callable[[sqlite3.Connection], object]] = []
+        self._definitions: dict[int, str] = {}
         self.on_dirty: Callable[[], None] | None = None
         """Called when the first row is buffered after a commit."""
-        self._connection = self._open()
+        self._connection = open_journal(path, alone=alone, check=check)
+        self._packing = Packing(self._dictionary())
 
-    def _open(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = None
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new = not self.path.exists() or self.path.stat().st_size == 0
-            self.path.touch(mode=0o600, exist_ok=True)
-            connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=64)
-            self._prepare(connection, new)
-        except sqlite3.DatabaseError as error:
-            if connection:
-                connection.close()
-            raise self._unusable(error) from error
-        except OSError as error:
-            raise self._refused(error.strerror or str(error)) from error
-        except DataError:
-            if connection:
-                connection.close()
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection, new: bool) -> None:
-        new = new or self._is_unborn(connection)
-        if not new:
-            self._check(connection)
-        connection.execute("PRAGMA journal_mode=WAL")
-        # A commit survives the death of the process at once, and of the machine at the next checkpoint.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        if new:
-            identity = f"PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_VERSION};"
-            connection.executescript(f"BEGIN;{_SCHEMA}{identity}COMMIT;")
-
-    def _is_unborn(self, connection: sqlite3.Connection) -> bool:
-        """Whether its making was cut short, by a full disk or a kill: then it holds nothing at all."""
-        marks = ("application_id", "user_version")
-        if any(connection.execute(f"PRAGMA {mark}").fetchone()[0] for mark in marks):
-            return False
-        return not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-
-    def _check(self, connection: sqlite3.Connection) -> None:
-        identity = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if identity != _APPLICATION_ID or version > _VERSION:
-            reason = "a newer Stepherd wrote it" if identity == _APPLICATION_ID else "it is not a journal"
-            raise self._corrupt(reason)
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise self._corrupt(str(verdict).splitlines()[0])
-
-    def _corrupt(self, reason: str) -> DataError:
-        return DataError(
-            f"The journal {self.path} cannot be read ({reason}); it was not changed.",
-            remedy=f"Restore a copy, or start with a new one after 'mv {self.path} {self.path}.corrupt'.",
-        )
-
-    def _refused(self, reason: str) -> StorageError:
-        return StorageError(
-            f"The journal {self.path} cannot be written: {reason}.",
-            remedy=Remedy(
-                "Free some space or choose another --home, then continue with '", ("resume",), "'."
-            ),
-        )
-
-    def _unusable(self, error: sqlite3.DatabaseError) -> Exception:
-        refused = isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error)
-        return self._refused(str(error)) if refused else self._corrupt(str(error))
+    def _dictionary(self) -> str:
+        rows = self._rows("SELECT value FROM meta WHERE key='dictionary'")
+        return str(rows[0][0]) if rows else ""
 
     # -- writing -------------------------------------------------------------------------------------
 
     def append(self, row: tuple[Any, ...]) -> None:
         """Buffer one event row: (execution, id, previous, timestamp, type, details, frame)."""
         self._mark_dirty()
-        self._events.append(row)
+        self._events.append((*row[:5], self._packing.pack(row[5]), row[6]))
 
     def later(self, change: Callable[[sqlite3.Connection], object]) -> None:
         """Buffer another change, to be made after the events buffered so far, in the same transaction."""
@@ -155,7 +83,7 @@ class Journal:
         except sqlite3.DatabaseError as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise self._unusable(error) from error
+            raise unusable(self.path, error) from error
         self._events.clear()
         self._changes.clear()
 
@@ -182,10 +110,25 @@ class Journal:
         marks = ",".join("?" * 17)
         sql = f"INSERT INTO executions ({_EXECUTION_COLUMNS}) VALUES ({marks})"  # noqa: S608
         try:
-            cursor = self._connection.execute(sql, (*_execution_row(execution), None))
+            definition = self._kept_definition(execution.definition)
+            cursor = self._connection.execute(sql, (*_execution_row(execution, definition), None))
         except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from error
+            raise unusable(self.path, error) from error
         execution.number = int(cursor.lastrowid or 0)
+
+    def _kept_definition(self, text: str) -> int:
+        """The number of a definition, which is kept once for all its executions."""
+        for number, known in self._definitions.items():
+            if known is text or known == text:
+                return number
+        number = definition_number(self._connection, text)
+        self._know(number, text)
+        return number
+
+    def _know(self, number: int, text: str) -> None:
+        if len(self._definitions) >= _KNOWN_DEFINITIONS:
+            self._definitions.clear()
+        self._definitions[number] = text
 
     def save_execution(self, execution: Execution) -> None:
         """Write an execution's present status."""
@@ -222,7 +165,7 @@ class Journal:
         try:
             return self._connection.execute(sql, tuple(parameters)).fetchall()
         except sqlite3.DatabaseError as error:
-            raise self._unusable(error) from error
+            raise unusable(self.path, error) from error
 
     def meta(self, key: str, make: Callable[[], str]) -> str:
         """A value kept for ever, made when first asked for."""
@@ -243,23 +186,36 @@ class Journal:
         """All state machines, newest first."""
         return [Machine(*row) for row in self._rows("SELECT * FROM machines ORDER BY created DESC, arn")]
 
+    def _executions(self, where: str, parameters: tuple[Any, ...]) -> list[Execution]:
+        sql = f"SELECT {_EXECUTION_COLUMNS} FROM executions WHERE {where}"  # noqa: S608
+        rows = self._rows(sql, parameters)
+        return [Execution(*(*row[:4], self._definition(row[4]), *row[5:])) for row in rows]
+
+    def _definition(self, number: int) -> str:
+        if number not in self._definitions:
+            self._know(number, self._rows("SELECT text FROM definitions WHERE number=?", (number,))[0][0])
+        return self._definitions[number]
+
     def execution(self, arn: str) -> Execution | None:
         """An execution by its ARN."""
-        rows = self._rows(f"SELECT {_EXECUTION_COLUMNS} FROM executions WHERE arn=?", (arn,))  # noqa: S608
-        return Execution(*rows[0]) if rows else None
+        return next(iter(self._executions("arn=?", (arn,))), None)
+
+    def running(self) -> list[Execution]:
+        """The executions that have not ended, oldest first."""
+        return sorted(self._executions("status='RUNNING'", ()), key=lambda one: one.number)
 
     def executions(
         self, machine_arn: str | None, status: str | None, before: int | None, limit: int
-    ) -> list[Execution]:
+    ) -> list[Listed]:
         """Executions, newest first; ``before`` is the number of the last one already seen."""
         where, parameters = ["1"], []
         for clause, value in (("machine_arn=?", machine_arn), ("status=?", status), ("number<?", before)):
             if value is not None:
                 where.append(clause)
                 parameters.append(value)
-        chosen = f"SELECT {_EXECUTION_COLUMNS} FROM executions WHERE {' AND '.join(where)}"  # noqa: S608
+        chosen = f"SELECT {_LISTED_COLUMNS} FROM executions WHERE {' AND '.join(where)}"  # noqa: S608
         sql = f"{chosen} ORDER BY number DESC LIMIT ?"
-        return [Execution(*row) for row in self._rows(sql, [*parameters, limit])]
+        return [Listed(*row) for row in self._rows(sql, [*parameters, limit])]
 
     def events(
         self, execution: int, *, after: int = 0, limit: int = -1, reverse: bool = False
@@ -273,7 +229,11 @@ class Journal:
             "SELECT id, previous, timestamp, type, details, frame FROM events "  # noqa: S608
             f"WHERE execution=? AND {bound} ORDER BY id {order} LIMIT ?"
         )
-        return [Event(*row) for row in self._rows(sql, (execution, limit))]
+        rows = self._rows(sql, (execution, limit))
+        try:
+            return [Event(*(*row[:4], self._packing.unpack(row[4]), row[5])) for row in rows]
+        except ValueError as error:
+            raise corrupt(self.path, str(error)) from error
 
     def attempt(self, token: str) -> Attempt | None:
         """The task attempt that a token belongs to."""
@@ -286,7 +246,9 @@ class Journal:
     def orphans(self) -> list[Attempt]:
         """Attempts whose execution has ended, or whose stop was not finished: their jobs may still run."""
         ended = "closed=0 AND execution IN (SELECT number FROM executions WHERE status<>'RUNNING')"
-        return list(self._attempts(f"{ended} OR handle LIKE ?", (f'%"{STOPPING}"%',)))
+        # In two, so that each has its index.
+        stopping = f"""instr(handle, '"{STOPPING}"')>0 AND NOT ({ended})"""
+        return [*self._attempts(ended, ()), *self._attempts(stopping, ())]
 
     def open_attempts(self, execution: int) -> list[Attempt]:
         """Attempts of an execution that have not ended."""
@@ -318,10 +280,12 @@ class Journal:
             self.flush()
         finally:
             self._connection.close()
+        if self._alone:
+            mark_clean_end(self.path)
 
 
-def _execution_row(e: Execution) -> tuple[Any, ...]:
+def _execution_row(e: Execution, definition: int) -> tuple[Any, ...]:
     return (
-        *(e.arn, e.machine_arn, e.name, e.role_arn, e.definition, e.input, e.started, e.status, e.stopped),
+        *(e.arn, e.machine_arn, e.name, e.role_arn, definition, e.input, e.started, e.status, e.stopped),
         *(e.output, e.error, e.cause, e.redrives, e.redriven, e.redrive_tokens, e.trace_header),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Attempt", "Event", "Execution", "Machine", "with_next"]
+__all__ = ["Attempt", "Event", "Execution", "Listed", "Machine", "with_next"]
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 STOPPING = "stopping"
@@ -64,6 +64,21 @@ class Execution:
     def running(self) -> bool:
         """Whether it has not ended."""
         return self.status == "RUNNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list says of an execution; in the order of the journal's columns."""
+
+    number: int
+    arn: str
+    machine_arn: str
+    name: str
+    status: str
+    started: float
+    stopped: float | None
+    redrives: int
+    redriven: float | None
 
 
 @dataclass(frozen=True, slots=True)

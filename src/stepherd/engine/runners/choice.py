@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepherd.engine.identity import JOURNAL
+from stepherd.engine.journal.lock import HomeLock
 from stepherd.engine.runners.contract import ProcessRunner, Runner
 from stepherd.processes.sandbox import SANDBOXED
 
@@ -69,11 +70,16 @@ def settled_choice(home: Path, execution_arn: str) -> RunnerChoice | None:
     # Only now: tasks that are started need no SQLite of this process.
     from stepherd.engine.journal.database import Journal
 
-    journal = Journal(home / JOURNAL)
+    lock = HomeLock(home)
     try:
-        settled = _settled(attempt.handle for attempt in journal.attempts_of(execution_arn))
+        # A live engine has the journal open: then it is no one else's to check.
+        journal = Journal(home / JOURNAL, alone=lock.acquire())
+        try:
+            settled = _settled(attempt.handle for attempt in journal.attempts_of(execution_arn))
+        finally:
+            journal.close()
     finally:
-        journal.close()
+        lock.release()
     return settled or read_choice(home, execution_arn.rpartition(":")[2])
 
 
