@@ -12,7 +12,7 @@ __all__ = ["completing"]
 
 _GROUPS: Final = {"keys": ("create", "list", "revoke"), "login": ("status",), "user": ("export-token",)}
 """Commands with commands of their own."""
-_OF_NO_CONTEXT: Final = frozenset({"agents", "init", "configure", "destroy", "context"})
+_OF_NO_CONTEXT: Final = frozenset({"agents", "init", "configure", "destroy", "context", "prune"})
 """Commands that have no --context: what they are about is this machine, or a stack that they name."""
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "stop": "Stop a run and everything it started.",
     "redrive": "Run again what a failed run left undone.",
     "resume": "Continue the runs that a dead engine left.",
+    "prune": "Remove old runs from this machine's home.",
     "pull": "Bring a run's changes into the current clone as a branch.",
     "login": "Log in to an agent's service; status of logins.",
     "export-token": "Print the access token of a login as JSON.",
@@ -43,7 +44,7 @@ COMMANDS = {
 }
 _GROUPS = (
     ("Runs", ("run", "list", "status", "watch", "logs", "history")),
-    ("Control", ("stop", "redrive", "resume", "pull")),
+    ("Control", ("stop", "redrive", "resume", "pull", "prune")),
     ("Agents", ("agents", "login", "export-token")),
     ("Deployed stack", ("init", "configure", "context", "keys", "destroy")),
     ("Engine", ("engine", "doctor")),

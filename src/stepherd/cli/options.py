@@ -18,7 +18,7 @@ from stepherd.cloud.contexts import LOCAL, read_contexts
 from stepherd.errors import StepherdError, UsageError
 from stepherd.services.disk import disk_error, is_of_disk
 
-__all__ = ["command", "complete_context", "group", "home_path", "run_argument"]
+__all__ = ["complete_run", "command", "complete_context", "group", "home_path", "run_argument"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Body = Callable[..., int]
@@ -126,7 +126,7 @@ def _json_option() -> click.Option:
 
 def run_argument(decorated: Decorated) -> Decorated:
     """The argument RUN; completes to the runs of the context."""
-    return click.argument("run_id", metavar="RUN", shell_complete=_complete_run)(decorated)
+    return click.argument("run_id", metavar="RUN", shell_complete=complete_run)(decorated)
 
 
 def home_path(given: str | None) -> Path:
@@ -138,7 +138,8 @@ def home_path(given: str | None) -> Path:
     return Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100 - links stay
 
 
-def _complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
+def complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of runs that begin so."""
     from stepherd.history.runs import list_runs  # for the start-up time of every other command
 
     try:

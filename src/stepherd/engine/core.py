@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,6 +239,11 @@ class Engine:
         """The ARNs of executions that this engine runs now: those that have ended and are on their way out
         do not count."""
         return [arn for arn, (run, _) in self._runs.items() if run.execution.running]
+
+    @property
+    def on_their_way(self) -> Collection[str]:
+        """The ARNs of executions that run or have not quite left."""
+        return self._runs.keys()
 
     def _launch(self, execution: Execution, *, taken_over: bool) -> ExecutionRun:
         around = Surroundings(

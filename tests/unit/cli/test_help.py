@@ -37,7 +37,7 @@ def test_a_command_has_a_context_where_it_may_choose_one(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     options = {parameter.name for parameter in command.params}
-    without = {"engine", "agents", "init", "configure", "destroy", "context", "keys"}
+    without = {"engine", "prune", "agents", "init", "configure", "destroy", "context", "keys"}
     assert ("context" in options) == (name not in without)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from stepherd.engine.api.errors import ApiError, invalid_member
 from stepherd.engine.api.machines import Machines
 from stepherd.engine.api.members import NOT_SERVED, checked_members
+from stepherd.engine.api.own_operations import own_operations
 from stepherd.engine.api.pages import Pages
 from stepherd.engine.api.requests import Request, check_name, execution_of, machine_of, needed
 from stepherd.engine.asl.values import MAX_BYTES, parse
@@ -50,6 +51,7 @@ class Api:
             "StartExecution": self.start_execution,
             "StopExecution": self.stop_execution,
         }
+        self._own = own_operations(engine)
 
     def call(self, operation: str, request: Request) -> dict[str, Any]:
         """Run an operation. Raises ApiError, and the StepherdError that made the engine give up."""
@@ -57,6 +59,8 @@ class Api:
             raise self._engine.failure
         if self.closed:
             raise ApiError("ServiceUnavailable", "The engine is closing.")
+        if operation in self._own:
+            return self._own[operation](request)
         handler = self.operations.get(operation)
         if handler is None:
             why = NOT_SERVED.get(operation)

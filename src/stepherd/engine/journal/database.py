@@ -11,13 +11,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stepherd.engine.journal.clean_end import mark_clean_end
 from stepherd.engine.journal.details import Packing
 from stepherd.engine.journal.failures import corrupt, unusable
 from stepherd.engine.journal.opening import open_journal
 from stepherd.engine.journal.records import STOPPING, Attempt, Event, Execution, Listed, Machine
+from stepherd.engine.journal.removal import bury, clean_up, ended_query
 from stepherd.engine.journal.schema import definition_number
 
 __all__ = ["Journal"]
@@ -29,6 +30,7 @@ _EXECUTION_COLUMNS = (
 )
 _LISTED_COLUMNS = "number, arn, machine_arn, name, status, started, stopped, redrives, redriven"
 _KNOWN_DEFINITIONS = 64
+_Given = TypeVar("_Given")
 
 
 class Journal:
@@ -158,6 +160,22 @@ class Journal:
         row = (a.token, a.execution, a.event_id, int(a.waits), handle, answer, a.heartbeat, int(a.closed))
         self.later(lambda db: db.execute("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?,?)", row))
 
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Remove executions that have ended, at once; ``clean_up`` removes their events."""
+        self._now(lambda db: bury(db, numbers))
+
+    def clean_up(self, seconds: float) -> bool:
+        """Work for so long at removing what is left of removed executions; whether there is more to do."""
+        self._definitions.clear()  # Some may go.
+        return self._now(lambda db: clean_up(db, seconds))
+
+    def _now(self, change: Callable[[sqlite3.Connection], _Given]) -> _Given:
+        self.flush()
+        try:
+            return change(self._connection)
+        except sqlite3.DatabaseError as error:
+            raise unusable(self.path, error) from error
+
     # -- reading -------------------------------------------------------------------------------------
 
     def _rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
@@ -216,6 +234,14 @@ class Journal:
         chosen = f"SELECT {_LISTED_COLUMNS} FROM executions WHERE {' AND '.join(where)}"  # noqa: S608
         sql = f"{chosen} ORDER BY number DESC LIMIT ?"
         return [Listed(*row) for row in self._rows(sql, [*parameters, limit])]
+
+    def ended(
+        self, machine_arn: str, keep: int, stopped_before: float | None, before: int | None, limit: int
+    ) -> list[Listed]:
+        """Executions of a machine that may be removed, newest first; see ``ended_query``."""
+        where, parameters = ended_query(machine_arn, keep, stopped_before, before, limit)
+        sql = f"SELECT {_LISTED_COLUMNS} FROM executions WHERE {where}"  # noqa: S608
+        return [Listed(*row) for row in self._rows(sql, parameters)]
 
     def events(
         self, execution: int, *, after: int = 0, limit: int = -1, reverse: bool = False

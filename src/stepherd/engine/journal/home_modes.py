@@ -11,7 +11,7 @@ __all__ = ["close_to_others"]
 
 _OWN = (
     *("deliveries", "engine.", JOURNAL, "logs", "notices.jsonl"),
-    *("queues.sqlite3", "runners", "store", "tasks"),
+    *("pruning.", "queues.sqlite3", "runners", "store", "tasks"),
 )
 """How the names begin of what engines make there. What else lies in a home may be somebody's own."""
 

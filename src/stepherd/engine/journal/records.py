@@ -10,6 +10,8 @@ from typing import Any
 __all__ = ["Attempt", "Event", "Execution", "Listed", "Machine", "with_next"]
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+CHILD_MARK = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+"""A key in the input of an execution that the task of another has started."""
 STOPPING = "stopping"
 """A key of an attempt's handle while its job is being stopped: a new engine continues with that."""
 INTERRUPTED = "interrupted"

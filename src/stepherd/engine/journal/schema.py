@@ -29,6 +29,7 @@ CREATE TABLE executions (
   redrive_tokens TEXT NOT NULL, error TEXT, cause TEXT, input TEXT NOT NULL, output TEXT);
 CREATE INDEX executions_by_machine ON executions (machine_arn, number);
 CREATE INDEX executions_by_status ON executions (status, machine_arn, number);
+CREATE INDEX executions_by_definition ON executions (definition);
 CREATE INDEX attempts_open ON attempts (execution) WHERE closed=0;
 CREATE INDEX attempts_stopping ON attempts (execution) WHERE instr(handle, '"{STOPPING}"')>0;
 CREATE TABLE removed (number INTEGER PRIMARY KEY);

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.journal_files import write_first_version
+from tests.killed_at_statements import killed_at
 from tests.unit.engine.journal.test_clean_end import filled
 
 from stepherd.engine.journal import schema
@@ -70,34 +69,16 @@ def test_a_journal_of_the_first_version_is_brought_to_this_one(tmp_path: Path, c
         assert path.stat().st_size < before / 10
 
 
-def _killed_at(path: Path, statement: int) -> bool:
-    """Open the journal in a process that is killed before its nth statement; whether it came so far."""
-    child = os.fork()
-    if child == 0:
-        count = 0
-
-        def trace(_: str) -> None:
-            nonlocal count
-            count += 1
-            if count == statement:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        connect = sqlite3.connect
-
-        def traced(*words: Any, **named: Any) -> sqlite3.Connection:
-            connection: sqlite3.Connection = connect(*words, **named)
-            connection.set_trace_callback(trace)
-            return connection
-
-        sqlite3.connect = traced  # type: ignore[assignment]
+def _in_small_steps(path: Path) -> Callable[[], object]:
+    def work() -> None:
         schema._BATCH = 3
         Journal(path)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+    return work
 
 
-def test_a_kill_at_any_statement_of_the_way_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.exhaustive), 7])
+def test_a_kill_at_any_statement_of_the_way_loses_nothing(tmp_path: Path, every: int) -> None:
     """Killed again and again at another statement, until the way is gone to its end."""
     statement, count = 1, 10
     reached = True
@@ -105,10 +86,10 @@ def test_a_kill_at_any_statement_of_the_way_loses_nothing(tmp_path: Path) -> Non
         path = tmp_path / f"{statement}" / "journal.sqlite3"
         path.parent.mkdir()
         write_first_version(path, old_commits(count))
-        reached = _killed_at(path, statement)
-        _killed_at(path, 15)
+        reached = killed_at(statement, _in_small_steps(path))
+        killed_at(15, _in_small_steps(path))
         check_moved(path, count)
-        statement += 1
+        statement += every
     assert statement > 40
 
 

@@ -1,0 +1,103 @@
+"""Operations that AWS does not have, for the commands of this machine; they need the engine's key, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from stepherd.engine.api.errors import invalid_member
+
+if TYPE_CHECKING:
+    from stepherd.engine.core import Engine
+    from stepherd.engine.journal.records import Execution
+
+__all__ = ["own_operations"]
+
+Request = Mapping[str, Any]
+_PAUSE_SECONDS: Final = 0.02
+"""How long a clean-up may hold up everything else the engine does."""
+_MOST: Final = 1000
+
+
+def own_operations(engine: Engine) -> dict[str, Callable[[Request], dict[str, Any]]]:
+    """By their names, as in ``X-Amz-Target``."""
+    own = _Removal(engine)
+    return {
+        "StepherdListEnded": own.list_ended,
+        "StepherdPlanRemoval": own.plan,
+        "StepherdRemoveExecutions": own.remove,
+        "StepherdCleanUp": own.clean_up,
+    }
+
+
+class _Removal:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list_ended(self, request: Request) -> dict[str, Any]:
+        """Executions of a machine that have ended, without the newest ``keepNewest``, and before the moment
+        ``stoppedBefore``; at most 1,000, and ``before``, to be sent along for the next ones."""
+        machine = str(request.get("stateMachineArn"))
+        keep, before = _whole(request, "keepNewest") or 0, _whole(request, "before")
+        stopped = request.get("stoppedBefore")
+        if stopped is not None and (isinstance(stopped, bool) or not isinstance(stopped, int | float)):
+            raise invalid_member("stoppedBefore", stopped, "be a number")
+        found = self._engine.journal.ended(machine, keep, stopped, before, _MOST)
+        executions = [
+            {"executionArn": e.arn, "name": e.name, "status": e.status, "redriveCount": e.redrives}
+            for e in found
+        ]
+        return {"executions": executions, "before": found[-1].number if len(found) == _MOST else None}
+
+    def plan(self, request: Request) -> dict[str, Any]:
+        """For each execution all that would go with it: executions that its tasks have started, the ids of
+        its tasks; and whether any of it is still under way."""
+        return {"families": [self._family(arn) for arn in _arns(request)]}
+
+    def _family(self, arn: str) -> dict[str, Any]:
+        members, tasks, waiting = [], [], [arn]
+        running = False
+        while waiting:
+            execution = self._engine.journal.execution(waiting.pop())
+            if execution is None or execution.arn in members:
+                continue
+            members.append(execution.arn)
+            running = running or not self._may_go(execution)
+            for attempt in self._engine.journal.attempts_of(execution.arn):
+                if "child" in attempt.handle:
+                    waiting.append(str(attempt.handle["child"]))
+                if "task" in attempt.handle:
+                    tasks.append(str(attempt.handle["task"]))
+        return {"executionArn": arn, "members": members, "tasks": tasks, "running": running}
+
+    def remove(self, request: Request) -> dict[str, Any]:
+        """Remove executions, all of these, or none where one is under way; ``removed`` says which."""
+        found = [self._engine.journal.execution(arn) for arn in _arns(request)]
+        executions = [execution for execution in found if execution is not None]
+        may = all(self._may_go(execution) for execution in executions)
+        if may:
+            self._engine.journal.remove(execution.number for execution in executions)
+        return {"removed": may}
+
+    def clean_up(self, _request: Request) -> dict[str, Any]:
+        """Work a moment at what removed executions have left; ``more`` is whether to call again."""
+        return {"more": self._engine.journal.clean_up(_PAUSE_SECONDS)}
+
+    def _may_go(self, execution: Execution) -> bool:
+        jobs: Iterable[Any] = self._engine.journal.open_attempts(execution.number)
+        busy = execution.arn in self._engine.on_their_way or any("service" in job.handle for job in jobs)
+        return not execution.running and not busy
+
+
+def _arns(request: Request) -> list[str]:
+    given = request.get("executionArns")
+    if not isinstance(given, list) or not all(isinstance(arn, str) for arn in given) or len(given) > _MOST:
+        raise invalid_member("executionArns", given, "be a list of at most 1,000 ARNs")
+    return given
+
+
+def _whole(request: Request, member: str) -> int | None:
+    value = request.get(member)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise invalid_member(member, value, "be a whole number")
+    return value
