@@ -9,6 +9,7 @@ from benchmarks.cold_import import cold_import_figures
 from benchmarks.engine_calls import call_figures
 from benchmarks.engine_speed import engine_figures
 from benchmarks.figures import Figure, print_table, write_json
+from benchmarks.growth import growth_figures
 from benchmarks.hand_off import hand_off_figures
 from benchmarks.large import large_figures
 from benchmarks.memory import memory_figures
@@ -26,6 +27,7 @@ _PARTS = {
     "redaction": redaction_figures,
     "large": large_figures,
     "memory": memory_figures,
+    "growth": growth_figures,
 }
 
 

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stepherd.backends.client import Call, local_call, remote_call
+from stepherd.backends.asking import in_background
+from stepherd.backends.client import Call, Refused, local_call, remote_call
 from stepherd.history.progress import Progress, StateRow
 from stepherd.history.runs import events_after
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["RemoteSource", "OwnSource", "EndpointSource", "Source", "events_after", "learn"]
 
 _POLL_SECONDS = 0.25
+_LEAST_SECONDS = 0.1
+_MOMENT_SECONDS = 2.0
+_LONG_SECONDS = 20.0
 
 
 class Source(Protocol):
@@ -29,7 +33,10 @@ class Source(Protocol):
         """The execution's events with ids above ``after``."""
 
     async def changed(self) -> None:
-        """Return when there may be something new, after a moment at the latest."""
+        """Return when there may be news of what was asked for."""
+
+    async def anything(self) -> None:
+        """Return when there may be news of anything, after a moment at the latest."""
 
     def unfinished(self) -> bool:
         """Whether anything may still begin or end there by itself, as far as that is known here."""
@@ -51,6 +58,9 @@ class RemoteSource(ABC):
     async def changed(self) -> None:
         """The same as for any ``Source``."""
 
+    async def anything(self) -> None:
+        await self.changed()
+
     def unfinished(self) -> bool:
         return True
 
@@ -68,21 +78,48 @@ class OwnSource:
     async def changed(self) -> None:
         await self._engine.engine.changed(_POLL_SECONDS)
 
+    async def anything(self) -> None:
+        await self.changed()
+
     def unfinished(self) -> bool:
         return self._engine.unfinished()
 
 
 class EndpointSource(RemoteSource):
-    """An engine in another process: asked four times a second, without holding up the clocks meanwhile."""
+    """An engine in another process. It answers when there is news, so that waiting costs next to nothing."""
 
     def __init__(self, address: EngineAddress) -> None:
         super().__init__(remote_call(address))
+        self._known: dict[str, int] = {}
+        """The last event of each execution that was asked for."""
+        self._changes: int | None = None
+        self._polls = False
 
     async def news(self, arn: str, after: int) -> list[dict[str, Any]]:
-        return await asyncio.to_thread(events_after, self.call, arn, after)
+        found = await in_background(lambda: events_after(self.call, arn, after))
+        self._known[arn] = found[-1]["id"] if found else after
+        return found
 
     async def changed(self) -> None:
-        await asyncio.sleep(_POLL_SECONDS)
+        await self._until_change({"seconds": _LONG_SECONDS, "after": self._known})
+
+    async def anything(self) -> None:
+        await self._until_change({"seconds": _MOMENT_SECONDS})
+
+    async def _until_change(self, request: dict[str, Any]) -> None:
+        # Other runs of a busy engine wake us, too.
+        await asyncio.sleep(_POLL_SECONDS if self._polls else _LEAST_SECONDS)
+        if self._polls:
+            return
+        asked = {**request, "changes": self._changes}
+        try:
+            answer = await in_background(lambda: self.call("StepherdAwaitChange", asked))
+        except Refused as error:
+            if error.code != "UnknownOperationException":
+                raise
+            self._polls = True  # Of an earlier version.
+        else:
+            self._changes = answer["changes"]
 
 
 def learn(call: Call, arn: str, progress: Progress) -> list[StateRow]:

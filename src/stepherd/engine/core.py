@@ -61,6 +61,8 @@ class Engine:
         self.at_end: Callable[[Execution], None] = lambda _execution: None
         """Called with an execution that ends, before that is committed: what must be done after it, and must
         not be forgotten when this engine dies, is written down then."""
+        self.changes = 0
+        """How often something was committed."""
         self.closing = False
         """Whether executions are being left, for another engine to resume."""
 
@@ -112,6 +114,7 @@ class Engine:
             self.journal.flush()
         except StepherdError as error:
             self._give_up(error)
+        self.changes += 1
         waiting, self._changed = self._changed, set()
         for future in waiting:
             if not future.done():

@@ -17,6 +17,8 @@ Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _PAGE = 1000
 """The longest page of ListExecutions and of GetExecutionHistory."""
+_NEWS = 25
+"""A page for what is new: a few events, as a rule."""
 _PARENT = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
@@ -74,7 +76,7 @@ def events_after(call: Call, arn: str, after: int) -> list[dict[str, Any]]:
     request: dict[str, Any] = {
         "executionArn": arn,
         "reverseOrder": True,
-        "maxResults": 200 if after else _PAGE,
+        "maxResults": _NEWS if after else _PAGE,
     }
     found: list[dict[str, Any]] = []
     while True:

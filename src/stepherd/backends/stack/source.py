@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from stepherd.backends.asking import in_background
 from stepherd.backends.client import Call
 from stepherd.backends.sources import RemoteSource, events_after
 from stepherd.errors import NotFoundError, StepherdError, TemporaryError, UnavailableError
@@ -40,7 +39,7 @@ class StackSource(RemoteSource):
         self._failing: float | None = None
 
     async def news(self, arn: str, after: int) -> Events:
-        asked = self._asked.get(arn) or _in_background(lambda: events_after(self.call, arn, after))
+        asked = self._asked.get(arn) or in_background(lambda: events_after(self.call, arn, after))
         await asyncio.wait({asked}, timeout=_GLANCE)
         if not asked.done():
             self._asked[arn] = asked
@@ -75,29 +74,3 @@ class StackSource(RemoteSource):
         if now - self._failing > _PATIENCE_SECONDS:
             raise error
         self._pause = _LONGEST
-
-
-def _in_background(ask: Callable[[], Events]) -> asyncio.Future[Events]:
-    """Ask in a thread that holds up neither Ctrl-C nor the end of the process, as an executor's would."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Events] = loop.create_future()
-
-    def settle(found: Events | None, error: BaseException | None) -> None:
-        if answer.cancelled():
-            return
-        if error:
-            answer.set_exception(error)
-        else:
-            answer.set_result(found or [])
-
-    def work() -> None:
-        found, error = None, None
-        try:
-            found = ask()
-        except BaseException as raised:  # noqa: BLE001 - it is raised where the answer is taken
-            error = raised
-        with contextlib.suppress(RuntimeError):  # No one waits any more.
-            loop.call_soon_threadsafe(settle, found, error)
-
-    threading.Thread(target=work, daemon=True, name="ask AWS").start()
-    return answer

@@ -212,7 +212,7 @@ class _Follower:
         does leaves it to the background."""
         view.say("Keeping its work. Ctrl-C leaves that to the background.")
         keeping = asyncio.ensure_future(
-            until_kept(source.call, self._call.backend, self._run_id, source.changed, source.unfinished)
+            until_kept(source.call, self._call.backend, self._run_id, source.anything, source.unfinished)
         )
         patient = await wait_for(keeping, view, self._signals)
         keeping.cancel()

@@ -67,10 +67,10 @@ async def _serve(api: Api, key: str, scope: Message, receive: Receive) -> Answer
         return _error(
             400, "UnknownOperationException", "X-Amz-Target names no operation of AWSStepFunctions."
         )
-    return _answer(api, target.removeprefix(_TARGET), body)
+    return await _answer(api, target.removeprefix(_TARGET), body)
 
 
-def _answer(api: Api, operation: str, body: bytes) -> Answer:
+async def _answer(api: Api, operation: str, body: bytes) -> Answer:
     try:
         request = read_json(body or b"{}")
         if not isinstance(request, dict):
@@ -78,6 +78,7 @@ def _answer(api: Api, operation: str, body: bytes) -> Answer:
     except (ValueError, RecursionError) as error:
         return _error(400, "SerializationException", f"The request is not a JSON object: {error}")
     try:
+        await api.until_answered(operation, request)
         return 200, api.call(operation, request)
     except ApiError as error:
         return _error(400, error.code, error.message)

@@ -11,7 +11,7 @@ from typing import Any
 from stepherd.engine.api.errors import ApiError, invalid_member
 from stepherd.engine.api.machines import Machines
 from stepherd.engine.api.members import NOT_SERVED, checked_members
-from stepherd.engine.api.own_operations import own_operations
+from stepherd.engine.api.own_operations import AWAIT_CHANGE, own_operations, until_change
 from stepherd.engine.api.pages import Pages
 from stepherd.engine.api.requests import Request, check_name, execution_of, machine_of, needed
 from stepherd.engine.asl.values import MAX_BYTES, parse
@@ -52,6 +52,11 @@ class Api:
             "StopExecution": self.stop_execution,
         }
         self._own = own_operations(engine)
+
+    async def until_answered(self, operation: str, request: Request) -> None:
+        """Wait before a call where its answer is to come late. Raises ApiError."""
+        if operation == AWAIT_CHANGE:
+            await until_change(self._engine, request)
 
     def call(self, operation: str, request: Request) -> dict[str, Any]:
         """Run an operation. Raises ApiError, and the StepherdError that made the engine give up."""

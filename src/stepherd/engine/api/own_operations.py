@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +12,16 @@ if TYPE_CHECKING:
     from stepherd.engine.core import Engine
     from stepherd.engine.journal.records import Execution
 
-__all__ = ["own_operations"]
+__all__ = ["AWAIT_CHANGE", "own_operations", "until_change"]
+
+AWAIT_CHANGE: Final = "StepherdAwaitChange"
+"""The only operation that is answered late: when there is news, or after ``seconds``."""
 
 Request = Mapping[str, Any]
 _PAUSE_SECONDS: Final = 0.02
 """How long a clean-up may hold up everything else the engine does."""
 _MOST: Final = 1000
+_LONGEST_WAIT_SECONDS: Final = 25.0
 
 
 def own_operations(engine: Engine) -> dict[str, Callable[[Request], dict[str, Any]]]:
@@ -27,7 +32,36 @@ def own_operations(engine: Engine) -> dict[str, Callable[[Request], dict[str, An
         "StepherdPlanRemoval": own.plan,
         "StepherdRemoveExecutions": own.remove,
         "StepherdCleanUp": own.clean_up,
+        AWAIT_CHANGE: lambda _request: {"changes": engine.changes},
     }
+
+
+async def until_change(engine: Engine, request: Request) -> None:
+    """Wait until more has been committed than ``changes``, an earlier answer, says.
+
+    With ``after``, event ids by the ARN of their execution, wait until one of those has later events. At most
+    ``seconds``. Raises ApiError.
+    """
+    seen, seconds, after = _whole(request, "changes"), request.get("seconds", 0), request.get("after") or {}
+    good = isinstance(after, dict) and all(isinstance(last, int) for last in after.values())
+    if not good or isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise invalid_member("after", after, "be event ids by ARN, and 'seconds' a number")
+    deadline = time.monotonic() + min(seconds, _LONGEST_WAIT_SECONDS)
+    while not engine.closing and engine.failure is None:
+        if seen != engine.changes and (not after or _has_news(engine, after)):
+            return
+        seen = engine.changes
+        if (left := deadline - time.monotonic()) <= 0:
+            return
+        await engine.changed(left)
+
+
+def _has_news(engine: Engine, after: Mapping[str, int]) -> bool:
+    for arn, last in after.items():
+        execution = engine.journal.execution(arn)
+        if execution is None or engine.journal.events(execution.number, after=last, limit=1):
+            return True
+    return False
 
 
 class _Removal:
