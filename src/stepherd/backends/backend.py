@@ -28,6 +28,8 @@ class TaskLines(Protocol):
     """The states that have logs, in order."""
     poll_seconds: float
     """How long to wait before looking again."""
+    learn_seconds: tuple[float, float]
+    """How long to wait before looking at the history again, at least, and at most while nothing happens."""
     late_seconds: float
     """How long after the run's end its last lines may still come."""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LogReader"]
 
+_GROWTH = 1.4
+
 
 class LogReader:
     """What the tasks of a run have written, and are writing.
@@ -50,11 +52,16 @@ class LogReader:
     def follow(self) -> Iterator[Line]:
         """Lines that are written from now on, until the run has ended and its last lines are there."""
         late = 0.0
+        shortest, longest = self._logs.learn_seconds
+        pause, due = shortest, 0.0
         while self.running or time.monotonic() < late:
             time.sleep(self._logs.poll_seconds)  # Neither files nor log streams tell when they grow.
-            if self.running:
+            if self.running and time.monotonic() >= due:
+                known = self._logs.last_event
                 self.running = self._learn()
                 late = 0.0 if self.running else time.monotonic() + self._logs.late_seconds
+                pause = shortest if self._logs.last_event > known else min(longest, pause * _GROWTH)
+                due = time.monotonic() + pause
             yield from self.new()
 
     def _learn(self) -> bool:

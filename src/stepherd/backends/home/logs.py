@@ -87,6 +87,7 @@ class TaskLogs:
     home: Path
     only: str | None = None
     poll_seconds: float = 0.3
+    learn_seconds: tuple[float, float] = (0.5, 1.0)
     late_seconds: float = 0.0
     states: dict[str, None] = field(default_factory=dict)
     """The states that have logs, in order."""

@@ -6,6 +6,7 @@ agent's lines are made of the run's events.jsonl, as its own task made them.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,16 +29,29 @@ __all__ = ["StackLogs", "open_stack_logs"]
 _PAGE: Final = 1000
 _LATE_SECONDS: Final = 10.0
 """The log driver of ECS sends what a task wrote within seconds."""
+_SHORTEST: Final = 2.0
+_LONGEST: Final = 8.0
+"""Between two looks at the newest stream, in seconds."""
+_LONGEST_OF_OTHERS: Final = 30.0
+"""Between two at one of an earlier task, which has ended as a rule."""
+_GROWTH: Final = 1.4
 _AGENT: Final = STEPS["agent"].state
 
 
 @dataclass(slots=True)
 class _Stream:
-    """Of one container, and the token to continue with."""
+    """Of one container, the token to continue with, and when to look next."""
 
     state: str
     name: str
     token: str | None = None
+    pause: float = _SHORTEST
+    due: float = 0.0
+
+    def looked(self, found: bool, longest: float) -> None:
+        """Wait longer before the next look while there is nothing new."""
+        self.pause = _SHORTEST if found else min(longest, self.pause * _GROWTH)
+        self.due = time.monotonic() + self.pause
 
 
 @dataclass(slots=True)
@@ -50,11 +64,11 @@ class _Events:
     def lines(self) -> Iterator[Line]:
         """Those that are new."""
         try:
-            content = self.folder.store.get(EVENTS).body
+            content = self.folder.store.get_from(EVENTS, self.offset)
         except ObjectNotFound:
             return
-        end = content.rfind(b"\n") + 1
-        new, self.offset = content[self.offset : end], max(end, self.offset)
+        new = content[: content.rfind(b"\n") + 1]
+        self.offset += len(new)
         for line in new.splitlines():
             for text in _texts(line):
                 yield Line(_AGENT, text)
@@ -68,6 +82,7 @@ class StackLogs:
     folder: RunFolder
     only: str | None = None
     poll_seconds: float = 2.0
+    learn_seconds: tuple[float, float] = (_SHORTEST, _LONGEST)
     late_seconds: float = _LATE_SECONDS
     states: dict[str, None] = field(default_factory=dict)
     _found: dict[str, _Stream] = field(default_factory=dict)
@@ -96,15 +111,21 @@ class StackLogs:
             lines.extend(self._tail(stream, count))
         return list(lines)
 
-    def new(self, *, final: bool) -> Iterator[Line]:  # noqa: ARG002
-        """Lines since the last call. An empty page is not the end: a token that does not change is."""
+    def new(self, *, final: bool) -> Iterator[Line]:
+        """Lines since the last call. An empty page is not the end: a token that does not change is.
+
+        Streams without news are not looked at each time, unless it is the ``final`` call.
+        """
+        newest = next(reversed(self._found.values()), None)
         for stream in self._found.values():
-            if stream.state == _AGENT and self._events:
+            if (stream.state == _AGENT and self._events) or (not final and time.monotonic() < stream.due):
                 continue
-            end = False
+            end, some = False, False
             while not end:
                 found, stream.token, end = self.streams.page(stream.name, stream.token, _PAGE)
+                some = some or bool(found)
                 yield from (Line(stream.state, line["text"]) for line in found)
+            stream.looked(some, _LONGEST if stream is newest else _LONGEST_OF_OTHERS)
         if self._events:
             yield from self._events.lines()
 

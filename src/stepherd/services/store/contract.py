@@ -71,6 +71,10 @@ class Store(Protocol):
         """Read an object whole. Raises ObjectNotFound."""
         ...
 
+    def get_from(self, key: str, offset: int) -> bytes:
+        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        ...
+
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """Write an object and return its ETag.
 

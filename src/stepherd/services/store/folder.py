@@ -56,6 +56,12 @@ class FolderStore:
             body += chunk
         return StoredObject(bytes(body), digest.hexdigest())
 
+    def get_from(self, key: str, offset: int) -> bytes:
+        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        file = self._open(key)
+        os.lseek(file, offset, os.SEEK_SET)
+        return b"".join(folder_tree.read_chunks(file, self._path(key)))
+
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """Write an object and return its ETag. Raises PreconditionFailed."""
         return self._write(key, (body,), Condition(if_match, if_none_match))

@@ -76,6 +76,17 @@ class S3Store:
             found = self.client.get_object(**place)
             return StoredObject(found["Body"].read(), _etag(found))
 
+    def get_from(self, key: str, offset: int) -> bytes:
+        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        with self._reading(key) as place:
+            try:
+                body: bytes = self.client.get_object(**place, Range=f"bytes={offset}-")["Body"].read()
+            except ClientError as error:
+                if error_code(error) != "InvalidRange":  # There is nothing behind it.
+                    raise
+                return b""
+            return body
+
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """Write an object and return its ETag. Raises PreconditionFailed, WriteConflict."""
         return self._put(key, body, if_match, if_none_match)

@@ -19,6 +19,15 @@ def test_what_was_put_is_read_again_with_the_same_etag(store: Store, body: bytes
     assert '"' not in etag
 
 
+def test_what_lies_behind_an_offset_is_read_alone(store: Store) -> None:
+    store.put("a/b", b"0123456789")
+    store.put("empty", b"")
+    assert [store.get_from("a/b", offset) for offset in (0, 7, 10, 999)] == [b"0123456789", b"789", b"", b""]
+    assert store.get_from("empty", 0) == b""
+    with pytest.raises(ObjectNotFound, match="absent"):
+        store.get_from("absent", 5)
+
+
 def test_an_etag_changes_with_the_body(store: Store) -> None:
     assert store.put("a", b"one") != store.put("a", b"two")
 

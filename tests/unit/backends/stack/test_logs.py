@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from botocore.exceptions import ClientError
 from tests.unit.backends.home.test_logs import submitted
 
 from stepherd.application import application_root
+from stepherd.backends.log_reader import LogReader
 from stepherd.backends.stack.logs import StackLogs
 from stepherd.errors import CredentialsError
 from stepherd.runs.folder import RunFolder, run_folder
@@ -146,3 +149,91 @@ def test_who_may_not_read_cloudwatch_sees_what_the_agent_wrote(folder: RunFolder
     everything.learn(submitted(1, "Clone", "one"))
     with pytest.raises(CredentialsError, match="logs:GetLogEvents"):
         everything.last(9, final=False)
+
+
+class Minute:
+    """A clock that a reader's pauses turn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        for module in ("stepherd.backends.log_reader.time", "stepherd.backends.stack.logs.time"):
+            monkeypatch.setattr(module, self)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Quiet:
+    """A stack whose run works and says nothing; it counts what it is asked."""
+
+    def __init__(self, logs: StackLogs, minute: Minute) -> None:
+        self._logs = logs
+        self._minute = minute
+        self.calls = 0
+
+    def execution_arn(self, run_id: str) -> str:
+        return f"arn:{run_id}"
+
+    def task_lines(self, _run_id: str, _only: str | None) -> StackLogs:
+        return self._logs
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        yield self._call
+
+    def _call(self, operation: str, _request: Any) -> dict[str, Any]:
+        self.calls += 1
+        if operation == "GetExecutionHistory":
+            return {"events": []}
+        return {"status": "RUNNING" if self._minute.now < 1000 + 10 * 60 else "SUCCEEDED"}
+
+
+def test_a_quiet_run_is_asked_about_seldom_and_its_last_line_is_seen(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = Minute(monkeypatch)
+    streams = {"git/git/one": ["a"], "git/git/two": ["b"], "git/git/three": ["c"]}
+    source = Logs(streams)
+    asked = []
+    page = source.get_log_events
+    source.get_log_events = lambda **how: asked.append(how) or page(**how)  # type: ignore[method-assign,func-returns-value]
+    logs = StackLogs(LogStreams(source, "group"), folder)
+    for number, name in enumerate(("one", "two", "three")):
+        logs.learn(submitted(1 + 3 * number, f"S{name}", name))
+    stack = Quiet(logs, minute)
+    reader = LogReader(stack, "run_1")  # type: ignore[arg-type]
+    assert texts(reader.last(9)) == ["a", "b", "c"]
+    asked.clear()
+    stack.calls = 0
+    following = reader.follow()
+    streams["git/git/one"].append("late")  # Of a task that had ended: no later than half a minute.
+    assert next(following).text == "late"
+    assert minute.now <= 1000 + 32
+    assert texts(following) == []
+    minutes = (minute.now - 1000) / 60
+    assert (stack.calls + len(asked)) / minutes <= 40
+
+
+def test_events_are_read_from_where_they_were_read_to(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = StackLogs(LogStreams(Logs({}), "group"), folder, "RunAgent")
+    logs.learn(submitted(1, "RunAgent", "two"))
+    folder.store.put("events.jsonl", an_event("x") * 100)
+    assert len(logs.last(999, final=False)) == 100
+    read: list[int] = []
+    whole = type(folder.store).get_from
+
+    def reading(store: Any, key: str, offset: int) -> bytes:
+        found = whole(store, key, offset)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(type(folder.store), "get_from", reading)
+    assert texts(logs.new(final=False)) == []
+    folder.store.put("events.jsonl", an_event("x") * 100 + an_event("y") + b'{"half')
+    assert texts(logs.new(final=False)) == ["y"]
+    assert read == [0, len(an_event("y")) + 6]
