@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepherd.backends.prepared import request_digest
-from stepherd.errors import NotFoundError, UsageError
+from stepherd.errors import UsageError
 from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import BranchCheckedOut, BranchTaken
@@ -27,6 +27,7 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import run_folder
 from stepherd.runs.ids import check_run_id
 from stepherd.runs.report_work import kept_lines
+from stepherd.services.step_functions.errors import NoSuchRun
 from stepherd.steps.left_out import left_out_of
 from stepherd.steps.push import base_of, commit_message, commits_of, own_message
 
@@ -83,7 +84,7 @@ def pull_work(
     agent = read_agent(folder)
     if agent is None:
         words = f"There is no work of a run '{run_id}' in {backend.title}."
-        raise NotFoundError(words, remedy=Remedy("List the runs: ", ("list",)))
+        raise NoSuchRun(words, remedy=Remedy("List the runs: ", ("list",)))
     if kept is None:
         _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):

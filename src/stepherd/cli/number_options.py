@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepherd.services.number_text import read_number, read_whole
+from stepherd.services.number_text import read_number, read_seconds, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Amount", "WholeNumber"]
+__all__ = ["Amount", "Seconds", "WholeNumber"]
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg]  # click 8.1 knows no argument of it
@@ -50,3 +50,10 @@ class WholeNumber(_Number):
             low, high = self._bounds
             self.fail(f"{number} is not in the range from {low:,} to {high:,}.", param, ctx)
         return number
+
+
+class Seconds(WholeNumber):
+    """A duration such as ``600``, ``10m`` or ``1h30m``, as whole seconds."""
+
+    name = "duration"
+    _read = staticmethod(read_seconds)

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +18,7 @@ from stepherd.cli.subcommands import Subcommands
 from stepherd.cloud.contexts import LOCAL, read_contexts
 from stepherd.errors import StepherdError, UsageError
 from stepherd.services.disk import disk_error, is_of_disk
+from stepherd.services.step_functions.errors import NoSuchRun
 
 __all__ = ["complete_run", "command", "complete_context", "group", "home_path", "run_argument"]
 
@@ -78,13 +80,25 @@ def _invoked(body: Body, *, any_home: bool = False) -> Body:
         try:
             if not any_home:
                 check_home(call.home)
-            return body(call, **given)
+            return _with_meant_run(call, body, given)
         except StepherdError as error:
             return call.output.error(error)
         except OSError as error:
             return call.output.error(_explained(error, call.home))
 
     return invoke
+
+
+def _with_meant_run(call: Invocation, body: Body, given: dict[str, Any]) -> int:
+    """Ask for the run that is meant where none has the id that was given: a good id costs nothing."""
+    try:
+        return body(call, **given)
+    except NoSuchRun:
+        meant = _runs().meant_run(call, str(given["run_id"])) if given.get("run_id") else None
+        if meant is None:
+            raise
+        call.output.note(f"Run {meant}")
+        return body(call, **{**given, "run_id": meant})
 
 
 def _explained(error: OSError, home: Path) -> StepherdError:
@@ -125,7 +139,7 @@ def _json_option() -> click.Option:
 
 
 def run_argument(decorated: Decorated) -> Decorated:
-    """The argument RUN; completes to the runs of the context."""
+    """The argument RUN: an id, the beginning of one, or ``latest``; completes to the runs of the context."""
     return click.argument("run_id", metavar="RUN", shell_complete=complete_run)(decorated)
 
 
@@ -140,15 +154,17 @@ def home_path(given: str | None) -> Path:
 
 def complete_run(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
     """The ids of runs that begin so."""
-    from stepherd.history.runs import list_runs  # for the start-up time of every other command
-
     try:
         call = Invocation(home_path(context.params.get("home")), context=context.params.get("context"))
-        with call.backend.reading() as ask:
-            runs = list_runs(ask, call.backend.machine_arn(), None, 100)
+        return [run for run in _runs().run_ids(call, 100) if run.startswith(incomplete)]
     except StepherdError:
         return []
-    return [run["run_id"] for run in runs if run["run_id"].startswith(incomplete)]
+
+
+def _runs() -> ModuleType:
+    from stepherd.cli import meant_run  # for the start-up time of whoever gives a whole id
+
+    return meant_run
 
 
 def complete_context(context: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepherd.services.front_matter import InvalidFrontMatter, head_and_body
+from stepherd.services.number_text import read_seconds
 from stepherd.text.plain import one_paragraph
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ SETTINGS: Final = {
 """The name in front matter, and the field of a request that it sets."""
 _SWITCHES: Final = frozenset({"network"})
 """Fields of words: YAML reads a plain "on" and "off" as true and false."""
+_DURATIONS: Final = frozenset({"timeout", "silence"})
+"""Fields in seconds: people write 10m, too."""
 _REMEDY: Final = f"Its keys are {', '.join(SETTINGS)}, one to a line, between two lines of '---'."
 
 
@@ -91,9 +95,18 @@ def _fields_of(head: str, source: _Source) -> dict[str, Any]:
             raise source.refusal(f"{source.name} key '{_shown(entry.key)}' is unknown")
         if SETTINGS[entry.key] in fields:
             raise source.refusal(f"{source.name} key '{entry.key}' appears twice", "Keep one of them.")
-        switch = entry.key in _SWITCHES and isinstance(entry.value, bool)
-        fields[SETTINGS[entry.key]] = ("on" if entry.value else "off") if switch else entry.value
+        fields[SETTINGS[entry.key]] = _meant(entry.key, entry.value)
     return fields
+
+
+def _meant(key: str, value: Any) -> Any:
+    """A value as its field takes it, where people write it otherwise; what is wrong stays, to be refused."""
+    if key in _SWITCHES and isinstance(value, bool):
+        return "on" if value else "off"
+    if key in _DURATIONS and isinstance(value, str):
+        with suppress(ValueError):
+            return read_seconds(value)
+    return value
 
 
 def _entries_of(head: str, source: _Source) -> list[Entry]:

@@ -11,7 +11,7 @@ from stepherd.backends.redriving import Continuation, plan_redrive
 from stepherd.backends.sources import Source
 from stepherd.cli.follow.follow import follow, follow_beginning
 from stepherd.cli.invocation import Invocation
-from stepherd.cli.number_options import Amount, WholeNumber
+from stepherd.cli.number_options import Amount, Seconds, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 
@@ -20,7 +20,7 @@ __all__ = ["command"]
 
 @declared("redrive", examples=("stepherd redrive RUN", "stepherd redrive RUN --timeout 7200 --max-cost 5"))
 @run_argument
-@click.option("--timeout", "timeout_seconds", metavar="SECONDS", type=WholeNumber(), help="A new time limit.")
+@click.option("--timeout", "timeout_seconds", metavar="TIME", type=Seconds(), help="A new time limit.")
 @click.option("--max-turns", metavar="N", type=WholeNumber(), help="A new limit of turns, over all attempts.")
 @click.option(
     "--max-cost",

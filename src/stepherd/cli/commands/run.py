@@ -11,7 +11,7 @@ from stepherd.agents.command_line import shell_line
 from stepherd.cli.follow.follow import follow_beginning, left_running, say_which
 from stepherd.cli.follow.outcome import described
 from stepherd.cli.invocation import Invocation
-from stepherd.cli.number_options import Amount, WholeNumber
+from stepherd.cli.number_options import Amount, Seconds, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.runner_options import runner_options
 from stepherd.cli.variable_options import env_of, secrets_of
@@ -57,10 +57,10 @@ _EXAMPLES = (
 @click.option("--message", metavar="TEXT", help="Commit message. Default: the instructions' title.")
 @click.option("--model", metavar="NAME", help="The agent's model, by its own name for it.")
 @click.option(
-    "--timeout", metavar="SECONDS", type=WholeNumber(), help="Time limit of the agent. Default: 3600."
+    "--timeout", metavar="TIME", type=Seconds(), help="Time limit of the agent: seconds, or 10m. Default: 1h."
 )
 @click.option(
-    "--silence", metavar="SECONDS", type=WholeNumber(), help="Time limit for an agent that prints nothing."
+    "--silence", metavar="TIME", type=Seconds(), help="Time limit for an agent that prints nothing."
 )
 @click.option("--max-turns", metavar="N", type=WholeNumber(), help="Limit of the agent's turns.")
 @click.option("--max-cost", metavar="USD", type=Amount(), help="Limit of the agent's cost in US dollars.")

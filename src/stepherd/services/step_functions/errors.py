@@ -22,7 +22,7 @@ from stepherd.errors import NotFoundError, StepherdError, StorageError, Temporar
 from stepherd.remedies import Remedy
 from stepherd.services.step_functions.calls import Call, Refused
 
-__all__ = ["EngineGone", "Where", "in_words"]
+__all__ = ["EngineGone", "NoSuchRun", "Where", "in_words"]
 
 
 class EngineGone(TemporaryError):
@@ -37,6 +37,10 @@ class Where:
     """Such as ``this home``."""
     forgets: str = ""
     """How long it remembers a run, in a sentence."""
+
+
+class NoSuchRun(NotFoundError):
+    """There is no run of the name that was given."""
 
 
 def in_words(call: Call, where: Where) -> Call:
@@ -58,7 +62,7 @@ def _error_of(refused: Refused, arguments: Mapping[str, Any], where: Where) -> S
     match refused.code:
         case "ExecutionDoesNotExist" | "InvalidArn" if "executionArn" in arguments:
             words = f"There is no run '{_name(arguments['executionArn'])}' in {where.title}. {where.forgets}"
-            return NotFoundError(words.strip(), remedy=Remedy("List the runs: ", ("list",)))
+            return NoSuchRun(words.strip(), remedy=Remedy("List the runs: ", ("list",)))
         case "StateMachineDoesNotExist" | "StateMachineDeleting":
             machine = _name(arguments.get("stateMachineArn", ""))
             words = f"{where.title[:1].upper()}{where.title[1:]} has no state machine {machine} any more."
