@@ -11,7 +11,7 @@ from stepherd.services.number_text import read_number, read_seconds, read_whole
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Amount", "Seconds", "WholeNumber"]
+__all__ = ["Age", "Amount", "Seconds", "WholeNumber"]
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg]  # click 8.1 knows no argument of it
@@ -57,3 +57,15 @@ class Seconds(WholeNumber):
 
     name = "duration"
     _read = staticmethod(read_seconds)
+
+
+class Age(Seconds):
+    """A duration with its unit: a mere number may be meant in days, and what is older is removed."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As whole seconds. Raises click's BadParameter."""
+        if isinstance(value, str) and value.strip()[-1:] not in {*"smhdw"}:
+            self.fail(f"'{value[:40]}' is not an age such as 30d, 12h, 90m or 4w.", param, ctx)
+        return super().convert(value, param, ctx)

@@ -21,9 +21,10 @@ DECIMAL: Final = re.compile(
 """A number of up to 15 digits."""
 
 _DURATION: Final = re.compile(
-    r"(?=\d)(?:(?P<d>\d{1,6})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,9})s)?", re.ASCII
+    r"(?=\d)(?:(?P<w>\d{1,6})w)?(?:(?P<d>\d{1,6})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,9})s)?",
+    re.ASCII,
 )
-_SECONDS: Final = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
 def read_whole(text: str) -> int:

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-__all__ = ["countdown_text", "seconds_of", "seconds_text"]
-
-_UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-
-
-def seconds_of(text: str) -> float:
-    """The seconds of an age such as ``30d``, ``12h``, ``90m`` or ``4w``. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,6})([mhdw])", text)
-    if match is None:
-        raise ValueError("not an age such as 30d, 12h, 90m or 4w")
-    return int(match[1]) * _UNITS[match[2]]
+__all__ = ["countdown_text", "seconds_text"]
 
 
 def countdown_text(seconds: float) -> str:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from stepherd.services.number_text import read_seconds
 
-UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
-@given(st.dictionaries(st.sampled_from("dhms"), st.integers(0, 999), min_size=1))
+@given(st.dictionaries(st.sampled_from("wdhms"), st.integers(0, 999), min_size=1))
 def test_a_duration_is_the_sum_of_its_parts(parts: dict[str, int]) -> None:
-    text = "".join(f"{parts[unit]}{unit}" for unit in "dhms" if unit in parts)
+    text = "".join(f"{parts[unit]}{unit}" for unit in "wdhms" if unit in parts)
     assert read_seconds(text) == sum(count * UNITS[unit] for unit, count in parts.items())
 
 

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import click
 
 from stepherd.backends.home.pruning import Criteria, Pruned, prune
 from stepherd.cli.invocation import Invocation
-from stepherd.cli.number_options import WholeNumber
+from stepherd.cli.number_options import Age, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import complete_run
 from stepherd.errors import UsageError
 from stepherd.remedies import Remedy
-from stepherd.text.durations import seconds_of
 
 __all__ = ["command"]
 
 _SHOWN = 10
-
-
-class _Age(click.ParamType):  # type: ignore[type-arg]  # click 8.1 knows no argument of it
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds. Raises click's BadParameter."""
-        try:
-            return seconds_of(str(value))
-        except ValueError as error:
-            self.fail(f"'{str(value)[:40]}' is {error}.", param, ctx)
 
 
 @declared(
@@ -38,7 +25,7 @@ class _Age(click.ParamType):  # type: ignore[type-arg]  # click 8.1 knows no arg
     contexts=False,
 )
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1, shell_complete=complete_run)
-@click.option("--older-than", type=_Age(), metavar="AGE", help="Runs that ended so long ago: 30d, 12h, 4w.")
+@click.option("--older-than", type=Age(), metavar="AGE", help="Runs that ended so long ago: 30d, 12h, 4w.")
 @click.option(
     "--keep",
     type=WholeNumber(1, 1_000_000),
