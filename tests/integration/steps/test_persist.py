@@ -79,6 +79,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setitem(registry.__dict__["_AGENTS"], "borrower", Borrower.__module__)
+    monkeypatch.setattr(Borrower, "secret_names", ("KEY",))
     with IdentityProvider() as provider:
         made = Site(tmp_path, provider.login(Q))
         monkeypatch.setenv("STEPHERD_LOGIN", made.facts["login"]["database"])
