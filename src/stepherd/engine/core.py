@@ -19,6 +19,7 @@ from stepherd.engine.journal.clock import Clock, SystemClock
 from stepherd.engine.journal.database import Journal
 from stepherd.engine.journal.history import Recorder
 from stepherd.engine.journal.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
+from stepherd.engine.threads import EXHAUSTED, shortage
 from stepherd.errors import StepherdError
 
 __all__ = ["ACCOUNT", "REGION", "Engine"]
@@ -293,10 +294,13 @@ class Engine:
 
     def _fault(self, run: ExecutionRun, error: Exception) -> None:
         """A fault of the engine itself ends the execution in words instead of leaving it RUNNING for ever."""
-        asyncio.get_running_loop().call_exception_handler(
-            {"message": "state machine fault", "exception": error}
-        )
-        cause = f"The engine failed: {type(error).__name__}: {error}"
+        if isinstance(error, EXHAUSTED):
+            cause = f"The engine could not continue: {shortage(error)}."
+        else:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "state machine fault", "exception": error}
+            )
+            cause = f"The engine failed: {type(error).__name__}: {error}"
         last = run.recorder.last
         run.end("FAILED", "ExecutionFailed", last, error="States.Runtime", cause=cause)
 

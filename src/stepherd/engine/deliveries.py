@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stepherd.engine.interpreter.failures import TaskError
+from stepherd.engine.threads import in_thread
 from stepherd.services.json_text import read_json
 
 __all__ = ["DELIVERIES", "Deliveries", "ends_waiting"]
@@ -119,7 +120,7 @@ class Deliveries:
 
     async def _deliver(self, name: str) -> None:
         path = self._path(name)
-        message = await asyncio.to_thread(_read, path)
+        message = await in_thread(_read, path)
         if message is None:
             path.unlink(missing_ok=True)  # Of a disk that broke: what it was cannot be known any more.
             return

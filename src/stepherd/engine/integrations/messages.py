@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import uuid
@@ -16,6 +15,7 @@ from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import Surroundings, TaskCall
 from stepherd.engine.interpreter.failures import TaskError
 from stepherd.engine.journal.records import Attempt
+from stepherd.engine.threads import in_thread
 from stepherd.errors import StepherdError
 from stepherd.services.aws.errors import is_from_aws, is_refusal
 from stepherd.services.notices.opening import open_notices
@@ -60,7 +60,7 @@ class SnsIntegration(_Sender):
         parameters = call.parameters
         topic = str(parameters.get("TopicArn", ""))
         if topic not in self._topics:
-            return await asyncio.to_thread(_by_boto3, "sns", "publish", parameters, "SNS")
+            return await in_thread(_by_boto3, "sns", "publish", parameters, "SNS")
         message = _text(parameters.get("Message", ""))
         texts = self._by_protocol(message, parameters.get("MessageStructure"))
         subject = str(parameters.get("Subject", ""))
@@ -139,7 +139,7 @@ class SqsIntegration(_Sender):
             words = f"The request must contain the parameter {missing}."
             raise TaskError("SQS.AmazonSQSException", service_failure(words, "AmazonSQS", "MissingParameter"))
         if url not in self._queues:
-            return await asyncio.to_thread(_by_boto3, "sqs", "send_message", parameters, "SQS")
+            return await in_thread(_by_boto3, "sqs", "send_message", parameters, "SQS")
         body = _text(parameters["MessageBody"])
         group, once = parameters.get("MessageGroupId"), parameters.get("MessageDeduplicationId")
 
@@ -154,7 +154,7 @@ class SqsIntegration(_Sender):
 async def _locally(prefix: str, act: Callable[[], str]) -> str:
     """Do something with a local file; what the disk refuses is the task's failure, not the engine's."""
     try:
-        return await asyncio.to_thread(act)
+        return await in_thread(act)
     except (StepherdError, OSError) as error:
         raise TaskError(f"{prefix}.SdkClientException", str(error)) from error
 

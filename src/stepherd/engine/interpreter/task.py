@@ -18,6 +18,7 @@ from stepherd.engine.interpreter.frame import Transition, Visit, too_large
 from stepherd.engine.interpreter.retry import guarded
 from stepherd.engine.journal.history import failure_details, input_details, output_details
 from stepherd.engine.journal.records import Attempt, Event, with_next
+from stepherd.engine.threads import EXHAUSTED, shortage
 
 __all__ = ["run_task"]
 
@@ -198,6 +199,9 @@ class _Attempt:
             return await self._limited(call, integration, limits, began)
         except TaskError as error:
             raise self._failed(call.attempt, error.error, error.cause) from error
+        except EXHAUSTED as error:
+            words = f"The task could not be run: {shortage(error)}."
+            raise self._failed(call.attempt, "States.TaskFailed", words) from error
         except asyncio.CancelledError:
             self._run.stop_later(integration, call.attempt)
             raise

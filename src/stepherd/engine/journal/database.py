@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from stepherd.engine.journal.clean_end import mark_clean_end
 from stepherd.engine.journal.details import Packing
-from stepherd.engine.journal.failures import corrupt, unusable
+from stepherd.engine.journal.failures import corrupt, refused, unusable
 from stepherd.engine.journal.opening import open_journal
 from stepherd.engine.journal.records import STOPPING, Attempt, Event, Execution, Listed, Machine
 from stepherd.engine.journal.removal import bury, clean_up, ended_query
@@ -86,6 +86,10 @@ class Journal:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise unusable(self.path, error) from error
+        except MemoryError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise refused(self.path, "out of memory") from error
         self._events.clear()
         self._changes.clear()
 

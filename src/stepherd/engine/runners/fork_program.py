@@ -30,7 +30,7 @@ __all__ = ["let_others_look", "main"]
 
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 _LONGEST = 65_536
-_MOST_FILES = 4
+_FEWEST_FILES, _MOST_FILES = 3, 4
 _ORPHANS_SECONDS = 10.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Program = Callable[[], None]
@@ -54,11 +54,19 @@ def _serve(control: socket.socket, marker: str) -> Program | None:
         message, files, *_ = socket.recv_fds(control, _LONGEST, _MOST_FILES)
         if not message:
             return None
-        if os.fork() == 0:
+        # Without a process, or files, to be had, whoever asked sees that the files are closed.
+        if len(files) >= _FEWEST_FILES and _fork() == 0:
             control.close()
             return _keep(json.loads(message), marker, *files)
         for file in files:
             os.close(file)
+
+
+def _fork() -> int:
+    try:
+        return os.fork()
+    except OSError:
+        return -1
 
 
 def _keep(
@@ -84,9 +92,12 @@ def _keep(
     if notes:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         _note(notes / "pid", os.getpid())
-    os.write(status, b"%d\n" % os.getpid())
-    process = os.fork()
+    try:
+        process = os.fork()
+    except OSError:
+        os._exit(1)  # As if it had never been begun: whoever asked gets no process id.
     if process:
+        os.write(status, b"%d\n" % os.getpid())
         os.close(order)
         if notes is None and other >= 0:
             os.close(other)  # Only the program is to hold it: its other end sees when the program is gone.

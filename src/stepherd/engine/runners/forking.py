@@ -63,7 +63,10 @@ class ForkServer:
         """Begin to load, unless that has been done. Nothing is forked where that cannot be: not on Linux."""
         if self._process is not None or not hasattr(os, "pidfd_open"):
             return
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:
+            return  # Programs are started, then.
         with theirs, contextlib.suppress(OSError):
             self._process = subprocess.Popen(
                 [
@@ -104,7 +107,13 @@ class ForkServer:
             "marker": start.marker,
             "notes": str(start.notes or ""),
         }
-        order, status = os.pipe(), os.pipe()
+        order = os.pipe()
+        try:
+            status = os.pipe()
+        except OSError:
+            os.close(order[0])
+            os.close(order[1])
+            raise
         try:
             socket.send_fds(self._control, [json.dumps(wanted).encode()], [order[0], status[1], *files])
         except OSError:

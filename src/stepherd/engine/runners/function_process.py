@@ -24,6 +24,8 @@ _PROGRAM = "stepherd.engine.runners.function_program"
 class FunctionProcess:
     """``function_program`` in a session of its own. It begins as soon as there is an object.
 
+    Raises OSError when no process can be had; what is found out later is its ``error``.
+
     ``channel`` is the engine's end of the pair of sockets that it serves (``function_channel``).
     """
 
@@ -37,26 +39,41 @@ class FunctionProcess:
     ) -> None:
         self._code = code
         self._shown = {name: environment[name] for name in INHERITED if name in environment}
-        self._log = os.dup(log.fileno())
         self._asked = threading.Lock()
         self._wanted = True
         self._started: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
-        self.channel, self._theirs = socket.socketpair()
-        self._forked: Forked | None = (
-            forks.fork(Start(_PROGRAM, code), self._log, self._theirs.fileno()) if forks else None
-        )
-        if self._forked is None:
-            self._start()
-        else:
-            self._forked.tell([], {})
+        self._forked: Forked | None = None
+        self.error: OSError | None = None
+        """Why there is no process: none could be started."""
+        self._log = os.dup(log.fileno())
+        try:
+            self.channel, self._theirs = socket.socketpair()
+        except OSError:
+            os.close(self._log)
+            raise
+        try:
+            self._begin(forks)
+        except OSError:
+            os.close(self._log)
+            self.channel.close()
+            self._theirs.close()
+            raise
         with contextlib.suppress(
             BrokenPipeError, ConnectionResetError
         ):  # Its end is handled by the code that waits for it.
             send(self.channel, {"handler": handler, "environment": dict(environment)})
 
+    def _begin(self, forks: ForkServer | None) -> None:
+        if forks:
+            self._forked = forks.fork(Start(_PROGRAM, self._code), self._log, self._theirs.fileno())
+        if self._forked is None:
+            self._start()
+        else:
+            self._forked.tell([], {})
+
     def wait(self) -> int:
-        """Wait for the end; the exit code, -n for signal n. Once only."""
+        """Wait for the end; the exit code, -n for signal n. Once only. Without a process it is 0 at once."""
         self._begun()
         os.close(self._log)
         if self._started is not None:
@@ -80,9 +97,15 @@ class FunctionProcess:
                     self._forked.leave()
                     self._forked = None
                     if self._wanted:
-                        self._start()
+                        self._start_late()
             self._theirs.close()  # So that it is closed for this side as soon as the process is gone.
             return self._pid
+
+    def _start_late(self) -> None:
+        try:
+            self._start()
+        except OSError as error:
+            self.error = error
 
     def _start(self) -> None:
         self._started = subprocess.Popen(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 import time
 import uuid
 from collections.abc import Collection, Mapping
@@ -24,6 +23,7 @@ from stepherd.engine.runners.function_channel import packed, receive_from
 from stepherd.engine.runners.function_process import FunctionProcess
 from stepherd.engine.runners.processes import interpreter_path
 from stepherd.engine.runners.references import referred
+from stepherd.engine.threads import EXHAUSTED, in_thread, shortage, start_thread
 
 __all__ = ["Function", "FunctionPool"]
 
@@ -69,10 +69,13 @@ class _Worker:
         )
 
     def serve(self) -> asyncio.Future[int]:
-        """Answer the process's requests, from the first call on; its exit code, once it ends."""
+        """Answer the process's requests, from the first call on; its exit code, once it ends.
+
+        Raises OSError when no thread can be had to wait for that.
+        """
         if self._ended is None:
-            self._serving = asyncio.ensure_future(self._serve())
             self._ended = _end_of(self._process)
+            self._serving = asyncio.ensure_future(self._serve())
         return self._ended
 
     async def begun(self) -> None:
@@ -120,6 +123,8 @@ class _Worker:
         return body
 
     def _no_answer(self, request: str, ended: asyncio.Future[int]) -> TaskError:
+        if self._process.error is not None:
+            return _unstarted(self.function, self._process.error)
         if self._init_error is not None:
             return _raised(self._init_error)
         if ended.done():
@@ -140,8 +145,12 @@ class _Worker:
 
     async def close(self) -> None:
         """Kill the process and what it started."""
-        ended = self.serve()
-        await asyncio.to_thread(self._process.kill)
+        try:
+            ended = self.serve()
+        except OSError:
+            self.kill()
+            return
+        await in_thread(self._process.kill)
         await ended
         if self._serving:
             self._serving.cancel()
@@ -205,8 +214,15 @@ def _end_of(process: FunctionProcess) -> asyncio.Future[int]:
         with contextlib.suppress(RuntimeError):  # The loop was closed before the process was waited for.
             loop.call_soon_threadsafe(settle, code)
 
-    threading.Thread(target=wait, name="end of a function", daemon=True).start()
+    start_thread(wait, "end of a function")
     return ended
+
+
+def _unstarted(function: Function, error: BaseException) -> TaskError:
+    """As Lambda says that it is short of something: machines try again after that."""
+    return TaskError(
+        "Lambda.ServiceException", f"The function {function.name} could not be started: {shortage(error)}."
+    )
 
 
 def _raised(body: str) -> TaskError:
@@ -243,7 +259,8 @@ class FunctionPool:
     def warm_first(self) -> None:
         """Start a worker of the template's first function: it needs no event loop yet."""
         for function in self._distinct()[:1]:
-            self._idle[function.name] = [self._start(function)]
+            with contextlib.suppress(*EXHAUSTED):  # It is started when it is called, or what calls it fails.
+                self._idle[function.name] = [self._start(function)]
 
     async def warm(self, names: Collection[str]) -> None:
         """Start a worker of each of these functions before it is asked for, one after the other.
@@ -251,10 +268,11 @@ class FunctionPool:
         All at once would take the processor from the one that is needed first.
         """
         for function in (each for each in self._distinct() if each.name in names):
-            if function.name not in self._idle:
-                self._idle[function.name] = [self._start(function)]
-            for worker in self._idle[function.name][:1]:
-                await worker.begun()
+            with contextlib.suppress(*EXHAUSTED):
+                if function.name not in self._idle:
+                    self._idle[function.name] = [self._start(function)]
+                for worker in self._idle[function.name][:1]:
+                    await worker.begun()
 
     def _distinct(self) -> list[Function]:
         return list({each.name: each for each in self._functions.values()}.values())
@@ -272,13 +290,15 @@ class FunctionPool:
         async with slot:
             idle = self._idle.setdefault(function.name, [])
             worker = next((w for w in iter(lambda: idle.pop() if idle else None, None) if w.usable), None)
-            worker = worker or self._start(function)
             try:
+                worker = worker or self._start(function)
                 return await worker.invoke(payload)
+            except EXHAUSTED as error:
+                raise _unstarted(function, error) from error
             finally:
-                if worker.usable:
+                if worker is not None and worker.usable:
                     idle.append(worker)
-                else:
+                elif worker is not None:
                     self._all.discard(worker)
                     await worker.close()
 

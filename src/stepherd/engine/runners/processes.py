@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stepherd.engine.runners.forking import Forked, ForkServer, Start
+from stepherd.engine.threads import in_thread, start_thread
 from stepherd.processes.marked import MARKER, kill_family
 from stepherd.services.removal import remove_tree
 
@@ -34,6 +35,7 @@ code=$?
 echo "$code" >"$0.new" && mv "$0.new" "$0"
 exit "$code"
 """
+_LOOK_SECONDS = 0.2
 _AT_ONCE = """. /dev/stdin; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; : >"${0%exit}ready"
   exec "$@" </dev/null 2>&1"""
 
@@ -57,11 +59,8 @@ class LocalProcess:
 
     def alive(self) -> bool:
         """Whether it still runs."""
-        with contextlib.suppress(FileNotFoundError), (self.folder / "lock").open("rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+        with contextlib.suppress(FileNotFoundError):
+            return _is_locked(self.folder / "lock")
         return False
 
     def exit_code(self) -> int | None:
@@ -73,10 +72,14 @@ class LocalProcess:
     def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it, detached from this process's terminal and group. Raises OSError when it cannot be."""
         pipe = self._begin(_AT_ONCE, argv)
-        with os.fdopen(pipe, "w", encoding="utf-8") as lines:
-            lines.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in self._with_own(environment).items())
-            # A wrapper whose engine died before this line runs nothing and leaves no exit code.
-            lines.write("STEPHERD_READY=1\n")
+        try:
+            with os.fdopen(pipe, "w", encoding="utf-8") as lines:
+                own = self._with_own(environment).items()
+                lines.writelines(f"export {k}={shlex.quote(v)}\n" for k, v in own)
+                # A wrapper whose engine died before this line runs nothing and leaves no exit code.
+                lines.write("STEPHERD_READY=1\n")
+        except BrokenPipeError as error:  # It needs a process of its own for the command.
+            raise OSError(errno.EAGAIN, "The shell around the command ended before it began") from error
 
     async def start_forked(
         self, server: ForkServer, module: str, arguments: Sequence[str], environment: Mapping[str, str]
@@ -87,7 +90,7 @@ class LocalProcess:
             forked = server.fork(start, log, lock)
         if forked is None:
             return False
-        begun = await asyncio.to_thread(_begun, forked, arguments, self._with_own(environment))
+        begun = await in_thread(_begun, forked, arguments, self._with_own(environment))
         if not begun:  # Whoever was asked is gone, or about to be: the lock is to be had again.
             await _lock_released(self.folder / "lock")
         return begun
@@ -145,7 +148,8 @@ class LocalProcess:
         # The process writes it, too, for an engine that dies here; a stop may come before it does.
         (self.folder / "pid").write_text(f"{process.pid}\n")
         # Whoever waits for the task watches the lock; this only sees to it that no zombie stays.
-        threading.Thread(target=process.wait, daemon=True, name=f"reap {process.pid}").start()
+        with contextlib.suppress(OSError):  # Without a thread, the next process that is started buries it.
+            start_thread(process.wait, f"reap {process.pid}")
 
     async def ended(self) -> int:
         """Wait for the end; the exit code, 137 when it was killed before it could leave one."""
@@ -215,8 +219,22 @@ async def _lock_released(path: Path) -> None:
         with contextlib.suppress(RuntimeError):  # The loop has been closed: no one waits any more.
             loop.call_soon_threadsafe(_finish, done)
 
-    threading.Thread(target=wait, daemon=True, name=f"wait {path.parent.name}").start()
-    await done
+    try:
+        start_thread(wait, f"wait {path.parent.name}")
+    except OSError:
+        while _is_locked(path):
+            await asyncio.sleep(_LOOK_SECONDS)
+    else:
+        await done
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _finish(future: asyncio.Future[None]) -> None:
