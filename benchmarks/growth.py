@@ -132,7 +132,9 @@ def _size(home: Path) -> int:
 def _very_long(home: Path) -> Iterator[Figure]:
     home.mkdir(mode=0o700)
     engine = Engine(home)
-    machine = engine.put_machine("mine", '{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}', "r")
+    machine = engine.put_machine(
+        "mine", '{"QueryLanguage":"JSONata","StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}', "r"
+    )
     api, page, described = Api(engine), {}, {}
     for count in (_EXECUTIONS // 100, _EXECUTIONS):
         _executions(engine.journal, machine, count)

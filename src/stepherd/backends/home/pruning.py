@@ -92,7 +92,7 @@ def prune(home: Path, criteria: Criteria, *, dry_run: bool) -> Pruned:
     with _alone(home), _of_this_version(home):
         _finish_earlier(home)
         with reading(home) as call:
-            busy = frozenset(unfinished_runs(home, call))
+            busy = _unfinished(home, call)
         for batch in _batches(home, criteria):
             with reading(home) as call:
                 going = _judged(home, criteria, _idle(_families(call, batch), busy, done), done)
@@ -152,6 +152,13 @@ def _batches(home: Path, criteria: Criteria) -> Iterator[list[dict[str, Any]]]:
             before = page["before"]
             if before is None:
                 break
+
+
+def _unfinished(home: Path, call: Call) -> frozenset[str]:
+    try:
+        return frozenset(unfinished_runs(home, call))
+    except NotFoundError:
+        return frozenset()  # Only other state machines have ever run here.
 
 
 def _machines(call: Call) -> Iterator[dict[str, Any]]:

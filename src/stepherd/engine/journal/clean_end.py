@@ -15,7 +15,7 @@ __all__ = ["ended_cleanly", "mark_clean_end"]
 
 
 def _mark(path: Path) -> Path:
-    return path.with_name(f"{path.name}-closed")
+    return path.with_name(f"{path.name}.closed")
 
 
 def _log(path: Path) -> Path:

@@ -27,11 +27,11 @@ PUSHED = {"commit": "c" * 40, "branch": "stepherd/r", "kept": [], "left_out": []
 class Home:
     """A home without an engine, with runs that are laid down."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *machines: str) -> None:
         self.path = path
         path.mkdir(mode=0o700)
         journal = self.journal()
-        for machine in (PIPELINE, LOGIN, KEEP, "mine"):
+        for machine in machines or (PIPELINE, LOGIN, KEEP, "mine"):
             journal.add_machine(Machine(machine_arn(machine), machine, "{}", "r", 1.0))
         journal.close()
 
@@ -224,6 +224,16 @@ def test_a_name_of_dots_leads_nowhere(home: Home, name: str) -> None:
     done = home.prune(stopped_before=1000.0)
     assert done.others == 1
     assert (home.path / "store/runs").is_dir()
+
+
+def test_executions_of_other_machines_go_by_their_own_number(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", "mine", "other")
+    for number in range(4):
+        home.execution(f"m{number}", "mine")
+        home.execution(f"o{number}", "other", status="RUNNING" if number == 1 else "FAILED")
+    done = home.prune(keep=2)
+    assert (done.runs, done.others) == ([], 3)
+    assert home.left() == {"m2", "m3", "o1", "o2", "o3"}
 
 
 def test_two_at_a_time_do_not_meet(home: Home) -> None:

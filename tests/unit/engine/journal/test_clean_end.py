@@ -116,7 +116,7 @@ def test_a_copy_that_was_put_back_is_read_through(tmp_path: Path, checks: list[P
 def test_a_mark_that_says_nothing_is_no_mark(tmp_path: Path, content: bytes, checks: list[Path]) -> None:
     path = tmp_path / "journal.sqlite3"
     filled(path).close()
-    (tmp_path / "journal.sqlite3-closed").write_bytes(content)
+    (tmp_path / "journal.sqlite3.closed").write_bytes(content)
     Journal(path).close()
     assert checks == [path]
 
@@ -137,11 +137,11 @@ def test_a_look_beside_a_live_engine_neither_reads_through_nor_marks(
     assert beside.execution(ARN)
     beside.close()
     assert checks == []
-    assert not (tmp_path / "journal.sqlite3-closed").exists()
+    assert not (tmp_path / "journal.sqlite3.closed").exists()
     journal.close()
 
 
 def test_only_its_owner_may_read_the_mark(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     filled(path).close()
-    assert (tmp_path / "journal.sqlite3-closed").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "journal.sqlite3.closed").stat().st_mode & 0o777 == 0o600
