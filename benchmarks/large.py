@@ -20,14 +20,17 @@ __all__ = ["large_figures"]
 _FILES: Final = 50_000
 _CHANGED: Final = 20_000
 _IN_A_FOLDER: Final = 100
-_MOST_SECONDS: Final = 19.0
-"""What a run on 50,000 files took before its agent's .git was read."""
-_MOST_TIMES: Final = 4.0
+_MOST_TIMES: Final = 1.5
+_MOST_TIMES_OF_MANY: Final = 1.8
+"""Of what git alone takes, wall and processor."""
 _TIMES: Final = 3
 _MOST_MEGABYTES: Final = 200.0
 _ONE: Final = "echo changed > d0/f0.txt\n"
 _MANY: Final = f"""for d in $(seq 0 {_CHANGED // _IN_A_FOLDER - 1})
 do for f in d$d/*; do echo changed >> $f; done; done
+"""
+_ADDED: Final = f"""for d in $(seq 0 {_CHANGED // _IN_A_FOLDER - 1})
+do mkdir new$d; for f in $(seq 0 {_IN_A_FOLDER - 1}); do echo "file $f of $d" > new$d/f$f.txt; done; done
 """
 _SCRIPT: Final = """set -e
 git clone -q --depth 1 "file://$1" "$2"
@@ -44,14 +47,15 @@ def large_figures() -> Iterator[Figure]:
     """Wall time of a whole run, and of its steps processor time and peak memory."""
     with tempfile.TemporaryDirectory() as name:
         origin = _repository(Path(name))
-        for title, script in (
-            (f"{_FILES:,} files, one changed", _ONE),
-            (f"{_CHANGED:,} of {_FILES:,} files changed", _MANY),
+        for title, script, most in (
+            (f"{_FILES:,} files, one changed", _ONE, _MOST_TIMES),
+            (f"{_CHANGED:,} of {_FILES:,} files changed", _MANY, _MOST_TIMES_OF_MANY),
+            (f"{_CHANGED:,} files added to {_FILES:,}", _ADDED, _MOST_TIMES_OF_MANY),
         ):
             place = Path(name) / "run"
             place.mkdir()
-            yield _wall(place, origin, title, script)
-            yield from _steps(place, origin, title, script)
+            yield _wall(place, origin, title, script, most)
+            yield from _steps(place, origin, title, script, most)
             shutil.rmtree(place)
 
 
@@ -69,7 +73,7 @@ def _repository(place: Path) -> Path:
     return origin
 
 
-def _wall(place: Path, origin: Path, title: str, script: str) -> Figure:
+def _wall(place: Path, origin: Path, title: str, script: str, most: float) -> Figure:
     (place / "instructions.md").write_text("# Change the files\n")
     (place / "agent.sh").write_text(script)
     stepherd = str(Path(sys.executable).with_name("stepherd"))
@@ -87,10 +91,9 @@ def _wall(place: Path, origin: Path, title: str, script: str) -> Figure:
     ]
     value, baseline = (statistics.median(column) for column in zip(*pairs, strict=True))
     shutil.rmtree(place / "home-of-runs")
-    met = value <= _MOST_SECONDS or value <= _MOST_TIMES * baseline
     return Figure.of(
         f"run on {title}, whole 'stepherd run', wall", value, "s",
-        f"≤ {_MOST_SECONDS:g} s, or {_MOST_TIMES:g} times git alone", met, baseline,
+        f"≤ {most:g} times git alone", value <= most * baseline, baseline,
     )  # fmt: skip
 
 
@@ -102,7 +105,7 @@ def _by_git(place: Path, origin: Path, script: str) -> Taken:
     return take(argv, place, os.environ, place / "git.log")
 
 
-def _steps(place: Path, origin: Path, title: str, script: str) -> Iterator[Figure]:
+def _steps(place: Path, origin: Path, title: str, script: str, most: float) -> Iterator[Figure]:
     """What does not depend on how busy the machine is."""
     baseline = _by_git(place, origin, script)
     prepare(place, origin, script)
@@ -110,7 +113,7 @@ def _steps(place: Path, origin: Path, title: str, script: str) -> Iterator[Figur
     value = sum(taken.processor for taken in steps.values())
     yield Figure.of(
         f"processor time of the steps, {title}", value, "s",
-        f"≤ {_MOST_TIMES:g} times git alone", value <= _MOST_TIMES * baseline.processor, baseline.processor,
+        f"≤ {most:g} times git alone", value <= most * baseline.processor, baseline.processor,
     )  # fmt: skip
     for step, taken in steps.items():
         yield Figure.of(

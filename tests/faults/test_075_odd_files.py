@@ -224,7 +224,7 @@ class _Refusing:
 
         def refuse(git: Git, doing: str, *arguments: str, **more: object) -> object:
             given = more.get("stdin", b"")
-            if arguments[0] == "add":
+            if "add" in arguments[:3]:
                 arguments = ("add", "--no-such-option")
             elif arguments[0] == "update-index" and isinstance(given, bytes) and bad.encode() in given:
                 arguments = ("update-index", "--no-such-option")

@@ -20,6 +20,8 @@ _MOST_TRIES: Final = 400
 _MOST_REASONS: Final = 20
 _MOST_PATTERNS: Final = 200
 """Git compares each file with each pattern: of more of them, it is told by name what to add."""
+_AS_ONE_PACK: Final = ("-c", "core.bigFileThreshold=1")
+"""Files that git takes for large it writes into one pack, and not each into a file of its own."""
 _DOING: Final = "Adding the files"
 _UNOPENED: Final = re.compile(r"^warning: could not open directory '(.+)/': (.+)$", re.MULTILINE)
 _ROOM: Final = 64 << 20  # bytes
@@ -32,8 +34,17 @@ def add_all(git: Git, left_out: Collection[str]) -> list[Finding]:
     """
     unopened: list[Finding] = []
     if len(left_out) <= _MOST_PATTERNS:
+        # Of the files that are as the base has them nothing is to be written.
+        git.attempt(_DOING, "update-index", "-q", "--refresh", "--ignore-submodules")
         paths = [".", *(f":(exclude,literal,top){path}" for path in left_out)]
-        words = ("add", "-A", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+        words = (
+            *_AS_ONE_PACK,
+            "add",
+            "-A",
+            "--ignore-errors",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+        )
         finished = git.attempt(_DOING, *words, stdin=_encoded(paths))
         unopened = _unopened(finished.err, left_out)
         if finished.code == 0:
