@@ -13,7 +13,8 @@ neither key nor login                                                refused bef
 stream-json: runFinished, status success                             succeeded, whatever stands on stderr
 stream-json: runError, with or without runStarted; another status    failed: login, limit of the service,
                                                                      or in its own words
-"Authentication failed." (exit code 0), "login session has expired"  failed: login
+"Authentication failed." (exit code 0), "login session has expired"  failed: login, unless it also says
+                                                                     "Credits: … Time: …": it has worked
 texts of a limit or a failure, as of q                               failed, in its own words
 stream-json: a run without an end                                    failed
 exit code other than 0                                               failed
@@ -143,7 +144,7 @@ class KiroAgent(BasicAgent):
             return Outcome("succeeded")
         if isinstance(end, dict) and (end["kind"] != "failed" or not isinstance(sign, dict)):
             return self._judge_sign(end["kind"], end["text"] or end["status"])
-        if isinstance(sign, dict):
+        if isinstance(sign, dict) and not (sign["kind"] == "login" and _has_finished_text(evidence)):
             return self._judge_sign(sign["kind"], sign["text"])
         if facts.get("begun"):
             return failure(self.name, f"ended before its run was finished.{last_words(evidence)}")
@@ -156,6 +157,13 @@ class KiroAgent(BasicAgent):
 
 
 AGENT: Final = KiroAgent
+
+
+def _has_finished_text(evidence: Evidence) -> bool:
+    """Whether one that printed no stream-json has worked to its end, which it says by what that cost. A word
+    of a tool about authentication is no failure of the login then."""
+    facts = evidence.facts
+    return evidence.exit_code == 0 and not facts.get("begun") and facts.get("credits") is not None
 
 
 def _judge_text(evidence: Evidence, name: str) -> Outcome:

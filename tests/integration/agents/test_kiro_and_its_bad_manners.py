@@ -143,8 +143,9 @@ def test_an_error_in_the_stream_has_an_outcome_of_its_kind(
     assert remedy in outcome.error.remedy
 
 
-def test_what_is_muttered_on_stderr_does_not_overrule_a_finished_run(trials: Trials) -> None:
-    trial = trials.of("kiro", does="mutters", files=FILES)
+@pytest.mark.parametrize("version", ["2.24.1", "2.4.2"])
+def test_what_is_muttered_on_stderr_does_not_overrule_a_finished_run(trials: Trials, version: str) -> None:
+    trial = trials.of("kiro", does="mutters", files=FILES, version=version)
     trial.log_in()
     assert trial.run().status == "succeeded"
 

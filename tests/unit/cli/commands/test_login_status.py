@@ -1,0 +1,28 @@
+"""What ``stepherd login status`` says of renewal is what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from stepherd.backends.login_outlook import Outlook
+from stepherd.cli.commands.login_status import _renewal
+
+BUILDER_ID = Outlook(
+    "q", "Amazon Q Developer", "file:///db", account="x", refresh_until=datetime(2027, 2, 19, tzinfo=UTC)
+)
+
+
+def test_the_end_of_the_client_is_said_to_be_that() -> None:
+    words = _renewal(BUILDER_ID)
+    assert words.startswith("possible until 2027-02-19 00:00:00 UTC")
+    assert words.endswith("when its client registration ends")
+
+
+def test_a_companys_sessions_may_be_shorter() -> None:
+    assert "your company's sessions end sooner" in _renewal(replace(BUILDER_ID, is_identity_center=True))
+
+
+def test_what_only_the_cli_renews_is_said_so() -> None:
+    social = replace(BUILDER_ID, refresh_until=None, why_no_refresh="Only kiro-cli renews it.")
+    assert _renewal(social) == "not possible. Only kiro-cli renews it."
