@@ -1,4 +1,4 @@
-"""examples/notebook.ipynb, executed against the endpoint of a real engine that runs a real pipeline."""
+"""The notebooks of examples/, executed with a real engine that runs a real pipeline."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.e2e.place import ROOT, Place
 from tests.integration.repositories.origin import git
 
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
+OF_CLIENT = ROOT / "examples" / "client.ipynb"
 ARN = "arn:aws:states:us-east-1:000000000000:stateMachine:stepherd-pipeline"
 INSTRUCTIONS = """# Write a word
 
@@ -47,10 +48,12 @@ def engine(place: Place) -> Iterator[dict[str, str]]:
         assert place.end_of(child).code == 0
 
 
-def executed(program: str, place: Place, environment: dict[str, str]) -> dict[str, Any]:
+def executed(
+    program: str, place: Place, environment: dict[str, str], notebook: Path = NOTEBOOK
+) -> dict[str, Any]:
     """The notebook's cells by their ids, as they are after all of them ran in the environment of the tool."""
     copy = place.root / "notebook.ipynb"
-    copy.write_bytes(NOTEBOOK.read_bytes())
+    copy.write_bytes(notebook.read_bytes())
     inherited = {name: text for name, text in place.environment.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [program, "--inplace", "--timeout=90", str(copy)],
@@ -99,8 +102,32 @@ def test_the_notebook_starts_a_run_follows_it_and_shows_its_result_and_history(
     assert run_id in shown(cells["past"], "text/html")
 
 
-def test_the_notebook_is_kept_without_output() -> None:
-    notebook = json.loads(Path(NOTEBOOK).read_text())
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_notebook_of_the_client_starts_a_run_follows_it_and_shows_its_result(
+    place: Place, require: Callable[[str], str]
+) -> None:
+    program = require("jupyter-execute")
+    given = {"INSTRUCTIONS": str(place.instructions(INSTRUCTIONS)), "REPO": str(place.origin.bare)}
+    given["PYTHONPATH"] = str(
+        ROOT / "src"
+    )  # The environment of the tool has Stepherd as it was installed there.
+    cells = executed(program, place, given, OF_CLIENT)
+    run_id = shown(cells["start"]).strip("'")
+    assert git(place.origin.bare, "show", f"stepherd/{run_id}:word.txt") == "word"
+    followed = [line.split() for line in shown(cells["follow"]).splitlines()]
+    assert (followed[0], followed[-1]) == (["PrepareRun", "RUNNING"], ["ReportRun", "SUCCEEDED"])
+    assert ["RunAgent", "SUCCEEDED"] in followed
+    assert f"'stepherd/{run_id}'" in shown(cells["result"])
+    assert "['word.txt']" in shown(cells["result"])
+    assert "RunAgent" in shown(cells["log"])
+    assert f"('{run_id}', 'SUCCEEDED')" in shown(cells["past"])
+
+
+@pytest.mark.parametrize("path", [NOTEBOOK, OF_CLIENT], ids=lambda path: path.name)
+def test_a_notebook_is_kept_without_output(path: Path) -> None:
+    notebook = json.loads(path.read_text())
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert cells
     assert [(cell["outputs"], cell["execution_count"]) for cell in cells] == [([], None)] * len(cells)
