@@ -8,6 +8,7 @@
     git          git with a fixed configuration and an environment from an allowlist
     failures     git's words turned into the error tree
     remote       one remote, opened with its credentials: list, fetch, push
+    uncommitted  changes of a work tree that a clone leaves behind
     probe        does a remote answer, and does it have the base?
     clone        a shallow workspace
     clone_submodules  those of a workspace, when asked

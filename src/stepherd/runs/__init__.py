@@ -2,6 +2,7 @@
 
     ids             run ids
     request         what is asked for, checked against request.schema.json
+    variables       the variables that a request gives its agent
     front_matter    settings at the head of instructions.md
     instructions    finding the instructions and freezing a copy
     prepare         from a request as it was given to a run folder that steps can work from
