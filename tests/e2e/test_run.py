@@ -140,3 +140,15 @@ def test_a_command_is_given_once(place: Place) -> None:
     assert (twice.code, "given twice" in twice.err) == (64, True)
     none = place.run(None, "--")
     assert (none.code, "No program stands behind '--'" in none.err) == (64, True)
+
+
+def test_a_dry_run_checks_and_starts_nothing(place: Place) -> None:
+    before = place.origin.refs()
+    done = place.run("touch new", "--dry-run").ok()
+    assert done.json == {"run_id": "run_1", "dry_run": True, "remark": done.json["remark"]}
+    assert "Nothing was started." in done.err
+    refused = place.run("touch new", "--dry-run", "--base", "nowhere")
+    assert (refused.code, "'nowhere' does not exist" in refused.err) == (66, True)
+    assert place.origin.refs() == before
+    assert not (place.home / "journal.sqlite3").exists()
+    assert not (place.home / "store").exists()

@@ -129,8 +129,15 @@ _EXAMPLES = (
 @runner_options
 @click.option("--name", metavar="RUN_ID", help="The run's id. Default: made from the time.")
 @click.option("--detach", is_flag=True, help="Run in the background; print the run id and return.")
+@click.option("--dry-run", is_flag=True, help="Check all that can be checked before a run; start nothing.")
 def command(
-    call: Invocation, detach: bool, name: str | None, runner: str | None, image: str | None, **given: Any
+    call: Invocation,
+    detach: bool,
+    dry_run: bool,
+    name: str | None,
+    runner: str | None,
+    image: str | None,
+    **given: Any,
 ) -> int:
     """Run an agent from written instructions to a pushed branch.
 
@@ -142,7 +149,22 @@ def command(
     with backend.prepare(
         run_id, _request(**given), backend.runner(runner, image), detach=detach
     ) as beginning:
+        if dry_run:
+            return _checked(call, beginning)
         return _leave(call, beginning) if detach else follow_beginning(call, beginning)
+
+
+def _checked(call: Invocation, beginning: Beginning) -> int:
+    """Say that a run could begin; what was loaded for it is released."""
+    if beginning.remark:
+        call.output.note(beginning.remark)
+    call.output.note(
+        "The request, its instructions, the repository, the branch and the secrets are in order."
+    )
+    call.output.note("Nothing was started.")
+    if call.output.as_json:
+        call.output.json({"run_id": beginning.run_id, "dry_run": True, "remark": beginning.remark or None})
+    return 0
 
 
 def _leave(call: Invocation, beginning: Beginning) -> int:
