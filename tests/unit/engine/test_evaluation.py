@@ -283,9 +283,7 @@ def _value(source: str, **bindings: Any) -> Any:
     ],
 )
 def test_expressions_give_what_step_functions_gives(source: str, value: Any) -> None:
-    from stepherd.engine.asl.expressions import bind
-
-    assert _value(source, n=bind(None), o={"n": None}, l=[1, 2, 3]) == value
+    assert _value(source, n=None, o={"n": None}, l=[1, 2, 3]) == value
 
 
 def test_a_binding_inside_an_expression_does_not_outlive_it() -> None:

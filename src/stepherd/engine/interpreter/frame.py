@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepherd.engine.asl.definition import State, States
-from stepherd.engine.asl.expressions import EvaluationError, bind
+from stepherd.engine.asl.expressions import EvaluationError, Variables
 from stepherd.engine.asl.templates import Template
 from stepherd.engine.asl.values import MAX_BYTES, Document, byte_length, compact
 from stepherd.engine.interpreter.failures import StateFailed
@@ -87,7 +87,7 @@ class Frame:
         size = byte_length(text)
         self.run.variable_bytes += size - self._sizes.get(name, 0)
         self._sizes[name] = size
-        self.variables[name] = bind(value)
+        self.variables[name] = value
 
     def forget(self) -> None:
         """The frame has ended, and its own variables with it."""
@@ -144,10 +144,10 @@ class Visit:
         """The execution that it belongs to."""
         return self.frame.run
 
-    def bindings(self, item: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    def bindings(self, item: dict[str, Any] | None = None, **members: Any) -> Variables:
         """The variables, and ``$states`` with input, context and what else the field may use."""
         states = {"input": self.document.value, "context": self._context_object(item), **members}
-        return {**self.frame.variables, "states": states}
+        return Variables({**self.frame.variables, "states": states})
 
     def _context_object(self, item: dict[str, Any] | None) -> dict[str, Any]:
         own: dict[str, Any] = {"Name": self.state.name, "EnteredTime": iso_time(self.at)}
