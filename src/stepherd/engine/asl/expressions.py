@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stepherd.engine.asl.intrinsics import FUNCTIONS
+from stepherd.engine.asl.turns import TURN
 from stepherd.engine.asl.values import compact
 from stepherd.engine.jsonata.errors import ExpressionTooLongError, JsonataError
 from stepherd.engine.jsonata.nodes import Node, nodes_of
 from stepherd.engine.jsonata.program import Program
 from stepherd.engine.jsonata.scope import Run
-from stepherd.engine.jsonata.values import UNDEFINED
+from stepherd.engine.jsonata.values import UNDEFINED, number_text
 
 __all__ = ["Bindings", "EvaluationError", "Expression", "ExpressionSyntaxError", "Variables", "type_name"]
 
@@ -84,6 +85,9 @@ class Expression:
         except Exception as error:
             # Whatever Python itself has to say: recursion, memory, a number that is too large.
             raise self._error(f"threw an error during evaluation: {error or type(error).__name__}") from error
+        finally:
+            if run.used:
+                TURN.spend(run.used)
         raise self._error("returned nothing (undefined).")
 
     def wrong_type(self, expected: str, value: Any) -> EvaluationError:
@@ -170,4 +174,5 @@ def _plain(value: Any, run: Run, depth: int) -> Any:
 def _plain_number(value: float) -> float | int:
     if not math.isfinite(value):
         raise JsonataError("D1001", value=None)
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    # Up to 1e21 JavaScript writes whole numbers without an exponent.
+    return int(number_text(value)) if value.is_integer() and abs(value) < 1e21 else value

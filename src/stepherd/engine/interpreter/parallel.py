@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from stepherd.engine.asl.definition import MapState, ParallelState
 from stepherd.engine.asl.expressions import EvaluationError
 from stepherd.engine.asl.templates import Literal, Template
+from stepherd.engine.asl.turns import TURN
 from stepherd.engine.asl.values import Document
 from stepherd.engine.interpreter.failures import StateFailed
 from stepherd.engine.interpreter.frame import Frame, Transition, Visit
@@ -295,6 +296,8 @@ class _Iterations(_Group):
             child.head = events[0].id
         else:
             child.emit("MapIterationStarted", self._which(index))
+        if TURN.used_up:
+            await TURN.wait()
         output = await self._visit.run.run_frame(child, self._input(child, document), self._visit.redriven_at)
         self._ends[index] = ended or child.emit("MapIterationSucceeded", self._which(index), advance=False)
         return output

@@ -19,6 +19,7 @@ from stepherd.engine.asl.definition import (
     TaskState,
     WaitState,
 )
+from stepherd.engine.asl.turns import TURN
 from stepherd.engine.asl.values import Document, parse
 from stepherd.engine.callbacks import Tokens
 from stepherd.engine.integrations.contract import Integration
@@ -193,6 +194,8 @@ class ExecutionRun:
             raise before
         steps = 0
         while True:
+            if TURN.used_up:
+                await TURN.wait()
             outcome = self._handle(visit)
             transition = outcome if isinstance(outcome, Transition) else await outcome
             if transition.next is None:

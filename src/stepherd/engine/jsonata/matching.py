@@ -37,11 +37,14 @@ def _match_from(regex: Regex, text: str, start: int, scope: Scope) -> Any:
     found = regex.search(text, start, scope.run)
     if found is None:
         return UNDEFINED
-    if found.start == found.end:
-        raise JsonataError("D1004", value=text[found.start : found.end])
 
     def following(caller: Scope, _: list[Any]) -> Any:
-        return UNDEFINED if found.end >= len(text) else _match_from(regex, text, found.end, caller)
+        if found.end >= len(text):
+            return UNDEFINED
+        match = _match_from(regex, text, found.end, caller)
+        if match is not UNDEFINED and match["match"] == "":
+            raise JsonataError("D1004")
+        return match
 
     scope.run.make(200 + found.end - found.start)
     return {

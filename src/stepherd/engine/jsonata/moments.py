@@ -140,7 +140,7 @@ def _written(moment: Moment, marker: Marker, hours: float, minutes: float) -> st
     if component == "P":
         return str(value).upper() if marker.names == "upper" else str(value)
     if component not in _NUMBERS:
-        return str(value)
+        return "undefined" if value is None else str(value)
     assert isinstance(value, (int, float))
     if component == "Y" and marker.digits != -1:
         value = math.fmod(value, 10 ** min(marker.digits, 300))

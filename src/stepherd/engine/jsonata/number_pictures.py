@@ -12,6 +12,7 @@ from stepherd.engine.jsonata.errors import JsonataError
 from stepherd.engine.jsonata.integer_pictures import regular_distance
 from stepherd.engine.jsonata.rounding import round_half_even
 from stepherd.engine.jsonata.scope import Run
+from stepherd.engine.jsonata.values import number
 
 __all__ = ["format_number"]
 
@@ -192,7 +193,7 @@ def _groups(part: str, whole: str, symbols: _Symbols, *, left: bool) -> list[int
 
 def _written(value: float, layout: _Layout, symbols: _Symbols, run: Run) -> str:
     scale = 100 if symbols.percent in layout.picture else 1000 if symbols.mille in layout.picture else 1
-    mantissa, exponent = value * scale, None
+    mantissa, exponent = number(value * scale), None
     if layout.least_exponent:
         mantissa, exponent = _scaled(mantissa, layout.scaling)
     rounded = round_half_even(mantissa, layout.most_fraction)

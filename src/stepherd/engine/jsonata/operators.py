@@ -62,7 +62,7 @@ def equal(left: Any, right: Any, run: Run) -> bool:
         return isinstance(right, str) and left == right
     if isinstance(left, Function) or isinstance(right, (list, dict)):
         return left is right
-    return bool(left == right)
+    return bool(number(left) == number(right)) if _is_number(left) and _is_number(right) else False
 
 
 def negated(value: Any) -> Any:
@@ -139,6 +139,8 @@ def _comparison(token: str) -> Callable[[Any, Any, Run], Any]:
             left, right = utf16(left), utf16(right)
             if type(left) is not type(right):
                 left, right = (x if isinstance(x, bytes) else x.encode("utf-16-be") for x in (left, right))
+        else:
+            left, right = number(left), number(right)
         return _ORDER[token](left, right)
 
     return run

@@ -36,8 +36,13 @@ class Program:
     __slots__ = ("_code", "tree")
 
     def __init__(self, source: str) -> None:
-        self.tree = syntax_tree(source)
         self._code: Code | None = None
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _FRAMES))
+        try:
+            self.tree = syntax_tree(source)
+        finally:
+            sys.setrecursionlimit(limit)
         for node in nodes_of(self.tree):
             if node.kind == "regex":
                 compile_regex(*node.value)
@@ -47,13 +52,13 @@ class Program:
 
         Raises JsonataError; RecursionError and MemoryError where Python's own limits are met first.
         """
-        if self._code is None:
-            self._code = _Compiler().code(self.tree)
         run.depth = 0
         scope = Scope(dict(bindings), Scope(functions, None, run), run)
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, _FRAMES))
         try:
+            if self._code is None:
+                self._code = _Compiler().code(self.tree)
             return self._code(UNDEFINED, scope)
         finally:
             sys.setrecursionlimit(limit)

@@ -80,7 +80,7 @@ class Run:
         self.space -= space
         if self.space < 0:
             raise ExpressionTooLongError(_SPACE)
-        self.left -= space >> 6
+        self.left -= 1 + (space >> 6)
         if self.left < 0:
             self.look()
 

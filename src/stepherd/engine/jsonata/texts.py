@@ -49,7 +49,7 @@ def _write(value: Any, parts: list[str], run: Run, line: str) -> None:
         return
     else:
         part = _scalar(value)
-    run.make(len(part) + 8)
+    run.make(len(part) + 40)
     parts.append(part)
 
 
@@ -64,7 +64,7 @@ def _scalar(value: Any) -> str:
 
 
 def _write_all(parts: list[str], run: Run, line: str, brackets: str, items: list[tuple[str, Any]]) -> None:
-    run.make(8 + 8 * len(items))
+    run.make(40 + 100 * len(items))
     if not items:
         parts.append(brackets)
         return
@@ -82,8 +82,10 @@ def copied(value: Any, run: Run, made: set[int] | None = None) -> Any:
     objects."""
     run.make(16)
     if isinstance(value, list):
+        run.make(40 + 16 * len(value))
         return [None if item is UNDEFINED else copied(item, run, made) for item in value]
     if isinstance(value, dict):
+        run.make(100 + 100 * len(value))
         result = {key: copied(item, run, made) for key, item in value.items()}
         if made is not None:
             made.add(id(result))
