@@ -9,6 +9,8 @@ CODEX := 0.169.0
 OPENCODE := 1.18.33
 # Evaluates IAM policies with their conditions; for tests alone (AGPL-3.0), never part of what is built.
 IAM_SIMULATE := 0.1.173
+# The JSONata that AWS names: what expressions give is held against it, by tests alone.
+JSONATA := 2.0.6
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(TOOLS)/node_modules/.bin:$(CURDIR)/$(TOOLS)/sam/bin:$(CURDIR)/$(TOOLS)/aws/bin:$(CURDIR)/$(TOOLS)/checkov/bin:$(CURDIR)/$(TOOLS)/hadolint/bin:$(CURDIR)/$(TOOLS)/ministack/bin:$(CURDIR)/$(TOOLS)/notebook/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
@@ -94,7 +96,7 @@ $(TOOLS)/.installed: Makefile
 	mkdir -p $(TOOLS)
 	npm install --silent --no-save --prefix $(TOOLS) asl-validator@4 @anthropic-ai/claude-code@$(CLAUDE_CODE) \
 	  @openai/codex@$(CODEX) opencode-ai@$(OPENCODE) \
-	  @cloud-copilot/iam-simulate@$(IAM_SIMULATE)
+	  @cloud-copilot/iam-simulate@$(IAM_SIMULATE) jsonata-oracle@npm:jsonata@$(JSONATA)
 	# npm may not run what packages bring.
 	node $(TOOLS)/node_modules/@anthropic-ai/claude-code/install.cjs
 	node $(TOOLS)/node_modules/opencode-ai/postinstall.mjs

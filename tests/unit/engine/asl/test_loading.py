@@ -144,6 +144,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("error number", {"A": {"Type": "Fail", "Error": 1}}, "'Error' must be a string"),
     ("open expression", {"A": {"Type": "Pass", "Output": "{% x"}}, "begins with '{%' and ends with '%}'"),
     ("unreadable", {"A": {"Type": "Pass", "Output": "{% ( %}"}}, "could not be read"),
+    *(
+        (f"newer than 2.0.6: {sign}", {"A": {"Type": "Pass", "Output": {"v": f"{{% $x {sign} 1 %}}"}}}, words)
+        for sign in ("??", "?:")
+        for words in ("neither ?? nor ?:) at Output/v at /States/A/Output",)
+    ),
+    ("group", {"A": {"Type": "Pass", "Output": "{% /(?<n>a)(?<n>b)/ %}"}}, "Duplicate capture group name"),
+    ("operator", {"A": {"Type": "Pass", "Output": "{% [1!2] %}"}}, 'Unknown operator: "!" at Output'),
+    ("signature", {"A": {"Type": "Pass", "Output": "{% function($x)<n<n>>{1} %}"}}, "Type parameters can"),
     ("document", {"A": {"Type": "Pass", "Output": "{% $$.x %}"}}, "'$$' is not allowed"),
     ("long state name", {"A" * 81: {"Type": "Pass"}}, "1 to 80 characters"),
     (

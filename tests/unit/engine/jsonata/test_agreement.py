@@ -1,0 +1,118 @@
+"""Every answer is that of npm's jsonata 2.0.6: recorded ones, and by chance against the program itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.unit.engine.jsonata.answers import agrees, answer
+from tests.unit.engine.jsonata.sources import BINDINGS, regular_expressions, sources
+
+HERE = Path(__file__).parent
+ORACLE = Path(__file__).parents[4] / ".tools/node_modules/jsonata-oracle"
+UNLIKE = (
+    "$formatBase of more than 2^53, whose last digits are those of the double",
+    "which of two failing members of an array or object is reported",
+    "regular expressions look at characters, not at halves of them",
+    "a member named constructor or __proto__ is an ordinary one",
+    "$formatNumber of zero or a negative number with an exponent ends",
+    "a transform changes its copy alone, whatever its pattern finds",
+)
+"""Where it is not, on purpose. docs/decisions/0023 has the list and why."""
+
+
+def _recorded() -> tuple[dict[str, Any], list[list[Any]]]:
+    bindings, *answers = (HERE / "answers.jsonl").read_text("ascii").splitlines()
+    return json.loads(bindings), [json.loads(line) for line in answers]
+
+
+def test_recorded_answers_are_given_again() -> None:
+    """Expressions, calls of every function, regular expressions, numbers and dates, answered by 2.0.6."""
+    bindings, recorded = _recorded()
+    wrong = [
+        (source, theirs, ours)
+        for source, *theirs in recorded
+        if not agrees(ours := answer(source, bindings), theirs)
+    ]
+
+    assert len(recorded) > 4_000
+    assert not wrong, wrong[:5]
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("5.5 % 2", 1.5),
+        ("-5 % 3", -2),
+        ("$replace('abc', /(b)/, function($m) { '[' & $m.groups[0] & ']' })", "a[b]c"),
+        ("$replace('John Smith', /(\\w+)\\s(\\w+)/, '$2 $1')", "Smith John"),
+        ("$sort(['b2','a1','b1','a2'], function($l,$r){ $substring($l,0,1) > $substring($r,0,1) })", 4),
+        ("$match('h\u00e9llo_1', /\\w+/)[0].match", "h"),
+        ("$exists($match('\u0663', /\\d/))", False),
+        ("$contains('a\\n', /a$/)", False),
+        ("$replace('ab', /(?<x>a)/, '$1$1')", "aab"),
+        ("$string(1e20)", "100000000000000000000"),
+        ("$string(1e21)", "1e+21"),
+        ("$formatNumber(2.5, '0')", "2"),
+        ("$formatNumber(3.5, '0')", "4"),
+        ("$number('0b11')", 3),
+        ("$round(2.5) & $round(3.5)", "24"),
+    ],
+)
+def test_what_another_evaluator_had_wrong(source: str, value: Any) -> None:
+    kind, given_value = answer(source, {})
+
+    assert kind == "value"
+    if source.startswith("$sort"):
+        assert given_value == ["a1", "a2", "b2", "b1"]
+    else:
+        assert given_value == value
+
+
+@pytest.mark.parametrize("source", ["$number('1_000')", "$number(' 1')", "$number('')", "$number('NaN')"])
+def test_what_is_no_number_is_refused(source: str) -> None:
+    assert answer(source, {}) == ["error", "D3030"]
+
+
+@pytest.mark.parametrize("source", ["$a ?? 1", "$a ?: 1", "a??b", "$a[b ?: c]", "($x := 1; $x ?? 2)"])
+def test_what_is_newer_than_2_0_6_is_no_expression(source: str) -> None:
+    assert answer(source, {}) == ["syntax", "S0211"]
+
+
+@pytest.mark.parametrize(
+    "source", ["'a ?? b'", "'?:'", "$match('a', /a??/)", "/* ?? */ 1", "function($x)<n?:n>{1}"]
+)
+def test_the_same_signs_elsewhere_are_fine(source: str) -> None:
+    assert answer(source, {})[0] != "syntax"
+
+
+@pytest.mark.exhaustive
+@settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(sources(), min_size=200, max_size=400),
+    st.lists(regular_expressions(), min_size=100, max_size=200),
+)
+def test_expressions_by_chance_give_what_the_program_gives(texts: list[str], calls: list[str]) -> None:
+    cases = list(dict.fromkeys(texts + calls))
+    theirs = _asked(cases)
+    ours = [answer(source, BINDINGS) for source in cases]
+
+    wrong = [
+        case
+        for case in zip(cases, theirs, ours, strict=True)
+        if not agrees(case[2], case[1]) and not (case[1][0] == "error" == case[2][0])
+    ]
+    assert not wrong, wrong[:5]
+
+
+def _asked(cases: list[str]) -> list[Any]:
+    assert ORACLE.is_dir(), "npm's jsonata is not there; install it with: make tools"
+    asked = "\n".join(json.dumps({"source": source, "bindings": BINDINGS}) for source in cases)
+    command = ["node", str(HERE / "oracle.cjs"), str(ORACLE)]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=120)
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,0 +1,168 @@
+"""Whatever an expression says, it ends: with a value or with States.QueryEvaluationError."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.engine.jsonata.sources import BINDINGS, regular_expressions, sources, words
+
+from stepherd.engine.asl.expressions import EvaluationError, Expression, ExpressionSyntaxError, Variables
+from stepherd.engine.jsonata import scope
+
+BOUND = 0.1
+SLACK = 0.4
+"""What one step may take at most, and what parsing takes, on a machine that is busy."""
+_TWICE = "function($p, $c) { [[$p], [$p]] }"
+_PAIRS = 'function($p, $c) { {"a": $p, "b": $p} }'
+
+ENDLESS = [
+    "($f := function() { $f() }; $f())",
+    "($f := function($n) { $f($n + 1) }; $f(0))",
+    "($f := function($a) { $f([$a, $a]) }; $f(1))",
+    "($f := function($a) { $f($a & $a) }; $f('aa'))",
+    "($y := function($f) { function($x) { $f($y($f))($x) } }; $y(function($s) { $s })(1))",
+    "$map([1..100000], function($x) { $sum([1..10000]) })",
+    "$match('a' & $pad('', 5000, 'a') & 'b', /(a+)+$/)",
+    "$match($pad('', 50000, 'a') & 'b', /(a|a)*c/)",
+    "$match($pad('', 40, 'a'), /(?=(a*)*b)/)",
+    "$match($pad('', 40, 'a'), /(a*)*b\\1/)",
+    "$contains($pad('', 900000, 'a'), /(a*)*b/)",
+    "'a' ~> /" + "a?" * 3000 + "a" * 3000 + "/",
+    "$toMillis($pad('', 9000, 'one') & '!', '[Yw][Mw][Dw][Hw]')",
+    "[1..10000000]",
+    "$count([1..10000000])",
+    "[1..200000].[1..200000]",
+    "[1..200000][$ in [1..200000]]",
+    "[1..200000][[1..200000]]",
+    "$distinct([1..200000].{'a': $})",
+    "$sort([1..300000], function($a, $b) { $a < $b })",
+    "($s := $pad('', 900000, 'a'); $sort([1..100000].($s)))",
+    "($s := $pad('', 900000, 'a'); $replace($s, 'a', $s))",
+    "($s := $pad('', 900000, 'a'); $join([1..100000].($s)))",
+    "($s := $pad('', 900000, 'a'); [1..100000].($s & $string($)))",
+    "$pad('a', 1000000000)",
+    "$pad('x', -99999999999)",
+    "$reduce([1..40], function($p, $c) { $p & $p }, 'ab')",
+    "$range(1, 1e12, 1)",
+    f"$string($reduce([1..60], {_TWICE}, 1))",
+    f"$reduce([1..60], {_TWICE}, 1)",
+    f"$reduce([1..60], {_PAIRS}, 1)",
+    f"$reduce([1..60], {_TWICE}, 1) = $reduce([1..60], {_TWICE}, 1)",
+    f"$reduce([1..60], {_PAIRS}, 1) = $reduce([1..60], {_PAIRS}, 1)",
+    f"$boolean($reduce([1..60], {_TWICE}, 0))",
+    f"$count($reduce([1..60], {_PAIRS}, 1).**)",
+    f"$spread($reduce([1..60], {_TWICE}, 1))",
+    f"$distinct([$reduce([1..60], {_PAIRS}, 1), $reduce([1..60], {_PAIRS}, 1)])",
+    f"$reduce([1..60], {_PAIRS}, 1) ~> |a|{{'z': 1}}|",
+    f"$reduce([1..60], {_TWICE}, 1).a",
+    f"$keys($reduce([1..60], {_TWICE}, 1))",
+]
+DEEP = [
+    "($f := function($n) { 1 + $f($n + 1) }; $f(0))",
+    "($f := $map(?, function($x) { $f([$x]) }); $f([1]))",
+    "($f := function($x) { $f ~> $map([$x], ?) }; $f(1)(1))",
+    "$reduce([1..5000], function($p, $c) { {'a': $p} }, 1)",
+    "$string($reduce([1..50000], function($p, $c) { [[$p]] }, 1))",
+    "$parse($pad('', 100000, '['))",
+    "(" * 20_000 + "1" + ")" * 20_000,
+    "[" * 20_000,
+    "-" * 20_000 + "1",
+    "1" + "+1" * 20_000,
+    "$match('a', /" + "(" * 5_000 + "a" + ")" * 5_000 + "/)",
+    "$match('a', /((a{1000}){1000}){1000}b/)",
+]
+ODD = [
+    "/(?<n>a)/", "[1!2]", "function($x)<zzz>{1}(2)", "($f := function($x)<n{1};1)",
+    "$match('ab', /(?<n>a)(?<n>b)/)", "$formatNumber(5, '')", "$formatNumber(5, '0', {'zero-digit': ''})",
+    "$formatNumber(5, '0', {'digit': null})", "$formatNumber(5, '0', {'pattern-separator': ''})",
+    "$formatInteger(1e300, 'i')", "$formatInteger(1, '')", "$parseInteger('', '')", "$toMillis('', '[')",
+    "$fromMillis(1, '[Y]', $pad('', 5000, '9'))", "$decodeUrl('%e9')", "$base64decode('a')",
+    "$round(1.5, 1e300)", "$substring('abc', 0.5, 1.7)", "$number($pad('', 5000, '9'))",
+    "$split('abc', /(?:)/)", "$replace('a', /$/, 'b')", "$match('a', function($s) { {'start': 1} })",
+    "$each($sum, $sum)", "$map([1], $map)", "$sift({'a': 1})", "$partition([1], 0)", "$hash(1)", "%",
+    "$x.%.%", "$encodeUrl('\\ud800')", "$hash('\\ud800', 'MD5')", "$merge([1])", "{1: 2}", "1e400",
+    "'\\q'", "`a", "/* a",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scope, "MAX_TIME", BOUND)
+
+
+def _evaluated(source: str, bindings: dict[str, Any]) -> tuple[Any, float]:
+    """The value, or the error; and the processor's seconds."""
+    began = time.thread_time()
+    try:
+        outcome = Expression(source, "Output").evaluate(Variables(bindings))
+    except (EvaluationError, ExpressionSyntaxError) as error:
+        outcome = error
+    return outcome, time.thread_time() - began
+
+
+@pytest.mark.parametrize("source", ENDLESS)
+def test_what_would_not_end_ends_as_an_evaluation_error(source: str) -> None:
+    outcome, seconds = _evaluated(source, {})
+
+    assert isinstance(outcome, EvaluationError)
+    assert "U1001" in outcome.cause or "D2014" in outcome.cause
+    assert seconds < BOUND + SLACK
+
+
+@pytest.mark.parametrize("source", DEEP)
+def test_what_is_too_deep_is_an_evaluation_error(source: str) -> None:
+    outcome, seconds = _evaluated(source, {})
+
+    assert isinstance(outcome, EvaluationError)
+    assert seconds < BOUND + 2 * SLACK
+
+
+def test_deep_but_finite_recursion_is_fine() -> None:
+    sources_ = [
+        "($f := function($n) { $n <= 0 ? 0 : 1 + $f($n - 1) }; $f(900))",
+        "($f := function($n, $sum) { $n <= 0 ? $sum : $f($n - 1, $sum + 1) }; $f(5000, 0))",
+        "1" + " + 1" * 1000,
+        "$match($pad('', 5000, 'ab'), /^(?:(a)(b))*$/).index",
+    ]
+
+    assert [_evaluated(source, {})[0] for source in sources_] == [900, 5000, 1001, 0]
+
+
+@pytest.mark.parametrize("source", ODD)
+def test_odd_input_is_a_value_or_an_error_in_words(source: str) -> None:
+    outcome, _ = _evaluated(source, {})
+
+    assert not isinstance(outcome, EvaluationError) or "specified for the field 'Output'" in outcome.cause
+
+
+def test_the_expressions_of_one_field_share_one_budget() -> None:
+    variables = Variables({})
+    began = time.thread_time()
+    for _ in range(20):
+        with pytest.raises(EvaluationError, match="U1001"):
+            Expression("($f := function() { $f() }; $f())", "Output").evaluate(variables)
+
+    assert time.thread_time() - began < BOUND + SLACK
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(st.one_of(sources(), words(), regular_expressions(), st.text(max_size=20)))
+def test_no_expression_escapes_its_bound_or_raises_anything_else(source: str) -> None:
+    _, seconds = _evaluated(source, BINDINGS)
+
+    assert seconds < BOUND + SLACK
+
+
+def test_input_is_never_changed() -> None:
+    bindings = {"o": {"a": 1, "l": [3, 1, 2]}}
+    for source in ("1 ~> |$o|{'a': 2}|", "$o ~> |$o|{'a': 2}|", "$sort($o.l)", "$o.l[]", "($o.l)#$i[$i = 1]"):
+        _evaluated(source, bindings)
+
+    assert bindings == {"o": {"a": 1, "l": [3, 1, 2]}}
+    result, _ = _evaluated("$o", bindings)
+    assert result == bindings["o"]
+    assert result is not bindings["o"]
