@@ -75,6 +75,7 @@ async def _answer(api: Api, operation: str, body: bytes) -> Answer:
         request = read_json(body or b"{}")
         if not isinstance(request, dict):
             raise ValueError("not an object")
+        json.dumps(request, ensure_ascii=False).encode()  # UnicodeEncodeError for half of a surrogate pair.
     except (ValueError, RecursionError) as error:
         return _error(400, "SerializationException", f"The request is not a JSON object: {error}")
     try:

@@ -21,6 +21,8 @@ Request = Mapping[str, Any]
 _PAUSE_SECONDS: Final = 0.02
 """How long a clean-up may hold up everything else the engine does."""
 _MOST: Final = 1000
+_LARGEST: Final = 2**63 - 1
+"""Of a number that SQLite takes."""
 _LONGEST_WAIT_SECONDS: Final = 25.0
 
 
@@ -43,7 +45,9 @@ async def until_change(engine: Engine, request: Request) -> None:
     ``seconds``. Raises ApiError.
     """
     seen, seconds, after = _whole(request, "changes"), request.get("seconds", 0), request.get("after") or {}
-    good = isinstance(after, dict) and all(isinstance(last, int) for last in after.values())
+    good = isinstance(after, dict) and all(
+        isinstance(last, int) and 0 <= last <= _LARGEST for last in after.values()
+    )
     if not good or isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise invalid_member("after", after, "be event ids by ARN, and 'seconds' a number")
     deadline = time.monotonic() + min(seconds, _LONGEST_WAIT_SECONDS)
@@ -76,7 +80,8 @@ class _Removal:
         stopped = request.get("stoppedBefore")
         if stopped is not None and (isinstance(stopped, bool) or not isinstance(stopped, int | float)):
             raise invalid_member("stoppedBefore", stopped, "be a number")
-        found = self._engine.journal.ended(machine, keep, stopped, before, _MOST)
+        moment = None if stopped is None else float(stopped)
+        found = self._engine.journal.ended(machine, keep, moment, before, _MOST)
         executions = [
             {"executionArn": e.arn, "name": e.name, "status": e.status, "redriveCount": e.redrives}
             for e in found
@@ -131,7 +136,8 @@ def _arns(request: Request) -> list[str]:
 
 
 def _whole(request: Request, member: str) -> int | None:
-    value = request.get(member)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+    value: int | None = request.get(member)
+    right = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+    if value is not None and not right:
         raise invalid_member(member, value, "be a whole number")
     return value

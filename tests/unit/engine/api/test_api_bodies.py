@@ -145,6 +145,28 @@ def test_each_member_takes_every_odd_value_or_refuses_it(tmp_path: Path) -> None
     _on_an_engine(tmp_path, all_of)
 
 
+OWN: dict[str, dict[str, Any]] = {
+    "StepherdListEnded": {"stateMachineArn": MACHINE, "keepNewest": 1, "before": 5, "stoppedBefore": 1.5},
+    "StepherdPlanRemoval": {"executionArns": [ENDED]},
+    "StepherdRemoveExecutions": {"executionArns": ["arn:x"]},
+    "StepherdCleanUp": {},
+    "StepherdAwaitChange": {"changes": 0, "seconds": 0, "after": {ENDED: 1}},
+}
+"""The operations that AWS does not have, with members that fit."""
+
+
+def test_the_engines_own_operations_take_every_odd_value_or_refuse_it(tmp_path: Path) -> None:
+    def all_of(caller: Caller) -> None:
+        for operation, fits in OWN.items():
+            assert caller.post(operation, json.dumps(fits).encode()) == 200
+            for at in [*places(fits)][1:]:
+                for odd in ODD:
+                    body = replaced(fits, at, 0.01 if at == ("seconds",) and odd == 1e300 else odd)
+                    assert caller.post(operation, json.dumps(body).encode()) in {200, 400}, (operation, body)
+
+    _on_an_engine(tmp_path, all_of)
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"5", b'"x"', b"\xff", b"[" * 100_000, b'{"a":' * 100_000, b"\xef\xbb\xbf{}"]
 )
