@@ -168,7 +168,7 @@ def _fail(name: str, fields: Fields) -> State:
 
 
 def _wait(name: str, fields: Fields) -> State:
-    if fields.has("Seconds") == fields.has("Timestamp"):
+    if (fields.take("Seconds") is None) == (fields.take("Timestamp") is None):
         fields.wrong("Exactly one of 'Seconds' and 'Timestamp' is required")
     timestamp = fields.words("Timestamp")
     if isinstance(timestamp, Literal) and parse_timestamp(timestamp.value) is None:

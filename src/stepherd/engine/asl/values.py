@@ -11,7 +11,7 @@ import json
 from json.encoder import JSONEncoder
 from typing import Any
 
-__all__ = ["MAX_BYTES", "Document", "byte_length", "compact", "is_unicode", "parse"]
+__all__ = ["MAX_BYTES", "Document", "byte_length", "compact", "is_unicode", "parse", "unicode_text"]
 
 MAX_BYTES = 262_144
 """Largest input, output or result, in bytes of UTF-8."""
@@ -39,6 +39,11 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def unicode_text(text: str) -> str:
+    """A text that can be written as UTF-8: each lone surrogate is a replacement character instead."""
+    return text if is_unicode(text) else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _number(text: str) -> float | int:

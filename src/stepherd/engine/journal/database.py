@@ -86,10 +86,14 @@ class Journal:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise unusable(self.path, error) from error
-        except MemoryError as error:
+        except (
+            MemoryError,
+            ValueError,
+            OverflowError,
+        ) as error:  # the last two: a value that no column takes
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise refused(self.path, "out of memory") from error
+            raise refused(self.path, str(error) or "out of memory") from error
         self._events.clear()
         self._changes.clear()
 

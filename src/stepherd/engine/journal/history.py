@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from stepherd.engine.asl.values import Document, compact
+from stepherd.engine.asl.values import Document, compact, unicode_text
 from stepherd.engine.journal.clock import Clock
 from stepherd.engine.journal.database import Journal
 from stepherd.engine.journal.records import Event
@@ -85,12 +85,12 @@ def input_details(text: str) -> dict[str, Any]:
 
 
 def failure_details(error: str | None, cause: str | None) -> dict[str, Any]:
-    """Error and cause as far as they exist, cut to the service's lengths."""
+    """Error and cause as far as they exist, cut to the service's lengths, as text that a file can hold."""
     details: dict[str, Any] = {}
     if error is not None:
-        details["error"] = error[:256]
+        details["error"] = unicode_text(error)[:256]
     if cause is not None:
-        details["cause"] = cause[:32_768]
+        details["cause"] = unicode_text(cause)[:32_768]
     return details
 
 

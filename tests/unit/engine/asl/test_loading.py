@@ -95,6 +95,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "Exactly one of 'Seconds'",
     ),
     ("no wait", {"A": {"Type": "Wait"}}, "Exactly one of 'Seconds' and 'Timestamp'"),
+    ("null wait", {"A": {"Type": "Wait", "Seconds": None}}, "Exactly one of 'Seconds' and 'Timestamp'"),
+    ("null time", {"A": {"Type": "Wait", "Timestamp": None}}, "Exactly one of 'Seconds' and 'Timestamp'"),
     ("SecondsPath", {"A": {"Type": "Wait", "SecondsPath": "$.a"}}, "'SecondsPath'"),
     (
         "timestamp",
