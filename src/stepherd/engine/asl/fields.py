@@ -74,6 +74,13 @@ class Fields:
             return None
         return value
 
+    def target(self, name: str, *, required: bool = False) -> str | None:
+        """A field that is the name of a state; whether there is one is looked at later."""
+        value = self.text(name, required=required)
+        if value == "":
+            self.wrong(f"Missing '{name}' target: ", name, "MISSING_TRANSITION_TARGET")
+        return value
+
     def number(self, name: str, low: float, high: float, *, whole: bool = True) -> float | None:
         """A field that is a literal number within bounds."""
         value = self.take(name)

@@ -145,7 +145,7 @@ def _state(name: str, fields: Fields, language: str) -> State:
 
 
 def _next(fields: Fields) -> str | None:
-    target = fields.text("Next")
+    target = fields.target("Next")
     end = fields.take("End", False)
     if not isinstance(end, bool):
         fields.wrong("The value of the field 'End' must be a boolean", "End")
@@ -198,7 +198,7 @@ def _choice(name: str, fields: Fields) -> State:
     if not rules:
         fields.wrong("The field 'Choices' must be an array with at least one rule", "Choices")
     output, assign = fields.template("Output"), fields.assignments()
-    return ChoiceState(name=name, choices=rules, next=fields.text("Default"), output=output, assign=assign)
+    return ChoiceState(name=name, choices=rules, next=fields.target("Default"), output=output, assign=assign)
 
 
 def _rule(fields: Fields) -> ChoiceRule:
@@ -207,7 +207,7 @@ def _rule(fields: Fields) -> ChoiceRule:
     if not isinstance(value, bool) and not is_expression(value):
         fields.wrong("A 'Condition' is a JSONata expression or a boolean", "Condition")
     condition = fields.template("Condition") or Literal(False)
-    target = fields.text("Next", required=True) or ""
+    target = fields.target("Next", required=True) or ""
     rule = ChoiceRule(condition, target, fields.template("Output"), fields.assignments())
     fields.finish("a choice rule in JSONata")
     return rule
@@ -282,7 +282,7 @@ def _retrier(fields: Fields) -> Retrier:
 
 def _catcher(fields: Fields) -> Catcher:
     fields.text("Comment")
-    target = fields.text("Next", required=True) or ""
+    target = fields.target("Next", required=True) or ""
     output, assign = fields.template("Output", "errorOutput"), fields.assignments("errorOutput")
     catcher = Catcher(_errors(fields), target, output, assign)
     fields.finish("a catcher in JSONata")

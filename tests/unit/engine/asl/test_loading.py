@@ -94,6 +94,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"A": {"Type": "Wait", "Seconds": 1, "Timestamp": "2016-03-14T01:59:00Z"}},
         "Exactly one of 'Seconds'",
     ),
+    ("empty next", {"A": {"Type": "Pass", "Next": "", "End": True}}, "Missing 'Next' target: "),
+    ("empty catch", {"A": task(Catch=[{"ErrorEquals": ["E"], "Next": ""}])}, "Missing 'Next' target: "),
+    (
+        "empty default",
+        {"A": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "A"}], "Default": ""}},
+        "Missing 'Default' target: ",
+    ),
     ("no wait", {"A": {"Type": "Wait"}}, "Exactly one of 'Seconds' and 'Timestamp'"),
     ("null wait", {"A": {"Type": "Wait", "Seconds": None}}, "Exactly one of 'Seconds' and 'Timestamp'"),
     ("null time", {"A": {"Type": "Wait", "Timestamp": None}}, "Exactly one of 'Seconds' and 'Timestamp'"),
