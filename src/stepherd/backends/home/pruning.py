@@ -34,7 +34,9 @@ from stepherd.text.run_ids import is_run_id
 
 __all__ = ["Criteria", "Pruned", "prune"]
 
-_BATCH: Final = 100
+_BATCH: Final = 500
+_MOST: Final = 1000
+"""Of one removal: what an engine does at once."""
 _NOTE: Final = "pruning.json"
 _TASK: Final = re.compile(r"[0-9a-f]{32}")
 _HOLD_SECONDS: Final = 1.0
@@ -251,10 +253,13 @@ def _remove(home: Path, call: Call, families: list[_Family], done: Pruned, dry_r
 
 def _removed(home: Path, call: Call, families: list[_Family]) -> list[_Family]:
     """Remove these together; one by one where something of one is under way by now."""
+    members = [member for family in families for member in family.members]
+    if len(members) > _MOST and len(families) > 1:
+        middle = len(families) // 2
+        return [*_removed(home, call, families[:middle]), *_removed(home, call, families[middle:])]
     if not families:
         return []
     _write_note(home, families)
-    members = [member for family in families for member in family.members]
     removed = bool(call("StepherdRemoveExecutions", {"executionArns": members})["removed"])
     if removed:
         for family in families:

@@ -82,11 +82,9 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def _begin(connection: sqlite3.Connection) -> None:
     """From now on no earlier version opens the journal: it would not find what has been moved."""
-    last = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name='executions'").fetchone()[0]
-    numbers = f"INSERT INTO sqlite_sequence VALUES ('executions', {last or 0});"  # noqa: S608
     aside = f"ALTER TABLE executions RENAME TO {_OLD};"
     indexes = "DROP INDEX executions_by_machine;DROP INDEX executions_by_status;"
-    _together(connection, f"{aside}{indexes}{_EXECUTIONS}{numbers}{_words_of_version()}")
+    _together(connection, f"{aside}{indexes}{_EXECUTIONS}{_words_of_version()}")
 
 
 def _move(connection: sqlite3.Connection) -> bool:

@@ -236,6 +236,17 @@ def test_executions_of_other_machines_go_by_their_own_number(tmp_path: Path) -> 
     assert home.left() == {"m2", "m3", "o1", "o2", "o3"}
 
 
+def test_more_than_an_engine_removes_at_once_goes_in_parts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_MOST", 3)
+    for number in range(5):
+        home.run(f"r{number}")
+        home.execution(f"r{number}_kept", KEEP)
+    assert len(home.prune(stopped_before=1000.0).runs) == 5
+    assert home.left() == set()
+
+
 def test_two_at_a_time_do_not_meet(home: Home) -> None:
     with pruning._alone(home.path), pytest.raises(TemporaryError, match="Another"):
         home.prune(keep=1)
