@@ -2,8 +2,8 @@
 
 It serves until SIGTERM, and prints its endpoint with its key. It has two functions and a task definition. A
 line ``WHAT COUNT`` of its standard input leaves so much more of something to it and to all that it started:
-``processes``, ``threads`` (its own alone), ``forks`` (of its server of forks alone), ``files``, or bytes of a
-file (``disk``); ``lift`` gives all back. It prints the line when that is done.
+``processes``, ``threads`` (its own alone), ``forks`` (of its server of forks alone), ``files``, bytes of a
+file (``disk``) or of its own memory (``memory``); ``lift`` gives all back. It prints the line when done.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from stepherd.engine.local import LocalEngine
 from stepherd.engine.runners.forking import ForkServer
 
+LIMITS = (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS)
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -62,7 +63,7 @@ def obey(line: str) -> None:
         own = process == os.getpid()
         forks = b"fork_program" in Path(f"/proc/{process}/cmdline").read_bytes()
         if word == "lift":
-            for what in (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE):
+            for what in LIMITS:
                 _set(process, what, None)
         elif word == "processes" or (word == "threads" and own) or (word == "forks" and forks):
             _set(process, resource.RLIMIT_NPROC, threads + more)
@@ -70,6 +71,9 @@ def obey(line: str) -> None:
             with suppress(PermissionError):  # The server of forks shows itself to none.
                 files = len(list(Path(f"/proc/{process}/fd").iterdir()))
                 _set(process, resource.RLIMIT_NOFILE, files + more)
+        elif word == "memory" and own:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            _set(process, resource.RLIMIT_AS, pages * resource.getpagesize() + more)
         elif word == "disk":
             _set(process, resource.RLIMIT_FSIZE, 1 + more)
 

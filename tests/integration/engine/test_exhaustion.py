@@ -1,4 +1,4 @@
-"""Processes, threads, files and disk that are not to be had are an outcome with words; the engine lives."""
+"""Processes, threads, files, memory and disk that run out are an outcome with words; the engine lives."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _ends_without_a_fault(engine: Limited) -> None:
 
 @pytest.mark.parametrize("then", ["it is given back", "it ends"])
 @pytest.mark.parametrize(
-    "left", ["processes 0", "processes 1", "processes 2", "threads 0", "files 2", "files 5"]
+    "left", ["processes 0", "processes 1", "processes 2", "threads 0", "files 2", "files 5", "memory 1500000"]
 )
 def test_what_cannot_be_had_is_an_outcome_with_words(limited: Limited, left: str, then: str) -> None:
     limited.leave(left)
