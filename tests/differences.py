@@ -20,7 +20,7 @@ NOT_KEPT = {
     "duration of an execution and of a task": ("1 year", "an execution lasts as long as its home"),
     "retention of closed executions": (
         "90 days",
-        "the journal decides; a name stays taken as long as it is there",
+        "until `stepherd prune`; a name stays taken as long as it is there",
     ),
     "a Task without TimeoutSeconds": ("99,999,999 seconds", "it has no end"),
     "size of a request": ("1 MB", "4 MiB, so that no member's own limit is cut short by its escapes"),

@@ -62,6 +62,8 @@ class Engine:
         self.at_end: Callable[[Execution], None] = lambda _execution: None
         """Called with an execution that ends, before that is committed: what must be done after it, and must
         not be forgotten when this engine dies, is written down then."""
+        self.at_removal: Callable[[str], None] = lambda _arn: None
+        """Called with the ARN of an execution that was removed: its name may be another's from now on."""
         self.changes = 0
         """How often something was committed."""
         self.closing = False

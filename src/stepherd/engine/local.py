@@ -174,6 +174,7 @@ class LocalEngine:
             forks=self._forks,
             handles=lambda arn: (attempt.handle for attempt in self.engine.journal.attempts_of(arn)),
         )
+        self.engine.at_removal = runners.forget
         return integrations_of(
             Surroundings(
                 self.home,

@@ -116,6 +116,8 @@ class _Removal:
         may = all(self._may_go(execution) for execution in executions)
         if may:
             self._engine.journal.remove(execution.number for execution in executions)
+            for execution in executions:
+                self._engine.at_removal(execution.arn)
         return {"removed": may}
 
     def clean_up(self, _request: Request) -> dict[str, Any]:

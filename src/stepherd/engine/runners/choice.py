@@ -127,6 +127,10 @@ class Runners:
             self._settled[execution_arn] = self._first_choice(execution_arn)
         return self._settled[execution_arn]
 
+    def forget(self, execution_arn: str) -> None:
+        """An execution of that name has been removed: what it had settled is not for the next one."""
+        self._settled.pop(execution_arn, None)
+
     def _first_choice(self, execution_arn: str) -> RunnerChoice:
         if (settled := _settled(self._handles(execution_arn))) is not None:
             return settled

@@ -119,7 +119,10 @@ def test_what_runs_is_never_removed_and_keeps_what_would_go_with_it(tmp_path: Pa
         answer = bench.call("StepherdRemoveExecutions", executionArns=[ended, runs])
         assert answer == {"removed": False}
         assert bench.call("DescribeExecution", executionArn=ended)["status"] == "SUCCEEDED"
+        told: list[str] = []
+        bench.engine.at_removal = told.append
         assert bench.call("StepherdRemoveExecutions", executionArns=[ended]) == {"removed": True}
+        assert told == [ended], "what else knows of it by its name is told"
         with pytest.raises(ApiError, match="ExecutionDoesNotExist"):
             bench.call("DescribeExecution", executionArn=ended)
         families = bench.call("StepherdPlanRemoval", executionArns=[runs, ended])["families"]

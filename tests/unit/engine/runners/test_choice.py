@@ -51,3 +51,11 @@ def test_a_damaged_note_is_none(tmp_path: Path) -> None:
     write_choice(tmp_path, "run_1", PODMAN)
     (tmp_path / "runners/run_1.json").write_text("{")
     assert read_choice(tmp_path, "run_1") is None
+
+
+def test_a_name_that_was_removed_settles_nothing_for_the_next_of_that_name(tmp_path: Path) -> None:
+    runners = Runners(tmp_path)
+    assert runners.choose(ARN) == AS_PROCESSES
+    runners.forget(ARN)
+    write_choice(tmp_path, "run_1", PODMAN)
+    assert runners.choose(ARN) == PODMAN
