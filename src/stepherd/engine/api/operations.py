@@ -84,9 +84,12 @@ class Api:
             raise ApiError("InvalidName", f"Invalid Name: '{name}': {problem}")
         text = request.get("input", "{}")
         self._check_input(text)
-        existing = self._engine.journal.execution(self._engine.execution_arn(machine.arn, name))
-        if existing and not (existing.running and existing.input == text):
-            raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{existing.arn}'")
+        arn = self._engine.execution_arn(machine.arn, name)
+        existing = self._engine.journal.execution(arn)
+        if self._engine.journal.is_being_removed(arn) or (
+            existing and not (existing.running and existing.input == text)
+        ):
+            raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         trace = request.get("traceHeader")
         execution = existing or self._engine.start(machine, name, text, trace_header=trace)
         return {"executionArn": execution.arn, "startDate": execution.started}

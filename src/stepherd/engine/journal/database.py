@@ -172,6 +172,10 @@ class Journal:
         """Remove executions that have ended, at once; ``clean_up`` removes their events."""
         self._now(lambda db: bury(db, numbers))
 
+    def is_being_removed(self, arn: str) -> bool:
+        """Whether an execution of this ARN was removed, and not all that it left is gone."""
+        return bool(self._rows("SELECT 1 FROM removed WHERE arn=?", (arn,)))
+
     def clean_up(self, seconds: float) -> bool:
         """Work for so long at removing what is left of removed executions; whether there is more to do."""
         self._definitions.clear()  # Some may go.

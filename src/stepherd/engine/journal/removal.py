@@ -2,7 +2,8 @@
 
 An execution goes in one transaction; its events, which may be many, follow bit by bit, and then the room is
 given back to the disk bit by bit. ``removed`` holds the numbers of executions whose events are still there:
-numbers are never used again, so the next clean-up finds what an earlier one has left.
+numbers are never used again, so the next clean-up finds what an earlier one has left. Until then the name is
+not free, either: whoever removes an execution removes its files first, and cleans up afterwards.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def bury(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for number in numbers:
-            connection.execute("INSERT INTO removed VALUES (?)", (number,))
+            arn = "SELECT number, arn FROM executions WHERE number=?"
+            connection.execute(f"INSERT INTO removed {arn}", (number,))
             connection.execute("DELETE FROM executions WHERE number=?", (number,))
         connection.execute("COMMIT")
     except sqlite3.DatabaseError:

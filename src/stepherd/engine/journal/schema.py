@@ -32,7 +32,7 @@ CREATE INDEX executions_by_status ON executions (status, machine_arn, number);
 CREATE INDEX executions_by_definition ON executions (definition);
 CREATE INDEX attempts_open ON attempts (execution) WHERE closed=0;
 CREATE INDEX attempts_stopping ON attempts (execution) WHERE instr(handle, '"{STOPPING}"')>0;
-CREATE TABLE removed (number INTEGER PRIMARY KEY);
+CREATE TABLE removed (number INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE);
 """
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
