@@ -67,8 +67,9 @@ class PathCompiler(Compiler):
                 value = (
                     first(value, scope) if at == 0 and first_constructs else step(value, scope, at == final)
                 )
-                if value is UNDEFINED or len(value) == 0:
-                    break
+                if not isinstance(value, list) or not value:
+                    # What is no array any more has nothing for further steps.
+                    return value if at == final or isinstance(value, list) else UNDEFINED
             return value
 
         return walk
@@ -99,11 +100,12 @@ class PathCompiler(Compiler):
                     continue
                 else:
                     value = plain[at](value, scope, at == final)
-                if value is UNDEFINED or len(value) == 0:
+                if not isinstance(value, list) or not value:
                     return value
             if tuples is None:
                 return value
-            return tuples if node.tuple else Sequence([item[_HERE] for item in tuples])
+            carried = node.tuple or node.group is not None
+            return tuples if carried else Sequence([item[_HERE] for item in tuples])
 
         return walk
 
@@ -209,6 +211,8 @@ class PathCompiler(Compiler):
         def run(value: Any, scope: Scope) -> Any:
             tuples = isinstance(value, Sequence) and value.tuples
             items = value if isinstance(value, list) else [value]
+            if tuples and not items:
+                raise ValueError("Cannot group what a path with bindings has not found")
             groups: dict[str, tuple[int, Any]] = {}
             for item in items if items else [UNDEFINED]:
                 for at, (key_code, _) in enumerate(pairs):

@@ -175,7 +175,7 @@ class _Compiler(PathCompiler):
                     caller.run.step()
                     if match is not UNDEFINED:
                         # A pattern may lead out of the copy, to a variable: that is left as it is.
-                        own = match if id(match) in made else None
+                        own = match if id(match) in made or not isinstance(match, dict) else {}
                         _update(own, update(match, scope))
                         _delete(own, UNDEFINED if delete is None else delete(match, scope))
                 return result
@@ -225,6 +225,8 @@ def _update(match: Any, update: Any) -> None:
         raise JsonataError("T2011", value=None if isinstance(update, Function) else update)
     if isinstance(match, dict):
         match.update(update)
+    elif update and not isinstance(match, (list, Function)):
+        raise ValueError(f"Cannot create property '{next(iter(update))}' on what is no object")
 
 
 def _delete(match: Any, names: Any) -> None:

@@ -17,7 +17,7 @@ __all__ = ["agrees", "answer"]
 def answer(source: str, bindings: dict[str, Any]) -> list[Any]:
     """``[value, …]``, ``[undefined]``, ``[nonjson]``, ``[error, code]`` or ``[syntax, code]``.
 
-    Any other exception comes out.
+    Where JavaScript has an error of its own, without a code, so has this. Any other exception comes out.
     """
     try:
         program = Program(source)
@@ -27,6 +27,8 @@ def answer(source: str, bindings: dict[str, Any]) -> list[Any]:
         result = program.run(bindings, Run(), BUILT_IN)
     except JsonataError as error:
         return ["error", error.code]
+    except ValueError:
+        return ["error", None]
     if result is UNDEFINED:
         return ["undefined"]
     try:

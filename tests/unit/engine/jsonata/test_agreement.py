@@ -54,6 +54,7 @@ def test_recorded_answers_are_given_again() -> None:
         ("$formatNumber(3.5, '0')", "4"),
         ("$number('0b11')", 3),
         ("$round(2.5) & $round(3.5)", "24"),
+        ("($x := [{'b': 1}, {'b': 3}]; $x#$i{$string($i): b})", {"0": 1, "1": 3}),
     ],
 )
 def test_what_another_evaluator_had_wrong(source: str, value: Any) -> None:
@@ -117,16 +118,27 @@ def test_expressions_by_chance_give_what_the_program_gives(texts: list[str], cal
     ours = [answer(source, BINDINGS) for source in cases]
 
     wrong = [
-        case
-        for case in zip(cases, theirs, ours, strict=True)
-        if not agrees(case[2], case[1]) and not (case[1][0] == "error" == case[2][0])
+        (source, expected, given_)
+        for source, expected, given_ in zip(cases, theirs, ours, strict=True)
+        if expected is not None and not agrees(given_, expected) and not expected[0] == "error" == given_[0]
     ]
     assert not wrong, wrong[:5]
 
 
 def _asked(cases: list[str]) -> list[Any]:
+    """The answers of npm's jsonata, None for an expression that it does not survive."""
     assert ORACLE.is_dir(), "npm's jsonata is not there; install it with: make tools"
-    asked = "\n".join(json.dumps({"source": source, "bindings": BINDINGS}) for source in cases)
-    command = ["node", str(HERE / "oracle.cjs"), str(ORACLE)]
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=120)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    answers: list[Any] = []
+    while len(answers) < len(cases):
+        asked = (json.dumps({"source": source, "bindings": BINDINGS}) for source in cases[len(answers) :])
+        command = ["node", "--max-old-space-size=512", str(HERE / "oracle.cjs"), str(ORACLE)]
+        try:
+            text = subprocess.run(
+                command, input="\n".join(asked), capture_output=True, text=True, timeout=60
+            ).stdout
+        except subprocess.TimeoutExpired as expired:
+            text = (expired.stdout or b"").decode()
+        answers += [json.loads(line) for line in text.splitlines()]
+        if len(answers) < len(cases):
+            answers.append(None)
+    return answers
