@@ -116,8 +116,9 @@ def test_the_settings_and_hooks_of_a_clone_that_another_wrote_to_do_nothing(tmp_
     for config in (run.workspace / ".git/config", run.private_git / "config"):
         with config.open("a") as file:
             file.write(f'[core]\nfsmonitor = "touch {marker}"\n[filter "x"]\nsmudge = touch {marker}; cat\n')
-    (run.private_git / "info").mkdir(exist_ok=True)
-    (run.private_git / "info/attributes").write_text("* filter=x\n")
+    for place in (run.workspace / ".git", run.private_git):
+        (place / "info").mkdir(exist_ok=True)
+        (place / "info/attributes").write_text("* filter=x\n")
     write_files(run.workspace, run.private_git, facts.base_commit, run.scratch)
     assert (run.workspace / "README.md").read_text() == "hello\n"
     assert not marker.exists()
