@@ -43,6 +43,8 @@ def _once(function: Any, arguments: list[Any], context: Any, scope: Scope, token
         if function.signature is not None:
             arguments = _checked(function, arguments, context, token)
         names = dict(zip(function.parameters, arguments, strict=False))
+        for name in function.parameters[len(arguments) :]:
+            names[name] = UNDEFINED
         return function.body(function.context, Scope(names, function.scope, run))
     if isinstance(function, Native):
         try:

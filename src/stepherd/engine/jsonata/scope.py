@@ -28,6 +28,7 @@ MAX_SPACE = 100_000_000
 """What one evaluation may make in all: characters, and 16 for each place in an array or object."""
 
 _BETWEEN_LOOKS = 2_000
+_UNBOUND: Any = object()
 _TIMEOUT = "Expression evaluation timeout: Check for infinite loop"
 _DEPTH = (
     "Stack overflow error: Check for non-terminating recursive function.  "
@@ -116,11 +117,11 @@ class Scope:
         self.names[name] = value
 
     def find(self, name: str) -> Any:
-        """The value of a name, from the innermost scope that has it."""
+        """The value of a name, from the innermost scope that has it, be it bound to nothing."""
         scope: Scope | None = self
         while scope is not None:
-            value = scope.names.get(name, UNDEFINED)
-            if value is not UNDEFINED:
+            value = scope.names.get(name, _UNBOUND)
+            if value is not _UNBOUND:
                 return value
             scope = scope.outer
         return UNDEFINED
