@@ -17,6 +17,7 @@ __all__ = [
     "completed",
     "joined",
     "known_remedy",
+    "of_no_run",
     "of_run",
 ]
 
@@ -90,6 +91,18 @@ def completed(remedy: str, complete: Callable[[Command], Command]) -> str:
 def of_run(remedy: str, run_id: str) -> str:
     """``remedy`` with the run named where it stands for any."""
     return completed(remedy, lambda command: tuple(run_id if word == RUN else word for word in command))
+
+
+def of_no_run(remedy: str) -> str:
+    """``remedy`` where no run has begun that could be redriven: the same command is given again."""
+    text, others = str(remedy), []
+    for command in commands_in(remedy):
+        if command[:2] == ("redrive", RUN):
+            options = f" with {shlex.join(command[2:])}" if command[2:] else ""
+            text = text.replace(command_text(command), f"the same command{options}")
+        else:
+            others.append(command)
+    return known_remedy(text, others)
 
 
 def joined(*parts: str) -> str:

@@ -286,3 +286,9 @@ def test_a_secret_that_is_not_set_is_said_before_anything_starts(place: Place) -
     assert done.code != 0
     assert "MY_KEY" in done.err
     assert place.cli("list", "--json").ok().json["runs"] == []
+
+
+def test_a_secret_that_cannot_be_masked_is_named_when_the_run_starts(place: Place) -> None:
+    done = place.run("true", "--secret", "PIN", "--secret", "MY_KEY", PIN="1234", MY_KEY=KEY).ok()
+    assert "PIN is too short or too common to be masked" in done.err
+    assert "MY_KEY" not in done.err

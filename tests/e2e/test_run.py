@@ -152,3 +152,16 @@ def test_a_dry_run_checks_and_starts_nothing(place: Place) -> None:
     assert place.origin.refs() == before
     assert not (place.home / "journal.sqlite3").exists()
     assert not (place.home / "store").exists()
+
+
+def test_a_verify_command_that_is_not_there_is_said_before_the_agent_works(place: Place) -> None:
+    done = place.run("touch new", "--verify", "no-such-thing --all")
+    assert (done.code, "The verify command needs the program 'no-such-thing'" in done.err) == (78, True)
+    assert not (place.home / "store").exists()
+
+
+def test_what_fails_before_a_run_has_begun_suggests_no_redrive(place: Place) -> None:
+    done = place.run("true", "--repo", "ssh://git@127.0.0.1:9/x.git", STEPHERD_ALLOW_LOOPBACK_REMOTES="1")
+    assert done.code == 69
+    assert "the same command" in done.err
+    assert "redrive" not in done.err

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepherd.errors import DataError
-from stepherd.remedies import RUN, Remedy, changed, commands_in, completed, joined, known_remedy, of_run
+from stepherd.remedies import (
+    RUN,
+    Remedy,
+    changed,
+    commands_in,
+    completed,
+    joined,
+    known_remedy,
+    of_no_run,
+    of_run,
+)
 from stepherd.runs.result import Failure
 
 ENDS = ".!?…"
@@ -88,3 +98,12 @@ def test_a_result_keeps_the_commands_and_an_older_one_is_read_without() -> None:
     assert Failure(**kept) == Failure.of(error)
     del kept["commands"]
     assert Failure(**kept).commands == ()
+
+
+def test_a_remedy_before_a_run_names_the_same_command_instead_of_a_redrive() -> None:
+    again = Remedy("Check it, then try again: ", ("redrive", RUN))
+    assert of_no_run(again) == "Check it, then try again: the same command"
+    branch = Remedy("Use another: ", ("redrive", RUN, "--branch", "NAME"), ", or see ", ("list",))
+    assert of_no_run(branch) == "Use another: the same command with --branch NAME, or see stepherd list"
+    assert commands_in(of_no_run(branch)) == (("list",),)
+    assert of_no_run("Plain.") == "Plain."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stepherd.repositories.secret_patterns import SecretPatterns
 from stepherd.runs.request import InvalidRequest
 
 __all__ = ["check_variables"]
@@ -16,10 +17,12 @@ _RESERVED: Final = re.compile(r"HOME|TMPDIR|(?:STEPHERD|LD|DYLD)_.*|GCONV_PATH|G
 """What a run sets itself, and what makes any program load code when it starts: also the program that builds
 the sandbox, which is outside of it."""
 _LIKE_A_SECRET: Final = re.compile(
-    r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)"
+    r"(?:^|_)(?:TOKEN|TOK|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)"
     r"(?:_|$)(?!.*(?:ID|ARN|URI|URL|FILE|PATH|NAME|DIR)$)",
     re.IGNORECASE,
 )
+
+_PASSWORD_IN_URL: Final = re.compile(r"://[^/?#@\s]*:[^/?#@\s]+@")
 
 
 def check_variables(fields: Mapping[str, Any]) -> None:
@@ -68,9 +71,16 @@ def _check_is_plain(name: str, value: str, *, also_secret: bool) -> None:
             remedy="Give it once.",
             field="env",
         )
-    if value and _LIKE_A_SECRET.search(name):
+    if value and (_LIKE_A_SECRET.search(name) or _holds_a_secret(value)):
         raise InvalidRequest(
             f"The agent's variable {name} looks like a secret: its value would stand in the run's history.",
             remedy=f"Give a reference to it: --secret {name}=env:{name}, file:PATH or a Secrets Manager id.",
             field="env",
         )
+
+
+def _holds_a_secret(value: str) -> bool:
+    """Whether it is a well-known kind of token, or an address with a password."""
+    if _PASSWORD_IN_URL.search(value):
+        return True
+    return SecretPatterns().kind_of(value.encode("utf-8", "surrogateescape")) is not None

@@ -106,3 +106,16 @@ def test_a_request_of_an_earlier_version_has_no_variables(tmp_path: Any) -> None
     request, _ = check_whole_request("run_1", {**GOOD, "instructions": str(tmp_path / "task.md")})
     before = {name: value for name, value in request.to_json().items() if name not in {"env", "secrets"}}
     assert Request.from_json(before) == request
+
+
+@pytest.mark.parametrize(
+    "value", [f"ghp_{'a1B2' * 9}", "https://me:pa55word@example.com/x", "user:x@y postgres://u:p@h/db"]
+)
+def test_a_token_or_a_password_in_an_address_is_not_taken_as_a_value(value: str) -> None:
+    error = refused(env={"PLAIN": value})
+    assert value not in f"{error} {error.remedy}"
+
+
+@pytest.mark.parametrize("value", ["https://example.com/a:b@c", "a:b@c", "http://me@host/", "x" * 40])
+def test_an_ordinary_value_is_taken(value: str) -> None:
+    assert check_fields({**GOOD, "env": {"PLAIN": value}})["env"] == {"PLAIN": value}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,8 +17,8 @@ from stepherd.backends.typed_repo import with_typed_host
 from stepherd.engine.journal.lock import find_engine
 from stepherd.engine.runners.choice import CONTAINER_RUNNERS, SANDBOX, RunnerChoice, read_choice, write_choice
 from stepherd.engine.runners.processes import interpreter_path
-from stepherd.errors import CannotCreateError
-from stepherd.remedies import Remedy
+from stepherd.errors import CannotCreateError, StepherdError
+from stepherd.remedies import Remedy, of_no_run
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.credentials import GitCredentials
@@ -54,11 +56,12 @@ def check_run(
     request = with_typed_host(request)
     checked = _check(run_id, request)
     with RunnerSelection.begin(home, runner, checked.network or OPEN) as selection:
-        request = with_agent_credentials(checked, request)
+        request, unmasked = with_agent_credentials(checked, request)
         early.begin()
         early.load_later()
-        ask_repository(home, checked)
-    remark = "\n".join(filter(None, (selection.remark(), _left_behind(home, checked))))
+        with _nothing_begun():
+            ask_repository(home, checked)
+    remark = "\n".join(filter(None, (selection.remark(), unmasked, _left_behind(home, checked))))
     return _Start(home, run_id, request, _chosen(home, selection, checked)), remark
 
 
@@ -74,6 +77,16 @@ def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerC
     if choice.runner == SANDBOX:
         check_programs(home, request)
     return choice
+
+
+@contextmanager
+def _nothing_begun() -> Iterator[None]:
+    """The remedies of what a step meets, too, are for a run: here there is none yet."""
+    try:
+        yield
+    except StepherdError as error:
+        error.remedy = of_no_run(error.remedy)
+        raise
 
 
 def _left_behind(home: Path, request: Request) -> str:

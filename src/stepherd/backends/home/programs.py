@@ -20,16 +20,28 @@ __all__ = ["agent_programs", "check_installed"]
 def agent_programs(request: Request) -> Iterator[str]:
     """The programs that the agent is started with, but for one in the workspace, which is not there yet."""
     yield from get_agent(request.agent).binaries
-    program = split_command(request.command, "--command")[0] if request.command else ""
+    yield from _programs_of(request.command)
+
+
+def _programs_of(line: str | None) -> Iterator[str]:
+    """The program of a command line, unless it is a path in the workspace, which is not there yet."""
+    program = split_command(line, "the run")[0] if line else ""
     if program and ("/" not in program or program.startswith("/")):
         yield program
 
 
 def check_installed(request: Request, path: str) -> None:
-    """Look for the agent's programs in ``path``, which is that of tasks. Raises ConfigurationError."""
+    """Look in ``path``, which is that of tasks, for the agent's programs, and for that of the verify command:
+    after the agent it would be found out too late. Raises ConfigurationError."""
     for program in agent_programs(request):
         if shutil.which(program, path=path) is None:
             raise ConfigurationError(
                 f"The agent '{request.agent}' needs the program '{program}', which is not installed here.",
                 remedy=Remedy("Install it, see '", ("agents",), "', or choose another agent."),
+            )
+    for program in _programs_of(request.verify):
+        if shutil.which(program, path=path) is None:
+            raise ConfigurationError(
+                f"The verify command needs the program '{program}', which is not installed here.",
+                remedy="Check its name, or install it.",
             )

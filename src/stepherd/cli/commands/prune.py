@@ -13,6 +13,7 @@ from stepherd.cli.options import command as declared
 from stepherd.cli.options import complete_run
 from stepherd.errors import UsageError
 from stepherd.remedies import Remedy
+from stepherd.services.step_functions.errors import NoSuchRun
 
 __all__ = ["command"]
 
@@ -45,7 +46,7 @@ def command(
     """Remove old runs from this machine's home, and give the space back.
 
     A run goes with its history, its logs and its run folder. One that has not ended stays, and so does
-    one with work that is on no branch, unless it is named or --with-work is given.
+    one with work that is on no branch, unless it is named, by its whole id, or --with-work is given.
     """
     if bool(run_ids) == (older_than is not None or keep is not None):
         raise UsageError(
@@ -54,7 +55,11 @@ def command(
         )
     before = None if older_than is None else time.time() - older_than
     criteria = Criteria(run_ids, before, keep or 0, with_work)
-    done = prune(call.home, criteria, dry_run=dry_run)
+    try:
+        done = prune(call.home, criteria, dry_run=dry_run)
+    except NoSuchRun as error:
+        whole = Remedy("To remove a run, give its whole id. List the runs: ", ("list",))
+        raise NoSuchRun(error.message, remedy=whole) from error
     if call.output.as_json:
         call.output.json(_fields(done, dry_run))
     else:
