@@ -49,7 +49,7 @@ def test_a_whole_request_passes_and_so_does_the_smallest() -> None:
             {"timeout_seconds": "60"},
             "The field 'timeout_seconds' is not acceptable: it must be a whole number, not text.",
         ),
-        ({"timeout_seconds": 0}, "0 is less than 1. Give the seconds"),
+        ({"timeout_seconds": 0}, "0 is less than 1. Give a time"),
         ({"timeout_seconds": 82801}, "82801 is more than 82800"),
         ({"timeout_seconds": 1.5}, "it must be a whole number, not a number"),
         ({"push": "force"}, "'force' is not one of branch, none. Give --push branch or --push none."),
