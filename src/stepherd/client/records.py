@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "LogLine", "Login", "Run", "State", "Stopped", "Update", "Waiting", "moment"]
 
-_REPORTED = "RunFailed"
-"""The error by which ReportFailure ends when it has done its work: writing the report of a failed run."""
-
 
 def moment(seconds: float) -> datetime:
     """Seconds since the epoch as a moment in UTC."""
@@ -88,11 +85,8 @@ class State:
 
 
 def _status(row: StateRow, run_status: str) -> str:
-    if row.error == _REPORTED:
-        return "SUCCEEDED"
-    if row.repeated(running=run_status == "RUNNING"):
-        return "RETRYING"
-    return row.status
+    running = run_status == "RUNNING"
+    return "RETRYING" if row.repeated(running=running) else row.shown_status(running=running)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from stepherd.history.groups import Groups, previous_of
 from stepherd.history.logins import LoginProgress, Waiting
@@ -25,6 +25,10 @@ _FINAL = {
     "ExecutionAborted": "ABORTED",
     "ExecutionTimedOut": "TIMED_OUT",
 }
+
+
+_REPORTED: Final = "RunFailed"
+"""The error by which ReportFailure ends when it has done its work: writing the report of a failed run."""
 
 
 @dataclass(slots=True)
@@ -63,7 +67,10 @@ class StateRow:
         return max(0.0, (self.ended or now) - self.entered)
 
     def shown_status(self, *, running: bool) -> str:
-        """The status for a reader. An attempt that failed and will be repeated leaves its state RUNNING."""
+        """The status for a reader. An attempt that failed and will be repeated leaves its state RUNNING; a
+        state that ends in the failure it has reported has done its work."""
+        if self.error == _REPORTED:
+            return "SUCCEEDED"
         return "RUNNING" if self.repeated(running=running) else self.status
 
     def repeated(self, *, running: bool) -> bool:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from stepherd.backends.client import Refused
 from stepherd.backends.stack.calls import stack_call
 from stepherd.errors import CredentialsError, NotFoundError, StepherdError, TemporaryError, UnavailableError
+from stepherd.services.step_functions.errors import NoSuchRun
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:m:run_1"
 MOMENT = datetime(2026, 11, 21, 10, 15, 0, 123_000, tzinfo=UTC)
@@ -47,8 +48,8 @@ def test_moments_are_seconds_as_the_api_sends_them_and_nothing_is_added() -> Non
 @pytest.mark.parametrize(
     ("raised", "error", "said"),
     [
-        (refusal("ExecutionDoesNotExist"), NotFoundError, "There is no run 'run_1' in the stack 'flock'"),
-        (refusal("InvalidArn"), NotFoundError, "There is no run 'run_1' in the stack 'flock'"),
+        (refusal("ExecutionDoesNotExist"), NoSuchRun, "There is no run 'run_1' in the stack 'flock'"),
+        (refusal("InvalidArn"), NoSuchRun, "There is no run 'run_1' in the stack 'flock'"),
         (refusal("StateMachineDoesNotExist"), NotFoundError, "has no state machine"),
         (refusal("ExecutionLimitExceeded"), TemporaryError, "Too many runs"),
         (refusal("ThrottlingException"), TemporaryError, "too busy"),
