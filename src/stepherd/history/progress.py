@@ -75,7 +75,8 @@ class StateRow:
 
     def repeated(self, *, running: bool) -> bool:
         """Whether it has failed and will be tried again: it was not left, nor its branch given up."""
-        return running and not (self.exited or self.given_up) and self.status in _FAILURES.values()
+        left = self.exited or self.given_up or self.error == _REPORTED
+        return running and not left and self.status in _FAILURES.values()
 
     def to_json(self, now: float, *, running: bool) -> dict[str, Any]:
         """As ``--json`` shows it."""
