@@ -61,7 +61,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "deregister_task_definition": {"": "ecs:DeregisterTaskDefinition", "taskDefinition": ""},
     "describe_alarms": {"": "cloudwatch:DescribeAlarms", "AlarmNamePrefix": ""},
     "describe_change_set": {"": "cloudformation:DescribeChangeSet", "ChangeSetName": ""},
-    "describe_execution": {"": "states:DescribeExecution", "executionArn": ""},
+    "describe_execution": {"": "states:DescribeExecution", "executionArn includedData": ""},
     "describe_images": {"": "ecr:DescribeImages", "repositoryName filter": ""},
     "describe_secret": {"": "secretsmanager:DescribeSecret", "SecretId": ""},
     "describe_state_machine_for_execution": {
@@ -88,6 +88,8 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "head_object": {"": "s3:GetObject", f"Bucket Key IfMatch IfNoneMatch {_OWNER}": ""},
     "list_builds_for_project": {"": "codebuild:ListBuildsForProject", "projectName sortOrder": ""},
     "list_executions": {"": "states:ListExecutions", "stateMachineArn statusFilter maxResults nextToken": ""},
+    # Asked of the embedded engine alone.
+    "list_state_machines": {"": "", "maxResults nextToken": ""},
     "list_images": {"": "ecr:ListImages", "repositoryName filter": ""},
     "list_object_versions": {"": "s3:ListBucketVersions", f"Bucket {_OWNER}": ""},
     "list_objects_v2": {"": "s3:ListBucket", f"Bucket Prefix {_OWNER}": ""},

@@ -89,10 +89,10 @@ class Racing:
         self.written: list[tuple[Login, str | None]] = []
         self.real = ObjectDatabase.write
 
-    def write(self, database: ObjectDatabase, login: Login, etag: str | None) -> str:
+    def write(self, database: ObjectDatabase, login: Login, etag: str | None, **how: Any) -> str:
         self.written.append((login, etag))
         if not self.errors:
-            return self.real(database, login, etag)
+            return self.real(database, login, etag, **how)
         error = self.errors.pop(0)
         if isinstance(error, Login):
             self.real(database, error, etag)
@@ -113,7 +113,7 @@ def test_after_a_conflict_the_same_is_written_again(
 ) -> None:
     first = place.save(a_login(), None)
     racing = Racing(place, WriteConflict("409"), WriteConflict("409"))
-    monkeypatch.setattr(ObjectDatabase, "write", lambda *args: racing.write(*args))
+    monkeypatch.setattr(ObjectDatabase, "write", lambda *args, **how: racing.write(*args, **how))
     place.save(a_login("two", ends=2 * HOUR), first.etag)
     assert racing.written == [(a_login("two", ends=2 * HOUR), first.etag)] * 3
 
@@ -125,7 +125,7 @@ def test_after_a_lost_race_what_is_there_now_is_merged(
     first = place.save(a_login(), None)
     ours, other = a_login("ours", ends=2 * HOUR), a_login("theirs", ends=theirs * HOUR)
     racing = Racing(place, other)
-    monkeypatch.setattr(ObjectDatabase, "write", lambda *args: racing.write(*args))
+    monkeypatch.setattr(ObjectDatabase, "write", lambda *args, **how: racing.write(*args, **how))
     saved = place.save(ours, first.etag)
     assert saved.login == {"ours": ours, "theirs": other}[stays]
     assert place.load() == saved

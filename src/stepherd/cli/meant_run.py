@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepherd.errors import UsageError
+from stepherd.errors import StepherdError, UsageError
 from stepherd.history.runs import list_runs
 from stepherd.remedies import Remedy
 
@@ -34,7 +34,10 @@ def meant_run(call: Invocation, text: str) -> str | None:
     """
     if text != LATEST and len(text) < _SHORTEST:
         return None
-    names = run_ids(call, 1 if text == LATEST else _MOST)
+    try:
+        names = run_ids(call, 1 if text == LATEST else _MOST)
+    except StepherdError:
+        return None  # Such as for want of the right to list: that there is no such run is known already.
     if text == LATEST:
         return names[0] if names else None
     found = [name for name in names if name.startswith(text) or name.rpartition("_")[2].startswith(text)]

@@ -14,7 +14,7 @@ from stepherd.engine.asl.expressions import EvaluationError, Expression, Express
 from stepherd.engine.jsonata import scope
 
 BOUND = 0.1
-SLACK = 0.4
+SLACK = 1.5
 """What one step may take at most, and what parsing takes, on a machine that is busy."""
 _TWICE = "function($p, $c) { [[$p], [$p]] }"
 _PAIRS = 'function($p, $c) { {"a": $p, "b": $p} }'
