@@ -81,7 +81,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "get_log_events": {
         "": "logs:GetLogEvents", "logGroupName logStreamName startFromHead nextToken": "",
     },
-    "get_object": {"": "s3:GetObject", "Bucket Key IfMatch IfNoneMatch": ""},
+    "get_object": {"": "s3:GetObject", "Bucket Key Range IfMatch IfNoneMatch": ""},
     "get_queue_attributes": {"": "sqs:GetQueueAttributes", "QueueUrl AttributeNames": ""},
     "get_secret_value": {"": "secretsmanager:GetSecretValue", "SecretId VersionStage": ""},
     "head_bucket": {"": "s3:ListBucket", f"Bucket {_OWNER}": ""},
