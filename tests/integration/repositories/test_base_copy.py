@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def state(run: Run) -> list[str]:
-    """What git says of HEAD, the branches and the settings."""
+    """What git says of HEAD, the branches, the settings and the files. It is made to read each: else it
+    depends on the clock which of those it reads that a conversion makes other than their objects."""
+    for path in run.workspace.rglob("*"):
+        if path.is_file() and ".git" not in path.relative_to(run.workspace).parts:
+            os.utime(path, (1e9, 1e9), follow_symlinks=False)
     words = (
         ("rev-parse", "HEAD"),
         ("symbolic-ref", "-q", "HEAD"),
