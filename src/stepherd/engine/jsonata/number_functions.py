@@ -63,7 +63,7 @@ def _sqrt(_scope: Scope, value: float, *_: Any) -> Any:
 
 def _power(_scope: Scope, value: float, exponent: Any) -> Any:
     try:
-        result = math.pow(value, math.nan if exponent is UNDEFINED else exponent)
+        result = math.nan if exponent is UNDEFINED else math.pow(value, exponent)
     except (OverflowError, ValueError):
         result = math.nan
     if not math.isfinite(result):
@@ -72,7 +72,7 @@ def _power(_scope: Scope, value: float, exponent: Any) -> Any:
 
 
 def _format_number(scope: Scope, value: float, picture: Any, options: Any) -> str:
-    return format_number(value, picture, {} if options is UNDEFINED else options, scope.run)
+    return format_number(value, _given(picture), {} if options is UNDEFINED else options, scope.run)
 
 
 def _format_base(_scope: Scope, value: float, radix: Any) -> str:
@@ -91,13 +91,21 @@ def _format_base(_scope: Scope, value: float, radix: Any) -> str:
     return ("-" if whole < 0 else "") + (digits or "0")
 
 
-def _format_integer(scope: Scope, value: float, picture: str) -> str:
-    scope.run.make(8 * len(picture))
+def _given(picture: Any) -> str:
+    """A picture that is there. Where it is undefined, JavaScript fails without a code of JSONata's."""
+    if picture is UNDEFINED:
+        raise ValueError("the picture is undefined")
+    text: str = picture
+    return text
+
+
+def _format_integer(scope: Scope, value: float, picture: Any) -> str:
+    scope.run.make(8 * len(_given(picture)))
     return scope.run.text(format_integer(number(math.floor(value)), integer_picture(picture)))
 
 
 def _parse_integer(scope: Scope, text: str, picture: Any) -> Any:
-    scope.run.make(8 * (len(text) + len(picture)))
+    scope.run.make(8 * (len(text) + len(_given(picture))))
     return _whole(parse_integer(text, picture))
 
 

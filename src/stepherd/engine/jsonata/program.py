@@ -199,7 +199,7 @@ def _partial(function: Function, given: list[tuple[Any] | None]) -> Function:
         bound = {name: value for name, value in names.items() if name not in left}
         return Lambda(left, function.body, function.context, function.scope.inner(bound))
     assert isinstance(function, Native)
-    native, arity = function, function.arity
+    native, arity = function, max(function.arity, len(given))
     open_at = [at for at in range(arity) if at >= len(given) or given[at] is None]
 
     def implementation(caller: Scope, arguments: list[Any]) -> Any:

@@ -361,5 +361,6 @@ def _line_end(text: str, at: int) -> bool:
 
 def _groups_in(pattern: str) -> int:
     """How many groups capture: a back reference to a later one is still a back reference."""
-    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "", pattern, flags=re.DOTALL)
+    # A letter stands for what is left out: without it, "([a]?)" would begin as a group that captures nothing.
+    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", pattern, flags=re.DOTALL)
     return len(re.findall(r"\((?!\?)|\(\?<(?![=!])", bare))

@@ -33,11 +33,13 @@ def when_given(function: Callable[..., Any]) -> Implementation:
     return run
 
 
-def _string(scope: Scope, value: Any, pretty: Any) -> Any:
+def _string(scope: Scope, value: Any, pretty: Any = UNDEFINED) -> Any:
     return text_of(value, scope.run, pretty=pretty is True)
 
 
 def _substring(scope: Scope, text: str, start: Any, length: Any) -> str:
+    if start is UNDEFINED and length is not UNDEFINED:
+        return ""
     if start is UNDEFINED or len(text) + start < 0:
         start = 0
     if length is UNDEFINED:
@@ -73,7 +75,9 @@ def _trim(scope: Scope, text: str, *_: Any) -> str:
     return scope.run.text(text.removeprefix(" ").removesuffix(" "))
 
 
-def _pad(scope: Scope, text: str, width: float, char: Any) -> str:
+def _pad(scope: Scope, text: str, width: Any, char: Any) -> str:
+    if width is UNDEFINED:
+        return text
     filler: str = char if isinstance(char, str) and char else " "
     missing = abs(width) - len(text)
     if missing <= 0:
@@ -168,7 +172,8 @@ def _replace_text(scope: Scope, text: str, pattern: str, replacement: Any, most:
     count = min(text.count(pattern), int(min(math.ceil(most), 2**31)) if most != math.inf else 2**31)
     if not count:
         return text
-    new = replacement if isinstance(replacement, str) else text_of(replacement, scope.run)
+    other = "undefined" if replacement is UNDEFINED else replacement
+    new = other if isinstance(other, str) else text_of(other, scope.run)
     scope.run.make(len(text) + count * len(new))
     return text.replace(pattern, new, count)
 
@@ -249,7 +254,8 @@ def _length(_scope: Scope, text: str, *_: Any) -> int:
 
 
 STRING_FUNCTIONS: dict[str, tuple[str, int, Implementation]] = {
-    "string": ("<x-b?:s>", 2, when_given(_string)),
+    # One is what it takes of $map's arguments: in the program the other one has a default.
+    "string": ("<x-b?:s>", 1, when_given(_string)),
     "substring": ("<s-nn?:s>", 3, when_given(_substring)),
     "substringBefore": ("<s-s:s>", 2, when_given(_before)),
     "substringAfter": ("<s-s:s>", 2, when_given(_after)),
