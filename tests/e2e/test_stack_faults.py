@@ -81,7 +81,7 @@ def test_what_only_this_machine_has_is_refused_before_anything_is_written(cloud:
         cli(*words, "--repo", here), 64, f"The repository {here} is on this machine", "remote get-url origin"
     )
     says(cli(*words, "--git-credentials", "env:TOKEN"), 64, "env:TOKEN names a secret on this machine")
-    says(cli(*words, "--secret", "KEY=file:key"), 64, "file:key names a secret on this machine")
+    says(cli(*words, "--secret", "KEY=file:key"), 64, "key names a secret on this machine")
     says(cli(*words, "--agent-credentials", "file:key"), 64, "takes no agent credentials")
     says(
         cli(*words, "--runner", "podman"), 64, "--runner is only for runs on this machine", "--context local"
