@@ -28,7 +28,7 @@ def run_ids(call: Invocation, most: int) -> list[str]:
 
 def meant_run(call: Invocation, text: str) -> str | None:
     """The id, where exactly one of the newest 1,000 runs begins with ``text``, or its part behind the last
-    ``_`` does; None where there is none. To be asked when no run is called ``text``.
+    ``_`` does; None if no run does. Call it only when no run has the id ``text``.
 
     Raises UsageError where it may be several.
     """

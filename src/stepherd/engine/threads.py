@@ -38,7 +38,7 @@ async def in_thread(function: Callable[_P, _T], *arguments: _P.args, **named: _P
 
 
 def start_thread(target: Callable[[], object], name: str) -> None:
-    """Start a thread that holds up nothing. Raises OSError when there is none to be had."""
+    """Start a daemon thread, which no exit waits for. Raises OSError if the system has no thread left."""
     try:
         threading.Thread(target=target, name=name, daemon=True).start()
     except RuntimeError as error:

@@ -75,8 +75,8 @@ def _own_excludes(git: Git) -> Path:
     home = own_home()
     usual = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "git" / "ignore"
     file = home / ".gitconfig"
-    if not file.is_file():
-        return usual
+    if not file.is_file() or b"excludesfile" not in file.read_bytes().lower():
+        return usual  # Most say nothing of it: git need not be started to read that.
     named = git.attempt("Reading", "config", "--file", str(file), "--get", "core.excludesFile")
     text = os.fsdecode(named.out).strip()
     return home / text.removeprefix("~/") if text else usual

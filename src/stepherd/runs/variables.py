@@ -21,7 +21,6 @@ _LIKE_A_SECRET: Final = re.compile(
     r"(?:_|$)(?!.*(?:ID|ARN|URI|URL|FILE|PATH|NAME|DIR)$)",
     re.IGNORECASE,
 )
-
 _PASSWORD_IN_URL: Final = re.compile(r"://[^/?#@\s]*:[^/?#@\s]+@")
 
 
@@ -41,8 +40,10 @@ def check_variables(fields: Mapping[str, Any]) -> None:
                     remedy="Leave it out: no program can be given it.",
                     field=field,
                 )
-    for name in plain:
-        _check_is_plain(name, plain[name], also_secret=name in secret)
+    if plain:
+        patterns = SecretPatterns()  # Once: they take their time to compile.
+        for name, value in plain.items():
+            _check_is_plain(name, value, patterns, also_secret=name in secret)
     if sum(map(len, plain.values())) > _MOST_CHARACTERS:
         raise InvalidRequest(
             f"The variables of the agent have more than {_MOST_CHARACTERS:,} characters.",
@@ -64,14 +65,14 @@ def _check_name(field: str, name: str) -> None:
         )
 
 
-def _check_is_plain(name: str, value: str, *, also_secret: bool) -> None:
+def _check_is_plain(name: str, value: str, patterns: SecretPatterns, *, also_secret: bool) -> None:
     if also_secret:
         raise InvalidRequest(
             f"The agent's variable {name} is given twice, with its value and as a secret.",
             remedy="Give it once.",
             field="env",
         )
-    if value and (_LIKE_A_SECRET.search(name) or _holds_a_secret(value)):
+    if value and (_LIKE_A_SECRET.search(name) or _holds_a_secret(value, patterns)):
         raise InvalidRequest(
             f"The agent's variable {name} looks like a secret: its value would stand in the run's history.",
             remedy=f"Give a reference to it: --secret {name}=env:{name}, file:PATH or a Secrets Manager id.",
@@ -79,8 +80,8 @@ def _check_is_plain(name: str, value: str, *, also_secret: bool) -> None:
         )
 
 
-def _holds_a_secret(value: str) -> bool:
+def _holds_a_secret(value: str, patterns: SecretPatterns) -> bool:
     """Whether it is a well-known kind of token, or an address with a password."""
     if _PASSWORD_IN_URL.search(value):
         return True
-    return SecretPatterns().kind_of(value.encode("utf-8", "surrogateescape")) is not None
+    return patterns.kind_of(value.encode("utf-8", "surrogateescape")) is not None

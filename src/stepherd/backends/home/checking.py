@@ -81,7 +81,7 @@ def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerC
 
 @contextmanager
 def _nothing_begun() -> Iterator[None]:
-    """The remedies of what a step meets, too, are for a run: here there is none yet."""
+    """Errors that a step can raise as well suggest to redrive the run. Here no run has begun yet."""
     try:
         yield
     except StepherdError as error:

@@ -1,4 +1,4 @@
-"""Opening the file of a journal: made where there is none, checked where that is not known to be needless."""
+"""Opening the file of a journal: it is created if it is missing, and read through after an unclean end."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class TailCall:
 
 
 def call(function: Any, arguments: list[Any], context: Any, scope: Scope, token: str | None = None) -> Any:
-    """The result of a function; raises T1006 for what is none."""
+    """The result of a function; raises T1006 when the value is not a function."""
     run = scope.run
     run.deeper()
     result = _once(function, arguments, context, scope, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ def lookup(value: Any, name: str, scope: Scope) -> Any:
     return found
 
 
-class Compiler:
+class Compiler(ABC):
     """Compiles trees. What is about paths and calls is added by the classes above it."""
 
     def code(self, node: Node) -> Code:
@@ -63,17 +64,17 @@ class Compiler:
 
         return run
 
+    @abstractmethod
     def filter(self, predicate: Node) -> Callable[[Any, Scope], Any]:
         """What a predicate leaves of a value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def group(self, group: Node) -> Code:
         """An object, one member for each key that the pairs give."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stages(self, stages: list[Stage]) -> Code:
         """The predicates and indices after a step, one after the other."""
-        raise NotImplementedError
 
     # Literals and names
 

@@ -57,7 +57,7 @@ def _match_from(regex: Regex, text: str, start: int, scope: Scope) -> Any:
 
 
 def matches_of(pattern: Any, text: str, scope: Scope, token: str) -> Iterator[dict[str, Any]]:
-    """The matches of a matcher one after the other; raises T1010 for a function that is none."""
+    """The matches of a matcher one after the other; raises T1010 for a function that is not a matcher."""
     match = call(pattern, [text], None, scope)
     while match is not UNDEFINED:
         if not isinstance(match, dict) or not _looks_right(match):

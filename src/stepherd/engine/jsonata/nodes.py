@@ -1,4 +1,4 @@
-"""The syntax tree."""
+"""The nodes of the syntax tree that the parser makes and the compiler reads."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Look:
 
 @dataclass(slots=True)
 class Alternatives:
-    """One of several."""
+    """A disjunction (``a|b``): the first choice that leads to a match counts."""
 
     choices: list[Item]
 
