@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stepherd.errors import StepherdError, UsageError
 from stepherd.history.runs import list_runs
 from stepherd.remedies import Remedy
+from stepherd.text.enumeration import first_of
 
 if TYPE_CHECKING:
     from stepherd.cli.invocation import Invocation
@@ -42,9 +43,8 @@ def meant_run(call: Invocation, text: str) -> str | None:
         return names[0] if names else None
     found = [name for name in names if name.startswith(text) or name.rpartition("_")[2].startswith(text)]
     if len(found) > 1:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise UsageError(
-            f"'{text}' may be {', '.join(found[:_SHOWN])}{more}.",
+            f"'{text}' may be {first_of(found, _SHOWN)}.",
             remedy=Remedy("Give more of the id; to see them all: ", ("list",)),
         )
     return found[0] if found else None

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from stepherd.client.run_text import status_colour, status_text
 from stepherd.runs.folder import REPORT_PAGE
 from stepherd.text.durations import seconds_text
+from stepherd.text.enumeration import first_of
 from stepherd.text.terminal import one_line
 
 __all__ = ["HANG", "Advisor", "outcome_lines"]
@@ -93,9 +94,7 @@ def _verify(verify: object) -> str:
 
 
 def _files(changed: list[Mapping[str, Any]]) -> str:
-    names = [f"{item['path']} {_size(item)}" for item in changed]
-    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
-    return ", ".join(names[:_SHOWN_FILES]) + more
+    return first_of(changed, _SHOWN_FILES, lambda item: f"{item['path']} {_size(item)}")
 
 
 def _size(item: Mapping[str, Any]) -> str:
@@ -112,23 +111,18 @@ def _size(item: Mapping[str, Any]) -> str:
 
 def _automation(found: list[Mapping[str, Any]]) -> str:
     """Changed files that run by themselves."""
-    names = [f"{item['path']}, {item['what']}" for item in found]
-    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
-    return "; ".join(names[:_SHOWN_FILES]) + more
+    return first_of(found, _SHOWN_FILES, lambda item: f"{item['path']}, {item['what']}", separator="; ")
 
 
 def _kept(lines: list[Mapping[str, Any]]) -> str:
     """Work that was not pushed."""
-    names = [f"{line['name']} (from {line['from']})" for line in lines if not line.get("superseded")]
-    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
-    return ", ".join(names[:_SHOWN_FILES]) + more
+    shown = [line for line in lines if not line.get("superseded")]
+    return first_of(shown, _SHOWN_FILES, lambda line: f"{line['name']} (from {line['from']})")
 
 
 def _left_out(found: list[Mapping[str, Any]]) -> str:
     """Paths, each once: why is in the report."""
-    paths = [*dict.fromkeys(str(item["path"]) for item in found)]
-    more = f" and {len(paths) - _SHOWN_FILES} more" if len(paths) > _SHOWN_FILES else ""
-    return ", ".join(paths[:_SHOWN_FILES]) + more
+    return first_of([*dict.fromkeys(str(item["path"]) for item in found)], _SHOWN_FILES)
 
 
 def _is_in_bundle_alone(fields: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 from stepherd.repositories.git import Git
 from stepherd.repositories.raw_changes import RawChange
+from stepherd.text.enumeration import first_of
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["find_blemishes"]
@@ -61,5 +62,4 @@ def _markers(git: Git, base: str, tree: str) -> Iterator[str]:
 
 
 def _named(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return ", ".join(one_paragraph(path, 200) for path in paths[:_SHOWN]) + more
+    return first_of(paths, _SHOWN, lambda path: one_paragraph(path, 200))

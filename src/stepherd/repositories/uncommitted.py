@@ -12,6 +12,7 @@ from stepherd.errors import StepherdError
 from stepherd.repositories.git import Git
 from stepherd.repositories.local import open_local
 from stepherd.repositories.own import own_home
+from stepherd.text.enumeration import first_of
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["uncommitted", "uncommitted_remark"]
@@ -38,10 +39,9 @@ def uncommitted_remark(paths: tuple[str, ...], folder: Path) -> str:
     """One sentence for the person who starts a run; empty without ``paths``."""
     if not paths:
         return ""
-    shown = ", ".join(one_paragraph(path, 60) for path in paths[:_SHOWN])
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    shown = first_of(paths, _SHOWN, lambda path: one_paragraph(path, 60))
     verb = "is" if len(paths) == 1 else "are"
-    return f"{shown}{more} in {folder} {verb} not committed, so the run does not have what changed there."
+    return f"{shown} in {folder} {verb} not committed, so the run does not have what changed there."
 
 
 def _paths(folder: Path, scratch: Path) -> tuple[str, ...]:

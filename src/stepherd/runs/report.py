@@ -22,6 +22,7 @@ from stepherd.runs.report_work import no_changes, with_kept, work_notes
 from stepherd.runs.request import Request
 from stepherd.runs.result import Failure, Result
 from stepherd.runs.steps import STEPS
+from stepherd.text.enumeration import first_of
 from stepherd.text.moments import now, seconds_between, utc_text
 
 __all__ = ["Report", "ReportedError", "RunFailed", "StateTime", "build_report", "write_report"]
@@ -289,9 +290,8 @@ def _automation_note(facts: Mapping[str, Any]) -> list[str]:
     found = facts.get("automation") or []
     if not found:
         return []
-    shown = ", ".join(f"{file['path']} ({file['what']})" for file in found[:_MOST_NAMED])
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return [f"Review these changes first, because they run by themselves: {shown}{more}."]
+    shown = first_of(found, _MOST_NAMED, lambda file: f"{file['path']} ({file['what']})")
+    return [f"Review these changes first, because they run by themselves: {shown}."]
 
 
 class RunFailed(StepherdError):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from stepherd.remedies import Command, Remedy, joined
+from stepherd.text.enumeration import first_of
 
 __all__ = ["kept_lines", "no_changes", "with_kept", "work_notes"]
 
@@ -61,9 +62,7 @@ def work_notes(facts: Mapping[str, Any], run_id: str) -> Iterator[str]:
 
 
 def _places(lines: list[Mapping[str, Any]]) -> str:
-    shown = ", ".join(f"{line.get('from')} ({line['name']})" for line in lines[:_SHOWN])
-    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    return shown + more
+    return first_of(lines, _SHOWN, lambda line: f"{line.get('from')} ({line['name']})")
 
 
 def _pull(run_id: str, line: Mapping[str, Any]) -> Command:

@@ -15,6 +15,7 @@ from stepherd.runs.digests import check_digest, digest_of, digest_of_files
 from stepherd.runs.folder import INSTRUCTIONS, RunFolder
 from stepherd.services.fresh_folders import renew_folders
 from stepherd.services.removal import remove_tree
+from stepherd.text.enumeration import first_of
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["AgentFolders"]
@@ -135,9 +136,8 @@ class AgentFolders:
         """For the report: hard links to files of others; empty when there was none."""
         if not self.foreign:
             return ""
-        shown = ", ".join(one_paragraph(path, 200) for path in self.foreign[:_MOST_SHOWN])
-        more = f" and {len(self.foreign) - _MOST_SHOWN} more" if len(self.foreign) > _MOST_SHOWN else ""
-        return f"Removed, because they were hard links to files that are not the agent's: {shown}{more}."
+        shown = first_of(self.foreign, _MOST_SHOWN, lambda path: one_paragraph(path, 200))
+        return f"Removed, because they were hard links to files that are not the agent's: {shown}."
 
     @property
     def _of_agent(self) -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from stepherd.processes.sandbox.network.egress import Egress
 from stepherd.processes.sandbox.remedies import not_installed
 from stepherd.repositories.address import parse_repository
 from stepherd.runs.network import OPEN, hosts_of
+from stepherd.text.enumeration import first_of
 
 if TYPE_CHECKING:
     from stepherd.agents.contract import Agent
@@ -111,9 +112,10 @@ class AgentSandbox:
         blocked = self._blocked()
         if not blocked:
             return ""
-        places = [f"{each['host']}:{each['port']} ({each['times']})" for each in blocked[:_MOST_SHOWN]]
-        more = f" and {len(blocked) - len(places)} more" if len(blocked) > len(places) else ""
-        return f"Blocked by --network, with how often: {', '.join(places)}{more}."
+        shown = first_of(
+            blocked, _MOST_SHOWN, lambda each: f"{each['host']}:{each['port']} ({each['times']})"
+        )
+        return f"Blocked by --network, with how often: {shown}."
 
     def _blocked(self) -> list[dict[str, Any]]:
         times: Counter[tuple[str, int]] = Counter()

@@ -13,6 +13,7 @@ from stepherd.runs.folder import WORKSPACE, RunFolder
 from stepherd.runs.result import Result
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
+from stepherd.text.enumeration import first_of
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["holds", "work"]
@@ -69,9 +70,7 @@ def work(step: StepContext) -> Done:
 
 def _empty(submodules: tuple[str, ...]) -> dict[str, Any]:
     """What the agent and the reader of the report must know."""
-    shown = [one_paragraph(path, 200) for path in submodules[:_MOST_NAMED]]
-    more = f" and {len(submodules) - _MOST_NAMED} more" if len(submodules) > _MOST_NAMED else ""
-    named = ", ".join(shown) + more
+    named = first_of(submodules, _MOST_NAMED, lambda path: one_paragraph(path, 200))
     note = f"These submodules are not cloned, and their folders are empty: {named}. --submodules clones them."
     return {"empty_submodules": named, "note": note}
 
