@@ -164,5 +164,10 @@ def _engine(place: Place, home: Path) -> Iterator[str]:
         yield process.stdout.readline().decode().strip()
     finally:
         process.terminate()
-        process.wait(30)
-        process.stdout.close()
+        try:
+            process.wait(30)
+        finally:
+            # What is not ended here would be found in the middle of another test.
+            process.kill()
+            process.wait()
+            process.stdout.close()

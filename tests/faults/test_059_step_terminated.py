@@ -88,3 +88,13 @@ def test_a_process_that_the_step_does_not_know_of_yet_is_ended_too(rig: Rig, han
     assert rig.result("clone").status == "interrupted"
     assert list((rig.root / "tmp").iterdir()) == []
     assert not lives(int((rig.root / "pid").read_text()))
+
+
+def test_a_signal_that_python_dropped_is_heard_all_the_same(rig: Rig, hanging: Path) -> None:
+    """WHEN it comes in the callback of a weak reference, as there is one for each module that is imported."""
+    rig.module = "tests.faults.deaf_step"
+    done = rig.step("clone", PATH=f"{hanging}:{os.environ['PATH']}")
+    assert "Exception ignored" in done.stderr
+    assert done.returncode == 75, done.stderr
+    assert rig.result("clone").status == "interrupted"
+    assert list((rig.root / "tmp").iterdir()) == []

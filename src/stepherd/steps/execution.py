@@ -65,6 +65,7 @@ def main(argv: list[str]) -> int:
         attempt, digest = os.environ.get("STEPHERD_ATTEMPT", ""), os.environ.get(REQUEST_DIGEST)
         result = run_step(argv[0], folder, attempt, termination, digest)
     except Terminated:
+        termination.heard()
         # Outside the step's work: there is nothing to say that the machine does not see.
         return Interrupted.exit_code
     except StepherdError as error:
@@ -168,6 +169,7 @@ def _done(
                 StepContext(folder, request, scratch, termination, redactor, tried.attempt, tried.runs)
             )
     except Terminated:
+        termination.heard()
         return Done(error=_ending(termination))
     except StepherdError as error:
         return Done(error=error)

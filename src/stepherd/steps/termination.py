@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Final, Protocol
 
 from stepherd.errors import StepherdError
 
 __all__ = ["Interrupted", "Stoppable", "Terminated", "Termination"]
+
+_LOOK_SECONDS: Final = 0.5
+"""How soon it is seen that a Terminated was lost."""
 
 
 class Interrupted(StepherdError):
@@ -36,7 +40,11 @@ class Stoppable(Protocol):
 
 
 class Termination:
-    """Raises Terminated in the main thread at the first signal, or hands it to what is in charge."""
+    """Raises Terminated in the main thread at the first signal, or hands it to what is in charge.
+
+    What is raised in a signal handler can be lost: where it comes up while a module is imported, a weak
+    reference is called back or an object deleted, Python drops it. So it is raised again until ``heard``.
+    """
 
     def __init__(self) -> None:
         self._charge: Stoppable | None = None
@@ -54,11 +62,19 @@ class Termination:
         """Take SIGTERM and SIGINT over."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
+        signal.signal(signal.SIGALRM, self._look)
+
+    def heard(self) -> None:
+        """Terminated got to where it is answered."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     @contextmanager
     def handed_to(self, charge: Stoppable) -> Iterator[None]:
         """Meanwhile a signal asks ``charge`` to stop, and interrupts nothing else."""
         self._charge = charge
+        if self._raised:  # And lost on the way.
+            self.heard()
+            charge.ask()
         try:
             yield
         finally:
@@ -79,4 +95,17 @@ class Termination:
         if self._charge is not None:
             self._charge.ask()
         elif not again:
-            raise Terminated
+            self._throw()
+
+    def _throw(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS)
+        raise Terminated
+
+    def _look(self, _number: int, _frame: FrameType | None) -> None:
+        """Leave a Terminated alone that is on its way through what cleans up; throw a lost one again."""
+        under_way = sys.exception()
+        while under_way is not None and not isinstance(under_way, Terminated):
+            under_way = under_way.__context__
+        if under_way is None:
+            self._throw()
+        signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS)
