@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 from moto.s3.responses import S3Response
+from moto.secretsmanager.models import SecretsManagerBackend
 
 __all__ = ["hold_conditions"]
 
@@ -19,13 +20,20 @@ _writing = threading.RLock()
 
 def hold_conditions() -> None:
     """See to it for all of moto in this process; again changes nothing."""
-    write = S3Response.put_object
-    if hasattr(write, "__wrapped__"):
+    _one_at_a_time(S3Response, "put_object")
+    # Its labels are moved while another request walks through them.
+    for name in ("put_secret_value", "get_secret_value", "describe_secret", "update_secret_version_stage"):
+        _one_at_a_time(SecretsManagerBackend, name)
+
+
+def _one_at_a_time(owner: type, name: str) -> None:
+    alone = getattr(owner, name)
+    if hasattr(alone, "__wrapped__"):
         return
 
-    @functools.wraps(write)
-    def one_at_a_time(self: S3Response) -> Any:
+    @functools.wraps(alone)
+    def one_at_a_time(*arguments: Any, **named: Any) -> Any:
         with _writing:
-            return write(self)
+            return alone(*arguments, **named)
 
-    S3Response.put_object = one_at_a_time  # type: ignore[method-assign]
+    setattr(owner, name, one_at_a_time)

@@ -22,7 +22,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if event["redriven"]:
         reply_running(store, event["run_id"])
         return after_redrive(store, event, os.environ.get("Q_DATABASE_S3_URI", ""))
-    folder = run_folder(store, event["run_id"])
+    folder = run_folder(store, event["run_id"]).listed()
     # There is none when PrepareRun itself failed, or when an earlier version began the execution.
     known = {"started": event["started"], "request_digest": event.get("request_digest") or None}
     report = write_report(folder, event["run_id"], failure=failure, **known)

@@ -17,7 +17,7 @@ from stepherd.telemetry import logger, observed
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """``event``: {run_id, started, request_digest}. Returns the execution's output: the outcome in short."""
     store = open_store(os.environ["STORE_URI"])
-    folder = run_folder(store, event["run_id"])
+    folder = run_folder(store, event["run_id"]).listed()
     # An execution that an earlier version began carries no digest.
     digest = event.get("request_digest")
     report = write_report(folder, event["run_id"], started=event["started"], request_digest=digest)

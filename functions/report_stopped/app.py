@@ -21,7 +21,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if open_executions().is_running(event["execution"]):
         return {"redriven": True}  # Its own report comes.
     store = open_store(os.environ["STORE_URI"])
-    folder = run_folder(store, event["run_id"])
+    folder = run_folder(store, event["run_id"]).listed()
     known = {"started": event["started"], "request_digest": event["request_digest"] or None}
     report = write_report(folder, event["run_id"], failure=event["failure"], **known)
     ended = event["failure"]["error"]

@@ -20,8 +20,14 @@ def cloud(place: Place) -> Iterator[Cloud]:
         yield made
 
 
-def test_a_run_from_start_to_pull(cloud: Cloud) -> None:
+MOST_CALLS_OF_S3 = 44
+"""From ``stepherd run`` to its end, with those of the command line."""
+
+
+def test_a_run_from_start_to_pull(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
     place, before = cloud.place, cloud.place.origin.refs()
+    caplog.set_level("INFO", "werkzeug")
+    caplog.clear()
     # WHEN somebody runs an agent on the stack with instructions of this machine
     done = place.cli(*cloud.run_words("sh -c 'echo working; echo new > new.txt'")).ok()
     # THEN the head says where, the console's address is named, and states come with their times
@@ -32,6 +38,10 @@ def test_a_run_from_start_to_pull(cloud: Cloud) -> None:
     assert any("Succeeded after" in line for line in lines)
     assert done.out == "stepherd/run_1\n"
     assert new_commits(place.origin, before) == {"refs/heads/stepherd/run_1": ["Do the work"]}
+    # AND no state asked S3 again for what it knew
+    calls = [line for record in caplog.records if f"/{BUCKET}" in (line := record.getMessage())]
+    assert 10 < len(calls) <= MOST_CALLS_OF_S3, "\n".join(calls)
+    assert [call for call in calls if '" 404 ' in call or " 404 -" in call] == []
     # AND what is known of it is the same everywhere
     status = place.status()
     assert status["status"] == "SUCCEEDED"

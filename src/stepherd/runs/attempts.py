@@ -84,7 +84,8 @@ class PastAttempt:
     bundled: str = ""
     """When the bundle was written; ISO 8601."""
     agent_started: str = ""
-    """When the agent was started last; ISO 8601, empty when it was not, or by an earlier version."""
+    """When the agent was started last; ISO 8601. Empty when it was not, by an earlier version, and where the
+    result was written after that."""
 
     @property
     def is_lost(self) -> bool:
@@ -110,15 +111,20 @@ class PastAttempt:
 
 def past_attempts(folder: RunFolder) -> tuple[PastAttempt, ...]:
     """Every attempt that has begun, in order. Raises DataError for a result that makes no sense."""
-    found: dict[int, dict[str, ObjectInfo]] = {}
-    for info in folder.store.list(f"{_FOLDER}/"):
-        if match := _KEY.fullmatch(info.key):
-            found.setdefault(int(match[1]), {})[info.key] = info
+    found = _objects_by_number(folder)
     earlier = _unnumbered(folder) if 0 not in found else None
     return (
         *((earlier,) if earlier is not None else ()),
         *(_past(folder, number, found[number]) for number in sorted(found)),
     )
+
+
+def _objects_by_number(folder: RunFolder) -> dict[int, dict[str, ObjectInfo]]:
+    found: dict[int, dict[str, ObjectInfo]] = {}
+    for info in folder.store.list(f"{_FOLDER}/"):
+        if match := _KEY.fullmatch(info.key):
+            found.setdefault(int(match[1]), {})[info.key] = info
+    return found
 
 
 def take_number(folder: RunFolder, attempt: str) -> AttemptKeys:
@@ -159,7 +165,10 @@ def read_agent(folder: RunFolder, past: Sequence[PastAttempt] | None = None) -> 
     ``past`` are the attempts, where they are known already.
     """
     said = folder.read_result(_STEP)
-    past = past_attempts(folder) if past is None else past
+    if past is None:
+        if said is not None and said.facts.get("attempt") == max(_objects_by_number(folder), default=0):
+            return said  # Of the last attempt, by itself: none of them has to be read.
+        past = past_attempts(folder)
     work = latest_work(past)
     if work is not None and (said is None or said.facts.get("attempt", 0) < work.number):
         left = work.result or _unsaid(work)
@@ -185,15 +194,18 @@ def _past(folder: RunFolder, number: int, there: Mapping[str, ObjectInfo]) -> Pa
     result = folder.read_result_at(keys.result, _STEP) if keys.result in there else None
     # An agent that was asked again may have taken all of its work back: the bundle is there, and no one's.
     taken_back = result is not None and "files" in result.facts and not result.facts.get("bundle")
+    # What was written before the result need not be read to know that it is earlier.
+    ended = there[keys.result].modified if result is not None else None
+    unrecorded = ended is None or (keys.agent in there and there[keys.agent].modified >= ended)
     return PastAttempt(
         number,
-        _time_in(folder, keys.started, there),
+        _time_in(folder, keys.started, there) if result is None else result.started,
         result,
         folder.read_result_at(keys.verify, "verify") if keys.verify in there else None,
         keys.bundle if keys.bundle in there and not taken_back else None,
         keys.session if keys.session in there else None,
         there[keys.bundle].modified.isoformat() if keys.bundle in there else "",
-        _time_in(folder, keys.agent, there),
+        _time_in(folder, keys.agent, there) if unrecorded else "",
     )
 
 

@@ -14,6 +14,7 @@ from stepherd.runs.request import Request
 from stepherd.runs.result import Result
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound, Store
+from stepherd.services.store.listed import ListedStore
 from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class RunFolder:
     def reference(self) -> str:
         """The URI that goes to containers."""
         return self.store.reference
+
+    def listed(self) -> RunFolder:
+        """The same for one who works on the run alone: on S3 with one list, instead of a call for each object
+        that may not be there (``ListedStore``)."""
+        return RunFolder(ListedStore(self.store)) if self.reference.startswith("s3://") else self
 
     def address_of(self, key: str) -> str:
         """Where a person finds the object ``key``."""

@@ -27,6 +27,7 @@ MAIN: Final = "instructions.md"
 MOST_FILES: Final = 500
 MOST_BYTES: Final = 50 * 1024 * 1024
 MOST_TEXT_BYTES: Final = 1024 * 1024
+_MOST_LISTED: Final = MOST_FILES + 2
 
 
 class InstructionsNotFound(NotFoundError):
@@ -99,7 +100,21 @@ def find_instructions(reference: str, *, allow_local: bool = True) -> Instructio
         raise _missing(reference, f"the folder has no {MAIN}")
     if sum(found.files.values()) > MOST_BYTES:
         raise _refusal(reference, f"they are larger than {MOST_BYTES:,} bytes")
-    return found
+    return Instructions(reference, found.files, _main_once(found.read))
+
+
+def _main_once(read: Callable[[str], bytes]) -> Callable[[str], bytes]:
+    """The text that is judged is the text that is frozen."""
+    main: list[bytes] = []
+
+    def read_once(name: str) -> bytes:
+        if name != MAIN:
+            return read(name)
+        if not main:
+            main.append(read(name))
+        return main[0]
+
+    return read_once
 
 
 def title_of(text: str) -> str:
@@ -148,19 +163,25 @@ def _on_disk(reference: str, path: Path) -> Instructions:
 def _on_s3(reference: str) -> Instructions:
     bucket, _, key = reference.removeprefix("s3://").partition("/")
     store = open_store(f"s3://{bucket}")
-    if key and not key.endswith("/"):
-        sizes = {info.key: info.size for info in _first(store, key)}
-        if key in sizes:
-            return Instructions(reference, {MAIN: sizes[key]}, lambda _: store.get(key).body)
     prefix = key.rstrip("/") + "/" if key else ""
-    files = {info.key.removeprefix(prefix): info.size for info in _first(store, prefix) if info.key != prefix}
+    found = _first(store, key)
+    sizes = {info.key: info.size for info in found}
+    if key in sizes:
+        return Instructions(reference, {MAIN: sizes[key]}, lambda _: store.get(key).body)
+    if len(found) >= _MOST_LISTED and prefix != key:
+        found = _first(store, prefix)  # Others whose keys begin so came before the folder.
+    files = {
+        info.key.removeprefix(prefix): info.size
+        for info in found
+        if info.key.startswith(prefix) and info.key != prefix
+    }
     if not files:
         raise _missing(reference, "there is no such object or prefix")
     return Instructions(reference, files, lambda name: store.get(prefix + name).body)
 
 
 def _first(store: Store, prefix: str) -> list[ObjectInfo]:
-    return list(islice(store.list(prefix), MOST_FILES + 2))
+    return list(islice(store.list(prefix), _MOST_LISTED))
 
 
 def _missing(reference: str, reason: str) -> InstructionsNotFound:

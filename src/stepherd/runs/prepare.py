@@ -54,7 +54,7 @@ def prepare_run(
     instructions since. Raises the errors of ``check_whole_request``; CannotCreateError when the run id
     belongs to another request; TemporaryError for what may pass. A failure is kept for the report.
     """
-    folder = run_folder(store, check_run_id(run_id))
+    folder = run_folder(store, check_run_id(run_id)).listed()
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
     before = folder.read_result("prepare")
     if before is not None and before.succeeded:

@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             raise ConfigurationError(
                 "The variable STEPHERD_RUN_FOLDER is not set.", remedy="Set it to the URI of runs/<run id>."
             )
-        folder = open_run_folder(reference)
+        folder = open_run_folder(reference).listed()
         attempt, digest = os.environ.get("STEPHERD_ATTEMPT", ""), os.environ.get(REQUEST_DIGEST)
         result = run_step(argv[0], folder, attempt, termination, digest)
     except Terminated:

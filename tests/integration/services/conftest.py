@@ -9,6 +9,7 @@ from moto import mock_aws
 from tests.atomic_s3 import hold_conditions
 
 from stepherd.services.store.contract import Store
+from stepherd.services.store.listed import ListedStore
 from stepherd.services.store.opening import open_store
 
 REGION = "eu-west-1"
@@ -37,8 +38,9 @@ def bucket(aws: None) -> str:
     return "bucket"
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3", "listed"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "s3":
         return open_store(f"s3://{request.getfixturevalue('bucket')}/home/")
-    return open_store(str(tmp_path / "home"))
+    plain = open_store(str(tmp_path / "home"))
+    return ListedStore(plain) if request.param == "listed" else plain

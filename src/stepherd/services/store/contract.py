@@ -12,11 +12,27 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["ObjectInfo", "ObjectNotFound", "PreconditionFailed", "Store", "StoredObject", "WriteConflict"]
+__all__ = [
+    "ObjectInfo",
+    "ObjectNotFound",
+    "PreconditionFailed",
+    "Store",
+    "StoredObject",
+    "WriteConflict",
+    "not_there",
+]
 
 
 class ObjectNotFound(NotFoundError):
     """The store has no object under that key."""
+
+
+def not_there(key: str, reference: str) -> ObjectNotFound:
+    """The error for ``key``, which the store at ``reference`` does not have."""
+    return ObjectNotFound(
+        f"There is no {key!r} in {reference}.",
+        remedy="Check the name; the step that writes it may not have run yet.",
+    )
 
 
 class PreconditionFailed(StorageError):

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from stepherd.errors import NotFoundError, UsageError
 from stepherd.services.disk import disk_error, replacement, write_all
 from stepherd.services.store import folder_etags, folder_tree, folder_writes
-from stepherd.services.store.contract import ObjectInfo, ObjectNotFound, StoredObject
+from stepherd.services.store.contract import ObjectInfo, ObjectNotFound, StoredObject, not_there
 from stepherd.services.store.folder_writes import Condition
 from stepherd.services.store.keys import check_key, check_prefix
 
@@ -130,10 +130,7 @@ class FolderStore:
             with self._holder(key, "Reading") as (folder, name):
                 return folder_tree.open_file(folder, name)
         except _ABSENT as error:
-            raise ObjectNotFound(
-                f"There is no {key!r} in {self.reference}.",
-                remedy="Check the name; the step that writes it may not have run yet.",
-            ) from error
+            raise not_there(key, self.reference) from error
 
     def _write(self, key: str, chunks: Iterable[bytes], condition: Condition) -> str:
         try:

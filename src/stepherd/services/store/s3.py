@@ -36,6 +36,7 @@ from stepherd.services.store.contract import (
     PreconditionFailed,
     StoredObject,
     WriteConflict,
+    not_there,
 )
 from stepherd.services.store.keys import check_key, check_prefix, key_fault
 
@@ -203,10 +204,7 @@ class S3Store:
         except NotFoundError as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and error_code(cause) in {"NoSuchKey", "404"}:
-                raise ObjectNotFound(
-                    f"There is no {key!r} in {self.reference}.",
-                    remedy="Check the name; the step that writes it may not have run yet.",
-                ) from cause
+                raise not_there(key, self.reference) from cause
             raise
 
     def _place(self, key: str) -> dict[str, str]:
