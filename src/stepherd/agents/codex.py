@@ -55,7 +55,7 @@ __all__ = ["AGENT", "CodexAgent"]
 _KEYS: Final = ("CODEX_API_KEY", "OPENAI_API_KEY")
 _BASE_URL: Final = "OPENAI_BASE_URL"
 _LOGIN: Final = re.compile(r"\b401\b|unauthorized|not logged in|invalid.api.key", re.IGNORECASE)
-_URL: Final = re.compile(r"https?://[!#-\[\]-~]+")  # What needs no escape in TOML.
+_URL: Final = re.compile(r"https?://[!#-\[\]-~]+")  # Characters that need no escape in TOML.
 _ALONE: Final = """\
 check_for_update_on_startup = false
 [analytics]
@@ -106,7 +106,7 @@ class CodexAgent(BasicAgent):
         environment = {"CODEX_HOME": str(context.home / ".codex")} if context.home is not None else {}
         key = next((context.secrets[name] for name in _KEYS if context.secrets.get(name)), None)
         if key is not None:
-            environment["CODEX_API_KEY"] = key  # What "exec" reads; the other name is for its login command.
+            environment["CODEX_API_KEY"] = key  # The name that "exec" reads, unlike "login".
         return Launch((*words, "-"), environment, prompt_of(context).encode())
 
     def reader(self) -> Reader:

@@ -64,7 +64,8 @@ _WORDS_OF_A_SHELL = frozenset(
 
 def shell_line(text: str) -> str:
     """``text`` as a person types it at a prompt, as a command line that no shell has to read: itself where a
-    shell would make the same words of it, else ``sh -c`` with it. What is no command line stays as it is."""
+    shell would make the same words of it, else ``sh -c`` with it. A text that cannot be split into words, or
+    has none, stays as it is."""
     try:
         words = shlex.split(text)
     except ValueError:

@@ -111,7 +111,7 @@ class Evidence:
     limit_seconds: float | None = None
     """The limit in seconds that was reached, when one was."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the agent's reader has to say for the judgement and for the report."""
+    """Facts that the agent's reader has found, for the judgement and for the report."""
     changed_files: int | None = None
     """How many files of the workspace it changed; None when that could not be told."""
     reader_error: str | None = None

@@ -1,4 +1,4 @@
-"""The environment of an agent: built from nothing, never copied. What it has, every tool it runs has."""
+"""The environment of an agent: built from nothing, never copied. All tools of the agent inherit it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stepherd.repositories.way_out import PROXY_VARIABLES, TRUST_VARIABLES
 
 __all__ = ["agent_environment"]
 
-# What a program needs to find its language, certificates and proxy. A proxy's address may hold its password:
-# whoever is to go through it needs that, and it is masked like any secret.
+# Variables that a program needs to find its language, certificates and proxy. A proxy's address may hold its
+# password: whoever is to go through it needs that, and it is masked like any secret.
 _INHERITED: Final = (
     "LANG",
     "LC_ALL",

@@ -61,8 +61,8 @@ class AgentState:
 def take_inventory(store: Store | None, environment: Mapping[str, str]) -> list[AgentState]:
     """All agents, each asked for its version at the same time, for five seconds at most.
 
-    ``store`` is where logins are kept that have no place of their own; ``environment`` is that of who would
-    start a run. Raises nothing for what is wrong with one agent: that is missing.
+    ``store`` holds the logins that have no database of their own; ``environment`` is the one in which a run
+    would be started. An agent that cannot be asked raises nothing: it counts as missing.
     """
     with ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(lambda name: _state(name, store, environment), agent_names()))

@@ -45,8 +45,8 @@ class JsonLineReader(BasicReader, ABC):
 
 
 class Recent(dict[str, _Kept]):
-    """What is remembered by names that an agent gives: of many the last, of long ones their beginnings, so
-    that memory stays flat whatever it prints."""
+    """A memory by names that an agent chooses. It keeps only the last of many names, and only the beginning
+    of a long one, so it stays small whatever the agent prints."""
 
     def __setitem__(self, name: str, value: _Kept) -> None:
         super().__setitem__(name[:_LONGEST_KEPT], value)
@@ -54,7 +54,7 @@ class Recent(dict[str, _Kept]):
             del self[next(iter(self))]
 
     def of(self, name: str) -> _Kept | None:
-        """What is remembered by that name; None when nothing is."""
+        """Return the value remembered by that name; None when there is none."""
         return self.get(name[:_LONGEST_KEPT])
 
 

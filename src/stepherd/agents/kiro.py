@@ -22,8 +22,8 @@ exit code 0, and an answer, a tool or "Credits: … Time: …"           succeed
 exit code 0, and none of these, whatever files have changed          failed: it said nothing
 ===================================================================  =======================================
 
-A login database shadows KIRO_API_KEY, even when its login is stale: with a key there is no database. What
-differs between versions stands in kiro_versions.py.
+A login database shadows KIRO_API_KEY, even when its login is stale: with a key there is no database. The
+differences between versions are in kiro_versions.py.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _LONGEST_MESSAGE: Final = 1 << 20
 _LONGEST_NAME: Final = 200
 _CHUNKS: Final = {"agent_message_chunk": False, "agent_thought_chunk": True}
 _NO_MODEL: Final = re.compile(r"\W*(?:warn(?:ing)?\W+)?failed to set model\b", re.IGNORECASE)
-# What an error in stream-json says; among free text the same words would mean less.
+# The words of an error in stream-json; among free text the same words would mean less.
 _LOGIN: Final = re.compile(
     r"authenticat|unauthori[sz]ed|not logged in|log ?in again|login (?:required|session)|sign in|bearer token"
     r"|(?:token|session|credentials?) (?:has |have |is |are )?(?:expired|invalid)"
@@ -97,7 +97,7 @@ class KiroReader(JsonLineReader):
         return (*self._whole_message(), *self._spent(fields))
 
     def _spent(self, fields: Mapping[str, Any]) -> Sequence[Event]:
-        """What a turn cost, which is told at its end."""
+        """The credits used so far, as an event. The CLI reports those of a turn at its end."""
         metered = items(fields.get("meteringUsage"))
         turn = sum(money(one.get("value")) for one in metered if text(one.get("unit")).startswith("credit"))
         if not turn:

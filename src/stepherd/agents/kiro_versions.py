@@ -1,4 +1,4 @@
-"""What differs between versions of kiro-cli, in one place (facts/q-cli.md 3, from third parties).
+"""The differences between versions of kiro-cli, in one place (facts/q-cli.md 3, from third parties).
 
 ===============  =====================================================================================
 version          what it has

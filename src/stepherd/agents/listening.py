@@ -1,4 +1,4 @@
-"""What is heard of an agent, through its reader, and what it is told."""
+"""Both directions of talking with an agent: its output, through its reader, and the answers it is given."""
 
 from __future__ import annotations
 

@@ -124,8 +124,8 @@ class _Following:
     speech: Speech | None
 
     def to_the_end(self) -> int:
-        """Until the process has ended, with its exit code, and its pipes are empty. What it left running may
-        hold the pipes open for ever, so their end is not waited for."""
+        """Supervise until the process has ended and its pipes are empty; return its exit code. Processes that
+        it left running may hold the pipes open for ever, so their end is not waited for."""
         tree = self.watch.tree
         drained_by: float | None = None
         with selectors.DefaultSelector() as selector:

@@ -69,12 +69,13 @@ class TerminalReader(BasicReader):
         return {**seen, "failure": failure, "credits": self._credits}
 
     def _look_for_signs(self, stream: Stream, part: str) -> None:
-        """What follows a sign further in belongs to it: most often the reason, which may be worse a sign."""
+        """Look for signs in a line. Indented lines after a sign belong to it: most often they give the
+        reason, which may be a worse sign than the first."""
         more = stream == "err" and part.startswith("  ") and 0 < len(self._reason) < _REASON_LINES
         if more:
             self._reason.append(part)
         for sign in self._signs:
-            # What a person is asked comes first of all: later the agent may well quote such words.
+            # A question for a person comes before all else: later the agent may well quote such words.
             looked_at = not self._answered if sign.kind == "asked" else stream == "err"
             if looked_at and sign.pattern.search(part) and self._is_worse(sign.kind):
                 self._kind = sign.kind
