@@ -40,8 +40,8 @@ def read_body(body: object, *, is_base64: bool) -> bytes:
 def read_object(content: bytes) -> dict[str, Any]:
     """The JSON object in ``content``.
 
-    Raises InvalidCall naming the field, for text that is not JSON, depth, names that are there twice, numbers
-    that are none (NaN, Infinity, 1e999) and halves of surrogate pairs.
+    Raises InvalidCall naming the field, for text that is not JSON, depth, repeated names, values that are not
+    numbers in JSON (NaN, Infinity, 1e999) and halves of surrogate pairs.
     """
     if not content.strip():
         raise _refusal("it is empty")

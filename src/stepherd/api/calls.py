@@ -18,7 +18,7 @@ __all__ = ["Answer", "Call", "call_of"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a caller asks for."""
+    """One call of the API: its route, its caller and its content."""
 
     route: str
     """Method and path as template.yaml declares them: ``GET /executions/{run_id}``."""

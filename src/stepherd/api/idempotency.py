@@ -43,7 +43,7 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a key stands for."""
+    """The record of an idempotency key: the run that it started, and for which body."""
 
     run_id: str
     body: str

@@ -64,7 +64,8 @@ _STATUSES: Final = (
     (NoSuchThing, HTTPStatus.NOT_FOUND),
     (InvalidCall, HTTPStatus.BAD_REQUEST),
 )
-"""What is not here is not the caller's doing, whatever its kind: a store that is not there, for instance."""
+"""The statuses of errors that the caller can fix. Any other error is the server's, whatever its kind: a
+missing store, for instance."""
 
 
 def status_of(error: StepherdError) -> HTTPStatus:

@@ -25,7 +25,7 @@ __all__ = ["ROUTES", "Outcome", "Route", "respond"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What serves a route."""
+    """The function that serves a route, and the scope that a key needs for it."""
 
     scope: str
     serve: Callable[[Call, Service], Answer]
@@ -49,7 +49,7 @@ class Outcome:
     error: Exception | None = None
 
     def facts(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """What a log line says of a call: its route, whose key it was, and how it ended."""
+        """The fields of a call's log line: its route, the owner of its key, and how it ended."""
         caller, body = caller_of(event), self.answer.body
         facts = {
             "route": event.get("routeKey"), "status": self.answer.status, "run_id": body.get("run_id"),

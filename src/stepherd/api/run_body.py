@@ -1,4 +1,5 @@
-"""What a body asks for, of a call or of a queued message: ``{"run": {…}}``, maybe with its instructions."""
+"""The run that a body asks for, be it of a call or of a queued message: ``{"run": {…}}``, maybe with its
+instructions."""
 
 from __future__ import annotations
 
@@ -68,13 +69,14 @@ class Asked:
             raise InvalidCall(error.message, remedy=error.remedy, field="run") from error
 
     def _given(self, run_id: str) -> str:
-        # By its content: who sends another text for the same run does not replace what the run is to read.
+        # By its content: another text that is sent for the same run does not replace what the run is to read.
         digest = hashlib.sha256((self.text or "").encode()).hexdigest()
         return f"runs/{run_id}/given/{digest[:16]}/instructions.md"
 
 
 def read_asked(body: Mapping[str, Any], store: Store, *, allow_local: bool) -> Asked:
-    """What ``body`` asks for; its instructions are not read yet. Raises InvalidCall naming the field."""
+    """Check ``body`` and return the run that it asks for; its instructions are not read yet. Raises
+    InvalidCall naming the field."""
     unknown = next((name for name in body if name not in {"run", "instructions"}), None)
     if unknown is not None:
         words = f"The field '{one_paragraph(unknown, 60)}' is unknown."

@@ -1,4 +1,4 @@
-"""What the API works on: the store, the pipeline's executions and the logs of its tasks."""
+"""The parts of a stack that the API works on: the store, the pipeline's executions, the logs of its tasks."""
 
 from __future__ import annotations
 
