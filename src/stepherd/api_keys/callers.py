@@ -40,7 +40,7 @@ class Caller:
         return bool(self.expires) and datetime.fromisoformat(self.expires) <= (now or datetime.now(UTC))
 
     def to_context(self) -> dict[str, str]:
-        """What the authorizer hands on."""
+        """The authorizer's context, by which API Gateway tells a route's function about the caller."""
         return {
             "owner": self.owner, "scope": self.scope, "key_id": self.key_id, "expires": self.expires,
         }  # fmt: skip

@@ -46,7 +46,7 @@ class KeyEntry:
         return self.revoked is None and (self.expires is None or now < _moment(self.expires))
 
     def to_json(self, now: datetime) -> dict[str, Any]:
-        """What a listing shows: never the hash, and of the key only how it begins."""
+        """The key as a listing shows it: without the hash, and with no more of the key than its beginning."""
         state = "revoked" if self.revoked else "valid" if self.usable(now) else "expired"
         shown = {name: value for name, value in asdict(self).items() if name != "hash"}
         return {**shown, "key": f"sk_live_{self.id}…", "state": state}
