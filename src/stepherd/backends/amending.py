@@ -31,7 +31,7 @@ __all__ = ["amend", "continued", "takes_amendments"]
 _TAKES: Final = '"AmendRun"'
 """A state of machines that take amendments up."""
 _NOT_GIVEN: Final = ("run_id", "instructions")
-"""What of a request is not that of the run that continues it."""
+"""Fields of a request that a run which continues another does not take over."""
 
 
 def takes_amendments(call: Call, arn: str, described: Mapping[str, Any], progress: Progress) -> bool:
@@ -54,7 +54,7 @@ def amend(backend: Backend, run_id: str, redrives: int, fields: Mapping[str, Any
     except NotFoundError:
         request = None
     if request is not None and "branch" in fields and request.push == "branch":
-        # What the work stands on: the base's branch may have moved on since, or be gone.
+        # The base of the work: the base's branch may have moved on since, or be gone.
         cloned = run_folder(backend.store(), run_id).read_result("clone")
         backend.check_push(request, None if cloned is None else cloned.facts.get("base_commit"))
     write_amendment(backend.store(), run_id, redrives + 1, fields)

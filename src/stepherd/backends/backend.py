@@ -22,7 +22,7 @@ __all__ = ["Backend", "TaskLines"]
 
 
 class TaskLines(Protocol):
-    """What the tasks of a run write."""
+    """The output of a run's tasks, read piece by piece while they write it."""
 
     states: dict[str, None]
     """The states that have logs, in order."""
@@ -106,23 +106,23 @@ class Backend(Protocol):
         ...
 
     def task_lines(self, run_id: str, only: str | None) -> TaskLines:
-        """What a run's tasks wrote; of one state alone where ``only`` names it."""
+        """Return the output of a run's tasks; of one state alone where ``only`` names it."""
         ...
 
     async def attach(self, engine: LocalEngine | None = None) -> RemoteSource | LocalEngine:
-        """What carries runs: asked from now on, or an engine of our own that is not open yet."""
+        """Return a source for whatever runs executions here, or an engine of this process, not opened yet."""
         ...
 
     async def find(self, seconds: float) -> RemoteSource | None:
-        """What carries runs already; None when nothing does within so many seconds."""
+        """Return a source for an engine that runs already; None where none answers within ``seconds``."""
         ...
 
     def runner(self, kind: str | None, image: str | None) -> RunnerChoice | None:
-        """What --runner and --image say; None when nothing. Raises UsageError where they make no sense."""
+        """Return the choice that --runner and --image make, if any. Raises UsageError for a senseless one."""
         ...
 
     def runner_of(self, run_id: str) -> RunnerChoice | None:
-        """What the tasks of a run got; None where there was no choice, or none was made."""
+        """Return the runner of a run's tasks; None where there was no choice, or none was made."""
         ...
 
     def check_push(self, request: Request, base_commit: str | None) -> None:

@@ -84,7 +84,7 @@ async def until_kept(
 ) -> Kept | None:
     """Wait until it is over; ``changed`` returns when there may be news.
 
-    ``may_begin`` is whether anything can still begin it. What was waited for and never began has failed.
+    ``may_begin`` is whether anything can still begin it. If it was waited for and never began, it has failed.
     """
     awaited = False
     while True:

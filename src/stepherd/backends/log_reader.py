@@ -20,7 +20,7 @@ _GROWTH = 1.4
 
 
 class LogReader:
-    """What the tasks of a run have written, and are writing.
+    """Reads the output of a run's tasks: the past, and the lines that they still write.
 
     Raises NotFoundError for a run that is not there, UsageError for a ``state`` that has no logs.
     """

@@ -56,7 +56,7 @@ def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
         with backend.reading() as call:
             running = bool(call("DescribeExecution", {"executionArn": arn})["status"] == "RUNNING")
     except NotFoundError:
-        # What this place alone uses was used by one of its own executions, which is forgotten by now.
+        # A login of this place alone was last used by one of its own executions, which is forgotten by now.
         shared = not login.reference.startswith(f"{backend.store().reference}/")
         return Lease(arn, holder.run_id, running=False, is_login=by_person, elsewhere=shared)
     except StepherdError:

@@ -1,4 +1,4 @@
-"""What the stored logins of a backend are good for, by what is stored: no identity provider is asked."""
+"""How long a backend's stored logins will do, judged by the stored data: no identity provider is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the login machine is asked for, checked before anything starts."""
+"""The request for a login, checked before anything starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's own execution knows of its run folder, which others may have written to since."""
+"""Facts about a run folder as the run's execution has them: others may have written to the folder since."""
 
 from __future__ import annotations
 

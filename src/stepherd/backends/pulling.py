@@ -177,8 +177,8 @@ def _or_remedy(run_id: str, branch: str, kept: str | None, into: Path) -> Iterat
 
 @dataclass(slots=True)
 class _Warnings:
-    """What the taken work holds that Stepherd would not push: what the agent's step found, which knew the
-    run's secrets, and what is found now in each commit."""
+    """Warnings about content that Stepherd would not push: findings of the agent's step, which knew the run's
+    secrets, and those of a look at each commit now."""
 
     lines: list[str] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""What an agent logs in with: found in the environment of who starts a run, or missed before it starts."""
+"""An agent's credentials: found in the caller's environment, or reported as missing before a run starts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def with_agent_credentials(checked: Request, request: dict[str, Any]) -> tuple[d
         _check_reference(reference)
     if any(map(_is_in_aws, (checked.agent_credentials or "", *checked.secrets.values()))):
         require_boto3("A secret that is named without env: or file: is one of Secrets Manager, which")
-    credentials = read_agent_credentials(agent, checked)  # What it cannot read now, its step could not.
+    credentials = read_agent_credentials(agent, checked)  # Its step would fail likewise.
     has_key = checked.has_key(sole_secrets(agent))
     if not (has_key or checked.agent_credentials or default):
         named = credentials_in(agent, {**os.environ, **checked.env})

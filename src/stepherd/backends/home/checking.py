@@ -37,7 +37,7 @@ __all__ = ["ask_repository", "check_run"]
 
 
 class Early(Protocol):
-    """What can be loaded while the request is checked."""
+    """Loading that can begin while the request is still being checked."""
 
     def begin(self) -> None:
         """Load the engine, unless that was begun already."""

@@ -95,7 +95,7 @@ def new_engine(
 
 
 def parameters_of(home: Path) -> dict[str, str]:
-    """What a laptop does differently from a stack, as values of the template's own parameters."""
+    """The values that the template's parameters have on a laptop, where they differ from those of a stack."""
     return {
         "StoreUri": (home / "store").as_uri(),
         "LoginSubscribers": "UNCHECKED",

@@ -1,4 +1,4 @@
-"""What the functions and steps of this application are forked from. Light, so that it can begin first."""
+"""The fork server for this application's functions and steps. Light to import, so that it can begin first."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Removing old runs from a home, whether an engine is live there or not.
 
-What is about to go is written down first (``pruning.json``). Then the engine, or its journal where there is
+The runs to remove are written down first (``pruning.json``). Then the engine, or its journal where there is
 none, removes the executions in one transaction, unless one of them is under way again. Only then do the
 folders go. So a kill at any moment leaves whole runs, or a note by which the next call removes the rest.
 """
@@ -59,7 +59,7 @@ class Criteria:
 
 @dataclass(slots=True)
 class Pruned:
-    """What went, or would go."""
+    """The result of a removal, or of a rehearsal of one."""
 
     runs: list[str] = field(default_factory=list)
     others: int = 0
@@ -71,7 +71,7 @@ class Pruned:
     busy: list[str] = field(default_factory=list)
     """Those that have ended, and part of which is still under way: a login, the keeping of work."""
     bytes: int = 0
-    """What their folders took up."""
+    """The size of their folders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ _VARIABLE = "STEPHERD_RUNNER"
 
 
 def chosen_runner(runner: str | None, image: str | None) -> RunnerChoice | None:
-    """What the options say, else STEPHERD_RUNNER; None when it is left to this machine. With an image alone,
-    whichever of podman and docker is installed. Raises UsageError for an unknown runner and an image
-    without a container, ConfigurationError for a program that is not installed."""
+    """Return the runner that the options name, else STEPHERD_RUNNER; None leaves the choice to this machine.
+    With an image alone, whichever of podman and docker is installed. Raises UsageError for an unknown runner
+    and an image without a container, ConfigurationError for a program that is not installed."""
     if runner is None and not image:
         runner = os.environ.get(_VARIABLE) or None
         if runner is None:

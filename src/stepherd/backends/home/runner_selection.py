@@ -36,7 +36,7 @@ _OTHERWISE: Final = "To hide this note: --runner process, or STEPHERD_RUNNER=pro
 
 
 def default_runner(home: Path) -> tuple[RunnerChoice, StepherdError | None]:
-    """What a run would get if nothing were said, and why it is no sandbox. To be asked in the main thread."""
+    """The runner of a run that names none, and why it is no sandbox. To be called in the main thread."""
     selection = RunnerSelection.begin(home, None, "on")
     return selection.choice, selection.obstacle
 

@@ -1,4 +1,4 @@
-"""What a dead engine has left unfinished in a home."""
+"""Work that a dead engine has left unfinished in a home."""
 
 from __future__ import annotations
 

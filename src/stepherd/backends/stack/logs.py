@@ -1,4 +1,4 @@
-"""What the tasks of a run on a stack write: streams of CloudWatch Logs, found by the run's history.
+"""The output of a run's tasks on a stack: streams of CloudWatch Logs, found by the run's history.
 
 CloudWatch is seconds behind, and forgets logs before the store forgets runs. Where it has nothing, the
 agent's lines are made of the run's events.jsonl, as its own task made them.

@@ -28,7 +28,7 @@ Events = list[dict[str, Any]]
 
 
 class StackSource(RemoteSource):
-    """Asks less often while nothing happens. What may pass is said, and asked again for ten minutes."""
+    """Asks less often while nothing happens. It shows an error that may pass, and retries for ten minutes."""
 
     def __init__(self, call: Call, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(call)

@@ -108,7 +108,7 @@ def _remove(given: Store, instructions: Instructions) -> None:
         try:
             given.delete(name)
         except StepherdError:
-            return  # What stopped the run stops this, too; the bucket forgets it with the runs.
+            return  # Whatever stopped the run stops this, too; the bucket forgets it with the runs.
 
 
 def _check_no_secret(instructions: Instructions) -> None:
