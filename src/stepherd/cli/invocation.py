@@ -1,4 +1,4 @@
-"""What a command is given: the home, the output and the backend of one call."""
+"""The invocation that every command gets: the home, the output and the backend of one call."""
 
 from __future__ import annotations
 

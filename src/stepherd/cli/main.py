@@ -112,7 +112,7 @@ def program() -> None:
 
 
 def main() -> int:
-    """What the command line asks for, and its exit code: never a traceback for what a person can fix."""
+    """Run the command line and return its exit code: never a traceback for an error that a person can fix."""
     _write_what_the_terminal_can_show()
     try:
         code = cli.main(prog_name="stepherd", standalone_mode=False)

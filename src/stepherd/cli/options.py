@@ -102,7 +102,7 @@ def _with_meant_run(call: Invocation, body: Body, given: dict[str, Any]) -> int:
 
 
 def _explained(error: OSError, home: Path) -> StepherdError:
-    """What a person can fix, in words; all else is a fault of ours and stays one."""
+    """An error that a person can fix, in words; any other is a fault in Stepherd, and is raised as it is."""
     if isinstance(error, FileNotFoundError) and not _has_folder():
         return UsageError(
             "The current folder no longer exists.",

@@ -1,4 +1,4 @@
-"""What a person sees: data on standard output, everything else on standard error."""
+"""Output of the commands: data on standard output, everything else on standard error."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class WordsAfter(click.Command):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """With the program."""
+        """Add the program and its arguments, which follow ``--``, to the usage line."""
         return [*super().collect_usage_pieces(ctx), "[-- PROGRAM ARGUMENT...]"]
 
 

@@ -87,7 +87,7 @@ def _has_login(location: LoginLocation) -> bool:
     try:
         stored = location.load()
     except StepherdError:
-        return True  # What is wrong with it is what there is to say.
+        return True  # Opening it for the token will raise the same error, which says what is wrong.
     return stored is not None and stored.login.token is not None
 
 

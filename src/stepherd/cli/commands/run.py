@@ -183,7 +183,7 @@ def _leave(call: Invocation, beginning: Beginning) -> int:
 
 
 def _begun(call: Invocation, ask: Call, run_id: str) -> dict[str, Any]:
-    """What there is to say of a run that was started just now: AWS may not know it yet."""
+    """The fields of a run that was started just now: AWS may not know it yet."""
     progress = Progress()
     try:
         progress.feed(events_after(ask, call.backend.execution_arn(run_id), 0))

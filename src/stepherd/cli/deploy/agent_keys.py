@@ -17,7 +17,7 @@ __all__ = ["AgentKeys", "ask_for_keys", "given_keys", "key_variable", "needs_key
 
 @dataclass(frozen=True, slots=True)
 class AgentKeys:
-    """What goes into the stack's secret: variables of agents, for all its runs."""
+    """The content of the stack's secret for agents: environment variables for all its runs."""
 
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     agents: tuple[str, ...] = ()

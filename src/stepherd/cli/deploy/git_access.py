@@ -42,7 +42,8 @@ class GitAccess:
 
 
 def given_access(token_file: str | None, key_file: str | None, *, none: bool) -> GitAccess:
-    """What the flags and the environment say. Raises UsageError, DataError, CredentialsError."""
+    """Return the git access that the flags or the environment choose. Raises UsageError, DataError,
+    CredentialsError."""
     token = os.environ.get(TOKEN_VARIABLE, "")
     said = [word for word, given in (
         ("--git-token-file", token_file), ("--git-ssh-key-file", key_file), ("--no-git", none),

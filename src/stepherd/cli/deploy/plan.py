@@ -1,4 +1,4 @@
-"""What 'stepherd init' shows before and after."""
+"""The texts that 'stepherd init' shows before and after its work."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _state(stack: Stack | None) -> str:
 
 
 def show_result(call: Invocation, target: Target, result: Result) -> None:
-    """What there is now, and what to do next. The key alone goes to standard output."""
+    """Show the stack as it is now, and the next commands. Only the key goes to standard output."""
     state = result.outcome if result.outcome != "unchanged" else "as it should be"
     call.output.note(f"The stack {target.stack} is {state}.")
     outputs = result.stack.outputs

@@ -17,7 +17,7 @@ _WIDTH = 18
 
 
 class StackProgress:
-    """What a Deployer tells of one stack. Called with None, it only draws again."""
+    """Shows the changes that a Deployer reports of one stack. Called with None, it only draws again."""
 
     def __init__(self, output: Output) -> None:
         self._output = output

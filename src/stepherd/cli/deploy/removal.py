@@ -1,4 +1,4 @@
-"""What 'stepherd destroy' shows before and after."""
+"""The texts that 'stepherd destroy' shows before and after its work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["answer", "show_holdings", "show_remaining"]
 
 
 def show_holdings(output: Output, target: Target, holdings: Holdings) -> None:
-    """What will be removed."""
+    """Show everything that will be removed."""
     show_target(output, target, _state(holdings))
     if holdings.stack:
         output.note(f"Removes  {len(holdings.parts)} resources")

@@ -1,4 +1,4 @@
-"""What 'stepherd init' is asked for, checked before anything is done and completed by asking."""
+"""The request to 'stepherd init': checked before anything is done, and completed by questions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class InitRequest:
         return replace(self, git=access)
 
     def stack_parameters(self, had: Mapping[str, str], *, secret_there: bool) -> dict[str, str]:
-        """What the stack is told; ``had`` is what it has, empty for a new one."""
+        """Return the parameters to set; ``had`` are those that the stack has, empty for a new one."""
         said = dict(self.parameters)
         if self.email is not None:
             said["LoginEmail"] = self.email

@@ -1,4 +1,4 @@
-"""What 'stepherd init' does, step by step. Each step finds out what an earlier attempt has done."""
+"""The steps of 'stepherd init'. Each of them finds out what an earlier attempt has done."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = ["Initialising", "Result"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What there is now."""
+    """The stack after the steps, and what its owner still has to be told."""
 
     stack: Stack
     outcome: Outcome

@@ -33,7 +33,7 @@ _STACK: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A stack that may or may not be there, and who asks for it."""
+    """A stack that may or may not exist, and the AWS identity that asks for it."""
 
     stack: str
     caller: Caller

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "follow", "follow_beginning", "left_running", "say_which"]
 
 Before = Callable[[Source], Awaitable[None]]
-"""What must be over before a run begins."""
+"""A wait that must be over before a run begins."""
 
 INTERRUPTED = {
     Signal.INTERRUPTED: 130,
@@ -208,8 +208,8 @@ class _Follower:
         return Signal.CONTINUE
 
     async def _kept(self, source: Source, view: View) -> bool:
-        """Wait until what a run did is kept that was ended from outside; whether no one lost patience. Who
-        does leaves it to the background."""
+        """Wait until the work of a run that was ended from outside is kept. False where the person stops
+        waiting, which leaves it to the background."""
         view.say("Keeping its work. Ctrl-C leaves that to the background.")
         keeping = asyncio.ensure_future(
             until_kept(source.call, self._call.backend, self._run_id, source.anything, source.unfinished)
@@ -217,7 +217,7 @@ class _Follower:
         patient = await wait_for(keeping, view, self._signals)
         keeping.cancel()
         kept = keeping.result() if patient else Kept("", self._run_id)
-        view.close()  # What is drawn over a line that it does not know of is lost.
+        view.close()  # The view would draw over a line that it does not know of.
         if kept is not None:
             self._output.note(self._call.advice(kept.words()))
         return patient

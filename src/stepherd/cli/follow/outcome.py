@@ -15,7 +15,7 @@ __all__ = ["described", "finish", "looked_up"]
 
 
 def described(call: Invocation, ask: Call, run_id: str, progress: Progress) -> dict[str, Any]:
-    """What ``--json`` prints for a run, with this call's home and context in what it suggests."""
+    """The object that ``--json`` prints for a run; suggested commands have this call's home and context."""
     return describe(call.backend, ask, run_id, progress, advise=call.advice, tell=call.output.note)
 
 

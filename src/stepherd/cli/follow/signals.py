@@ -1,4 +1,4 @@
-"""What can happen while a run is followed: signals, and keys that are pressed as an answer."""
+"""Interruptions while a run is followed: signals, and keys that are pressed as an answer."""
 
 from __future__ import annotations
 

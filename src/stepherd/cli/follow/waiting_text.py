@@ -1,4 +1,4 @@
-"""What a run waits for, below its state in the live view."""
+"""The reason why a run waits, as lines below its state in the live view."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["waiting_parts"]
 
 
 def waiting_parts(waiting: Waiting, now: float) -> list[list[Part]]:
-    """The lines below the state: the address, the code and how long it is good, or who holds the login."""
+    """The lines below the state: the address, the code and its time left, or the run that holds the login."""
     if waiting.kind != "person":
         return [Whole([("      ", None), (one_line(waiting.text), "yellow")])]
     left: list[Part] = [(f"  {words}", "yellow")] if (words := waiting.remaining(now)) else []
