@@ -1,4 +1,4 @@
-"""What a program may ask the client for."""
+"""Checks of the arguments that a program gives to the client."""
 
 from __future__ import annotations
 

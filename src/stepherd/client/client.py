@@ -87,7 +87,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Leave. What runs continues without this process."""
+        """Release everything that the client holds. Runs under way continue without this process."""
 
     # -- beginning -------------------------------------------------------------------------------------
 
@@ -175,8 +175,8 @@ class Client:
     def logs(
         self, run: Run | str, *, state: str | None = None, tail: int | None = None, follow: bool = False
     ) -> Iterator[LogLine]:
-        """What a run's tasks have written: all of it, or the last lines; with ``follow`` also what they write
-        until the run ends. Raises UsageError for a ``state`` that has none and a ``tail`` below 0."""
+        """Yield the output of a run's tasks: all lines, or the last ``tail``; with ``follow`` also those that
+        come until the run ends. Raises UsageError for a ``state`` that has none and a ``tail`` below 0."""
         check_count("tail", tail)
         reader = LogReader(self._backend, _id_of(run), state)
         lines = reader.new() if tail is None else iter(reader.last(tail))

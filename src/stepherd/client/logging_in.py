@@ -51,7 +51,7 @@ _ERRORS: Final[dict[str, type[StepherdError]]] = {
     "TemporaryError": TemporaryError,
     "UnavailableError": UnavailableError,
 }
-"""What the login machine fails with, and the exit code that belongs to it."""
+"""The errors of the login machine by their names, each with the class that has its exit code."""
 
 
 def log_in(backend: Backend, wanted: Mapping[str, Any], show: Callable[[Waiting], None]) -> Login:
@@ -124,7 +124,7 @@ def forget_attempt(
 
 
 def login_error(login: LoginProgress, advise: Callable[[str], str] = str) -> StepherdError:
-    """What a login that failed is told as: in the machine's words, with the exit code of its kind."""
+    """The error for a login that failed: in the machine's words, with the exit code of its kind."""
     kind = _ERRORS.get(login.error, InternalError)
     if login.status == "ABORTED":
         return TemporaryError("The login was stopped.", remedy=Remedy("Start it again with: ", ("login",)))

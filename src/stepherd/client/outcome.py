@@ -68,7 +68,7 @@ def describe(
 
 
 def _proven(status: str, described: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the execution itself says that came of it: report.json can be written over, its output cannot."""
+    """The outcome by the execution's own output, which cannot be written over; report.json can."""
     output = read_json(described.get("output") or "{}") if status == "SUCCEEDED" else {}
     return output if isinstance(output, Mapping) else {}
 

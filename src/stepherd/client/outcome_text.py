@@ -40,12 +40,12 @@ _LEADS: Final = (
     "See what it did with: ",
     "See what it said with: ",
 )
-"""What a remedy begins with that is a command and no more."""
+"""The beginnings of remedies that consist of a command and nothing else."""
 
 
 def outcome_lines(advisor: Advisor, fields: Mapping[str, Any]) -> Iterator[Line]:
-    """What there is now, what went wrong, and what to do next. ``fields`` may have ``abandoned``: whether no
-    engine carries the run, which has not ended."""
+    """Yield the lines that tell a run's outcome, its error, and the next commands. ``fields`` may have
+    ``abandoned``: whether no engine carries the run, which has not ended."""
     status = str(fields["status"])
     error = fields.get("error") or {}
     where = f" in {error['state']}" if error.get("state") else ""

@@ -1,4 +1,4 @@
-"""What the client gives: runs, their states and events, lines of their logs, logins."""
+"""The objects that the client returns: runs, their states and events, lines of their logs, logins."""
 
 from __future__ import annotations
 
@@ -129,13 +129,13 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What became of a run that was to be stopped."""
+    """The result of stopping a run."""
 
     run: Run
     before: str
     """Its status before: where it is not RUNNING, the run had ended by itself."""
     kept: Kept | None = None
-    """What became of the work that it did until then; None where nothing had to be kept."""
+    """Where its work until then was kept; None where nothing had to be kept."""
 
     @property
     def branch(self) -> str | None:

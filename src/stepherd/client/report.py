@@ -26,7 +26,7 @@ class Failure:
     category: str
     message: str
     remedy: str = ""
-    """What helps; empty where nothing more is known."""
+    """Advice on how to fix it; empty where nothing more is known."""
     state: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""What a run is asked for."""
+"""The request for a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Request"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a run is asked for. A field that is None is left to the front matter, then to a default.
+    """The request for a run. A field that is None is left to the front matter, then to a default.
 
     The fields are those of request.schema.json, which says more of each; they are checked when a run is
     started. Paths may be relative to the current folder.
@@ -67,7 +67,7 @@ class Request:
     secrets: Mapping[str, str] = field(default_factory=dict)
     """More of them, each by a reference to a secret."""
     network: str | None = None
-    """What the agent may reach in a sandbox: ``on``, ``off``, or hosts separated by commas."""
+    """The network that the agent gets in a sandbox: ``on``, ``off``, or hosts separated by commas."""
 
     def to_json(self) -> dict[str, Any]:
         """The request as the pipeline takes it: what was given, with absolute paths."""

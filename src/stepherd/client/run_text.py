@@ -76,7 +76,7 @@ class StateLines:
         self._said: dict[tuple[str, datetime], tuple[str, int, Waiting | None]] = {}
 
     def line(self, state: State, started: datetime) -> str | None:
-        """What there is to say of a state that has changed, in a run that began then; None for no news."""
+        """The line that tells of a state's change, in a run that began at ``started``; None for no news."""
         what = (state.status, state.attempts, state.waiting_for)
         key = (state.name, state.entered)
         before, self._said[key] = self._said.get(key), what
