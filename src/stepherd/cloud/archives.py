@@ -20,8 +20,8 @@ _REGULAR: Final = 0o100000
 def write_archive(files: Iterable[tuple[str, Path]], target: Path) -> str:
     """Pack files, given as name and path, into ``target``; the SHA-256 of the archive, in hex.
 
-    What begins with ``#!`` can be executed, nothing else: neither a checkout's umask nor pip changes the
-    archive. Raises StorageError, CredentialsError for a file that cannot be read or written.
+    Only files that begin with ``#!`` can be executed: neither a checkout's umask nor pip changes the archive.
+    Raises StorageError, CredentialsError for a file that cannot be read or written.
     """
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

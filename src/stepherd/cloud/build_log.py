@@ -12,7 +12,7 @@ __all__ = ["BuildLog"]
 
 
 class BuildLog:
-    """What has not been read yet of one log stream."""
+    """Reads one log stream, each line once."""
 
     def __init__(self, region: str) -> None:
         self._client: Any = aws_client("logs", region)

@@ -38,7 +38,7 @@ def _made(service: str, region: str | None, attempts: int, _settings: tuple[tupl
 
 
 def _give_up_connecting(attempts: int, caught_exception: Exception | None = None, **_: Any) -> None:
-    """What is not there is not tried as often as what is busy; botocore counts both together."""
+    """Give up earlier on a server that cannot be reached than on a busy one: botocore counts both alike."""
     if caught_exception is None or attempts < _CONNECT_ATTEMPTS:
         return
     if is_one_of(caught_exception, _UNREACHABLE):

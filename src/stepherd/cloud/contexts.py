@@ -1,6 +1,6 @@
 """Contexts: names of the places where runs can be, kept in the home's ``config.yaml``.
 
-The file is private (0600) and replaced whole. What it has beside contexts is kept; comments are not::
+The file is private (0600) and replaced whole. Other entries are kept; comments are not::
 
     default_context: aws
     contexts:
@@ -46,7 +46,7 @@ LOCAL: Final = "local"
 """The embedded engine of the home; built in."""
 DEFAULT_CONTEXT: Final = "aws"
 DEFAULT_STACK: Final = "stepherd"
-"""What a deployed stack is called that is given no other name, as a context and by CloudFormation."""
+"""The name of a stack that is given no other, as a context and in CloudFormation."""
 CONFIG: Final = "config.yaml"
 _HEAD: Final = "# Written by stepherd. Other keys are kept, comments are not.\n"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)

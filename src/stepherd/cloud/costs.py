@@ -1,4 +1,4 @@
-"""What a stack costs, roughly: the arithmetic of docs/costs.md, for US East and without free tiers."""
+"""A stack's costs, roughly: the arithmetic of docs/costs.md, for US East and without free tiers."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _DELETED: Final = "DELETE_COMPLETE"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the stack should be."""
+    """The desired state of a stack."""
 
     template: str
     """The address of the template; empty for the one that the stack has."""

@@ -23,7 +23,7 @@ _ABSENT: Final = frozenset({"404", "NoSuchBucket"})
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a bucket holds: versions, delete markers among them."""
+    """The contents of a bucket: versions of its objects, delete markers among them."""
 
     versions: int = 0
     size: int = 0

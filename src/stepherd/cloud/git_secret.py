@@ -101,7 +101,8 @@ class GitSecret:
         return found
 
     def _fields(self) -> dict[str, str]:
-        """What it holds. Raises DataError for what is no JSON object, so that it is not written over."""
+        """The secret's fields; none where it has no value. Raises DataError for a value that is no JSON
+        object, so that it is not written over."""
         try:
             text = self.client.get_secret_value(SecretId=self.name).get("SecretString", "")
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What there is of a stack, looked at before it is removed. Nothing is changed here."""
+"""The parts of a stack, looked at before it is removed. Nothing is changed here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PIPELINE = "PipelineStateMachine"
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What belongs to a stack that is there, is half gone, or is gone and has left something."""
+    """Everything that belongs to a stack, also to one that is half deleted, or has left something behind."""
 
     name: str
     region: str
@@ -151,7 +151,8 @@ def _revisions(holdings: Holdings) -> int:
 
 
 def _secrets(holdings: Holdings) -> dict[str, str]:
-    """What becomes of the git credentials. Of a stack that is gone their name is not known any more."""
+    """The secret with the git credentials: to be removed, or kept and why. Once the stack is gone, its name
+    is not known any more."""
     stack = holdings.stack
     name = (stack.parameters.get("GitCredentialsSecretId", "") if stack else "") or DEFAULT_SECRET
     secret = GitSecret.of(name, holdings.name, holdings.region)

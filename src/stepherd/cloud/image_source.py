@@ -1,4 +1,4 @@
-"""What an image is built from, and the tag that says so.
+"""The source of an image, and the tag that is made from it.
 
 The tag is a digest of the source and the build's arguments: an image that is there need not be built again.
 """

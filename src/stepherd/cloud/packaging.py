@@ -1,7 +1,7 @@
 """The application as CloudFormation takes it: code uploaded, and a template that says where it lies.
 
-What ``sam package`` does, for the three kinds of local paths that template.yaml has. The template's own
-transform, AWS::Serverless, is CloudFormation's to apply.
+It does the work of ``sam package``, for the three kinds of local paths that template.yaml has. The template's
+own transform, AWS::Serverless, is CloudFormation's to apply.
 """
 
 from __future__ import annotations

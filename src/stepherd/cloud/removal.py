@@ -38,7 +38,7 @@ class Remaining:
     why: str
     command: str = ""
     error: StepherdError | None = None
-    """What kept it from being removed; None for what stays by intent."""
+    """The error that kept it from being removed; None where it stays by intent."""
 
 
 @dataclass(slots=True)

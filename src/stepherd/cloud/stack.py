@@ -15,12 +15,12 @@ from stepherd.services.aws.errors import is_refusal, translated
 __all__ = ["Stack", "find_stack"]
 
 _ATTEMPTS: Final = 4
-"""Every command begins with this call: who is offline should not wait for half a minute."""
+"""Every command begins with this call: without a network, it should not take half a minute to fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What a stack is, and what it says of itself."""
+    """A stack as CloudFormation describes it."""
 
     name: str
     arn: str

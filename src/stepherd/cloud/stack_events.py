@@ -1,4 +1,4 @@
-"""What CloudFormation says that it does, resource by resource."""
+"""The progress of CloudFormation, resource by resource, by the events of a stack."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Events:
         self._seen = next((change.id for change in self._newest_first()), "")
 
     def new(self) -> list[Change]:
-        """What has happened since the last call, the oldest first."""
+        """Return the changes since the last call, the oldest first."""
         found: list[Change] = []
         for change in self._newest_first():
             if change.id == self._seen:
@@ -55,7 +55,7 @@ class Events:
         return found[::-1]
 
     def of_last_operation(self) -> list[Change]:
-        """What has happened since CloudFormation began what it did last, the oldest first."""
+        """Return the changes since the beginning of CloudFormation's last operation, the oldest first."""
         found: list[Change] = []
         for change in self._newest_first():
             found.append(change)

@@ -1,4 +1,4 @@
-"""What a stack consists of, by CloudFormation's own list; of a deleted stack what it has left behind, too."""
+"""The parts of a stack by CloudFormation's own list, and those that a deleted stack has left behind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def bucket_of(stack: Stack) -> str:
 
 
 def physical_id(client: Any, stack: str, logical: str) -> str:
-    """What a resource of a stack (by name or ARN) is called, by CloudFormation's client."""
+    """The physical id of a resource; ``stack`` is a name or ARN, ``client`` CloudFormation's. Raises what
+    ``translated`` does."""
     with translated(f"the resource {logical} of {stack}"):
         found = client.describe_stack_resource(StackName=stack, LogicalResourceId=logical)
     return str(found["StackResourceDetail"]["PhysicalResourceId"])
