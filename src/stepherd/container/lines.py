@@ -1,4 +1,4 @@
-"""What a container prints of a run: lines on standard error, and its branch on standard output."""
+"""The lines that a container prints of a run: progress on standard error, its branch on standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tasks of a run write, passed on as it comes: a container's log is all that is left of it."""
+"""The output of a run's tasks, passed on as it comes: nothing but the container's own log outlives it."""
 
 from __future__ import annotations
 
