@@ -1,4 +1,4 @@
-"""What a deployed stack is reached with and asks people by: secrets, API keys, mail, logins."""
+"""Checks of access to a deployed stack, and of its ways to reach people: secrets, API keys, mail, logins."""
 
 from __future__ import annotations
 

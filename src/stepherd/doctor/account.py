@@ -1,4 +1,4 @@
-"""What a deployed stack needs of its AWS account: credentials, a clock that agrees, room in the quotas."""
+"""Checks of the AWS account under a deployed stack: credentials, a clock that agrees, room in the quotas."""
 
 from __future__ import annotations
 

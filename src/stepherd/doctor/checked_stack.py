@@ -76,7 +76,7 @@ def stack_check(
 ) -> Check:
     """A check of one thing of the stack. Without a stack it finds nothing: another check says that.
 
-    What may not be looked at, or does not answer, is a warning: it is not known to be amiss.
+    Denied access, or no answer, is a warning: nothing is known to be wrong.
     """
 
     def guarded(_: Path) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ _SECONDS: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     name: str
     status: Status
@@ -68,7 +68,8 @@ class _Look(threading.Thread):
             self._found = [Finding(self._check.name, "problem", f"It cannot be checked: {error}.")]
 
     def findings(self, began: float) -> list[Finding]:
-        """What it found, once it has; that it did not in time otherwise."""
+        """Wait for the check's findings until its time, counted from ``began``, is over; then report that it
+        took too long."""
         self.join(max(0.0, began + self._check.seconds - time.monotonic()))
         if self._found is not None:
             return self._found

@@ -1,4 +1,4 @@
-"""What there is in a home, and whether it can be worked with: disk, engine, journal, agents, logins."""
+"""Checks of a home: disk, engine, journal, agents, logins."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _engine(home: Path) -> Iterator[Finding]:
         yield Finding("journal", "ok", "Nothing has run yet.")
         return
     address = find_engine(home)
-    with reading(home, check=True) as call:  # What is wrong is raised. A live engine has checked it.
+    with reading(home, check=True) as call:  # It raises for a damaged one. A live engine has checked it.
         request = {"stateMachineArn": machine_arn(PIPELINE), "statusFilter": "RUNNING", "maxResults": 1000}
         running = [found["name"] for found in call("ListExecutions", request)["executions"]]
     yield Finding("journal", "ok", f"{home / JOURNAL} can be read.")
@@ -115,7 +115,7 @@ def _logins(home: Path) -> Iterator[Finding]:
 
 
 def login_findings(backend: Backend, default_agent: str = "") -> Iterator[Finding]:
-    """What the next runs of a place will do about logins; one of ``default_agent`` should be there."""
+    """Say for each stored login whether the next run will ask a person; ``default_agent`` should have one."""
     for one in outlooks(backend, None, None):
         name, log_in = f"login {one.agent}", Remedy(("login", "--agent", one.agent))
         if one.lease and one.lease.elsewhere:

@@ -1,4 +1,4 @@
-"""What Stepherd needs of a machine: Python, git, ssh, a clock, and AWS where it is set up."""
+"""Checks of this machine: Python, git, ssh, the clock, and AWS where it is set up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _python(_: Path) -> Iterator[Finding]:
 
 
 def python_finding(version: tuple[int, int, int]) -> Finding:
-    """What there is to say about a version of Python."""
+    """Judge a version of Python."""
     name = "Python {}.{}.{}".format(*version)
     if version[:2] < (3, 11):
         return Finding("python", "problem", f"{name} is too old.", "Install Python 3.11 or newer.")
@@ -49,7 +49,7 @@ def _git(_: Path) -> Iterator[Finding]:
 
 
 def git_finding(said: str) -> Finding:
-    """What there is to say about the answer of ``git --version``."""
+    """Judge the answer of ``git --version``: its age, and known security fixes."""
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said)
     if found is None:
         return Finding("git", "warning", f"git does not report its version: {said[:80]!r}")
