@@ -25,7 +25,7 @@ _PARTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What Stepherd is built from, wherever it lies."""
+    """The files that Stepherd is built from: those of a checkout or of an installed package."""
 
     root: Path
     """The folder of template.yaml."""

@@ -1,4 +1,4 @@
-"""What the functions and steps of a run load, for the process that they are forked from on a laptop.
+"""The modules that a run's functions and steps load, for the process that they are forked from on a laptop.
 
 Nothing here may start a thread or read a variable while it is loaded: each of them has an environment of its
 own. So ``telemetry``, whose logger reads its level, and AWS's client, which reads its server's address, are

@@ -1,4 +1,4 @@
-"""What to do next, as data: words, and commands of ours with their arguments; and messages beside them."""
+"""Advice on the next step, as data: words, and Stepherd's commands with their arguments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 _ENDS: Final = ".!?…"
 _CLOSING: Final = "\"'`”\u2019»)]}*_"
-"""What may stand behind the end of a sentence and belongs to it."""
+"""Characters that may follow the full stop of a sentence and still belong to it."""
 RUN: Final = "RUN"
 """Stands for the run's id in a command, where whoever writes it does not know the run."""
 Command: TypeAlias = tuple[str, ...]
@@ -35,7 +35,7 @@ def command_text(command: Command) -> str:
 
 
 class Remedy(str):
-    """What to do next: a text, and the commands of ours that are in it, each by its arguments.
+    """Advice on the next step: a text, and the Stepherd commands in it, each as a tuple of its arguments.
 
     It is made of parts, ``Remedy("Continue with: ", ("redrive", RUN))``. As a text it has its commands as
     they stand; whoever prints it knows of them, and adds the home, the context and the run. A plain string
@@ -108,7 +108,7 @@ def of_no_run(remedy: str) -> str:
 def joined(*parts: str) -> str:
     """``parts`` with one space between them, and an end to every sentence that another follows.
 
-    What a server or a program said, and a message quotes, may have no full stop. The last part stays as it
+    The words of a server or a program that a message quotes may lack a full stop. The last part stays as it
     is: it may end with a command.
     """
     given = [part.strip() for part in parts]
