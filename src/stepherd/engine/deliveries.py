@@ -125,7 +125,7 @@ class Deliveries:
             path.unlink(missing_ok=True)  # Of a disk that broke: what it was cannot be known any more.
             return
         if message.execution and self._has_ended is not None:
-            # What is written before an end is committed may tell of one that never came.
+            # It was written before the end was committed, so it may tell of an end that never came.
             due = await self._has_ended(message.execution, message.redrives)
             if not due:
                 path.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ _PASSED_ON = (
 
 
 def base_environment(extra: tuple[str, ...] = ()) -> dict[str, str]:
-    """What functions and tasks get of this process's environment: an allowlist, nothing else.
+    """The part of this process's environment that functions and tasks get: an allowlist, nothing else.
 
     The user's own git and AWS configuration goes along by name, because a task's HOME is its own.
     """

@@ -20,7 +20,7 @@ class Served(NamedTuple):
     engine: Engine
     api: Api
     endpoint: Callable[..., Any]
-    """An ASGI application."""
+    """The HTTP face, as an ASGI application."""
 
 
 def served_engine(home: Path, clock: Clock | None, access_key: str) -> Served:

@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 _MOST: Final = 32
 _pool: Final = ThreadPoolExecutor(_MOST, thread_name_prefix="engine")
 EXHAUSTED: Final = (OSError, MemoryError)
-"""What is raised where something is not to be had."""
+"""The errors that mean a shortage: of processes, threads, files, memory or disk."""
 
 
 async def in_thread(function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
@@ -46,7 +46,7 @@ def start_thread(target: Callable[[], object], name: str) -> None:
 
 
 def shortage(error: BaseException) -> str:
-    """What is not to be had, in words."""
+    """The shortage that ``error`` tells of, in words without a full stop."""
     if isinstance(error, MemoryError):
         return "There is not enough memory"
     if isinstance(error, OSError) and error.errno is not None:

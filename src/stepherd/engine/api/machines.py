@@ -21,7 +21,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "tracingConfiguration": {"enabled": False},
     "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
 }
-"""What is kept and given back, and has no other effect here, as it is where nothing else was asked for."""
+"""Settings that are stored and returned but have no effect here, each with its default."""
 _TAGS: Final = "tags"
 """A key of a machine's settings that is no configuration."""
 _MOST_TAGS: Final = 50

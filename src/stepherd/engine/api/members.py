@@ -1,4 +1,4 @@
-"""What each operation of the API takes, and what is refused in words instead of being ignored.
+"""The members that each operation of the API takes, and those that are refused by name instead of ignored.
 
 Source: AWS's API model (facts/histories.md 6.6). ``tests/unit/engine/api/test_members.py`` holds these tables
 against boto3's copy of it, so that a member that AWS adds is noticed.

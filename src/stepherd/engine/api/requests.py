@@ -1,4 +1,4 @@
-"""What the operations read from a request whose members have been checked."""
+"""Reading the values of a request whose members have been checked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From a definition's text to its types, refusing by name whatever the engine would not do.
 
-Source: the Amazon States Language and AWS's messages (facts/histories.md 5 and 6). What the engine does not
-support is an error here, with field and state, and never ignored later.
+Source: the Amazon States Language and AWS's messages (facts/histories.md 5 and 6). A field or state that the
+engine does not support is an error here, which names it, and never ignored later.
 """
 
 from __future__ import annotations

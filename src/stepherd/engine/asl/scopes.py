@@ -1,6 +1,6 @@
 """Variable scopes: a branch or item may not assign a name that a state around it assigns.
 
-Source: the AWS guide to workflow variables; refused when the machine is created. What catchers assign does
+Source: the AWS guide to workflow variables; refused when the machine is created. Assignments of catchers do
 not count: AWS runs a Parallel whose own catcher and whose branch assign one name, each in its scope.
 """
 

@@ -103,7 +103,8 @@ class Elements(Template):
 def compile_template(value: Any, location: str) -> Template:
     """Compile a field. ``location`` is its path as AWS writes it (``Output/a[0]``).
 
-    What is inside the two signs is not looked at yet; half of them is an ExpressionSyntaxError.
+    The expression inside ``{% %}`` is not compiled yet. Raises ExpressionSyntaxError for a text with only one
+    of the two signs.
     """
     if isinstance(value, str):
         return _compile_text(value, location)

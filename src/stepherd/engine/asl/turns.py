@@ -15,7 +15,7 @@ _LONG = 0.05
 
 
 class Turn:
-    """What was spent on slow expressions since the loop last went round."""
+    """The time spent on expressions in the present turn of the event loop, in seconds."""
 
     __slots__ = ("_ending", "_spent")
 
@@ -25,11 +25,11 @@ class Turn:
 
     @property
     def used_up(self) -> bool:
-        """Whether what may be slow waits for the next turn."""
+        """Whether an expression that may be slow has to wait for the next turn."""
         return self._spent > _LONG
 
     def spend(self, seconds: float) -> None:
-        """An expression has taken so long."""
+        """Count an expression that took so many seconds."""
         self._spent += seconds
 
     async def wait(self) -> None:

@@ -62,7 +62,7 @@ def describe_task(
 
 
 def _end(task: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
-    """What only a stopped task has; one that never ran was never pulled, connected or started."""
+    """The fields that only a stopped task has; one that never ran was never pulled, connected or started."""
     now = round(time.time() * 1000)
     end: dict[str, Any] = {"ExecutionStoppedAt": now, "StoppedAt": now, "StoppingAt": now, "Version": 5}
     if reason:

@@ -76,7 +76,7 @@ class ExecutionRun:
         self._integrations = around.integrations
         self._prior: dict[str, list[Event]] = {}
         self.variable_bytes = 0
-        """What the variables of all frames take as JSON."""
+        """The size of all frames' variables, in bytes of JSON."""
         self.recorder = Recorder(self.journal, self.clock, execution.number)
         self.context = self._context()
 

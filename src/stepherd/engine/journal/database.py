@@ -1,8 +1,8 @@
 """The journal: one SQLite file that holds everything an engine knows.
 
 Rows are appended to a buffer and committed together; ``flush`` is called before any effect that can be seen
-from outside (a task started, an answer given) and at the latest at the end of the event loop's turn. What
-is lost when the process is killed is therefore never anything that someone could have seen.
+from outside (a task started, an answer given) and at the latest at the end of the event loop's turn. So when
+the process is killed, nothing is lost that anyone could have seen.
 """
 
 from __future__ import annotations

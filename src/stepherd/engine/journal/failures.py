@@ -1,4 +1,4 @@
-"""What is wrong with a journal, in words."""
+"""Errors for a journal that cannot be read or written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine finds in a home that others may look into."""
+"""File modes in an engine's home: closing whatever other users could read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OWN = (
     *("deliveries", "engine.", JOURNAL, "logs", "notices.jsonl"),
     *("pruning.", "queues.sqlite3", "runners", "store", "tasks"),
 )
-"""How the names begin of what engines make there. What else lies in a home may be somebody's own."""
+"""The beginnings of the names that engines give to their files. Any other file may be the user's own."""
 
 
 def close_to_others(home: Path) -> None:

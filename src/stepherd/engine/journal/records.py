@@ -70,7 +70,8 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list says of an execution; in the order of the journal's columns."""
+    """An execution as a list shows it; the fields are in the order of the journal's columns. Times are
+    seconds since 1970."""
 
     number: int
     arn: str
@@ -123,9 +124,9 @@ class Attempt:
     waits: bool
     """Whether a callback may end it."""
     handle: dict[str, Any] = field(default_factory=dict)
-    """What the integration needs to find its work again: an ECS task's id."""
+    """Data by which the integration finds its work again, such as an ECS task's id."""
     answer: dict[str, Any] | None = None
-    """What SendTaskSuccess or SendTaskFailure said: {output} or {error, cause}."""
+    """The content of SendTaskSuccess or SendTaskFailure: {output} or {error, cause}."""
     heartbeat: float | None = None
     """Wall time of the last sign of life."""
     closed: bool = False

@@ -92,7 +92,8 @@ def _distinct(scope: Scope, values: Any, *_: Any) -> Any:
 
 
 def _key(value: Any) -> Any:
-    """What tells plain values apart; None for arrays, objects and functions."""
+    """A key that is equal for equal plain values; None for values that need a comparison: arrays, objects,
+    functions, NaN."""
     if (
         isinstance(value, (list, dict, Function))
         or value is UNDEFINED

@@ -39,7 +39,7 @@ def lookup(value: Any, name: str, scope: Scope) -> Any:
 
 
 class Compiler(ABC):
-    """Compiles trees. What is about paths and calls is added by the classes above it."""
+    """Compiles trees. Its subclasses add paths and calls."""
 
     def code(self, node: Node) -> Code:
         """The code of a node with its predicates, its group, and the collapse of its sequence."""
@@ -66,7 +66,7 @@ class Compiler(ABC):
 
     @abstractmethod
     def filter(self, predicate: Node) -> Callable[[Any, Scope], Any]:
-        """What a predicate leaves of a value."""
+        """Compile a predicate: the code gives the items of a value that it keeps."""
 
     @abstractmethod
     def group(self, group: Node) -> Code:

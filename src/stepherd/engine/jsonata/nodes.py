@@ -31,7 +31,7 @@ class Slot:
 
 @dataclass(slots=True)
 class Stage:
-    """What follows a step: a predicate, or the name of an index (``#$i``)."""
+    """A stage after a step: a predicate, or the name of an index (``#$i``)."""
 
     predicate: Node | None
     index: str = ""

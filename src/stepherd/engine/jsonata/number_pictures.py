@@ -75,7 +75,7 @@ class _Parts(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """What a sub-picture asks for."""
+    """The layout of numbers that a sub-picture describes."""
 
     picture: str
     prefix: str

@@ -70,7 +70,7 @@ def _values() -> dict[str, float]:
 
 
 WORD_VALUES = _values()
-"""What each word stands for, in small letters."""
+"""The value of each number word, in small letters."""
 
 
 def in_words(value: float, *, ordinal: bool) -> str:

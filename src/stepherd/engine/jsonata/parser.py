@@ -69,7 +69,7 @@ class _Parser:
             left = self._infix(str(token.value), left)
         return left
 
-    # What begins an expression
+    # Tokens that begin an expression
 
     def _prefix(self, token: Token) -> Node:  # noqa: PLR0911
         if token.kind != "operator":
@@ -144,7 +144,7 @@ class _Parser:
         self._advance("|")
         return Node("transform", left=pattern, right=update, other=delete)
 
-    # What continues one
+    # Operators that continue one
 
     def _infix(self, operator: str, left: Node) -> Node:  # noqa: PLR0911
         match operator:

@@ -68,7 +68,7 @@ class PathCompiler(Compiler):
                     first(value, scope) if at == 0 and first_constructs else step(value, scope, at == final)
                 )
                 if not isinstance(value, list) or not value:
-                    # What is no array any more has nothing for further steps.
+                    # Only an array with items has something for further steps.
                     return value if at == final or isinstance(value, list) else UNDEFINED
             return value
 
@@ -151,7 +151,7 @@ class PathCompiler(Compiler):
     # Predicates
 
     def filter(self, predicate: Node) -> Code:
-        """What a predicate leaves of a value: an item by its number, or those for which it is true."""
+        """Compile a predicate: it keeps the item with its number, or those items for which it is true."""
         if predicate.kind == "number":
             index = math.floor(predicate.value)
             return lambda value, _: _item(value, index)

@@ -53,7 +53,7 @@ class Assertion:
 
 @dataclass(slots=True)
 class Backreference:
-    """What a group has matched."""
+    """A reference to the text that a group has matched."""
 
     number: int
     ignore_case: bool
@@ -261,7 +261,7 @@ class _Parser:
         return self._literal(found) if isinstance(found, str) else Characters(found)
 
     def _class_escape(self) -> str | Predicate:  # noqa: PLR0911
-        """What an escape stands for, in a class or outside: a character, or a set of them."""
+        """Read an escape, in a class or outside of one: it stands for a character, or for a set of them."""
         char = self._text[self._at]
         self._at += 1
         if char in "dDwWsS":

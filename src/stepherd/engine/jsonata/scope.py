@@ -25,7 +25,7 @@ MAX_DEPTH = 1_000
 """Calls inside of calls. A call in last position takes the place of its caller and does not count."""
 
 MAX_SPACE = 100_000_000
-"""What one evaluation may make in all: characters, and 16 for each place in an array or object."""
+"""The space that one evaluation may use: 1 for each character, 16 for each place in an array or object."""
 
 _BETWEEN_LOOKS = 2_000
 _UNBOUND: Any = object()
@@ -71,13 +71,13 @@ class Run:
             raise ExpressionTooLongError(_TIMEOUT)
 
     def step(self, count: int = 1) -> None:
-        """Pay for work."""
+        """Pay for ``count`` steps of work. Raises ExpressionTooLongError when the budget is used up."""
         self.left -= count
         if self.left < 0:
             self.look()
 
     def make(self, space: int) -> None:
-        """Pay for something new, before it is made."""
+        """Pay for a new value, before it is made. Raises ExpressionTooLongError when it would be too much."""
         self.space -= space
         if self.space < 0:
             raise ExpressionTooLongError(_SPACE)

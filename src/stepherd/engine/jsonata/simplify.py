@@ -229,7 +229,7 @@ def _right(tree: Node) -> Node:
 
 
 def _hand_on(outer: Node, part: Node) -> None:
-    """What a part seeks above itself, the outer node seeks, too."""
+    """Pass on the parents (``%``) that ``part`` seeks above itself: ``outer`` has to seek them, too."""
     if part.seeking is None and part.kind != "parent":
         return
     slots = list(part.seeking or [])

@@ -1,4 +1,4 @@
-"""What JSONata computes with: JSON as Python has it, sequences, functions, and "nothing".
+"""The values of JSONata: those of JSON as Python has them, sequences, functions, and "nothing".
 
 A JSON null is None, as everywhere; the absence of a value is ``UNDEFINED``. Numbers are IEEE doubles: an
 int stands for one as long as it is exact.

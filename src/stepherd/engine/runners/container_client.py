@@ -55,7 +55,7 @@ class ContainerClient:
         return os.geteuid() == 0 or (self.program == "podman" and "CONTAINER_HOST" not in os.environ)
 
     def environment(self) -> dict[str, str]:
-        """What it needs of this process's environment to find its own configuration; nothing private."""
+        """The variables by which the container program finds its own configuration; nothing private."""
         given = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return given | {"PATH": absolute_path()}
 

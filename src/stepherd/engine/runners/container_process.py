@@ -20,8 +20,8 @@ from stepherd.processes.marked import kill_family
 __all__ = ["IN_CONTAINER", "ContainerProcess"]
 
 IN_CONTAINER = 'eval "$(cat)"; [ "$STEPHERD_READY" ] || exit 1; unset STEPHERD_READY; exec "$@" </dev/null'
-"""What a shell in the container does first: it takes the environment from standard input. So no variable is
-in an argument, in what ``inspect`` shows, or in a file."""
+"""The script that begins in the container: it takes the environment from standard input. So no variable is in
+an argument, in what ``inspect`` shows, or in a file."""
 
 # An order whose writer died is not whole: then nothing runs, and the wrapper leaves no exit code. The whole
 # wrapper may get a signal, and must then wait for the container, which gets it from podman, too.

@@ -107,7 +107,7 @@ def _shell(argv: Sequence[str]) -> list[str]:
 
 
 def _named_in(environment: Mapping[str, str]) -> Iterator[Mount]:
-    """What variables refer to: a ``file:///…`` store to work in, a ``file:PATH`` secret to read.
+    """Mounts for files that variables name: a ``file:///…`` store to work in, a ``file:PATH`` secret to read.
 
     A reference to one object, which need not be there yet, stands for its folder: it is replaced as a whole,
     and what locks it lies beside it.

@@ -47,7 +47,7 @@ class ProcessRunner:
     def __init__(
         self, forks: ForkServer | None = None, environment: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """What ``forks`` may run is forked. Every task gets ``environment``, too."""
+        """``forks`` starts the programs that it knows. Every task also gets ``environment``."""
         self._forks = forks
         self._environment = environment
 

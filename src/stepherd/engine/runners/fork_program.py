@@ -1,7 +1,7 @@
 """The program of ``forking``: this file, CONTROL, MARKER, MODULE, HOME.
 
-It loads MODULE, and then forks a program for each message on the socket CONTROL. What a program is told
-comes on a pipe that only the program itself reads: this process never has anything private in it.
+It loads MODULE, and then forks a program for each message on the socket CONTROL. A program gets its arguments
+and environment by a pipe that only itself reads: this process never has anything private in it.
 
 A program has a keeper: a process that leads its session, shows its name in the environment variable MARKER
 and notes its exit code. Of all of them only the keeper can be looked into by others of this user: an agent
@@ -156,7 +156,7 @@ def _see_the_end(process: int, status: int, notes: Path | None) -> NoReturn:
 def _end_orphans() -> None:
     """End what the program left, above all when it was killed: without its marker no engine would find it.
 
-    What loses its parent becomes a child of this process; when it has none, nothing is left.
+    A process that loses its parent becomes a child of this one: without children, nothing is left.
     """
     children = Path(f"/proc/self/task/{os.getpid()}/children")  # this process's only thread
     end = time.monotonic() + _ORPHANS_SECONDS

@@ -22,7 +22,7 @@ from stepherd.processes.marked import MARKER
 __all__ = ["INHERITED", "ForkServer", "Forked", "Start"]
 
 INHERITED = ("LANG", "LC_ALL", "TZ", "PYTHONPATH")
-"""What a Python process needs when it starts; the rest of its environment it is told later, in private."""
+"""Variables that a Python process needs when it starts; it gets all others later, in private."""
 # By its path: what is loaded need not be where Stepherd is.
 _PROGRAM = Path(__file__).with_name("fork_program.py")
 _MARKER_ROOM = 512
@@ -82,7 +82,7 @@ class ForkServer:
                 env={**self._environment, MARKER: "-" * _MARKER_ROOM},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                # What cannot be loaded is met again, and said, by a program that loads it itself.
+                # A module that cannot be loaded here will fail again in the program, which reports it.
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,

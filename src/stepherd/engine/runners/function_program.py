@@ -2,7 +2,7 @@
 
 Lambda gives a function its events by an HTTP server, which on a laptop every local user could ask and answer
 (decision 0012). Here nothing listens: standard input is one end of a pair of connected sockets, whose other
-end only the engine has. What loads the handler, calls it and words its errors is AWS's own code.
+end only the engine has. AWS's own code loads the handler, calls it and words its errors.
 
 ``function_channel`` says what is sent over the pair. The first message tells the program who it is, so that
 its environment stands nowhere that the system shows.
@@ -72,7 +72,7 @@ def _runtime(channel: socket.socket) -> tuple[Any, Any]:
     bootstrap = importlib.import_module("awslambdaric.bootstrap")
 
     class Client(bootstrap.LambdaRuntimeClient):  # type: ignore[misc,name-defined]
-        """What ``bootstrap`` calls, without HTTP."""
+        """The client that ``bootstrap`` calls, over the channel instead of HTTP."""
 
         def __init__(self) -> None:
             super().__init__("")
