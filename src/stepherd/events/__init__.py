@@ -1,1 +1,1 @@
-"""What happens in a run, as events: their vocabulary, how they are recorded, and their words."""
+"""The events of a run: their vocabulary, their recording, and their words."""

@@ -103,7 +103,7 @@ class Recorder:
 
     def _clean(self, text: str) -> str:
         inert = _inert(text)
-        # What was cut off or taken out may have parted a secret, or hidden one: then it is masked twice.
+        # Characters that are taken out may have parted a secret, a cut may part one: mask twice.
         return self._mask(text) if inert is text else self._mask(_inert(self._mask(text)))
 
     def _leave_out(self, source: str, event: Event) -> None:

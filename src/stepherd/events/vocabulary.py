@@ -1,4 +1,4 @@
-"""What happens in a run, in one vocabulary: the lines of events.jsonl, whichever agent they came from."""
+"""One vocabulary for the events of every agent: the lines of events.jsonl."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class FileChanged(_Event):
 
 
 class Usage(_Event):
-    """What the agent has used so far, in all. Money in US dollars, as the agent itself reckons it."""
+    """The agent's use of its model so far, in all. Money in US dollars, as the agent itself reckons it."""
 
     kind: ClassVar[str] = "usage"
     turns: int | None = None
