@@ -1,1 +1,1 @@
-"""What the history of an execution says: states, groups, logins."""
+"""Readers of an execution's history: states, groups, logins."""

@@ -1,4 +1,4 @@
-"""What a login is waiting for, folded from the history of the login machine: on a laptop and on AWS alike."""
+"""The progress of a login, folded from the history of the login machine: on a laptop and on AWS alike."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Waiting:
 
 
 class LoginProgress:
-    """What the history of one login execution says so far. Feed it wire events in order."""
+    """The progress of one login execution. Feed it the events of its history in order."""
 
     def __init__(self, arn: str) -> None:
         self.arn = arn

@@ -88,7 +88,7 @@ class StateRow:
 
 
 class Progress:
-    """What a history says so far. Feed it wire events in order; events it had before are passed over."""
+    """The progress of one execution. Feed it its events in order; those it had before are ignored."""
 
     def __init__(self) -> None:
         self.rows: list[StateRow] = []

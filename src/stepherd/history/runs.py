@@ -42,7 +42,7 @@ def list_runs(call: Call, machine_arn: str, status: str | None, limit: int) -> l
 
 
 def waiting_runs(call: Call, login_machine_arn: str, runs: Set[str]) -> dict[str, Waiting]:
-    """What each of these runs waits for that waits for a login: asked of the logins that run, a few.
+    """Those of ``runs`` that wait for a login, each with its wait: the few logins under way are asked.
 
     Empty for a caller that may see runs and no logins.
     """
