@@ -1,7 +1,7 @@
 """CompleteLogin: waits with the identity provider for a person's approval, stores the login, answers.
 
-What it does is written down in this order, so that it can die anywhere: the login (old or new), the attempt's
-end, the event, the answer. Whoever comes after finds what there is and continues from there.
+It writes everything in this order, so that it can die anywhere: the login (old or new), the attempt's end,
+the event, the answer. Whoever comes after finds what there is and continues from there.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def start_login(
     warning: str = "",
     now: datetime,
 ) -> dict[str, Any]:
-    """What a person is told, and the attempt's name for CompleteLogin; no secret is in it.
+    """Ask for a code; return the message for a person and the attempt's name for CompleteLogin, no secrets.
 
     A code of this execution that is still good is given again. Raises LoginNotApproved after MOST_CODES
     codes; ForeignAddress for pages that are not the identity provider's; TemporaryError.
@@ -106,7 +106,7 @@ def _registration_of_login(location: LoginLocation) -> Registration | None:
 
 
 def _what_follows(code: int, request: LoginRequest) -> str:
-    """What becomes of a code that is not used, and what to do when it is too late."""
+    """Say whether another code follows an unused one, and how to begin again when it is too late."""
     if code < MOST_CODES:
         return (
             f"This is code {code} of {MOST_CODES}. When it expires, another message with a new code replaces "

@@ -70,7 +70,7 @@ def check_login(
 
 
 def valid_facts(login: Login) -> dict[str, Any]:
-    """What the machine's output says of a login that is good."""
+    """The fields of a good login in the machine's output."""
     assert login.token is not None
     ends = iso_text(login.token.expires_at, "seconds")
     facts = {"status": "valid", "account": login.account, "expires_at": ends}
@@ -78,7 +78,7 @@ def valid_facts(login: Login) -> dict[str, Any]:
 
 
 def _other(request: LoginRequest, location: LoginLocation, now: datetime) -> dict[str, Any] | None:
-    """What is told of a good token of another way to log in; None when there is none, or it is not meant."""
+    """The fields for a good token from another way to log in; None where none is there, or allowed."""
     if request.identity_provider or request.license:
         return None
     try:

@@ -87,8 +87,7 @@ class Claim:
     def end(self, status: str, *, keeps_client: bool) -> None:
         """Write how it ended; no one claims it again. Raises ClaimLost.
 
-        What served to ask is not needed any more, but for the client where the next code is to be asked
-        with it.
+        It clears the device code, and the client's secret unless the next code is to be asked for with it.
         """
         attempt = self.attempt
         changes: dict[str, object] = {"device": replace(attempt.device, device_code="")}

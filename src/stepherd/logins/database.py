@@ -65,7 +65,7 @@ def check_database(path: Path) -> None:
 
 
 def read_login(path: Path, kind: LoginKind) -> Login:
-    """What the database at ``path`` says, read from a private copy that passed every check.
+    """Read the login in the database at ``path``, from a private copy that passed every check.
 
     Raises NotFoundError, DamagedDatabase, TemporaryError when it stays locked, StorageError and
     CredentialsError when it cannot be opened.
@@ -75,7 +75,8 @@ def read_login(path: Path, kind: LoginKind) -> Login:
 
 
 def login_in(body: bytes, kind: LoginKind, place: str) -> Login:
-    """What the database that ``body`` is says; ``place`` is where it came from. Raises DamagedDatabase."""
+    """Read the login in a database, given as its bytes; ``place`` names its origin. Raises
+    DamagedDatabase."""
     with checked_bytes(body, place) as db:
         return _login_rows(db, kind)
 

@@ -1,4 +1,4 @@
-"""What happens with a login, told in the events of the run that needs it."""
+"""The events of a login, among those of the run that needs it."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def kind_of(path: Path) -> LoginKind:
 
 
 def token_provider(path: str | os.PathLike[str], *, kind: str | None = None) -> LoginTokenProvider:
-    """What the streaming client asks for tokens (its ``TokenProvider``), for a login database.
+    """A ``TokenProvider`` for the streaming client, which asks it for tokens of a login database.
 
     ``path`` may also be ``s3://…`` as text; then ``kind`` (default ``q``) says whose it is. Nothing is read
     before the first token is asked for. Raises UsageError for a kind that there is not.

@@ -1,7 +1,7 @@
 """Which addresses a person may be sent to for a login: AWS's own, and those that the user allows by name.
 
-What an identity provider or an agent's CLI says is hostile until it is checked here: an address in a notice
-is one that somebody will open and type a code into.
+An address from an identity provider or an agent's CLI is hostile until it is checked here: a person will open
+it from a notice and type a code into it.
 
 ================================================  ==============================================
 host                                              source

@@ -1,7 +1,7 @@
 """The lease of a login: one execution at a time uses it, because two that rotate its tokens end it for both.
 
 It is an object beside the database, written under conditions only. It is held while its execution runs, so
-nothing has to give it back: who finds the holder finished may take it.
+nothing has to give it back: whoever finds that the holder has finished may take it.
 """
 
 from __future__ import annotations

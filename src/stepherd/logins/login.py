@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 MARGIN: Final = timedelta(seconds=60)
-"""What ends within this time counts as ended, as in the CLI."""
+"""A token that ends within this time counts as ended, as in the CLI."""
 LASTS: Final = timedelta(days=89)
 """How long a login can be renewed, nearly: sessions last 90 days at most, as does a new client. A login that
 is given to an older client ends with it."""
@@ -86,7 +86,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a company's subscription is used through (IAM Identity Center only)."""
+    """The profile through which a company's subscription is used (IAM Identity Center only)."""
 
     arn: str
     name: str
@@ -94,7 +94,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What the database of one CLI says about who is logged in."""
+    """The login in one CLI's database; without a token, no one is logged in."""
 
     kind: LoginKind
     token: Token | None = None

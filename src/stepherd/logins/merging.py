@@ -21,7 +21,7 @@ def is_newer(login: Login, than: Login) -> bool:
 
 
 def merge(stored: Login, other: Login, *, replaces: bool = False) -> Login:
-    """What to store when ``stored`` is there and ``other`` comes: the newer token with its own client.
+    """Return the login to store when ``other`` comes to ``stored``: the newer token with its own client.
 
     With ``replaces``, ``other`` counts whatever ends later: it was made from ``stored``, or a person logged
     in again. A registration and a profile go with the token that they came with.

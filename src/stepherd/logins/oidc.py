@@ -1,6 +1,6 @@
 """Calls of the identity provider (boto3 ``sso-oidc``: RegisterClient, StartDeviceAuthorization, CreateToken).
 
-None is signed. What it answers with an error becomes one of the tree, which never quotes what was sent.
+None is signed. Its error answers become errors of the tree, which never quote the request.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Keeping what an agent's run made of its login: the step ``persist``.
+"""Keeping a login that an agent's run has renewed: the step ``persist``.
 
 The database that an agent leaves behind is checked and its rows are read; the file itself is never adopted.
 Of its rows only the token of the same login counts, and only when it ends later than the stored one: the
 agent could have written anything, and somebody may have renewed the login or logged in again in the meantime.
-What an agent that goes for the login itself can do is to store a token that does not work, which ends in a
-person being asked again.
+The worst that a malicious agent can do to the login is to store a token that does not work: then a person is
+asked again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_LIFE: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of the login that a run used."""
+    """The result of keeping the login that a run used."""
 
     status: Literal["unchanged", "kept", "rejected", "in_memory"]
     """``in_memory``: the token in the file has ended, so the agent renewed it without writing it down."""

@@ -45,10 +45,10 @@ class Listing:
 
 
 def list_profiles(token: Token) -> Listing:
-    """What the endpoints list.
+    """Ask all endpoints for the profiles that ``token`` may use.
 
-    An endpoint that refuses the token has no profile for it; when all do, CredentialsError. One that is down,
-    throttled, unreachable or that answers without sense is logged.
+    An endpoint that refuses the token has no profile for it; when all refuse it, raises CredentialsError. One
+    that is down, throttled, unreachable or gives an invalid answer is logged.
     """
     found: dict[str, Profile] = {}
     refusals, failures = [], []

@@ -1,4 +1,4 @@
-"""What the login machine is asked for, as its functions get it."""
+"""The request to the login machine, as its functions get it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class LoginRequest:
 
     @property
     def again(self) -> str:
-        """What a person runs to be asked again."""
+        """The command by which a person is asked again, as a remedy."""
         if self.run_id:
             return Remedy("Try again with: ", ("redrive", self.run_id))
         return changed(login_command(self.kind.name), lambda text: text.replace("Log in", "Try again"))

@@ -1,7 +1,7 @@
 """The rows of the login database, as the CLIs write them: JSON texts (facts/q-cli.md 1).
 
-Required fields must be there and of their type; unknown ones are kept when a row is written again. What no
-CLI writes raises DamagedDatabase, which names the field and never the value.
+Required fields must be there and of their type; unknown ones are kept when a row is written again. Anything
+that no CLI writes raises DamagedDatabase, which names the field and never the value.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def parse_token(document: Mapping[str, Any], row: str) -> Token:
 
 
 def token_fields(token: Token) -> dict[str, Any]:
-    """What stands in the row of ``token``."""
+    """The fields of the row for ``token``."""
     return {
         "access_token": token.access_token,
         "expires_at": to_rfc3339(token.expires_at),
@@ -101,7 +101,7 @@ def parse_registration(document: Mapping[str, Any], row: str) -> Registration:
 
 
 def registration_fields(registration: Registration) -> dict[str, Any]:
-    """What stands in the row of ``registration``."""
+    """The fields of the row for ``registration``."""
     ends = registration.client_secret_expires_at
     return {
         "client_id": registration.client_id,
@@ -120,7 +120,7 @@ def parse_profile(document: Mapping[str, Any], row: str) -> Profile:
 
 
 def profile_fields(profile: Profile) -> dict[str, Any]:
-    """What stands in the row of ``profile``."""
+    """The fields of the row for ``profile``."""
     return {"arn": profile.arn, "profile_name": profile.name}
 
 

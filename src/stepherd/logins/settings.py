@@ -33,7 +33,7 @@ class LoginSettings:
 
 
 def login_settings(request: LoginRequest, reference: str) -> LoginSettings:
-    """What was asked for counts, then the secret, then AWS Builder ID.
+    """Where to log in: by the request, else by the secret, else with AWS Builder ID.
 
     ``reference`` is of a secret with ``sso_url``, ``region``, ``license`` and ``profile``; that of the
     default name need not exist. Raises SecretNotFound for another that is missing, UsageError for a ``pro``

@@ -120,7 +120,7 @@ def check_outside(path: Path) -> None:
 
 
 FAULTS: Final = (sqlite3.Error, UnicodeError)
-"""What the sqlite3 module raises: the second when SQLite's message quotes a name that is not UTF-8."""
+"""Errors of the sqlite3 module: the second when SQLite's message quotes a name that is not UTF-8."""
 
 
 def database_error(error: Exception, place: str | Path) -> StepherdError:
