@@ -161,7 +161,7 @@ def leave_session_keyring() -> None:
 
 def refuse_new_privileges() -> None:
     """Let no program that is executed from here on gain rights, by being setuid or by file capabilities
-    (PR_SET_NO_NEW_PRIVS). What this process may do itself, such as becoming the agent, stays. Linux only."""
+    (PR_SET_NO_NEW_PRIVS). Rights that this process has, such as becoming the agent, stay. Linux only."""
     _control_process(_PR_SET_NO_NEW_PRIVS, 1)
 
 

@@ -44,7 +44,7 @@ def main() -> None:
         if kind == "namespace":
             _enter_namespace(status)
         else:
-            # What kill(-1) of the user ends must not get out by a program that changes its user.
+            # The tree is ended by the user's kill(-1): no program in it may escape by changing its user.
             _control_process(_PR_SET_NO_NEW_PRIVS, 1)
             _control_process(_PR_SET_CHILD_SUBREAPER, 1)
             _say(status, f"init {os.getpid()}")
@@ -165,8 +165,8 @@ class _Keeper:
             os.waitpid(pid, 0)
 
     def _reap(self) -> bool:
-        """Bury whoever has ended; whether anybody is left. What loses its parent becomes a child of this
-        process, so without children nothing of the tree is left, and nothing can come."""
+        """Collect the processes that have ended; whether any are left. A process that loses its parent
+        becomes a child of this one, so without children nothing of the tree is left, and nothing can come."""
         try:
             while True:
                 pid, how = os.waitpid(-1, os.WNOHANG)

@@ -53,7 +53,7 @@ class Keeper:
     """Files that stay open, and so locked, for as long as the keeper lives."""
 
     def words(self) -> list[str]:
-        """What its program is told of it."""
+        """The arguments by which its program gets these settings."""
         user, group = (self.account.user, self.account.group) if self.account else (-1, -1)
         return [str(number) for number in (_MOST_PROCESSES, user, group, self.killer, *self.locks)]
 

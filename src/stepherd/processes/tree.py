@@ -46,11 +46,11 @@ class Tree(Protocol):
 
     @property
     def stdout(self) -> IO[bytes]:
-        """What the leader prints, unbuffered. Descendants may hold it open after the leader's end."""
+        """The leader's output, unbuffered. Descendants may hold it open after the leader's end."""
 
     @property
     def stderr(self) -> IO[bytes]:
-        """What the leader prints to standard error, like ``stdout``."""
+        """The leader's standard error, like ``stdout``."""
 
     def fileno(self) -> int | None:
         """A descriptor that is readable once the leader has ended; None where there is none: then poll."""

@@ -53,9 +53,9 @@ _ENOSYS, _EAFNOSUPPORT = 38, 97
 
 
 def filter_of_calls(*, limited: bool) -> bytes:
-    """The program, as bubblewrap's --seccomp takes it (seccomp(2), struct sock_filter).
+    """The filter program, as bubblewrap's --seccomp takes it (seccomp(2), struct sock_filter).
 
-    ``limited``: whether the network is. What is not to be had is answered as if the kernel did not have it.
+    ``limited``: whether the network is. A refused call fails as if the kernel did not have it.
     """
     program = b""
     for architecture, numbers in _MACHINES.items():

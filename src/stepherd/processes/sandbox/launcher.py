@@ -39,7 +39,7 @@ class SandboxLauncher:
     account: Account | None = None
     """The command's user; None: this process's own. Never root."""
     egress: Egress | None = None
-    """What serves the network ``proxy``."""
+    """The proxy that serves the network ``proxy``."""
 
     def start(self, command: Command) -> SandboxTree:
         """Start ``command``; its environment is completed by the view's variables.
@@ -128,7 +128,7 @@ class SandboxLauncher:
             self._serve(tree.init)
             os.write(release, b"!")
         except BaseException as error:
-            # What was to be prepared is gone when bubblewrap has failed meanwhile: then it says why.
+            # It also fails when bubblewrap itself has failed meanwhile, which then knows why.
             words = _words_of(process) if tree.is_empty() else str(error)
             tree.end()
             if isinstance(error, OSError | ConfigurationError):
@@ -158,6 +158,6 @@ def _in_memory(name: str, content: bytes) -> int:
 
 
 def _words_of(process: subprocess.Popen[bytes]) -> str:
-    """What a bubblewrap that fails says, to its end."""
+    """The message of a bubblewrap that fails; waits until it has ended."""
     assert process.stderr is not None
     return process.stderr.read().decode("utf-8", "replace").removeprefix("bwrap:")

@@ -69,10 +69,10 @@ def person_of(home: str, path: str, hidden: tuple[Path, ...]) -> Person:
 def sandbox_view(
     layout: Layout, person: Person, network: Network = "on", account: Account | None = None
 ) -> View:
-    """What a sandbox shows: the system, tools, and the run's own folders; nothing else of the person.
+    """The view of a sandbox: the system, tools, and the run's own folders; nothing else of the person.
 
-    Below ``~/.stepherd`` and the like the run's folders are alone in empty ones. ``account`` is who runs
-    inside: what that user cannot reach cannot be shown.
+    Below ``~/.stepherd`` and the like the run's folders are alone in empty ones. ``account`` is the user
+    inside: a path that this user cannot reach cannot be shown.
     """
     mounts = list(system_mounts(network))
     mounts += [Mount(path, "write", layout.temporary) for path in _TEMPORARY]

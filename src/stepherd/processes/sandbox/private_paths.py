@@ -1,4 +1,4 @@
-"""What of a person's home never goes into a sandbox, whatever PATH says."""
+"""The parts of a person's home that never go into a sandbox, whatever PATH says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_HOME: Final = (
     # Logins of agents.
     *(".claude/.credentials.json", ".claude/projects", ".claude.json", ".codex", ".gemini"),
     *(".local/share/amazon-q", ".local/share/kiro-cli", ".local/share/opencode"),
-    # What was typed, and Stepherd's own.
+    # Histories of shells, and Stepherd's own folder.
     *(".bash_history", ".zsh_history", ".python_history", ".stepherd"),
 )
 _SYSTEM: Final = tuple(

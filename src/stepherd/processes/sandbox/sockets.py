@@ -22,7 +22,7 @@ _BESIDE: Final = (".pid", ".lock")
 
 
 def covers_of_sockets(mounts: Iterable[Mount], table: Path = _TABLE) -> Iterator[Mount]:
-    """What covers the sockets that ``mounts`` would show; ``table`` is the kernel's list of them.
+    """Mounts that cover the sockets which ``mounts`` would show; ``table`` is the kernel's list of them.
 
     A folder that is there for them alone is covered whole: its daemon may begin again, and makes another. A
     socket that comes later, or was made in another network than this process's, is not known here.

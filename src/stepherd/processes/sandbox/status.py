@@ -1,4 +1,4 @@
-"""What bubblewrap reports on its status descriptor: lines of JSON."""
+"""Reports of bubblewrap on its status descriptor: lines of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sandbox shows of the system itself, read-only."""
+"""The parts of the system itself that a sandbox shows, read-only."""
 
 from __future__ import annotations
 

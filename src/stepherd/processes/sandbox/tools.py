@@ -1,4 +1,4 @@
-"""What of PATH goes into a sandbox: each entry that the system's folders do not show, with what it needs."""
+"""The tools on PATH for a sandbox: each entry that the system's folders do not show, and its needs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ROOTS: Final = {
 }
 """Below the home: the folder of a version manager, and the variable that names it."""
 _ALONG: Final = {".cargo/bin": (".rustup",), ".local/bin": (".local/lib",), ".asdf": (".tool-versions",)}
-"""What programs of a folder need that no link leads to."""
+"""Other folders that the programs of a folder need, though no link leads to them."""
 _PREFIX_PARTS: Final = ("lib", "libexec", "share", "conda-meta")
 _MOST_PROGRAMS: Final = 4096
 _SKIPPED: Final = Path("/mnt")  # Windows' folders under WSL: slow to look through, and of no use inside.
@@ -62,12 +62,12 @@ def find_tools(
     account: Account | None = None,
     needed: Iterable[Path] = (),
 ) -> Tools:
-    """What to add to the mounts ``shown`` for the programs on ``path``, all of it read-only.
+    """Return read-only mounts for the programs on ``path``, to be added to the mounts ``shown``.
 
     An entry comes with the root of its version manager or installation; a link or an interpreter that leads
     out of it, with its own. Where a root holds something private, the largest part on the way that does not.
-    ``needed`` is shown as it is. What the user ``account`` cannot reach is left out, and what leads over a
-    link that cannot be read, such as /proc/1/root.
+    ``needed`` is shown as it is. Paths that the user ``account`` cannot reach are left out, and those that
+    lead over a link that cannot be read, such as /proc/1/root.
     """
     of_system = list(shown)
     finder = _Finder(home, list(of_system), privacy, account)

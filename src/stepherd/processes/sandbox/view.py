@@ -1,4 +1,4 @@
-"""What a sandbox shows of this machine: which paths, how, and which network."""
+"""The view of this machine from a sandbox: which paths, how, and which network."""
 
 from __future__ import annotations
 

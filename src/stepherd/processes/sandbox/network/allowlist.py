@@ -16,7 +16,7 @@ _NAME: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\
 _LONGEST: Final = 253
 _WEB: Final = (443, 80)
 _SWITCHES: Final = {"of", "none", "no", "yes", "true", "false", "all", "host", "bridge"}
-"""What other programs call it, and a slip of the finger: as a host each would block all the others."""
+"""Other programs' words for on and off, and typing errors: taken as a host, each would block all others."""
 _REMEDY: Final = "Use on, off, or hosts: --network index.example,*.example.com,git.example.com:8443"
 
 
@@ -51,10 +51,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Allowlist:
-    """What a run may reach."""
+    """The hosts that a run may reach."""
 
     hosts: tuple[Endpoint, ...] = ()
-    """What a person listed: names are resolved, and refused when they lead to this machine or its cloud."""
+    """Hosts that a person listed: names are resolved, and refused if they lead to this machine or its
+    cloud."""
     models: tuple[Endpoint, ...] = field(default=())
     """Where the agent's own model is. One that is an address may be this machine's: it was named exactly."""
 

@@ -16,7 +16,7 @@ def relay(one: socket.socket, other: socket.socket) -> None:
     """Pass on what each side sends until both directions have ended. The sockets stay to be closed."""
     for end in (one, other):
         if end.family != socket.AF_UNIX:
-            # What comes in pieces is passed on in pieces: none may wait for the other side's acknowledgement.
+            # Pass each piece on at once: none may wait for the other side's acknowledgement.
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     back = threading.Thread(target=_copy, args=(other, one), daemon=True, name="relay")
     back.start()

@@ -1,4 +1,4 @@
-"""What a client asks a proxy for (RFC 9112, 3.2.2 and 3.2.3)."""
+"""Requests to a proxy (RFC 9112, 3.2.2 and 3.2.3)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LARGEST_HEAD: Final = 32_768
 _LINE: Final = re.compile(rb"([A-Z]{1,20}) ([!-~]{1,8192}) HTTP/1\.[01]")
 _URL: Final = re.compile(r"http://([^/?#]*)([^#]*)")
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9_.-]{1,254}))(?::(\d{1,5}))?")
-# What a server could take for the end of a line, or for another name than the one that is looked for here.
+# Anything else could mean the end of a line to a server, or another name than it does here.
 _FIELD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*")
 _OF_THE_HOP: Final = (b"proxy-", b"connection:", b"keep-alive:", b"host:", b"upgrade:")
 
 
 class BadRequest(Exception):
-    """What cannot be understood."""
+    """A request that cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True)

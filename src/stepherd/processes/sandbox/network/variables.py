@@ -10,10 +10,10 @@ PROXY_PORT: Final = 3128
 
 
 def proxy_variables() -> dict[str, str]:
-    """In both cases of letters, for programs agree on neither.
+    """The variables that name the proxy, in small and capital letters, because programs agree on neither.
 
-    What listens on the sandbox's own loopback is spoken to directly: servers of the agent, and its model
-    when that is on this machine.
+    Addresses on the sandbox's own loopback are reached directly: servers of the agent, and its model when
+    that is on this machine.
     """
     url, direct = f"http://127.0.0.1:{PROXY_PORT}", "localhost,127.0.0.1,::1"
     named = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "ALL_PROXY": url, "NO_PROXY": direct}
