@@ -1,4 +1,4 @@
-"""What Stepherd writes is for its user alone: files 0600, folders 0700, in whatever folder they are made.
+"""Stepherd's files are for its user alone: files have 0600, folders 0700, in whatever folder they are made.
 
 One setting does it, the umask of each of its programs, which also covers what libraries make (SQLite's files
 beside a database, what archives are packed into). It must not reach the programs that work for the user: what

@@ -1,7 +1,7 @@
 """New folders for what lies in folders that others may have open.
 
-Who has a folder open can change what is in it for as long as he likes, whatever its path is by then; and a
-handle can be given to any process that a socket leads to. In folders that are new no one has one.
+A process that has a folder open can change its contents for as long as it likes, even after the folder was
+moved; and it can give that handle to any other process by a socket. No process has a handle of a new folder.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def read_json(text: str | bytes) -> Any:
     """The value in ``text``, which is UTF-8 when it is bytes.
 
     Raises ValueError for whatever is not JSON, for a number that is infinite or has more than 30 digits, and
-    for text that is nested too deeply. What it raises may quote the text: of secrets, raise ``from None``.
+    for text that is nested too deeply. The error may quote the text: of secrets, raise ``from None``.
     """
     return _decoded(_STRICT, text)
 

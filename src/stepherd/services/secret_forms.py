@@ -12,7 +12,7 @@ from urllib.parse import quote_from_bytes
 __all__ = ["SHORTEST_SECRET", "forms_of", "parts_of", "worth_masking"]
 
 SHORTEST_SECRET: Final = 6
-"""In characters. What is shorter would be found in half of all words."""
+"""In characters. A shorter one would be found in half of all words."""
 _SHORTEST_SIMPLE: Final = 8  # of one that has only lower-case letters, or only digits
 _SHORTEST_MONOTONOUS: Final = 12  # of one that has only two or three different characters
 _SHORTEST_LINE: Final = 16  # of a secret with lines
@@ -88,7 +88,7 @@ def forms_of(secret: str) -> set[bytes]:
 
 
 def _base64_forms(raw: bytes) -> Iterable[bytes]:
-    """What of the encoding does not depend on the bytes around, at each of three offsets."""
+    """The characters of the encoding that do not depend on the bytes around, at each of three offsets."""
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + raw)
         core = encoded[-(-8 * offset // 6) : 8 * (offset + len(raw)) // 6]

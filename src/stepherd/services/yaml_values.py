@@ -1,4 +1,4 @@
-"""Which values YAML has here: those of JSON. What else PyYAML would make of plain text stays text."""
+"""Which values YAML has here: those of JSON. Text that PyYAML would turn into others stays text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PlainValues:
 
 
 def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
-    """What plain text is, by its first character: PyYAML's own of truths and nothing, ours of numbers."""
+    """Patterns of plain text by its first character: PyYAML's for booleans and null, our own for numbers."""
     kept = {f"{_TAG}bool", f"{_TAG}null"}
     found: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {
         first: [pair for pair in pairs if pair[0] in kept]

@@ -1,4 +1,4 @@
-"""What boto3 raises, as errors of the tree.
+"""Errors of boto3, translated into those of the tree.
 
 =====================================================  ===================
 botocore                                               here

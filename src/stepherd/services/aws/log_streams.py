@@ -70,7 +70,7 @@ class LogStreams:
             given = {"nextToken": before}
 
     def _answer(self, stream: str, **how: Any) -> dict[str, Any]:
-        """What GetLogEvents says; nothing for a stream that is not there yet."""
+        """The answer of GetLogEvents; one without events for a stream that does not exist yet."""
         try:
             answer: dict[str, Any] = self.client.get_log_events(
                 logGroupName=self.group, logStreamName=stream, **how

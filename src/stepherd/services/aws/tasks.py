@@ -18,7 +18,7 @@ _ATTEMPTS: Final = 8
 _FOLDER: Final = "STEPHERD_RUN_FOLDER"
 """The variable by which every task of a run gets its folder."""
 _OVER: Final = ("DEPROVISIONING", "STOPPED", "DELETED")
-"""What a task's status is when no container of it runs any more."""
+"""The statuses of a task without a running container."""
 # "The referenced task was not found."
 _GONE: Final = "InvalidParameterException"
 

@@ -1,4 +1,4 @@
-"""What notices are: short messages that reach people, with a part for machines that people never see."""
+"""Notices: short messages that reach people, with a part for machines that people never see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a queue is: messages that stay until the one who took them says that they are done with."""
+"""Queues: messages stay until the receiver that took them deletes them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Message:
     id: str
     body: str
     receipt: str
-    """What extend and delete take; of this delivery alone."""
+    """The argument of extend and delete; good for this delivery alone."""
     attempts: int
     """How many times it was delivered, this time included."""
     sent: datetime

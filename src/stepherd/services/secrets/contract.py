@@ -1,4 +1,4 @@
-"""What a secret is: a few named strings, from wherever a reference says; never quoted in an error."""
+"""Secrets: a few named strings each, from the place that a reference names; never quoted in an error."""
 
 from __future__ import annotations
 

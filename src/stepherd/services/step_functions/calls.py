@@ -4,7 +4,7 @@ A ``Call`` takes an operation's name and its arguments, and gives the answer as 
 seconds since the epoch. The ways are an engine of this process (``in_process``, here), an engine's endpoint
 on loopback (``endpoint.py``, by the standard library alone), and AWS (``aws.py``, by boto3). Each raises
 ``Refused`` for an error answer of Step Functions itself, and other errors of the tree where there is no
-answer. What an error answer means to a person is in ``errors.py``.
+answer. ``errors.py`` has the meaning of error answers for a person.
 """
 
 from __future__ import annotations

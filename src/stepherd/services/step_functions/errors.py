@@ -1,4 +1,4 @@
-"""What an error answer of Step Functions means for a user of runs.
+"""Error answers of Step Functions, as errors for a user of runs.
 
 =============================  ==================================================================
 its code                       here

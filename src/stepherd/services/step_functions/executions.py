@@ -136,7 +136,7 @@ class Executions:
         yield from filter(None, map(_nested, self.history(arn, newest_first=True)))
 
     def prepared(self, arn: str) -> dict[str, Any] | None:
-        """What a run's execution knows of the run, as the last of its functions said it; None when it was
+        """The facts of a run as its execution has them, by the last function that returned them; None when it
         ended before any did."""
         return next(filter(None, map(_prepared, self.history(arn, newest_first=True))), None)
 

@@ -1,4 +1,4 @@
-"""What a store is: a folder of objects with an ETag each, on S3 or on disk."""
+"""Stores: folders of objects with an ETag each, on S3 or on disk."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Store(Protocol):
         ...
 
     def get_from(self, key: str, offset: int) -> bytes:
-        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        """Return an object's bytes from ``offset`` on; empty behind its end. Raises ObjectNotFound."""
         ...
 
     def put(self, key: str, body: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:

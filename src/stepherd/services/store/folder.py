@@ -57,7 +57,7 @@ class FolderStore:
         return StoredObject(bytes(body), digest.hexdigest())
 
     def get_from(self, key: str, offset: int) -> bytes:
-        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        """Return an object's bytes from ``offset`` on; empty behind its end. Raises ObjectNotFound."""
         file = self._open(key)
         os.lseek(file, offset, os.SEEK_SET)
         return b"".join(folder_tree.read_chunks(file, self._path(key)))

@@ -17,7 +17,7 @@ __all__ = ["Condition", "remove_file", "write_file"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What must be true of the file that a write replaces."""
+    """A condition on the file that a write replaces."""
 
     etag: str | None = None
     absent: bool = False

@@ -78,7 +78,7 @@ class S3Store:
             return StoredObject(found["Body"].read(), _etag(found))
 
     def get_from(self, key: str, offset: int) -> bytes:
-        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        """Return an object's bytes from ``offset`` on; empty behind its end. Raises ObjectNotFound."""
         with self._reading(key) as place:
             try:
                 body: bytes = self.client.get_object(**place, Range=f"bytes={offset}-")["Body"].read()
