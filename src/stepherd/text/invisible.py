@@ -1,8 +1,8 @@
-"""What stands in a text and is not seen in it: white space, controls, escape sequences, invisible characters.
+"""Invisible parts of a text: white space, controls, escape sequences, characters without a shape.
 
 A secret that a terminal wrapped or coloured is a secret all the same. Two views of a text leave such bytes
 out: the narrow one only white space and controls, the wide one also escape sequences, invisible characters,
-and all of them as JSON writes them. What the wide view takes away wrongly, the narrow one still has.
+and all of them as JSON writes them. If the wide view takes away too much, the narrow one still has it.
 """
 
 from __future__ import annotations
