@@ -151,7 +151,7 @@ class Transcript:
 
     def _end_dropped(self, name: str, stream: _Stream) -> list[str]:
         redacted, doubt = self.redactor.stream(), stream.doubted
-        # What the tail begins with may be the end of a secret: as much as that is cut away after redaction.
+        # The tail may begin with the end of a secret, which no one recognises: that much is cut away below.
         tail = redacted.feed(stream.tail, doubt=doubt) + redacted.flush(doubt=doubt)
         tail = tail[-_TAIL_BYTES:]
         self._write({"stream": name, "left_out": max(0, stream.dropped - len(tail))})
