@@ -199,7 +199,7 @@ def _is_repository(folder: Path) -> bool:
 
 
 def _top_of(folder: Path) -> str:
-    """What to give instead of a folder within a repository, or of one that is in none."""
+    """Advice for a folder that is no repository: the repository that it is in, or an example."""
     top = next((above for above in folder.parents if (above / ".git").exists()), None)
     return f"Its top is {top}." if top is not None else _EXAMPLE + " or a path."
 

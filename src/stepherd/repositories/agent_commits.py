@@ -110,8 +110,8 @@ def own_commits(
 ) -> dict[str, Commit]:
     """``commits`` without what was there before the agent: the history of the base and what it fetched.
 
-    What was fetched is told by its date: a commit from before ``since`` (seconds since 1970) that a remote's
-    branch, a tag or FETCH_HEAD leads to is not the agent's, nor is what lies behind it.
+    Fetched commits are recognised by their dates: one from before ``since`` (seconds since 1970) that a
+    remote's branch, a tag or FETCH_HEAD leads to is not the agent's, nor are its ancestors.
     """
     older = [name for name in fetched if name in commits and commits[name].when < since]
     found = set()

@@ -1,4 +1,4 @@
-"""What becomes of the lines of work that an agent made beside its files: the result, or kept under a name.
+"""The lines of work that an agent made beside its files: each is the result, or is kept under a name.
 
 The files of the workspace are the result. Only where they are those of the base, and one line of work stands
 alone, that line is it. Every other line goes into the bundle, so nothing that was committed is lost.
@@ -45,7 +45,7 @@ class KeptLine:
     """Where the agent had it: "branch fix", "worktree x", "stash", "the reflog of HEAD"."""
     superseded: bool
     warning: str = ""
-    """What it holds that must not be pushed."""
+    """The findings in it that must not be pushed, in words; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ def settle_lines(
 
 
 def _alone(work: AgentWork, base_tree: str) -> Line | None:
-    """The only line of work that there is. What a name of its own leads to counts before what a reflog knows,
-    and that does not count where the agent's own commits have led back to the base."""
+    """The only line of work that there is. Lines with a name of their own count before those that only a
+    reflog knows; the latter do not count where the agent's own commits have led back to the base."""
     telling = [line for line in work.lines if _tells(line, {base_tree})]
     if not telling and work.head is None:
         telling = [line for line in work.lines if line.tip.tree != base_tree]

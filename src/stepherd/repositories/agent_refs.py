@@ -33,7 +33,7 @@ _ID: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a commit is called: the kind of name, and the name as a person would say it."""
+    """A name of a commit: its kind, and its text as a person would say it."""
 
     kind: str
     """branch, worktree, stash, head, ref or reflog."""
@@ -67,7 +67,7 @@ class AgentRefs:
 
 
 def read_refs(folder: UntrustedFolder) -> AgentRefs:
-    """Read the names in the git folder ``folder``. What cannot be read is left out or noted, never raised."""
+    """Read the names in the git folder ``folder``. Unreadable ones are left out or noted, never raised."""
     found = AgentRefs()
     refs = {**_packed(folder, found), **_loose(folder, found)}
     found.branch, found.head = _resolved(_text(folder, "HEAD"), refs)

@@ -65,7 +65,7 @@ class Transfer:
                     "were examined."
                 )
                 break
-            # What lies behind a commit of the remote's is not the agent's work: the base stands for it.
+            # The ancestors of a remote's commit are not the agent's work: the base stands for them.
             parents = tuple(dict.fromkeys(self.ids.get(parent, self.base) for parent in commit.parents))
             if not (self._as_it_is(commit, parents) or self._by_its_tree(commit, parents)):
                 lost.append(commit)

@@ -1,5 +1,5 @@
-"""What an agent made beside the files that it left: commits on other branches, in linked worktrees, stashed,
-or known to a reflog alone, or to nothing.
+"""Work of an agent beside the files that it left: commits on other branches, in linked worktrees, stashed, or
+known to a reflog alone, or to nothing.
 
 The agent's ``.git`` is read as data (``agent_objects``, ``agent_refs``) into a quarantine of our own, and
 from there what is sound comes into the repository of the recording (``agent_transfer``).
@@ -180,7 +180,7 @@ def _note_missing(refs: AgentRefs, known: set[str], notes: list[str]) -> None:
 
 def expect_committed(git: Git, workspace: Path, base: str, work: AgentWork) -> frozenset[str]:
     """Put what the agent's HEAD has more than the base into the index: then its files count as asked for,
-    whether git would ignore them or not. What they hold is read from the workspace. Returns their paths."""
+    whether git would ignore them or not. Their contents are read from the workspace. Returns their paths."""
     if work.head is None:
         return frozenset()
     added = [change for change in list_raw_changes(git, base, work.head.id) if change.status == "A"]

@@ -31,7 +31,7 @@ _ENCRYPTING: Final = re.compile(
 
 def encrypts(name: str) -> bool:
     """Whether a filter is known to hide contents, by its name: git-crypt, transcrypt (crypt), git-agecrypt,
-    sops and the like. What any other does, nothing in the attributes says."""
+    sops and the like. The attributes do not say what any other filter does."""
     return _ENCRYPTING.search(name) is not None
 
 

@@ -1,7 +1,7 @@
 """Changed files that make programs run by themselves: when they are pushed, merged, installed or opened.
 
-An agent may have good reason to change one. So the report names them, and a request can refuse them. What
-runs only when somebody builds or tests (a Makefile, a test, a build script) is ordinary code and not named.
+An agent may have good reason to change one. So the report names them, and a request can refuse them. Files
+that run only when somebody builds or tests (a Makefile, a test, a build script) are ordinary code.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _runs_other_commands(git: Git, change: RawChange, manifest: _Manifest) -> bo
 
 
 def _hooks(git: Git, object_id: str, manifest: _Manifest) -> dict[str, Any] | None:
-    """What the manifest runs; None when it cannot be read."""
+    """The commands that the manifest makes run; None when it cannot be read."""
     size = git.run("Measuring a file", "cat-file", "-s", object_id)
     if int(size) > _LARGEST_MANIFEST:
         return None

@@ -1,4 +1,4 @@
-"""What the base holds already, and is therefore no news wherever it turns up: contents, links and lines."""
+"""Contents, links and lines that the base holds already: wherever they turn up again, they are not new."""
 
 from __future__ import annotations
 

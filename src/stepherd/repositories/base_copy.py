@@ -1,8 +1,8 @@
 """The files of the base, from the objects that the clone handed over: git writes them faster than any archive
 is unpacked, and they need not be packed, sent and removed before that.
 
-Only the objects count. What else lies in that ``.git`` is not ours alone to write, so git runs in a
-repository of its own here, with its own configuration.
+Only the objects count. Others can write everything else in that ``.git``, so git runs in a repository of its
+own here, with its own configuration.
 """
 
 from __future__ import annotations

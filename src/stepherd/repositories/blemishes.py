@@ -1,4 +1,4 @@
-"""What a reviewer would not want to find in changes, though nothing forbids it: for a note in the report."""
+"""Blemishes that a reviewer would not want to find in changes, though nothing forbids them."""
 
 from __future__ import annotations
 

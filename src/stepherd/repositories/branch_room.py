@@ -91,7 +91,7 @@ class PushTarget:
 
     @property
     def refs(self) -> tuple[str, ...]:
-        """What a remote has to be asked for."""
+        """The refs to ask a remote for."""
         return branch_refs(self.branch)
 
     @property

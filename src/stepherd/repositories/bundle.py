@@ -51,7 +51,7 @@ _LINE_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class BundleHeader:
-    """What a bundle says of itself: the commits it stands on, its refs, and where its pack starts."""
+    """The header of a bundle: the commits that it needs, its refs, and the offset of its pack in bytes."""
 
     prerequisites: tuple[str, ...]
     refs: tuple[tuple[str, str], ...]

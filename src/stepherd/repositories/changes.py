@@ -1,9 +1,9 @@
-"""What an agent changed, as one commit on the base, in a bundle (facts/git-and-secrets.md 2).
+"""An agent's changes, as one commit on the base, in a bundle (facts/git-and-secrets.md 2).
 
-The agent owns its workspace and the ``.git`` in it, so neither that ``.git`` nor any configuration is used:
-a new repository is made, borrows the objects of the copy that was taken before the agent started, and looks
-at the workspace as a plain tree of files. What the agent committed beside that tree is read as data
-(``agent_work``) and goes into the bundle under names of its own.
+The agent owns its workspace and the ``.git`` in it, so neither that ``.git`` nor any configuration is used: a
+new repository is made, borrows the objects of the copy that was taken before the agent started, and looks at
+the workspace as a plain tree of files. Commits that the agent made beside that tree are read as data
+(``agent_work``) and go into the bundle under names of their own.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Changes:
     commit: str | None
     automation: tuple[Automation, ...] = ()
     notes: tuple[str, ...] = ()
-    """What a reader of the changes must know of them."""
+    """Remarks on the changes, for whoever reads them."""
     other: OtherWork | None = None
-    """What the agent committed, stashed or left in linked worktrees beside it."""
+    """Work that the agent committed, stashed or left in linked worktrees beside it."""
     ignored: tuple[str, ...] = ()
-    """What git ignores of what the agent left; only looked for where nothing changed."""
+    """Paths of new files that git ignores; only looked for where nothing changed."""
     left_out: tuple[Finding, ...] = ()
     everything: str | None = None
     """The commit in the bundle that also has what was left out; None where nothing of that can be kept."""
@@ -87,16 +87,16 @@ def record_changes(
     """Record ``workspace`` as one commit on ``base_commit`` and write it to ``bundle``.
 
     ``private_git`` is a copy of the clone's ``.git`` from before the agent started; of it, only the objects
-    are used. Files that git ignores are left out, unless the agent's HEAD has them. What the agent committed
-    beside these files is in the bundle, too; where they are those of the base, and one line of work stands
-    alone, that is recorded instead. Without any of it no bundle is written. ``folders`` are the agent's, as
-    it sees them and where they are (default: the workspace alone). ``keep`` gets each content that belongs
-    into Git LFS and must be taken along.
+    are used. Files that git ignores are left out, unless the agent's HEAD has them. Commits that the agent
+    made beside these files are in the bundle, too; where the files are those of the base, and there is only
+    one line of work, that is recorded instead. Without any of it no bundle is written. ``folders`` are the
+    agent's, as it sees them and where they are (default: the workspace alone). ``keep`` gets each content
+    that belongs into Git LFS and must be taken along.
 
     ``known_secrets`` are the run's own; ``refuse_automation`` also refuses what ``find_automation`` names;
     ``allow`` are patterns of paths that a person lets through; with ``keep_commits`` the agent's commits are
-    judged one by one. What must not be pushed is left out of the changes; the bundle holds it all the same,
-    as far as git can hold it and there is room (``set_aside``).
+    judged one by one. Content that must not be pushed is left out of the changes; the bundle holds it all the
+    same, as far as git can hold it and there is room (``set_aside``).
     """
     if not is_commit_id(base_commit):
         raise DataError("The base commit of the workspace is not a full commit id.")
@@ -122,7 +122,7 @@ def record_changes(
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """What changes are judged by."""
+    """The rules for judging changes, and the copy of the clone that they are compared with."""
 
     rules: Rules
     private_git: Path
@@ -276,7 +276,7 @@ def _lines_of(kept: Mapping[str, str], submodules: Mapping[str, str]) -> OtherWo
 
 
 def _settled(git: Git, work: AgentWork, base: str, tree: str, scan: _Scan) -> OtherWork:
-    """What becomes of the agent's commits. The files are recorded whatever happens here."""
+    """Decide about the agent's commits. An error here becomes a note: the files are recorded in any case."""
     try:
         other = settle_lines(git, work, base, tree, is_secret=scan.rules.known.held_by)
         other = warn_of_kept(git, base, other, scan.rules.known)
@@ -369,5 +369,5 @@ def _tracked(git: Git) -> tuple[dict[str, str], dict[str, str]]:
 def copy_private(dot_git: Path, private_git: Path) -> None:
     """Take the copy of a fresh clone's ``.git`` that ``record_changes`` needs, before an agent starts."""
     shutil.copytree(dot_git, private_git, symlinks=True, ignore=shutil.ignore_patterns("hooks", "index"))
-    # What the agent commits is younger than this.
+    # The agent's commits are younger than this time.
     os.utime(private_git)

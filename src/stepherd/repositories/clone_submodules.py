@@ -62,7 +62,8 @@ def clone_submodules(
     that cannot be cloned by its entry, and the errors of ``failures``.
     """
     cloning = _Cloning(workspace, credentials, scratch, limits or Limits(), pauses)
-    # What it names may be any private one of this machine: git, too, wants to be told (CVE-2022-39253).
+    # A submodule may name any private repository of this machine: git, too, asks for consent
+    # (CVE-2022-39253).
     local = allow_local and repository.kind == "file" and os.environ.get(ALLOW_LOCAL) == "1"
     cloning.all_of(_Place(repository, workspace / ".git", "", commit), local, 1)
     return tuple(cloning.done)

@@ -1,7 +1,7 @@
 """Which commits are delivered: one with the result, or the agent's own, each made again.
 
-A commit of the agent's gives its tree, its message (cleaned) and its date. Everything else is ours: who wrote
-it, the run's trailer, and nothing of its headers, so no signature and no other name travels along.
+A commit of the agent's gives its tree, its message (cleaned) and its date. Everything else is ours: the
+author, the run's trailer, and nothing of its headers, so no signature and no other name travels along.
 """
 
 from __future__ import annotations

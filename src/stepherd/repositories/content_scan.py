@@ -15,7 +15,7 @@ _LONGEST_LINE: Final = 1 << 20
 
 
 def secret_in(file: IO[bytes], known: KnownSecrets) -> str | None:
-    """What secret ``file`` holds, in words; None when none was found. It is read as a stream."""
+    """Name the first secret that ``file`` holds, in words; None for none. It is read as a stream."""
     patterns, search = SecretPatterns(), known.search()
     for number, line in enumerate(_lines(file), 1):
         kind = patterns.kind_of(line)

@@ -1,8 +1,8 @@
-"""What git converts between a file's bytes and what it stores, kept from changing what no one has changed.
+"""Git's conversions between a file's bytes and its stored form, kept from changing files by themselves.
 
 Attributes (gitattributes: text, eol, ident, working-tree-encoding) convert a file at the checkout, and back
 when it is added. One is not always the reverse of the other: a file that is stored with CRLF and marked as
-text would be added with LF, though no one has touched it. What git finds changed is judged path by path:
+text would be added with LF, though no one has touched it. A path that git finds changed is judged by itself:
 
 - a file with the bytes that the checkout of the base gave is unchanged, whatever any attribute says;
 - a new file, and one that the base stores in the form that git would give it, is stored as git would do it;
@@ -223,7 +223,7 @@ def _hash(git: Git, folder: Path, paths: Iterable[str], *options: str) -> dict[s
 
 
 def _pattern(path: str) -> str:
-    """What gitattributes takes for this one path."""
+    """The pattern of gitattributes for this one path."""
     return _in_quotes("/" + re.sub(r"([\\*?\[])", r"\\\1", path))
 
 

@@ -102,7 +102,7 @@ class GitCredentials:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be in no message and no commit: the token, and the lines of the key."""
+        """The values that must be in no message and no commit: the token, and the lines of the key."""
         key = self.ssh_key or ""
         lines = [line for line in key.split() if len(line) >= _SECRET_LINE]
         return (*((self.token,) if self.token is not None else ()), *lines)
@@ -118,7 +118,8 @@ _SHAPE: Final = 'Store it as JSON: {"token": "…"} or {"ssh_key": "…", "known
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What git gets for one remote: its protocol, more environment, a configuration file, what to redact."""
+    """Git's way to reach one remote: its protocol, more environment, a configuration file, secrets to
+    mask."""
 
     protocol: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)

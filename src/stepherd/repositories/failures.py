@@ -1,4 +1,4 @@
-"""What git said, as one of our errors: what happened, why in git's own words, and the next thing to do."""
+"""Git's failures as our errors: each says what happened, why in git's own words, and the next thing to do."""
 
 from __future__ import annotations
 

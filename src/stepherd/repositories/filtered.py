@@ -45,7 +45,7 @@ _LARGEST_LIST: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a new pointer stands for, and where it lies in the workspace."""
+    """The content behind a new pointer, by its path in the workspace."""
 
     pointer: Pointer
     path: str
@@ -53,7 +53,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """What git is told of files in Git LFS: mode and blob by path. ``contents`` are new."""
+    """Index entries for files in Git LFS: mode and blob by path. ``contents`` are new."""
 
     entries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     contents: tuple[Content, ...] = ()

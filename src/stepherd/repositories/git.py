@@ -1,8 +1,8 @@
 """Git, run the same way everywhere: a fixed configuration, an allowlisted environment, bounds.
 
 Sources: git(1) on environment variables, git-config(1), gitprotocol-v2, and the attacks that were tried
-against it (docs: security). What an agent could write is never git's directory here, and nothing in the
-environment that Stepherd itself was started with reaches git but what is named below.
+against it (docs: security). A folder that an agent could write to is never git's directory here. Of the
+environment that Stepherd was started with, git gets the variables named below and no others.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LARGE_FILE: Final = 4 << 20
 """Bytes. Git reads and writes a larger file as a stream: it makes no delta of it and compares no lines."""
 HOSTILE_MEMORY: Final = 512 << 20
 """Bytes. A pack of some kilobytes can hold an object of gigabytes, and git holds it in memory when it is a
-delta or no file. What may be pushed has at most 100 MB: a base, a delta and what they make fit."""
+delta or no file. A file that may be pushed has at most 100 MB: a base, a delta and their result fit."""
 _SETTINGS: Final = {
     "core.bigFileThreshold": str(LARGE_FILE),
     "core.hooksPath": os.devnull,
@@ -65,7 +65,7 @@ _SETTINGS: Final = {
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "fetch.writeCommitGraph": "false",
-    # What comes is one pack, however small, and is handed on as one (``handed_base``).
+    # A fetch is kept as one pack, however small, and is handed on as one (``handed_base``).
     "fetch.unpackLimit": "1",
     "transfer.fsckObjects": "true",
     "transfer.bundleURI": "false",
@@ -202,7 +202,7 @@ class Git:
         return [*words, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """What git gets, and what else acts for it."""
+        """The environment of git, and of any program that acts for it."""
         environment = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
         environment |= _FIXED | {
             "PATH": absolute_path(),

@@ -31,7 +31,7 @@ _Place = Literal["absent", "file", "empty", "repository", "files"]
 
 @dataclass(frozen=True, slots=True)
 class Gitlinks:
-    """What becomes of the submodules. ``apart`` are folders whose files are not the repository's."""
+    """A plan for the submodules. ``apart`` are folders whose files are not the repository's."""
 
     apart: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

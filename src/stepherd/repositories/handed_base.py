@@ -2,7 +2,7 @@
 
 An agent's role can write there. So nothing counts but packs, given to ``git index-pack``, which names every
 object by its content; and the base itself must be known to be on the remote: it is what one of its refs names
-at this moment. What an agent puts in the place of the packed clone cannot pass for the base by that.
+at this moment. So nothing that an agent puts in the place of the packed clone can pass for the base.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def take_handed(git: Git, base_commit: str, listing: Listing, fetch: FetchArchiv
     """Bring ``base_commit`` into the empty repository of ``git`` from the clone that ``fetch`` brings.
 
     False where that cannot be, for whatever reason, or no ref of ``listing`` is at the base: then the remote
-    has to be asked for it. What was brought in stays, which does no harm.
+    has to be asked for it. Objects that were brought in stay, which does no harm.
     """
     if fetch is None or base_commit not in listing.refs.values():
         return False

@@ -1,4 +1,4 @@
-"""What the lines of work hold that a bundle keeps and that must not be pushed: said to whoever takes them."""
+"""Warnings about the lines of work that a bundle keeps: content that must not be pushed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _warning(git: Git, base: str, line: KeptLine, known: KnownSecrets) -> str:
         raw = list_raw_changes(git, base, line.commit)
         found = Rules(known).named(scan_changes(git, base, line.commit, raw, known=known))
         if not found and not line.superseded:
-            # What a later commit took out again is in the history that a person takes.
+            # Content that a later commit took out again is still in the history that a person takes.
             said = objection_to(Judge(git, Rules(known)), base, line.commit)
             return said if said.startswith(("in ", "the message ")) else ""
     except StepherdError as error:

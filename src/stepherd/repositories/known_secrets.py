@@ -1,6 +1,6 @@
 """The secrets of a run, looked for in what it would push: in every form in which they are masked in logs.
 
-What shapes of tokens cannot tell (a gateway's key, a login's token) is found because it is known.
+Secrets without a well-known shape (a gateway's key, a login's token) are found because they are known.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Place = tuple[str, int]
 
 
 class KnownSecrets:
-    """What must be in no content, name, link, message or branch. Values shorter than eight characters, plain
-    addresses and those that are not masked either (``secret_forms.worth_masking``) are left out."""
+    """Secrets that no content, name, link, message or branch may hold. Values shorter than eight characters,
+    plain addresses and those that are not masked either (``secret_forms.worth_masking``) are left out."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         kept = {secret for secret in secrets if len(secret) >= _SHORTEST and not _ADDRESS.fullmatch(secret)}

@@ -1,6 +1,6 @@
 """Contents of Git LFS that an agent's git-lfs has put into ``.git/lfs/objects`` (git-lfs, docs/spec.md).
 
-What a commit of the agent's points to may be there alone: its work tree may hold something else by now.
+A content that a commit of the agent's points to may be there alone: the work tree may hold another by now.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _MOST_BYTES: Final = 1 << 30
 def select_contents(
     workspace: Path, planned: Iterable[Content], pointers: Collection[Pointer], known: Collection[str]
 ) -> tuple[list[Content], str | None]:
-    """What must be taken along, each content once: the ``planned``, what ``pointers`` need beside them, and
-    what else the agent made, which is what the base does not ``know``. And a note about what is left behind.
+    """Select the contents to take along, each once: the ``planned``, those that ``pointers`` need beside
+    them, and others that the agent made: those that are not ``known`` from the base. Also returns a note
+    about any that are left behind.
     """
     found = {content.pointer.oid: content for content in planned}
     wanted = {pointer.oid: pointer.size for pointer in pointers}

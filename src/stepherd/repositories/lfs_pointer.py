@@ -1,4 +1,5 @@
-"""What git stores of a file whose content is in Git LFS (git-lfs, docs/spec.md): its digest and size."""
+"""Pointers: git stores one for each file whose content is in Git LFS, with its digest and size (git-lfs,
+docs/spec.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The way from this machine to a Git LFS server: the authorities and the proxy that git itself would take.
 
 Git is asked, of the configuration that it gets for the remote (``way_out``), so that ``http.<url>.*`` is
-matched by git. What is not of the configuration is of the same variables, in git's own order.
+matched by git. Without such a setting, git's environment variables count, in git's own order.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Route:
     _known: dict[tuple[str, str], tuple[BaseHandler, ...]] = field(default_factory=dict)
 
     def handlers(self, url: str) -> tuple[BaseHandler, ...]:
-        """What an opener for ``url`` needs. Raises LfsRefused for a proxy of a kind that cannot be used here,
-        UnavailableError when an authority's file cannot be read."""
+        """The handlers of an opener for ``url``. Raises LfsRefused for a proxy of a kind that cannot be used
+        here, UnavailableError when an authority's file cannot be read."""
         parts = urlsplit(url)
         if parts.scheme != "https":
             # It is this machine: a proxy would carry the token of its server away in clear.

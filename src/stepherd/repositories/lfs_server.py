@@ -53,7 +53,8 @@ class LfsServer:
     """How long it may be silent."""
 
     def lacks(self, pointers: Collection[Pointer], branch: str) -> dict[str, Mapping[str, Any] | str]:
-        """What the server does not have, by its digest: the actions to upload it, or why it refuses it.
+        """Ask which contents the server lacks; by digest, return the actions to upload each, or why it may
+        not.
 
         Raises LfsRefused when it refuses the question, UnavailableError when it cannot be reached.
         """

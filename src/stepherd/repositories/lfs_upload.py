@@ -85,7 +85,7 @@ class _Upload:
         lacking = self._lacks(pointers)
         reasons = dict(self._sent(pointers, lacking))
         taken = [each for each in pointers if each.oid in lacking and each.oid not in reasons]
-        # What counts is what the server says when it is asked again.
+        # An upload counts only when the server, asked again, has the content.
         still = self._lacks(taken) if taken else {}
         return reasons | {oid: _server_says("took it and does not have it") for oid in still}
 

@@ -1,4 +1,4 @@
-"""What lies in a workspace that git cannot hold, cannot read, or waits for: found before git looks.
+"""Files in a workspace that git cannot hold, cannot read, or would wait for: found before git looks.
 
 Nothing but the files' own kinds, names and modes is judged here. While git looks, pipes, sockets and devices
 are out of its way (it opens some names, such as ``.gitignore``, whatever is there and waits), and lists that
@@ -55,7 +55,7 @@ class OddFiles:
     """Files of more than LARGE bytes, where no link leads to: whoever asks for sizes need not ask for all."""
 
     notes: list[str] = field(default_factory=list)
-    """What a reader should know beside the findings."""
+    """Remarks for the reader of a report, beside the findings."""
 
     def look(self) -> None:
         """Find them all, make readable what can be, and put aside what git must not open."""
@@ -94,8 +94,8 @@ class OddFiles:
             self.inner_git.append(path)
 
     def list_new(self, git: Git, tracked: Mapping[str, str]) -> list[str]:
-        """What git finds that is neither in its index, which must be the base's (``tracked``: path and blob),
-        nor ignored; from here on git also gets along with all lists of attributes."""
+        """List the files that are neither ignored nor in git's index, which must be the base's (``tracked``:
+        path and blob); from here on git also gets along with all lists of attributes."""
         self.lists.settle(git, tracked)
         others = list_new(git, self.lists, self.inner_git)
         check_attributes(git, self.lists, tracked, others)
@@ -107,7 +107,8 @@ class OddFiles:
     def judge(
         self, git: Git, tracked: Iterable[str], others: Iterable[str], apart: Iterable[str]
     ) -> list[Aside]:
-        """What of them the repository lacks for it; the rest is in ``notes``. What git ignores is no matter.
+        """Return the findings because of which the repository lacks something; others become ``notes``. Files
+        that git ignores do not count.
 
         ``others`` are from ``list_new``, ``apart`` folders whose files are not the repository's.
         """
@@ -163,7 +164,7 @@ def _acceptable(path: str) -> str:
 def settled(workspace: Path, aside: Path) -> Iterator[OddFiles]:
     """While this lasts, git can look at ``workspace``, of which this process must be the owner.
 
-    What stands in its way is in the folder ``aside``, which is made, and is put back at the end.
+    Files that stand in its way are moved into the folder ``aside``, which is made, and put back at the end.
     """
     aside.mkdir()
     lists = ControlFiles(workspace, aside)

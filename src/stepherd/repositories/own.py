@@ -1,4 +1,4 @@
-"""What the person's own git configuration gives to a clone or push on a laptop.
+"""The settings of the person's own git configuration for a clone or push on a laptop.
 
 Only the settings under ``credential.`` (helpers, user names), ``safe.directory``, the identity, and what
 ``way_out`` takes of the section ``http`` are taken. Everything else stays outside: a ``url.*.insteadOf``

@@ -1,4 +1,4 @@
-"""What of an agent's changes may be pushed, and what is left out: its path stays as the base has it."""
+"""Parting an agent's changes: some may be pushed; the paths of the others stay as the base has them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def may_be_allowed(finding: Finding, allow: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What changes are judged by: the run's own secrets, and what the request says."""
+    """The rules for judging changes: the run's own secrets, and the request's choices."""
 
     known: KnownSecrets
     refuse_automation: bool = False
@@ -76,7 +76,8 @@ class Rules:
         changes: Sequence[RawChange],
         contents: BaseContents | None = None,
     ) -> tuple[Finding, ...]:
-        """What of ``changes`` from ``base`` to ``tree`` must not be pushed, with its paths as they are."""
+        """Return the findings in ``changes`` from ``base`` to ``tree`` that bar a push, with unmasked
+        paths."""
         automation = find_automation(git, changes) if self.refuse_automation else ()
         return scan_changes(
             git,

@@ -117,7 +117,7 @@ def run_bounded(
         env={**environment, **({MARKER: os.environ[MARKER]} if MARKER in os.environ else {})},
         cwd=folder,
         start_new_session=True,
-        # What it makes may be the user's: a workspace, the objects of a clone on this disk.
+        # Its files may be for the user: a workspace, the objects of a clone on this disk.
         umask=umask_of_user(),
     )
     collector = _Collector(output_limit, sink)
@@ -132,7 +132,7 @@ def run_bounded(
 def _bounded(argv: Sequence[str], memory: int | None, file_size: int | None) -> list[str]:
     """``argv`` within these limits: from its first moment, so that it starts nothing that is not.
 
-    What is mapped from files is no memory, so that packs may be as large as they are (getrlimit(2)).
+    Files that are mapped do not count as memory, so packs may be of any size (getrlimit(2)).
     """
     limits = []
     if memory is not None and sys.platform.startswith("linux"):

@@ -1,4 +1,4 @@
-"""What of the changes one push can carry: forges refuse a pack of more than 2 GiB, whatever is in it.
+"""The part of the changes that one push can carry: forges refuse any pack of more than 2 GiB.
 
 The largest files stay behind, so that all the others arrive.
 """

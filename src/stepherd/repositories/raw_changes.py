@@ -1,4 +1,4 @@
-"""What differs between two trees, path by path, and the contents of small files in them."""
+"""The differences between two trees, path by path, and the contents of small files in them."""
 
 from __future__ import annotations
 

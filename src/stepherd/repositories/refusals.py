@@ -1,5 +1,4 @@
-"""What servers, proxies and git say when they refuse, each kind with an error, a reason and a remedy of its
-own.
+"""Refusals by servers, proxies and git, told apart by their words: each has its error, reason and remedy.
 
 The words are those of git 2.39 to 2.51, of libcurl, OpenSSL and GnuTLS, OpenSSH, and of GitHub, GitLab,
 Bitbucket, Gitea, Forgejo, Azure DevOps and CodeCommit. A pattern that could also stand in a file's or a

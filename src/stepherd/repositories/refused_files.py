@@ -96,7 +96,7 @@ class _Checks:
     _of_names: dict[str, str | None] = field(default_factory=dict)
 
     def of_files(self, changes: Sequence[RawChange]) -> str | None:
-        """What the check says of trees with these files alone; None when they pass."""
+        """Git's objection to trees with these files alone; None when they pass."""
         index = {"GIT_INDEX_FILE": str(self.git.scratch / "check.index")}
         names = (each.path.rpartition("/")[2] for each in changes)
         lines = [

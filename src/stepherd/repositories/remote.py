@@ -30,7 +30,7 @@ _USUAL: Final = ("main", "master", "trunk", "develop")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a remote answered: where HEAD points, and the asked-for refs (full name → object id)."""
+    """A remote's answer: where HEAD points, and the asked-for refs (full name → object id)."""
 
     default_branch: str | None
     refs: Mapping[str, str]

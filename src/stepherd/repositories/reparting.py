@@ -37,8 +37,9 @@ def part_again(
     left_out: Sequence[Finding],
 ) -> Changes:
     """Write ``bundle``, which holds what the bundle ``earlier`` does, but of what was ``left_out`` of its
-    changes those paths go back in that ``rules`` allow. What is not named in ``left_out`` stays out, because
-    its path may be a secret that is known no longer; so does all that has a masked path which is named."""
+    changes those paths go back in that ``rules`` allow. A path that ``left_out`` does not name stays out,
+    because it may hold a secret that is known no longer; so does every path that matches a masked one
+    there."""
     with private_folder(scratch, "part") as private:
         git = Git(private, private / "part.git", limits=Limits(), place="the work")
         borrow_objects(git, private_git, base_commit)

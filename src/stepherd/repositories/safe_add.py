@@ -75,7 +75,7 @@ def _unopened(said: bytes, left_out: Collection[str]) -> list[Finding]:
 
 
 def _missing(git: Git, left_out: Collection[str]) -> list[str]:
-    """What is in the index not at all, or not as it is in the work tree."""
+    """Paths that are missing in the index, or differ there from the work tree."""
     words = ("ls-files", "-z", "--others", "--modified", "--deleted", "--exclude-standard")
     listed = git.run("Looking for files that are not added", *words).split("\0")
     out = set(left_out)
@@ -98,7 +98,7 @@ def _update(git: Git, paths: Iterable[str]) -> str | None:
     """Add the files; what git says when it cannot."""
     words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
     finished = git.attempt(_DOING, *words, stdin=_encoded(paths))
-    # What it refuses by its name it passes over.
+    # It passes over a path that it refuses by name, and succeeds.
     if finished.code == 0 and b"Ignoring path" not in finished.err:
         return None
     _raise_if_full(git, finished.err)

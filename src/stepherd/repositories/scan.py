@@ -1,5 +1,6 @@
-"""What must not be pushed: secrets, huge files, nested repositories, links that point outside (fault 76),
-and by a request's choice what runs by itself (``automation``). What the base holds already is no news.
+"""The scan for content that must not be pushed: secrets, huge files, nested repositories, links that point
+outside (fault 76), and by a request's choice files that run by themselves (``automation``). Content that the
+base holds already is allowed.
 
 It runs twice (``parting``): where the changes are recorded, and before the push, where no agent can reach.
 """
@@ -69,8 +70,8 @@ ALLOWABLE: Final = frozenset(
         "unknown filter",
     }
 )
-"""What a person may let through by a path. Never what would break the repository, a secret of the run, or
-what a filter should have hidden that is known to encrypt."""
+"""Findings that a person may let through by a path. Never those that would break the repository, a secret of
+the run, or content that an encrypting filter should have hidden."""
 _UNRUN: Final = "unknown filter"
 _OWN: Final = "a secret of this run"
 _MOST_SHOWN: Final = 5
@@ -92,7 +93,7 @@ class Finding:
 
 
 class ChangesBlocked(DataError):
-    """What is pushed lacks what ``findings`` are about; they say what and where, never the secret."""
+    """The push lacks the files of ``findings``, which say what was found and where, never the secret."""
 
     category = "left_out"
 
@@ -136,8 +137,9 @@ def scan_changes(
     """Judge everything that ``tree`` has more than ``base``. Deletions are never judged, nor is what lies in
     the base already (``contents``).
 
-    ``known`` are the run's own secrets; ``automation`` is what else is refused, by the request's choice. What
-    is ``allowed`` is no finding. Every path with findings has at least one; paths are as they are.
+    ``known`` are the run's own secrets; ``automation`` is what else is refused, by the request's choice. A
+    finding that is ``allowed`` is not returned. Each path to leave out has at least one; paths are not
+    masked.
     """
     contents = contents or BaseContents.read(git, base)
     added = [change for change in changes if change.status != "D"]
@@ -159,7 +161,8 @@ def scan_changes(
 def filter_findings(
     git: Git, base: str, tree: str, changes: Collection[RawChange], allowed: Callable[[Finding], bool]
 ) -> Iterator[Finding]:
-    """What belongs through a filter of ``base`` or ``tree``, and is not ``allowed`` as it is."""
+    """Yield findings for files that belong through a filter of ``base`` or ``tree`` and are not
+    ``allowed``."""
     unfit = split_filtered(git, base, tree, changes, lambda path: allowed(Finding(path, None, _UNRUN, "")))
     for each in unfit:
         what: What = _UNRUN if each.may_hide and not each.encrypts else "filter"
@@ -278,7 +281,7 @@ def _in_large(
     for line, kind in judge_new_lines(git, old, change.object_id, patterns.kind_of):
         yield _secret(change.path, line, kind)
     own = lines_with_secrets(git, change.object_id, known)
-    # What the base holds is no news.
+    # Secrets that the base holds already do not count.
     if own and (old is None or len(own) > len(lines_with_secrets(git, old, known))):
         yield from (Finding(change.path, line, "own secret", f"it holds {_OWN}") for line in own)
 

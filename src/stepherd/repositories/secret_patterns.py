@@ -66,7 +66,7 @@ class SecretPatterns:
         self._kinds = tuple((kind, marker, re.compile(pattern)) for kind, marker, pattern in _KINDS)
 
     def kind_of(self, line: bytes) -> str | None:
-        """What secret ``line`` holds, in words; None when it holds none. It may be UTF-16, too."""
+        """Name the kind of secret that ``line`` holds, in words; None for none. It may be UTF-16, too."""
         if b"\0" in line:
             line = line.replace(b"\0", b"")
         for kind, marker, pattern in self._kinds:

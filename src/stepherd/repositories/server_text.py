@@ -1,4 +1,4 @@
-"""What git and a server said, made fit to be shown: without secrets, without what could drive a terminal."""
+"""Texts of git and of servers, made fit to be shown: without secrets and without control of a terminal."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What of a workspace is not added to what is pushed, by its name, size or kind alone, and how much of it is
-kept beside that all the same."""
+"""Files that are set aside instead of pushed, for their name, size or kind alone; and how much of them is
+kept all the same."""
 
 from __future__ import annotations
 

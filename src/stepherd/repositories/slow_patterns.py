@@ -26,7 +26,7 @@ _LONG_LIST: Final = 1_000  # lines
 
 
 def list_new(git: Git, lists: ControlFiles, inner_git: Iterable[str]) -> list[str]:
-    """What git finds in the workspace that is neither in its index nor ignored.
+    """List the files of the workspace that are neither in git's index nor ignored.
 
     When it takes too long, it gets to see less that could be the reason: lines with many stars, the folders
     ``inner_git`` of other repositories (git opens what it thinks to be one), all lines but simple ones.

@@ -1,5 +1,5 @@
-"""What an agent left inside submodules: it belongs into other repositories, so it is not pushed, but kept in
-the bundle under names of its own.
+"""Work that an agent left inside submodules: it belongs into other repositories, so it is not pushed, but
+kept in the bundle under names of its own.
 
 Of a submodule that was cloned, only what differs from the commit that the base names is kept. That commit's
 files are looked for in the copy of the clone from before the agent, and in the packs of the submodule's own
@@ -139,7 +139,7 @@ class _One:
         return next((each for each in later if each and each in named), first)
 
     def _remote_ids(self, folder: str) -> Iterator[str]:
-        """What the git folder says of the remote's branches and of tags."""
+        """Object ids that the git folder has for the remote's branches and for tags."""
         for line in self._start_of(f"{folder}/packed-refs", _MOST_OF_REFS).split(b"\n"):
             if b" refs/heads/" not in line:
                 yield line.partition(b" ")[0].decode("ascii", "replace")

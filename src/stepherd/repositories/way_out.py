@@ -1,7 +1,7 @@
 """The way to a server: which authorities are trusted, and which proxy stands between, as git itself has it.
 
-What git's configuration says counts through git (``http.*`` and ``http.<url>.*``, matched by git), what the
-environment says by its variables. Only settings are taken that name a file or an address: none of them runs
+Settings of git's configuration count through git (``http.*`` and ``http.<url>.*``, matched by git), those of
+the environment by its variables. Only settings are taken that name a file or an address: none of them runs
 anything, none turns checks off, and none is read from a repository. A token goes to an https server through
 ``CONNECT`` alone, so a proxy sees the name of the server and nothing else; an http server is this machine,
 and no proxy is asked for it.
@@ -32,7 +32,7 @@ HTTP_SETTINGS: Final = (*_FILES, "proxy", "proxyauthmethod")
 """The variables of git's section ``http`` that count, in lower case."""
 _PROXY: Final = re.compile(r"(?:(?:https?|socks4a?|socks5h?)://)?[!-~]*", re.IGNORECASE)
 _OTHERS: Final = {"http.sslCAInfo": "SSL_CERT_FILE", "http.sslCAPath": "SSL_CERT_DIR"}
-"""What other programs call by these names; git's own settings win."""
+"""Variables by which other programs set the same; git's own settings win."""
 
 
 def way_out(settings: Iterable[tuple[str, str]], home: Path, *, proxies: bool) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PackFacts:
-    """What went into an archive: entries, bytes of files; and paths left out (sockets, devices, pipes)."""
+    """The size of a new archive: entries, bytes of files; and paths left out (sockets, devices, pipes)."""
 
     entries: int
     bytes: int
