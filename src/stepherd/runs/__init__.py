@@ -1,4 +1,4 @@
-"""What a run is: its request, its instructions, its folder, its results and its report.
+"""A run: its request, its instructions, its folder, its results and its report.
 
     ids             run ids
     request         what is asked for, checked against request.schema.json

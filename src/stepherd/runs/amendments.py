@@ -1,4 +1,4 @@
-"""What a person changes in a run when it is redriven: limits, the branch, and paths that are let through.
+"""Changes that a person makes to a run when redriving it: limits, the branch, and paths that are let through.
 
 A redrive takes no input, so an amendment is an object of its own, numbered by the redrive that it is for,
 ``amendments/<run id>/N.json`` of the store: not in the run folder, which the agent's role can write to. The
@@ -78,7 +78,7 @@ def forget_amendment(store: Store, run_id: str, number: int) -> None:
 def amended_run(
     store: Store, run: Mapping[str, Any], number: int, *, login_database: str = ""
 ) -> Mapping[str, Any]:
-    """What the machine has to know of a run from its redrive ``number`` on: ``run`` as it is when there is no
+    """The facts of a run for the machine, from its redrive ``number`` on: ``run`` unchanged when there is no
     amendment for that redrive. Raises what ``amended`` does, and RunFolderChanged."""
     run_id = str(run.get("run_id", ""))
     fields = _read(store, run_id, number) if run_id else None
@@ -91,8 +91,8 @@ def amended_run(
 
 
 def after_redrive(store: Store, event: Mapping[str, Any], login_database: str) -> dict[str, Any]:
-    """What ReportFailure answers to a redriven execution: continue, the state that had failed, and run, as it
-    is amended. ``event`` has no run where a machine of an earlier version sends it."""
+    """The answer of ReportFailure to a redriven execution: continue, the state that had failed, and run, as
+    it is amended. ``event`` has no run where a machine of an earlier version sends it."""
     answer: dict[str, Any] = {"continue": event["failure"]["state"]}
     if "run" in event:
         answer["run"] = amended_run(store, event["run"], event["redrives"], login_database=login_database)

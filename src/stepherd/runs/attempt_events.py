@@ -1,4 +1,4 @@
-"""What the events of a run tell of attempts that died before they could say how they ended."""
+"""The events of attempts that died before they could say how they ended."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class AttemptKeys:
 
     @property
     def session(self) -> str:
-        """What the agent needs to remember this attempt."""
+        """The archive of the agent's session, by which it remembers this attempt."""
         return f"{_FOLDER}/{self.number}/session.tar.zst"
 
     @property
@@ -71,7 +71,7 @@ class AttemptKeys:
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """What an attempt left. Keys are None for what is not there."""
+    """The remains of an attempt. A key is None where its object does not exist."""
 
     number: int
     started: str

@@ -72,7 +72,7 @@ _REFUSALS: Final = {
 
 
 def failure_of(error: str, cause: str) -> Failure:
-    """What ``error`` and ``cause`` of a catcher mean, be it of a task, a function or a timeout."""
+    """Translate ``error`` and ``cause`` of a catcher, be it of a task, a function or a timeout."""
     name, text = unwrapped(error, cause)
     if name in {"States.Timeout", "States.HeartbeatTimeout"}:
         return Failure("timeout", "The state took longer than allowed and was given up.", _REDRIVE, True)
@@ -91,7 +91,7 @@ def failure_of(error: str, cause: str) -> Failure:
 
 
 def failure_of_end(status: str, cause: str) -> Failure | None:
-    """What the end of an execution from outside means; None for any other ``status``."""
+    """The failure of an execution that was ended from outside; None for any other ``status``."""
     if status not in _ENDS:
         return None
     return Failure(*_ENDS[status](one_paragraph(cause, 600)), _REDRIVE, True)

@@ -1,6 +1,6 @@
-"""What the facts of an agent's step are made of.
+"""The types of an agent's step's facts, checked when they are read.
 
-With the plain process runner an agent can write such a result itself, so whoever reads one must not meet what
+With the plain process runner an agent can write such a result itself, so a reader must not meet values that
 no step writes.
 """
 

@@ -22,8 +22,8 @@ __all__ = ["check_fields"]
 def check_fields(given: object, *, allow_local: bool = True) -> dict[str, Any]:
     """``given`` when it follows the schema and every field in it makes sense by itself.
 
-    Nothing outside is asked. ``allow_local`` is false where the disk and environment of a task are not those
-    of who asked. Raises InvalidRequest with the field.
+    Nothing outside is asked. ``allow_local`` is false where the disk and environment of a task are not the
+    caller's. Raises InvalidRequest with the field.
     """
     fields = check_request(given)
     checks: Mapping[str, Callable[[str], object]] = {

@@ -1,4 +1,4 @@
-"""What a report is made of: the request and the results in a run folder, read once."""
+"""The material of a report: the request and the results in a run folder, read once."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _AGENT: Final = "agent"
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What lies in a run folder and may be used."""
+    """The contents of a run folder, as far as they may be used."""
 
     request: Request | None
     results: Mapping[str, Result]
     doubts: list[str]
-    """What could not be used, for the notes."""
+    """Contents that could not be used, and why, for the notes."""
     attempts: list[dict[str, Any]] = field(default_factory=list)
     """The run's attempts; see ``report_attempts``."""
     agent_step: Result | None = None
-    """What the agent's step itself said last, be it of an attempt before the one that died since."""
+    """The last result of the agent's step itself, be it of an attempt before the one that died since."""
     said: Said = field(default_factory=Said)
 
 

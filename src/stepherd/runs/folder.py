@@ -118,7 +118,7 @@ class RunFolder:
         return self.store.child(INSTRUCTIONS)
 
     def read_result(self, step: str) -> Result | None:
-        """What ``step`` said at its last end; None when it has not come to one.
+        """The result of ``step``'s last end; None when it has not come to one.
 
         Raises DataError when the file makes no sense.
         """

@@ -33,7 +33,7 @@ __all__ = ["Inbox", "Outcome", "run_id_of"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an event."""
+    """The result of handling an event."""
 
     kind: Literal["started", "running", "refused", "ignored"]
     """running: an earlier delivery has started the run."""
@@ -59,7 +59,7 @@ class Inbox:
     def take(self, dropped: Dropped) -> Outcome:
         """Act on an event, however often and in whatever order it comes.
 
-        What trying again can fix is raised, as TemporaryError and its like; so is CredentialsError.
+        Raises errors that a retry can fix, such as TemporaryError, and CredentialsError.
         """
         keys = self._keys(dropped)
         if keys is None:

@@ -1,4 +1,4 @@
-"""What S3 says about an object that was uploaded: by EventBridge, or in a notification of the bucket's own.
+"""Events of S3 about an uploaded object: by EventBridge, or in a notification of the bucket's own.
 
 Sources: "Amazon S3 event notification message structure" and "EventBridge event message structure" of the S3
 user guide. A notification has its key URL-encoded, with '+' for a space; an EventBridge event does not.

@@ -1,4 +1,4 @@
-"""What became of the newest event of each object: ``inbox-state/<digest>.json``, written under conditions.
+"""The outcome of the newest event of each object: ``inbox-state/<digest>.json``, written under conditions.
 
 S3 delivers events at least once and in any order. An event is claimed before its run is started and closed
 afterwards, so one that was cut off in between is taken up again, and a late or second one is not.

@@ -57,8 +57,8 @@ def start_keeping(ended: Ended, machine_arn: str, executions: Executions) -> boo
 def what_is_left(
     run_id: str, arn: str, folder: RunFolder, tasks: Tasks, executions: Executions
 ) -> dict[str, Any]:
-    """What the keep machine has to know: tasks (how many still run), redriven, redrives, run (what the run's
-    execution knew, from its history), and whether there is work to push and a login to persist."""
+    """The facts for the keep machine: tasks (how many still run), redriven, redrives, run (its facts by the
+    history of its execution), and whether there is work to push and a login to persist."""
     now = executions.find(arn)
     run = executions.prepared(arn) or _NOT_PREPARED
     prepared = "folder" in run

@@ -1,4 +1,4 @@
-"""What a run has left when its execution ended: tasks that still run, and a login that still waits.
+"""Leftovers of a run whose execution has ended: tasks that still run, and a login that still waits.
 
 Step Functions stops tasks on a best effort, and not at all for a state that ran out of time. So whatever has
 the run's folder is stopped once the execution has ended. A task has its stop timeout to keep partial work.

@@ -78,7 +78,7 @@ def prepare_run(
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """What the execution carries of its run folder, for every later step and function to compare."""
+    """Digests of files in the run folder: the execution carries them, and each later step compares them."""
 
     request: str
     instructions: str
@@ -121,9 +121,9 @@ def check_whole_request(
 ) -> tuple[Request, Instructions]:
     """The request with front matter and defaults filled in, and its instructions; nothing is written.
 
-    Given fields win over front matter. ``allow_local`` is false where the disk is not the disk of who
-    asked: then paths and file:// are refused. Raises InvalidRequest and UsageError for fields,
-    InstructionsNotFound, InvalidFrontMatter and DataError for instructions.
+    Given fields win over front matter. ``allow_local`` is false where the disk is not the caller's: then
+    paths and file:// are refused. Raises InvalidRequest and UsageError for fields, InstructionsNotFound,
+    InvalidFrontMatter and DataError for instructions.
     """
     explicit = check_request(given)
     instructions = find_instructions(explicit["instructions"], allow_local=allow_local)
@@ -210,7 +210,7 @@ def _is_local(folder: RunFolder) -> bool:
 def machine_facts(
     request: Request, digests: Digests, folder: RunFolder, store: Store, login_database: str
 ) -> dict[str, Any]:
-    """What the state machine has to know of a run."""
+    """The facts of a run for the state machine."""
     return {
         "run_id": request.run_id,
         "folder": folder.reference,

@@ -1,4 +1,4 @@
-"""What proves a run's success: the push of this very work, which the push step has read from the remote.
+"""The proof of a run's success: the push of this very work, which the push step has read from the remote.
 
 The step reads the ref of the execution's repository and branch each time that it runs. Here its result is
 held against the work and the request, so that a result that is about something else counts for nothing.

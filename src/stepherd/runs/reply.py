@@ -60,7 +60,8 @@ _ENDINGS: Final[Mapping[Ending, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """What status.json holds. Times are ISO 8601, UTC; what is not known or does not apply is None."""
+    """The contents of status.json. Times are ISO 8601, UTC; unknown ones and those that do not apply are
+    None."""
 
     run_id: str
     status: Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "REFUSED"]
@@ -69,7 +70,7 @@ class RunStatus:
     finished: str | None = None
     summary: str | None = None
     next: str | None = None
-    """What to do when it went wrong."""
+    """The next step for a person when it went wrong."""
     branch: str | None = None
     commit: str | None = None
     link: str | None = None
@@ -190,7 +191,7 @@ def _read(beside: Store) -> StoredObject | None:
 
 
 def _fields(known: StoredObject | None) -> Mapping[str, Any]:
-    """What status.json says; nothing when there is none, or somebody else has written it."""
+    """The fields of status.json; none when there is no such file, or somebody else has written it."""
     try:
         fields = read_json(known.body) if known else {}
     except (ValueError, RecursionError):

@@ -44,7 +44,7 @@ class StateTime:
 
 @dataclass(frozen=True, slots=True)
 class ReportedError:
-    """What went wrong: where, why, and what to do next."""
+    """The error that ended a run: where, why, and what to do next."""
 
     state: str
     category: str
@@ -61,7 +61,7 @@ class ReportedError:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What report.json holds. Fields without a meaning for this run are None or empty."""
+    """The contents of report.json. Fields without a meaning for this run are None or empty."""
 
     run_id: str
     status: Literal["succeeded", "failed"]
@@ -80,7 +80,7 @@ class Report:
     compare: str | None = None
     agent: str | None = None
     usage: dict[str, Any] | None = None
-    """What the agent used over all attempts: turns, tokens, cost_usd or credits, as far as it says so."""
+    """The agent's use over all attempts: turns, tokens, cost_usd or credits, as far as it says so."""
     said: str | None = None
     """The last that the agent said."""
     files_changed: list[dict[str, Any]] = field(default_factory=list)
@@ -224,7 +224,7 @@ def _gathered(results: Mapping[str, Result]) -> dict[str, Any]:
 
 
 def _time_of(result: Result, failure: Mapping[str, Any] | None) -> StateTime:
-    # What an earlier attempt said is not how the one went that ended the run.
+    # A result of an earlier attempt does not count for the one that ended the run.
     old = failure is not None and step_of(failure) == result.step and not tells_of(result, failure)
     status = "failed" if old else result.status
     return StateTime(state_of(result.step, failure), status, result.seconds, result.runs)
@@ -254,7 +254,7 @@ def _next_command(run_id: str, state: str, why: Failure) -> Command:
         return ("run",)
     if why.category in (*_NOT_REDRIVEN, ChangesBlocked.category):
         return ("pull", run_id)
-    # What a redrive would meet again as it is: the remedy names what has to be changed.
+    # A plain redrive would fail in the same way where the remedy names something to change.
     named = commands_in(of_run(why.advice, run_id))
     return next((command for command in named if command[0] in ("redrive", "run")), ("redrive", run_id))
 

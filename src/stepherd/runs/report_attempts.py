@@ -1,4 +1,4 @@
-"""What the report says of the attempts at a run's agent."""
+"""The report's account of the attempts at a run's agent."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Said:
 
 
 def said_last(folder: RunFolder, past: Sequence[PastAttempt], agent: Result | None) -> Said:
-    """What the agent said last; ``agent`` is the last word on its work. Of an attempt that died, what its
-    events tell."""
+    """The agent's last words; ``agent`` is the last result about its work. Those of an attempt that died are
+    taken from its events."""
     told = agent.facts.get("agent") if agent is not None else None
     text = told.get("said") if isinstance(told, Mapping) else None
     said = text if isinstance(text, str) else None
@@ -77,7 +77,7 @@ def lost_work(attempts: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def used_by(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What they used together."""
+    """The sum of their usage."""
     return total(each["usage"] for each in attempts if each["usage"])
 
 

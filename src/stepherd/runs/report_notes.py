@@ -19,7 +19,7 @@ _AGENT: Final = "agent"
 
 
 def notes_of_steps(found: Findings, run_id: str, failure: Mapping[str, Any] | None) -> Iterator[str]:
-    """What is not of the attempt that ended the run is said to have been before."""
+    """Yield the notes of steps; those of an attempt before the one that ended the run say so."""
     failed = step_of(failure) if failure else ""
     for result in found.results.values():
         if "note" in result.facts:

@@ -1,4 +1,4 @@
-"""report.md: the outcome of a run for people. What others wrote is escaped in it."""
+"""report.md: the outcome of a run for people. Foreign text is escaped in it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _ended(report: Report) -> str:
 
 
 def usage_text(usage: Mapping[str, Any] | None) -> str | None:
-    """What an agent used, in words: "3 turns, 12,345 tokens in, 678 out, 0.12 USD"."""
+    """An agent's usage in words, if there is any: "3 turns, 12,345 tokens in, 678 out, 0.12 USD"."""
     if not usage:
         return None
     taken = [usage.get(f"{name}_tokens") for name in ("input", "cache_read", "cache_write")]

@@ -1,4 +1,4 @@
-"""What a report says of the work that an agent left beside its files."""
+"""The report's account of work that an agent left beside its files."""
 
 from __future__ import annotations
 

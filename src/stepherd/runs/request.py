@@ -76,13 +76,13 @@ class Request:
     silence_seconds: int | None = None
     """How long the agent may print nothing; None: half an hour, in which it has no child that works."""
     automation_changes: Literal["report", "refuse"] = "report"
-    """What becomes of changed files that run by themselves, such as a workflow of the forge."""
+    """How to treat changed files that run by themselves, such as a workflow of the forge."""
     git_token_host: str | None = None
     """The host of the repository where a person has typed its address, and not instructions named it."""
     verify_rounds: int = 0
     """How often the agent is told of a verify command that failed, in all."""
     network: str | None = None
-    """What the agent may reach: "on", "off", or hosts as ``check_network`` gives them; None: on."""
+    """The network that the agent gets: "on", "off", or hosts as ``check_network`` gives them; None: on."""
     submodules: bool = False
     """Whether the submodules are cloned, too."""
     commits: Literal["one", "keep"] = "one"

@@ -1,4 +1,4 @@
-"""What a step says at its end: result.json, whose schema is result.schema.json."""
+"""The result of a step: result.json, whose schema is result.schema.json."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _OF_AGENTS: Final = "agent_credentials"
 _OF_A_MACHINE: Final = ("env:", "file:")
 _ANY: Final = "ANY"
 _SUFFIX: Final = re.compile(r"-[A-Za-z0-9]{6}\Z")
-"""What Secrets Manager adds to a name in an ARN."""
+"""The ending that Secrets Manager adds to a name in an ARN."""
 
 
 def check_secret_names(fields: Mapping[str, Any], readable: Mapping[str, str] | None = None) -> None:

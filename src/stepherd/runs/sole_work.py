@@ -17,7 +17,7 @@ __all__ = ["sole_work"]
 
 
 def sole_work(folder: RunFolder) -> str:
-    """What the folder has that no remote has, in words; empty where nothing would be lost.
+    """Say which work the folder has that no remote has; empty where nothing would be lost.
 
     In doubt there is such work: a folder whose report cannot be read, or of several attempts.
     """

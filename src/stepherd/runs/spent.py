@@ -1,4 +1,4 @@
-"""What a run has used over all attempts at its agent: the sum that its limits count and its report shows."""
+"""The usage of a run over all attempts at its agent: its limits count this sum, and its report shows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def spent(folder: RunFolder, past: Sequence[PastAttempt]) -> dict[str, Any]:
 
 
 def usages(folder: RunFolder, past: Sequence[PastAttempt]) -> dict[int, Mapping[str, Any]]:
-    """What each attempt used, by its number. Of one that died, what its agent had reported until then."""
+    """The usage of each attempt, by its number. Of one that died, as far as its agent had reported it."""
     found: dict[int, Mapping[str, Any]] = {}
     for one in past:
         if one.result is not None:

@@ -14,8 +14,8 @@ __all__ = ["check_variables"]
 _MOST_CHARACTERS: Final = 65_536
 """Of all values together: a request is the input of an execution, which has room for 256 KiB."""
 _RESERVED: Final = re.compile(r"HOME|TMPDIR|(?:STEPHERD|LD|DYLD)_.*|GCONV_PATH|GLIBC_TUNABLES|LOCPATH")
-"""What a run sets itself, and what makes any program load code when it starts: also the program that builds
-the sandbox, which is outside of it."""
+"""Variables that a run sets itself, and those that make any program load code when it starts: also the
+program that builds the sandbox, which is outside of it."""
 _LIKE_A_SECRET: Final = re.compile(
     r"(?:^|_)(?:TOKEN|TOK|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEY|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)"
     r"(?:_|$)(?!.*(?:ID|ARN|URI|URL|FILE|PATH|NAME|DIR)$)",
