@@ -1,4 +1,4 @@
-"""What a container runs: ``python -m stepherd.steps clone|agent|push|persist``.
+"""The steps, which run in containers: ``python -m stepherd.steps clone|agent|push|persist``.
 
     contract       what a step is given and what it gives back
     execution      one step from its environment to its result.json and exit code

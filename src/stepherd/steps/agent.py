@@ -92,7 +92,7 @@ def holds(_before: Result, _folder: RunFolder) -> bool:
 
 
 def _done_before(request: Request, past: Sequence[PastAttempt]) -> Done | None:
-    """What the step could not say any more, when it died after its work was done."""
+    """The result of an attempt that died after its work was done but before the step had written its own."""
     earlier = latest_work(past)
     if earlier is None or earlier.result is None or not earlier.is_good:
         return None
@@ -183,7 +183,7 @@ def _again(
     base: Mapping[str, str],
     past: Sequence[PastAttempt],
 ) -> Callable[[Round], Done]:
-    """What starts the agent once more in this attempt, in the session that it has by now."""
+    """Return a function that starts the agent once more in this attempt, in the same session."""
 
     def again(wanted: Round) -> Done:
         step, folders, earlier = attempt.step, attempt.folders, latest_work(past)
@@ -203,7 +203,7 @@ def _again(
 
 
 def _good_before(attempt: Attempt, base: Mapping[str, str], facts: Mapping[str, Any], number: int) -> Done:
-    """What an earlier attempt did, which is in the workspace again; with what is allowed by now."""
+    """The result for an earlier attempt's work, which is in the workspace again; with newly allowed paths."""
     if facts.get("bundle") is None or not is_allowed_now(facts, attempt.step.request):
         return Done({**base, **facts, "attempt": number})
     step, keys = attempt.step, attempt.keys
@@ -280,7 +280,7 @@ def _launch(
     resume: bool,
     again: Round | None,
 ) -> Launch:
-    """What the agent plans; its home is then its own account's."""
+    """The agent's plan of its start; after that, its folders belong to its own account."""
     context = replace(
         _context(attempt, agent, credentials, resume=resume),
         max_turns=budget.turns,

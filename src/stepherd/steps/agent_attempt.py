@@ -77,7 +77,7 @@ class Attempt:
     empty_submodules: str = ""
     """Which the agent is told."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What the request gives by name, for the verify command, too."""
+    """Variables that the request sets, also for the verify command."""
     unproven: str = ""
     """Why it is not known for sure that all of its processes have ended; empty when it is."""
 
@@ -172,7 +172,7 @@ class Attempt:
             raise ProcessesLeft("agent", reason) from None
 
     def show_usage(self) -> None:
-        """What it used in all, in the log: with every event of usage it would be most of it."""
+        """Log the agent's usage once: a line for each of its events would be most of the log."""
         if self.usage:
             _write([f"# Used {usage_text(self.usage)}"])
 

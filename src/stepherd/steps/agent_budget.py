@@ -1,4 +1,4 @@
-"""What an attempt may still use of the limits that the run has: earlier attempts have used some of them."""
+"""The rest of a run's limits for an attempt: earlier attempts have used some of them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class AgentCredentials:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of the agent's ``secret_names``, all that there are."""
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What the request gives by name, plain and secret: to the verify command, too."""
+    """Variables that the request sets, plain and secret: also for the verify command."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property

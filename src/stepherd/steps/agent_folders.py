@@ -29,7 +29,7 @@ class AgentFolders:
 
     root: Path
     foreign: list[str] = field(default_factory=list)
-    """What the agent's user had linked in there of files that are not its own, and was taken out again."""
+    """Hard links to other users' files that the agent's user had made in there; they were removed."""
     _second_names: set[tuple[int, int]] = field(default_factory=set)
 
     @property
@@ -54,7 +54,7 @@ class AgentFolders:
 
     @property
     def private(self) -> Path:
-        """What the agent has no business in."""
+        """The folder that the agent cannot enter."""
         return self.root / "private"
 
     @property
@@ -127,8 +127,8 @@ class AgentFolders:
 
     def let_go(self, *, but_home: bool) -> None:
         """Put what is in the agent's folders into new ones, which no one has open: an agent may have given a
-        folder of its own to a process that is none of its tree, over a socket. ``but_home`` leaves its home
-        as it is. Raises FoldersChanged, OSError."""
+        folder of its own to a process outside its tree, over a socket. ``but_home`` leaves its home as it is.
+        Raises FoldersChanged, OSError."""
         for folder in (self.workspace, self.temporary, *(() if but_home else (self.home,))):
             renew_folders(folder)
 

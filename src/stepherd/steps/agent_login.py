@@ -67,7 +67,7 @@ def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) 
 
 
 def _bring(source: Path, home: Path, folder: Path) -> Path:
-    """Copy the database and the logs beside it, byte by byte, into ``folder``, which nobody else knows.
+    """Copy the database and the logs beside it, byte by byte, into ``folder``, which no other process knows.
 
     The agent owned these folders: a link in its place could lead to another's file, and whoever it let in
     could put one there at any moment. So each folder on the way is held open. Raises DataError, OSError.

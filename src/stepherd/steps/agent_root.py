@@ -4,8 +4,8 @@ A session speaks of paths, so agents that have one work below a folder whose nam
 do agents that are another user, where the task's own folder lies in one that is closed to that user, such as
 the home of root. A folder that another user could have made before is not trusted.
 
-Agents of several runs may be the same user at the same time. What keeps one out of another's folders is a
-name on the way to them that it cannot guess, in a folder that it cannot list.
+Agents of several runs may be the same user at the same time. One is kept out of another's folders by a name
+on the way to them that it cannot guess, in a folder that it cannot list.
 """
 
 from __future__ import annotations

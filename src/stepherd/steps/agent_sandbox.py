@@ -98,9 +98,9 @@ class AgentSandbox:
 
     @property
     def speaks_to_others(self) -> bool:
-        """Whether what is in it can give handles of its folders to processes outside, which may use them: by
-        sockets without a file (unix(7), abstract), which are as wide as a network. What another user owned is
-        taken back from it."""
+        """Whether processes inside can give handles of its folders to processes outside that may use them: by
+        sockets without a file (unix(7), abstract), which reach as far as the network. Folders that another
+        user owned are taken back from that user."""
         return self.view.network == "on" and self.account is None
 
     def facts(self) -> dict[str, Any]:

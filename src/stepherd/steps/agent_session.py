@@ -1,4 +1,4 @@
-"""What an agent keeps between the attempts of a run: its session and its changes."""
+"""An agent's memory between the attempts of a run: its session and its changes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def restore_work(step: StepContext, folders: AgentFolders, base_commit: str, bundle: str) -> None:
-    """Put the work that lies in the run folder as ``bundle`` into the workspace. What is there looks as if
-    the agent had just written it. Raises DataError: without it, the next attempt's commit
-    would take that work away again."""
+    """Put the work that lies in the run folder as ``bundle`` into the workspace. The files there look as if
+    the agent had just written them. Raises DataError: without it, the next attempt's commit would take that
+    work away again."""
     before = folders.private / "before.bundle"
     try:
         step.folder.store.download(bundle, before)
@@ -121,8 +121,8 @@ def _unpack(archive: Path, agent: Agent, folders: AgentFolders) -> None:
 
 
 def _mask(folder: Path, redactor: Redactor) -> None:
-    """A session is text: what its tools printed, with whatever the agent let them print. What is named after
-    a secret, or is a link to such a name, is left out."""
+    """Mask secrets in the files of a session, which is text: it has everything that tools printed. A file
+    that is named after a secret, or is a link to such a name, is left out."""
     for where, folders, names in os.walk(folder, topdown=False):
         for path in (Path(where, name) for name in (*names, *folders)):
             named = path.name + (str(path.readlink()) if path.is_symlink() else "")

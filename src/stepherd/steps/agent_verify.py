@@ -52,7 +52,7 @@ def verify(
 
 
 def passed_before(past: Sequence[PastAttempt], work: PastAttempt, command: str) -> Mapping[str, Any] | None:
-    """What ``command`` said when it passed on this very work, before the step could say so."""
+    """The facts of ``command`` where it has passed on this very work before the step could end; else None."""
     for found in past:
         if found.number >= work.number and found.verified is not None:
             facts: Mapping[str, Any] = found.verified.facts.get("verify", {})

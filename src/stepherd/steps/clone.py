@@ -69,7 +69,7 @@ def work(step: StepContext) -> Done:
 
 
 def _empty(submodules: tuple[str, ...]) -> dict[str, Any]:
-    """What the agent and the reader of the report must know."""
+    """Facts about submodules that were not cloned, for the agent and for the reader of the report."""
     named = first_of(submodules, _MOST_NAMED, lambda path: one_paragraph(path, 200))
     note = f"These submodules are not cloned, and their folders are empty: {named}. --submodules clones them."
     return {"empty_submodules": named, "note": note}

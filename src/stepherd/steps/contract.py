@@ -1,4 +1,4 @@
-"""What a step is given, and what it gives back."""
+"""The input and the output of a step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Done", "Step", "StepContext"]
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What a step works with."""
+    """The input of a step."""
 
     folder: RunFolder
     request: Request
@@ -29,8 +29,8 @@ class StepContext:
     """An empty private folder, removed afterwards."""
     termination: Termination
     redactor: Redactor = field(default_factory=Redactor)
-    """Knows every secret that this process holds; a step that reads more teaches it. What the step gives back
-    is masked with it."""
+    """Knows every secret that this process holds; a step that reads more teaches it. The step's output is
+    masked with it."""
     attempt: str = ""
     """The machine's name for this try."""
     runs: int = 1

@@ -22,7 +22,7 @@ from stepherd.steps.termination import Interrupted, Termination
 __all__ = ["DeadlinePassed", "deadline", "seconds_in", "seconds_of"]
 
 _START_SECONDS: Final = 240
-"""What the start of a container and its image may take, with the end in good order."""
+"""The time for starting a container, with its image, and for ending it in good order."""
 _GRACE_SECONDS: Final = 60.0
 _VARIABLE: Final = "STEPHERD_STEP_SECONDS"
 _MOST_SECONDS: Final = 366 * 86_400

@@ -96,7 +96,7 @@ def run_step(
     done = _perform(name, step, folder, request, termination, _Try(attempt, runs))
     nothing_done = isinstance(done.error, RunFolderChanged) or (name == "agent" and not done.facts)
     if before is not None and done.error is not None and nothing_done:
-        # What there was before is still there: the push, the report and stepherd pull find it by these.
+        # The work of before is still there: the push, the report and stepherd pull find it by these facts.
         done = Done(before.facts, done.error)
     status, failure = status_of(done), None if done.error is None else Failure.of(done.error)
     result = Result(name, attempt, runs, status, started, now(), failure, done.facts)
@@ -110,7 +110,7 @@ def run_step(
 
 
 def _before(name: str, folder: RunFolder) -> Result | None:
-    """What the step said before; a result that makes no sense counts as none and is written over."""
+    """The step's earlier result; an invalid one counts as none and is written over."""
     try:
         return folder.read_result(name)
     except DataError as error:
@@ -222,7 +222,7 @@ def _exit_code(result: Result) -> int:
 
 
 def _say_all(details: str) -> None:
-    """What a server said, line by line, where a message has only its beginning."""
+    """Write a server's answer line by line: the message has only its beginning."""
     for line in details.splitlines():
         sys.stderr.write(f"  | {line}\n")
     sys.stderr.flush()

@@ -32,7 +32,7 @@ _REFERENCE: Final = (
 
 
 def held_secrets(*references: str | None) -> Iterator[str]:
-    """What this process's environment holds of secrets, by their names, and by ``references`` of the form
+    """The secrets in this process's environment, known by their names, or by ``references`` of the form
     env:NAME whatever their names; and the keys of the AWS session in use, also those of a role. They never
     reach an agent; should it find them all the same, they are masked and not pushed."""
     named = {reference[4:] for reference in references if reference and reference.startswith("env:")}

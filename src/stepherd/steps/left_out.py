@@ -1,4 +1,4 @@
-"""What an agent's work holds and is not pushed, as the agent's step says it in its facts."""
+"""Findings in an agent's work that are not pushed, as the facts of the agent's step list them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["blocks", "facts_of_left_out", "is_allowed_now", "left_out_error", "l
 
 _MOST: Final = 500
 _HARMLESS: Final = frozenset({"environment"})
-"""What no one misses in the work: it is named, and the run succeeds without it."""
+"""Kinds of findings that no one misses in the work: they are named, and the run succeeds without them."""
 
 
 def facts_of_left_out(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -31,7 +31,8 @@ def facts_of_left_out(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def left_out_of(facts: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What those facts say; of an earlier version, too, which pushed nothing of such work (``blocked``)."""
+    """The findings in those facts, also in those of an earlier version, which pushed nothing of such work
+    (``blocked``)."""
     return tuple(Finding(**each) for each in facts.get("left_out") or facts.get("blocked") or ())
 
 
@@ -42,7 +43,7 @@ def blocks(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def left_out_error(facts: Mapping[str, Any], request: Request) -> ChangesBlocked | None:
-    """What the run ends with because of them; None where it is whole, or nothing is to be pushed anyway."""
+    """The run's error because of them; None where the work is whole, or nothing is to be pushed anyway."""
     missing = blocks(left_out_of(facts))
     if not missing or request.push == "none":
         return None

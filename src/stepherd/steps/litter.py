@@ -1,4 +1,4 @@
-"""What a command left behind in a folder: files that came while it ran, and that no one has touched since."""
+"""Litter of a command in a folder: files that came while it ran, and that no one has touched since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step gives back, made fit to be kept: without secrets, as a result."""
+"""A step's output made fit to be kept: without secrets, as a result."""
 
 from __future__ import annotations
 

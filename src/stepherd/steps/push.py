@@ -39,7 +39,8 @@ def work(step: StepContext) -> Done:
     """Push what the agent left. Without a change there is nothing to do, and that is a success.
 
     Facts: agent_finished (which work this is about), and after a push branch, commit, partial, compare, and
-    left_out. What must not be pushed and the agent's step did not know of is left out; then the step fails.
+    left_out. Content that must not be pushed and that the agent's step did not find is left out; then it
+    fails.
     """
     agent = read_agent(step.folder)
     if agent is None:
@@ -74,13 +75,13 @@ def work(step: StepContext) -> Done:
 def holds(_before: Result, _folder: RunFolder) -> bool:
     """Never: an agent on a laptop can write such a result itself, so the remote is asked each time.
 
-    What was pushed before is found there and not pushed again.
+    A commit that was pushed before is found there and not pushed again.
     """
     return False
 
 
 def base_of(agent: Result, folder: RunFolder) -> tuple[str, str]:
-    """What the agent's bundle is based on: a commit, and the ref that led to it.
+    """The base of the agent's bundle: a commit, and the ref that led to it.
 
     The agent's step says so. The clone's result counts only for an agent's step of an earlier version,
     because the agent may have changed it since. Raises NotFoundError when neither says so.

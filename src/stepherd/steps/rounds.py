@@ -47,22 +47,22 @@ and it {ending}. The end of what it printed:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What the agent is started with once more."""
+    """The settings for one more start of the agent."""
 
     budget: Budget
     """The rest of the limits of the run."""
     seconds: float
     """The rest of the time of the attempt."""
     feedback: str
-    """What the agent is told."""
+    """The message for the agent."""
     tidy: Callable[[], None]
-    """To be called when the agent has ended and before its work is recorded: what the verify command left
-    behind is not the agent's work."""
+    """To be called when the agent has ended and before its work is recorded: files that the verify command
+    left behind are not the agent's work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What came of it: the work as it is now, what the last verify command said, and the error of both."""
+    """The result of all rounds: the present work, the facts of the last verify command, and their error."""
 
     found: Done
     verify: Mapping[str, Any]
@@ -147,7 +147,7 @@ class _Tail(BasicReader):
 
 @dataclass(frozen=True, slots=True)
 class _Spent:
-    """What the agent has used in this attempt."""
+    """The time (in seconds) and usage of the agent in this attempt."""
 
     seconds: float = 0.0
     usage: Mapping[str, Any] = field(default_factory=dict)

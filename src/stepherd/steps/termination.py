@@ -42,7 +42,7 @@ class Stoppable(Protocol):
 class Termination:
     """Raises Terminated in the main thread at the first signal, or hands it to what is in charge.
 
-    What is raised in a signal handler can be lost: where it comes up while a module is imported, a weak
+    An exception of a signal handler can be lost: where it comes up while a module is imported, a weak
     reference is called back or an object deleted, Python drops it. So it is raised again until ``heard``.
     """
 

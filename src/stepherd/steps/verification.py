@@ -22,7 +22,7 @@ class VerifyFailed(AgentFailed):
 
 
 def verify_facts(command: str, evidence: Evidence) -> dict[str, Any]:
-    """What the report shows: command, status, exit_code, ending, seconds, last_lines."""
+    """The facts that the report shows: command, status, exit_code, ending, seconds, last_lines."""
     return {
         "command": one_paragraph(command, 400),
         "status": "passed" if _passed(evidence) else "failed",
