@@ -1,4 +1,10 @@
-"""Parallel and inline Map: several frames at once, and what happens to the others when one fails."""
+"""Parallel and inline Map: several frames at once, and the end of the others when one fails.
+
+An engine that takes over runs the same code as one that starts: it builds the group again, with a child for
+each branch or item, and each child continues behind its own committed events. A child that had ended gives
+its output again, one that had failed fails again. So whatever this module writes, it looks for in the prior
+events first. The pointers between events (``head``) follow facts/histories.md 1.2.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +29,7 @@ Items: TypeAlias = "list[Any] | dict[str, Any]"
 INLINE_LIMIT = 40
 """An inline Map runs at most so many iterations at once [docs]."""
 _ABORTABLE = frozenset({"Task", "Wait", "Map", "Parallel"})
+"""The types that have an Aborted event; other states take no time, so none of them is ever under way."""
 
 
 async def run_parallel(visit: Visit, state: ParallelState) -> Transition:
@@ -44,9 +51,10 @@ async def run_map(visit: Visit, state: MapState) -> Transition:
 
 
 def _earlier(visit: Visit, kind: str) -> list[StateFailed]:
-    """Failures of this state that an engine before this one saw, as far as the state's own events tell.
+    """The failures that ended earlier attempts at this state, the oldest first, by the state's own events.
 
-    A failed child tells of itself when it is restored; the Started event after it remembers it.
+    They spend its retries again. Not among them is the failure of a child in the attempt that is still open:
+    that child is restored and raises it again.
     """
     failures: dict[int, StateFailed] = {}
     prior = [event for event in visit.prior if event.id > visit.redriven_at]
@@ -54,17 +62,22 @@ def _earlier(visit: Visit, kind: str) -> list[StateFailed]:
         if event.type == "EvaluationFailed":
             failures[event.id] = StateFailed.recorded(event)
         elif event.type == f"{kind}StateSucceeded" and getattr(following, "type", "") != "EvaluationFailed":
+            # Succeeded is committed together with Exited, or with the failure in between. Here is neither:
+            # the output was too large, which has no event of its own.
             failures[event.previous] = visit.output_too_large(event.previous, event.timestamp)
         was = event.facts.get(RETRIED)
-        if was:
+        if was:  # A child's failure, noted in the Started event of the attempt after it.
             failures[was["event"]] = StateFailed(was["error"], was["cause"], was["event"])
     return [failures[number] for number in sorted(failures)]
 
 
 def _give_up(visit: Visit, kind: str) -> Callable[[StateFailed], None]:
+    """Return a function that writes the state's Failed event, unless an engine before this one wrote it."""
     written = _since_redrive(visit, f"{kind}StateFailed")
 
     def write(failure: StateFailed) -> None:
+        # Failed points at the event that failed first. Whatever comes next, be it the catcher's Exited or the
+        # failure of the state around, points at Failed: for them, this is where the failure is.
         visit.frame.head = failure.event_id
         failure.event_id = written.pop().id if written else visit.frame.emit(f"{kind}StateFailed")
         visit.frame.head = failure.event_id
@@ -77,41 +90,52 @@ def _since_redrive(visit: Visit, kind: str) -> list[Event]:
 
 
 async def _for_ever() -> Document:
-    """The rest of a child that was aborted: its group only waits for the one that failed."""
+    """Stand in for a child that an engine before this one aborted, because another child had failed.
+
+    It must not run again, and it has no output. It never ends: the child that failed fails again, which ends
+    the group and cancels this.
+    """
     never: asyncio.Future[Document] = asyncio.get_running_loop().create_future()
     return await never
 
 
 def _entries(items: Items) -> list[dict[str, Any]]:
-    """What ``$states.context.Map.Item`` is in each iteration, in order."""
+    """The value of ``$states.context.Map.Item`` in each iteration, in order."""
     if isinstance(items, dict):
         return [{"Index": i, "Key": key, "Value": items[key]} for i, key in enumerate(items)]
     return [{"Index": index, "Value": value} for index, value in enumerate(items)]
 
 
 class _Group:
-    """What Parallel and Map share: children, the first failure, the aborted siblings."""
+    """One attempt of a Parallel or Map: its children, the first failure, the aborted siblings."""
 
     kind = ""
+    """How the names of its events begin."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._frame = visit.frame
         self._running: dict[asyncio.Task[Document], tuple[int, Frame]] = {}
+        """The children that have not ended, each with its branch's or item's index."""
         self._outputs: dict[int, Document] = {}
 
     def _take_opened(self) -> Event | None:
-        """The Started event of an attempt that an engine before this one left open."""
+        """The Started event of an attempt that an engine before this one left open; None: a new attempt."""
+        # Taken once: only the first attempt here can continue one, the next is a retry with its own Started.
         prior, self._visit.prior = self._visit.prior, []
         opened = [event for event in prior if event.type == f"{self.kind}StateStarted"]
         ends = ("EvaluationFailed", f"{self.kind}StateSucceeded")
         if not opened or any(e.type in ends and e.id > opened[-1].id for e in prior):
-            return None
+            return None  # Its own fields failed after it, or its output did: see _earlier.
         self._frame.head = opened[-1].id
         return opened[-1]
 
     def _started(self, details: dict[str, Any] | None) -> int:
-        """Write the Started event of a new attempt; it remembers the failure that it follows."""
+        """Write the Started event of a new attempt.
+
+        It notes the failure that it follows. If that was a child's, an engine that takes over would not come
+        across it: the children of this attempt have other paths. It would retry once too often.
+        """
         failed = self._visit.failed
         if failed is not None:
             self._frame.head = failed.event_id
@@ -134,6 +158,7 @@ class _Group:
         failures = [(task.exception(), task) for task in done if task.exception()]
         if failures:
             await self._fail(failures)
+        # Several may have ended in one turn of the loop. A set has no order; their last events have one.
         ended = sorted(((*self._running.pop(task), task) for task in done), key=lambda item: item[1].head)
         for index, _, task in ended:
             self._outputs[index] = task.result()
@@ -142,19 +167,26 @@ class _Group:
     async def _fail(self, failures: list[tuple[BaseException | None, asyncio.Task[Document]]]) -> None:
         other = next((error for error, _ in failures if not isinstance(error, StateFailed)), None)
         if other is not None:
+            # Not the failure of a state: the history is full, the journal cannot be written, or it is a fault
+            # of ours. No events about children can follow.
             await self._cancel()
             raise other
         failure, task = min(failures, key=lambda pair: pair[0].event_id)  # type: ignore[union-attr]
         assert isinstance(failure, StateFailed)
         first = self._running.pop(task)
+        # Children that ended well in this same turn are not aborted: nothing of them was under way.
         others = [where for task, where in self._running.items() if not task.done() or task.exception()]
+        # A fatal failure ends the execution at once, without a word about children (facts/histories.md 1.3).
         if not failure.fatal and not self._written_before([first, *others]):
             self._write_aborts(failure, first, sorted(others, key=lambda item: item[0]))
         await self._cancel()
         raise failure
 
     def _written_before(self, children: list[tuple[int, Frame]]) -> bool:
-        """Whether an engine before this one wrote the aborts that follow this failure."""
+        """Whether an engine before this one wrote the aborts that follow this failure.
+
+        They are committed together, so that one of them stands for all.
+        """
         return any(self._visit.run.was_aborted(c.path, self._visit.redriven_at) for _, c in children)
 
     async def _cancel(self) -> None:
@@ -167,7 +199,10 @@ class _Group:
     def _write_aborts(
         self, failure: StateFailed, first: tuple[int, Frame], others: list[tuple[int, Frame]]
     ) -> None:
+        """Write the ends of all children, and of the states that they are in, in AWS's order: the failed one
+        first, whose state counts as aborted, too, because it never exits."""
         for position, (index, child) in enumerate([first, *others]):
+            # Each points at the event that failed, whichever branch or item that is of.
             child.head = failure.event_id
             self._write_child_end(index, child, failed=position == 0)
             if child.visit and child.visit.state.type in _ABORTABLE:
@@ -177,6 +212,10 @@ class _Group:
         """A Map's own events for an iteration that did not succeed."""
 
     async def _cleanly(self, work: Any) -> Transition:
+        """Run ``work``; when this group is cancelled, cancel its children and wait for them.
+
+        They are tasks of the loop: by themselves they would run on, and write events after the end.
+        """
         try:
             transition: Transition = await work
             return transition
@@ -185,7 +224,7 @@ class _Group:
             raise
 
     def _succeed(self, last: int, count: int) -> Transition:
-        """Succeeded and Exited both point at the last child event."""
+        """Write Succeeded and leave. Both events, Succeeded and Exited, point at the last child event."""
         self._frame.head = last
         self._frame.emit(f"{self.kind}StateSucceeded", advance=False)
         result = [self._outputs[index].value for index in range(count)]
@@ -225,17 +264,21 @@ class _Iterations(_Group):
         super().__init__(visit)
         self._state = state
         self._ends: dict[int, int] = {}
+        """The MapIterationSucceeded event of each iteration, by its index."""
 
     async def run(self) -> Transition:
         return await self._cleanly(self._run())
 
     async def _run(self) -> Transition:
         opened = self._take_opened()
+        # 0 is AWS's word for "as many as possible".
         limit = min(self._count(self._state.max_concurrency) or INLINE_LIMIT, INLINE_LIMIT)
+        # An expression might give other items now, such as in another order: the started ones are kept.
         items = opened.facts[ITEMS] if opened and ITEMS in opened.facts else self._items()
         outside = self._frame.head
         started = opened.id if opened else self._started(self._facts(items))
         self._check_tolerance(outside)
+        # A free slot is represented by the event that freed it: an iteration's first event points there.
         waiting, free = _entries(items)[::-1], [started] * limit
         while waiting or self._running:
             while waiting and free:
@@ -244,6 +287,7 @@ class _Iterations(_Group):
         return self._succeed(max([started, *self._ends.values()]), len(items))
 
     def _facts(self, items: Items) -> dict[str, Any]:
+        """The details of Started, and the items where an expression gave them: only the journal has those."""
         kept = {} if self._state.items is None or isinstance(self._state.items, Literal) else {ITEMS: items}
         return {"length": len(items), **kept}
 
@@ -269,9 +313,10 @@ class _Iterations(_Group):
         return value
 
     def _check_tolerance(self, outside: int) -> None:
-        """Accepted on an inline Map, where one failed item still fails the state [recorded].
+        """Check the tolerated failures, which an inline Map accepts and ignores: one failed item fails it.
 
-        Looked at after the Started event [recorded], yet a failure points at what came before it.
+        AWS looks at them after the Started event, yet their failure points at ``outside``, the event before
+        it; both are recorded. So the head is turned back while they are evaluated.
         """
         started, self._frame.head = self._frame.head, outside
         self._count(self._state.tolerated_count)
@@ -292,20 +337,21 @@ class _Iterations(_Group):
     async def _run_child(self, index: int, child: Frame, document: Document) -> Document:
         events = self._visit.run.prior_events(child.path)
         ended = next((event.id for event in events if event.type == "MapIterationSucceeded"), None)
-        if events:
+        if events:  # Its MapIterationStarted; the frame moves on from there when it is restored.
             child.head = events[0].id
         else:
             child.emit("MapIterationStarted", self._which(index))
-        if TURN.used_up:
+        if TURN.used_up:  # Its ItemSelector may be slow.
             await TURN.wait()
         output = await self._visit.run.run_frame(child, self._input(child, document), self._visit.redriven_at)
         self._ends[index] = ended or child.emit("MapIterationSucceeded", self._which(index), advance=False)
         return output
 
     def _input(self, child: Frame, document: Document) -> Document:
+        """The input of an iteration: its item, or the result of the ItemSelector."""
         selector = self._state.item_selector
         if selector is None or self._visit.run.prior_states(child.path):
-            return document
+            return document  # A state that was entered has its input in its own event.
         for event in self._visit.run.prior_events(child.path):
             if event.type == "EvaluationFailed" and event.id > self._visit.redriven_at:
                 raise StateFailed.recorded(event)

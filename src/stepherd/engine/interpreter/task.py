@@ -1,4 +1,9 @@
-"""Task: schedule, submit, wait, time out (facts/histories.md 2)."""
+"""Task: schedule, submit, wait, time out (facts/histories.md 2).
+
+An engine that takes over continues the attempt that was under way: its Scheduled event says what was sent and
+how long it may take, its row in the journal which job was started. Both are committed before anything is
+started outside. So at worst a request is made twice, and the integrations find the first one's job.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +44,8 @@ async def run_task(visit: Visit, state: TaskState) -> Transition:
     prior = [event for event in visit.prior if event.id > visit.redriven_at]
     failures = _failures(visit, prior)
     last_end = max((failure.event_id for failure in failures), default=0)
+    # Events behind the last failure are those of an attempt that has not ended. The first attempt here takes
+    # it over, and empties the list: every later one is a retry, and begins with nothing.
     open_events = [event for event in prior if event.id > last_end]
 
     async def attempt() -> Transition:
@@ -56,7 +63,7 @@ _GOOD_ENDS = frozenset({"TaskSucceeded", "LambdaFunctionSucceeded"})
 
 
 def _failures(visit: Visit, prior: list[Event]) -> list[StateFailed]:
-    """The failures that the committed events of this visit tell of."""
+    """The failures of the visit's earlier attempts, by its committed events: they spend its retries again."""
     failures = []
     for event, following in with_next(prior):
         if event.type in _ENDS:
@@ -64,6 +71,8 @@ def _failures(visit: Visit, prior: list[Event]) -> list[StateFailed]:
             failure.missed_heartbeat = event.type == "TaskTimedOut" and _missed(visit, prior, event)
             failures.append(failure)
         elif event.type in _GOOD_ENDS and getattr(following, "type", "") not in _ENDS:
+            # Succeeded is committed together with Exited, or with the failure in between. Here is neither:
+            # the output was too large, which has no event of its own.
             failures.append(visit.output_too_large(event.id, event.timestamp))
     return failures
 
@@ -91,6 +100,7 @@ class _Attempt:
         resource = self._state.resource
         waits = resource.waits_for_token or resource.waits_for_job
         token = self._run.tokens.new()
+        # The visit gets the token before the arguments are evaluated: they are to pass it on.
         scheduled = next((e for e in self._under_way if e.type.endswith("Scheduled")), None)
         if scheduled is None:
             self._visit.token = token if waits else None
@@ -108,7 +118,8 @@ class _Attempt:
             lambda: self._save(attempt),
         )
         clock = self._run.clock
-        # Deadlines are measured on the monotonic clock: a jump of the wall clock must not end a task.
+        # Deadlines are measured on the monotonic clock: a jump of the wall clock must not end a task. But
+        # only wall time outlives an engine: it tells, once, the age of an attempt that was taken over.
         began = clock.monotonic() - (max(0.0, clock.time() - scheduled.timestamp) if scheduled else 0.0)
         attempt.beat = clock.monotonic() - max(0.0, clock.time() - (attempt.heartbeat or clock.time()))
         return self._succeed(attempt, await self._outcome(call, limits, began))
@@ -126,7 +137,7 @@ class _Attempt:
         return value
 
     def _parameters_of(self, scheduled: Event) -> Any:
-        """What an engine before this one sent: an expression need not give the same twice."""
+        """The parameters that an engine before this one sent: an expression may give others now."""
         return parse(scheduled.facts["input" if self._is_function else "parameters"])
 
     def _limits_of(self, scheduled: Event) -> Limits:
@@ -145,6 +156,7 @@ class _Attempt:
         return value
 
     def _schedule(self, token: str, waits: bool) -> tuple[Attempt, Limits, Any]:
+        """Begin a new attempt. All fields are evaluated first: if one fails, there is no Scheduled event."""
         parameters, limits = self._parameters(), self._limits()
         role = None if self._state.role is None else self._visit.evaluate(self._state.role)
         frame = self._visit.frame
@@ -157,6 +169,7 @@ class _Attempt:
         return attempt, limits, parameters
 
     def _save(self, attempt: Attempt) -> None:
+        """Commit the attempt, and the events before it: no job may be started that no one would find."""
         self._run.journal.save_attempt(attempt)
         self._run.journal.flush()
 
@@ -203,10 +216,13 @@ class _Attempt:
             words = f"The task could not be run: {shortage(error)}."
             raise self._failed(call.attempt, "States.TaskFailed", words) from error
         except asyncio.CancelledError:
+            # The execution was stopped, or a sibling has failed: no one needs the job any more. Or the engine
+            # ends: then it decides there whether to leave the job to the next one.
             self._run.stop_later(integration, call.attempt)
             raise
 
     async def _limited(self, call: TaskCall, integration: Integration, limits: Limits, began: float) -> Any:
+        """Do the work within its limits. Where it is done as a limit passes, its result counts."""
         work = self._work(call, integration)
         if limits.timeout is None and limits.heartbeat is None:
             return await work
@@ -218,12 +234,14 @@ class _Attempt:
                 timer.cancel()
                 if task.done():
                     return task.result()
+                # Asked again, because a heartbeat may have moved it while the timer ran.
                 if self._due(call.attempt, limits, began) <= self._run.clock.monotonic() + _GRAIN:
                     break
         self._run.stop_later(integration, call.attempt)
         raise self._timed_out(call.attempt, limits, began)
 
     def _due(self, attempt: Attempt, limits: Limits, began: float) -> float:
+        """When the first limit passes, in seconds of the monotonic clock."""
         ends = [began + limits.timeout] if limits.timeout is not None else []
         if limits.heartbeat is not None:
             ends.append(max(began, attempt.beat) + limits.heartbeat)
@@ -232,6 +250,7 @@ class _Attempt:
     async def _work(self, call: TaskCall, integration: Integration) -> Any:
         resource = self._state.resource
         waits = resource.waits_for_token or resource.waits_for_job
+        # Before the request, because its receiver may answer with the token before the request has returned.
         with self._run.tokens.listen(call.attempt) as callback:
             if not any(event.type == "TaskSubmitted" for event in self._under_way):
                 with self._run.clock.held():
@@ -246,7 +265,7 @@ class _Attempt:
     async def _job_or_callback(
         self, call: TaskCall, integration: Integration, callback: asyncio.Future[Any]
     ) -> Any:
-        """A job ends by itself, or by SendTaskSuccess with its token [recorded]."""
+        """Wait for a job: it ends by itself, or by SendTaskSuccess with its token [recorded]."""
         # A nested execution lives by the same clock: holding it would hold the child too.
         held = contextlib.nullcontext() if self._service == "states" else self._run.clock.held()
         with held:
@@ -254,6 +273,7 @@ class _Attempt:
                 await asyncio.wait({job, callback}, return_when=asyncio.FIRST_COMPLETED)
                 if job.done():
                     return job.result()
+        # The answer came from elsewhere, so that the job may still run.
         self._run.stop_later(integration, call.attempt)
         return callback.result()
 
@@ -275,6 +295,8 @@ class _Attempt:
         return StateFailed(error, cause, number, at=self._run.clock.time())
 
     def _timed_out(self, attempt: Attempt, limits: Limits, began: float) -> StateFailed:
+        # The event does not say which of the two limits passed, but Retry and Catch tell them apart. So the
+        # attempt notes a missed heartbeat, for an engine that takes over.
         missed = limits.timeout is None or began + limits.timeout > self._run.clock.monotonic() + _GRAIN
         attempt.handle["missed_heartbeat"] = missed
         self._close(attempt)
@@ -300,5 +322,6 @@ class _owned:
     async def __aexit__(self, *_: object) -> None:
         if not self._task.done():
             self._task.cancel()
+            # Waited for, so that nothing of it still runs behind the block. How it ends does not matter.
             with contextlib.suppress(asyncio.CancelledError, TaskError):
                 await self._task
