@@ -66,7 +66,8 @@ def _check_name(name: str, place: str, form: str) -> None:
 
 
 def _lines_of(path: str) -> Iterator[tuple[str, str]]:
-    """Each line with a variable, and where it stands. A value may be quoted; 'export' may stand before it."""
+    """Each variable, and where it stands. A value may be quoted, and then have several lines; 'export' may
+    stand before a name."""
     try:
         with Path(path).expanduser().open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -79,11 +80,33 @@ def _lines_of(path: str) -> Iterator[tuple[str, str]]:
         raise UsageError(
             f"--env-file {path} cannot be used: {reason}.", remedy="Give a file of lines NAME=VALUE."
         ) from error
-    for number, line in enumerate(text.splitlines(), start=1):
+    lines = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
+    for number, line in lines:
         words = line.strip().removeprefix("export ").lstrip()
         if words and not words.startswith("#"):
+            place = f"Line {number} of {path}"
             name, equals, value = words.partition("=")
-            yield f"Line {number} of {path}", f"{name.rstrip()}{equals}{_unquoted(value.strip())}"
+            if _is_open(value.strip()):
+                value = _closed(line.partition("=")[2].lstrip(), (each for _, each in lines), place)
+            yield place, f"{name.rstrip()}{equals}{_unquoted(value.strip())}"
+
+
+def _is_open(value: str) -> bool:
+    """Whether a quotation begins with it that does not end in the same line."""
+    return value[:1] in ("'", '"') and value.count(value[0]) == 1
+
+
+def _closed(first: str, more: Iterator[str], place: str) -> str:
+    """``first`` with the lines up to the one that ends with its quotation mark."""
+    taken = [first]
+    for line in more:
+        taken.append(line)
+        if line.rstrip().endswith(first[0]):
+            return "\n".join(taken)
+    raise UsageError(
+        f"{place} begins a quotation that does not end.",
+        remedy="End it with the same mark at the end of a line, or leave both out.",
+    )
 
 
 def _unquoted(value: str) -> str:

@@ -25,6 +25,7 @@ from stepherd.repositories.binding import allowed_hosts, name_of, normal_host, r
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.own import OwnSettings, own_home, read_own_settings
 from stepherd.repositories.way_out import proxy_secrets, way_out
+from stepherd.services.secrets.contract import has_parts
 from stepherd.text.plain import is_unsafe
 
 __all__ = ["Access", "GitCredentials", "Identity", "commit_identity", "prepare_access"]
@@ -82,7 +83,7 @@ class GitCredentials:
         """
         found: dict[str, Any] = {key: secret.get(key) or None for key in _KEYS} if secret is not None else {}
         for key, value in found.items():
-            if value is not None and not isinstance(value, str):
+            if value is not None and (not isinstance(value, str) or has_parts(secret or {}, key)):
                 raise ConfigurationError(f"The git credentials secret's '{key}' is not text.", remedy=_SHAPE)
         for key in ("token", "username"):
             value = found.get(key)

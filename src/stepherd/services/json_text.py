@@ -1,7 +1,7 @@
 """JSON that somebody else wrote, read so that every number in it is one that can be compared and added.
 
 Python's own reader takes NaN and Infinity, makes infinity of 1e400, and fails in three ways. Where the text
-comes from outside, these two are used instead; ``tests/unit/test_architecture.py`` keeps it so.
+comes from outside, these are used instead; ``tests/unit/test_architecture.py`` keeps it so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import sys
 from typing import Any, Final
 
-__all__ = ["read_json", "read_printed_json"]
+__all__ = ["read_json", "read_json_as_written", "read_printed_json"]
 
 _MOST_DIGITS: Final = 30
 _MOST: Final = 10**_MOST_DIGITS
@@ -24,6 +24,14 @@ def read_json(text: str | bytes) -> Any:
     for text that is nested too deeply. The error may quote the text: of secrets, raise ``from None``.
     """
     return _decoded(_STRICT, text)
+
+
+def read_json_as_written(text: str) -> Any:
+    """The same with every number as the text that stands there, such as ``"3.10"``: for what is no sum.
+
+    Raises ValueError as ``read_json`` does, but for numbers, which may have any size.
+    """
+    return _decoded(_AS_WRITTEN, text)
 
 
 def read_printed_json(text: str) -> Any:
@@ -79,3 +87,4 @@ _LENIENT: Final = json.JSONDecoder(
     parse_int=_nearest_whole,
     parse_constant=_nothing,
 )
+_AS_WRITTEN: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refused)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from stepherd.agents.contract import Agent
 from stepherd.errors import CredentialsError
 from stepherd.runs.request import Request
-from stepherd.services.secrets.contract import SecretNotFound
+from stepherd.services.secrets.contract import SecretNotFound, has_parts
 from stepherd.services.secrets.opening import read_secret
 
 __all__ = ["AgentCredentials", "read_agent_credentials"]
@@ -49,7 +49,8 @@ def read_agent_credentials(agent: Agent, request: Request) -> AgentCredentials:
 def _named_secret(name: str, reference: str) -> tuple[str, tuple[str, ...]]:
     """The value of one variable, and all that its secret holds."""
     fields = read_secret(reference) or {}
-    value = fields.get(name) or (next(iter(fields.values())) if len(fields) == 1 else "")
+    whole = [field for field in fields if "." not in field] or [*fields]
+    value = fields.get(name) or (fields[whole[0]] if len(whole) == 1 else "")
     if not value:
         raise CredentialsError(
             f"The secret of the variable {name} has no field of that name.",
@@ -78,6 +79,12 @@ def _credentials(agent: Agent, request: Request) -> AgentCredentials:
     if secret is None:
         return AgentCredentials()
     fields = _named(secret, agent.secret_names, reference)
+    for name in agent.secret_names:
+        if has_parts(secret, name):
+            raise CredentialsError(
+                f"The field {name} of the agent's credentials is not text.",
+                remedy="Store the key alone as it.",
+            )
     variables = {name: fields[name] for name in agent.secret_names if fields.get(name)}
     if asked and not variables:
         raise CredentialsError(

@@ -77,3 +77,30 @@ def test_the_line_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("A=1\nnot a variable=2\n")
     with pytest.raises(UsageError, match=r"Line 2 of .*env has 'not a variable' where"):
         env_of([], [str(tmp_path / "env")])
+
+
+def test_a_quoted_value_may_have_several_lines(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("A=1\nexport B=\"one\n  two = 2\n# three\n\"\r\nC='\nx'\nD=it's\nE=\"\n")
+    with pytest.raises(UsageError, match=r"Line 9 of .*env begins a quotation that does not end"):
+        env_of([], [str(tmp_path / "env")])
+    (tmp_path / "env").write_text((tmp_path / "env").read_text().removesuffix('E="\n'))
+    assert env_of([], [str(tmp_path / "env")]) == {
+        "A": "1",
+        "B": "one\n  two = 2\n# three\n",
+        "C": "\nx",
+        "D": "it's",
+    }
+
+
+@given(
+    st.dictionaries(
+        NAMES, st.lists(VALUES.map(lambda text: text.replace("'", "")), min_size=2).map("\n".join)
+    )
+)
+def test_values_of_several_lines_arrive_as_they_stand(wanted: dict[str, str]) -> None:
+    path = Path("/dev/shm/stepherd-lines.env") if Path("/dev/shm").is_dir() else Path("lines.env")
+    path.write_text("\n".join(f"{name}='{value}'" for name, value in wanted.items()), "utf-8")
+    try:
+        assert env_of([], [str(path)]) == wanted
+    finally:
+        path.unlink()

@@ -10,6 +10,7 @@ from stepherd.errors import ConfigurationError, CredentialsError
 from stepherd.repositories.address import Repository
 from stepherd.repositories.credentials import GitCredentials, Identity, commit_identity, prepare_access
 from stepherd.repositories.own import read_own_settings
+from stepherd.services.secrets.contract import parse_secret
 
 SSH = Repository("ssh://git@host/x", "ssh", "host", "host/x", "x")
 
@@ -138,3 +139,15 @@ def test_the_commits_identity_comes_from_the_secret_then_the_person_then_us(
     assert commit_identity(GitCredentials(), tmp_path) == Identity("Ada", "ada@example.com")
     assert commit_identity(GitCredentials(name="Bot"), tmp_path) == Identity("Bot", "ada@example.com")
     assert own.email
+
+
+@pytest.mark.parametrize("text", ['{"token": {"value": "t0k3n"}}', '{"token": ["t0k3n"]}'])
+def test_a_token_that_is_no_text_is_refused_by_its_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="'token' is not text") as caught:
+        GitCredentials.from_secret(parse_secret(text, "env:GIT"))
+    assert "t0k3n" not in str(caught.value)
+
+
+def test_other_fields_of_the_secret_may_have_any_shape() -> None:
+    secret = parse_secret('{"token": "t0k3n", "port": 22, "more": {"a": [null, 1]}, "no": null}', "env:GIT")
+    assert GitCredentials.from_secret(secret).token == "t0k3n"

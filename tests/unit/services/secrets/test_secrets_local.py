@@ -25,6 +25,17 @@ def test_no_reference_is_no_secret(reference: str) -> None:
         ('{"username": "me", "token": "t"}', {"username": "me", "token": "t"}),
         ("{}", {}),
         ('"quoted"', {"token": '"quoted"'}),
+        (
+            '{"a": "t", "port": 5432, "version": 3.10, "on": true}',
+            {"a": "t", "port": "5432", "version": "3.10", "on": "true"},
+        ),
+        ('{"a": "t", "no": null}', {"a": "t"}),
+        ('{"n": 123456789012345678901234567890123456}', {"n": "123456789012345678901234567890123456"}),
+        (
+            '{"db": {"user": "me", "ports": [1, 2]}}',
+            {"db": '{"user": "me", "ports": [1, 2]}', "db.user": "me", "db.ports.0": "1", "db.ports.1": "2"},
+        ),
+        ('{"db.user": "mine", "db": {"user": "me"}}', {"db.user": "mine", "db": '{"user": "me"}'}),
     ],
 )
 def test_json_objects_and_bare_text_are_secrets(
@@ -42,8 +53,6 @@ def test_json_objects_and_bare_text_are_secrets(
     "text",
     [
         f'{{"token": "{CANARY}"',
-        f'{{"token": {{"inner": "{CANARY}"}}}}',
-        f'{{"token": ["{CANARY}"]}}',
         f"{CANARY}\0",
         CANARY + "x" * 65_536,
         '{"a":' * 50_000 + CANARY,
