@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
 from stepherd.errors import UsageError
 from stepherd.history.runs import STATUSES
+from stepherd.services.number_text import read_seconds
 from stepherd.text.plain import one_paragraph
 
-__all__ = ["check_count", "check_status"]
+__all__ = ["check_count", "check_status", "in_seconds"]
+
+_DURATIONS: Final = ("timeout_seconds", "silence_seconds")
 
 
 def check_status(status: str | None) -> None:
@@ -22,3 +29,13 @@ def check_count(name: str, count: int | None) -> None:
     """Raises UsageError for a number below 0 of what is to be given back; None is all."""
     if count is not None and count < 0:
         raise UsageError(f"{count} is not acceptable as {name}.", remedy="Give 0 or more.")
+
+
+def in_seconds(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """``fields`` of a request with texts such as ``10m`` as seconds; what is no time stays, to be refused."""
+    found = dict(fields)
+    for name in _DURATIONS:
+        if isinstance(found.get(name), str):
+            with suppress(ValueError):
+                found[name] = read_seconds(found[name])
+    return found

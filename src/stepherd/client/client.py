@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -17,12 +18,13 @@ from stepherd.backends.home.home_check import check_home
 from stepherd.backends.kept_work import look
 from stepherd.backends.log_reader import LogReader
 from stepherd.backends.sources import learn
-from stepherd.client.arguments import check_count, check_status
+from stepherd.client.arguments import check_count, check_status, in_seconds
 from stepherd.client.following import follow
 from stepherd.client.outcome import describe
 from stepherd.client.records import LogLine, Run, State, Stopped, Update, Waiting, moment
 from stepherd.client.report import Report
 from stepherd.client.request import Request
+from stepherd.client.wording import in_own_words
 from stepherd.errors import NotFoundError
 from stepherd.history.progress import Progress
 from stepherd.history.runs import list_runs, waiting_runs
@@ -69,14 +71,17 @@ class Client:
         The AWS profile and region of a stack's context are those of the whole process from then on. Raises
         NotFoundError for a context that is not there, ConfigurationError for a home that others can change.
         """
-        where = default_home() if home is None else Path(home).expanduser().absolute()
-        check_home(where)
-        self._backend = open_backend(where, choose(where, context))
+        self._words: Callable[[], AbstractContextManager[None]] = in_own_words
+        with self._words():
+            where = default_home() if home is None else Path(home).expanduser().absolute()
+            check_home(where)
+            self._backend = open_backend(where, choose(where, context))
 
     @classmethod
     def on(cls, backend: Backend) -> Self:
-        """A client of a backend that was opened and checked already."""
+        """A client of a backend that was opened and checked already, for a command: its errors name flags."""
         client = cls.__new__(cls)
+        client._words = contextlib.nullcontext
         client._backend = backend
         return client
 
@@ -106,16 +111,18 @@ class Client:
         what cannot be run, CannotCreateError for a ``run_id`` that is taken.
         """
         backend = self._backend
-        fields = request.to_json() if isinstance(request, Request) else dict(request)
-        name = check_run_id(run_id) if run_id is not None else new_run_id()
-        with backend.prepare(name, fields, backend.runner(runner, image), detach=True) as beginning:
-            backend.begin(beginning)
+        fields = request.to_json() if isinstance(request, Request) else in_seconds(request)
+        with self._words():
+            name = check_run_id(run_id) if run_id is not None else new_run_id()
+            with backend.prepare(name, fields, backend.runner(runner, image), detach=True) as beginning:
+                backend.begin(beginning)
         return self._just_begun(name)
 
     def redrive(self, run: Run | str, **changes: Any) -> Run:
         """Run again what a failed, stopped or timed out run has left undone; its run.
 
-        ``changes`` are ``timeout_seconds``, ``max_turns``, ``max_cost_usd``, ``branch`` and ``allow``. Where
+        ``changes`` are ``timeout_seconds`` (seconds, or a text such as ``2h``), ``max_turns``,
+        ``max_cost_usd``, ``branch`` and ``allow``. Where
         a redrive cannot take them up, the run that is given back is a new one that continues this one.
         Raises UsageError for a run that cannot be redriven.
         """
@@ -123,13 +130,14 @@ class Client:
         from stepherd.backends.redriving import Continuation, plan_redrive
 
         backend, run_id = self._backend, _id_of(run)
-        given = {name: value for name, value in changes.items() if value is not None}
-        plan = plan_redrive(backend, run_id, given)
-        if isinstance(plan, Continuation):
-            runner = backend.runner_of(run_id)
-            with backend.prepare(plan.run_id, plan.request, runner, detach=True) as beginning:
-                backend.begin(beginning)
-            return self._just_begun(plan.run_id)
+        given = in_seconds({name: value for name, value in changes.items() if value is not None})
+        with self._words():
+            plan = plan_redrive(backend, run_id, given)
+            if isinstance(plan, Continuation):
+                runner = backend.runner_of(run_id)
+                with backend.prepare(plan.run_id, plan.request, runner, detach=True) as beginning:
+                    backend.begin(beginning)
+                return self._just_begun(plan.run_id)
 
         def begin(call: Call) -> str:
             self._until_kept(call, run_id)
@@ -250,7 +258,8 @@ class Client:
         """
         from stepherd.client.logging_in import log_in  # of all methods this one alone needs boto3
 
-        return log_in(self._backend, {"agent": agent, **wanted}, show)
+        with self._words():
+            return log_in(self._backend, {"agent": agent, **wanted}, show)
 
     # -- within ----------------------------------------------------------------------------------------
 

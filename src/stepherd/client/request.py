@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from stepherd.client.arguments import in_seconds
+
 __all__ = ["Request"]
 
 
@@ -38,10 +40,10 @@ class Request:
     message: str | None = None
     """The commit message; made from the instructions' title."""
     model: str | None = None
-    timeout_seconds: int | None = None
-    """Time limit of the agent; an hour."""
-    silence_seconds: int | None = None
-    """How long the agent may print nothing."""
+    timeout_seconds: int | str | None = None
+    """Time limit of the agent, as seconds or as a text such as ``10m`` or ``1h30m``; an hour."""
+    silence_seconds: int | str | None = None
+    """How long the agent may print nothing, likewise."""
     max_turns: int | None = None
     max_cost_usd: float | None = None
     push: Literal["branch", "none"] | None = None
@@ -88,7 +90,7 @@ class Request:
             fields["env"] = dict(self.env)
         if self.secrets:
             fields["secrets"] = {name: _absolute_secret(each) for name, each in self.secrets.items()}
-        return fields
+        return in_seconds(fields)
 
 
 def _absolute_secret(reference: str) -> str:

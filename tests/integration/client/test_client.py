@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import doctest
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,6 +70,14 @@ def test_a_run_is_started_followed_and_reported(place: Place) -> None:
         (lambda client, _: client.runs(limit=-1), "-1 is not acceptable as limit"),
         (lambda client, _: list(client.logs("run_1", tail=-1)), "-1 is not acceptable as tail"),
         (lambda client, wanted: client.start(wanted, runner="dockr"), "There is no runner 'dockr'."),
+        (
+            lambda client, wanted: client.start(replace(wanted, timeout_seconds="soon")),
+            "must be a whole number, not text. Give a time of up to 23h with timeout_seconds=TIME",
+        ),
+        (
+            lambda client, wanted: client.start({**wanted.to_json(), "timeout_seconds": "30d"}),
+            "2592000 is more than 82800. Give a time of up to 23h with timeout_seconds=TIME",
+        ),
     ],
 )
 def test_what_a_program_cannot_ask_for_is_said_in_words(
