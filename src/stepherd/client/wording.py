@@ -38,7 +38,7 @@ _FLAG: Final = re.compile(
     | --(?P<flag>{"|".join(sorted((*_SAME, *_OTHERWISE), key=len, reverse=True))})(?![\w-])
       (?: (?:(?<=--base)|(?<=--agent)|(?<=--network))\ (?P<name>'[^']*'|[\w.*:/,-]*\w)
         | [ =](?P<value>
-            '[^']*' | "[^"]*" | \d+[smhdw]?(?![\w:])
+            '[^']*' | "[^"]*" | \d+[smhdw]?(?!\w|:\S)
             | [A-Z_]+(?:[=,:][\w:/.,-]*\w)?(?![a-z])  # Such as NAME, NAME=REF or HOST,HOST.
             | [a-z0-9_]+:[^\s,;]*[^\s,;.)]  # A reference or an address.
             | (?:{"|".join(_WORDS)})\b

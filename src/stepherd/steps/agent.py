@@ -28,6 +28,7 @@ from stepherd.runs.folder import RunFolder
 from stepherd.runs.request import Request
 from stepherd.runs.result import Result
 from stepherd.runs.spent import spent
+from stepherd.services.program_path import hidden_program, hides
 from stepherd.steps.agent_attempt import Attempt
 from stepherd.steps.agent_budget import Budget, budget_of
 from stepherd.steps.agent_credentials import AgentCredentials, read_agent_credentials
@@ -70,7 +71,7 @@ def work(step: StepContext) -> Done:
     earlier = latest_work(past)
     # Both are asked before anything is paid for.
     if earlier is None or not earlier.is_good:
-        _check_binaries(agent)
+        _check_binaries(agent, step.request.env.get("PATH"))
         budget_of(step.request, spent(step.folder, past))
     account = agent_account()
     cloned = step.folder.read_result("clone")
@@ -385,10 +386,13 @@ def _shown(launch: Launch) -> tuple[str, ...]:
     return tuple(word if len(word) <= 200 else f"{word[:199]}…" for word in launch.argv[:50])
 
 
-def _check_binaries(agent: Agent) -> None:
+def _check_binaries(agent: Agent, given_path: str | None) -> None:
     for binary in agent.binaries:
-        if shutil.which(binary) is None:
+        found = shutil.which(binary)
+        if found is None:
             raise ConfigurationError(
                 f"The agent '{agent.name}' needs the program '{binary}', which is not installed here.",
                 remedy="Install it, or choose another --agent.",
             )
+        if given_path is not None and hides(given_path, binary):
+            raise hidden_program(f"The agent '{agent.name}'", binary, found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from stepherd.backends.client import Call, execution_arn, machine_arn
 from stepherd.backends.home.agent_credentials import with_agent_credentials
 from stepherd.backends.home.private_home import make_private, scratch_folder
-from stepherd.backends.home.programs import check_installed
+from stepherd.backends.home.programs import check_given_path, check_installed
 from stepherd.backends.home.runner_selection import RunnerSelection, check_programs
 from stepherd.backends.typed_repo import with_typed_host
 from stepherd.engine.journal.lock import find_engine
@@ -74,6 +74,8 @@ def _chosen(home: Path, selection: RunnerSelection, request: Request) -> RunnerC
     if choice.runner not in CONTAINER_RUNNERS and not find_engine(home):
         # An engine of another process has a PATH of its own; its tasks say by themselves what is missing.
         check_installed(request, interpreter_path())
+    if choice.runner not in CONTAINER_RUNNERS:
+        check_given_path(request, interpreter_path())
     if choice.runner == SANDBOX:
         check_programs(home, request)
     return choice

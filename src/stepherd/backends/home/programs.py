@@ -10,11 +10,12 @@ from stepherd.agents.command_line import split_command
 from stepherd.agents.registry import get_agent
 from stepherd.errors import ConfigurationError
 from stepherd.remedies import Remedy
+from stepherd.services.program_path import hidden_program, hides
 
 if TYPE_CHECKING:
     from stepherd.runs.request import Request
 
-__all__ = ["agent_programs", "check_installed"]
+__all__ = ["agent_programs", "check_given_path", "check_installed"]
 
 
 def agent_programs(request: Request) -> Iterator[str]:
@@ -45,3 +46,18 @@ def check_installed(request: Request, path: str) -> None:
                 f"The verify command needs the program '{program}', which is not installed here.",
                 remedy="Check its name, or install it.",
             )
+
+
+def check_given_path(request: Request, path: str) -> None:
+    """Look for the same programs in the PATH that the request gives the agent, where it does.
+
+    ``path`` is that of tasks. Raises ConfigurationError."""
+    given = request.env.get("PATH")
+    if given is None:
+        return
+    who = f"The agent '{request.agent}'"
+    wanted = [(who, program) for program in agent_programs(request)]
+    wanted += [("The verify command", program) for program in _programs_of(request.verify)]
+    for who, program in wanted:
+        if hides(given, program):
+            raise hidden_program(who, program, shutil.which(program, path=path))
