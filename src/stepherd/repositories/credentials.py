@@ -1,9 +1,9 @@
 """Credentials for one remote, on disk only for as long as one call lasts.
 
-A token is kept in a file of mode 0600 inside a private folder; git gets it from a credential helper that is
-bound to the repository's own scheme, host and port, so no redirect and no other host can ask for it. It is
-never in an argument, a URL, the environment or a repository's configuration. An SSH key is such a file
-too; ssh runs with its own fixed options and without the person's ssh configuration.
+A token is kept in files of mode 0600 inside a private folder; git sends it with its first request, or gets it
+from a credential helper. Both are bound to the repository's own scheme, host and port, so no redirect and no
+other host can ask for it. It is never in an argument, a URL, the environment or a repository's configuration.
+An SSH key is such a file too; ssh runs with its own fixed options and without the person's ssh configuration.
 
 Without a token or key, git's own credentials count: the ssh agent and configuration, and the credential
 helpers of the person's git configuration (``own``).
@@ -11,6 +11,7 @@ helpers of the person's git configuration (``own``).
 
 from __future__ import annotations
 
+import base64
 import os
 import shlex
 from collections.abc import Iterable, Mapping
@@ -195,16 +196,30 @@ def _not_for(hosts: str, asked: str | None) -> CredentialsError:
 
 def _token_access(repository: Repository, credentials: GitCredentials, private: Path) -> Access:
     answer, config, settings = private / "credential", private / "gitconfig", list[tuple[str, str]]()
+    at_once = ""
     if credentials.token is not None:
         _write_private(
             answer, f"username={credentials.username or _DEFAULT_USERNAME}\npassword={credentials.token}\n"
         )
         parts = urlsplit(repository.url)
         helper = f'!f() {{ test "$1" = get && cat {shlex.quote(str(answer))}; }}; f'
-        settings = [(f"credential.{parts.scheme}://{parts.netloc}.helper", helper)]
+        where = f"{parts.scheme}://{parts.netloc}"
+        at_once = _basic(credentials)
+        settings = [
+            (f"credential.{where}.helper", helper),
+            # Else each git asks without it first, and is refused: a round trip for each of them.
+            (f"http.{where}/.extraHeader", f"Authorization: Basic {at_once}"),
+        ]
     way = _way(repository, read_own_settings(own_home(), private))
     _write_private(config, config_text([*settings, *way]))
-    return Access(repository.kind, _direct(repository), config, (*credentials.secrets, *proxy_secrets(way)))
+    known = (*credentials.secrets, *([at_once] if at_once else []), *proxy_secrets(way))
+    return Access(repository.kind, _direct(repository), config, known)
+
+
+def _basic(credentials: GitCredentials) -> str:
+    """The token as HTTP has it (RFC 7617)."""
+    pair = f"{credentials.username or _DEFAULT_USERNAME}:{credentials.token}"
+    return base64.b64encode(pair.encode()).decode()
 
 
 def _own_access(repository: Repository, private: Path) -> Access:

@@ -34,11 +34,13 @@ def run(tmp_path: Path, server: GitServer) -> Run:
     return Run(tmp_path / "run", repository, GitCredentials(token=TOKEN))
 
 
-def test_a_run_travels_over_http_with_a_token(origin: Origin, run: Run) -> None:
+def test_a_run_travels_over_http_with_a_token(origin: Origin, server: GitServer, run: Run) -> None:
     run.work()
     commit = run.push().commit
     assert origin.tip(run.branch) == commit
     assert files_below(run.scratch) == []
+    # No request is made without the token, only to be refused and made again.
+    assert [asked for *asked, token in server.requests if not token] == []
 
 
 def test_the_user_name_of_the_secret_is_used(origin: Origin, server: GitServer, run: Run) -> None:
