@@ -15,6 +15,7 @@ from benchmarks.large import large_figures
 from benchmarks.memory import memory_figures
 from benchmarks.pipeline import pipeline_figures
 from benchmarks.redaction import redaction_figures
+from benchmarks.remote import remote_figures
 from benchmarks.sandbox import sandbox_figures
 
 _PARTS = {
@@ -25,6 +26,7 @@ _PARTS = {
     "hand-off": hand_off_figures,
     "cold-import": cold_import_figures,
     "redaction": redaction_figures,
+    "remote": remote_figures,
     "large": large_figures,
     "memory": memory_figures,
     "growth": growth_figures,
