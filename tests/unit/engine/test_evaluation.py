@@ -12,6 +12,7 @@ from tests.engine_bench import Scripted, branches, each, play, task
 
 from stepherd.engine.asl.expressions import EvaluationError, Expression, ExpressionSyntaxError
 from stepherd.engine.asl.templates import Literal, compile_template
+from stepherd.engine.asl.values import parse
 
 PREFIX = "An error occurred while executing the state 'S' (entered at the event id #2). "
 N = {"N": {"Type": "Pass"}}
@@ -286,6 +287,76 @@ def test_expressions_give_what_step_functions_gives(source: str, value: Any) -> 
     assert _value(source, n=None, o={"n": None}, l=[1, 2, 3]) == value
 
 
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("$random(42)", 0.7275636800328681),
+        ("$random(0)", 0.730967787376657),
+        ("$random(7)", 0.7306990420600421),
+        ("$random(0.9) = $random(0)", True),
+        ("$partition([1,2,3])", [[1, 2, 3]]),
+        ("$partition([1,2,3,4,5], 2.9)", [[1, 2], [3, 4], [5]]),
+        ("$range(-1.7, 2, 1)", [-1, 0, 1, 2]),
+        ("$range(-2.9, 0, 1)", [-2, -1, 0]),
+        ("$range(5, 1, -1.5)", [5, 4, 3, 2, 1]),
+        ("$range(3, 3, 1)", 3),
+        ("$range(3, 4, 9)", 3),
+        ("$count($range(1, 360145, 1))", 360_145),
+        ("$count($range(-9223372036854775808, 9223372036854775807, 9223372036854775807))", 3),
+        ("$hash('ñ', 'MD5')", "94e9342ecbb1458b6043ecd3bfcbc192"),
+        ("$exists($parse('null'))", True),
+        ("$parse('1.0')", 1),
+        ("$parse('1e2')", 100),
+        ("$map(['{\"a\":1}', '{\"a\":2}'], $parse).a", [1, 2]),
+        ("$parse('{\"n\":9223372036854775807}').n", 2**63 - 1),
+        ("$parse('9223372036854775809')", 9_223_372_036_854_776_000),
+        ("$parse('123456789012345678901234567890')", 1.2345678901234568e29),
+        ("$n", 2.0**70),
+    ],
+)
+def test_the_functions_of_step_functions_give_what_was_measured_there(source: str, value: Any) -> None:
+    assert _value(source, n=parse(str(2**70 + 1))) == value
+    assert isinstance(parse(str(2**70)), float)
+    assert parse(f"-{2**63}") == -(2**63)
+    assert isinstance(parse(f"-{2**63}"), int)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["$partition([], 2)", "$partition([1,2,3], 0)", "$partition([1,2,3], -0.5)", "$range(5, 1, 1)",
+     "$range(1, 5, 0)", "$range(1, 5)", "$hash('a')", "$parse()", "$parse($missing)",
+     "$partition($missing, 1)"],
+)  # fmt: skip
+def test_what_makes_no_sense_to_them_gives_nothing(source: str) -> None:
+    with pytest.raises(EvaluationError, match=r"returned nothing \(undefined\)\.$"):
+        _value(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("$partition([1,2,3], -1)", ". D3137: Second argument must be zero or greater"),
+        ("$partition(null, 2)", '. T0412: Argument 1 of function "partition" must be an array of undefined'),
+        ("$range(1)", '. T0410: Argument 2 of function "range" does not match function signature'),
+        ("$range(1, 360146, 1)", ": Expression evaluation memory limit exceeded: Check for excessive memory"),
+        ("$hash(42, 'MD5')", '. T0410: Argument 1 of function "hash" does not match function signature'),
+        ("$hash('a', 5)", '. T0410: Argument 2 of function "hash" does not match function signature'),
+        ("$hash('a', 'md5')",
+         ". D3137: Hash algorithm 'md5' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5"),
+        ("$uuid('seed')", '. T0410: Argument 1 of function "uuid" does not match function signature'),
+        ("$random(1, 2)", '. T0410: Argument 2 of function "random" does not match function signature'),
+        ("$parse(null)", '. T0410: Argument 1 of function "parse" does not match function signature'),
+        ("$parse('{}', 1)", '. T0410: Argument 2 of function "parse" does not match function signature'),
+        *[(f"$parse('{text}')", ". D3137: Invalid JSON")
+          for text in ("", "  ", '{"a":1}{"b":2}', '{"a":1,"a":2}', "1e400", "no", "1" * 400)],
+    ],
+)  # fmt: skip
+def test_the_functions_of_step_functions_fail_as_was_measured_there(source: str, words: str) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        _value(source)
+    assert f"threw an error during evaluation{words}" in caught.value.cause
+
+
 def test_a_binding_inside_an_expression_does_not_outlive_it() -> None:
     expression = Expression("($before := $exists($leak); $leak := 1; $before)", "Output")
 
@@ -293,7 +364,7 @@ def test_a_binding_inside_an_expression_does_not_outlive_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["1/0", "$number('x')", "$range(1,2,0)", "$hash('a','CRC')", "$parse('{')", "$error('boom')"]
+    "source", ["$number('x')", "$partition([1],-1)", "$hash('a','CRC')", "$parse('{')", "$error('boom')"]
 )
 def test_what_throws_is_an_evaluation_error_and_never_a_crash(source: str) -> None:
     with pytest.raises(EvaluationError) as caught:

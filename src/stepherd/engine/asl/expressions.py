@@ -78,6 +78,8 @@ class Expression:
             result = self._program.run(bindings, run, FUNCTIONS)
             if result is not UNDEFINED:
                 return _plain(result, run, 0)
+        except ExpressionTooLongError as error:
+            raise self._error(f"threw an error during evaluation: {error}") from error
         except JsonataError as error:
             raise self._error(f"threw an error during evaluation. {error.code}: {error}") from error
         except _UnsupportedError as error:

@@ -8,14 +8,25 @@ value and its text, each made from the other when first asked for.
 from __future__ import annotations
 
 import json
+import math
 from json.encoder import JSONEncoder
 from typing import Any
 
-__all__ = ["MAX_BYTES", "Document", "byte_length", "compact", "is_unicode", "parse", "unicode_text"]
+__all__ = [
+    "MAX_BYTES",
+    "Document",
+    "byte_length",
+    "compact",
+    "is_unicode",
+    "parse",
+    "parse_strictly",
+    "unicode_text",
+]
 
 MAX_BYTES = 262_144
 """Largest input, output or result, in bytes of UTF-8."""
 
+_LONG = 2**63
 _UNSET: Any = object()
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _encode_ascii = JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -55,11 +66,37 @@ def _number(text: str) -> float | int:
     return value
 
 
+def _integer(text: str) -> float | int:
+    """A whole number as it is while it fits into a Java long; beyond that AWS has a double."""
+    if len(text) < 19:
+        return int(text)
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"number out of range: {text[:30]}…")
+    if abs(value) > _LONG:
+        return value
+    exact = int(text)
+    return exact if -_LONG <= exact < _LONG else value
+
+
 def _refuse_constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-_decoder = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant)
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member of an object is there twice")
+    return members
+
+
+_decoder = json.JSONDecoder(parse_float=_number, parse_int=_integer, parse_constant=_refuse_constant)
+_strict = json.JSONDecoder(
+    parse_float=_number,
+    parse_int=_integer,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_refuse_twice,
+)
 
 
 def parse(text: str) -> Any:
@@ -67,8 +104,17 @@ def parse(text: str) -> Any:
 
     Raises ValueError for anything that is not one JSON value, NaN and Infinity included.
     """
+    return _decoded(_decoder, text)
+
+
+def parse_strictly(text: str) -> Any:
+    """The same as ``$parse`` reads it: no object may have a member twice."""
+    return _decoded(_strict, text)
+
+
+def _decoded(decoder: json.JSONDecoder, text: str) -> Any:
     try:
-        return _decoder.decode(text)
+        return decoder.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 

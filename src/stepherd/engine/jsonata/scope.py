@@ -13,7 +13,7 @@ from typing import Any
 from stepherd.engine.jsonata.errors import ExpressionTooLongError
 from stepherd.engine.jsonata.values import UNDEFINED
 
-__all__ = ["MAX_DEPTH", "MAX_SPACE", "MAX_STEPS", "MAX_TIME", "Run", "Scope"]
+__all__ = ["MAX_DEPTH", "MAX_SPACE", "MAX_STEPS", "MAX_TIME", "TOO_LARGE", "Run", "Scope"]
 
 MAX_STEPS = 20_000_000
 """Steps of one evaluation: calls, items looked at, places that a regular expression tries."""
@@ -34,7 +34,8 @@ _DEPTH = (
     "Stack overflow error: Check for non-terminating recursive function.  "
     "Consider rewriting as tail-recursive."
 )
-_SPACE = "Expression evaluation needs too much memory: Check for values that grow without limit"
+TOO_LARGE = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+"""AWS's words for an expression whose values are too large."""
 
 
 class Run:
@@ -80,7 +81,7 @@ class Run:
         """Pay for a new value, before it is made. Raises ExpressionTooLongError when it would be too much."""
         self.space -= space
         if self.space < 0:
-            raise ExpressionTooLongError(_SPACE)
+            raise ExpressionTooLongError(TOO_LARGE)
         self.left -= 1 + (space >> 6)
         if self.left < 0:
             self.look()

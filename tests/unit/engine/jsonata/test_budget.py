@@ -61,6 +61,14 @@ ENDLESS = [
     f"$reduce([1..60], {_TWICE}, 1).a",
     f"$keys($reduce([1..60], {_TWICE}, 1))",
 ]
+BEYOND = (
+    "evaluation: Expression evaluation timeout: Check for infinite loop",
+    "evaluation: Expression evaluation memory limit exceeded: Check for excessive memory usage",
+    "evaluation: Stack overflow error: Check for non-terminating recursive function.",
+    "evaluation: Regular expression needs too much memory",
+    "evaluation. D2014: ",
+)
+"""What AWS says of an expression beyond its bounds, and the language of a sequence."""
 DEEP = [
     "($f := function($n) { 1 + $f($n + 1) }; $f(0))",
     "($f := $map(?, function($x) { $f([$x]) }); $f([1]))",
@@ -109,7 +117,7 @@ def test_what_would_not_end_ends_as_an_evaluation_error(source: str) -> None:
     outcome, seconds = _evaluated(source, {})
 
     assert isinstance(outcome, EvaluationError)
-    assert "U1001" in outcome.cause or "D2014" in outcome.cause
+    assert any(words in outcome.cause for words in BEYOND)
     assert seconds < BOUND + SLACK
 
 
@@ -143,7 +151,7 @@ def test_the_expressions_of_one_field_share_one_budget() -> None:
     variables = Variables({})
     began = time.thread_time()
     for _ in range(20):
-        with pytest.raises(EvaluationError, match="U1001"):
+        with pytest.raises(EvaluationError, match="evaluation timeout"):
             Expression("($f := function() { $f() }; $f())", "Output").evaluate(variables)
 
     assert time.thread_time() - began < BOUND + SLACK
