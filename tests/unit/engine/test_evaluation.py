@@ -312,6 +312,13 @@ def test_expressions_give_what_step_functions_gives(source: str, value: Any) -> 
         ("$parse('9223372036854775809')", 9_223_372_036_854_776_000),
         ("$parse('123456789012345678901234567890')", 1.2345678901234568e29),
         ("$n", 2.0**70),
+        ("1/0", "Infinity"),
+        ("-1/0", "-Infinity"),
+        ("1e308 * 10", "Infinity"),
+        ("0/0", "NaN"),
+        ("[1/0]", ["Infinity"]),
+        ("{'k': 1/0}", {"k": "Infinity"}),
+        ("$parseInteger('abc', '0')", "NaN"),
     ],
 )
 def test_the_functions_of_step_functions_give_what_was_measured_there(source: str, value: Any) -> None:

@@ -154,8 +154,7 @@ def _states_members(tree: Node) -> Iterator[str]:
 
 
 def _plain(value: Any, run: Run, depth: int) -> Any:
-    """A result as plain JSON, copied; raises _UnsupportedError for functions and numbers that JSON does
-    not have."""
+    """A result as plain JSON, copied; raises _UnsupportedError for functions."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
@@ -173,8 +172,9 @@ def _plain(value: Any, run: Run, depth: int) -> Any:
     raise _UnsupportedError(f"{kind.__name__} is not JSON")
 
 
-def _plain_number(value: float) -> float | int:
+def _plain_number(value: float) -> float | int | str:
     if not math.isfinite(value):
-        raise JsonataError("D1001", value=None)
+        # JSON has no such numbers; Step Functions writes their names.
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     # Up to 1e21 JavaScript writes whole numbers without an exponent.
     return int(number_text(value)) if value.is_integer() and abs(value) < 1e21 else value
