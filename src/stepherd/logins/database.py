@@ -13,7 +13,7 @@ from typing import Any, Final
 from stepherd.errors import NotFoundError
 from stepherd.logins.checks import checked_bytes, checked_copy, text_of
 from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL, LoginKind, login_kind, login_kinds
-from stepherd.logins.login import Login, Profile, Registration, Token
+from stepherd.logins.login import Login, Profile, Registration, Token, is_same_provider
 from stepherd.logins.rows import (
     parse_profile,
     parse_registration,
@@ -201,6 +201,7 @@ def _put_rows(db: sqlite3.Connection, login: Login, *, ends_others: bool = False
     kind, token, registration, profile = login.kind, login.token, login.registration, login.profile
     old = row_object(text_of(db, "auth_kv", kind.registration_row), kind.registration_row) or {}
     same = registration is not None and old.get("client_id") == registration.client_id
+    keeps_profile = token is None or _is_of_the_same_company(db, login)
     if token is not None:
         fields = token_fields(token)
         if same and token.refresh_token is None:
@@ -214,9 +215,16 @@ def _put_rows(db: sqlite3.Connection, login: Login, *, ends_others: bool = False
         _put(db, "auth_kv", kind.registration_row, registration_fields(registration), keep=same)
     if profile is not None:
         _put_profile(db, kind, profile)
-    elif token is not None and not login.is_identity_center:
-        # Builder ID has no profile, and the CLI would send the one that an earlier login left.
+    elif not keeps_profile:
+        # It is another company's, or Builder ID has none; the CLI would send what an earlier login left.
         db.execute("DELETE FROM state WHERE key IN (?, ?)", (kind.profile_key, _CUSTOMIZATION))
+
+
+def _is_of_the_same_company(db: sqlite3.Connection, login: Login) -> bool:
+    """Whether the token that is there is of the same IAM Identity Center as that of ``login``."""
+    before = row_object(text_of(db, "auth_kv", login.kind.row), login.kind.row)
+    there = None if before is None else parse_token(before, login.kind.row)
+    return login.is_identity_center and is_same_provider(there, login.token)
 
 
 def _put_profile(db: sqlite3.Connection, kind: LoginKind, profile: Profile) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "Profile",
     "Registration",
     "Token",
+    "is_same_provider",
     "plain_start_url",
 ]
 
@@ -52,6 +53,17 @@ class Token:
     def expired(self, now: datetime) -> bool:
         """Whether the access token ends within the margin."""
         return now + MARGIN > self.expires_at
+
+
+def is_same_provider(one: Token | None, two: Token | None) -> bool:
+    """Whether both tokens are of one identity provider, whose profiles they can be used with."""
+    if one is None or two is None:
+        return False
+    return _provider(one.start_url) == _provider(two.start_url)
+
+
+def _provider(start_url: str | None) -> str:
+    return plain_start_url(start_url) or DEFAULT_START_URL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stepherd.logins.login import Login
+from stepherd.logins.login import Login, is_same_provider
 
 __all__ = ["is_newer", "merge"]
 
@@ -24,7 +24,8 @@ def merge(stored: Login, other: Login, *, replaces: bool = False) -> Login:
     """Return the login to store when ``other`` comes to ``stored``: the newer token with its own client.
 
     With ``replaces``, ``other`` counts whatever ends later: it was made from ``stored``, or a person logged
-    in again. A registration and a profile go with the token that they came with.
+    in again. A registration goes with the token that it came with; a profile stays with its identity provider
+    when a person logs in again there, and with no other one.
     """
     if other.token is None or not (replaces or is_newer(other, stored)):
         return stored
@@ -32,7 +33,8 @@ def merge(stored: Login, other: Login, *, replaces: bool = False) -> Login:
     same = _same_client(stored, other)
     if token.refresh_token is None and stored.token is not None and same:
         token = replace(token, refresh_token=stored.token.refresh_token)
-    profile = other.profile or (stored.profile if same else None)
+    stays = is_same_provider(stored.token, token) and (same or replaces)
+    profile = other.profile or (stored.profile if stays else None)
     return Login(stored.kind, token, other.registration or stored.registration, profile)
 
 

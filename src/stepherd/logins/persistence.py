@@ -1,7 +1,7 @@
 """Keeping a login that an agent's run has renewed: the step ``persist``.
 
 The database that an agent leaves behind is checked and its rows are read; the file itself is never adopted.
-Of its rows only the token of the same login counts, and only when it ends later than the stored one: the
+Of its rows only the tokens of the same login count, and only when they end later than the stored ones: the
 agent could have written anything, and somebody may have renewed the login or logged in again in the meantime.
 The worst that a malicious agent can do to the login is to store a token that does not work: then a person is
 asked again.
@@ -59,12 +59,21 @@ def _keep(location: LoginLocation, left: Login, now: datetime) -> Kept:
     if fault := _fault(left, Login(location.kind) if stored is None else stored.login, now):
         return Kept("rejected", fault)
     if stored is not None and is_newer(left, stored.login):
-        saved = location.save(replace(left, registration=stored.login.registration), None)
+        saved = location.save(_renewed(stored.login, left), None)
         if _access_token(saved.login) == _access_token(left):
             return Kept("kept", "the agent renewed the login")
     elif stored is not None and left.token == stored.login.token and left.expired(now):
         return Kept("in_memory", "the agent did not store the tokens it renewed; the stored login stays")
     return Kept("unchanged", "the stored login is as new or newer")
+
+
+def _renewed(stored: Login, left: Login) -> Login:
+    """``stored`` with what a renewal changes: the tokens and when they end. The rest, and the profile above
+    all, which says where the next runs send their work, is as a person chose it."""
+    assert stored.token is not None
+    assert left.token is not None
+    changed = {name: getattr(left.token, name) for name in ("access_token", "expires_at", "refresh_token")}
+    return replace(stored, token=replace(stored.token, **changed))
 
 
 def _fault(left: Login, stored: Login, now: datetime) -> str | None:

@@ -121,6 +121,30 @@ def test_a_token_that_cannot_be_a_renewal_of_ours_is_rejected(
     assert now_stored(place) == a_login()
 
 
+START = "https://example.awsapps.com/start"
+
+
+@pytest.mark.parametrize("way_to_write_it", [START, f"{START}/", f"{START}/#", f"{START}/#/"])
+def test_a_start_url_that_ends_otherwise_is_of_the_same_provider(
+    place: LoginLocation, left: Path, way_to_write_it: str
+) -> None:
+    place.save(a_login(start_url=START), None)
+    stored(left, a_login("renewed", ends=2 * HOUR, start_url=way_to_write_it))
+    assert keep_login(place, left, NOW).status == "kept"
+    assert now_stored(place) == a_login("renewed", ends=2 * HOUR, start_url=START)
+
+
+@pytest.mark.parametrize("chosen", [None, Profile("arn:aws:codewhisperer:us-east-1:1:profile/A", "A")])
+def test_the_profile_that_a_person_chose_stays_whatever_the_agent_writes(
+    place: LoginLocation, left: Path, chosen: Profile | None
+) -> None:
+    place.save(a_login(start_url=START, profile=chosen), None)
+    theirs = Profile("arn:aws:codewhisperer:us-east-1:666:profile/E", "E")
+    stored(left, a_login("renewed", ends=2 * HOUR, start_url=START, profile=theirs, scopes=("more",)))
+    assert keep_login(place, left, NOW).status == "kept"
+    assert now_stored(place) == a_login("renewed", ends=2 * HOUR, start_url=START, profile=chosen)
+
+
 def test_the_agents_registration_is_never_taken_over(place: LoginLocation, left: Path) -> None:
     place.save(a_login(), None)
     stored(left, replace(a_login("x", ends=2 * HOUR), registration=a_registration(region="eu-west-1")))

@@ -16,7 +16,7 @@ from stepherd.logins.kinds import LoginKind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
-from stepherd.logins.login import Login
+from stepherd.logins.login import Login, Profile
 from stepherd.logins.opening import open_location
 from stepherd.services.store.contract import PreconditionFailed, WriteConflict
 from stepherd.services.store.opening import open_store
@@ -62,6 +62,19 @@ def test_a_person_who_logs_in_anew_counts_whatever_is_stored(place: LoginLocatio
     loaded = place.load()
     assert loaded is not None
     assert loaded.login == anew
+
+
+@pytest.mark.parametrize("client", ["one", "two"])
+@pytest.mark.parametrize("to", [None, "https://b.awsapps.com/start"])
+def test_a_company_s_profile_does_not_stay_for_another_provider(
+    place: LoginLocation, client: str, to: str | None
+) -> None:
+    profile = Profile("arn:aws:codewhisperer:us-east-1:1:profile/A", "A")
+    place.save(a_login(start_url="https://a.awsapps.com/start", profile=profile), None)
+    place.save(a_login("anew", client=client, start_url=to), None, replaces=True, ends_others=True)
+    found = place.load()
+    assert found is not None
+    assert found.login == a_login("anew", client=client, start_url=to)
 
 
 def test_other_rows_stay_when_a_login_is_saved(place: LoginLocation, tmp_path: Path) -> None:

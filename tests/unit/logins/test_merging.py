@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.login_files import Q, a_login, a_registration
 
-from stepherd.logins.login import Login, Profile
+from stepherd.logins.login import Login, Profile, plain_start_url
 from stepherd.logins.merging import merge
 
 SOONER, LATER = timedelta(hours=1), timedelta(hours=2)
@@ -48,3 +50,42 @@ def test_a_token_of_another_client_takes_neither_refresh_token_nor_profile() -> 
 def test_a_login_anew_counts_whatever_ends_later(ends: timedelta) -> None:
     stored, anew = a_login("stored"), a_login("anew", ends=ends, client="two")
     assert merge(stored, anew, replaces=True) == anew
+
+
+PROVIDERS = (
+    None,
+    "https://a.awsapps.com/start",
+    "https://a.awsapps.com/start/#/",
+    "https://b.awsapps.com/start",
+)
+LOGINS = st.builds(
+    a_login,
+    st.sampled_from(["one", "two"]),
+    ends=st.sampled_from([SOONER, LATER]),
+    client=st.sampled_from(["one", "two"]),
+    start_url=st.sampled_from(PROVIDERS),
+    profile=st.sampled_from([None, Profile("arn:1", "one"), Profile("arn:2", "two")]),
+)
+
+
+@given(stored=LOGINS, other=LOGINS, replaces=st.booleans())
+def test_a_profile_is_never_used_with_the_token_of_another_provider(
+    stored: Login, other: Login, replaces: bool
+) -> None:
+    merged = merge(stored, other, replaces=replaces)
+    assert merged.token is not None
+    company = plain_start_url(merged.token.start_url)
+    came_with = [
+        plain_start_url(one.token.start_url)
+        for one in (stored, other)
+        if one.profile == merged.profile
+        if one.token
+    ]
+    assert merged.profile is None or company in came_with
+
+
+@pytest.mark.parametrize("client", ["one", "two"])
+def test_a_person_who_logs_in_again_at_the_same_company_keeps_its_profile(client: str) -> None:
+    stored = a_login("stored", start_url=PROVIDERS[1], profile=Profile("arn:1", "one"))
+    again = a_login("again", client=client, start_url=PROVIDERS[2])
+    assert merge(stored, again, replaces=True).profile == stored.profile
