@@ -89,6 +89,7 @@ class Engine:
         ``leave_tasks`` leaves their processes alive for it to adopt; otherwise they are stopped first.
         """
         self._leaving, self.closing = leave_tasks, True
+        self._wake()  # Whoever waits for a change here is to look for the next engine.
         runs = [task for _, task in self._runs.values()]
         for run, task in self._runs.values():
             run.recorder.sealed = True
@@ -118,6 +119,9 @@ class Engine:
         except StepherdError as error:
             self._give_up(error)
         self.changes += 1
+        self._wake()
+
+    def _wake(self) -> None:
         waiting, self._changed = self._changed, set()
         for future in waiting:
             if not future.done():

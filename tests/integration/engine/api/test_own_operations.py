@@ -72,6 +72,21 @@ def test_anything_is_news_where_nothing_is_named(tmp_path: Path) -> None:
     run(tmp_path, body)
 
 
+def test_who_waits_already_is_answered_when_the_engine_closes(tmp_path: Path) -> None:
+    async def inside() -> None:
+        async with Bench(tmp_path, {"lambda": Scripted(hangs)}) as bench:
+            first = await ask(bench, "StepherdAwaitChange", seconds=0)
+            waiting = asyncio.ensure_future(ask(bench, "StepherdAwaitChange", seconds=20, **first))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            bench.api.closed = True
+        # Else the end of the event loop would cancel it, which a terminal would show as a traceback.
+        answer = await asyncio.wait_for(waiting, 5)
+        assert answer["error"].endswith("#ServiceUnavailable")
+
+    asyncio.run(inside())
+
+
 def test_no_one_waits_for_an_engine_that_closes(tmp_path: Path) -> None:
     async def body(bench: Bench) -> None:
         first = await ask(bench, "StepherdAwaitChange", seconds=0)
