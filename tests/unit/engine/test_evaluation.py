@@ -127,7 +127,8 @@ def test_a_failed_evaluation_says_what_where_and_why(
 ) -> None:
     if source:
         words = f"The JSONata expression '{source}' specified for the field '{location}' {words}"
-    done = play(tmp_path, {"S": state, **N}, integrations={"lambda": Scripted()})
+    following = N if '"Next": "N"' in json.dumps(state) else {}
+    done = play(tmp_path, {"S": state, **following}, integrations={"lambda": Scripted()})
 
     assert done.events[2]["previousEventId"] == 2
     assert done.details("EvaluationFailed") == {
@@ -223,11 +224,11 @@ def test_half_of_the_delimiters_is_refused(text: str) -> None:
         compile_template({"a": [text]}, "Output")
 
 
-@pytest.mark.parametrize("text", ["{%%}", "{%  %}", "{% ( %}", "{% $$ %}", "{% 1 + %}"])
-def test_what_is_no_expression_is_refused_with_its_field_when_it_is_looked_into(text: str) -> None:
+@pytest.mark.parametrize("text", ["{%%}", "{%  %}", "{% 1 + %}"])
+def test_what_is_no_expression_is_refused_when_it_is_looked_into(text: str) -> None:
     [expression] = compile_template({"a": [text]}, "Output").expressions()
-    with pytest.raises(ExpressionSyntaxError, match=r" at Output/a\[0\]$"):
-        expression.members_of_states()
+    with pytest.raises(ExpressionSyntaxError, match=r"^Unexpected end of expression$"):
+        expression.unsupported(frozenset())
     with pytest.raises(EvaluationError, match="threw an error during evaluation"):
         expression.evaluate({})
 

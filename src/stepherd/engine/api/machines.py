@@ -130,7 +130,9 @@ class Machines:
             raise ApiError("ValidationException", "Only STANDARD state machines are supported")
         problems = problems_of(needed(request, "definition"))
         diagnostics = [
-            {"severity": "ERROR", "code": p.code, "message": p.message, "location": p.path} for p in problems
+            {"severity": "ERROR", "code": p.code, "message": p.message}
+            | ({"location": p.path} if p.path else {})
+            for p in problems
         ]
         limit = self._pages.size(request)
         result = "FAIL" if diagnostics else "OK"

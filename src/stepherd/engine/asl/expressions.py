@@ -7,14 +7,14 @@ The language itself is ``engine/jsonata``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stepherd.engine.asl.intrinsics import FUNCTIONS
+from stepherd.engine.asl.references import unsupported_references
 from stepherd.engine.asl.turns import TURN
 from stepherd.engine.asl.values import compact
 from stepherd.engine.jsonata.errors import ExpressionTooLongError, JsonataError
-from stepherd.engine.jsonata.nodes import Node, nodes_of
 from stepherd.engine.jsonata.program import Program
 from stepherd.engine.jsonata.scope import Run
 from stepherd.engine.jsonata.values import UNDEFINED, number_text
@@ -103,15 +103,13 @@ class Expression:
         text = f"The JSONata expression '{self.source}' specified for the field '{self.location}' {words}"
         return EvaluationError(text, self.location)
 
-    def members_of_states(self) -> Iterator[str]:
-        """The names that follow ``$states.`` in the expression: input, result, context, errorOutput.
+    def unsupported(self, allowed: frozenset[str]) -> list[str]:
+        """What the expression refers to and Step Functions does not take there, in AWS's words.
 
-        Raises ExpressionSyntaxError, with the field, for what is no expression.
+        ``allowed`` are the members of ``$states`` that the field may use. Raises ExpressionSyntaxError for
+        what is no expression.
         """
-        try:
-            return _states_members(self._program.tree)
-        except ExpressionSyntaxError as error:
-            raise ExpressionSyntaxError(f"{error} at {self.location}") from error
+        return unsupported_references(self._program.tree, allowed)
 
 
 class _UnsupportedError(Exception):
@@ -127,30 +125,13 @@ def type_name(value: Any) -> str:
 
 
 def _compile(source: str) -> Program:
-    if not source:
-        raise ExpressionSyntaxError("an expression must not be empty")
     try:
-        program = Program(source)
+        return Program(source)
     except JsonataError as error:
         newer = error.code == "S0211" and ("??" in source or "?:" in source)
         raise ExpressionSyntaxError(f"{error} ({_NEWER})" if newer else str(error)) from error
     except RecursionError as error:
         raise ExpressionSyntaxError("it is nested too deeply") from error
-    # Most expressions do not have the two signs at all; walking through all of them would be half the load.
-    if "$$" in source and any(
-        node.kind == "variable" and node.value == "$" for node in nodes_of(program.tree)
-    ):
-        raise ExpressionSyntaxError("'$$' is not allowed: there is no input document, use $states.input")
-    return program
-
-
-def _states_members(tree: Node) -> Iterator[str]:
-    for node in nodes_of(tree):
-        if node.kind != "path" or len(node.items) < 2:
-            continue
-        first, second = node.items[:2]
-        if first.kind == "variable" and first.value == "states" and second.kind == "name":
-            yield str(second.value)
 
 
 def _plain(value: Any, run: Run, depth: int) -> Any:

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stepherd.engine.asl.expressions import ExpressionSyntaxError
+from stepherd.engine.asl.expressions import Expression, ExpressionSyntaxError
 from stepherd.engine.asl.templates import Template, compile_template, is_expression
 
 __all__ = ["Fields", "Problem", "Problems"]
 
 _MISSING: Any = object()
+_OF_JSONPATH = frozenset([
+    "InputPath", "OutputPath", "ResultPath", "ResultSelector", "Parameters", "Result", "ItemsPath",
+    "MaxConcurrencyPath", "SecondsPath", "TimestampPath", "TimeoutSecondsPath", "HeartbeatSecondsPath",
+    "ErrorPath", "CausePath", "ToleratedFailureCountPath", "ToleratedFailurePercentagePath",
+])  # fmt: skip
+_JSONPATH_FIELD = (
+    "The QueryLanguage is set to 'JSONata', but field '{}' is only supported for the 'JSONPath' QueryLanguage"
+)
 ENTRY_MEMBERS = frozenset({"input", "context"})
 """The members of ``$states`` that every field may use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: AWS's code, words, and the path as in ``/States/Work/Next``."""
+    """One thing that is wrong: AWS's code, words, and the path as in ``/States/Work/Next``.
+
+    The path is empty for what is wrong with no field in particular.
+    """
 
     message: str
     path: str
     code: str = "SCHEMA_VALIDATION_FAILED"
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message} at {self.path}"
+        return f"{self.code}: {self.message} at {self.path or 'null'}"
 
 
 class Problems(list[Problem]):
@@ -35,6 +47,8 @@ class Problems(list[Problem]):
         """Without ``of_expressions`` they are not looked into: the definition was accepted before."""
         super().__init__()
         self.of_expressions = of_expressions
+        self.language = "JSONata"
+        """The query language of the machine, which states in a branch or an item processor have, too."""
 
 
 class Fields:
@@ -52,6 +66,11 @@ class Fields:
     def wrong(self, message: str, name: str = "", code: str = "SCHEMA_VALIDATION_FAILED") -> None:
         """Note a problem with a field, or with the object itself."""
         self._problems.append(Problem(message, f"{self.path}/{name}" if name else self.path or "/", code))
+
+    @property
+    def language(self) -> str:
+        """The query language of the machine."""
+        return self._problems.language
 
     def take(self, name: str, default: Any = None) -> Any:
         """The raw value of a field."""
@@ -95,27 +114,32 @@ class Fields:
 
     def template(self, name: str, *extra: str, location: str | None = None) -> Template | None:
         """A field that takes JSON with expressions; ``extra`` are the members of $states it may also use."""
+        self._read.add(name)
         if not self.has(name):
             return None
         where = location or (f"{self._location}/{name}" if self._location else name)
         try:
             template = compile_template(self.take(name), where)
-            if self._problems.of_expressions:
-                self._check_members(name, template, ENTRY_MEMBERS | set(extra))
         except ExpressionSyntaxError as error:
             self.wrong(f"The JSONata expression could not be read: {error}", name)
             return None
-        except Exception as error:  # noqa: BLE001 - the library lets its own faults out
-            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            self.wrong(f"The JSONata expression could not be read: {words} at {where}", name)
-            return None
+        if self._problems.of_expressions:
+            for expression in template.expressions():
+                self._check_expression(expression, ENTRY_MEMBERS | set(extra))
         return template
 
-    def _check_members(self, name: str, template: Template, allowed: frozenset[str]) -> None:
-        for expression in template.expressions():
-            for member in expression.members_of_states():
-                if member not in allowed and member in ("result", "errorOutput"):
-                    self.wrong(f"'$states.{member}' is not available in this field", name)
+    def _check_expression(self, expression: Expression, allowed: frozenset[str]) -> None:
+        path = f"{self.path.removesuffix(f'/{self._location}')}/{expression.location}"
+        try:
+            unsupported = expression.unsupported(allowed)
+        except ExpressionSyntaxError as error:
+            self._problems.append(Problem(str(error), path, "INVALID_JSONATA_EXPRESSION"))
+            return
+        except Exception as error:  # noqa: BLE001 - the language lets its own faults out
+            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self._problems.append(Problem(words, path, "INVALID_JSONATA_EXPRESSION"))
+            return
+        self._problems += [Problem(words, path, "UNSUPPORTED_JSONATA_EXPRESSION") for words in unsupported]
 
     def count(self, name: str, low: int, high: int, *, whole: bool = True) -> Template | None:
         """A field that takes a whole number or an expression that gives one."""
@@ -167,5 +191,12 @@ class Fields:
 
     def finish(self, what: str) -> None:
         """Refuse every field that nothing has read: not supported is never ignored."""
-        for name in self._value.keys() - self._read:
-            self.wrong(f"Field '{name}' is not supported by {what}", name)
+        for name in self._value:
+            if name in self._read:
+                continue
+            if name in _OF_JSONPATH:
+                self.wrong(_JSONPATH_FIELD.format(name))
+                continue
+            alike = difflib.get_close_matches(name, self._read, 1)
+            hint = f": did you mean '{alike[0]}'?" if alike and alike[0] not in self._value else ""
+            self.wrong(f"Field '{name}' is not supported by {what}{hint}", name)

@@ -27,6 +27,7 @@ from stepherd.engine.asl.definition import (
     WaitState,
 )
 from stepherd.engine.asl.fields import Fields, Problem, Problems
+from stepherd.engine.asl.graph import check_graph
 from stepherd.engine.asl.resources import parse_resource
 from stepherd.engine.asl.scopes import check_scopes
 from stepherd.engine.asl.templates import Literal, Template, is_expression
@@ -81,22 +82,25 @@ def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]
     if problems:
         return None, problems
     language = _language(fields, "JSONPath")
+    if problems.of_expressions:
+        problems.language = language
     comment = fields.text("Comment") or ""
     fields.text("Version")
     timeout = fields.number("TimeoutSeconds", 1, MAX_SECONDS)
     body = _states(fields, language)
     fields.finish("a state machine")
     check_scopes(body, problems)
+    if problems.of_expressions:
+        check_graph(body, problems)
     return StateMachine(body, timeout, comment), problems
 
 
 def _language(fields: Fields, inherited: str) -> str:
     language = fields.text("QueryLanguage") or inherited
     if language not in ("JSONata", "JSONPath"):
-        fields.wrong(f"'{language}' is not a query language", "QueryLanguage")
+        fields.wrong("Value should be one of the following: [JSONPath, JSONata]", "QueryLanguage")
     if inherited == "JSONata" and language == "JSONPath":
-        message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
-        fields.wrong(message, "QueryLanguage")
+        fields.wrong("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
     return language
 
 
@@ -109,21 +113,7 @@ def _states(fields: Fields, language: str) -> States:
     holder = fields.inside(raw, "States")
     states = {name: _state(name, Fields(value, f"{holder.path}/{name}", fields._problems), language)
               for name, value in raw.items()}  # fmt: skip
-    if start_at not in states:
-        fields.wrong(f"Missing 'StartAt' target: {start_at}", "StartAt", "MISSING_TRANSITION_TARGET")
-    for name, state in states.items():
-        _check_targets(state, states, f"{holder.path}/{name}", fields)
     return States(start_at, states)
-
-
-def _check_targets(state: State, states: dict[str, State], path: str, fields: Fields) -> None:
-    targets: list[str | None] = [state.next]
-    targets += [rule.next for rule in state.choices] if isinstance(state, ChoiceState) else []
-    targets += [catcher.next for catcher in getattr(state, "catch", ())]
-    for target in targets:
-        if target and target not in states:
-            problem = Problem(f"Missing 'Next' target: {target}", f"{path}/Next", "MISSING_TRANSITION_TARGET")
-            fields._problems.append(problem)
 
 
 def _state(name: str, fields: Fields, language: str) -> State:
@@ -293,7 +283,7 @@ def _parallel(name: str, fields: Fields) -> State:
     branches = []
     for branch in fields.each("Branches"):
         branch.text("Comment")
-        branches.append(_states(branch, "JSONata"))
+        branches.append(_states(branch, branch.language))
         branch.finish("a branch")
     if not branches:
         fields.wrong("The field 'Branches' must be an array with at least one branch", "Branches")
@@ -310,7 +300,7 @@ def _map(name: str, fields: Fields) -> State:
         config.wrong("Only an INLINE Map is supported: a DISTRIBUTED one needs AWS", "Mode")
     config.finish("an inline Map")
     processor.text("Comment")
-    body = _states(processor, "JSONata")
+    body = _states(processor, processor.language)
     processor.finish("an item processor")
     return MapState(
         name=name,

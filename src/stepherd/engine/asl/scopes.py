@@ -13,7 +13,7 @@ from stepherd.engine.asl.definition import ChoiceState, MapState, ParallelState,
 from stepherd.engine.asl.fields import Problem
 from stepherd.engine.asl.templates import Literal, Members, Template
 
-__all__ = ["check_scopes"]
+__all__ = ["bodies_of", "check_scopes"]
 
 
 def check_scopes(body: States, problems: list[Problem], outer: frozenset[str] = frozenset()) -> None:
@@ -32,22 +32,24 @@ def _check(body: States, problems: list[Problem], outer: frozenset[str]) -> None
                 message = f"The variable '{name}' is assigned in an outer scope already"
                 problems.append(Problem(message, f"/States/{state.name}/Assign"))
     for state in body.states.values():
-        for inner in _bodies(state):
+        for _, inner in bodies_of(state):
             _check(inner, problems, outer | own)
 
 
 def _all_names(body: States) -> list[str]:
     names = list(body.states)
     for state in body.states.values():
-        for inner in _bodies(state):
+        for _, inner in bodies_of(state):
             names += _all_names(inner)
     return names
 
 
-def _bodies(state: State) -> tuple[States, ...]:
+def bodies_of(state: State) -> Iterator[tuple[str, States]]:
+    """The branches or the processor of a state, and where in it each one stands."""
     if isinstance(state, ParallelState):
-        return state.branches
-    return (state.processor,) if isinstance(state, MapState) else ()
+        yield from ((f"Branches[{index}]", branch) for index, branch in enumerate(state.branches))
+    elif isinstance(state, MapState):
+        yield "ItemProcessor", state.processor
 
 
 def _assigned(state: State) -> Iterator[str]:

@@ -28,9 +28,21 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"A": {"Type": "Pass", "QueryLanguage": "JSONPath"}},
         "can not be 'JSONPath' if set to 'JSONata'",
     ),
-    ("Parameters", {"A": task(Parameters={})}, "Field 'Parameters' is not supported"),
-    ("ResultPath", {"A": {"Type": "Pass", "ResultPath": "$"}}, "Field 'ResultPath' is not supported"),
-    ("InputPath", {"A": {"Type": "Succeed", "InputPath": "$"}}, "Field 'InputPath' is not supported"),
+    (
+        "Parameters",
+        {"A": task(Parameters={})},
+        "field 'Parameters' is only supported for the 'JSONPath' QueryLanguage at /States/A",
+    ),
+    (
+        "ResultPath",
+        {"A": {"Type": "Pass", "ResultPath": "$"}},
+        "field 'ResultPath' is only supported for the 'JSONPath' QueryLanguage at /States/A",
+    ),
+    (
+        "InputPath",
+        {"A": {"Type": "Succeed", "InputPath": "$"}},
+        "field 'InputPath' is only supported for the 'JSONPath' QueryLanguage at /States/A",
+    ),
     ("next and end", {"A": {"Type": "Pass", "Next": "A", "End": True}}, "Exactly one of 'Next' and 'End'"),
     (
         "missing target",
@@ -127,17 +139,17 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "result early",
         {"A": task(Arguments={"a": "{% $states.result %}"})},
-        "'$states.result' is not available",
+        "UNSUPPORTED_JSONATA_EXPRESSION: Field '$states.result' does not exist. at /States/A/Arguments/a",
     ),
     (
         "result in pass",
         {"A": {"Type": "Pass", "Output": "{% $states.result %}"}},
-        "'$states.result' is not available",
+        "Field '$states.result' does not exist. at /States/A/Output",
     ),
     (
         "error output",
         {"A": task(Output="{% $states.errorOutput %}")},
-        "'$states.errorOutput' is not available",
+        "Field '$states.errorOutput' does not exist. at /States/A/Output",
     ),
     (
         "result in catch",
@@ -152,16 +164,28 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("output on fail", {"A": {"Type": "Fail", "Output": 1}}, "'Output'"),
     ("error number", {"A": {"Type": "Fail", "Error": 1}}, "'Error' must be a string"),
     ("open expression", {"A": {"Type": "Pass", "Output": "{% x"}}, "begins with '{%' and ends with '%}'"),
-    ("unreadable", {"A": {"Type": "Pass", "Output": "{% ( %}"}}, "could not be read"),
+    (
+        "unreadable",
+        {"A": {"Type": "Pass", "Output": ["{% 1 + %}"]}},
+        "INVALID_JSONATA_EXPRESSION: Unexpected end of expression at /States/A/Output[0]",
+    ),
     *(
         (f"newer than 2.0.6: {sign}", {"A": {"Type": "Pass", "Output": {"v": f"{{% $x {sign} 1 %}}"}}}, words)
         for sign in ("??", "?:")
-        for words in ("neither ?? nor ?:) at Output/v at /States/A/Output",)
+        for words in ("neither ?? nor ?:) at /States/A/Output/v",)
     ),
     ("group", {"A": {"Type": "Pass", "Output": "{% /(?<n>a)(?<n>b)/ %}"}}, "Duplicate capture group name"),
-    ("operator", {"A": {"Type": "Pass", "Output": "{% [1!2] %}"}}, 'Unknown operator: "!" at Output'),
+    (
+        "operator",
+        {"A": {"Type": "Pass", "Output": "{% [1!2] %}"}},
+        'Unknown operator: "!" at /States/A/Output',
+    ),
     ("signature", {"A": {"Type": "Pass", "Output": "{% function($x)<n<n>>{1} %}"}}, "Type parameters can"),
-    ("document", {"A": {"Type": "Pass", "Output": "{% $$.x %}"}}, "'$$' is not allowed"),
+    (
+        "document",
+        {"A": {"Type": "Pass", "Output": "{% $$.x %}"}},
+        "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$$' is not supported. at /States/A/Output",
+    ),
     ("long state name", {"A" * 81: {"Type": "Pass"}}, "1 to 80 characters"),
     (
         "name twice",
@@ -198,12 +222,12 @@ def test_what_the_engine_would_not_do_is_refused_with_field_and_state(states: An
         ('{"StartAt":"A","States":{}}', "at least one state"),
         (
             '{"StartAt":"A","QueryLanguage":"JSONata","States":{"B":{"Type":"Succeed"}}}',
-            "Missing 'StartAt' target: A",
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: A at /StartAt",
         ),
         ('{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}', "set 'QueryLanguage' to 'JSONata'"),
         (
             '{"StartAt":"A","QueryLanguage":"SQL","States":{"A":{"Type":"Succeed"}}}',
-            "'SQL' is not a query language",
+            "Value should be one of the following: [JSONPath, JSONata] at /QueryLanguage",
         ),
         ('{"StartAt":"A","QueryLanguage":"JSONata","States":{"A":5}}', "must be an object at /States/A"),
         (
@@ -215,6 +239,71 @@ def test_what_the_engine_would_not_do_is_refused_with_field_and_state(states: An
 )
 def test_what_is_no_definition_is_refused(text: str, words: str) -> None:
     assert words in str(InvalidDefinition(problems_of(text)))
+
+
+def test_a_field_that_is_almost_one_is_told_which() -> None:
+    assert _problems({"A": {"Type": "Pass", "Ouput": 1, "Xyz": 2}}) == [
+        "SCHEMA_VALIDATION_FAILED: Field 'Ouput' is not supported by a Pass state in JSONata: "
+        "did you mean 'Output'? at /States/A/Ouput",
+        "SCHEMA_VALIDATION_FAILED: Field 'Xyz' is not supported by a Pass state in JSONata at /States/A/Xyz",
+    ]
+
+
+def test_a_branch_has_the_language_of_its_machine_and_not_of_the_state_around_it() -> None:
+    machine = machine_of({"P": branches({"B": {"Type": "Pass"}}, QueryLanguage="JSONata")})
+    text = json.dumps(machine)
+    assert problems_of(text) == []
+    del machine["QueryLanguage"]
+
+    [problem] = problems_of(json.dumps(machine))
+    assert problem.path == "/States/P/Branches[0]/States/B"
+    # A definition that an earlier engine took is run as before.
+    assert load(json.dumps(machine), accepted=True).body.start_at == "P"
+
+
+PASS = {"Type": "Pass"}
+TARGET, END = "MISSING_TRANSITION_TARGET", "MISSING_END_STATE: Workflow has no terminal state at null"
+
+
+@pytest.mark.parametrize(
+    ("states", "problems"),
+    [
+        ({"A": {**PASS, "Next": "B"}, "B": {**PASS, "Next": "A"}}, [END]),
+        ({"A": {**PASS, "Next": "B"}, "B": {**PASS, "Next": "A"}, "U": {**PASS, "Next": "A"}}, [END]),
+        ({"A": {**PASS, "Next": "A"}, "C": PASS}, [f'{TARGET}: State "C" is not reachable. at /States/C']),
+        ({"A": {**PASS, "Next": "N"}}, [f"{TARGET}: Missing 'Next' target: N at /States/A/Next", END]),
+        ({"A": PASS, "a/b": PASS}, [f'{TARGET}: State "a/b" is not reachable. at /States/a/b']),
+        ({"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "G"}])},
+         [f"{TARGET}: Missing 'Next' target: G at /States/A/Catch[0]/Next"]),
+        ({"A": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "G"}], "Default": "Z"}, "Z": PASS},
+         [f"{TARGET}: Missing 'Next' target: G at /States/A/Choices[0]/Next"]),
+        ({"A": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "Z"}], "Default": "G"}, "Z": PASS},
+         [f"{TARGET}: Missing 'Next' target: G at /States/A/Default"]),
+        ({"A": each({"I": PASS, "G": PASS}, Items=[])},
+         [f'{TARGET}: State "G" is not reachable. at /States/A/ItemProcessor/States/G']),
+        ({"A": branches({"I": PASS, "G": PASS})},
+         [f'{TARGET}: State "G" is not reachable. at /States/A/Branches[0]/States/G']),
+        ({"A": each({"I": {**PASS, "Next": "J"}, "J": {**PASS, "Next": "I"}}, Items=[])}, []),
+        ({"A": task(Catch=[{"ErrorEquals": ["E"], "Next": "B"}], Next="C"), "B": {"Type": "Fail"},
+          "C": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "D"}]}, "D": PASS}, []),
+    ],
+)  # fmt: skip
+def test_states_lead_to_each_other_and_to_an_end(states: dict[str, Any], problems: list[str]) -> None:
+    assert _problems(states) == problems
+
+
+def test_a_start_that_does_not_exist_reaches_nothing() -> None:
+    machine = {**machine_of({"A": PASS, "B": each({"I": PASS}, Items=[])}), "StartAt": "Q"}
+    machine["States"]["B"]["ItemProcessor"]["StartAt"] = "R"
+
+    assert [str(problem) for problem in problems_of(json.dumps(machine))] == [
+        f"{TARGET}: Missing 'Next' target: Q at /StartAt",
+        f"{TARGET}: Missing 'Next' target: R at /States/B/ItemProcessor/StartAt",
+        f'{TARGET}: State "A" is not reachable. at /States/A',
+        f'{TARGET}: State "B" is not reachable. at /States/B',
+        f'{TARGET}: State "I" is not reachable. at /States/B/ItemProcessor/States/I',
+    ]
+    assert load(json.dumps(machine), accepted=True).body.start_at == "Q"
 
 
 CAUGHT = [{"ErrorEquals": ["E"], "Next": "D", "Assign": {"v": 1}}]

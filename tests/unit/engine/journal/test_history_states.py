@@ -337,7 +337,8 @@ def test_choice_without_match_and_default_is_a_runtime_error(tmp_path: Path) -> 
 def test_a_history_holds_at_most_25_000_events(tmp_path: Path) -> None:
     states = {
         "A": {"Type": "Pass", "Next": "B"},
-        "B": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "A"}]},
+        "B": {"Type": "Choice", "Choices": [{"Condition": True, "Next": "A"}], "Default": "Z"},
+        "Z": {"Type": "Succeed"},
     }
 
     done = play(tmp_path, states)
