@@ -18,7 +18,7 @@ from tests.login_files import NOW, Q, a_login, open_as_the_cli, query, stored
 
 from stepherd.errors import TemporaryError
 from stepherd.logins import checks, snapshots
-from stepherd.logins.database import check_database, copy_database, login_in, read_login, write_login
+from stepherd.logins.database import copy_database, login_in, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.login import Login, Profile
 from stepherd.logins.opening import open_location
@@ -40,7 +40,6 @@ def body(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def is_rejected(path: Path) -> None:
     before = path.read_bytes() if path.stat().st_size < 10**7 else None
     for use in (
-        lambda: check_database(path),
         lambda: read_login(path, Q),
         lambda: write_login(path, a_login("new")),
         lambda: open_location(Q, str(path)).load(),

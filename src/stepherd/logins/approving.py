@@ -7,7 +7,8 @@ the event, the answer. Whoever comes after finds what there is and continues fro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from stepherd.errors import DataError, ProtocolError, StepherdError, TemporaryError, UnavailableError
@@ -16,7 +17,6 @@ from stepherd.logins.checking import valid_facts
 from stepherd.logins.claims import Claim, ClaimLost, NotClaimed
 from stepherd.logins.device import PollAnswer, poll
 from stepherd.logins.events import tell
-from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Token
 from stepherd.logins.oidc import OidcError
@@ -163,11 +163,22 @@ class _Completion:
     def _approved(self, claim: Claim, token: Token) -> str:
         login = Login(self._request.kind, token, claim.attempt.registration)
         try:
-            profile = profile_for(login, claim.attempt.profile)
-        except (ProfileNeeded, StepherdError):
-            profile = None  # The person has approved: keep that first, and say what is missing then.
-        self._persistently(lambda: self._save(Login(login.kind, token, login.registration, profile)))
+            self._persistently(lambda: self._save(login))
+        except StepherdError as error:
+            return self._not_stored(claim, error)
+        # The person has approved, and that is kept: what is missing now is said with the answer.
+        with suppress(StepherdError):
+            if (profile := profile_for(login, claim.attempt.profile)) is not None:
+                self._save(replace(login, profile=profile))
         return self._end(claim, "approved")
+
+    def _not_stored(self, claim: Claim, error: StepherdError) -> str:
+        """Tell it at once: a code is good once, so that asking for it again would lead nowhere."""
+        words = f"You approved the login, but it cannot be stored. {error} {self._request.again}"
+        self._fail(type(error).__name__, words)
+        with suppress(StepherdError):  # It has been said, and what keeps a login out may keep this out, too.
+            claim.end("expired", keeps_client=False)
+        return "approved, but not stored"
 
     def _save(self, login: Login) -> None:
         self._location.save(login, None, replaces=True, ends_others=True)

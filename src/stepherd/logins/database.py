@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from stepherd.errors import NotFoundError
 from stepherd.logins.checks import checked_bytes, checked_copy, text_of
-from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL, LoginKind, login_kind, login_kinds
+from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL, LoginKind
 from stepherd.logins.login import Login, Profile, Registration, Token, is_same_provider
 from stepherd.logins.rows import (
     parse_profile,
@@ -42,7 +42,6 @@ __all__ = [
     "Profile",
     "Registration",
     "Token",
-    "check_database",
     "copy_database",
     "login_in",
     "read_login",
@@ -52,16 +51,6 @@ __all__ = [
 
 _CUSTOMIZATION: Final = "api.selectedCustomization"
 Before = Callable[[Login], None]
-
-
-def check_database(path: Path) -> None:
-    """Refuse a file that is not a login database of any kind that can be trusted whole.
-
-    Header, size, integrity, tables, and the rows of every known kind. Raises as ``read_login``.
-    """
-    with checked_copy(path) as db:
-        for name in login_kinds():
-            _login_rows(db, login_kind(name))
 
 
 def read_login(path: Path, kind: LoginKind) -> Login:
@@ -105,7 +94,7 @@ def write_login(path: Path, login: Login, *, before: Before | None = None, ends_
     ``login``, and the CLI must not go by a token of another way to log in. Raises as ``read_login``.
     """
     try:
-        check_database(path)
+        read_login(path, login.kind)
     except NotFoundError:
         if before is not None:
             before(Login(login.kind))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -129,16 +131,26 @@ def _ask(endpoint: str, token: Token, members: dict[str, Any]) -> Any:
     )
     try:
         with build_opener(_NoRedirects).open(request, timeout=_SECONDS) as answer:
-            return read_json(answer.read(_MOST_BYTES))
+            return read_json(_body(answer))
     except HTTPError as error:
         with error:
             raise _refused(error.code, endpoint) from None
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         raise TemporaryError(
             f"{endpoint} did not answer ({type(error).__name__}).", remedy="Try again in a minute."
         ) from None
     except ValueError:
         raise ProtocolError(f"{endpoint} did not answer with JSON.") from None
+
+
+def _body(answer: HTTPResponse) -> bytes:
+    """What the endpoint says, within ``_SECONDS`` in all: one that drips has that long for each drop."""
+    end, body = time.monotonic() + _SECONDS, bytearray()
+    while len(body) < _MOST_BYTES and (part := answer.read1(_MOST_BYTES)):
+        if time.monotonic() > end:
+            raise TimeoutError
+        body += part
+    return bytes(body)
 
 
 def _refused(status: int, endpoint: str) -> CredentialsError | TemporaryError:

@@ -52,14 +52,15 @@ def keep_login_database(step: StepContext, agent: Agent, folders: AgentFolders) 
     if agent.login is None or not os.environ.get("STEPHERD_LOGIN"):
         return None
     # Only now, as above.
-    from stepherd.logins.database import check_database, copy_database
+    from stepherd.logins.database import copy_database, read_login
 
-    source = user_database(login_kind(agent.login), folders.home)
+    kind = login_kind(agent.login)
+    source = user_database(kind, folders.home)
     copy = folders.private / "database.sqlite3"
     try:
         with temporary_folder("login-", folders.private) as brought:
             copy_database(_bring(source, folders.home, brought), copy)
-        check_database(copy)
+        read_login(copy, kind)
     except (StepherdError, OSError) as error:
         return f"The agent's login database is not kept: {error}"
     step.folder.store.upload(copy, DATABASE)

@@ -23,7 +23,7 @@ from tests.login_files import (
 )
 
 from stepherd.errors import NotFoundError, StorageError, TemporaryError
-from stepherd.logins.database import check_database, copy_database, read_login, write_login
+from stepherd.logins.database import copy_database, read_login, write_login
 from stepherd.logins.failures import DamagedDatabase, NewerDatabase
 from stepherd.logins.kinds import login_kind
 from stepherd.logins.login import Login, Profile
@@ -58,7 +58,7 @@ def test_a_file_with_only_the_login_table_does_not_open_for_the_cli_and_is_no_da
     with pytest.raises(sqlite3.OperationalError, match="auth_kv already exists"):
         open_as_the_cli(tmp_path / "bare")
     with pytest.raises(DamagedDatabase, match="no table state"):
-        check_database(tmp_path / "bare")
+        read_login(tmp_path / "bare", Q)
 
 
 def test_values_are_text_and_names_in_state_are_quoted_json(tmp_path: Path) -> None:
@@ -176,7 +176,15 @@ def test_two_kinds_share_a_file_without_touching_each_other(tmp_path: Path) -> N
     kiro = Login(KIRO, a_token("kiro"), a_registration("kiro"))
     write_login(path, kiro)
     assert (read_login(path, Q), read_login(path, KIRO)) == (a_login(), kiro)
-    check_database(path)
+
+
+def test_a_row_without_sense_of_another_kind_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = stored(tmp_path / "db")
+    query(path, "INSERT INTO auth_kv VALUES ('kirocli:odic:token', '{\"access_token\": 5}')")
+    write_login(path, a_login("renewed"))
+    assert read_login(path, Q) == a_login("renewed")
+    with pytest.raises(DamagedDatabase):
+        read_login(path, KIRO)
 
 
 def test_a_missing_refresh_token_or_registration_deletes_nothing(tmp_path: Path) -> None:
@@ -224,7 +232,7 @@ def test_a_profile_goes_with_its_customization_when_another_one_comes(tmp_path: 
 
 
 def test_there_being_no_file_is_not_damage(tmp_path: Path) -> None:
-    for check in (check_database, lambda path: read_login(path, Q), lambda path: copy_database(path, path)):
+    for check in (lambda path: read_login(path, Q), lambda path: copy_database(path, path)):
         with pytest.raises(NotFoundError):
             check(tmp_path / "none")
 

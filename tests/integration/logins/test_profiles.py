@@ -1,6 +1,10 @@
 """The profiles of a company's subscription, over real HTTP."""
 
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 from tests.identity_provider import IdentityProvider
@@ -96,6 +100,43 @@ def test_a_login_without_any_profile_is_used_without_one(
     assert choose_profile(list_profiles(token)) is None
     two_regions.script(OPERATION, "drop")
     assert choose_profile(list_profiles(token)) is None
+
+
+DRIPS = b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"
+MANY = b"".join(b"X-%d: x\r\n" % n for n in range(300))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello",
+        b"HTTP/1.1 200 OK\r\n%b\r\n{}" % MANY,
+        b"HTTP/1.1 200 OK\r\nX: %b\r\n\r\n{}" % (b"x" * 100_000),
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 500_000,
+        b"HTTP/1.1 200 OK\r\n\r\n\xff{}",
+        DRIPS,
+    ],
+)
+def test_what_is_hardly_http_is_a_failure_of_that_region_alone(
+    token: Token, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(profiles, "_SECONDS", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_Q_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        Thread(target=_answer_by_hand, args=(server, said), daemon=True).start()
+        assert isinstance(list_profiles(token).failure, TemporaryError | ProtocolError)
+
+
+def _answer_by_hand(server: socket.socket, said: bytes) -> None:
+    caller, _ = server.accept()
+    with caller, suppress(OSError):
+        caller.recv(65_536)
+        caller.sendall(said)
+        while said == DRIPS:
+            caller.sendall(b" ")
+            time.sleep(0.05)
 
 
 def test_where_no_region_answers_the_call_is_made_again(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
+import pytest
 from tests.integration.logins_machine.rig import FastPace, Rig
 
 from stepherd.logins.login import Profile
@@ -89,6 +92,42 @@ def test_the_only_profile_comes_with_the_login(rig: Rig) -> None:
     assert rig.complete(asked) == "approved"
     assert json.loads(rig.machine.answers[0][1])["profile"] == "one"
     assert rig.stored().profile == Profile("arn:1", "one")
+
+
+def test_a_login_that_is_approved_is_stored_before_anything_else_is_asked(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    asked = rig.start(secret={"sso_url": rig.provider.start_url})
+    rig.provider.approve()
+    monkeypatch.setattr("stepherd.logins.approving.profile_for", killed)
+    with pytest.raises(Killed):
+        rig.complete(asked)
+    assert rig.stored().is_identity_center
+
+
+def test_a_login_that_cannot_be_stored_is_told_at_once_and_asked_for_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepherd.logins.snapshots.BUSY_SECONDS", 0)
+    rig.give_login(seconds=-10)
+    asked = rig.start()
+    rig.provider.approve()
+    with closing(sqlite3.connect(rig.folder / "logins/q/data.sqlite3")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert rig.complete(asked) == "approved, but not stored"
+    ((kind, error, cause),) = rig.machine.answers
+    assert (kind, error) == ("failed", "TemporaryError")
+    assert cause.startswith("You approved the login, but it cannot be stored.")
+    assert cause.endswith("Try again with: stepherd redrive run_1")
+    assert rig.attempt(asked).device.device_code == ""
+    # AND when a notice comes twice there is nothing to wait for
+    assert rig.complete(asked) == "no one is waiting for it any more"
 
 
 def test_a_code_that_was_used_up_is_as_good_as_expired(rig: Rig) -> None:
