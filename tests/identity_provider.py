@@ -12,8 +12,9 @@ good once. What goes wrong is scripted::
 
 Scripted answers: ``pending slow_down expired denied invalid_grant invalid_client unauthorized_client
 invalid_request invalid_scope unsupported_grant invalid_client_metadata invalid_redirect_uri 500 503
-throttled garbage drop`` (closes the connection), ``lost`` (does the work, then closes the connection),
-``hang`` (until the provider is closed) and ``redirect``. ``work`` behaves as if nothing was scripted.
+throttled``; ``garbage list null nothing no_text`` (makes no sense); ``drop`` (closes the connection),
+``lost`` (does the work, then closes the connection), ``hang`` (until the provider is closed); ``redirect``
+and ``proxy`` (something else answers). ``work`` behaves as if nothing was scripted.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Any, Self
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.login import Login, Registration, Token
 
-__all__ = ["REFUSALS", "Call", "IdentityProvider"]
+__all__ = ["REFUSALS", "SENSELESS", "Call", "IdentityProvider"]
 
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _OPERATIONS = {
@@ -54,11 +55,23 @@ _ERRORS = {  # status, exception, OAuth error code
     "invalid_client_metadata": (400, "InvalidClientMetadataException", "invalid_client_metadata"),
     "invalid_redirect_uri": (400, "InvalidRedirectUriException", "invalid_redirect_uri"),
     "throttled": (429, "TooManyRequestsException", "throttled"),
+    "proxy": (407, "ProxyAuthenticationRequired", "proxy"),
     "500": (500, "InternalServerException", "server_error"),
     "503": (503, "ServiceUnavailableException", "unavailable"),
     "access_denied_profile": (403, "AccessDeniedException", "access_denied"),
 }
-REFUSALS = {exception: name for name, (_, exception, _) in _ERRORS.items() if name != "access_denied_profile"}
+SENSELESS = {
+    "garbage": b"<html>not what you expect",
+    "list": b"[]",
+    "null": b"null",
+    "nothing": b"",
+    "no_text": b'{"error": "\xff"}',
+}
+REFUSALS = {
+    exception: name
+    for name, (_, exception, _) in _ERRORS.items()
+    if name not in {"access_denied_profile", "proxy"}
+}
 """What to script for each exception that the service describes."""
 
 
@@ -255,8 +268,8 @@ class IdentityProvider:
         if answer in {"hang", "drop"}:
             request.close_connection = True
             return
-        if answer == "garbage":
-            _send(request, 200, b"<html>not what you expect", {})
+        if answer in SENSELESS:
+            _send(request, 200, SENSELESS[answer], {})
             return
         if answer == "redirect":
             _send(request, 302, b"", {"Location": f"{self.url}/elsewhere"})

@@ -17,8 +17,12 @@ from stepherd.client.records import Login, Waiting
 from stepherd.errors import (
     ConfigurationError,
     CredentialsError,
+    DataError,
     InternalError,
+    NotFoundError,
+    ProtocolError,
     StepherdError,
+    StorageError,
     TemporaryError,
     UnavailableError,
     UsageError,
@@ -36,21 +40,18 @@ if TYPE_CHECKING:
 __all__ = ["forget_attempt", "log_in", "login_error", "new_login_name", "start_login"]
 
 _LOOK_AGAIN_SECONDS: Final = 0.5
-_ERRORS: Final[dict[str, type[StepherdError]]] = {
-    "LoginDeclined": CredentialsError,
-    "LoginNotApproved": CredentialsError,
-    "LoginCodeExpired": CredentialsError,
-    "LoginNeeded": CredentialsError,
-    "CredentialsError": CredentialsError,
-    "SecretNotFound": CredentialsError,
-    "ProfileNeeded": UsageError,
-    "ForeignAddress": UsageError,
-    "UsageError": UsageError,
-    "ConfigurationError": ConfigurationError,
-    "LoginHeld": TemporaryError,
-    "TemporaryError": TemporaryError,
-    "UnavailableError": UnavailableError,
+_NAMES: Final[dict[type[StepherdError], str]] = {
+    CredentialsError: "LoginDeclined LoginNotApproved LoginCodeExpired LoginNeeded SecretNotFound OidcError",
+    UsageError: "ProfileNeeded ForeignAddress",
+    DataError: "DamagedDatabase NewerDatabase",
+    NotFoundError: "ObjectNotFound",
+    ConfigurationError: "QuotaReached",
+    TemporaryError: "LoginHeld WriteConflict",
+    UnavailableError: "RefusedByAws",
+    StorageError: "PreconditionFailed",
+    ProtocolError: "",
 }
+_ERRORS: Final = {name: kind for kind, names in _NAMES.items() for name in (kind.__name__, *names.split())}
 """The errors of the login machine by their names, each with the class that has its exit code."""
 
 

@@ -36,6 +36,8 @@ _CODES: Final = {
     "unauthorized_client": "UnauthorizedClient",
 }
 _BUSY: Final = ("Throttl", "TooMany", "InternalServer", "RequestTimeout")
+_SENSELESS: Final = (ValueError, TypeError, AttributeError, KeyError)
+"""What botocore fails with itself when an answer is not UTF-8, or JSON of another form."""
 _AGAIN: Final = "Try again in a minute; the stored login is unchanged."
 
 
@@ -68,6 +70,11 @@ def call(operation: str, region: str, request: Mapping[str, Any], *, attempts: i
             raise _refused(error.response, operation) from None
         if is_from_aws(error):
             raise _broken(error, operation, region) from None
+        if isinstance(error, _SENSELESS):
+            raise ProtocolError(
+                f"The identity provider's answer to {operation} makes no sense ({type(error).__name__}).",
+                remedy=_AGAIN,
+            ) from None
         raise
     finally:
         client.close()
@@ -93,6 +100,9 @@ def _refused(response: Mapping[str, Any], operation: str) -> StepherdError:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(response.get("Error", {}).get("Code", "")).removesuffix("Exception")
     code = _CODES.get(str(response.get("error", "")), code)
+    if 300 <= status < 400 or status == 407:
+        words = f"Another answers {operation} in place of the identity provider (HTTP {status})."
+        return TemporaryError(words, remedy=f"Check the proxy, or log in to the network. {_AGAIN}")
     # Of CreateToken it is the caller's: polling becomes slower for good (RFC 8628, section 3.5).
     is_busy = code.startswith(_BUSY) or (code == "SlowDown" and operation != "create_token")
     if status >= 500 or status in {408, 429} or is_busy:

@@ -12,6 +12,7 @@ from stepherd.logins.hosts import ForeignAddress
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.login import Registration, Token
 from stepherd.logins.oidc import OidcError
+from stepherd.logins.refresh import refresh
 
 
 def now() -> datetime:
@@ -118,9 +119,24 @@ def test_nobody_listening_is_temporary_too(
 def test_an_answer_that_is_not_of_an_identity_provider_is_told_so(
     provider: IdentityProvider, kind: LoginKind
 ) -> None:
-    provider.script("RegisterClient", *["garbage"] * 5)
-    with pytest.raises((ProtocolError, TemporaryError)):
-        register(kind, "us-east-1")
+    for answer in ("garbage", "list", "null", "nothing", "no_text"):
+        provider.script("RegisterClient", *[answer] * 2)
+        with pytest.raises((ProtocolError, TemporaryError)):
+            register(kind, "us-east-1")
+        provider.recover()
+
+
+@pytest.mark.parametrize("answer", ["redirect", "proxy"])
+def test_what_answers_in_its_place_ends_no_login(
+    provider: IdentityProvider, kind: LoginKind, answer: str
+) -> None:
+    """The login page of a network, or a proxy that wants a password."""
+    login = provider.login(kind, seconds=-10)
+    provider.script("CreateToken", answer)
+    with pytest.raises(TemporaryError, match="in place of the identity provider"):
+        refresh(login, now=now())
+    assert provider.calls_of("elsewhere") == []
+    assert refresh(login, now=now()).token != login.token
 
 
 @pytest.mark.parametrize("region", ["", "us-east-1.evil.example", "US-EAST-1", "../..", "us-east-1\n"])

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.identity_provider import REFUSALS
+from tests.identity_provider import REFUSALS, SENSELESS
 from tests.integration.logins_machine.rig import Rig
 
 from stepherd.errors import StepherdError, TemporaryError
@@ -24,7 +24,15 @@ from stepherd.logins.database import write_login
 from stepherd.logins.login import Login
 
 OPERATIONS = ("CreateToken", "StartDeviceAuthorization", "RegisterClient", "ListAvailableProfiles")
-ANSWERS = (*sorted(REFUSALS.values()), "access_denied_profile", "garbage", "drop", "lost")
+ANSWERS = (
+    *sorted(REFUSALS.values()),
+    "access_denied_profile",
+    *SENSELESS,
+    "redirect",
+    "proxy",
+    "drop",
+    "lost",
+)
 REDRIVES = 12
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stepherd import logins
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.login.request import asked_request
 from stepherd.cli.login.view import login_picture
@@ -15,6 +18,8 @@ from stepherd.cli.terminal.browser import can_open, open_page
 from stepherd.client.logging_in import login_error, new_login_name
 from stepherd.errors import StepherdError, UsageError
 from stepherd.history.logins import LoginProgress, Waiting
+from stepherd.services.aws import errors as aws_errors
+from stepherd.services.store import contract
 
 START_URL = "https://example.awsapps.com/start"
 
@@ -135,6 +140,22 @@ def ended(error: str, cause: str = "Why.", status: str = "FAILED") -> LoginProgr
 )  # fmt: skip
 def test_each_failure_has_the_exit_code_of_its_kind(tmp_path: Path, error: str, code: int) -> None:
     assert login_error(ended(error), Invocation(tmp_path).advice).exit_code == code
+
+
+def test_whatever_a_login_raises_keeps_its_exit_code(tmp_path: Path) -> None:
+    for package in (logins, contract, aws_errors):
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ()), f"{package.__name__}."):
+            import_module(module.name)
+    rooms = ("stepherd.logins.", "stepherd.errors", contract.__name__, aws_errors.__name__)
+    raised = [kind for kind in _below(StepherdError) if kind.__module__.startswith(rooms)]
+    assert len(raised) > 15
+    seen = {kind.__name__: login_error(ended(kind.__name__), str).exit_code for kind in raised}
+    # A name that is taken is not something that a login can meet.
+    assert seen == {kind.__name__: kind.exit_code for kind in raised} | {"CannotCreateError": 70}
+
+
+def _below(kind: type[StepherdError]) -> list[type[StepherdError]]:
+    return [one for below in kind.__subclasses__() for one in (below, *_below(below))]
 
 
 def test_the_next_command_names_the_home(tmp_path: Path) -> None:
