@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepherd.errors import NotFoundError
+from stepherd.logins.aside import clear_journals
 from stepherd.logins.checks import checked_bytes, checked_copy, text_of
 from stepherd.logins.kinds import DEFAULT_REGION, DEFAULT_START_URL, LoginKind
 from stepherd.logins.login import Login, Profile, Registration, Token, is_same_provider
@@ -98,7 +99,8 @@ def write_login(path: Path, login: Login, *, before: Before | None = None, ends_
     except NotFoundError:
         if before is not None:
             before(Login(login.kind))
-        _create(path, login, before)
+        clear_journals(path)
+        _create(path, login, before, ends_others=ends_others)
         return
     _update(path, login, before, ends_others=ends_others)
 
@@ -116,7 +118,7 @@ def _login_rows(db: sqlite3.Connection, kind: LoginKind) -> Login:
     )
 
 
-def _create(path: Path, login: Login, before: Before | None) -> None:
+def _create(path: Path, login: Login, before: Before | None, *, ends_others: bool) -> None:
     """Make the file beside its place and give it its name when it is whole."""
     unfinished = path.parent / new_name()
     write_file(unfinished, _new_file(login))
@@ -129,7 +131,7 @@ def _create(path: Path, login: Login, before: Before | None) -> None:
         with suppress(OSError):
             unfinished.unlink()
     if not is_first:
-        _update(path, login, before)
+        _update(path, login, before, ends_others=ends_others)
 
 
 def _new_file(login: Login) -> bytes:

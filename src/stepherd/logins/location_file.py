@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepherd.errors import NotFoundError
+from stepherd.logins.aside import check_place, move_aside
 from stepherd.logins.database import read_login, write_login
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.location import StoredLogin
 from stepherd.logins.login import Login
 from stepherd.logins.rows import profile_fields, registration_fields, row_text, token_fields
 from stepherd.logins.snapshots import copy_database
-from stepherd.services.disk import disk_error
 from stepherd.services.store.contract import PreconditionFailed
 
 __all__ = ["FileDatabase"]
@@ -27,7 +27,8 @@ class FileDatabase:
     path: Path
 
     def load(self) -> StoredLogin | None:
-        """The stored login; None when there is no file."""
+        """The stored login; None when there is no file. Raises UsageError for a device and the like."""
+        check_place(self.path)
         try:
             login = read_login(self.path, self.kind)
         except NotFoundError:
@@ -46,13 +47,7 @@ class FileDatabase:
 
     def replace_damaged(self, login: Login) -> str:
         """Rename what is damaged, with its journals, and write ``login`` into a new file."""
-        try:
-            for end in ("", "-journal", "-wal", "-shm"):
-                beside = self.path.with_name(self.path.name + end)
-                if beside.exists() or beside.is_symlink():
-                    beside.rename(beside.with_name(f"{self.path.name}.damaged{end}"))
-        except OSError as error:
-            raise disk_error(error, "Moving aside", self.path) from error
+        move_aside(self.path)
         return self.write(login, None)
 
     def download(self, path: Path) -> bool:

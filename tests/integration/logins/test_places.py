@@ -1,8 +1,10 @@
 """Where logins are kept: a file on disk and an object on S3 behave alike."""
 
+import os
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +90,59 @@ def test_other_rows_stay_when_a_login_is_saved(place: LoginLocation, tmp_path: P
     assert place.download(tmp_path / "copy")
     assert query(tmp_path / "copy", "SELECT value FROM conversations") == [("long",)]
     assert query(tmp_path / "copy", "SELECT value FROM auth_kv WHERE key LIKE 'kirocli%'") == [("{}",)]
+
+
+@pytest.mark.parametrize("end", ["-journal", "-wal"])
+def test_what_is_left_of_a_removed_database_does_not_come_back(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "logins/q/data.sqlite3"
+    place = open_location(Q, str(path))
+    place.save(a_login("removed"), None)
+    query(path, f"PRAGMA journal_mode={'WAL' if end == '-wal' else 'DELETE'}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as killed:
+        killed.execute("PRAGMA cache_size=1")
+        killed.execute("BEGIN IMMEDIATE")
+        killed.execute("UPDATE auth_kv SET value = value || ' '")
+        killed.executemany("INSERT INTO history (command) VALUES (?)", [("x" * 4_000,)] * 50)
+        if end == "-wal":
+            killed.execute("COMMIT")
+        left = path.with_name(f"data.sqlite3{end}").read_bytes()
+    path.unlink()
+    path.with_name(f"data.sqlite3{end}").write_bytes(left)
+    # WHEN a person logs in
+    place.save(a_login("anew"), None, replaces=True)
+    # THEN that is the login, in a database with nothing else in it
+    found = place.load()
+    assert found is not None
+    assert found.login == a_login("anew")
+    assert query(path, "SELECT count(*) FROM history") == [(0,)]
+    assert open_as_the_cli(path) == []
+    assert path.with_name(f"data.sqlite3.damaged{end}").read_bytes() == left
+
+
+def test_what_is_moved_aside_is_private_and_replaces_no_folder(tmp_path: Path) -> None:
+    path = tmp_path / "data.sqlite3"
+    (tmp_path / "data.sqlite3.damaged/kept").mkdir(parents=True)
+    place = open_location(Q, str(path))
+    for damaged in (b"rot" * 100, b"more rot" * 100):
+        path.write_bytes(damaged)
+        path.chmod(0o644)
+        assert place.save(a_login(), None, replaces=True).login == a_login()
+        aside = tmp_path / "data.sqlite3.damaged.2"
+        assert (aside.read_bytes(), stat.S_IMODE(aside.stat().st_mode)) == (damaged, 0o600)
+    # AND a folder in its place makes way, as an empty one does that a container's mount has made
+    path.unlink()
+    path.mkdir()
+    assert place.save(a_login(), None, replaces=True).login == a_login()
+    assert (tmp_path / "data.sqlite3.damaged.3").is_dir()
+
+
+def test_a_pipe_or_a_device_is_refused_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "data.sqlite3")
+    place = open_location(Q, str(tmp_path / "data.sqlite3"))
+    for use in (place.load, lambda: place.save(a_login(), None, replaces=True)):
+        with pytest.raises(UsageError, match="a device, a pipe or a socket"):
+            use()
+    assert (tmp_path / "data.sqlite3").is_fifo()
 
 
 def test_a_damaged_database_is_never_written_over_but_by_a_person(
