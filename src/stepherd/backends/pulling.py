@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepherd.backends.prepared import request_digest
-from stepherd.errors import UsageError
+from stepherd.errors import NotFoundError, StepherdError, TemporaryError, UsageError
 from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.branch_room import BranchCheckedOut, BranchTaken
@@ -27,7 +27,6 @@ from stepherd.runs.digests import RunFolderChanged
 from stepherd.runs.folder import run_folder
 from stepherd.runs.ids import check_run_id
 from stepherd.runs.report_work import kept_lines
-from stepherd.services.step_functions.errors import NoSuchRun
 from stepherd.steps.left_out import left_out_of
 from stepherd.steps.push import base_of, commit_message, commits_of, own_message
 
@@ -83,13 +82,32 @@ def pull_work(
     folder = run_folder(backend.store(), check_run_id(run_id))
     agent = read_agent(folder)
     if agent is None:
-        words = f"There is no work of a run '{run_id}' in {backend.title}."
-        raise NoSuchRun(words, remedy=Remedy("List the runs: ", ("list",)))
+        raise _no_work(backend, run_id)
     if kept is None:
         _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):
         return None
     return _deliver(backend, home, folder, agent, _Wish(run_id, into, branch, kept), tell)
+
+
+def _no_work(backend: Backend, run_id: str) -> StepherdError:
+    """Why there is nothing to pull. Raises NoSuchRun where there is no run, either."""
+    with backend.reading() as call:
+        status = call("DescribeExecution", {"executionArn": backend.execution_arn(run_id)})["status"]
+    if status == "RUNNING":
+        return TemporaryError(
+            f"Run {run_id} is still running, and its agent's work is not there yet.",
+            remedy=Remedy(
+                "Wait until it ends: ",
+                ("watch", run_id),
+                ". Or stop it, which keeps its work: ",
+                ("stop", run_id),
+            ),
+        )
+    return NotFoundError(
+        f"Run {run_id} has no work to pull: it ended before its agent had done any.",
+        remedy=Remedy("See why: ", ("status", run_id)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,18 +32,21 @@ def command(
     examples: tuple[str, ...] = (),
     contexts: bool = True,
     any_home: bool = False,
+    names_run: bool = False,
     kind: type[click.Command] = click.Command,
 ) -> Callable[[Body], click.Command]:
     """Declare a command. Its body gets an Invocation, then its own options by name, and gives the exit code.
 
     Every command has --home and --json, and --context unless it has nothing to do with runs: ``contexts``.
     A home that others could change is refused, but for a command that says what is wrong: ``any_home``.
+    ``names_run``: it shows the run's id itself, so that one that was meant by a part of it is not said twice.
     ``kind``: a class of commands of its own. An error that the body raises is shown with its next command,
     and one of the disk in words.
     """
 
     def declare(body: Body) -> click.Command:
-        declared = click.command(name, cls=kind, epilog=_epilog(examples))(_invoked(body, any_home=any_home))
+        invoked = _invoked(body, any_home=any_home, names_run=names_run)
+        declared = click.command(name, cls=kind, epilog=_epilog(examples))(invoked)
         declared.params += [*([_context_option()] if contexts else []), _json_option(), _home_option()]
         return declared
 
@@ -73,14 +76,14 @@ def group(
     return declare
 
 
-def _invoked(body: Body, *, any_home: bool = False) -> Body:
+def _invoked(body: Body, *, any_home: bool = False, names_run: bool = False) -> Body:
     @functools.wraps(body)
     def invoke(home: str | None, as_json: bool, context: str | None = None, **given: Any) -> int:
         call = Invocation(home_path(home), as_json=as_json, context=context)
         try:
             if not any_home:
                 check_home(call.home)
-            return _with_meant_run(call, body, given)
+            return _with_meant_run(call, body, given, names_run=names_run)
         except StepherdError as error:
             return call.output.error(error)
         except OSError as error:
@@ -89,7 +92,7 @@ def _invoked(body: Body, *, any_home: bool = False) -> Body:
     return invoke
 
 
-def _with_meant_run(call: Invocation, body: Body, given: dict[str, Any]) -> int:
+def _with_meant_run(call: Invocation, body: Body, given: dict[str, Any], *, names_run: bool) -> int:
     """Ask for the run that is meant where none has the id that was given: a good id costs nothing."""
     try:
         return body(call, **given)
@@ -97,7 +100,8 @@ def _with_meant_run(call: Invocation, body: Body, given: dict[str, Any]) -> int:
         meant = _runs().meant_run(call, str(given["run_id"])) if given.get("run_id") else None
         if meant is None:
             raise
-        call.output.note(f"Run {meant}")
+        if not names_run:
+            call.output.note(f"Run {meant}")
         return body(call, **{**given, "run_id": meant})
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
-from stepherd.repositories.address import parse_repository
+from stepherd.repositories.address import Repository, parse_repository
 from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.clone import clone
 from stepherd.repositories.clone_submodules import clone_submodules, list_submodules
+from stepherd.repositories.uncommitted import uncommitted, uncommitted_remark
 from stepherd.repositories.workspace import pack
 from stepherd.runs.folder import WORKSPACE, RunFolder
 from stepherd.runs.result import Result
@@ -25,7 +28,7 @@ def work(step: StepContext) -> Done:
     """Clone, pack and upload; what the push would meet is found here, before an agent is paid.
 
     Facts: base_commit, base_ref, default_branch, archive_bytes; and empty_submodules, the names of those that
-    were not cloned.
+    were not cloned, and note.
     """
     request = step.request
     workspace = step.scratch / "workspace"
@@ -33,17 +36,19 @@ def work(step: StepContext) -> Done:
     private.mkdir()
     credentials = git_credentials(request)
     step.redactor.learn(credentials.secrets)
-    facts = clone(
-        parse_repository(request.repo, allow_local=step.allow_local),
-        workspace,
-        base=request.base,
-        credentials=credentials,
-        scratch=private,
-        target=PushTarget(request.branch, request.run_id) if request.push == "branch" else None,
-        # The agent's step has them from its .git; those of submodules are only here.
-        files=request.submodules,
-    )
     known = parse_repository(request.repo, allow_local=step.allow_local)
+    with ThreadPoolExecutor(1, "compare") as threads:  # Git compares the work tree while git clones.
+        left_behind = threads.submit(_left_behind, known, step.scratch / "compare")
+        facts = clone(
+            known,
+            workspace,
+            base=request.base,
+            credentials=credentials,
+            scratch=private,
+            target=PushTarget(request.branch, request.run_id) if request.push == "branch" else None,
+            # The agent's step has them from its .git; those of submodules are only here.
+            files=request.submodules,
+        )
     submodules = list_submodules(workspace, facts.base_commit, private)
     if request.submodules and submodules:
         clone_submodules(
@@ -63,16 +68,27 @@ def work(step: StepContext) -> Done:
             "base_ref": facts.base_ref,
             "default_branch": facts.default_branch,
             "archive_bytes": archive.stat().st_size,
-            **({} if request.submodules or not submodules else _empty(submodules)),
+            **_noted(left_behind.result(), () if request.submodules else submodules),
         }
     )
 
 
-def _empty(submodules: tuple[str, ...]) -> dict[str, Any]:
-    """Facts about submodules that were not cloned, for the agent and for the reader of the report."""
-    named = first_of(submodules, _MOST_NAMED, lambda path: one_paragraph(path, 200))
+def _left_behind(repository: Repository, scratch: Path) -> str:
+    """A sentence about the files of a work tree on this machine that are not committed."""
+    if repository.kind != "file":
+        return ""
+    scratch.mkdir()
+    folder = Path(repository.path)
+    return uncommitted_remark(uncommitted(folder, scratch), folder)
+
+
+def _noted(left_behind: str, empty: tuple[str, ...]) -> dict[str, Any]:
+    """Facts about these files and about submodules that were not cloned, for the agent and for the report."""
+    if not empty:
+        return {"note": left_behind} if left_behind else {}
+    named = first_of(empty, _MOST_NAMED, lambda path: one_paragraph(path, 200))
     note = f"These submodules are not cloned, and their folders are empty: {named}. --submodules clones them."
-    return {"empty_submodules": named, "note": note}
+    return {"empty_submodules": named, "note": f"{left_behind} {note}".lstrip()}
 
 
 def holds(_before: Result, _folder: RunFolder) -> bool:

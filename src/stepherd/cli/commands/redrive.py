@@ -18,7 +18,11 @@ from stepherd.cli.options import run_argument
 __all__ = ["command"]
 
 
-@declared("redrive", examples=("stepherd redrive RUN", "stepherd redrive RUN --timeout 7200 --max-cost 5"))
+@declared(
+    "redrive",
+    examples=("stepherd redrive RUN", "stepherd redrive RUN --timeout 7200 --max-cost 5"),
+    names_run=True,
+)
 @run_argument
 @click.option("--timeout", "timeout_seconds", metavar="TIME", type=Seconds(), help="A new time limit.")
 @click.option("--max-turns", metavar="N", type=WholeNumber(), help="A new limit of turns, over all attempts.")

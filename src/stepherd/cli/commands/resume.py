@@ -15,7 +15,7 @@ from stepherd.remedies import RUN, Remedy
 __all__ = ["command"]
 
 
-@declared("resume", examples=("stepherd resume", "stepherd resume RUN"))
+@declared("resume", examples=("stepherd resume", "stepherd resume RUN"), names_run=True)
 @click.argument("run_id", metavar="[RUN]", required=False)
 def command(call: Invocation, run_id: str | None) -> int:
     """Continue the runs that a dead engine left, and follow one to its end.

@@ -16,7 +16,9 @@ from stepherd.client.outcome_text import HANG, outcome_lines
 __all__ = ["command"]
 
 
-@declared("status", examples=("stepherd status RUN", "stepherd status RUN --json | jq -r .branch"))
+@declared(
+    "status", examples=("stepherd status RUN", "stepherd status RUN --json | jq -r .branch"), names_run=True
+)
 @run_argument
 def command(call: Invocation, run_id: str) -> int:
     """Show a run's states, branch and error. The exit code is 0 however the run ended."""

@@ -25,7 +25,9 @@ SOON_SECONDS = 1.0
 """How long an engine that is on its way may take before a run counts as abandoned."""
 
 
-@declared("watch", examples=("stepherd watch RUN", "stepherd watch RUN && echo it has succeeded"))
+@declared(
+    "watch", examples=("stepherd watch RUN", "stepherd watch RUN && echo it has succeeded"), names_run=True
+)
 @run_argument
 def command(call: Invocation, run_id: str) -> int:
     """Follow a run until it ends; the exit code is the run's. Ctrl-C only stops watching."""
