@@ -45,6 +45,11 @@ class Output:
         """Whether standard output goes to a program or file, not to the terminal that shows the rest."""
         return not sys.stdout.isatty()
 
+    @property
+    def columns(self) -> int | None:
+        """The width of the terminal that standard output goes to; None where it goes elsewhere."""
+        return _columns(sys.stdout)
+
     def data(self, text: str, *, hang: int | None = None, **how: Any) -> None:
         """A line of what was asked for. With ``hang`` it is parted between words where the terminal's line
         ends, and continued below with so many spaces."""
@@ -92,13 +97,20 @@ def _styled(stream: IO[str], text: str, how: Mapping[str, Any]) -> str:
 
 
 def _parted(stream: IO[str], text: str, hang: int | None) -> str:
-    if hang is None or not stream.isatty():
+    columns = None if hang is None else _columns(stream)
+    if hang is None or columns is None:
         return text
+    return "\n".join(wrapped(line, columns, hang) for line in text.split("\n"))
+
+
+def _columns(stream: IO[str]) -> int | None:
+    """The width of a terminal; None for anything else."""
+    if not stream.isatty():
+        return None
     try:
-        columns = os.get_terminal_size(stream.fileno()).columns
+        return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
-        return text
-    return "\n".join(wrapped(line, columns or 80, hang) for line in text.split("\n"))
+        return None
 
 
 def _write(stream: IO[str], text: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -20,6 +21,7 @@ from stepherd.backends.log_reader import LogReader
 from stepherd.backends.sources import learn
 from stepherd.client.arguments import check_count, check_status, in_seconds
 from stepherd.client.following import follow
+from stepherd.client.listing import Wanted, chosen
 from stepherd.client.outcome import describe
 from stepherd.client.records import LogLine, Run, State, Stopped, Update, Waiting, moment
 from stepherd.client.report import Report
@@ -27,7 +29,7 @@ from stepherd.client.request import Request
 from stepherd.client.wording import in_own_words
 from stepherd.errors import NotFoundError
 from stepherd.history.progress import Progress
-from stepherd.history.runs import list_runs, waiting_runs
+from stepherd.history.runs import iterate_runs, waiting_runs
 from stepherd.logins.kinds import DEFAULT_KIND
 from stepherd.runs.ids import check_run_id, new_run_id
 
@@ -154,18 +156,31 @@ class Client:
         with self._backend.reading() as call:
             return self._read(call, run_id)
 
-    def runs(self, *, status: str | None = None, limit: int = 20) -> list[Run]:
-        """The last runs, newest first; of one status where it is named. Those that wait for a login say for
-        whom. Raises UsageError for an unknown ``status`` and a ``limit`` below 0."""
+    def runs(
+        self,
+        *,
+        status: str | None = None,
+        limit: int = 20,
+        since: datetime | None = None,
+        repo: str | None = None,
+        agent: str | None = None,
+    ) -> list[Run]:
+        """The last runs, newest first, each with what it is about. Those that wait for a login say for whom.
+
+        ``since`` is the earliest start, ``repo`` a part of the repository's address or path, ``agent`` the
+        agent's name. Raises UsageError for an unknown ``status`` and a ``limit`` below 0.
+        """
         check_status(status)
         check_count("limit", limit)
         backend = self._backend
+        wanted = Wanted(since.timestamp() if since else None, repo, agent)
         machine = backend.machine_arn()  # Outside: a stack that is not there is an error, an empty home none.
         with contextlib.suppress(NotFoundError), backend.reading() as call:
-            found = list_runs(call, machine, status, limit)
-            running = {one["run_id"] for one in found if one["status"] == "RUNNING"}
+            listed = iterate_runs(call, machine, status, max(1, limit))
+            found = list(chosen(backend.store(), listed, wanted, limit)) if limit else []
+            running = {one["run_id"] for one, _ in found if one["status"] == "RUNNING"}
             waiting = waiting_runs(call, backend.machine_arn(LOGIN), running) if running else {}
-            return [Run.of(one, waiting.get(one["run_id"])) for one in found]
+            return [Run.of(one, waiting.get(one["run_id"]), about) for one, about in found]
         return []
 
     def states(self, run: Run | str) -> tuple[State, ...]:

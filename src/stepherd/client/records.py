@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from stepherd.client.listing import Outline
 from stepherd.history.logins import Waiting
 
 if TYPE_CHECKING:
@@ -35,10 +36,21 @@ class Run:
     redrives: int = 0
     waiting_for: Waiting | None = None
     """The person or run that has to act before it can continue; only in lists of runs."""
+    title: str | None = field(default=None, compare=False)
+    """What it is about, in a line: of its commit message. This and what follows is in lists of runs alone, as
+    the run's folder has it, and None where that does not say it."""
+    repo: str | None = field(default=None, compare=False)
+    agent: str | None = field(default=None, compare=False)
+    branch: str | None = field(default=None, compare=False)
+    """The branch that has its work; while it has no report, the one that it is to have."""
+    cost_usd: float | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, listed: Mapping[str, Any], waiting: Waiting | None = None) -> Run:
+    def of(
+        cls, listed: Mapping[str, Any], waiting: Waiting | None = None, outline: Outline | None = None
+    ) -> Run:
         """The same, of a list of runs."""
+        about = outline or Outline()
         return cls(
             listed["run_id"],
             listed["status"],
@@ -46,6 +58,11 @@ class Run:
             moment(listed["stopped"]) if listed["stopped"] else None,
             listed["redrives"],
             waiting,
+            about.title,
+            about.repo,
+            about.agent,
+            about.branch,
+            about.cost_usd,
         )
 
     @property

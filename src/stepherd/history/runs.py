@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from itertools import islice
 from typing import Any
 
 from stepherd.errors import CredentialsError, NotFoundError
 from stepherd.history.logins import LoginProgress, Waiting
 from stepherd.services.json_text import read_json
 
-__all__ = ["STATUSES", "events_after", "list_runs", "waiting_runs"]
+__all__ = ["STATUSES", "events_after", "iterate_runs", "list_runs", "waiting_runs"]
 
 Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """An operation of Step Functions and its request → its answer."""
@@ -24,21 +25,26 @@ _PARENT = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 def list_runs(call: Call, machine_arn: str, status: str | None, limit: int) -> list[dict[str, Any]]:
     """At most ``limit`` runs of a state machine, newest first. Moments are seconds since the epoch."""
-    request: dict[str, Any] = {"stateMachineArn": machine_arn, "maxResults": min(limit, _PAGE)}
+    return list(islice(iterate_runs(call, machine_arn, status, limit), limit))
+
+
+def iterate_runs(
+    call: Call, machine_arn: str, status: str | None, page: int = _PAGE
+) -> Iterator[dict[str, Any]]:
+    """The same one by one, as many as are taken; ``page`` is how many are asked for at a time, at most."""
+    request: dict[str, Any] = {"stateMachineArn": machine_arn, "maxResults": min(page, _PAGE)}
     if status:
         request["statusFilter"] = status.upper()
-    found: list[dict[str, Any]] = []
     while True:
         answer = call("ListExecutions", request)
-        found += answer["executions"]
-        if len(found) >= limit or not answer.get("nextToken"):
-            break
+        for e in answer["executions"]:
+            yield {
+                "run_id": e["name"], "status": e["status"], "started": e["startDate"],
+                "stopped": e.get("stopDate"), "redrives": e.get("redriveCount", 0),
+            }  # fmt: skip
+        if not answer.get("nextToken"):
+            return
         request["nextToken"] = answer["nextToken"]
-    return [
-        {"run_id": e["name"], "status": e["status"], "started": e["startDate"], "stopped": e.get("stopDate"),
-         "redrives": e.get("redriveCount", 0)}
-        for e in found[:limit]
-    ]  # fmt: skip
 
 
 def waiting_runs(call: Call, login_machine_arn: str, runs: Set[str]) -> dict[str, Waiting]:

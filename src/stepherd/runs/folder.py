@@ -27,6 +27,7 @@ __all__ = [
     "INSTRUCTIONS",
     "LFS_CONTENTS",
     "REPORT",
+    "REQUEST",
     "REQUEST_DIGEST",
     "REPORT_PAGE",
     "SESSION",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["countdown_text", "seconds_text"]
+__all__ = ["age_text", "countdown_text", "seconds_text"]
 
 
 def countdown_text(seconds: float) -> str:
@@ -24,3 +24,12 @@ def seconds_text(seconds: float) -> str:
     if whole < 86_400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
+
+
+def age_text(seconds: float) -> str:
+    """How long ago, in one unit: ``12 s``, ``3 min``, ``5 h``, ``12 d``."""
+    whole = max(0, int(seconds))
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
 from stepherd.cli.invocation import Invocation
-from stepherd.cli.number_options import WholeNumber
+from stepherd.cli.number_options import Age, WholeNumber
 from stepherd.cli.options import command as declared
+from stepherd.cli.run_table import colour_of, table, whole_line
 from stepherd.client.records import Run
-from stepherd.client.run_text import status_colour, status_text, waiting_remark
+from stepherd.client.run_text import status_text
 from stepherd.history.runs import STATUSES
 from stepherd.remedies import Remedy
-from stepherd.text.durations import seconds_text
 
 __all__ = ["command"]
 
@@ -21,10 +23,22 @@ _LIMIT = 20
 
 
 @declared(
-    "list", examples=("stepherd list --status failed", "stepherd list --json | jq -r '.runs[0].run_id'")
+    "list",
+    examples=(
+        "stepherd list --status failed --since 7d",
+        "stepherd list --repo my-app --agent claude",
+        "stepherd list --json | jq -r '.runs[0].run_id'",
+    ),
 )
 @click.option(
     "--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only runs with this status."
+)
+@click.option(
+    "--repo", metavar="TEXT|PATH", help="Only runs of repositories with this in their address or path."
+)
+@click.option("--agent", metavar="NAME", help="Only runs of this agent.")
+@click.option(
+    "--since", metavar="AGE", type=Age(), help="Only runs that began within this time, such as 24h."
 )
 @click.option(
     "--limit",
@@ -33,34 +47,48 @@ _LIMIT = 20
     show_default=True,
     help="The largest number of runs to list, 1 to 1000.",
 )
-def command(call: Invocation, status: str | None, limit: int) -> int:
-    """List runs, newest first, and say for whom a run is waiting."""
-    runs = call.client.runs(status=status, limit=limit + 1)
+def command(call: Invocation, limit: int, since: int | None, **wanted: str | None) -> int:
+    """List runs, newest first, with what they are about, and say for whom a run is waiting.
+
+    At a terminal, columns are cut to its width; elsewhere lines are whole. RUN of every command may be the
+    part of an id that is shown.
+    """
+    earliest = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
+    runs = call.client.runs(limit=limit + 1, since=earliest, **wanted)
     shown, more = runs[:limit], len(runs) > limit
     if call.output.as_json:
         call.output.json({"runs": [_fields(run) for run in shown]})
         return 0
-    column = max((len(run.id) for run in shown), default=0)
-    for run in shown:
-        waits = run.waiting_for
-        colour = "yellow" if waits else status_colour(run.status)
-        call.output.data(_line(run, column) + (f"  {waiting_remark(waits)}" if waits else ""), fg=colour)
+    _show(call, shown)
     if not runs:
-        which = f"No run is {status_text(status.upper())}" if status else "No runs yet"
-        none = Remedy(f"{which} in {call.backend.title}. Start one: ", ("run", "--help"))
-        call.output.note(call.advice(none))
+        call.output.note(call.advice(_none(call, wanted["status"], every=not any((since, *wanted.values())))))
     elif more and limit == _LIMIT:
         call.output.note(f"There are more: {call.command('list', '--limit', str(_LIMIT * 10))}")
     return 0
 
 
-def _line(run: Run, column: int) -> str:
-    began = run.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    took = seconds_text(((run.stopped or datetime.now(UTC)) - run.started).total_seconds())
-    return f"{run.id:<{column}}  {status_text(run.status):<9}  {began}  {took:>12}"
+def _show(call: Invocation, runs: list[Run]) -> None:
+    now, columns = time.time(), call.output.columns
+    if columns is None:
+        column = max((len(run.id) for run in runs), default=0)
+        for run in runs:
+            call.output.data(whole_line(run, column, now), fg=colour_of(run))
+    elif runs:
+        head, *lines = table(runs, columns, now)
+        call.output.data(head, dim=True)
+        for run, line in zip(runs, lines, strict=True):
+            call.output.data(line, fg=colour_of(run))
 
 
-def _fields(run: Run) -> dict[str, object]:
+def _none(call: Invocation, status: str | None, *, every: bool) -> Remedy:
+    where = call.backend.title
+    if every:
+        return Remedy(f"No runs yet in {where}. Start one: ", ("run", "--help"))
+    which = f"No run is {status_text(status.upper())}" if status else "There is no such run"
+    return Remedy(f"{which} in {where}. To see all: ", ("list",))
+
+
+def _fields(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "status": run.status,
@@ -68,4 +96,9 @@ def _fields(run: Run) -> dict[str, object]:
         "stopped": run.stopped.timestamp() if run.stopped else None,
         "redrives": run.redrives,
         "waiting_for": run.waiting_for.to_json() if run.waiting_for else None,
+        "title": run.title,
+        "repo": run.repo,
+        "agent": run.agent,
+        "branch": run.branch,
+        "cost_usd": run.cost_usd,
     }

@@ -1,0 +1,41 @@
+"""``stepherd list``: a table that fits the terminal, filters, and all of it as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+
+def test_runs_are_listed_as_wide_as_the_terminal_and_chosen_by_what_they_are(
+    place: Any, terminal: Callable[..., Any]
+) -> None:
+    place.stepherd(
+        *place.run_words("date > when.txt", "--message", "Write down\t\x1b[31mwhen it is " + "x" * 90)
+    )
+    place.stepherd(*place.run_words("false", "--name", "nightly"))
+    whole, cut_off = json.loads(place.stepherd("list", "--json").stdout)["runs"][::-1]
+    assert (whole["agent"], whole["repo"], whole["cost_usd"]) == ("command", str(place.origin), None)
+    assert whole["branch"] == f"stepherd/{whole['run_id']}"
+    assert whole["title"].startswith("Write down when it is xxx")
+    assert (cut_off["run_id"], cut_off["branch"]) == ("nightly", None)
+    for columns, shown in ((80, whole["run_id"].rpartition("_")[2]), (120, whole["run_id"])):
+        seen = terminal("list", columns=columns)
+        assert seen.end() == 0
+        head, second, first = seen.screen.splitlines()
+        assert head.split() == ["RUN", "STATUS", "AGE", "AGENT", "REPO", "BRANCH", "TITLE"]
+        assert second.split()[:2] == ["nightly", "failed"]
+        assert first.split()[:2] == [shown, "succeeded"]
+        assert "  origin" in first
+        assert len(first) == columns
+        assert first.endswith("…")
+    assert place.stepherd("status", shown).returncode == 0
+    # AND in a pipe nothing is cut, and filters count
+    (line,) = place.stepherd("list", "--status", "succeeded", "--since", "1h").stdout.splitlines()
+    assert line.startswith(f"{whole['run_id']}  succeeded  ")
+    assert line.endswith("x" * 90)
+    for words, found in ((["--repo", "ORIGIN"], 2), (["--agent", "command"], 2), (["--agent", "q"], 0)):
+        assert len(place.stepherd("list", *words).stdout.splitlines()) == found
+    said = place.stepherd("list", "--repo", "elsewhere").stderr
+    assert said.startswith(f"There is no such run in {place.home}. To see all: stepherd list")
+    assert place.stepherd("list", "--since", "soon").returncode == 64
