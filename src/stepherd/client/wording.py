@@ -34,7 +34,7 @@ _WORDS: Final = (
 """Values that flags take, which would be words of the sentence otherwise."""
 _FLAG: Final = re.compile(
     rf"""
-    (?P<foreign>\b(?:aws|git)\ [a-z-]+\ [^;]*)  # What is meant for another program has flags of its own.
+    (?P<foreign>\b(?:aws|git)\ [a-z-]+\ [^;]*)  # Another program has flags of its own.
     | --(?P<flag>{"|".join(sorted((*_SAME, *_OTHERWISE), key=len, reverse=True))})(?![\w-])
       (?: (?:(?<=--base)|(?<=--agent)|(?<=--network))\ (?P<name>'[^']*'|[\w.*:/,-]*\w)
         | [ =](?P<value>
