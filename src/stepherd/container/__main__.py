@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 
 from stepherd.processes.account import refuse_new_privileges
+from stepherd.services.file_modes import keep_files_private
 
 __all__ = ["main"]
 
@@ -27,7 +28,6 @@ def main(argv: Sequence[str]) -> int:
         return _USAGE
     # For the start-up time of each step, which comes by here as a command.
     from stepherd.container.pipeline import run_pipeline
-    from stepherd.services.file_modes import keep_files_private
 
     keep_files_private()
     return run_pipeline(os.environ)

@@ -57,3 +57,29 @@ def test_every_help_and_the_client_are_there_without_boto3() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+_HEAVY = ("asyncio", "http.client", "sqlite3", "ssl", "stepherd.repositories.git", "stepherd.runs.request")
+_WITH_HEAVY_HELP = {"agents", "engine", "export-token", "prune", "resume", "run"}
+"""Commands whose help still loads modules for their work."""
+
+
+def test_the_help_of_other_commands_loads_nothing_for_their_work() -> None:
+    """It then takes a third of the time. Each has a process of its own, because modules stay loaded."""
+    program = (
+        "import os, sys\n"
+        "import click\n"
+        "from stepherd.cli.main import COMMANDS, cli\n"
+        "for name in COMMANDS:\n"
+        "    if os.fork() == 0:\n"
+        "        command = cli.get_command(click.Context(cli), name)\n"
+        "        command.get_help(click.Context(command, info_name=name))\n"
+        f"        loaded = [module for module in {_HEAVY} if module in sys.modules]\n"
+        "        os.write(1, ' '.join([name, *loaded, '\\n']).encode())\n"
+        "        os._exit(0)\n"
+        "    assert os.wait()[1] == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {name: modules for name, *modules in map(str.split, done.stdout.splitlines())}
+    assert set(loaded) == set(COMMANDS)
+    assert {name for name, modules in loaded.items() if modules} == _WITH_HEAVY_HELP, loaded

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepherd.application import application_root
 from stepherd.backends.client import Call, EngineGone, local_call, remote_call
 from stepherd.backends.home.forks import new_fork_server
 from stepherd.backends.home.runner import repository_mounts
@@ -68,7 +69,6 @@ def new_engine(
     ``runner`` is for executions that no one chose one for.
     """
     # For the start-up time: what only asks an engine that is there loads none.
-    from stepherd.application import application_root
     from stepherd.engine.local import LocalEngine, base_environment
     from stepherd.processes.account import agent_account, hide_this_process
 

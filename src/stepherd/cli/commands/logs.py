@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
-from stepherd.backends.home.logs import Line
-from stepherd.backends.log_reader import LogReader
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.number_options import WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
 from stepherd.text.terminal import clean
+
+if TYPE_CHECKING:
+    from stepherd.backends.home.logs import Line
+    from stepherd.backends.log_reader import LogReader
 
 __all__ = ["command"]
 
@@ -34,6 +37,8 @@ def command(call: Invocation, run_id: str, follow: bool, tail: int, state: str |
 
     --json prints one object; --json -f prints one object per line.
     """
+    from stepherd.backends.log_reader import LogReader  # for the start-up time of --help
+
     reader = LogReader(call.backend, run_id, state)
     lines = reader.last(tail)
     if call.output.as_json and not follow:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from stepherd.cli.follow.outcome import looked_up
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
@@ -24,6 +23,8 @@ def command(call: Invocation, run_id: str, reason: str) -> int:
     """
     stopped = call.client.stop(run_id, reason=reason, tell=call.output.note)
     if call.output.as_json:
+        from stepherd.cli.follow.outcome import looked_up  # for the start-up time of --help
+
         _, fields = looked_up(call, run_id)
         keeping = None if stopped.kept is None else stopped.kept.to_json()
         call.output.json({**fields, "keeping": keeping})
