@@ -17,7 +17,8 @@ __all__ = ["cold_import_figures"]
 
 _ROOT = Path(__file__).parents[1]
 _TIMES = 5
-# What functions find in Lambda's Python; other environments have more that botocore would load: pyOpenSSL.
+# Modules that functions find in Lambda's Python; other environments have more that botocore would load:
+# pyOpenSSL.
 _OF_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 
 

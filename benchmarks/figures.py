@@ -1,4 +1,4 @@
-"""What a benchmark gives, and how it is shown and kept."""
+"""The figures that a benchmark gives: how they are shown and kept."""
 
 from __future__ import annotations
 

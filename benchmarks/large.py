@@ -106,7 +106,7 @@ def _by_git(place: Path, origin: Path, script: str) -> Taken:
 
 
 def _steps(place: Path, origin: Path, title: str, script: str, most: float) -> Iterator[Figure]:
-    """What does not depend on how busy the machine is."""
+    """The figures that do not depend on how busy the machine is: processor time and memory of the steps."""
     baseline = _by_git(place, origin, script)
     prepare(place, origin, script)
     steps = {step: take_step(place, step) for step in STEPS}

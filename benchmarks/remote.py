@@ -24,7 +24,7 @@ from benchmarks.steps import git
 __all__ = ["remote_figures"]
 
 _ROUND_TRIP: Final = 0.15
-"""Seconds."""
+"""The time of one request and its answer, in seconds."""
 _MOST_TIMES: Final = 1.8
 _TIMES: Final = 5
 _TOKEN: Final = "of-the-benchmark"

@@ -1,4 +1,5 @@
-"""What a sandbox adds to a run: its probe, finding out what to show, the start, and the proven end."""
+"""The time that a sandbox adds to a run: its probe, finding out what to show, the start, and the proven
+end."""
 
 from __future__ import annotations
 

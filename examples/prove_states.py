@@ -219,7 +219,7 @@ def _failing(title: str, scope: Mapping[str, Any], name: str, state: Mapping[str
 
 
 def prove(client: Any, case: Case) -> str:
-    """What is wrong with a case; empty when Step Functions goes the way that the definition says."""
+    """Describe the fault of a case; empty when Step Functions goes the way that the definition says."""
     said = client.test_state(**case.request())
     if (said["status"], said.get("nextState")) == (case.status, case.next):
         return ""

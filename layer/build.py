@@ -1,7 +1,7 @@
 """Makes the layer: ``python layer/build.py FOLDER [--native]`` puts Stepherd and what functions import there.
 
 ``sam build`` runs it by the Makefile beside it, and ``stepherd init`` by itself, so both deploy the same. It
-needs pip and nothing else. What it installs is for Lambda's platform, whatever this machine is; with --native
+needs pip and nothing else. The packages are for Lambda's platform, whatever this machine is; with --native
 for this interpreter, for tests and benchmarks.
 
 It is compiled, too, where a Python of Lambda's version is at hand (LAMBDA_PYTHON, this one, or python3.13 on

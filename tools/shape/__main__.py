@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure the sources and print the sections that the options ask for; returns exit code 0."""
     asked = _arguments()
     sources = read_sources(_ROOT / "src" / "stepherd", _ROOT)
     if asked.show:

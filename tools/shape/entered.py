@@ -26,9 +26,9 @@ _ROLES = {
 
 @dataclass(frozen=True)
 class Entered:
-    """What one process did: the files that it loaded, and those of which it called a function.
+    """The files that one process loaded, and those of which it called a function.
 
-    What a process has loaded before it is forked counts for the one that forked it.
+    Files that were loaded before a fork count for the process that forked.
     """
 
     loaded: frozenset[str]

@@ -80,7 +80,7 @@ def _circle_section(title: str, at_load: Graph, every: Graph) -> Section:
 
 
 def _closing(groups: Sequence[Sequence[str]], found: Iterable[Import]) -> Iterator[str]:
-    """The imports in functions between modules of one circle: without them it is none."""
+    """The imports in functions between modules of one circle: only they close it."""
     for group in groups:
         for one in found:
             for other in sorted(one.ours & set(group)):

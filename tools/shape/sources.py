@@ -34,7 +34,7 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """Its syntax tree."""
+        """The syntax tree of the whole file."""
         return ast.parse(self.text)
 
     @cached_property

@@ -94,7 +94,7 @@ def _found(node: ast.AST) -> Iterator[tuple[str, ast.stmt | ast.expr | ast.arg, 
 
 
 def _string(node: ast.Constant | ast.JoinedStr) -> str:
-    """What it says, with an ellipsis for what is filled in."""
+    """The text of a string, with an ellipsis for each value that is filled in."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)

@@ -22,7 +22,7 @@ _BEFORE = Path(__file__).with_name("before.json")
 
 
 def main() -> int:
-    """Count and print."""
+    """Count the habits, or show where they are, as the options say; returns exit code 0."""
     parser = argparse.ArgumentParser(prog="python -m tools.words", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--show", choices=[*HABITS, "all"], metavar="HABIT", help="print where a habit is")
