@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stepherd.api.problems import InvalidCall
-from stepherd.api.run_body import read_asked
+from stepherd.api.run_body import read_run_body
 from stepherd.backends.typed_repo import with_typed_host
 from stepherd.container.variables import request_of
 from stepherd.errors import ConfigurationError, CredentialsError, StepherdError
@@ -149,9 +149,9 @@ def _request(case: Case, address: str, folder: Path) -> Request:
     given: dict[str, Any] = {"instructions": str(instructions), "command": "true"}
     if case.source == "API":
         body = {"run": {"repo": address, "command": "true"}, "instructions": "# Do it\n"}
-        asked = read_asked(body, open_store(folder.as_uri()), allow_local=True)
-        asked.bring("run_1")
-        given = asked.request("run_1")
+        run_body = read_run_body(body, open_store(folder.as_uri()), allow_local=True)
+        run_body.bring("run_1")
+        given = run_body.request("run_1")
     elif case.source == "command line":
         given = with_typed_host({**given, "repo": address})
     else:
@@ -277,7 +277,7 @@ def test_those_who_write_instructions_or_call_cannot_say_that_a_host_was_typed(t
         split_front_matter("---\ngit_token_host: evil.example\n---\n# Do it\n")
     body = {"run": {"repo": "https://evil.example/x", "git_token_host": "evil.example"}, "instructions": "x"}
     with pytest.raises(InvalidCall, match="git_token_host"):
-        read_asked(body, open_store(tmp_path.as_uri()), allow_local=True)
+        read_run_body(body, open_store(tmp_path.as_uri()), allow_local=True)
 
 
 def test_the_owner_of_a_container_s_environment_has_typed_its_repository() -> None:

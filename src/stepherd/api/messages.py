@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepherd.api.bodies import read_body, read_object
-from stepherd.api.run_body import read_asked
+from stepherd.api.run_body import read_run_body
 from stepherd.runs.ids import derived_run_id
 
 if TYPE_CHECKING:
@@ -59,6 +59,6 @@ def start_queued(message: Message, store: Store, start: Callable[[str, Mapping[s
     for a message that can never be taken, else what the services raise.
     """
     body = read_object(read_body(message.body, is_base64=False))
-    asked, run_id = read_asked(body, store, allow_local=False), message.run_id
-    asked.bring(run_id)
-    return start(run_id, asked.request(run_id))
+    run_body, run_id = read_run_body(body, store, allow_local=False), message.run_id
+    run_body.bring(run_id)
+    return start(run_id, run_body.request(run_id))

@@ -17,7 +17,7 @@ from stepherd.text.plain import one_paragraph
 if TYPE_CHECKING:
     from stepherd.services.store.contract import Store
 
-__all__ = ["Asked", "read_asked"]
+__all__ = ["RunBody", "read_run_body"]
 
 _OPEN_PLACES: Final = ("inbox", "instructions")
 """Where instructions may lie in the store itself: the rest belongs to runs, owners and logins."""
@@ -28,8 +28,8 @@ _SHAPE: Final = 'Send {"run": {…}}, and "instructions" as well unless they are
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A body that has the right shape."""
+class RunBody:
+    """A body of the right shape: a run, and maybe its instructions."""
 
     run: Mapping[str, Any]
     text: str | None
@@ -74,7 +74,7 @@ class Asked:
         return f"runs/{run_id}/given/{digest[:16]}/instructions.md"
 
 
-def read_asked(body: Mapping[str, Any], store: Store, *, allow_local: bool) -> Asked:
+def read_run_body(body: Mapping[str, Any], store: Store, *, allow_local: bool) -> RunBody:
     """Check ``body`` and return the run that it asks for; its instructions are not read yet. Raises
     InvalidCall naming the field."""
     unknown = next((name for name in body if name not in {"run", "instructions"}), None)
@@ -94,19 +94,19 @@ def read_asked(body: Mapping[str, Any], store: Store, *, allow_local: bool) -> A
         if "instructions" in run:
             words = "The body has instructions, and the run names some, too."
             raise InvalidCall(words, remedy="Send one of them.", field="run.instructions")
-    asked = Asked(run, text, store, allow_local)
-    _check_place(run.get("instructions"), asked)
-    _check_run(asked)
-    return asked
+    taken = RunBody(run, text, store, allow_local)
+    _check_place(run.get("instructions"), taken)
+    _check_run(taken)
+    return taken
 
 
-def _check_run(asked: Asked) -> None:
-    request = asked.request("run_")
+def _check_run(body: RunBody) -> None:
+    request = body.request("run_")
     for name in _NOT_BY_CALL & request.keys():
         words = f"The field '{name}' cannot be set by a caller."
         raise InvalidCall(words, remedy="Leave it out.", field=f"run.{name}")
     try:
-        check_fields(request, allow_local=asked.allow_local)
+        check_fields(request, allow_local=body.allow_local)
     except InvalidRequest as error:
         raise _of_run(error) from error
 
@@ -116,11 +116,11 @@ def _of_run(error: InvalidRequest) -> InvalidCall:
     return InvalidCall(error.message, remedy=error.remedy, field=field)
 
 
-def _check_place(reference: object, asked: Asked) -> None:
+def _check_place(reference: object, body: RunBody) -> None:
     """Refuse instructions among the store's own objects, which PrepareRun would read for whoever asks."""
-    bucket, _, prefix = asked.store.reference.removeprefix("s3://").partition("/")
+    bucket, _, prefix = body.store.reference.removeprefix("s3://").partition("/")
     place = f"s3://{bucket}"
-    if asked.allow_local or not isinstance(reference, str) or not f"{reference}/".startswith(f"{place}/"):
+    if body.allow_local or not isinstance(reference, str) or not f"{reference}/".startswith(f"{place}/"):
         return
     key = reference.removeprefix(place).removeprefix("/")
     home = f"{prefix}/" if prefix else ""

@@ -9,7 +9,7 @@ from stepherd.api.calls import Answer, Call
 from stepherd.api.idempotency import Claims, idempotency_key
 from stepherd.api.links import links_of
 from stepherd.api.ownership import record_owner
-from stepherd.api.run_body import Asked, read_asked
+from stepherd.api.run_body import RunBody, read_run_body
 from stepherd.runs.ids import new_run_id
 
 if TYPE_CHECKING:
@@ -25,31 +25,31 @@ def start_run(call: Call, service: Service) -> Answer:
     """
     call.parameters()
     body, key = call.body(), idempotency_key(call.headers)
-    asked = read_asked(body, service.store, allow_local=service.allow_local)
+    run_body = read_run_body(body, service.store, allow_local=service.allow_local)
     claims = Claims.of(service.store, call.caller.owner, key, body) if key else None
     known = claims.find() if claims else None
     # Longer than the ids of one person's runs: no one may ever meet another's.
     run_id = known or new_run_id(token=secrets.token_hex(8))
-    asked.bring(run_id)
+    run_body.bring(run_id)
     if known is None:
-        winner = _checked(asked, run_id, claims)
+        winner = _checked(run_body, run_id, claims)
         known, run_id = (None if winner == run_id else winner), winner
     record_owner(service.store, call.caller, run_id)
-    service.runs.start(run_id, asked.request(run_id))
+    service.runs.start(run_id, run_body.request(run_id))
     return _started(service, run_id, again=known is not None)
 
 
-def _checked(asked: Asked, run_id: str, claims: Claims | None) -> str:
+def _checked(run_body: RunBody, run_id: str, claims: Claims | None) -> str:
     """The id under which the run will continue, after its instructions were read and its key was claimed."""
     winner = ""
     try:
-        asked.check(run_id)
+        run_body.check(run_id)
         winner = claims.take(run_id) if claims else run_id
     finally:
         if winner != run_id:
-            asked.forget(run_id)
+            run_body.forget(run_id)
     if winner != run_id:
-        asked.bring(winner)
+        run_body.bring(winner)
     return winner
 
 
