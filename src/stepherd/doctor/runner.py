@@ -23,7 +23,7 @@ def runner_check(home: Path) -> Check:
 def _findings(home: Path, selection: RunnerSelection) -> Iterator[Finding]:
     obstacle = selection.obstacle
     choice = selection.choice
-    if selection.asked is not None:
+    if selection.requested is not None:
         yield Finding("runner", "ok", f"{choice.runner}, as STEPHERD_RUNNER says")
         return
     if choice.runner == SANDBOX:

@@ -45,26 +45,26 @@ def default_runner(home: Path) -> tuple[RunnerChoice, StepherdError | None]:
 class RunnerSelection:
     """A choice that is being made: until the end of its ``with``."""
 
-    asked: RunnerChoice | None
+    requested: RunnerChoice | None
     network: str
     _probe: Probe | None = None
     _runtime: RuntimeCheck | None = None
     _obstacle: StepherdError | None = None
 
     @classmethod
-    def begin(cls, home: Path, asked: RunnerChoice | None, network: str) -> RunnerSelection:
-        """Look for a sandbox, unless another runner was ``asked`` for. The main thread's."""
-        selection = cls(asked, network)
-        if asked is None or asked.runner == SANDBOX:
+    def begin(cls, home: Path, requested: RunnerChoice | None, network: str) -> RunnerSelection:
+        """Look for a sandbox, unless another runner was ``requested``. The main thread's."""
+        selection = cls(requested, network)
+        if requested is None or requested.runner == SANDBOX:
             try:
                 selection._probe = _begin_probe(home, network)
             except StepherdError as error:
                 selection._obstacle = error
-        elif asked.runner in CONTAINER_RUNNERS and network == "on":
-            selection._runtime = RuntimeCheck(asked.runner)
+        elif requested.runner in CONTAINER_RUNNERS and network == "on":
+            selection._runtime = RuntimeCheck(requested.runner)
         elif network != "on":
             raise UsageError(
-                f"The network can only be limited in a sandbox, not with --runner {asked.runner}.",
+                f"The network can only be limited in a sandbox, not with --runner {requested.runner}.",
                 remedy="Leave --network out, or use --runner sandbox.",
             )
         return selection
@@ -92,17 +92,17 @@ class RunnerSelection:
         ConfigurationError for a container program that does not answer."""
         if self._runtime is not None:
             self._runtime.check()
-        if self.asked is not None and self.asked.runner in ("process", *CONTAINER_RUNNERS):
-            return self.asked
+        if self.requested is not None and self.requested.runner in ("process", *CONTAINER_RUNNERS):
+            return self.requested
         if self.obstacle is None:
             return RunnerChoice(SANDBOX)
-        if self.asked is not None or self.network != "on":
+        if self.requested is not None or self.network != "on":
             raise self.obstacle
         return AS_PROCESSES
 
     def remark(self) -> str:
         """A note about the choice before the run starts; empty when there is nothing."""
-        if self.asked is not None or self.obstacle is None or os.environ.get("STEPHERD_AGENT_USER"):
+        if self.requested is not None or self.obstacle is None or os.environ.get("STEPHERD_AGENT_USER"):
             return ""
         why = str(self.obstacle).rstrip(".")
         return f"The agent runs as you, without a sandbox: {why}. {_OTHERWISE}"
