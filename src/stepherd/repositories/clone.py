@@ -14,7 +14,7 @@ from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.config_text import config_text
 from stepherd.repositories.credentials import Access, GitCredentials
 from stepherd.repositories.git import Git, Limits
-from stepherd.repositories.push_right import asked_for_push
+from stepherd.repositories.push_right import checking_push_right
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import Base, Remote, open_remote
 from stepherd.repositories.retries import PAUSES, retrying
@@ -93,7 +93,7 @@ def _clone_once(
         target.check(remote, listing, found)
     git = remote.git.within(folder / ".git", folder)
     _create(git, folder, found)
-    with asked_for_push(remote) if target is not None else nullcontext():
+    with checking_push_right(remote) if target is not None else nullcontext():
         remote.fetch_commit(git, found)
     # From here on git needs no remote: without access, nothing in the tree can make it reach for one.
     local = Git(git.scratch, git.git_dir, folder, Access(), git.limits, git.place)

@@ -20,7 +20,7 @@ _PIECE: Final = 1 << 18
 # The address of a gateway is kept beside its key; it may well stand in a repository.
 _ADDRESS: Final = re.compile(r"https?://[^\s@?#]+")
 
-Place = tuple[str, int]
+Location = tuple[str, int]
 """A file and a line of it, from 1."""
 
 
@@ -53,35 +53,35 @@ class LineSearch:
     _piece: bytearray = field(default_factory=bytearray)
     _size: int = 0
     _starts: list[int] = field(default_factory=list)
-    _places: list[Place] = field(default_factory=list)
+    _locations: list[Location] = field(default_factory=list)
 
-    def add(self, place: Place, data: bytes) -> Iterator[Place]:
+    def add(self, location: Location, data: bytes) -> Iterator[Location]:
         """Take a line, or a part of one; where secrets were found by now."""
         if self._search is None:
             return
         self._starts.append(self._size)
-        self._places.append(place)
+        self._locations.append(location)
         self._piece += data
         self._size += len(data)
         if len(self._piece) >= _PIECE:
             yield from self._look()
 
-    def end(self) -> Iterator[Place]:
+    def end(self) -> Iterator[Location]:
         """Where secrets were found in the rest."""
         if self._search is not None:
             yield from self._look()
-            yield from map(self._place, self._search.finish())
+            yield from map(self._location_at, self._search.finish())
 
-    def _look(self) -> Iterator[Place]:
+    def _look(self) -> Iterator[Location]:
         assert self._search is not None
         found = self._search.feed(bytes(self._piece))
         self._piece.clear()
-        yield from map(self._place, found)
+        yield from map(self._location_at, found)
         done = max(0, bisect_right(self._starts, self._search.passed) - 1)
-        del self._starts[:done], self._places[:done]
+        del self._starts[:done], self._locations[:done]
 
-    def _place(self, offset: int) -> Place:
-        return self._places[max(0, bisect_right(self._starts, offset) - 1)]
+    def _location_at(self, offset: int) -> Location:
+        return self._locations[max(0, bisect_right(self._starts, offset) - 1)]
 
 
 def _encoded(text: str) -> bytes:

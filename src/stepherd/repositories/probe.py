@@ -10,7 +10,7 @@ from stepherd.repositories.address import Repository
 from stepherd.repositories.branch_room import PushTarget
 from stepherd.repositories.credentials import GitCredentials
 from stepherd.repositories.git import Limits
-from stepherd.repositories.push_right import asked_for_push
+from stepherd.repositories.push_right import checking_push_right
 from stepherd.repositories.refs import check_ref
 from stepherd.repositories.remote import open_remote
 
@@ -43,7 +43,7 @@ def probe(
     """
     wanted = check_ref(base) if base is not None else None
     with open_remote(repository, credentials, scratch, limits, for_push=target is not None) as remote:
-        with asked_for_push(remote) if target is not None else nullcontext():
+        with checking_push_right(remote) if target is not None else nullcontext():
             found, listing = remote.find_base(wanted, *(target.refs if target else ()))
         if target is not None:
             target.check(remote, listing, found)

@@ -13,7 +13,7 @@ from stepherd.repositories.failures import explain
 from stepherd.repositories.git import create_repository
 from stepherd.repositories.remote import Remote
 
-__all__ = ["asked_for_push"]
+__all__ = ["checking_push_right"]
 
 _SECONDS: Final = 30.0
 # An empty repository has nothing to push by it: the server says whether a push may begin, and no more
@@ -22,9 +22,9 @@ _NOTHING: Final = "refs/heads/*:refs/heads/*"
 
 
 @contextmanager
-def asked_for_push(remote: Remote) -> Iterator[None]:
-    """Meanwhile a server is asked, as git asks it at the beginning of every push (the advertisement of
-    ``git-receive-pack``), with the same credentials. Whoever uses the time pays no round trip for it.
+def checking_push_right(remote: Remote) -> Iterator[None]:
+    """Ask a server in the background, as git asks it at the beginning of every push (the advertisement of
+    ``git-receive-pack``), with the same credentials. Work in the block pays no round trip for it.
 
     Raises its refusal at the end: CredentialsError, or DataError for a repository that takes no push.
     Whatever else goes wrong is left to those who talk to the remote anyway.
@@ -49,11 +49,11 @@ def _ask(remote: Remote, url: str, refusals: list[StepherdError]) -> None:
     doing = "Asking for the right to push"
     try:
         create_repository(git)
-        asked = git.attempt(
+        answer = git.attempt(
             doing, "push", "--dry-run", "--porcelain", "--no-verify", "--", url, _NOTHING, network=True
         )
-        if asked.code != 0:
-            raise explain(doing, git.place, asked.err.decode("utf-8", "replace"), git.access.secrets)
+        if answer.code != 0:
+            raise explain(doing, git.place, answer.err.decode("utf-8", "replace"), git.access.secrets)
     except (CredentialsError, DataError) as error:
         refusals.append(error)
     except StepherdError:

@@ -109,10 +109,10 @@ def own_message(message: str, agent: Result, *, whole: bool = False) -> str:
     return commit_message(_with_summary(message, agent), agent, whole=whole)
 
 
-def commits_of(asked: Commits, agent: Result) -> Commits:
+def commits_of(requested: Commits, agent: Result) -> Commits:
     """The request's way, or one commit where the agent's step has found that its commits are not fit: it
     alone knew the agent's secrets."""
-    return "one" if agent.facts.get("commits_unfit") else asked
+    return "one" if agent.facts.get("commits_unfit") else requested
 
 
 def _with_summary(message: str, agent: Result) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepherd.backends.login_locations import login_location
 from stepherd.cli.invocation import Invocation
-from stepherd.cli.login.request import asked_request
+from stepherd.cli.login.request import complete_request
 from stepherd.cli.login.session import EXIT_CODES, LoginSession
 from stepherd.cli.login.view import make_login_view
 from stepherd.cli.terminal.browser import can_open, open_page
@@ -29,7 +29,7 @@ def log_in(call: Invocation, given: Mapping[str, Any], *, no_browser: bool) -> i
     """
     require_boto3("The identity provider")
     kind = login_kind(given["agent"])
-    request = asked_request(call, given)
+    request = complete_request(call, given)
     opens = open_page if can_open() and not no_browser else lambda _url: False
     session = LoginSession(call, request, make_login_view(call.output, kind.title, opens))
     code = EXIT_CODES.get(session.follow())

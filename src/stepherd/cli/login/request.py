@@ -10,11 +10,11 @@ import click
 from stepherd.backends.login_request import login_request
 from stepherd.cli.invocation import Invocation
 
-__all__ = ["asked_request"]
+__all__ = ["complete_request"]
 
 
-def asked_request(call: Invocation, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The input of the login machine; a person who is there is asked for a company's address."""
+def complete_request(call: Invocation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of the login machine; asks a person at a terminal for the missing address of a company."""
     asks = call.output.can_ask and not call.output.as_json
     return login_request(call.backend, given, _ask_for_provider if asks else None)
 

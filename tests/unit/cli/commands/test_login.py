@@ -12,7 +12,7 @@ import pytest
 
 from stepherd import logins
 from stepherd.cli.invocation import Invocation
-from stepherd.cli.login.request import asked_request
+from stepherd.cli.login.request import complete_request
 from stepherd.cli.login.view import login_picture
 from stepherd.cli.terminal.browser import can_open, open_page
 from stepherd.client.logging_in import login_error, new_login_name
@@ -25,7 +25,7 @@ START_URL = "https://example.awsapps.com/start"
 
 
 def request(tmp_path: Path, **given: Any) -> dict[str, Any]:
-    return asked_request(Invocation(tmp_path), {"agent": "q", "license": None, "force": False, **given})
+    return complete_request(Invocation(tmp_path), {"agent": "q", "license": None, "force": False, **given})
 
 
 @pytest.mark.parametrize(
