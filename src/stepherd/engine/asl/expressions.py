@@ -25,6 +25,10 @@ Bindings = Mapping[str, Any]
 
 _DEEPEST = 400
 """Arrays and objects inside of each other in a result: more than that and Python's own reader gives up."""
+_SHORT = 16
+"""Characters of a text that its place in an array or object has paid for."""
+_WRITTEN = 8
+"""Space of a character in a result: it is written as JSON, and one text may be there many times."""
 _NEWER = "Step Functions has JSONata 2.0.6, which has neither ?? nor ?:"
 
 
@@ -137,7 +141,11 @@ def _compile(source: str) -> Program:
 def _plain(value: Any, run: Run, depth: int) -> Any:
     """A result as plain JSON, copied; raises _UnsupportedError for functions."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
+    if kind is str:
+        if len(value) > _SHORT:
+            run.make(_WRITTEN * len(value))
+        return value
+    if kind is int or kind is bool or value is None:
         return value
     if kind is float:
         return _plain_number(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from stepherd.engine.jsonata.calling import call, call_with
 from stepherd.engine.jsonata.errors import JsonataError
-from stepherd.engine.jsonata.operators import append, boolean, equal, utf16
+from stepherd.engine.jsonata.operators import append, boolean, equal, text_order
 from stepherd.engine.jsonata.scope import Run, Scope
 from stepherd.engine.jsonata.sorting import merge_sorted
 from stepherd.engine.jsonata.string_functions import Implementation, when_given
@@ -126,11 +126,7 @@ def call_with_two(function: Any, scope: Scope, left: Any, right: Any) -> Any:
 
 
 def _after(left: str, right: str, run: Run) -> bool:
-    run.step(min(len(left), len(right)) >> 8)
-    one, other = utf16(left), utf16(right)
-    if isinstance(one, str) and isinstance(other, str):
-        return one > other
-    return left.encode("utf-16-be", "surrogatepass") > right.encode("utf-16-be", "surrogatepass")
+    return text_order(left, right, run) > 0
 
 
 def _truthy(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stepherd.engine.jsonata.errors import JsonataError
-from stepherd.engine.jsonata.scope import Scope
+from stepherd.engine.jsonata.scope import Run, Scope
 from stepherd.engine.jsonata.values import UNDEFINED, Function, Lambda, Native
 
 __all__ = ["TailCall", "call", "call_with"]
@@ -41,7 +41,7 @@ def _once(function: Any, arguments: list[Any], context: Any, scope: Scope, token
         run.look()
     if type(function) is Lambda:
         if function.signature is not None:
-            arguments = _checked(function, arguments, context, token)
+            arguments = _checked(function, arguments, context, token, run)
         names = dict(zip(function.parameters, arguments, strict=False))
         for name in function.parameters[len(arguments) :]:
             names[name] = UNDEFINED
@@ -59,10 +59,10 @@ def _once(function: Any, arguments: list[Any], context: Any, scope: Scope, token
     raise JsonataError("T1006").of(token)
 
 
-def _checked(function: Lambda, arguments: list[Any], context: Any, token: str | None) -> list[Any]:
+def _checked(function: Lambda, arguments: list[Any], context: Any, token: str | None, run: Run) -> list[Any]:
     assert function.signature is not None
     try:
-        return function.signature.check(arguments, context)
+        return function.signature.check_paid(arguments, context, run)
     except JsonataError as error:
         raise error.of(token) from None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stepherd.engine.jsonata.errors import JsonataError
 from stepherd.engine.jsonata.nodes import Node, Stage
-from stepherd.engine.jsonata.operators import BINARY, append, negated, truth
+from stepherd.engine.jsonata.operators import BINARY, negated, truth
 from stepherd.engine.jsonata.scope import Scope
 from stepherd.engine.jsonata.values import UNDEFINED, Sequence, keys_in_order, one_or_all
 
@@ -32,6 +32,7 @@ def lookup(value: Any, name: str, scope: Scope) -> Any:
             run.look()
         member = lookup(item, name, scope)
         if isinstance(member, list):
+            run.make(16 * len(member))
             found += member
         elif member is not UNDEFINED:
             found.append(member)
@@ -118,8 +119,7 @@ class Compiler(ABC):
             for value in values:
                 scope.run.make(16)
                 if isinstance(value, list):
-                    flat = _flat(value, scope)
-                    found = _appended(found, flat)
+                    found += _flat(value, scope)
                 else:
                     found.append(value)
             return found
@@ -224,11 +224,6 @@ class Compiler(ABC):
 
 
 _NEVER_SEQUENCES = frozenset(["string", "number", "value", "name_", "definition"])
-
-
-def _appended(found: Sequence, more: list[Any]) -> Any:
-    result = append(found, more)
-    return result if isinstance(result, Sequence) else Sequence(result)
 
 
 def _flat(value: list[Any], scope: Scope) -> list[Any]:

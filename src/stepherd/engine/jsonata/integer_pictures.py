@@ -96,8 +96,8 @@ def regular_distance(places: list[int]) -> int:
     """The distance of places that are all multiples of one number, without a gap; else 0."""
     if not places:
         return 0
-    factor = math.gcd(*places)
-    return factor if all(index * factor in places for index in range(1, len(places) + 1)) else 0
+    factor, known = math.gcd(*places), set(places)
+    return factor if all(index * factor in known for index in range(1, len(places) + 1)) else 0
 
 
 def format_integer(value: float, picture: IntegerPicture) -> str:

@@ -46,7 +46,7 @@ def _match_from(regex: Regex, text: str, start: int, scope: Scope) -> Any:
             raise JsonataError("D1004")
         return match
 
-    scope.run.make(200 + found.end - found.start)
+    scope.run.make(200 + found.end - found.start + 16 * len(found.groups))
     return {
         "match": text[found.start : found.end],
         "start": found.start,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stepherd.engine.jsonata.signature import Signature
+    from stepherd.engine.jsonata.signature import OwnSignature
 
 __all__ = ["Node", "Slot", "Stage", "nodes_of"]
 
@@ -53,7 +53,7 @@ class Node:
     """Arguments of a call, elements of an array, expressions of a block, steps of a path, parameters."""
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
     """Members of an object; the terms of a sort as pairs of expression and direction."""
-    signature: Signature | None = None
+    signature: OwnSignature | None = None
     keep_array: bool = False
     keep_singleton: bool = False
     constructs: bool = False

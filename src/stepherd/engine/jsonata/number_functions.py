@@ -100,12 +100,13 @@ def _given(picture: Any) -> str:
 
 
 def _format_integer(scope: Scope, value: float, picture: Any) -> str:
-    scope.run.make(8 * len(_given(picture)))
+    scope.run.picture(_given(picture))
     return scope.run.text(format_integer(number(math.floor(value)), integer_picture(picture)))
 
 
 def _parse_integer(scope: Scope, text: str, picture: Any) -> Any:
-    scope.run.make(8 * (len(text) + len(_given(picture))))
+    scope.run.make(8 * len(text))
+    scope.run.picture(_given(picture), text)
     return _whole(parse_integer(text, picture))
 
 
@@ -116,14 +117,14 @@ def _whole(value: float) -> float | int:
 def _to_millis(scope: Scope, text: str, picture: Any) -> Any:
     if picture is UNDEFINED:
         return _whole(parse_iso(text))
-    scope.run.make(8 * len(picture))
+    scope.run.picture(picture, text)
     found = parse_moment(text, picture, scope.run)
     return UNDEFINED if found is None else _whole(found)
 
 
 def _from_millis(scope: Scope, millis: float, picture: Any, timezone: Any) -> str:
     shown = ISO if picture is UNDEFINED else picture
-    scope.run.make(8 * len(shown))
+    scope.run.picture(shown)
     zone = None if timezone is UNDEFINED else timezone
     return scope.run.text(format_moment(_integral(millis), shown, zone))
 

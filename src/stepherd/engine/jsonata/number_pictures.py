@@ -91,7 +91,8 @@ class _Layout(NamedTuple):
 
 def format_number(value: float, picture: str, options: Mapping[str, Any], run: Run) -> str:
     """A number by its picture. ``options`` replace symbols. Raises D3080 to D3093 for a wrong picture."""
-    run.make(20 * len(picture) + 200)
+    run.make(200)
+    run.picture(picture)
     separator = options.get("pattern-separator", ";")
     symbols = _Symbols.of(options)
     pictures = picture.split(separator)
@@ -182,11 +183,14 @@ def _layout(parts: _Parts, symbols: _Symbols) -> _Layout:
 def _groups(part: str, whole: str, symbols: _Symbols, *, left: bool) -> list[int]:
     """The digits before or behind each separator. After the first, the whole part says where, as in
     JSONata."""
+    before = [0]
+    for char in part:
+        before.append(before[-1] + (char in symbols.digits or char == symbols.optional))
     places = []
     at = part.find(symbols.group)
     while at >= 0:
-        side = part[:at] if left else part[at:]
-        places.append(sum(char in symbols.digits or char == symbols.optional for char in side))
+        here = before[min(at, len(part))]
+        places.append(here if left else before[-1] - here)
         at = whole.find(symbols.group, at + 1)
     return places
 

@@ -106,9 +106,9 @@ def _rest(value: float, *, ordinal: bool) -> str:
 
 def from_words(text: str) -> float:
     """The number that words stand for; NaN when one of them is unknown."""
-    segments: list[float] = [0]
+    segments: list[float] = [0.0]
     for word in re.split(r",\s|\sand\s|[\s\\-]", text):
-        value = WORD_VALUES.get(word, math.nan)
+        value = float(WORD_VALUES.get(word, math.nan))  # As in JavaScript; of whole numbers any length.
         if value < 100:
             top = segments.pop()
             if top >= 1000:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from stepherd.engine.jsonata.errors import JsonataError
@@ -11,7 +11,7 @@ from stepherd.engine.jsonata.scope import Run, Scope
 from stepherd.engine.jsonata.texts import text_of
 from stepherd.engine.jsonata.values import UNDEFINED, Function, Lambda, Native, Sequence, is_numeric, number
 
-__all__ = ["BINARY", "append", "equal", "negated", "truth", "utf16"]
+__all__ = ["BINARY", "append", "equal", "negated", "text_order", "truth"]
 
 _MOST = 10_000_000
 """Items of a range."""
@@ -84,9 +84,16 @@ def append(left: Any, right: Any) -> Any:
     return [*first, *(right if isinstance(right, list) else [right])]
 
 
-def utf16(text: str) -> bytes | str:
-    """A key that orders texts as JavaScript does, by UTF-16 units."""
-    return text if text.isascii() or max(text) < "\ud800" else text.encode("utf-16-be", "surrogatepass")
+def text_order(left: str, right: str, run: Run) -> int:
+    """Which of two texts comes first, -1, 0 or 1, as JavaScript orders them: by UTF-16 units."""
+    if left.isascii() and right.isascii():
+        run.step(min(len(left), len(right)) >> 8)
+    else:
+        run.step((len(left) + len(right)) >> 4)
+        if max(left, default="") >= "\ud800" or max(right, default="") >= "\ud800":
+            one, other = left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")
+            return (one > other) - (one < other)
+    return (left > right) - (left < right)
 
 
 def _numeric(token: str, operate: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Run], Any]:
@@ -135,13 +142,8 @@ def _comparison(token: str) -> Callable[[Any, Any, Run], Any]:
         if isinstance(left, str) != isinstance(right, str):
             raise JsonataError("T2009", token=token, value=left, value2=right)
         if isinstance(left, str):
-            budget.step(min(len(left), len(right)) >> 8)
-            left, right = utf16(left), utf16(right)
-            if type(left) is not type(right):
-                left, right = (x if isinstance(x, bytes) else x.encode("utf-16-be") for x in (left, right))
-        else:
-            left, right = number(left), number(right)
-        return _ORDER[token](left, right)
+            return _ORDER[token](text_order(left, right, budget), 0)
+        return _ORDER[token](number(left), number(right))
 
     return run
 
@@ -170,11 +172,18 @@ def _included(left: Any, right: Any, run: Run) -> bool:
     if left is UNDEFINED or right is UNDEFINED:
         return False
     if isinstance(left, (list, dict, Function)):
-        return any(item is left for item in (right if isinstance(right, list) else [right]))
+        return any(item is left for item in _paid_for(right, run))
     return any(
-        not isinstance(item, (list, dict)) and equal(left, item, run)
-        for item in (right if isinstance(right, list) else [right])
+        not isinstance(item, (list, dict)) and equal(left, item, run) for item in _paid_for(right, run)
     )
+
+
+def _paid_for(right: Any, run: Run) -> Iterator[Any]:
+    for item in right if isinstance(right, list) else [right]:
+        run.left -= 1
+        if run.left < 0:
+            run.look()
+        yield item
 
 
 def _joined(left: Any, right: Any, run: Run) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stepherd.engine.jsonata.errors import JsonataError
 from stepherd.engine.jsonata.lexer import Lexer, Token
 from stepherd.engine.jsonata.nodes import Node
-from stepherd.engine.jsonata.signature import Signature
+from stepherd.engine.jsonata.signature import LONGEST_SIGNATURE, OwnSignature
 
 __all__ = ["parse"]
 
@@ -231,15 +231,17 @@ class _Parser:
         self._advance("}")
         return Node("definition", items=parameters, left=body, signature=signature)
 
-    def _signature(self) -> Signature:
+    def _signature(self) -> OwnSignature:
         depth, text = 1, "<"
         while depth and not self._at("{") and self._token is not _END:
             token = self._advance()
             if token.kind == "operator":
                 depth += {">": -1, "<": 1}.get(str(token.value), 0)
             text += str(token.value)
+            if len(text) > LONGEST_SIGNATURE:
+                raise JsonataError("S0403", value=f"{text[:LONGEST_SIGNATURE]}…")
         self._advance(">")
-        return Signature(text)
+        return OwnSignature(text)
 
 
 def _text_of(node: Node) -> object:

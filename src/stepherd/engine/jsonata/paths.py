@@ -9,8 +9,8 @@ from typing import Any
 from stepherd.engine.jsonata.compiler import Code, Compiler
 from stepherd.engine.jsonata.errors import JsonataError
 from stepherd.engine.jsonata.nodes import Node, Stage
-from stepherd.engine.jsonata.operators import append, truth
-from stepherd.engine.jsonata.scope import Scope
+from stepherd.engine.jsonata.operators import append, text_order, truth
+from stepherd.engine.jsonata.scope import Run, Scope
 from stepherd.engine.jsonata.sorting import merge_sorted
 from stepherd.engine.jsonata.values import UNDEFINED, Function, Sequence, is_numeric, keys_in_order
 
@@ -195,7 +195,7 @@ class PathCompiler(Compiler):
                 one, other = (left[_HERE], right[_HERE]) if tuples else (left, right)
                 inner, outer = (scope.inner(left), scope.inner(right)) if tuples else (scope, scope)
                 for code, descending in terms:
-                    order = _order(code(one, inner), code(other, outer), descending)
+                    order = _order(code(one, inner), code(other, outer), descending, scope.run)
                     if order:
                         return order > 0
                 return False
@@ -327,7 +327,7 @@ def _is_number(value: Any) -> bool:
     return (type(value) is int or type(value) is float) and is_numeric(value)
 
 
-def _order(left: Any, right: Any, descending: bool) -> int:
+def _order(left: Any, right: Any, descending: bool, run: Run) -> int:
     if left is UNDEFINED or right is UNDEFINED:
         return 0 if left is right else 1 if left is UNDEFINED else -1
     for value in (left, right):
@@ -335,11 +335,8 @@ def _order(left: Any, right: Any, descending: bool) -> int:
             raise JsonataError("T2008", value=value)
     if isinstance(left, str) != isinstance(right, str):
         raise JsonataError("T2007", value=left, value2=right)
-    if left == right:
-        return 0
-    if isinstance(left, str):
-        left, right = left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")
-    return (-1 if left < right else 1) * (-1 if descending else 1)
+    order = text_order(left, right, run) if isinstance(left, str) else (left > right) - (left < right)
+    return -order if descending else order
 
 
 def _put(groups: dict[str, tuple[int, Any]], key: Any, at: int, item: Any, scope: Scope) -> None:

@@ -191,7 +191,7 @@ class _Compiler:
                 for part in item:
                     self._add(part)
             case Characters():
-                self._emit(_characters(item.contains, len(self._steps) + 1))
+                self._emit(_characters(item, len(self._steps) + 1))
             case Assertion():
                 self._emit(_assertion(item, len(self._steps) + 1))
             case Backreference():
@@ -235,7 +235,7 @@ class _Compiler:
 
     def _repeat(self, item: Repeat) -> None:
         if isinstance(item.body, Characters) and not item.lazy:
-            self._emit(_greedy(item, item.body.contains, len(self._steps) + 1))
+            self._emit(_greedy(item, item.body, len(self._steps) + 1))
             return
         loop = _Loop(self.places, self.places + 1, item.least, item.most, item.lazy, item.groups)
         self.places += 2
@@ -248,8 +248,11 @@ class _Compiler:
         loop.exit = len(self._steps)
 
 
-def _characters(contains: Callable[[str], bool], following: int) -> _Step:
+def _characters(item: Characters, following: int) -> _Step:
+    contains, more = item.contains, item.cost - 1
+
     def step(search: _Search, at: int, _ways: list[_Way]) -> tuple[int, int]:
+        search.left -= more
         text = search.text
         return (following, at + 1) if at < len(text) and contains(text[at]) else _FAIL
 
@@ -303,16 +306,23 @@ def _jump(target: list[int]) -> _Step:
     return lambda _search, at, _ways: (target[0], at)
 
 
-def _greedy(item: Repeat, contains: Callable[[str], bool], following: int) -> _Step:
+def _greedy(item: Repeat, characters: Characters, following: int) -> _Step:
     least, most = item.least, item.most
+    contains, cost = characters.contains, characters.cost
+    most_at_once = max(1, 10 * _BATCH // cost)
 
     def step(search: _Search, at: int, ways: list[_Way]) -> tuple[int, int]:
         text = search.text
         limit = len(text) if most is None else min(len(text), at + most)
         end = at
-        while end < limit and contains(text[end]):
-            end += 1
-        search.left -= (end - at) >> 1
+        while True:
+            begin, stop = end, min(limit, end + most_at_once)
+            while end < stop and contains(text[end]):
+                end += 1
+            search.left -= (end - begin) * cost >> 1
+            if end < stop or end == limit:
+                break
+            search.pay(len(ways))
         if end - at < least:
             return _FAIL
         if end > at + least:

@@ -39,9 +39,10 @@ Predicate = Callable[[str], bool]
 
 @dataclass(slots=True)
 class Characters:
-    """One character of a set."""
+    """One character of a set. ``cost``: steps of one look."""
 
     contains: Predicate
+    cost: int = 1
 
 
 @dataclass(slots=True)
@@ -306,7 +307,7 @@ class _Parser:
                 parts.append(_span(first, last))
             else:
                 parts += [_one(first), _one("-"), _one(last)]
-        return Characters(_union(parts, negated=negated, fold=self._fold))
+        return Characters(_union(parts, negated=negated, fold=self._fold), 1 + len(parts) // 4)
 
     def _member(self) -> str | Predicate:
         if self._at >= len(self._text):

@@ -86,6 +86,12 @@ class Run:
         if self.left < 0:
             self.look()
 
+    def picture(self, picture: str, text: str = "") -> None:
+        """Pay for a picture: each of its signs may cost a look at all of it, and at the text."""
+        size = len(picture)
+        self.make(20 * size + len(text))
+        self.step((size * (size + len(text))) >> 7)
+
     def text(self, value: str) -> str:
         """Pay for a new text, and give it."""
         self.make(len(value))

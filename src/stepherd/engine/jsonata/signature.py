@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from stepherd.engine.jsonata.errors import JsonataError
+from stepherd.engine.jsonata.regex import compile_regex
+from stepherd.engine.jsonata.scope import Run
 from stepherd.engine.jsonata.values import UNDEFINED, Function
 
-__all__ = ["Signature", "symbol_of"]
+__all__ = ["LONGEST_SIGNATURE", "OwnSignature", "Signature", "symbol_of"]
+
+LONGEST_SIGNATURE = 1_000
+"""Characters of a signature that an expression has."""
 
 _ANY = "asnblfom"
 _ELEMENTS = {"a": "arrays", "b": "booleans", "f": "functions", "n": "numbers", "o": "objects", "s": "strings"}
@@ -34,28 +41,26 @@ def symbol_of(value: Any) -> str:
 
 
 class Signature:
-    """A parsed signature. Raises JsonataError when the text is not one."""
+    """The signature of a built-in function."""
 
     __slots__ = ("_parameters", "_whole")
 
     def __init__(self, text: str) -> None:
         self._parameters = _parse(text)
-        whole = "".join(f"({parameter.pattern})" for parameter in self._parameters)
-        try:
-            self._whole = re.compile(f"{whole}\\Z")
-        except re.error as error:
-            raise JsonataError("S0403", value=text) from error
+        self._whole = re.compile("".join(f"({parameter.pattern})" for parameter in self._parameters) + r"\Z")
 
     def check(self, arguments: list[Any], context: Any) -> list[Any]:
         """The arguments as the function takes them; raises T0410, T0411 or T0412."""
         given = "".join(map(symbol_of, arguments))
         match = self._whole.match(given)
         if match is None:
-            raise self._mismatch(given)
+            raise self._mismatch(lambda pattern: _end(re.match(pattern, given)))
+        return self._taken(match.groups(), arguments, context)
+
+    def _taken(self, match: Iterable[str | None], arguments: list[Any], context: Any) -> list[Any]:
         taken: list[Any] = []
         at = 0
-        for index, parameter in enumerate(self._parameters):
-            matched = match[index + 1]
+        for parameter, matched in zip(self._parameters, match, strict=True):
             if matched:
                 for letter in matched:
                     value = arguments[at] if at < len(arguments) else UNDEFINED
@@ -72,15 +77,52 @@ class Signature:
                 raise JsonataError("T0411", index=at + 1)
         return taken
 
-    def _mismatch(self, given: str) -> JsonataError:
-        pattern, good = "", 0
-        for parameter in self._parameters:
-            pattern += parameter.pattern
-            match = re.match(pattern, given)
-            if match is None:
-                break
-            good = match.end()
-        return JsonataError("T0410", index=good + 1)
+    def _mismatch(self, end_of: Callable[[str], int | None]) -> JsonataError:
+        """Behind the arguments that as many parameters as possible take. ``end_of`` gives where the match of
+        a pattern ends."""
+        patterns = [parameter.pattern for parameter in self._parameters]
+        ends: list[int | None] = []
+
+        def fails(count: int) -> bool:
+            ends.append(end_of("".join(patterns[:count])))
+            return ends[-1] is None
+
+        bisect_left(range(len(patterns) + 1), True, key=fails)
+        return JsonataError("T0410", index=max(end or 0 for end in ends) + 1)
+
+
+class OwnSignature(Signature):
+    """The signature of a function that an expression defines. Python's own regular expressions, which cannot
+    be stopped, would take time without end for one with many ``+`` or ``?``. Raises JsonataError."""
+
+    __slots__ = ("_regex",)
+
+    def __init__(self, text: str) -> None:
+        self._parameters = _parse(text)
+        try:
+            self._regex = compile_regex(
+                "^" + "".join(f"({parameter.pattern})" for parameter in self._parameters) + "$", ""
+            )
+        except JsonataError as error:
+            raise JsonataError("S0403", value=text) from error
+
+    def check_paid(self, arguments: list[Any], context: Any, run: Run) -> list[Any]:
+        """The same, paid for by a run."""
+        run.step(sum(len(argument) for argument in arguments if isinstance(argument, list)))
+        given = "".join(map(symbol_of, arguments))
+        match = self._regex.search(given, 0, run)
+        if match is None:
+
+            def end_of(pattern: str) -> int | None:
+                found = compile_regex(f"^{pattern}", "").search(given, 0, run)
+                return None if found is None else found.end
+
+            raise self._mismatch(end_of)
+        return self._taken(match.groups, arguments, context)
+
+
+def _end(match: re.Match[str] | None) -> int | None:
+    return None if match is None else match.end()
 
 
 def _element(parameter: _Parameter, letter: str, matched: str, value: Any, at: int) -> Any:

@@ -70,7 +70,7 @@ def _after(scope: Scope, text: str, chars: Any) -> str:
 
 
 def _trim(scope: Scope, text: str, *_: Any) -> str:
-    scope.run.step(len(text) >> 4)
+    scope.run.make(4 * len(text))
     text = re.sub(r"[ \t\n\r]+", " ", text)
     return scope.run.text(text.removeprefix(" ").removesuffix(" "))
 
@@ -152,7 +152,7 @@ def _replace(scope: Scope, text: str, pattern: Any, replacement: Any, limit: Any
     parts, at, count = [], 0, 0
     for match in matches_of(pattern, text, scope, "replace"):
         new = (
-            _filled(replacement, match)
+            _filled(replacement, match, scope)
             if isinstance(replacement, str)
             else call(replacement, [match], None, scope)
         )
@@ -178,8 +178,9 @@ def _replace_text(scope: Scope, text: str, pattern: str, replacement: Any, most:
     return text.replace(pattern, new, count)
 
 
-def _filled(template: str, match: dict[str, Any]) -> str:
+def _filled(template: str, match: dict[str, Any], scope: Scope) -> str:
     """A replacement with ``$1`` and the like filled in."""
+    scope.run.step(10 * template.count("$") + (len(template) >> 6))
     groups: list[Any] = match["groups"]
     parts: list[str] = []
     at = 0
@@ -225,7 +226,7 @@ def _base64decode(scope: Scope, text: str, *_: Any) -> str:
 
 def _encoder(name: str, safe: str) -> Callable[..., str]:
     def encode(scope: Scope, text: str, *_: Any) -> str:
-        scope.run.make(3 * len(text))
+        scope.run.make(12 * len(text))
         try:
             return urllib.parse.quote(text, safe=safe)
         except UnicodeEncodeError as error:
@@ -236,7 +237,7 @@ def _encoder(name: str, safe: str) -> Callable[..., str]:
 
 def _decoder(name: str, kept: str) -> Callable[..., str]:
     def decode(scope: Scope, text: str, *_: Any) -> str:
-        scope.run.make(len(text))
+        scope.run.make(12 * len(text))
         if re.search(r"%(?![0-9A-Fa-f]{2})", text):
             raise JsonataError("D3140", functionName=name, value=text)
         marks = "|".join(f"{ord(char):02x}" for char in kept)

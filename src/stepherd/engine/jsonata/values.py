@@ -14,7 +14,7 @@ from stepherd.engine.jsonata.errors import JsonataError
 
 if TYPE_CHECKING:
     from stepherd.engine.jsonata.scope import Scope
-    from stepherd.engine.jsonata.signature import Signature
+    from stepherd.engine.jsonata.signature import OwnSignature, Signature
 
 __all__ = [
     "UNDEFINED",
@@ -83,7 +83,7 @@ class Lambda(Function):
         body: Callable[[Any, Scope], Any],
         context: Any,
         scope: Scope,
-        signature: Signature | None = None,
+        signature: OwnSignature | None = None,
     ) -> None:
         self.parameters = parameters
         self.body = body

@@ -60,6 +60,32 @@ ENDLESS = [
     f"$reduce([1..60], {_PAIRS}, 1) ~> |a|{{'z': 1}}|",
     f"$reduce([1..60], {_TWICE}, 1).a",
     f"$keys($reduce([1..60], {_TWICE}, 1))",
+    # Built-in operations that look at all of something large while they look like one step.
+    "$formatNumber(1, $pad('0', -100000, '#,'))",
+    "$formatInteger(12345, $pad('0', -1000000, '#,#.'))",
+    "$fromMillis(1, '[Y' & $pad('0', -1000000, '#,#.') & ']')",
+    "$parseInteger($pad('', 1000000, '1'), $pad('0', -1000000, '#,#.'))",
+    "($a := [1..3000000]; $b := [9]; $map([1..1000], function($x) { $b in $a }))",
+    "($a := [1..30000].[[1]]; $map([1..100000], function($x) { 1 in $a }))",
+    "($o := {'a': [1..500000]}; $count($lookup([1..2000].($o), 'a')))",
+    "($o := {'a': [1..500000]}; $l := [1..2000].($o); [[$l]].(a))",
+    "($t := $pad('', 5000000, '\u00e9'); $map([1..1000], function($i) { $t < '' }))",
+    "($t := $pad('', 5000000, '\u00e9'); $sort([1..1000].($ % 2 = 0 ? $t : '')))",
+    "($t := $pad('', 30000000, 'a'); $u := $t & 'a'; [1..1000]^($ % 2 = 0 ? $t : $u))",
+    "$replace($pad('', 1000, 'a'), /a(b)?/, $pad('', 10000000, '$1'))",
+    "$match($pad('', 90000000, 'a'), /b|.*/)",
+    "$contains($pad('', 1000000, 'z'), /x|[" + "a-b" * 5_000 + "]+$/)",
+    "$contains($pad('', 1000000, 'z'), /x|[" + "a-b" * 50_000 + "]/)",
+    "$match($pad('', 100000, 'a'), /a|" + "()" * 10_000 + "/)",
+    "$trim($pad('', 60000000, ' a'))",
+    "$decodeUrlComponent($pad('', 30000000, '%41'))",
+    "$encodeUrlComponent($pad('', 20000000, 'é'))",
+    "(function($a)<x+x+x+x+x+x+x+x+x+x+s:x>{1})(" + ",".join("1" * 60) + ")",
+    "(function($a)<" + "x?" * 60 + "s:x>{1})(" + ",".join("1" * 40) + ")",
+    "($a := [1..3000000]; $map([1..1000], function($x)<n>{(function($y)<a<n>>{1})($a)}))",
+    # One text many times over in a result, which is written as JSON.
+    "($t := $pad('', 5000000, 'a'); [1..1000000].($t))",
+    "($t := $pad('', 900000, 'a'); [1..100].{'a': $t})",
 ]
 BEYOND = (
     "evaluation: Expression evaluation timeout: Check for infinite loop",
@@ -69,6 +95,8 @@ BEYOND = (
     "evaluation. D2014: ",
 )
 """What AWS says of an expression beyond its bounds, and the language of a sequence."""
+ENDLESS_WORDS = "$parseInteger($pad('one ', 900000, 'thousand '), 'w')"
+LONG_SIGNATURES = ["s" * 500_000, "a<" * 250_000 + "s" + ">" * 250_000]
 DEEP = [
     "($f := function($n) { 1 + $f($n + 1) }; $f(0))",
     "($f := $map(?, function($x) { $f([$x]) }); $f([1]))",
@@ -119,6 +147,23 @@ def test_what_would_not_end_ends_as_an_evaluation_error(source: str) -> None:
     assert isinstance(outcome, EvaluationError)
     assert any(words in outcome.cause for words in BEYOND)
     assert seconds < BOUND + SLACK
+
+
+@pytest.mark.parametrize("text", LONG_SIGNATURES)
+def test_a_long_signature_is_refused_when_it_is_read(text: str) -> None:
+    outcome, seconds = _evaluated(f"function($a)<{text}>{{1}}", {})
+
+    assert isinstance(outcome, EvaluationError)
+    assert "Invalid function signature" in outcome.cause
+    assert seconds < SLACK
+
+
+def test_a_number_of_many_words_is_as_large_as_a_number_can_be() -> None:
+    outcome, seconds = _evaluated(ENDLESS_WORDS, {})
+
+    assert isinstance(outcome, EvaluationError)
+    assert "D1001" in outcome.cause
+    assert seconds < SLACK
 
 
 @pytest.mark.parametrize("source", DEEP)
