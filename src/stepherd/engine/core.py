@@ -17,7 +17,7 @@ from stepherd.engine.interpreter.restore import aborted_attempts
 from stepherd.engine.interpreter.run import ExecutionRun, Surroundings
 from stepherd.engine.journal.clock import Clock, SystemClock
 from stepherd.engine.journal.database import Journal
-from stepherd.engine.journal.history import Recorder
+from stepherd.engine.journal.history import Recorder, failure_details
 from stepherd.engine.journal.records import INTERRUPTED, STOPPING, Attempt, Execution, Machine
 from stepherd.engine.threads import EXHAUSTED, shortage
 from stepherd.errors import StepherdError
@@ -80,8 +80,8 @@ class Engine:
         running = self.journal.running()
         for execution in running:
             self._reap_aborted(execution)
-            self._launch(execution, taken_over=True)
-        return [execution.arn for execution in reversed(running)]
+            self._take_over(execution)
+        return [execution.arn for execution in reversed(running) if execution.running]
 
     async def close(self, *, leave_tasks: bool = False) -> None:
         """End work. Running executions stay RUNNING in the journal, for the next engine to resume.
@@ -212,7 +212,7 @@ class Engine:
         recorder.emit("ExecutionRedriven", {"redriveCount": execution.redrives}, last, "")
         self.journal.save_execution(execution)
         self.journal.flush()
-        self._launch(execution, taken_over=True)
+        self._take_over(execution)
         return execution.redriven
 
     async def ended(self, arn: str) -> Execution:
@@ -254,6 +254,25 @@ class Engine:
     def on_their_way(self) -> Collection[str]:
         """The ARNs of executions that run or have not quite left."""
         return self._runs.keys()
+
+    def _take_over(self, execution: Execution) -> None:
+        """Continue an execution. One that cannot be read ends in words: it must not keep an engine from all
+        others, at this start and at each one after it."""
+        try:
+            self._launch(execution, taken_over=True)
+        except StepherdError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, see above
+            cause = f"The engine cannot read this execution: {type(error).__name__}: {error}"
+            events = self.journal.events(execution.number, reverse=True, limit=1)
+            last = events[0].id if events else 0
+            details = failure_details("States.Runtime", cause)
+            recorder = Recorder(self.journal, self.clock, execution.number, last)
+            recorder.emit("ExecutionFailed", details, last, "", final=True)
+            execution.status, execution.stopped = "FAILED", round(self.clock.time(), 3)
+            execution.error, execution.cause = details["error"], details["cause"]
+            self._ending(execution)
+            self.journal.save_execution(execution)
 
     def _launch(self, execution: Execution, *, taken_over: bool) -> ExecutionRun:
         around = Surroundings(

@@ -31,6 +31,7 @@ from stepherd.engine.asl.graph import check_graph
 from stepherd.engine.asl.resources import parse_resource
 from stepherd.engine.asl.scopes import check_scopes
 from stepherd.engine.asl.templates import Literal, Template, is_expression
+from stepherd.engine.asl.values import too_deep
 from stepherd.engine.integrations.services import LAMBDA
 from stepherd.services.json_text import read_json
 
@@ -74,6 +75,8 @@ def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]
         problems.append(Problem(words, "/"))
         return None, problems
     try:
+        if problems.of_expressions and too_deep(text):
+            raise ValueError("nested too deeply")
         raw = read_json(text)
     except (ValueError, RecursionError) as error:
         problems.append(Problem(str(error), "/", "INVALID_JSON_DESCRIPTION"))

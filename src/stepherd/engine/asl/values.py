@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from itertools import accumulate
 from json.encoder import JSONEncoder
 from typing import Any
 
@@ -20,6 +22,7 @@ __all__ = [
     "is_unicode",
     "parse",
     "parse_strictly",
+    "too_deep",
     "unicode_text",
 ]
 
@@ -27,6 +30,10 @@ MAX_BYTES = 262_144
 """Largest input, output or result, in bytes of UTF-8."""
 
 _LONG = 2**63
+_MAX_DEPTH = 500
+"""Arrays and objects inside of each other. How many Python reads and writes depends on its version and on how
+deep its own calls are: an engine that takes over must read whatever this one has."""
+_NO_BRACKETS = re.compile(r'[^"\[\]{}]+|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _UNSET: Any = object()
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _encode_ascii = JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -102,7 +109,8 @@ _strict = json.JSONDecoder(
 def parse(text: str) -> Any:
     """Read JSON text; whole numbers written with a fraction become integers, as JSONata prints them.
 
-    Raises ValueError for anything that is not one JSON value, NaN and Infinity included.
+    Raises ValueError for anything that is not one JSON value, NaN and Infinity included, and for one that is
+    ``too_deep``.
     """
     return _decoded(_decoder, text)
 
@@ -113,10 +121,20 @@ def parse_strictly(text: str) -> Any:
 
 
 def _decoded(decoder: json.JSONDecoder, text: str) -> Any:
+    if too_deep(text):
+        raise ValueError("nested too deeply")
     try:
         return decoder.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def too_deep(text: str) -> bool:
+    """Whether JSON text has more arrays and objects inside of each other than the engine takes."""
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return False
+    brackets = _NO_BRACKETS.sub("", text)
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > _MAX_DEPTH
 
 
 class Document:
@@ -144,6 +162,7 @@ class Document:
 
     @property
     def too_large(self) -> bool:
-        """Whether the text is longer than the service's limit of 262,144 bytes of UTF-8."""
+        """Whether the text is longer than the service's limit of 262,144 bytes of UTF-8, or nested deeper
+        than an engine reads."""
         text = self.text
-        return len(text) * 4 > MAX_BYTES and len(text.encode()) > MAX_BYTES
+        return (len(text) * 4 > MAX_BYTES and len(text.encode()) > MAX_BYTES) or too_deep(text)

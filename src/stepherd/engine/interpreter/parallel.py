@@ -28,6 +28,8 @@ __all__ = ["run_map", "run_parallel"]
 Items: TypeAlias = "list[Any] | dict[str, Any]"
 INLINE_LIMIT = 40
 """An inline Map runs at most so many iterations at once [docs]."""
+_MOST_RESULTS = 32 * 1024 * 1024
+"""Characters of JSON in the results of all branches or items together: a state has them all in memory."""
 _ABORTABLE = frozenset({"Task", "Wait", "Map", "Parallel"})
 """The types that have an Aborted event; other states take no time, so none of them is ever under way."""
 
@@ -118,6 +120,7 @@ class _Group:
         self._running: dict[asyncio.Task[Document], tuple[int, Frame]] = {}
         """The children that have not ended, each with its branch's or item's index."""
         self._outputs: dict[int, Document] = {}
+        self._size = 0
 
     def _take_opened(self) -> Event | None:
         """The Started event of an attempt that an engine before this one left open; None: a new attempt."""
@@ -161,8 +164,18 @@ class _Group:
         # Several may have ended in one turn of the loop. A set has no order; their last events have one.
         ended = sorted(((*self._running.pop(task), task) for task in done), key=lambda item: item[1].head)
         for index, _, task in ended:
-            self._outputs[index] = task.result()
+            document = task.result()
+            self._size += len(document.text)
+            if self._too_much:
+                self._outputs.clear()
+            else:
+                self._outputs[index] = document
         return [(index, child) for index, child, _ in ended]
+
+    @property
+    def _too_much(self) -> bool:
+        """Whether the results take more room than there is: no further child begins, and the state fails."""
+        return self._size > _MOST_RESULTS
 
     async def _fail(self, failures: list[tuple[BaseException | None, asyncio.Task[Document]]]) -> None:
         other = next((error for error, _ in failures if not isinstance(error, StateFailed)), None)
@@ -226,6 +239,8 @@ class _Group:
     def _succeed(self, last: int, count: int) -> Transition:
         """Write Succeeded and leave. Both events, Succeeded and Exited, point at the last child event."""
         self._frame.head = last
+        if self._too_much:
+            raise self._visit.output_too_large(last, self._visit.run.clock.time())
         self._frame.emit(f"{self.kind}StateSucceeded", advance=False)
         result = [self._outputs[index].value for index in range(count)]
         return self._visit.finish(Document(result), result=result, with_result=True)
@@ -284,6 +299,8 @@ class _Iterations(_Group):
             while waiting and free:
                 self._start(started, waiting.pop(), free.pop(0))
             free += [child.head for _, child in await self._collect()]
+            if self._too_much:
+                waiting = [item for item in waiting if self._has_begun(started, item)]
         return self._succeed(max([started, *self._ends.values()]), len(items))
 
     def _facts(self, items: Items) -> dict[str, Any]:
@@ -327,6 +344,10 @@ class _Iterations(_Group):
                 raise self._visit.evaluation_failed(template.wrong_type("percentage from 0 to 100", value))
         self._frame.head = started
 
+    def _has_begun(self, started: int, item: dict[str, Any]) -> bool:
+        path = self._frame.inner(started, item["Index"], self._state.processor, started).path
+        return bool(self._visit.run.prior_events(path))
+
     def _start(self, started: int, item: dict[str, Any], head: int) -> None:
         child = self._frame.inner(started, item["Index"], self._state.processor, head)
         child.item = item
@@ -342,7 +363,7 @@ class _Iterations(_Group):
         else:
             child.emit("MapIterationStarted", self._which(index))
         if TURN.used_up:  # Its ItemSelector may be slow.
-            await TURN.wait()
+            await TURN.wait(self._visit.run)
         output = await self._visit.run.run_frame(child, self._input(child, document), self._visit.redriven_at)
         self._ends[index] = ended or child.emit("MapIterationSucceeded", self._which(index), advance=False)
         return output

@@ -188,6 +188,8 @@ class ExecutionRun:
         position = restore(frame, self.prior_events(frame.path), redriven_at)
         if position.output is not None:
             return position.output
+        if TURN.used_up:
+            await TURN.wait(self)
         visit = position.visit or frame.enter(frame.body.start_at, document)
         before = None if isinstance(visit.state, GuardedState) else visit.failed_before()
         if before is not None:
@@ -195,7 +197,7 @@ class ExecutionRun:
         steps = 0
         while True:
             if TURN.used_up:
-                await TURN.wait()
+                await TURN.wait(self)
             outcome = self._handle(visit)
             transition = outcome if isinstance(outcome, Transition) else await outcome
             if transition.next is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from stepherd.engine.asl.turns import TURN
 from stepherd.engine.asl.values import Document, compact, unicode_text
 from stepherd.engine.journal.clock import Clock
 from stepherd.engine.journal.database import Journal
@@ -17,6 +18,9 @@ RETRIED = "retried"
 """A key that only the journal sees: which failure a Parallel or Map was started again after."""
 ITEMS = "items"
 """Another one: the items of a Map whose ``Items`` is an expression, which might not give the same again."""
+_LARGE = 10_000
+_SECONDS_PER_CHARACTER = 1e-8
+"""What it takes to write one: of thousands of branches with a large input each, not all may in one turn."""
 _NOT_TRUNCATED = {"truncated": False}
 _WITHOUT_DETAILS = frozenset(
     {
@@ -56,6 +60,8 @@ class Recorder:
         self.last += 1
         stamp = round(self._clock.time(), 3)
         text = None if details is None else compact(details)
+        if text is not None and len(text) > _LARGE:
+            TURN.spend(len(text) * _SECONDS_PER_CHARACTER)
         self._journal.append((self._execution, self.last, previous, stamp, kind, text, frame))
         return self.last
 
