@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stepherd.logins.location import LoginLocation, StoredLogin
-from stepherd.logins.login import Login, Profile
+from stepherd.logins.login import Login, Profile, is_same_provider
 from stepherd.logins.profiles import choose_profile, list_profiles
 
 __all__ = ["profile_for", "with_profile"]
@@ -27,8 +27,14 @@ def profile_for(login: Login, wanted: str) -> Profile | None:
 
 
 def with_profile(location: LoginLocation, stored: StoredLogin, wanted: str) -> StoredLogin:
-    """``stored`` with its profile, which is stored when it was missing or another one."""
+    """``stored`` with its profile, which is stored when it was missing or another one.
+
+    Asking takes its time. When the CLI has renewed the login meanwhile, that token stays: ours is used up.
+    """
     profile = profile_for(stored.login, wanted)
-    if profile == stored.login.profile:
-        return stored
-    return location.save(replace(stored.login, profile=profile), stored.etag, replaces=True)
+    while profile != stored.login.profile:
+        saved = location.save(replace(stored.login, profile=profile), stored.etag)
+        if saved.login.profile == profile or not is_same_provider(saved.login.token, stored.login.token):
+            return saved
+        stored = saved
+    return stored

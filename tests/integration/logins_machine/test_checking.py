@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.integration.logins_machine.rig import ARN, Rig
 
 from stepherd.errors import TemporaryError, UsageError
+from stepherd.logins.checking import valid_facts
 from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.hosts import ForeignAddress
-from stepherd.logins.login import Profile
+from stepherd.logins.login import Profile, Token
+from stepherd.logins.profiles import Listing, list_profiles
 
 TWO = [{"arn": "arn:1", "profileName": "one"}, {"arn": "arn:2", "profileName": "two"}]
 
@@ -104,6 +108,25 @@ def test_a_profile_by_its_arn_is_kept_though_no_region_lists_it(rig: Rig) -> Non
     arn = "arn:aws:codewhisperer:us-east-1:1:profile/TEAM"
     facts = rig.check(rig.wanted(profile=arn), {"sso_url": rig.provider.start_url})
     assert (facts["status"], facts["profile"]) == ("valid", "TEAM")
+
+
+@pytest.mark.parametrize("seconds", [1800, 3600, 7200])
+def test_a_token_that_the_cli_renews_while_profiles_are_listed_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    rig.give_login(start_url=rig.provider.start_url, seconds=1200)
+    rig.provider.profiles = TWO[:1]
+    renewed = rig.provider.login(rig.kind, start_url=rig.provider.start_url, seconds=seconds)
+
+    def meanwhile(token: Token) -> Listing:
+        rig.place.save(renewed, None)
+        return list_profiles(token)
+
+    monkeypatch.setattr("stepherd.logins.subscription.list_profiles", meanwhile)
+    facts = rig.check()
+    assert facts["profile"] == "one"
+    assert rig.stored() == replace(renewed, profile=Profile("arn:1", "one"))
+    assert facts["expires_at"] == valid_facts(rig.stored())["expires_at"]
 
 
 def test_the_only_profile_needs_no_name(rig: Rig) -> None:
