@@ -31,6 +31,11 @@ def login_request(
     Raises UsageError for what does not fit together or is malformed, ForeignAddress for an identity provider
     that is not one.
     """
+    for name, value in given.items():
+        if value == "":  # As of a shell's variable that is not set: Builder ID is not what was meant.
+            raise UsageError(
+                f"--{name.replace('_', '-')} is empty.", remedy="Give it a value, or leave it out."
+            )
     fields = {name: value for name, value in given.items() if value}
     _check_combination(fields)
     reference = backend.login_database(fields["agent"], fields.pop("database", None))

@@ -24,9 +24,10 @@ from __future__ import annotations
 import os
 import re
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from stepherd.errors import UsageError
+from stepherd.logins.login import plain_start_url
 from stepherd.services.aws.regions import REGION
 
 __all__ = ["ForeignAddress", "check_identity_provider", "check_verification_uri"]
@@ -52,9 +53,9 @@ class ForeignAddress(UsageError):
 
 
 def check_identity_provider(url: str) -> str:
-    """``url`` when it can be a start URL (without a trailing slash or fragment). Raises ForeignAddress."""
-    parts = _check(url, _IDENTITY_PROVIDERS, "the identity provider")
-    return parts._replace(fragment="").geturl().rstrip("/")
+    """``url`` as ``plain_start_url`` has it, when it can be a start URL. Raises ForeignAddress."""
+    _check(url, _IDENTITY_PROVIDERS, "the identity provider")
+    return plain_start_url(url) or ""
 
 
 def check_verification_uri(url: str) -> str:
@@ -63,7 +64,7 @@ def check_verification_uri(url: str) -> str:
     return url
 
 
-def _check(url: str, known: re.Pattern[str], what: str) -> SplitResult:
+def _check(url: str, known: re.Pattern[str], what: str) -> None:
     if not _PLAIN.fullmatch(url) or len(url) > _MOST_CHARACTERS or "\\" in url:
         raise _foreign(url, what, "it has characters that are not allowed in an address")
     try:
@@ -78,13 +79,12 @@ def _check(url: str, known: re.Pattern[str], what: str) -> SplitResult:
     if parts.scheme != "https" and not (allowed and is_loopback and parts.scheme == "http"):
         raise _foreign(url, what, "it does not begin with https://")
     if allowed:
-        return parts
+        return
     # The text of the address itself is matched, not what a parser makes of it.
-    if parts.netloc.removesuffix(":443") != (parts.hostname or "") or port not in {None, 443}:
+    if parts.netloc.lower().removesuffix(":443") != (parts.hostname or "") or port not in {None, 443}:
         raise _foreign(url, what, "its host is not written plainly")
     if not known.fullmatch(parts.hostname or "") or "xn--" in (parts.hostname or ""):
         raise _foreign(url, what, "its host is not one of AWS's")
-    return parts
 
 
 def _allowed_hosts() -> frozenset[str]:

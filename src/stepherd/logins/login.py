@@ -32,8 +32,13 @@ OauthFlow = Literal["DeviceCode", "Pkce"]
 
 
 def plain_start_url(url: str | None) -> str | None:
-    """A start URL as it is compared: ``…/start``, ``…/start/`` and ``…/start/#`` are the same portal."""
-    return None if url is None else url.partition("#")[0].rstrip("/")
+    """A start URL as it is compared: ``…/start``, ``…/start/`` and ``…/start/#`` are the same portal, and so
+    is a host in capitals or with the port of https."""
+    if url is None:
+        return None
+    scheme, mark, rest = url.partition("#")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{mark}{host.lower().removesuffix(':443')}{slash}{path}".rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class OidcError(CredentialsError):
     def __init__(self, code: str, operation: str) -> None:
         super().__init__(
             f"The identity provider refused {operation}: {code}.",
-            remedy="Check the region and the address of the identity provider.",
+            remedy="Check the region, and the identity provider's address, which usually ends in /start.",
         )
         self.code = code
 

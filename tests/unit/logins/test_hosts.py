@@ -70,7 +70,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("url", PORTALS)
 def test_access_portals_of_every_partition_are_known(url: str) -> None:
-    assert check_identity_provider(url) == url.rstrip("/")
+    assert check_identity_provider(url) == url.replace(":443", "").rstrip("/")
     assert check_verification_uri(url) == url
 
 
@@ -92,8 +92,18 @@ def test_any_other_address_is_refused_and_shown_without_control_characters(url: 
         assert str(caught.value).isprintable()
 
 
-def test_a_start_url_is_the_same_with_and_without_what_browsers_add() -> None:
-    assert check_identity_provider("https://d-1.awsapps.com/start/#/") == "https://d-1.awsapps.com/start"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://d-1.awsapps.com/start/#/",
+        "https://D-1.AWSapps.com/start",
+        "HTTPS://d-1.awsapps.com/start/",
+        "https://d-1.awsapps.com:443/start",
+    ],
+)
+def test_a_start_url_is_the_same_however_it_is_written(url: str) -> None:
+    assert check_identity_provider(url) == "https://d-1.awsapps.com/start"
+    assert check_identity_provider("https://d-1.awsapps.com/START") != "https://d-1.awsapps.com/start"
 
 
 def test_hosts_of_the_users_own_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,8 @@ def test_only_what_was_given_is_asked_for(
     [
         ({"license": "free", "identity_provider": START_URL}, "--identity-provider does not go with"),
         ({"license": "free", "region": "us-east-1"}, "--region does not go with"),
+        ({"identity_provider": ""}, "--identity-provider is empty"),
+        ({"database": ""}, "--database is empty"),
         ({"license": "pro"}, "needs the address of its identity provider"),
         ({"region": "us-east-1"}, "--region is for IAM Identity Center"),
         ({"profile": "x"}, "--profile is for IAM Identity Center"),
