@@ -194,7 +194,7 @@ def _past(folder: RunFolder, number: int, there: Mapping[str, ObjectInfo]) -> Pa
     result = folder.read_result_at(keys.result, _STEP) if keys.result in there else None
     # An agent that was asked again may have taken all of its work back: the bundle is there, and no one's.
     taken_back = result is not None and "files" in result.facts and not result.facts.get("bundle")
-    # What was written before the result need not be read to know that it is earlier.
+    # An object that is listed as older than the result need not be read to know that.
     ended = there[keys.result].modified if result is not None else None
     unrecorded = ended is None or (keys.agent in there and there[keys.agent].modified >= ended)
     return PastAttempt(

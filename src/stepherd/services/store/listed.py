@@ -48,8 +48,8 @@ class _Known:
 class ListedStore:
     """``store`` as it was at the first question, with what was written through this object since.
 
-    What others write meanwhile is seen once a write of ours fails, such as one under a condition that does
-    not hold any more. Several threads may use it.
+    Writes of others are seen once a write of ours fails, such as one under a condition that does not hold any
+    more. Several threads may use it.
     """
 
     def __init__(self, store: Store, known: _Known | None = None, prefix: str = "") -> None:
@@ -74,7 +74,7 @@ class ListedStore:
             return found
 
     def get_from(self, key: str, offset: int) -> bytes:
-        """What of an object lies behind its first ``offset`` bytes. Raises ObjectNotFound."""
+        """Return an object's bytes from ``offset`` on; empty behind its end. Raises ObjectNotFound."""
         self._there(key)
         return self._store.get_from(key, offset)
 
