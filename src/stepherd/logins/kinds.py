@@ -23,6 +23,7 @@ from stepherd.logins.kind_overrides import overrides_of, variable_of
 
 __all__ = [
     "DATABASE_VARIABLE",
+    "DATA_VARIABLE",
     "DEFAULT_KIND",
     "DEFAULT_REGION",
     "DEFAULT_START_URL",
@@ -40,6 +41,8 @@ DEFAULT_KIND: Final = "q"
 """Whose login is meant where nothing says so."""
 DATABASE_VARIABLE: Final = "Q_DATABASE_S3_URI"
 """The environment variable that says where the login of that kind is kept, as does a stack's parameter."""
+DATA_VARIABLE: Final = "XDG_DATA_HOME"
+"""The environment variable that moves the user's data folder on Linux."""
 _SCOPES: Final = tuple(f"codewhisperer:{name}" for name in ("completions", "analysis", "conversations"))
 
 
@@ -137,7 +140,7 @@ def _data_folder(home: Path | None, on: str) -> Path:
     own = home or Path.home()
     if on == "darwin":
         return own / "Library" / "Application Support"
-    variable = "LOCALAPPDATA" if on == "win32" else "XDG_DATA_HOME"
+    variable = "LOCALAPPDATA" if on == "win32" else DATA_VARIABLE
     named = Path("" if home else os.environ.get(variable, ""))
     return named if named.is_absolute() else own / Path("AppData/Local" if on == "win32" else ".local/share")
 

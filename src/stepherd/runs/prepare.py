@@ -12,7 +12,7 @@ from stepherd.agents.command_line import split_command
 from stepherd.agents.credentials import sole_secrets
 from stepherd.agents.registry import get_agent
 from stepherd.errors import CannotCreateError, ConfigurationError, StepherdError, TemporaryError
-from stepherd.logins.kinds import DEFAULT_KIND, login_kind
+from stepherd.logins.kinds import DATA_VARIABLE, DEFAULT_KIND, login_kind
 from stepherd.remedies import Remedy
 from stepherd.repositories.address import parse_repository
 from stepherd.repositories.allow import parse_allow
@@ -192,6 +192,8 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
             remedy="Give it what it needs by name: --secret NAME=REF.",
             field="agent_credentials",
         )
+    if agent.login is not None:
+        _check_place_of_login(agent.name, fields)
     if "verify" in fields:
         split_command(fields["verify"], "--verify")
     for field in ("verify_required", "verify_rounds"):
@@ -200,6 +202,18 @@ def _checked_agent(fields: Mapping[str, Any], default: str) -> str:
                 f"{field} is set without a verify command.", remedy="Give --verify COMMAND.", field=field
             )
     return str(name)
+
+
+def _check_place_of_login(agent: str, fields: Mapping[str, Any]) -> None:
+    """The login is put where the agent looks for it by its home alone (``user_database``)."""
+    for field in ("env", "secrets"):
+        if DATA_VARIABLE in fields.get(field, {}):
+            raise InvalidRequest(
+                f"The variable {DATA_VARIABLE} cannot be set for the agent '{agent}': it would look for its "
+                "login there, and find none.",
+                remedy="Leave it out, or set it for one program: env NAME=VALUE PROGRAM.",
+                field=field,
+            )
 
 
 def _is_local(folder: RunFolder) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,27 @@ def test_a_refusal_names_what_is_wrong(field: str, value: Any, words: str) -> No
 @pytest.mark.parametrize("field", ["env", "secrets"])
 def test_what_a_run_or_the_loader_uses_cannot_be_set(field: str, name: str) -> None:
     assert name in str(refused(**{field: {name: "env:X"}}))
+
+
+@pytest.mark.parametrize("field", ["env", "secrets"])
+@pytest.mark.parametrize(("agent", "refuses"), [("q", True), ("kiro", True), ("claude", False)])
+def test_an_agent_with_a_login_is_not_sent_elsewhere_for_it(
+    field: str, agent: str, refuses: bool, tmp_path: Path
+) -> None:
+    task = tmp_path / "task.md"
+    task.write_text("Do it.")
+    given = {
+        "instructions": str(task),
+        "repo": GOOD["repo"],
+        "agent": agent,
+        field: {"XDG_DATA_HOME": "env:X"},
+    }
+    if not refuses:
+        assert check_whole_request("run_1", given)[0].agent == agent
+        return
+    with pytest.raises(InvalidRequest, match="look for its login there") as error:
+        check_whole_request("run_1", given)
+    assert error.value.field == field
 
 
 OF_SECRETS = (
