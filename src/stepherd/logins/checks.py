@@ -49,9 +49,21 @@ def _checked(db: sqlite3.Connection, place: str) -> Iterator[None]:
     try:
         restrict(db)
         _check_content(db, place)
-        yield
+        with _rows_of_its_time(db):
+            yield
     except FAULTS as error:
         raise database_error(error, place) from error
+
+
+@contextmanager
+def _rows_of_its_time(db: sqlite3.Connection) -> Iterator[None]:
+    """Take a row without sense for what a newer CLI writes, where one has had the database."""
+    try:
+        yield
+    except DamagedDatabase as error:
+        if _is_newer(db):
+            raise _newer(error.message) from error
+        raise
 
 
 def text_of(db: sqlite3.Connection, table: str, key: str) -> str | None:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from stepherd.errors import NotFoundError
 from stepherd.logins.database import read_login
-from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.failures import DamagedDatabase, NewerDatabase
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, Registration, Token, plain_start_url
 from stepherd.logins.merging import is_newer
@@ -49,7 +49,7 @@ def keep_login(location: LoginLocation, left_behind: Path, now: datetime | None 
         left = read_login(left_behind, location.kind)
     except NotFoundError:
         return Kept("unchanged", "the agent left no database")
-    except DamagedDatabase as error:
+    except (DamagedDatabase, NewerDatabase) as error:
         return Kept("rejected", error.message)
     return _keep(location, left, now)
 

@@ -148,7 +148,15 @@ def test_a_database_that_a_newer_cli_migrated_is_read_and_left_as_it_is(tmp_path
     assert open_as_the_cli(path) == []
 
 
-@pytest.mark.parametrize("change", ["DROP TABLE auth_kv", "ALTER TABLE state RENAME COLUMN value TO text"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE auth_kv",
+        "ALTER TABLE state RENAME COLUMN value TO text",
+        "UPDATE auth_kv SET value = json_set(value, '$.expires_at', 1796000000)",
+        "UPDATE auth_kv SET value = 'v2:' || value",
+    ],
+)
 @pytest.mark.parametrize("newer", [True, False])
 def test_one_that_cannot_be_read_for_being_newer_is_not_taken_for_damaged(
     tmp_path: Path, change: str, newer: bool

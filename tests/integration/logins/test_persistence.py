@@ -175,6 +175,16 @@ def test_a_damaged_file_of_the_agents_is_rejected_and_a_damaged_store_is_an_erro
     assert place.folder.get("data.sqlite3").body == b"rot"
 
 
+def test_what_a_newer_cli_leaves_in_a_form_of_its_own_is_rejected(place: LoginLocation, left: Path) -> None:
+    place.save(a_login(), None)
+    stored(left, a_login("renewed", ends=2 * HOUR))
+    query(left, "INSERT INTO migrations (version, migration_time) VALUES (8, 1)")
+    query(left, "UPDATE auth_kv SET value = 'v2:' || value")
+    kept = keep_login(place, left, NOW)
+    assert (kept.status, "A newer version of its CLI" in kept.reason) == ("rejected", True)
+    assert now_stored(place) == a_login()
+
+
 def test_a_write_ahead_log_that_the_agent_left_counts(
     place: LoginLocation, left: Path, tmp_path: Path
 ) -> None:
