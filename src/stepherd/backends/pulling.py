@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from stepherd.runs.folder import RunFolder
     from stepherd.runs.result import Result
 
-__all__ = ["pull_work"]
+__all__ = ["no_work", "pull_work", "top_of"]
 
 Tell = Callable[[str], None]
 _MOST_WARNINGS = 20
@@ -82,7 +82,7 @@ def pull_work(
     folder = run_folder(backend.store(), check_run_id(run_id))
     agent = read_agent(folder)
     if agent is None:
-        raise _no_work(backend, run_id)
+        raise no_work(backend, run_id)
     if kept is None:
         _check_there_are_changes(agent, run_id)
     if not agent.facts.get("bundle"):
@@ -90,7 +90,7 @@ def pull_work(
     return _deliver(backend, home, folder, agent, _Wish(run_id, into, branch, kept), tell)
 
 
-def _no_work(backend: Backend, run_id: str) -> StepherdError:
+def no_work(backend: Backend, run_id: str) -> StepherdError:
     """Why there is nothing to pull. Raises NoSuchRun where there is no run, either."""
     with backend.reading() as call:
         status = call("DescribeExecution", {"executionArn": backend.execution_arn(run_id)})["status"]
@@ -144,7 +144,7 @@ def _deliver(
         folder.store.download(str(agent.facts["bundle"]), bundle)
         identity = commit_identity(GitCredentials(), scratch)
         facts = push_bundle(
-            parse_repository(_top_of(into)),
+            parse_repository(top_of(into)),
             bundle,
             base_commit=base_commit,
             base_ref=base_ref,
@@ -176,7 +176,7 @@ def _or_remedy(run_id: str, branch: str, kept: str | None, into: Path) -> Iterat
     try:
         yield
     except CommitNotServed as error:
-        top = _top_of(into)
+        top = top_of(into)
         raise CommitNotServed(
             f"{top} does not have the commit that the run began with, or has it on no branch.",
             remedy=f"Bring it up to date, then pull again: git -C {shlex.quote(top)} fetch --all",
@@ -218,8 +218,8 @@ class _Warnings:
             tell(f"And {more} more, which the report names.")
 
 
-def _top_of(folder: Path) -> str:
-    """The clone that a folder is in."""
+def top_of(folder: Path) -> str:
+    """The clone that a folder is in. Raises UsageError where it is in none."""
     here = Path(os.path.realpath(folder))
     for candidate in (here, *here.parents):
         if (candidate / ".git").exists():

@@ -24,6 +24,8 @@ COMMANDS = {
     "status": "Show a run's states, branch and error.",
     "watch": "Follow a run until it ends.",
     "logs": "Show the output of a run's tasks.",
+    "diff": "Show what a run changed.",
+    "open": "Open the page of a run's branch, or name its report.",
     "history": "Print a run's execution history as JSON.",
     "stop": "Stop a run and everything it started.",
     "redrive": "Run again what a failed run left undone.",
@@ -43,7 +45,7 @@ COMMANDS = {
     "engine": "Serve the embedded Step Functions on loopback.",
 }
 _GROUPS = (
-    ("Runs", ("run", "list", "status", "watch", "logs", "history")),
+    ("Runs", ("run", "list", "status", "watch", "logs", "diff", "open", "history")),
     ("Control", ("stop", "redrive", "resume", "pull", "prune")),
     ("Agents", ("agents", "login", "export-token")),
     ("Deployed stack", ("init", "configure", "context", "keys", "destroy")),

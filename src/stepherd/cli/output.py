@@ -55,6 +55,15 @@ class Output:
         ends, and continued below with so many spaces."""
         _write(sys.stdout, _styled(sys.stdout, _parted(sys.stdout, clean(text), hang), how))
 
+    def content(self, data: bytes) -> None:
+        """Bytes as they are, without an end of their own; not for a terminal, which they could drive."""
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError) as error:
+            _gone(sys.stdout, error)
+
     def json(self, value: Any) -> None:
         """One JSON value, the whole answer of a command with ``--json``."""
         _write(sys.stdout, json_text(value, indent=2))
@@ -122,9 +131,13 @@ def _write(stream: IO[str], text: str) -> None:
         stream.write(f"{text}\n")
         stream.flush()
     except (OSError, ValueError) as error:
-        silence(stream)
-        if stream is sys.stdout and isinstance(error, OSError) and error.errno in NO_ROOM:
-            raise disk_error(error, "Writing", "standard output") from error
+        _gone(stream, error)
+
+
+def _gone(stream: IO[str], error: Exception) -> None:
+    silence(stream)
+    if stream is sys.stdout and isinstance(error, OSError) and error.errno in NO_ROOM:
+        raise disk_error(error, "Writing", "standard output") from error
 
 
 def silence(stream: IO[str]) -> None:

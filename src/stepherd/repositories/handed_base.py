@@ -19,7 +19,7 @@ from stepherd.repositories.scratch import private_folder
 from stepherd.repositories.unpack import UnpackLimits, unpack
 from stepherd.services.removal import remove_tree
 
-__all__ = ["FetchArchive", "take_handed"]
+__all__ = ["FetchArchive", "take_handed", "take_packs"]
 
 FetchArchive = Callable[[Path], None]
 """Brings the packed clone to a path. Raises NotFoundError where there is none any more."""
@@ -35,6 +35,14 @@ def take_handed(git: Git, base_commit: str, listing: Listing, fetch: FetchArchiv
     """
     if fetch is None or base_commit not in listing.refs.values():
         return False
+    return take_packs(git, base_commit, fetch)
+
+
+def take_packs(git: Git, base_commit: str, fetch: FetchArchive) -> bool:
+    """Bring ``base_commit`` into the empty repository of ``git``, whether or not a remote has it: to look at.
+
+    False where the clone that ``fetch`` brings is gone or does not hold it.
+    """
     with private_folder(git.scratch, "handed") as private:
         archive, clone = private / "clone.tar.zst", private / "clone"
         try:

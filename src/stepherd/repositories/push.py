@@ -44,7 +44,7 @@ from stepherd.repositories.retries import PAUSES, retrying
 from stepherd.repositories.scan import ChangesBlocked, Finding
 from stepherd.repositories.scratch import private_folder
 
-__all__ = ["BranchTaken", "Commits", "Manner", "PushFacts", "push_bundle"]
+__all__ = ["BranchTaken", "Commits", "Manner", "PushFacts", "base_named", "push_bundle"]
 
 Commits = Literal["one", "keep"]
 """Whether what is pushed is one commit, or the agent's own."""
@@ -125,7 +125,7 @@ def push_bundle(
         git = remote.git.within(private / "push.git")
         local = Git(git.scratch, git.git_dir, None, Access(secrets=git.access.secrets), git.limits, git.place)
         create_repository(local, commit_id=base_commit)
-        base = _base(base_commit, base_ref)
+        base = base_named(base_commit, base_ref)
         listing = retrying(lambda: remote.list(*branch_refs(branch), *base.refs), pauses)
         check_room(listing, branch, allow_default=allow_default_branch, checked_out=remote.checked_out())
         if not take_handed(local, base_commit, listing, handed):
@@ -192,7 +192,8 @@ def _with_contents(git: Git, plan: CommitPlan, rest: PlannedCommit, bring: Bring
     return plan
 
 
-def _base(commit: str, name: str) -> Base:
+def base_named(commit: str, name: str) -> Base:
+    """The base that is ``commit``, and was found by ``name``: a branch, a tag, a ref or a commit id."""
     if is_commit_id(name):
         return Base(commit, name, (), None)
     if name == "HEAD" or name.startswith("refs/"):

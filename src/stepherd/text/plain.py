@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, Final
 
-__all__ = ["is_unsafe", "json_text", "one_paragraph", "plain", "without_escapes"]
+__all__ = ["is_unsafe", "json_text", "one_paragraph", "plain", "visible", "without_escapes"]
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
@@ -52,6 +52,25 @@ def one_paragraph(text: str, most: int) -> str:
     """``text`` made plain, with every run of space a single one, and cut with an ellipsis at ``most``."""
     words = " ".join(plain(text).split())
     return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def visible(text: str) -> str:
+    """``text``, a line, with everything hidden in it shown: ``^M``, ``<U+001B>``. Tabs stay.
+
+    For what is to be judged as it is: ``plain`` leaves such characters out.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character == "\t" or (character.isascii() and character.isprintable()):
+        return character
+    if character == "\r":
+        return "^M"
+    hidden = _is_hidden(character) or _category(character) == _PRIVATE_USE or character == "\n"
+    return f"<U+{ord(character):04X}>" if hidden else character
 
 
 def is_unsafe(text: str) -> bool:

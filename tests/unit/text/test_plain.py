@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepherd.text.plain import is_unsafe, json_text, one_paragraph, plain
+from stepherd.text.plain import is_unsafe, json_text, one_paragraph, plain, visible
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,21 @@ def test_json_never_holds_what_could_drive_a_terminal(text: str) -> None:
     assert plain(written) == written
     assert json.loads(written) == {"text": text, "also": "kůň"}
     assert "kůň" in json_text({"text": "kůň"})
+
+
+@given(st.text())
+def test_what_is_made_visible_cannot_drive_a_terminal_and_loses_nothing_that_shows(text: str) -> None:
+    shown = visible(text)
+    assert plain(shown) == shown
+    assert "\n" not in shown
+    kept = [letter for letter in text if plain(letter) == letter and letter != "\n"]
+    rest = iter(shown)
+    assert all(letter in rest for letter in kept)  # In their order.
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\tb", "a\tb"), ("a\rb", "a^Mb"), ("\x1b[2J", "<U+001B>[2J"), ("\u202ex", "<U+202E>x"), ("é", "é")],
+)
+def test_hidden_characters_are_shown_by_their_codes(text: str, shown: str) -> None:
+    assert visible(text) == shown

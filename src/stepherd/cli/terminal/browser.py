@@ -11,7 +11,7 @@ from stepherd.errors import UsageError
 from stepherd.logins.hosts import check_verification_uri
 from stepherd.services.file_modes import umask_of_user
 
-__all__ = ["can_open", "open_page"]
+__all__ = ["can_open", "open_own_page", "open_page"]
 
 _LOCAL = ("DISPLAY", "WAYLAND_DISPLAY")
 _REMOTE = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
@@ -32,11 +32,17 @@ def can_open(environment: Mapping[str, str] = os.environ, platform: str = sys.pl
 
 
 def open_page(url: str) -> bool:
-    """Open a page in a process of its own that writes nowhere; false for an address that is not trusted."""
+    """Open the page of a login; false for an address that is not one of an identity provider."""
     try:
         check_verification_uri(url)
     except UsageError:
         return False
+    open_own_page(url)
+    return True
+
+
+def open_own_page(url: str) -> None:
+    """Open a page whose address was made here, in a process of its own that writes nowhere."""
     nowhere = subprocess.DEVNULL
     command = [sys.executable, "-P", "-m", "webbrowser", "-t", url]
     process = subprocess.Popen(
@@ -48,4 +54,3 @@ def open_page(url: str) -> bool:
         umask=umask_of_user(),
     )
     process.returncode = process.returncode or 0  # It ends by itself, and need not be waited for.
-    return True
