@@ -103,7 +103,7 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def needs_of(call: Call, account: str, machine: str) -> list[Need]:
-    """What a call has to be granted. ``machine``: the state machine that a task token belongs to.
+    """The grants that a call needs. ``machine``: the state machine that a task token belongs to.
 
     Raises AssertionError for an operation or a parameter that is not known here: say what it needs.
     """

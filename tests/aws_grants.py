@@ -1,4 +1,4 @@
-"""What template.yaml grants to each role, and whether that covers a call: as IAM evaluates Allow statements.
+"""The grants of template.yaml to each role, and whether they cover a call: as IAM evaluates Allow statements.
 
 Sources: IAM user guide, "Policy evaluation logic" and "JSON policy elements: Condition operators". Only what
 the template uses is evaluated; another operator is an error. A role is named by its logical id: that of the
@@ -33,7 +33,7 @@ _ARNS = {
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a call has to be granted."""
+    """A grant that a call needs."""
 
     action: str
     resource: str
@@ -108,7 +108,7 @@ class Stack:
     template: Mapping[str, Any]
     parameters: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    """What Ref gives for a resource, where it matters to a test."""
+    """The values of Ref for resources, where they matter to a test."""
     account: str = "123456789012"
 
     def __post_init__(self) -> None:
@@ -168,7 +168,7 @@ class Stack:
         return self._resolver.value(node)
 
     def reference(self, name: str) -> str:
-        """What ``Ref`` gives."""
+        """The value of ``Ref`` for a parameter or resource."""
         if name in self.names:
             return self.names[name]
         kind, properties = self.resources[name]["Type"], self.resources[name].get("Properties", {})
@@ -185,7 +185,7 @@ class Stack:
         return name
 
     def attribute(self, name: str, attribute: str) -> str:
-        """What ``GetAtt`` gives."""
+        """The value of ``GetAtt`` for a resource's attribute."""
         kind = self.resources[name]["Type"]
         if attribute != "Arn":
             return f"{self.value(self.resources[name]['Properties'].get(attribute, name))}"

@@ -159,7 +159,7 @@ def services_in(*roots: str) -> set[str]:
 
 
 def actions_of(call: CodeCall) -> set[str]:
-    """What a call needs. Raises AssertionError for an operation or parameter without a row."""
+    """The actions that a call needs. Raises AssertionError for an operation or parameter without a row."""
     where = f"{call.path}:{call.line}: what"
     assert call.operation in NEEDS, f"{where} {call.operation} needs is not written down"
     rows = {

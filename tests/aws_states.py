@@ -1,4 +1,4 @@
-"""What the states of a machine have to be granted: by every argument of every Task, not by its name alone.
+"""The grants that the states of a machine need: by every argument of every Task, not by its name alone.
 
 The tables are written by hand, because no published data has them; an argument without a row is an error.
 Sources: Step Functions developer guide, "IAM policies for integrated services"; ECS developer guide, "Tagging

@@ -1,4 +1,4 @@
-"""What every test starts from: an environment without the user's own settings, and a home of its own."""
+"""The ground of every test: an environment without the user's own settings, and a home of its own."""
 
 from __future__ import annotations
 

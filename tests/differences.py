@@ -1,4 +1,4 @@
-"""What the engine keeps of AWS's limits, and where it differs from AWS: said once, at the test that shows it.
+"""The limits of AWS that the engine keeps, and its differences: each stands once, at the test that shows it.
 
 ``python -m tests.differences`` writes both lists into docs/how-to-use-the-engine.md;
 ``tests/unit/engine/test_differences.py`` holds that the page has them.

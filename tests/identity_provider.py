@@ -2,7 +2,7 @@
 
 It serves what boto3's ``sso-oidc`` client asks (RegisterClient, StartDeviceAuthorization, CreateToken with
 the device and the refresh grant) and ListAvailableProfiles of Amazon Q (awsJson1.0). Each refresh token is
-good once. What goes wrong is scripted::
+good once. Faults are scripted::
 
     with IdentityProvider() as provider:
         provider.script("CreateToken", "pending", "slow_down", "500")
@@ -72,7 +72,7 @@ REFUSALS = {
     for name, (_, exception, _) in _ERRORS.items()
     if name not in {"access_denied_profile", "proxy"}
 }
-"""What to script for each exception that the service describes."""
+"""The answer to script for each exception that the service describes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class IdentityProvider:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a process (and boto3 in it) use this provider."""
+        """Variables that make a process (and boto3 in it) use this provider."""
         return {
             "AWS_ENDPOINT_URL_SSO_OIDC": self.url,
             "AWS_Q_ENDPOINT_URL": self.url,
@@ -181,7 +181,7 @@ class IdentityProvider:
         }
 
     def script(self, operation: str, *answers: str) -> None:
-        """What the next calls of ``operation`` are answered with, in turn; later ones work normally."""
+        """Set the answers to the next calls of ``operation``, in turn; later ones work normally."""
         with self._lock:
             self._scripts[operation].extend(answers)
 
@@ -195,7 +195,7 @@ class IdentityProvider:
             return [c for c in self.calls if c.operation == operation and (not grant or c.grant == grant)]
 
     def approve(self, user_code: str | None = None) -> None:
-        """What a person does in the browser: approve the code (None: all that are pending)."""
+        """Approve the code, as a person does in the browser (None: all that are pending)."""
         self._decide("approved", user_code)
 
     def decline(self, user_code: str | None = None) -> None:

@@ -33,7 +33,7 @@ _SETTINGS = {
 
 
 class Context:
-    """What awslambdaric gives to a handler, as far as Powertools reads it."""
+    """The context that awslambdaric gives to a handler, as far as Powertools reads it."""
 
     function_name = "function"
     memory_limit_in_mb = 512

@@ -1,4 +1,4 @@
-"""What processes let others connect to: listening sockets, pipes and sockets with a name. Linux alone."""
+"""Ways in that processes open: listening sockets, pipes and sockets with a name. Linux alone."""
 
 from __future__ import annotations
 

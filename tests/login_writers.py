@@ -1,4 +1,4 @@
-"""What processes of their own do to one login at the same moment; little is imported, to begin soon."""
+"""Writers of one login in processes of their own, at the same moment; little is imported, to begin soon."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def take(reference: str, n: int) -> str | None:
 
 
 def save_or_talk(path: str, n: int) -> str:
-    """What we do (even ``n``) and what the CLI does (odd) with one file, in turns."""
+    """Write to one file, in turns, as we do (even ``n``) and as the CLI does (odd)."""
     for turn in range(TURNS):
         if n % 2:
             query(Path(path), "INSERT INTO conversations VALUES (?, 'x')", f"/{n}/{turn}")

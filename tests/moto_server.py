@@ -14,7 +14,7 @@ __all__ = ["moto_server"]
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """Its address. What moto has belongs to the process, and tests before this one left theirs."""
+    """Its address. Moto's data belong to the process, and tests before this one left theirs."""
     hold_conditions()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -62,7 +62,7 @@ def use(tool: str, *, text: str = "", output_tokens: int = 20, **given: Any) -> 
 
 
 def fail(status: int, message: str = "the script says so", *, times: int = 1, final: bool = False) -> Reply:
-    """An HTTP error with a body as the service writes it. ``final``: the last one lets nobody try again."""
+    """An HTTP error with a body as the service writes it. ``final``: the last one allows no retry."""
     return Reply("error", status=status, message=message, times=times, final=final)
 
 
@@ -91,7 +91,7 @@ class Call:
 
     @property
     def credential(self) -> str:
-        """What it was authorised by."""
+        """The key or token of the request."""
         return self.headers.get("x-api-key") or self.headers.get("authorization", "").removeprefix("Bearer ")
 
 

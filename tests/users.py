@@ -45,7 +45,7 @@ def make_agent_user() -> str:
 
 
 def as_ordinary_user() -> dict[str, Any]:
-    """What subprocess needs to start a program as an ordinary user, whoever runs the tests."""
+    """Arguments by which subprocess starts a program as an ordinary user, whoever runs the tests."""
     return {"user": ORDINARY, "group": ORDINARY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 

@@ -1,4 +1,4 @@
-"""What must hold after every run, whatever happened to it: asked of the system, not of Stepherd."""
+"""Conditions that hold after every run, whatever happened to it: asked of the system, not of Stepherd."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _pids() -> list[int]:
 
 
 def _traces(pid: int) -> bytes:
-    """What a process shows of itself; empty for one that has ended, and for a zombie."""
+    """The traces of a process in /proc; empty for one that has ended, and for a zombie."""
     found = b""
     with contextlib.suppress(OSError):
         found += Path(f"/proc/{pid}/cmdline").read_bytes() + b"\0"

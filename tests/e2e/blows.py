@@ -20,7 +20,7 @@ AGENT: Final = "tests.e2e.roaming_agent"
 VICTIMS: Final = ("engine", "step", "agent", "machine")
 """The last is all of them: the power goes."""
 OF_GIT: Final = ("init", "fetch", "ls-remote", "add", "write-tree", "index-pack", "bundle", "push")
-"""What Stepherd's git is asked for at moments of a run's steps."""
+"""Commands of Stepherd's git, each at some moment of a run's steps."""
 _WRAPPER: Final = """#!/bin/sh
 PATH={path}
 export PATH
@@ -48,7 +48,7 @@ class Blow:
 
 
 class Blows:
-    """One at a time: armed, awaited, struck. Pipes are open at both ends, so nobody waits at one in vain."""
+    """One at a time: armed, awaited, struck. Pipes are open at both ends, so none waits in vain."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -65,7 +65,7 @@ class Blows:
         self.environment = {"PATH": f"{wrapper.parent}{os.pathsep}{place.environment['PATH']}"}
 
     def close(self) -> None:
-        """Nobody waits any more, and nobody will."""
+        """Disarm: no process waits any more, and none will."""
         self._armed.unlink(missing_ok=True)
         for end in (self._here, self._go):
             os.close(end)

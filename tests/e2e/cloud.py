@@ -91,7 +91,7 @@ class Cloud:
 
     @property
     def repo(self) -> str:
-        """The address of the remote, for who has the token."""
+        """The address of the remote, for callers with the token."""
         return f"{self.remote.url}/team.git"
 
     def bind_token(self) -> None:

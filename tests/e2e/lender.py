@@ -113,7 +113,7 @@ class Lender:
         return [event for event in map(json.loads, lines) if event["type"] == "login"]
 
     def statuses(self, run_id: str = "run_1") -> list[str]:
-        """What happened with the login in a run."""
+        """The statuses of the login in a run, by its events."""
         return [event["status"] for event in self.events(run_id)]
 
     def secrets(self) -> list[str]:

@@ -173,7 +173,7 @@ class Place:
         return events
 
     def status(self, run_id: str = "run_1") -> dict[str, Any]:
-        """What ``status --json`` says."""
+        """The object that ``status --json`` prints."""
         fields: dict[str, Any] = self.cli("status", run_id, "--json").ok().json
         return fields
 

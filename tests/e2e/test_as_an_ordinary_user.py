@@ -1,4 +1,4 @@
-"""What an ordinary user gets by default is a sandbox, which root does not: those tests run as such a user."""
+"""By default an ordinary user gets a sandbox, and root does not: these tests run as such a user."""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ def test_a_home_without_runs(place: Place, stepherd: Callable[..., Done], comman
 
 
 def _digests(place: Place) -> dict[str, str]:
-    """What the store and the journal hold."""
+    """Digests of everything in the store and the journal."""
     with sqlite3.connect(place.home / "journal.sqlite3") as journal:
         rows = (
             journal.execute("SELECT * FROM executions").fetchall()

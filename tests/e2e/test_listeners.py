@@ -1,4 +1,5 @@
-"""What a run lets others connect to, and what strangers get there (docs/security.md, "Listening sockets")."""
+"""The listeners of a run, and the answers that strangers get there (docs/security.md, "Listening
+sockets")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dies while a person is being waited for: the engine, the function that polls, the run itself."""
+"""Deaths while a person is being waited for: the engine, the function that polls, the run itself."""
 
 from __future__ import annotations
 
@@ -114,5 +114,5 @@ def test_a_run_that_is_stopped_while_it_waits_leaves_nobody_polling_and_no_lease
 
 
 def _idle(lender: Lender, inside: Inside) -> None:
-    """Until nobody polls any more: who asked for run_1 learns with its next heartbeat that it is over."""
+    """Wait until no poller is left: that of run_1 learns with its next heartbeat that it is over."""
     wait_until(lambda: not list(lender.place.home.glob("deliveries/*")), "end of all deliveries", 40)

@@ -65,7 +65,7 @@ def executed(
 
 
 def shown(cell: dict[str, Any], form: str = "text/plain") -> str:
-    """What a cell has printed, and what it has shown in a form."""
+    """The text that a cell has printed, and that it has shown in a form."""
     texts = [output.get("text") or output.get("data", {}).get(form, "") for output in cell["outputs"]]
     return "".join(part for text in texts for part in text)
 

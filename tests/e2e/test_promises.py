@@ -34,7 +34,7 @@ ON_AWS = {
     "the time after its run": f"{_TREES}::test_processes_that_are_never_there_when_anybody_looks",
     "its supervisor": f"{_TREES}::test_an_agent_that_stops_and_kills_its_parent",
 }
-"""What shows it for a task of Fargate: with the users, capabilities and roles that it has there."""
+"""The tests that show it for a task of Fargate: with the users, capabilities and roles that it has there."""
 _LIST = "hosts that you did not list"
 _NETWORK = "tests/integration/sandbox/test_network.py"
 _HOSTS = f"{_NETWORK}::test_other_hosts_and_other_ports_are_refused_counted_and_named"

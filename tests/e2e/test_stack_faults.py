@@ -1,4 +1,4 @@
-"""What goes wrong with a deployed stack: each time words, a next command, and the exit code of its kind."""
+"""Faults of a deployed stack: each has its words, a next command, and the exit code of its kind."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ CHANGE = "sh -c 'echo new > new.txt'"
 
 @pytest.fixture
 def server(place: Place) -> Iterator[GitServer]:
-    """The remote behind git http-backend, for who has the token."""
+    """The remote behind git http-backend, for callers with the token."""
     with serve(place.origin.folder, TOKEN) as made:
         yield made
 

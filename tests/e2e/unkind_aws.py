@@ -18,7 +18,7 @@ _EXPIRED: Final = (403, "ExpiredTokenException", "The security token included in
 
 @dataclass
 class Fault:
-    """What happens to so many calls of an operation instead of being answered; ``*`` is any operation."""
+    """A fault instead of the answer to so many calls of an operation; ``*`` is any operation."""
 
     operation: str
     times: int

@@ -1,4 +1,4 @@
-"""What the fakes of Amazon Q's and Kiro's CLIs share: how they open their database, and their bad manners.
+"""The common part of the fakes of Amazon Q's and Kiro's CLIs: opening their database, and bad manners.
 
 Behaviour is a JSON file, named by the first argument; the rest of the command line is the CLI's own. Keys:
 ``does`` (see each fake), ``files`` {path: content} written into the current folder, ``refresh`` ("rotate",
@@ -31,8 +31,8 @@ MIGRATIONS = [
     "INSERT INTO state SELECT key, value FROM state_old; DROP TABLE state_old;",
     "CREATE TABLE conversations (key TEXT PRIMARY KEY, value TEXT);",
 ]
-"""What the agent runs, in order, for every version that ``migrations`` does not have a row for. Three of them
-fail when their table is there already."""
+"""The statements that the agent runs, in order, for every version that ``migrations`` does not have a row
+for. Three of them fail when their table is there already."""
 
 
 class Behaviour:
@@ -50,7 +50,7 @@ class Behaviour:
 
     @property
     def does(self) -> str:
-        """What it does when it is asked to work."""
+        """Its behaviour when it is asked to work."""
         return str(self.knobs.get("does", "work"))
 
     def read_prompt(self) -> None:
@@ -83,7 +83,7 @@ class Behaviour:
             Path(name).write_text(content)
 
     def token(self, row: str, registration: str) -> str | None:
-        """The access token, renewed when it has expired; None when nobody is logged in."""
+        """The access token, renewed when it has expired; None when no one is logged in."""
         if not self.database.exists():
             return None
         db = open_database(self.database)

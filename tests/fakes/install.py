@@ -22,7 +22,7 @@ class Fake:
     record: Path
 
     def starts(self) -> list[dict[str, Any]]:
-        """What each start saw: argv, environment, prompt, settings."""
+        """The record of each start: argv, environment, prompt, settings."""
         return (
             [json.loads(line) for line in self.record.read_text().splitlines()]
             if self.record.exists()
@@ -30,12 +30,12 @@ class Fake:
         )
 
     def notes(self) -> dict[str, Any]:
-        """What the last start noted of itself."""
+        """Notes of the last start about itself."""
         return dict(json.loads(Path(f"{self.record}.notes").read_text()))
 
 
 def install(folder: Path, name: str, **behaviour: Any) -> Fake:
-    """A program ``name`` in ``folder`` that behaves so; what is installed there already behaves anew."""
+    """A program ``name`` in ``folder`` that behaves so; an installed one changes to it."""
     folder.mkdir(parents=True, exist_ok=True)
     knobs, record = folder / f"{name}.json", folder / f"{name}.record"
     knobs.write_text(json.dumps({"record": str(record), **behaviour}))

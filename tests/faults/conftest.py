@@ -1,4 +1,4 @@
-"""What faults are put into: a place with a pipeline, the HTTP API, the inbox and the run queue."""
+"""The ground for faults: a place with a pipeline, the HTTP API, the inbox and the run queue."""
 
 from collections.abc import Iterator
 

@@ -124,7 +124,7 @@ class KillingJournal(Journal):
 
 
 class Effects:
-    """What tasks did, a line each, in a file that outlives every kill."""
+    """The effects of tasks, a line each, in a file that outlives every kill."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

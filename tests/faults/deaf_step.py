@@ -16,7 +16,7 @@ original = subprocess.Popen
 
 
 class Kept:
-    """What is referred to weakly."""
+    """An object to refer to weakly."""
 
 
 def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:

@@ -36,7 +36,7 @@ KILLER = "tests.e2e.killing_engine"
 
 @dataclass(frozen=True)
 class Ground:
-    """What all crash points share: a remote, and what an undisturbed run commits."""
+    """The common ground of all crash points: a remote, and the commits of an undisturbed run."""
 
     folder: Path
     origin: Origin
@@ -71,7 +71,7 @@ def _start_killing(place: Place, run_id: str, number: int, when: str) -> int:
 
 
 def _crash_and_resume(ground: Ground, number: int, when: str, *, machine: bool = False) -> str | None:
-    """What is wrong after a crash at this point; None when all is well. ``machine``: the tasks die too."""
+    """The fault after a crash at this point; None when all is well. ``machine``: the tasks die too."""
     run_id = f"{'machine' if machine else 'engine'}_{when}_{number}"
     try:
         with _place(ground.folder, ground.origin, run_id) as place:

@@ -70,7 +70,7 @@ def _done(home: Path) -> tuple[Finished, int]:
 
 
 def _finished_tasks(home: Path) -> set[str]:
-    """What the journal says has succeeded, as the effects file names it."""
+    """The tasks that have succeeded by the journal, as the effects file names them."""
     if not (home / "journal.sqlite3").exists():
         return set()
     connection = sqlite3.connect(home / "journal.sqlite3")

@@ -28,7 +28,7 @@ ALL = ["one", "left", "right", "item1", "item2", "item3", "last"]
 
 
 class Breaking(Scripted):
-    """Fails when asked to do one thing, until it is mended."""
+    """Fails when asked to do one thing, until it is repaired."""
 
     def __init__(self, broken: str) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ ENDS = ("exit 0", "exit 1", "exit 7", "kill -KILL $$", "time", "stop", "kill the
 
 def _script(place: Place, gate: Gate, ends: list[str], rng: random.Random) -> tuple[str, list[Path]]:
     """An agent whose attempt N leaves files of its own, changes those before it, and ends as ``ends`` has it.
-    What each attempt leaves is copied to a folder of the test's."""
+    The files that each attempt leaves are copied to a folder of the test's."""
     here, go = gate.pipes
     lines = [f"echo begun >> {place.root}/count", f"n=$(wc -l < {place.root}/count)", "case $n in"]
     kept = []

@@ -1,4 +1,4 @@
-"""Fault 23: a message that nobody can take becomes a dead letter after some tries; the others go on."""
+"""Fault 23: a message that cannot be taken becomes a dead letter after some tries; the others are taken."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_whatever_is_in_the_header_there_is_an_answer(ring: KeyRing, text: Any) 
     )
 )
 def test_a_handler_that_is_called_past_the_authorizer_refuses(context: Any) -> None:
-    """An event without the authorizer's word, or with half of it, is nobody's."""
+    """An event without the authorizer's word, or with half of it, has no caller."""
     from stepherd.api.routes import respond
 
     event = sample("post_executions")

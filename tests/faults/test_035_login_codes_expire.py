@@ -1,6 +1,6 @@
-"""Faults 35 and 36: nobody uses the code.
+"""Faults 35 and 36: no one uses the code.
 
-Expected: it is issued anew, three codes in all; then the end, with the command to try again. The whole wait
+Expected: a new one is issued, three codes in all; then the end, with the command to try again. The whole wait
 has an end of its own, too, however the codes behave.
 """
 

@@ -1,7 +1,7 @@
 """Faults 42 and 43: the provider says pending, slow_down, or that the person declined.
 
-Expected: the interval is kept, five seconds more after each slow_down, also by who takes over; a refusal ends
-the wait with "You declined".
+Expected: the interval is kept, five seconds more after each slow_down, also by a poller that takes over; a
+refusal ends the wait with "You declined".
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Faults 45 and 41: a notice is delivered twice, late, or its function died.
 
 Expected: one poller at a time and the same code; a code that was superseded is not polled for; a dead
-poller's claim holds nobody up for longer than it lasts.
+poller's claim holds no one up for longer than it lasts.
 """
 
 import os

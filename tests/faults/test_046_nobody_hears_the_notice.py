@@ -1,4 +1,4 @@
-"""Faults 44 and 46: the notice cannot be sent, or nobody has confirmed a subscription.
+"""Faults 44 and 46: the notice cannot be sent, or no one has confirmed a subscription.
 
 Expected: a warning before the wait, in the events and in the answer; the address and the code are in the
 answer of StartLogin, whatever becomes of the notice.

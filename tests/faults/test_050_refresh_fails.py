@@ -1,7 +1,7 @@
 """Fault 50 (logins): a token cannot be refreshed, for now or for good; two refresh it at once.
 
-Expected: temporary trouble deletes nothing and asks nobody; an end that the identity provider declared needs
-a person, once; of two processes that refresh one rotating token, both go on with the same new one.
+Expected: temporary trouble deletes nothing and asks no one; an end that the identity provider declared needs
+a person, once; of two processes that refresh one rotating token, both continue with the same new one.
 """
 
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ def test_an_end_for_good_is_found_with_one_call(provider: IdentityProvider, tmp_
 def test_an_answer_that_got_lost_ends_in_asking_a_person_not_in_a_loop(
     provider: IdentityProvider, tmp_path: Path
 ) -> None:
-    """The provider used up the refresh token, and nobody has the new one."""
+    """The provider used up the refresh token, and no one has the new one."""
     place = open_location(Q, f"{tmp_path}/")
     place.save(provider.login(Q, seconds=-5), None)
     provider.script("CreateToken", "lost")

@@ -50,7 +50,7 @@ def test_an_interrupted_agent_s_work_is_bundled_pushed_as_partial_and_can_be_red
 
 @pytest.fixture
 def hanging(rig: Rig) -> Path:
-    """A git that waits, first in PATH. What it started left its session and its parent, and notes its id."""
+    """A git that waits, first in PATH. Its child leaves session and parent, and notes its id."""
     trap = rig.root / "bin"
     trap.mkdir()
     note = f"echo $$ > {rig.root}/pid; exec sleep 300"

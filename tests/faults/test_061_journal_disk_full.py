@@ -194,7 +194,7 @@ except StepherdError as error:
 
 @pytest.mark.parametrize("room", [0, 2000, 4096, 8192, 20_000, 40_000])
 def test_a_journal_whose_making_found_no_room_is_made_when_there_is_some(tmp_path: Path, room: int) -> None:
-    """Whatever it left of its file stands in nobody's way: there is nothing in it."""
+    """Whatever it left of its file does no harm: there is nothing in it."""
     path = tmp_path / "journal.sqlite3"
     done = subprocess.run([sys.executable, "-c", LIMITED, str(path), str(room)], check=False)
     assert done.returncode == StorageError.exit_code

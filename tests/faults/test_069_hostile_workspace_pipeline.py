@@ -33,7 +33,7 @@ def evil(place: Place) -> Path:
 
 
 def _planting(place: Place, evil: Path) -> str:
-    """What such an agent does, besides its change."""
+    """The script of such an agent, besides its change."""
     tripped, good = place.root / "tripped", place.origin.bare
     trap = place.root / "trap.sh"
     trap.write_text(f"#!/bin/sh\necho $0 $* >> {tripped}\ncat\n")

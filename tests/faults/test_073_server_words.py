@@ -1,4 +1,4 @@
-"""Fault 73: a server says no. What it said decides what is said, and all of it is in the log and in the
+"""Fault 73: a server says no. Its words decide the message, and all of them are in the log and in the
 report."""
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ def test_what_git_refuses_inside_what_is_kept_beside_does_not_cost_the_bundle(ru
 
 
 class _Refusing:
-    """Git that cannot add some paths, for a reason that nobody has foreseen."""
+    """Git that cannot add some paths, for a reason that no one has foreseen."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
         attempt = Git.attempt

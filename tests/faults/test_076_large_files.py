@@ -47,7 +47,7 @@ def _grow(path: Path, size: int, line: str = "") -> None:
 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
-    """What is too large, for tests that have such a file in a repository."""
+    """A lower limit for files, for tests that have one in a repository that is too large."""
     for module in (scan, set_aside):
         monkeypatch.setattr(module, "LARGEST_FILE", 2 * LARGE_FILE)
     monkeypatch.setattr(odd_files, "LARGE", LARGE_FILE)

@@ -17,7 +17,7 @@ from tests.processes import sampled_command_lines
 
 _PR_CAPBSET_DROP = 24
 _READING_OTHERS = (19, 21, 38)
-"""CAP_SYS_PTRACE, CAP_SYS_ADMIN and CAP_PERFMON: who has one of them reads every process's memory."""
+"""CAP_SYS_PTRACE, CAP_SYS_ADMIN and CAP_PERFMON: any of them lets a process read every other's memory."""
 ALLOWED = {
     *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TERM", "CI", "NO_COLOR", "PWD", "OLDPWD", "SHLVL", "_"),
     *(

@@ -23,7 +23,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 
 
 def _recovered(rig: Rig) -> Login:
-    """What the machine does after a missed heartbeat, until the login is good."""
+    """Do as the machine does after a missed heartbeat, until the login is good."""
     for number in range(4):
         wanted = rig.wanted(force=True)
         if rig.check(wanted)["status"] == "valid":

@@ -54,7 +54,7 @@ def each_kill(prepare: Callable[[int], Callable[[], object]], check: Callable[[i
 
 
 def read_by_all(path: Path) -> Login | None:
-    """What is stored, which the CLI must be able to open, too, and the next writer to replace."""
+    """Read the stored login, which the CLI must be able to open, too, and the next writer to replace."""
     if not path.exists():
         return None
     found = read_login(path, Q)

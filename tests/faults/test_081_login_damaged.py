@@ -136,7 +136,7 @@ def _with_size(wal: bytes, pages: int) -> bytes:
 
 
 def readable(body: bytes, folder: Path) -> list[Login]:
-    """What is read of ``body`` as a file and as an object; nothing where it is rejected."""
+    """The logins read from ``body`` as a file and as an object; nothing where it is rejected."""
     path = Path(tempfile.mkdtemp(dir=folder)) / "db"
     path.write_bytes(body)
     found = []

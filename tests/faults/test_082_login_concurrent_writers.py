@@ -1,6 +1,6 @@
 """Fault 82 (logins): writers meet. 412 means read again and merge, 409 means the same again; never swapped.
 
-Expected: of all tokens that processes write at once, the one that ends last stays, and nobody's other rows
+Expected: of all tokens that processes write at once, the one that ends last stays, and no one's other rows
 are lost; a lease that many take at once has one holder.
 """
 

@@ -185,7 +185,7 @@ def test_a_step_that_refuses_keeps_what_is_known_of_the_work(rig: Rig) -> None:
 
 
 def test_a_push_proves_itself_again_even_when_its_result_knows_the_agent_s_end(rig: Rig) -> None:
-    """What outlived the agent on a laptop can know that moment: still only the remote's answer counts."""
+    """A process that outlived the agent can know that moment: still only the remote's answer counts."""
     rig.prepare(command="sh -c 'echo new > new.txt'")
     rig.steps("clone", "agent")
     main = rig.branches()["main"]

@@ -1,7 +1,7 @@
 """Faults 87 and 90: an agent obeys an injected prompt, looks for every secret around it, and finds none.
 
-The canaries: the environment of the step, of its parent and of all processes; credential files of who runs
-the step; the endpoint where a container's role has its credentials; the files of the step itself.
+The canaries: the environment of the step, of its parent and of all processes; credential files of the user
+that runs the step; the endpoint where a container's role has its credentials; the files of the step itself.
 """
 
 from __future__ import annotations

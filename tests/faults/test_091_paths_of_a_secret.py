@@ -38,7 +38,7 @@ from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.termination import Termination
 
 Path_ = Callable[[str, bytes, list[int]], str]
-"""What is shown or stored in the end, of a secret, the text that holds it, and the sizes of pieces."""
+"""Gives the text that is shown in the end, for a secret, the text that holds it, and the sizes of pieces."""
 
 
 def _pieces(data: bytes, sizes: list[int]) -> Iterator[bytes]:
@@ -189,7 +189,7 @@ def test_what_is_left_of_very_long_words_of_git_begins_with_no_end_of_a_secret()
 
 
 def _left(shown: str, text: str) -> list[str]:
-    """What of ``text`` can still be read, ten characters and more; its ends tell of what is around it."""
+    """The parts of ``text`` still readable, ten characters and more; its ends tell of what is around it."""
     middle = text.replace("\0", "").replace("\n", "")[8:-8]
     seen = "".join(shown.replace("\0", "").split())
     read = seen.replace("remote:", "").replace(";", "").replace("\\n", "")

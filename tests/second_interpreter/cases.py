@@ -30,7 +30,7 @@ REPORTED = {"Throw": {"Error": "RunFailed", "Cause": "reported"}}
 
 
 def payload(value: Any) -> Answer:
-    """What a function returns."""
+    """The answer of a function that returns ``value``."""
     return {"Return": {"StatusCode": 200, "Payload": value}}
 
 

@@ -14,7 +14,7 @@ from localstack.services.stepfunctions.asl.jsonata import jsonata as evaluation
 
 
 def evaluate(expression: str) -> object:
-    """What LocalStack expects of its Java."""
+    """Evaluate an expression as LocalStack expects it of its Java."""
     try:
         return json.loads(json.dumps(jsonata.Jsonata(expression).evaluate(None)))
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What this house asks of a state machine beyond what validators check. Each rule yields its findings."""
+"""The rules of this house for a state machine, beyond those of validators. Each rule yields its findings."""
 
 from __future__ import annotations
 

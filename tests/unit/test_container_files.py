@@ -1,4 +1,4 @@
-"""What the image is built from: linted, and without a word of where packages come from."""
+"""The files that the image is built from are linted, and do not say where packages come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task may do to its machine, its image and the network: as the template and the build say it."""
+"""A task's rights over its machine, its image and the network: as the template and the build say it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may hold secrets is unreadable to an agent of the same user (facts/git-and-secrets.md 1)."""
+"""Processes that may hold secrets cannot be read by an agent of their user (facts/git-and-secrets.md 1)."""
 
 from __future__ import annotations
 

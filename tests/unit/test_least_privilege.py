@@ -1,6 +1,6 @@
-"""What template.yaml grants, as a reviewer reads it: no wildcards but those of a list, and no role for two.
+"""The grants of template.yaml, as a reviewer reads them: no wildcards outside of a list, and no role for two.
 
-What the code makes of its grants is compared in tests/integration/privilege.
+The code's use of its grants is compared in tests/integration/privilege.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ REVIEWED: Mapping[tuple[str, str, str], str] = {
         "Lease and attempts lie beside the database of LoginDatabaseUri, whose folder cannot be cut out."
     ),
 }
-"""Wide resources: who has them (a role, or a policy that roles share), for which actions, and why."""
+"""Wide resources: their holder (a role, or a policy that roles share), for which actions, and why."""
 
 OF_AWS = {
     ("TaskExecutionRole", "AmazonECSTaskExecutionRolePolicy"): (

@@ -1,4 +1,4 @@
-"""What image and layer are made of: every package by version and hash, within the ranges of pyproject."""
+"""The packages of image and layer: every one by version and hash, within the ranges of pyproject."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_layer_has_nothing_that_lambda_has() -> None:
 
 
 def test_layer_and_image_share_their_versions() -> None:
-    """What a function does on a laptop, where the image's packages are, it does on AWS."""
+    """So a function behaves on AWS as on a laptop, which has the image's packages."""
     image = _pins(IMAGE)
     assert {name for name, version in _pins(LAYER).items() if image.get(name, version) != version} == set()
 

@@ -1,4 +1,4 @@
-"""Who may do what with logins, as template.yaml says it."""
+"""Rights over logins by role, as template.yaml grants them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each call of AWS in the code needs, by its parameters, and that somebody is granted it."""
+"""The needs of each call of AWS in the code, by its parameters; and that some role is granted them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stepherd.services.template_text import read_template
 
 _ROOTS = ("src/stepherd", "functions", "container")
 _DEPLOYING = ("src/stepherd/cloud/", "src/stepherd/cli/deploy/steps.py")
-"""What init and destroy call, with the rights of docs/deployer-policy.json."""
+"""The modules of init and destroy, which have the rights of docs/deployer-policy.json."""
 _OF_PEOPLE = ("src/stepherd/cli/", "src/stepherd/backends/", "src/stepherd/doctor/")
-"""What other commands call, with the rights that the table of docs/how-to-use-a-stack.md names."""
+"""Those of other commands, with the rights that the table of docs/how-to-use-a-stack.md names."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What each state of the machines needs, by its arguments, against what their roles have: both ways."""
+"""The needs of each state of the machines, by its arguments, against the grants of their roles: both ways."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def machines(of: Stack) -> list[str]:
 
 
 def lacking(of: Stack, needs: list[tuple[str, Need]]) -> set[str]:
-    """What a role needs and has not."""
+    """The needs that a role is not granted."""
     return {f"{role}: {need.action} {need.resource}" for role, need in needs if not of.allows(role, need)}
 
 

@@ -1,4 +1,4 @@
-"""What the template's parameters take: its rules, as CloudFormation judges them, and what they lead to."""
+"""The values of the template's parameters: its rules, as CloudFormation judges them, and their effects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stack(**parameters: str) -> Stack:
 
 
 def refusals(**parameters: str) -> list[str]:
-    """What CloudFormation says of these values before it makes anything."""
+    """CloudFormation's objections to these values before it makes anything."""
     of, said = stack(**parameters), []
     for rule in TEMPLATE["Rules"].values():
         if "RuleCondition" in rule and not of._resolver.condition(rule["RuleCondition"]):
@@ -121,7 +121,7 @@ def test_a_stack_may_ask_for_logins_on_a_topic_that_is_there() -> None:
 
 
 def _refs(of: Stack, node: Any) -> Any:
-    """What a node refers to, with the branches of Fn::If that are not taken left out."""
+    """The references of a node, without the branches of Fn::If that are not taken."""
     if isinstance(node, list):
         return [_refs(of, item) for item in node]
     if isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""What is loaded before functions and steps are forked: all that takes time, nothing that has an effect."""
+"""The modules loaded before functions and steps are forked: all that take time, none that has an effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BEFORE = "import json, os, sys; import stepherd.preloaded; loaded = set(sys.mod
 
 
 def answer(code: str, **variables: str) -> Any:
-    """What ``code``, run after loading, puts into ``found``."""
+    """The value that ``code``, run after loading, puts into ``found``."""
     done = subprocess.run(
         [sys.executable, "-c", f"{_BEFORE}{code}; print(json.dumps(found))"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **variables},

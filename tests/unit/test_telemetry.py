@@ -1,4 +1,4 @@
-"""What a function counts, as CloudWatch reads it from its log."""
+"""The counts of a function, as CloudWatch reads them from its log."""
 
 from __future__ import annotations
 

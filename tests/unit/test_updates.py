@@ -1,6 +1,6 @@
-"""What an update of a stack takes away, as CloudFormation decides it, and what executions still need then.
+"""The resources that an update of a stack takes away, by CloudFormation's rules, and executions' needs then.
 
-Executions that are under way, and failed ones that can be redriven for 14 days, go on with the definition
+Executions that are under way, and failed ones that can be redriven for 14 days, continue with the definition
 that they began with: everything that it names, and that this names in turn, must outlive every update. Which
 property replaces a resource is CloudFormation's own data (its resource schemas, by way of cfn-lint).
 tests/previous holds the template and the machines of the release before.
@@ -59,7 +59,7 @@ def replacing(kind: str) -> tuple[str, ...]:
 
 
 def replaced(old: Stack, new: Stack) -> Iterator[str]:
-    """What CloudFormation makes anew, or takes away."""
+    """The resources that CloudFormation replaces, or takes away."""
     resources = there(new)
     for name, before in there(old).items():
         after = resources.get(name)
@@ -75,7 +75,7 @@ def replaced(old: Stack, new: Stack) -> Iterator[str]:
 
 
 def _given(of: Stack, resource: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """What a resource is given that would replace it, resolved where that can be done here."""
+    """The properties of a resource that would replace it, resolved where that can be done here."""
     given = {NAMES.get(name, name): value for name, value in resource.get("Properties", {}).items()}
     return {name: _value(of, given[name]) for name in replacing(kind) if name in given}
 
@@ -117,7 +117,7 @@ def _named(node: Any, resources: Mapping[str, Any]) -> Iterator[str]:
 
 
 def taken_away(old: Stack, new: Stack) -> list[str]:
-    """What an execution of the old stack names and the update does not leave."""
+    """The resources that an execution of the old stack names and the update does not leave."""
     resources, kept = there(new), []
     for name in needed(old) & set(replaced(old, new)):
         if old.resources[name]["Type"] == "AWS::IAM::ManagedPolicy":
@@ -150,7 +150,7 @@ UPDATES: Mapping[str, Mapping[str, str]] = {
     "subscribers": {"LoginSubscribers": "UNCHECKED"},
 }
 _ENDS_RUNS = {"SubnetIds", "SecurityGroupIds", "LoginTopicArn", "LoginTopicKeyArn"}
-"""What the documentation says not to change while runs are under way; Architecture takes nothing away."""
+"""Parameters that must not change during runs, by the documentation; Architecture takes nothing away."""
 _OF_A_LAPTOP = {"StoreUri", "RequestSecrets"}
 
 

@@ -1,4 +1,4 @@
-"""What tests of the API start from; conftest.py here and below tests/faults take it over."""
+"""The ground of the API's tests; conftest.py here and below tests/faults take it over."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """API Gateway as far as the functions see it: the authorizer first, then the function, by real-shaped events.
 
-Every answer is held against the OpenAPI document, whichever test asked for it. What a caller gets without a
-good key is API Gateway's own answer: 401 without the header, 403 for a refusal.
+Every answer is held against the OpenAPI document, whichever test asked for it. Without a good key a caller
+gets API Gateway's own answer: 401 without the header, 403 for a refusal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATHS = (
 
 @dataclass
 class Context:
-    """What awslambdaric gives to a handler, as far as Powertools reads it."""
+    """The context that awslambdaric gives to a handler, as far as Powertools reads it."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 512
@@ -41,7 +41,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Reply:
-    """What comes back to the caller."""
+    """The answer to a caller."""
 
     status: int
     text: str

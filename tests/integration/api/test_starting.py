@@ -164,7 +164,7 @@ def test_a_read_key_may_not_start(api: Api) -> None:
 
 
 def test_a_body_without_a_run_leaves_room_for_commands(api: Api) -> None:
-    """What a client of commands would send is not mistaken for a run."""
+    """The body of a client for commands is not mistaken for a run."""
     body = {"command": "terraform plan", "repo": "https://github.com/owner/infra", "branch": "main"}
     assert api.call("POST", "/executions", api.key(), body=body).ok(400)["field"] == "command"
 

@@ -1,4 +1,5 @@
-"""What cannot work is refused before anything starts: one line, its exit code, and nothing is left behind."""
+"""A run that cannot work is refused before anything starts: by one line and an exit code, and nothing is
+left."""
 
 from __future__ import annotations
 

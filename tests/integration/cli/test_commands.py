@@ -17,7 +17,7 @@ RUN_KEYS = {
 
 
 def one_object(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """What --json printed: one object and nothing else."""
+    """The output of --json: one object and nothing else."""
     value = json.loads(done.stdout)
     assert isinstance(value, dict)
     return value

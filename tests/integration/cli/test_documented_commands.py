@@ -1,4 +1,4 @@
-"""What docs/how-to-integrate-q-externally.md tells people to run does run, but for what needs a container."""
+"""The commands of docs/how-to-integrate-q-externally.md do run, but for those that need a container."""
 
 from __future__ import annotations
 

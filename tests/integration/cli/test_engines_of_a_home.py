@@ -1,4 +1,4 @@
-"""Runs that share a home, engines that end or are killed, and runs that nobody watches."""
+"""Runs that share a home, engines that end or are killed, and runs that no one watches."""
 
 from __future__ import annotations
 

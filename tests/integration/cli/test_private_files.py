@@ -1,4 +1,4 @@
-"""What the command writes is its user's alone, whatever the umask is and whatever the home lets others do."""
+"""The command's files are its user's alone, whatever the umask is and whatever the home lets others do."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def shared(place: Any) -> Iterator[Any]:
 def _open_to_others(home: Path) -> list[str]:
     """Whatever below a home others may read, write or enter, of what was not there before.
 
-    What git and an agent make has the user's own modes, in a closed folder of the step that is removed.
+    Files of git and of an agent have the user's own modes, in a closed folder of the step that is removed.
     """
     found = []
     for path in sorted(home.rglob("*")):
@@ -65,7 +65,7 @@ def _open_to_others(home: Path) -> list[str]:
 
 
 def _read_by_a_stranger(home: Path) -> list[str]:
-    """What a user without any rights does read there: a real attempt; needs root."""
+    """The files that a user without any rights can read there, by a real attempt; needs root."""
     # The interpreter of the tests may be out of a stranger's reach.
     python = next(path for path in ("/usr/bin/python3", sys.executable) if Path(path).exists())
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the functions import: the modules of this project, and what comes from elsewhere."""
+"""The imports of the functions: modules of this project, and those from elsewhere."""
 
 from __future__ import annotations
 

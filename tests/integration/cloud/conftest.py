@@ -1,4 +1,4 @@
-"""What the tests of the deployed application share."""
+"""Fixtures of the deployed application's tests."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an AWS client needs to reach it and nobody else. 'sam' wants the name, not the number."""
+        """Variables by which an AWS client reaches it alone. 'sam' wants the name, not the number."""
         return {
             "AWS_ENDPOINT_URL": f"http://localhost:{self.port}",
             "AWS_ACCESS_KEY_ID": "test",

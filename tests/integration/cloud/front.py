@@ -1,7 +1,7 @@
 """A front before the emulator, so that ``stepherd init`` deploys there as it is.
 
-What the emulator lacks it is given: SAM's transform (by SAM's own code), a template's address as S3 writes
-it, and the API's routes as resources. Every other call goes through untouched.
+It adds what the emulator lacks: SAM's transform (by SAM's own code), a template's address as S3 writes it,
+and the API's routes as resources. Every other call goes through untouched.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Fronted:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an AWS client needs to reach it and nobody else."""
+        """Variables by which an AWS client reaches it and no other server."""
         own = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}", "AWS_EC2_METADATA_DISABLED": "true"}
         return {**self.emulator.environment, **own}
 

@@ -1,4 +1,4 @@
-"""What an account holds, by the services' own lists: CloudFormation's word alone is not enough."""
+"""The contents of an account, by the services' own lists: CloudFormation's word alone is not enough."""
 
 from __future__ import annotations
 

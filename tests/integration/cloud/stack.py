@@ -38,7 +38,7 @@ class Stack:
 
 
 def translated(require: Callable[[str], str], project: Path, emulator: Emulator) -> dict[str, Any]:
-    """What CloudFormation works on when template.yaml is deployed: code uploaded, transform applied."""
+    """The template that CloudFormation gets for template.yaml: code uploaded, transform applied."""
     sam = require("sam")
     emulator.client("s3").create_bucket(Bucket=_CODE)
     packaged, plain = project / "packaged.yaml", project / "translated.json"

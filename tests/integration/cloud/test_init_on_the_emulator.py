@@ -52,7 +52,7 @@ def _alarms(account: Fronted, parts: dict[str, str]) -> dict[str, Any]:
 
 
 def _unanswered(account: Fronted, function: str) -> None:
-    """A code that nobody approves: what the deployed function would log, and what CloudWatch makes of it."""
+    """A code that no one approves: the line that the function would log, and CloudWatch's data from it."""
     found = account.client("lambda").get_function_configuration(FunctionName=function)
     program = "from stepherd.telemetry import count; count('LoginsUnanswered')"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Run by the Python of aws-sam-cli: packaged template in, plain CloudFormation out. Calls nobody."""
+"""Run by the Python of aws-sam-cli: packaged template in, plain CloudFormation out. Makes no calls."""
 
 from __future__ import annotations
 

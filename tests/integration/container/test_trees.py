@@ -1,4 +1,4 @@
-"""What an agent leaves running in its container: gone before anything else happens; no zombie meanwhile."""
+"""Processes that an agent leaves in its container are gone before anything else; no zombie meanwhile."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Call:
 
 @dataclass
 class Account:
-    """Where it listens, what was called, and what shall go wrong."""
+    """An AWS account on loopback: where it listens, the calls made, and the faults to come."""
 
     port: int
     moto: int
@@ -80,7 +80,7 @@ class Account:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an AWS client needs to reach it and nobody else."""
+        """Variables by which an AWS client reaches it and no other server."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_ACCESS_KEY_ID": "test",
@@ -94,7 +94,7 @@ class Account:
         return _client(service, self.moto)
 
     def operations(self) -> list[str]:
-        """What was called, in order."""
+        """The operations called, in order."""
         return [call.operation for call in self.calls]
 
     def fault_for(self, call: Call) -> Fault | None:

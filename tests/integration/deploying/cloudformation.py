@@ -187,7 +187,7 @@ class CloudFormation:
         raise Rejected("ChangeSetNotFound", f"ChangeSet [{identity}] does not exist")
 
     def _translated(self, address: str) -> dict[str, Any]:
-        """What the transform makes of a template in S3. Raises ValueError with the translator's words."""
+        """A template in S3 after the transform. Raises ValueError with the translator's words."""
         host, _, key = address.removeprefix("https://").partition("/")
         text = self._client("s3").get_object(Bucket=host.partition(".")[0], Key=key)["Body"].read()
         template = self.transformed(text)

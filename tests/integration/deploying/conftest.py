@@ -38,7 +38,7 @@ def moto() -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def translations(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What SAM's translator made of a template is the same for every test."""
+    """A folder for translated templates, which are the same for every test."""
     return tmp_path_factory.mktemp("translations")
 
 

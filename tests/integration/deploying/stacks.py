@@ -20,7 +20,7 @@ UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 @dataclass
 class Trouble:
-    """What goes wrong, by the logical id of the resource; each is used up."""
+    """Faults by the logical id of the resource; each is used up."""
 
     create: dict[str, str] = field(default_factory=dict)
     update: dict[str, str] = field(default_factory=dict)
@@ -211,7 +211,7 @@ class Stack:
         self._say(logical, it["type"], "DELETE_COMPLETE", physical=it["id"])
 
     def _wanted(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """What the template's conditions want, each after what it refers to."""
+        """The resources that the template's conditions ask for, each after those that it refers to."""
         ask = self._resolver()
         resources = {
             logical: resource
@@ -260,7 +260,7 @@ _OVER = object()
 
 
 def _shape(resource: Mapping[str, Any], parameters: Mapping[str, str]) -> Any:
-    """What of a resource tells an update: what is written, and the parameters that it names."""
+    """The parts of a resource by which an update is known: its text, and the parameters that it names."""
     named = _named(resource.get("Properties"), parameters)
     return resource, {name: parameters[name] for name in named if name in parameters}
 

@@ -1,4 +1,4 @@
-"""What ``init`` and ``destroy`` call against docs/deployer-policy.json, evaluated by an IAM of others."""
+"""The calls of ``init`` and ``destroy`` against docs/deployer-policy.json, evaluated by an IAM of others."""
 
 from __future__ import annotations
 

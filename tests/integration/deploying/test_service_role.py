@@ -14,7 +14,7 @@ _TAKEN = (
 
 
 def _ours(person: Person) -> list[str]:
-    """What was called of the two services, and when the stack was made."""
+    """The calls to the two services, and when the stack was made."""
     wanted = {"CreateServiceLinkedRole", "CreateCluster", "DeleteCluster", "CreateChangeSet"}
     return [operation for operation in person.account.operations() if operation in wanted]
 

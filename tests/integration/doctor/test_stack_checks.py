@@ -1,4 +1,4 @@
-"""What ``stepherd doctor`` finds about a stack: with everything in order, and with each thing amiss."""
+"""Findings of ``stepherd doctor`` about a stack: with everything in order, and with each thing amiss."""
 
 from __future__ import annotations
 

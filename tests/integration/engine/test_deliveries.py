@@ -1,4 +1,4 @@
-"""What was published reaches the subscribed function, whatever becomes of the engine meanwhile."""
+"""A published message reaches the subscribed function, whatever happens to the engine meanwhile."""
 
 from __future__ import annotations
 

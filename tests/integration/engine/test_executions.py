@@ -1,4 +1,4 @@
-"""What functions ask of executions, answered by the engine: starts, nested ones, redrives and stops."""
+"""Functions' questions about executions, answered by the engine: starts, nested ones, redrives and stops."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ STATES = {
 
 
 class Limited:
-    """An engine of a user of its own, so that nobody else's processes count."""
+    """An engine of a user of its own, so that no other processes count."""
 
     def __init__(self, folder: Path, user: int) -> None:
         os.chown(folder, user, user)

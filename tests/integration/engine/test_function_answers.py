@@ -1,4 +1,4 @@
-"""What counts as a function's answer: one for each invocation, from its own worker and no one else."""
+"""The answer of a function: one for each invocation, from its own worker and no one else."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def forks(request: pytest.FixtureRequest, code: Path) -> Iterator[ForkServer | N
 
 
 def answers(code: Path, forks: ForkServer | None, *events: Any, handler: str = "app.handle") -> list[Any]:
-    """What the function answers, one event after the other: a value, or the TaskError."""
+    """The function's answers, one event after the other: a value, or the TaskError."""
     function = Function("f", code, handler, {"SECRET": "canary-9f3"}, timeout=20, arn="arn:f")
 
     async def one(pool: FunctionPool, event: Any) -> Any:

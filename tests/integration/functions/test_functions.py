@@ -29,7 +29,7 @@ START = "2026-11-21T10:00:00.000Z"
 
 @dataclass
 class Context:
-    """What awslambdaric gives to a handler, as far as Powertools reads it."""
+    """The context that awslambdaric gives to a handler, as far as Powertools reads it."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 512

@@ -178,7 +178,7 @@ def test_what_a_run_has_said_of_its_own_end_stands(bench: InboxBench, cluster: A
 
 @pytest.mark.parametrize("name", ["instructions_dropped", "stop_left_over"])
 def test_a_trigger_s_function_starts_light(name: str) -> None:
-    """What every event needs, and nothing that only instructions need."""
+    """It loads the modules that every event needs, and none that only instructions need."""
     code = (
         "import sys, app; print(*sorted({n.partition('.')[0] for n in sys.modules} & "
         "{'boto3', 'jsonschema', 'yaml', 'zstandard'}))"

@@ -1,4 +1,4 @@
-"""What is kept of the database that an agent's run leaves behind."""
+"""The rows kept of the database that an agent's run leaves behind."""
 
 from dataclasses import replace
 from datetime import timedelta

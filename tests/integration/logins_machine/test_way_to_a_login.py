@@ -105,7 +105,7 @@ STATES: dict[str, Callable[[Rig], None]] = {
 
 
 def attempt(rig: Rig, redrives: int) -> str:
-    """What the machine does in one execution: a temporary error is tried again, any other one ends it."""
+    """Do as the machine does in one execution: a temporary error is tried again, any other one ends it."""
     wanted = rig.wanted(redrives=redrives)
     for _ in range(12):
         try:

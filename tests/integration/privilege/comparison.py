@@ -16,7 +16,7 @@ def _needs(stack: Stack, calls: Iterable[Call]) -> list[Need]:
 
 
 def forbidden(stack: Stack, role: str, calls: Iterable[Call]) -> list[str]:
-    """What was called and is not granted to the role."""
+    """The needs of the calls that are not granted to the role."""
     grants = stack.grants(role)
     needs = _needs(stack, calls)
     return sorted(
@@ -29,7 +29,7 @@ def forbidden(stack: Stack, role: str, calls: Iterable[Call]) -> list[str]:
 
 
 def unused(stack: Stack, role: str, calls: Iterable[Call]) -> list[str]:
-    """What is granted to the role and no call needed."""
+    """The grants of the role that no call needed."""
     needs = _needs(stack, calls)
     grants = stack.grants(role)
     # A secret that a parameter names is granted as a name and as an ARN, which has six characters more.

@@ -1,4 +1,4 @@
-"""What was called: the stack's functions and tasks gone through once, for all tests of this folder."""
+"""The recorded calls: the stack's functions and tasks gone through once, for all tests of this folder."""
 
 from __future__ import annotations
 

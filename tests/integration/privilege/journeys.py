@@ -1,4 +1,4 @@
-"""What the functions and tasks are asked to do in an account, so that each way through them is gone once."""
+"""Journeys through the functions and tasks in an account, so that each way through them is gone once."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def left_overs(site: Site) -> None:
 
 
 def a_keeping(site: Site) -> None:
-    """What that run has left is looked at, and reported."""
+    """The leftovers of that run are looked at, and reported."""
     arn = site.execution("PipelineStateMachine", LEFT_OVER)
     request = {"run_id": LEFT_OVER, "instructions": "i", "repo": "https://h.example/r"}
     site.put(f"runs/{LEFT_OVER}/request.json", json.dumps(request))

@@ -1,6 +1,6 @@
 """The deployed stack as its code sees it: S3, secrets and topics on an emulator, under made-up names.
 
-What Step Functions and ECS answer is scripted: no emulator has task tokens and nested executions.
+The answers of Step Functions and ECS are scripted: no emulator has task tokens and nested executions.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def deployed(text: str | None = None) -> Stack:
 
 
 class Context:
-    """What awslambdaric gives to a handler."""
+    """The context that awslambdaric gives to a handler."""
 
     function_name = "function"
     memory_limit_in_mb = 512

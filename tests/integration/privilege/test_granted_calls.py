@@ -1,4 +1,4 @@
-"""What the functions and tasks call against what template.yaml grants them, both ways (fault 96)."""
+"""The calls of functions and tasks against the grants of template.yaml, both ways (fault 96)."""
 
 from __future__ import annotations
 

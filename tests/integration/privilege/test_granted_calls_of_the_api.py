@@ -38,7 +38,7 @@ def as_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def calls(on_s3: Api) -> dict[str, list[Call]]:
-    """What a caller's day makes of calls of AWS."""
+    """The calls of AWS that a caller's day leads to."""
     found: dict[str, list[Call]] = defaultdict(list)
     on_s3.gateway.api = _recorded(on_s3.gateway.api, found[API])
     on_s3.gateway.authorizer = _recorded(on_s3.gateway.authorizer, found[AUTHORIZER])

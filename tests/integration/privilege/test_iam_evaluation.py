@@ -78,7 +78,7 @@ def test_a_condition_that_denies_is_noticed(simulator: Simulator, old: str, new:
 
 
 def _hostile(of: Stack) -> list[tuple[str, Need]]:
-    """What a hostile agent would try with the credentials of its task, or with those of any other part."""
+    """Calls that a hostile agent would try with the credentials of its task, or of any other part."""
     account, secret = of.account, "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
     cluster = of.attribute("Cluster", "Arn")
     task = of.reference("AgentTaskDefinition")

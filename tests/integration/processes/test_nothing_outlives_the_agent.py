@@ -1,7 +1,7 @@
 """Agents whose processes will not end with them: afterwards none lives, or the run is no success.
 
-Whether one lives is asked by a lock that all of them hold (``HeldFile``), when the step has just ended. What
-forks wildly here ends by itself, after so many generations or seconds.
+Whether one lives is asked by a lock that all of them hold (``HeldFile``), when the step has just ended. A
+tree that forks wildly here ends by itself, after so many generations or seconds.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def agency(request: pytest.FixtureRequest, require: Callable[[str], str]) -> Ite
 
 
 def check_nothing_lives(agency: Agency, result: Result | None) -> None:
-    """Or else nobody takes the run for a success."""
+    """Assert that none lives, or else that the run does not pass for a success."""
     left = agency.held.is_held()
     if agency.world.sure:
         assert not left

@@ -1,4 +1,4 @@
-"""The machines that an agent's processes can live on: who the step is, and what it may do to contain them."""
+"""The machines that an agent's processes can live on: the step's user, and its means to contain them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class World:
     """Whether what forks as fast as it can is surely ended, and an agent cannot kill its supervisor."""
 
     def environment(self) -> dict[str, str]:
-        """What the step gets on top."""
+        """Variables that the step gets on top."""
         return {"STEPHERD_AGENT_USER": make_agent_user()} if self.agent_user else {}
 
     @contextmanager

@@ -65,7 +65,7 @@ def giftless(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def passed_on(port: int, method: str, path: str, headers: Message, body: bytes) -> Answer:
-    """What the server at ``port`` answers; it takes the git server for itself, by the header Host."""
+    """The answer of the server at ``port``; it takes the git server for itself, by the header Host."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     given = {name: value for name, value in headers.items() if name.lower() != "content-length"}
     if given.get("Authorization", "").startswith("Basic "):

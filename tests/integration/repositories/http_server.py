@@ -21,7 +21,7 @@ Action = Literal["500", "403", "401", "hang", "cut", "redirect", "lose the answe
 
 @dataclass
 class Fault:
-    """What goes wrong with requests whose path and query contain ``part``, ``times`` times."""
+    """A fault of requests whose path and query contain ``part``, ``times`` times."""
 
     part: str
     action: Action

@@ -20,7 +20,7 @@ class LfsBackend:
     contents: dict[str, bytes] = field(default_factory=dict)
     uploads: str | None = None
     batch_status: list[int] = field(default_factory=list)
-    """What the next batches are answered with."""
+    """The statuses of the answers to the next batches."""
     upload_status: list[int] = field(default_factory=list)
     verify_status: int = 200
     location: str = ""

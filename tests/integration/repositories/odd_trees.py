@@ -118,7 +118,7 @@ FOLDER_MODES = (0o000, 0o200, 0o300, 0o444, 0o500, 0o755, 0o755)
 
 @dataclass
 class OddTree:
-    """What was put into a workspace, and how."""
+    """Odd files put into a workspace, and a record of how."""
 
     top: Path
     chance: random.Random
@@ -206,7 +206,7 @@ def _socket(place: Path) -> None:
 def _written(top: Path) -> dict[str, tuple[str, str]]:
     """Everything that is in a workspace: its kind, and of a file or link the digest of what it holds.
 
-    What is closed is opened for it, and closed again.
+    Closed folders and files are opened for it, and closed again.
     """
     found: dict[str, tuple[str, str]] = {}
     waiting = [(os.open(_opened(top), os.O_RDONLY), "")]

@@ -1,4 +1,4 @@
-"""What comes out of an agent's object folder: only what its name says, and only so much."""
+"""Reading an agent's object folder gives only objects that are what their names say, and only so much."""
 
 from __future__ import annotations
 

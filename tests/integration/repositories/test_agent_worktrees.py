@@ -1,4 +1,4 @@
-"""What the report says of the path that an agent wrote for a worktree tells nothing of the machine."""
+"""The report's words on the path that an agent wrote for a worktree tell nothing of the machine."""
 
 from __future__ import annotations
 

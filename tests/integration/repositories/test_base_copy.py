@@ -31,8 +31,8 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def state(run: Run) -> list[str]:
-    """What git says of HEAD, the branches, the settings and the files. It is made to read each: else it
-    depends on the clock which of those it reads that a conversion makes other than their objects."""
+    """Git's view of HEAD, the branches, the settings and the files. It is made to read each: else it depends
+    on the clock which of those it reads that a conversion makes other than their objects."""
     for path in run.workspace.rglob("*"):
         if path.is_file() and ".git" not in path.relative_to(run.workspace).parts:
             os.utime(path, (1e9, 1e9), follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""What a push would meet is said before there is anything to push: by git's own rules, and in one go."""
+"""Obstacles to a push are told before there is anything to push: by git's own rules, and in one go."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def any_name(chance: random.Random) -> str:
 
 
 def look(seed: int, folder: Path) -> None:
-    """Nothing, then random edits: each path that nobody touched stays, each other one arrives."""
+    """Nothing, then random edits: each path that was not touched stays, each other one arrives."""
     chance = random.Random(seed)
     blobs = {any_name(chance): any_bytes(chance) for _ in range(chance.randint(1, 8))}
     quoted = {name: data for name, data in blobs.items() if '"' not in name}

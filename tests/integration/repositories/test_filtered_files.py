@@ -143,7 +143,7 @@ def test_a_pointer_is_left_as_it_is_and_its_content_found(site: Site) -> None:
 
 
 def store(site: Site, content: bytes, size: int | None = None) -> str:
-    """What an agent puts where its git-lfs keeps contents: the content, or as many zeros under its name."""
+    """Put where an agent's git-lfs keeps contents: the content, or as many zeros under its name."""
     oid = hashlib.sha256(content).hexdigest()
     path = site.run.workspace / f".git/lfs/objects/{oid[:2]}/{oid[2:4]}/{oid}"
     path.parent.mkdir(parents=True, exist_ok=True)

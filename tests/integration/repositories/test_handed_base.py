@@ -42,7 +42,7 @@ def run(tmp_path: Path, fetched: list[str]) -> Run:
 
 
 def clone_of(run: Run) -> Path:
-    """What the step clone packs."""
+    """The clone that the step clone packs."""
     other = Run(run.folder / "again", run.repository)
     if not other.workspace.exists():
         other.clone(files=False)

@@ -1,4 +1,4 @@
-"""The agent's own commits, pushed as they came: made anew, judged one by one, and delivered exactly once."""
+"""The agent's own commits, pushed as they came: made again, judged one by one, and delivered exactly once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is let through later lets no secret through that nobody knows any more by then."""
+"""Paths that are let through later let no secret through that no one knows any more by then."""
 
 from __future__ import annotations
 

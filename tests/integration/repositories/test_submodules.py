@@ -1,4 +1,4 @@
-"""What an agent does with submodules is delivered as a whole, or stays as it was and is named."""
+"""An agent's work on submodules is delivered as a whole, or stays as it was and is named."""
 
 from __future__ import annotations
 

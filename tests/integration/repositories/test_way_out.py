@@ -170,7 +170,7 @@ def test_checks_cannot_be_turned_off_by_a_setting(
 
 @pytest.fixture
 def trusting(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy, and a forge that can be reached through it alone: nobody else knows its name."""
+    """A proxy, and a forge that can be reached through it alone: no other server knows its name."""
     monkeypatch.setenv("GIT_SSL_CAINFO", str(site.authority.file))
     with proxying(site.server.port) as proxy:
         yield proxy

@@ -70,7 +70,7 @@ class SandboxRig:
             shutil.rmtree(root)
 
     def view(self, network: Network = "on") -> View:
-        """What a run's sandbox shows."""
+        """The view of a run's sandbox."""
         return sandbox_view(self.layout, self.person, network, self.account)
 
     def start(

@@ -1,4 +1,4 @@
-"""What a command in a sandbox sees of the machine, and what it can change."""
+"""A command's view of the machine from a sandbox, and its power to change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be reached from a sandbox whose network is off, or limited to hosts."""
+"""Reaching servers from a sandbox whose network is off, or limited to hosts."""
 
 from __future__ import annotations
 

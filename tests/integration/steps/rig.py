@@ -38,9 +38,9 @@ class Rig:
     root: Path
     run_id: str = "run_1"
     module: str = "stepherd.steps"
-    """What is run as the step."""
+    """The module that is run as the step."""
     prefix: tuple[str, ...] = ()
-    """What runs the step's process, such as ``setpriv``."""
+    """The program that runs the step's process, such as ``setpriv``."""
     owner: int | None = None
     """Whose the run's files are, where that is not us; ``prefix`` makes the step that user's."""
     running: list[subprocess.Popen[str]] = field(default_factory=list)

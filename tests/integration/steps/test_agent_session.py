@@ -1,4 +1,4 @@
-"""What an agent keeps between the attempts of a run."""
+"""An agent's memory between the attempts of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's attempts have used together: reported, and counted by its limits."""
+"""The usage of all of a run's attempts: reported, and counted by its limits."""
 
 from __future__ import annotations
 

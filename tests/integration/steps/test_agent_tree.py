@@ -1,4 +1,4 @@
-"""What becomes of a run whose agent's processes are not known to have ended."""
+"""The result of a run whose agent's processes are not known to have ended."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def begin(rig: Rig, tmp_path: Path, command: str = WORK, **fields: str) -> Path:
 
 
 def amend(rig: Rig, **fields: str) -> None:
-    """What a redrive's amendment does to the request."""
+    """Change the request as a redrive's amendment does."""
     request = json.loads(rig.folder.store.get("request.json").body)
     rig.folder.store.put("request.json", json.dumps({**request, **fields}).encode())
 

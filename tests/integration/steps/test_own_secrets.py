@@ -1,4 +1,4 @@
-"""What a step holds of secrets reaches no branch, through the real steps: the agent's key above all."""
+"""The secrets that a step holds reach no branch, through the real steps: the agent's key above all."""
 
 from __future__ import annotations
 

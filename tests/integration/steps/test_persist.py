@@ -60,7 +60,7 @@ class Site:
         return found.login
 
     def leave(self, login: Login) -> Path:
-        """What an agent left behind: a database with this login."""
+        """Leave a database with this login, as an agent does."""
         path = self.root / "left.sqlite3"
         path.unlink(missing_ok=True)
         write_login(path, login)

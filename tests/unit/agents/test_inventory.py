@@ -1,4 +1,4 @@
-"""What ``stepherd agents`` knows: what is installed, what it logs in with, what is missing."""
+"""The knowledge of ``stepherd agents``: installed agents, their logins, and missing parts."""
 
 from __future__ import annotations
 

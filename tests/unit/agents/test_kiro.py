@@ -1,4 +1,4 @@
-"""What Kiro prints as stream-json becomes events, whatever it holds."""
+"""Kiro's stream-json becomes events, whatever it holds."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ RENEWED = "cAn4ry-renewed-token-0123456789"
 
 
 def test_what_was_printed_before_a_doubt_is_masked_wherever_it_looks_like_a_token(tmp_path: Path) -> None:
-    """A token that was replaced before anybody looked is known to nobody: both streams may hold it, in what
-    is read until their pipes are empty."""
+    """No one knows a token that was replaced before anybody looked: both streams may hold it, in the pieces
+    that are read until their pipes are empty."""
     certain = [True, False, True, True, True, True, True]
     with _doubting(tmp_path, certain) as transcript:
         assert transcript.take("agent", b"sure abcdefghijklmnopqrstuvwxyz\n") == [

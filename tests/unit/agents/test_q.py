@@ -1,4 +1,4 @@
-"""What ``q`` prints for a terminal: read without colours, its failures told from its answers."""
+"""The output of ``q`` for a terminal: read without colours, its failures told from its answers."""
 
 from __future__ import annotations
 

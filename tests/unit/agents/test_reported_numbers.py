@@ -1,4 +1,4 @@
-"""What agents report of their cost and use: limits and reports rely on it, and an agent prints anything."""
+"""Agents' reports of their cost and use: limits rely on them, and an agent prints anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was begun early for a run is released, unless it was taken over or the run may have begun."""
+"""Everything begun early for a run is released, unless it was taken over or the run may have begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command says when an engine answers an error, or does not answer."""
+"""The words of a command when an engine answers an error, or does not answer."""
 
 from __future__ import annotations
 

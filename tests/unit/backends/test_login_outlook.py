@@ -1,4 +1,4 @@
-"""``stepherd login status``: what is stored is judged as the login machine does, and nobody is asked."""
+"""``stepherd login status``: stored logins are judged as the login machine does, and no one is asked."""
 
 from __future__ import annotations
 

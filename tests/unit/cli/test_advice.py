@@ -24,9 +24,9 @@ OURS = sorted(cli.list_commands(click.Context(cli)))
 SHOWN = {
     "RUN": "run_1", "NAME": "name", "MORE": "9", "REF": "env:KEY", "URL": "https://h/o/n", "FILE": "task.md",
 }  # fmt: skip
-"""What a person puts for a word in capitals."""
+"""The words that a person puts for those in capitals."""
 UNKNOWN = {"flag": "--max-turns", "scope": "runs:read"}
-"""What only running code knows of a command, by its name there; everything else is a name."""
+"""Parts of a command that only running code knows, by their names there; everything else is a name."""
 
 
 def _remedies(tree: ast.Module) -> Iterator[ast.Call]:

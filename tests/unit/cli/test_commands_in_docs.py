@@ -48,7 +48,7 @@ def words(text: str) -> list[str]:
 
 
 def unknown(call: list[str]) -> list[str]:
-    """What of a call is neither a command nor an option."""
+    """The words of a call that are neither a command nor an option."""
     command: click.Command = cli
     context = click.Context(cli)
     rest = call[: call.index("--")] if "--" in call else list(call)

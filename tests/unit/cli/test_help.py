@@ -1,4 +1,4 @@
-"""What --help lists is whole."""
+"""The lists of --help are whole, and it is quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to which stream, and which commands are suggested."""
+"""The stream of each output, and the commands that are suggested."""
 
 from __future__ import annotations
 

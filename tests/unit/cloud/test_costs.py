@@ -1,4 +1,4 @@
-"""What is said of costs is what docs/costs.md works out."""
+"""The costs that are shown are those that docs/costs.md works out."""
 
 from __future__ import annotations
 

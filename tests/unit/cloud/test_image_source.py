@@ -1,4 +1,4 @@
-"""What an image is built from, and what may be said of agents."""
+"""The source of an image, and the values that agents may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CloudFormation still knows of deleted stacks."""
+"""The parts of deleted stacks that CloudFormation still knows."""
 
 from __future__ import annotations
 

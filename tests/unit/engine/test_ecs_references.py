@@ -1,4 +1,4 @@
-"""A secret reference env:NAME in a container's environment: who names a variable gets it, nobody else."""
+"""A secret reference env:NAME in a container's environment: only one that names it gets it."""
 
 from __future__ import annotations
 

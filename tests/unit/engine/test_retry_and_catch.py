@@ -1,4 +1,4 @@
-"""Which failures are tried again, when, and who catches them (facts/histories.md 3)."""
+"""Which failures are tried again, when, and which catcher takes them (facts/histories.md 3)."""
 
 from __future__ import annotations
 

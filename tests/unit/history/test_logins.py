@@ -1,4 +1,4 @@
-"""What a login waits for, folded from its history; and what a run's state says of it."""
+"""The wait of a login, folded from its history; and a run's state during it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What secrets are in a login database that another process is writing."""
+"""The secrets in a login database that another process is writing."""
 
 from __future__ import annotations
 

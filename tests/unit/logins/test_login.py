@@ -1,4 +1,4 @@
-"""What is known of a login: when it ends, whose it is, and that nothing shows its secrets."""
+"""A login tells when it ends and whose it is, and nothing shows its secrets."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Which trees may have a user at the same time, and which users nobody gets."""
+"""Which trees may have a user at the same time, and which users no one gets."""
 
 from __future__ import annotations
 

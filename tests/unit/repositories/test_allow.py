@@ -1,4 +1,4 @@
-"""What a person is told to type to let a path through lets that path through and no other."""
+"""The pattern that a person is told to type to let a path through lets that path through and no other."""
 
 from __future__ import annotations
 

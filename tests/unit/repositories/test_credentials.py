@@ -36,7 +36,7 @@ def test_a_secret_that_would_confuse_the_helper_protocol_is_refused(secret: dict
 def test_credentials_that_say_their_hosts_go_to_no_other(
     tmp_path: Path, kind: Any, secret: dict[str, str]
 ) -> None:
-    """Who may start a run may name any repository, one of their own as well."""
+    """Anyone with the right to start a run may name any repository, one of their own as well."""
     credentials = GitCredentials.from_secret({**secret, "hosts": "github.com, Git.Example.com"})
     evil = Repository(f"{kind}://evil.example/x", kind, "evil.example", "evil.example/x", "x")
     with pytest.raises(CredentialsError) as caught:

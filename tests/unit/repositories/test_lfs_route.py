@@ -11,7 +11,7 @@ from stepherd.repositories.process import run_bounded
 
 
 def test_no_key_of_an_address_is_given_to_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers sign where a content goes; who has the address may write there."""
+    """Servers sign where a content goes; anyone with the address may write there."""
     git = Git(tmp_path, tmp_path / "x.git")
     create_repository(git)
     git.run("x", "config", "http.https://files.example/team.proxy", "http://proxy.example:3128")

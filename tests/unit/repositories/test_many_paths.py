@@ -1,6 +1,6 @@
 """However many odd paths an agent leaves, or however deep: time grows with their number, and no faster.
 
-What is measured is the processor's time of this process: it does not depend on what else the machine does.
+The tests measure the processor time of this process: it does not depend on what else the machine does.
 """
 
 from __future__ import annotations

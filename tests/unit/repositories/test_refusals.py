@@ -1,4 +1,4 @@
-"""What servers say, as they say it, and what becomes of it."""
+"""The words of servers, as they say them, and the errors that they become."""
 
 from __future__ import annotations
 

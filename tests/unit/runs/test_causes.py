@@ -1,4 +1,4 @@
-"""What the machine's errors and causes mean in words."""
+"""The meaning of the machine's errors and causes, in words."""
 
 from __future__ import annotations
 

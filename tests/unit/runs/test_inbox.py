@@ -1,4 +1,4 @@
-"""What starts a run from the inbox, by which event, and where its settings come from."""
+"""Starting a run from the inbox: by which event, and with settings from where."""
 
 from __future__ import annotations
 

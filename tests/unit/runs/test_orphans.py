@@ -1,4 +1,4 @@
-"""What is stopped when a run has ended, and what is left alone because the run goes on."""
+"""The tasks that are stopped when a run has ended, and those left alone because it has not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An amendment that nobody asked for changes nothing."""
+"""An amendment that no one asked for changes nothing."""
 
 from __future__ import annotations
 

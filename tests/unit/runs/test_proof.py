@@ -1,4 +1,4 @@
-"""What counts as the proof of a success."""
+"""The proof of a success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written beside the input of a run, by whom, and what stays."""
+"""The files written beside the input of a run, their writers, and those that stay."""
 
 from __future__ import annotations
 

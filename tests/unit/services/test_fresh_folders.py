@@ -1,4 +1,4 @@
-"""After their folders were renewed, nobody's handles lead to files any more."""
+"""After their folders were renewed, no handle leads to files any more."""
 
 from __future__ import annotations
 

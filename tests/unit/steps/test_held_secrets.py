@@ -1,4 +1,4 @@
-"""What a step's process holds of secrets before it reads any."""
+"""The secrets that a step's process holds before it reads any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command left behind, told from what was there before and from what was changed since."""
+"""Litter of a command, told from earlier files and from those changed since."""
 
 from __future__ import annotations
 

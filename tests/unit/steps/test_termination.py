@@ -37,7 +37,7 @@ def tell(number: int = signal.SIGTERM) -> None:
 
 
 def lose() -> None:
-    """What Python does with an exception where there is no one to take it, as while it imports a module."""
+    """Lose an exception as Python does where there is no one to take it, as while it imports a module."""
     with contextlib.suppress(Terminated):
         tell()
 

@@ -393,7 +393,7 @@ def test_an_engine_that_is_killed_takes_its_server_along(tmp_path: Path, modules
 
 
 def invoked(modules: Path, logs: Path, forks: ForkServer | None, *events: str) -> list[Any]:
-    """What the function answers, one event after the other."""
+    """The function's answers, one event after the other."""
     function = Function("f", modules, "app.handle", {"SECRET": "its own"}, timeout=20)
 
     async def scenario() -> list[Any]:
@@ -449,7 +449,7 @@ def test_a_function_whose_server_dies_before_it_was_forked_is_started(tmp_path: 
 def test_a_function_whose_engine_is_killed_sees_that_it_has_another_parent(
     tmp_path: Path, modules: Path
 ) -> None:
-    """Which is how one that waits for somebody knows that nobody waits for it."""
+    """That is how one that waits for a person knows that no engine waits for it."""
     (modules / "app.py").write_text(
         "import os, time\nparent = os.getppid()\n"
         "def handle(event, context):\n"

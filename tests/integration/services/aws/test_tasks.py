@@ -27,7 +27,7 @@ class _Body:
 
 @dataclass
 class Ecs:
-    """What answers instead of ECS: so many tasks, in pages, after so many refusals of an operation."""
+    """Answers instead of ECS: so many tasks, in pages, after so many refusals of an operation."""
 
     tasks: int = 0
     refusals: dict[str, list[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What every queue does, local and SQS alike."""
+"""The contract of every queue, local and SQS alike."""
 
 from collections.abc import Callable
 from datetime import UTC

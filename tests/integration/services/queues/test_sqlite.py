@@ -1,4 +1,4 @@
-"""What only the local queue has to prove: processes, waiting, clocks and damaged files."""
+"""Promises of the local queue alone: processes, waiting, clocks and damaged files."""
 
 import os
 import sqlite3

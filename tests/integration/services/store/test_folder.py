@@ -1,4 +1,4 @@
-"""What only the store on disk has to prove: privacy, links, strange files and several processes."""
+"""Promises of the store on disk alone: privacy, links, strange files and several processes."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What only the store on S3 has to prove."""
+"""Promises of the store on S3 alone."""
 
 from pathlib import Path
 

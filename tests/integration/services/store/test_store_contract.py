@@ -1,4 +1,4 @@
-"""What every store does, on disk and on S3 alike."""
+"""The contract of every store, on disk and on S3 alike."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What ``stepherd login status`` says of renewal is what is known of it."""
+"""The words of ``stepherd login status`` on renewal say no more than is known of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be a token or a key, and that neither is shown."""
+"""Tokens and keys are recognised, and neither is shown."""
 
 from __future__ import annotations
 

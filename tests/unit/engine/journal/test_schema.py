@@ -1,4 +1,4 @@
-"""What is kept once, what is found by an index, and journals of the first version."""
+"""Texts kept once, rows found by an index, and journals of the first version."""
 
 from __future__ import annotations
 

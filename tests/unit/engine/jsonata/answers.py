@@ -1,4 +1,4 @@
-"""What an expression gives, in a form that can be compared with npm's jsonata."""
+"""The answer of an expression, in a form that can be compared with npm's jsonata."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from stepherd.engine.jsonata import scope
 
 BOUND = 0.1
 SLACK = 1.5
-"""What one step may take at most, and what parsing takes, on a machine that is busy."""
+"""Seconds for the longest step, and for parsing, on a machine that is busy."""
 _TWICE = "function($p, $c) { [[$p], [$p]] }"
 _PAIRS = 'function($p, $c) { {"a": $p, "b": $p} }'
 
@@ -94,7 +94,7 @@ BEYOND = (
     "evaluation: Regular expression needs too much memory",
     "evaluation. D2014: ",
 )
-"""What AWS says of an expression beyond its bounds, and the language of a sequence."""
+"""AWS's words for an expression beyond its bounds, and the language's for a sequence."""
 ENDLESS_WORDS = "$parseInteger($pad('one ', 900000, 'thousand '), 'w')"
 LONG_SIGNATURES = ["s" * 500_000, "a<" * 250_000 + "s" + ">" * 250_000]
 DEEP = [

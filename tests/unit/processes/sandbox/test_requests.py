@@ -1,4 +1,4 @@
-"""What a client of the proxy asks for, whatever it sends."""
+"""Requests of the proxy's clients, whatever they send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sandbox shows of the system: as the machine is laid out, and names resolved where they may be."""
+"""A sandbox shows the system as the machine is laid out, with names resolved where they may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a home goes into a sandbox by way of PATH: what programs need, and nothing that is private."""
+"""By way of PATH the programs' needs go into a sandbox, and nothing that is private."""
 
 from __future__ import annotations
 

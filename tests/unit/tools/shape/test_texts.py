@@ -1,4 +1,4 @@
-"""What people read, told apart."""
+"""Texts that people read, told apart by kind."""
 
 from __future__ import annotations
 
