@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +12,12 @@ from stepherd.cli.invocation import Invocation
 from stepherd.cli.number_options import Age, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.run_table import colour_of, table, whole_line
-from stepherd.client.records import Run
 from stepherd.client.run_text import status_text
 from stepherd.history.runs import STATUSES
 from stepherd.remedies import Remedy
+
+if TYPE_CHECKING:
+    from stepherd.client.records import Run
 
 __all__ = ["command"]
 
