@@ -22,7 +22,7 @@ _RIGHT: Final = frozenset({"AGE", "COST"})
 _FLEXIBLE: Final = {"TITLE": 16, "BRANCH": 10, "REPO": 10}
 """Columns that are cut where the terminal is narrow, and what is left of each at least."""
 _ROOMY: Final = {"TITLE": 32, "BRANCH": 16, "REPO": 16}
-"""What there must be room for beside whole ids."""
+"""The room, in columns, that these must have for whole ids to be shown."""
 _FIRST_TO_GO: Final = ("BRANCH", "REPO", "AGENT", "COST", "TITLE")
 _GENERATED: Final = re.compile(r"run_\d{8}T\d{6}Z_([0-9a-f]{6})")
 

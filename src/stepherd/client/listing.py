@@ -1,4 +1,4 @@
-"""What a list of runs says of each beside its status: what it is about, out of its folder."""
+"""The facts of a list about each run beside its status: its title, repository and more, out of its folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHUNK: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a run is about, as its folder has it: text that others may have written, made plain."""
+    """The outline of a run, as its folder has it: text that others may have written, made plain."""
 
     title: str | None = None
     repo: str | None = None

@@ -37,8 +37,8 @@ class Run:
     waiting_for: Waiting | None = None
     """The person or run that has to act before it can continue; only in lists of runs."""
     title: str | None = field(default=None, compare=False)
-    """What it is about, in a line: of its commit message. This and what follows is in lists of runs alone, as
-    the run's folder has it, and None where that does not say it."""
+    """Its subject, in a line: of its commit message. This and what follows is in lists of runs alone, as the
+    run's folder has it, and None where that does not say it."""
     repo: str | None = field(default=None, compare=False)
     agent: str | None = field(default=None, compare=False)
     branch: str | None = field(default=None, compare=False)

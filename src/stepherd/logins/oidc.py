@@ -37,7 +37,7 @@ _CODES: Final = {
 }
 _BUSY: Final = ("Throttl", "TooMany", "InternalServer", "RequestTimeout")
 _SENSELESS: Final = (ValueError, TypeError, AttributeError, KeyError)
-"""What botocore fails with itself when an answer is not UTF-8, or JSON of another form."""
+"""The errors of botocore itself when an answer is not UTF-8, or JSON of another form."""
 _AGAIN: Final = "Try again in a minute; the stored login is unchanged."
 
 

@@ -144,7 +144,7 @@ def _ask(endpoint: str, token: Token, members: dict[str, Any]) -> Any:
 
 
 def _body(answer: HTTPResponse) -> bytes:
-    """What the endpoint says, within ``_SECONDS`` in all: one that drips has that long for each drop."""
+    """The answer of the endpoint, within ``_SECONDS`` in all: one that drips has that long for each drop."""
     end, body = time.monotonic() + _SECONDS, bytearray()
     while len(body) < _MOST_BYTES and (part := answer.read1(_MOST_BYTES)):
         if time.monotonic() > end:

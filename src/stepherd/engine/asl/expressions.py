@@ -108,7 +108,7 @@ class Expression:
         return EvaluationError(text, self.location)
 
     def unsupported(self, allowed: frozenset[str]) -> list[str]:
-        """What the expression refers to and Step Functions does not take there, in AWS's words.
+        """References in the expression that Step Functions does not take there, in AWS's words.
 
         ``allowed`` are the members of ``$states`` that the field may use. Raises ExpressionSyntaxError for
         what is no expression.

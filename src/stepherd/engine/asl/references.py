@@ -1,4 +1,4 @@
-"""What an expression refers to that is not there: Step Functions refuses such a definition.
+"""References of an expression to names that do not exist: Step Functions refuses such a definition.
 
 An expression has no document of its own. The input is ``$states.input`` and a variable is ``$name``; a name
 that stands alone reads nothing. Source: facts/histories.md 5.7.
