@@ -59,9 +59,14 @@ def test_messages_and_help_have_no_habit(texts: list[Text]) -> None:
     assert [f"{use.text.where}:{use.line} {use.habit}: {use.words}" for use in uses] == []
 
 
-def test_other_texts_have_fewer_than_at_first(texts: list[Text]) -> None:
+_MOST = {"docstrings": 20, "comments": 10, "docs": 5}
+"""Uses of habits in other texts: a few may come in with new code, and go when someone reads it again."""
+
+
+def test_other_texts_have_few(texts: list[Text]) -> None:
     before = json.loads((Path(__file__).parents[4] / "tools/words/before.json").read_text(encoding="utf-8"))
     now = counts(texts)
     assert before.keys() == now.keys()
-    for kind in KINDS:
-        assert sum(row[kind] for row in now.values()) < sum(row[kind] for row in before.values()), kind
+    assert {*_MOST, "messages", "help"} == set(KINDS)
+    uses = {kind: sum(row[kind] for row in now.values()) for kind in _MOST}
+    assert {kind: count for kind, count in uses.items() if count > _MOST[kind]} == {}
