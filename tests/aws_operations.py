@@ -36,7 +36,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "create_change_set": {
         "": "cloudformation:CreateChangeSet",
         "StackName ChangeSetName ChangeSetType Capabilities Parameters TemplateURL UsePreviousTemplate": "",
-        # What the services of the resources ask for: rights of the deployer, like those to make them.
+        # The needs of the resources' services: rights of the deployer, like those to make them.
         "Tags": "",
     },
     "create_cluster": {"": "ecs:CreateCluster", "clusterName capacityProviders": ""},
@@ -194,7 +194,7 @@ def calls_of(path: Path, known: Mapping[str, frozenset[str]], text: str = "") ->
             given = (given | _words_of(node)) & known[operation]
         by_name = len(node.args) > 1 and not _is_written_out(node.args[1])
         if by_name or any(each.arg is None for each in node.keywords):
-            # What is behind a name or ** can be whatever the file writes as a key.
+            # A name or ** may hold whatever the file writes as a key.
             given |= words & known[operation]
         name = str(path.relative_to(ROOT))
         yield CodeCall(name, node.lineno, operation, frozenset(given))

@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, b"{}", "application/json")
 
     def handle(self) -> None:
-        with suppress(OSError):  # Who is killed does not say goodbye.
+        with suppress(OSError):  # A killed agent does not say goodbye.
             super().handle()
 
     def do_POST(self) -> None:

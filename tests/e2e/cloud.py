@@ -167,7 +167,7 @@ def _engine(place: Place, home: Path) -> Iterator[str]:
         try:
             process.wait(30)
         finally:
-            # What is not ended here would be found in the middle of another test.
+            # A process that is not ended here would be found in the middle of another test.
             process.kill()
             process.wait()
             process.stdout.close()

@@ -208,7 +208,7 @@ def test_a_key_that_is_printed_in_every_encoding_is_nowhere_but_where_it_works(
         running = place.start(*words)
         with gate.open("w"):
             while not any(canary.encode() in one for one in list(environments)):
-                time.sleep(0.005)  # Nobody tells when the sample grows.
+                time.sleep(0.005)  # No event tells when the sample grows.
         done = place.end_of(running)
     assert done.json["status"] == "FAILED"
     # THEN it is masked wherever it was printed

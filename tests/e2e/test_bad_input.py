@@ -353,7 +353,7 @@ def test_a_full_disk_in_the_middle_loses_nothing_that_was_done(place: Place) -> 
         assert place.origin.refs() == before
         shown = place.status()
         assert shown["status"] in ("FAILED", "RUNNING")
-        # AND with room it goes on to its end
+        # AND with room it continues to its end
         (place.root / "luck").touch()
         subprocess.run(["mount", "-o", "remount,size=64m", str(place.home)], check=True)
         again = place.cli("resume" if shown["status"] == "RUNNING" else "redrive", "run_1", "--json").ok()

@@ -50,7 +50,7 @@ def test_every_snippet_is_a_shell_program_and_most_are_tested() -> None:
     for text in SHELL:
         subprocess.run(["sh", "-n", "-c", text], check=True)
     untested = [text for text in SHELL if text not in TESTED]
-    # What installs, asks at a terminal, deploys or removes has tests of its own.
+    # Tasks that install, ask at a terminal, deploy or remove have tests of their own.
     elsewhere = r"pip install|sam build|stepherd (doctor|login|destroy)|create-secret"
     assert [text for text in untested if not re.search(elsewhere, text)] == []
     assert len(TESTED) >= 3

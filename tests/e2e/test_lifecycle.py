@@ -38,7 +38,7 @@ def test_a_detached_run_is_listed_watched_and_read(place: Place, gate: Gate) -> 
     assert [run["status"] for run in place.cli("list", "--json").ok().json["runs"]] == ["RUNNING"]
     assert "working" in place.cli("logs", "run_1", "--state", "RunAgent").ok().out
     watcher, reader = place.start("watch", "run_1", "--json"), place.start("logs", "run_1", "-f")
-    # WHEN it goes on
+    # WHEN it continues
     gate.open()
     # THEN who watches learns of its end, and the engine ends by itself
     assert place.end_of(watcher).ok().json["status"] == "SUCCEEDED"

@@ -24,7 +24,7 @@ def lender(tmp_path: Path) -> Iterator[Lender]:
 
 def test_a_run_stops_for_a_login_and_the_same_execution_goes_on(lender: Lender) -> None:
     with lender.inside() as inside:
-        # WHEN a run needs a login that nobody has given
+        # WHEN a run needs a login that no one has given
         inside.start("run_1", **lender.request())
         inside.meanwhile(lender.await_polls)
         # THEN it waits, and a person is told where to go and nothing else
@@ -44,7 +44,7 @@ def test_a_run_stops_for_a_login_and_the_same_execution_goes_on(lender: Lender) 
         assert lender.statuses() == ["asked", "approved"]
         one_terminal_status(lender.place, "run_1", "SUCCEEDED")
         assert lender.provider.knows(lender.stored().token.access_token)  # type: ignore[union-attr]
-        # AND the next run asks nobody
+        # AND the next run asks no one
         assert inside.run("run_2", **lender.request()) == "SUCCEEDED"
         assert lender.statuses("run_2") == ["valid"]
     assert len(lender.notices()) == 1
@@ -201,7 +201,7 @@ def test_a_stopped_run_takes_its_turn_again_when_it_is_redriven(lender: Lender) 
         inside.meanwhile(lambda: wait_until(lambda: "held" in lender.statuses("run_1"), "waiting"))
         assert lender.events("run_1")[-1]["text"] == "Waiting for the login held by run run_2."
         assert lender.place.lines("count") == ["begun", "begun"], "its agent has not begun again"
-        # AND goes on when the other one has ended
+        # AND continues when the other one has ended
         inside.meanwhile(second.open)
         assert inside.ended("run_2") == "SUCCEEDED"
         inside.meanwhile(first.await_agent)
@@ -219,7 +219,7 @@ def test_what_an_agent_renewed_before_it_failed_is_kept_too(lender: Lender) -> N
     renew.write_text(f"{text}\nsys.exit(3)\n")
     with lender.inside() as inside:
         assert inside.run("run_1", **lender.request(f"{sys.executable} {renew}")) == "FAILED"
-        # AND a redrive takes the lease again before the agent starts anew
+        # AND a redrive takes the lease again before the agent starts again
         renew.write_text("open('done.txt', 'w').close()\n")
         assert inside.rerun("run_1") == "SUCCEEDED"
         assert len(login_executions(inside)) == 2
@@ -320,7 +320,7 @@ def test_a_company_login_ends_with_the_names_of_its_profiles_and_goes_on_with_on
         assert report is not None
         assert "payments" in report["error"]["message"]
         assert "search" in report["error"]["message"]
-        # WHEN the profile is named, THEN nobody is asked again
+        # WHEN the profile is named, THEN no one is asked again
         secret.write_text(json.dumps({**fields, "profile": "search"}))
         assert inside.rerun("run_1") == "SUCCEEDED"
     assert len(lender.notices()) == 1

@@ -157,7 +157,7 @@ def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lende
     # AND somebody exports the token meanwhile
     exported = lender.place.cli("export-token")
     assert "in use by run_1" in exported.err
-    # AND the list says of the run that it works: who waits is no run
+    # AND the list says of the run that it works: it is not a run that waits
     assert lender.place.cli("list", "--json").ok().json["runs"][0]["waiting_for"] is None
     # THEN it waits until the run has ended
     gate.open()
@@ -173,7 +173,7 @@ def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) ->
     code = lender.await_notice()
     # WHEN its status is asked for
     (state,) = [one for one in lender.place.status()["states"] if one["name"] == "Authenticate"]
-    # THEN that says who is waited for
+    # THEN that names the person who is waited for
     waiting = state["waiting_for"]
     assert (waiting["kind"], waiting["agent"], waiting["user_code"]) == ("person", "q", code)
     assert waiting["url"] == f"{lender.provider.url}/device?user_code={code}"

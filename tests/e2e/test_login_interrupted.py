@@ -56,7 +56,7 @@ def test_a_run_whose_engine_is_killed_goes_on_after_resume(lender: Lender, appro
         lender.await_polls(polls + 1)
         lender.approve()
     lender.place.end_of(resumed).ok()
-    # THEN the run goes on, with the code that the person has had
+    # THEN the run continues, with the code that the person has had
     lender.place.cli("watch", "run_1").ok()
     one_terminal_status(lender.place, "run_1", "SUCCEEDED")
     assert len(lender.notices()) == 1
@@ -105,7 +105,7 @@ def test_a_run_that_is_stopped_while_it_waits_leaves_nobody_polling_and_no_lease
         inside.meanwhile(lender.await_polls)
         assert inside.stop("run_1") == "ABORTED"
         assert [e.status for e in login_executions(inside)] == ["ABORTED"]
-        # THEN the next run is asked for, at once and anew
+        # THEN the next run is asked for, at once and with a new code
         inside.start("run_2", **lender.request())
         inside.meanwhile(lambda: lender.approve(2))
         assert inside.ended("run_2") == "SUCCEEDED"

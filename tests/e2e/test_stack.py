@@ -99,7 +99,7 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     # THEN it says so, once
     assert (stopped["status"], stopped["error"]["next"]) == ("ABORTED", "stepherd redrive run_1")
     assert place.cli("stop", "run_1").ok().err == "run_1 had already ended: stopped.\n"
-    # AND a redrive goes on with it to its end, although the history does not tell of it at once
+    # AND a redrive continues it to its end, although the history does not tell of it at once
     flag.touch()
     cloud.states.stale["GetExecutionHistory"] = 4
     redriven = place.cli("redrive", "run_1", "--json").ok().json

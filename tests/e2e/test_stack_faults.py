@@ -123,7 +123,7 @@ def test_a_run_is_followed_to_its_end_on_a_bad_day_and_left_with_ctrl_c(cloud: C
     wait_until(lambda: "RunAgent" in place.cli("status", "run_2").out, "agent that works")
     child.send_signal(signal.SIGINT)
     done = place.end_of(child)
-    # THEN it goes on, and how to follow and stop it is said
+    # THEN it continues, and how to follow and stop it is said
     assert done.code == 130
     assert re.findall(r"stepherd (\w+) run_2", done.err) == ["watch", "stop"]
     assert place.status("run_2")["status"] == "RUNNING"

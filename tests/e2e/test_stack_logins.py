@@ -28,11 +28,11 @@ def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
         assert cli("list").ok().out.rstrip().endswith("waiting for you")
         code = _approve(lender, cloud)
         run = lender.place.end_of(child).ok()
-        # THEN it goes on
+        # THEN it continues
         assert run.json["status"] == "SUCCEEDED"
         assert f"waiting for you: open {lender.provider.url}" in run.err
         assert f"code {code}" in run.err
-        # WHEN somebody logs in anew
+        # WHEN somebody logs in again
         child = lender.place.start("login", "--force")
         code = _approve(lender, cloud, 2)
         done = lender.place.end_of(child).ok()

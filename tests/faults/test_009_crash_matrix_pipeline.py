@@ -148,7 +148,7 @@ def test_tasks_that_died_with_the_engine_are_started_again(ground: Ground) -> No
 
 
 def test_work_that_was_done_is_not_done_again_when_its_end_was_lost(ground: Ground) -> None:
-    # GIVEN an engine that died while its agent's task ran on, and a task whose exit code nobody could note
+    # GIVEN an engine that died while its agent's task ran on, and a task whose exit code no one could note
     at_agent = [n for n, said in enumerate(ground.commits, 1) if "TaskSubmitted" in said][1]
     with _place(ground.folder, ground.origin, "lost") as place:
         assert _start_killing(place, "lost", at_agent, "after") == -signal.SIGKILL

@@ -122,7 +122,7 @@ def test_a_killed_engine_is_resumed_without_running_a_finished_state_twice(
     assert {what: after[what] for what in finished if what != "job"} == {
         what: before[what] for what in finished if what != "job"
     }
-    # What was under way may be done again, once: 'flaky' and 'trip' are meant to run twice anyhow.
+    # Tasks under way may be done again, once: 'flaky' and 'trip' are meant to run twice anyhow.
     assert all(count <= (3 if what in ("flaky", "trip") else 2) for what, count in after.items())
     assert sum(count for what, count in after.items() if what.startswith("job")) == 1
     for kind in ("PassStateExited", "TaskStateExited", "MapIterationSucceeded", "ParallelStateExited"):

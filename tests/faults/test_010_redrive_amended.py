@@ -44,7 +44,7 @@ def test_a_run_that_failed_goes_on_with_more_time_and_to_another_branch(place: P
     assert {"file1.txt", "file2.txt"} <= set(files)
     assert _limits(place) == [1, 77]
     assert place.cli("status", "run_1", "--json").ok().json["branch"] == "other"
-    # What was asked for first is still there, as it was.
+    # The first request is still there, as it was.
     asked = json.loads((place.home / "store/runs/run_1/request.json").read_text())
     assert (asked["timeout_seconds"], asked["branch"]) == (1, "stepherd/run_1")
 

@@ -87,7 +87,7 @@ def test_a_failed_verify_is_repeated_alone(place: Place) -> None:
         asked = {"verify": verify, "verify_required": True}
         assert inside.run(command=agent, **asked) == "FAILED"
         assert git(place.origin.bare, "log", "-1", "--format=%s", BRANCH).startswith("Partial work")
-        # WHEN it is redriven before and after that is mended
+        # WHEN it is redriven before and after that is repaired
         assert inside.rerun() == "FAILED"
         (place.root / "service").touch()
         assert inside.rerun() == "SUCCEEDED"

@@ -131,7 +131,7 @@ def test_after_a_push_that_the_server_refused(place: Place) -> None:
 @pytest.mark.exhaustive
 def test_after_a_report_that_could_not_be_written(place: Place) -> None:
     before = place.origin.refs()
-    # GIVEN a folder where the report is to be: nobody can write a file there, not even root
+    # GIVEN a folder where the report is to be: no one can write a file there, not even root
     in_the_way = place.home / "store/runs/run_1/report.md/folder"
     in_the_way.mkdir(parents=True)
     with Inside.at(place) as inside:

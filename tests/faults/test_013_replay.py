@@ -39,7 +39,7 @@ def lay_down(path: Path, commits: int) -> None:
 def test_a_journal_cut_off_after_any_commit_is_taken_up(tmp_path: Path, commits: int) -> None:
     lay_down(tmp_path / "journal.sqlite3", commits)
     effects = Effects(tmp_path / "effects")
-    effects.note("flaky")  # What the recording engine did before.
+    effects.note("flaky")  # The earlier steps of the recording engine.
     fakes = {"lambda": Doing(effects), "sqs": Asking(effects), "ecs": Job(effects)}
 
     async def run() -> None:

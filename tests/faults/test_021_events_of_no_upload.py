@@ -68,7 +68,7 @@ def test_a_poisoned_event_is_raised_and_one_beside_it_is_carried_out(
             bench.deliver(both)
     (request,) = bench.runs().values()
     assert request["reply_to"] == "inbox/good"
-    # What could not be started is not forgotten: delivered again, it starts.
+    # A run that could not be started is not forgotten: delivered again, it starts.
     monkeypatch.setattr(Executions, "start", start)
     bench.deliver(both)
     assert len(bench.runs()) == 2

@@ -68,7 +68,7 @@ def test_a_sender_who_sends_again_with_the_same_key_starts_nothing_new(
     assert queue.deliver() == 0
     runs = inbox.runs()
     assert len(runs) == 2
-    # What the first is to read was not replaced by what came later under its key.
+    # The first run's instructions were not replaced by those that came later under its key.
     assert runs[run_id] == request
     assert [inbox.text(_key(each)) for each in runs.values()] == ["# Do it\n"] * 2
 

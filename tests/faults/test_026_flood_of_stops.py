@@ -44,6 +44,6 @@ def test_a_flood_stops_the_run_once_and_costs_no_memory(place: Place) -> None:
     assert _resident_kib(engine.pid) - before < MOST_KIB
     one_terminal_status(place, "run_1", "ABORTED")
     assert sum(event["type"] == "ExecutionAborted" for event in place.history()) == 1
-    # AND the other goes on
+    # AND the other continues
     other.open()
     assert place.cli("watch", "run_2").ok().out == "stepherd/run_2\n"

@@ -38,7 +38,7 @@ def test_three_codes_then_the_command_to_try_again(rig: Rig) -> None:
     assert caught.value.remedy == "Try again with: stepherd redrive run_1"
     assert len(set(codes)) == 3
     assert rig.statuses() == ["asked", "expired"] * 3
-    # AND a redrive begins anew
+    # AND a redrive begins again with the first code
     assert rig.start(rig.wanted(redrives=1))["code"] == 1
 
 

@@ -98,7 +98,7 @@ def test_nothing_is_kept_before_the_agent_s_task_has_ended(place: Place, gate: G
         inside.meanwhile(gate.await_agent)
         inside.begin_stop()
         inside.meanwhile(gate.await_agent)
-        inside.meanwhile(lambda: time.sleep(2))  # What must not come can only be given its time.
+        inside.meanwhile(lambda: time.sleep(2))  # An event that must not come can only be given its time.
         assert "run_1_kept" not in _journal_times(place)
         gate.open()
         assert inside.kept() == "SUCCEEDED"
@@ -289,7 +289,7 @@ def _stopped_at(place: Place, gate: Gate, kill_at: int, when: str) -> bool:
     if killed:
         resumed = place.start("resume", "--json")
         if not place.status()["error"]:
-            # Killed before the stop was committed: the run goes on, and is stopped once more.
+            # Killed before the stop was committed: the run continues, and is stopped once more.
             place.cli("stop", "run_1", "--json").ok()
         place.end_of(resumed)
     place.cli("stop", "run_1", "--json").ok()

@@ -106,7 +106,7 @@ def test_a_run_that_is_stopped_in_any_phase_ends_and_can_be_redriven(place: Plac
         wrapper = place.root / "bin/git"
         wrapper.parent.mkdir()
         waits = "*" if state == "CloneRepository" else "*' push '*"
-        # What git started has left its group, as a credential helper's daemon does.
+        # A process that git started has left its group, as a credential helper's daemon does.
         stray = f"setsid sh -c 'echo here > {place.root}/gate.here; exec sleep 300'"
         wrapper.write_text(
             f'#!/bin/sh\ncase "$*" in {waits}) {stray} & exec sleep 300 ;; esac\n'

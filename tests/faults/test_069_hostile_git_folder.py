@@ -137,7 +137,7 @@ def _links_that_lead_out(dot_git: Path) -> None:
 def test_a_spoiled_git_folder_costs_no_file(run: Run, spoil: Callable[[Path], None]) -> None:
     spoil(run.workspace / ".git")
     files, notes = recorded(run)
-    # What `.git` once was may lie beside it now; that is a file like others.
+    # The former `.git` may lie beside it now; that is a file like others.
     assert "new.txt" in files
     assert notes or spoil in {_pipes_inside, _folders_for_files}
 

@@ -40,7 +40,7 @@ ALLOWED = {
     "USER",
     "LOGNAME",
     *(f"GIT_{role}_{part}" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL", "DATE")),
-    # What a shell adds by itself:
+    # Variables that a shell adds by itself:
     "PWD",
     "OLDPWD",
     "SHLVL",

@@ -122,7 +122,7 @@ def test_what_git_refuses_is_named_and_all_else_is_recorded(run: Run, origin: Or
     recorded = {file.path for file in changes.files}
     assert {"good.txt", f"d/{LONG}/{LONG}/c"} <= recorded
     assert "ignored.txt" not in recorded
-    # What is left out is as the base has it: no deletion of it is recorded.
+    # Files left out are as the base has them: no deletion of them is recorded.
     assert all(file.status == "A" for file in changes.files)
     json.dumps([asdict(each) for each in changes.left_out]).encode()
     assert run.pushed().commit

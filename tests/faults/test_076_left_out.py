@@ -96,7 +96,7 @@ def test_the_push_leaves_out_what_only_it_knows(tmp_path: Path) -> None:
     assert not run.pushed(known_secrets=(OWN,)).created
 
 
-# What the base holds is no news
+# Secrets that the base holds already do not count
 
 
 def test_a_moved_fixture_is_no_news(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_is_too_much_to_keep_is_named_with_its_reason(
     assert "not kept" in {f.path: f.detail for f in run.recorded(allow=("lib",)).left_out}["lib"]
 
 
-# What a person allows
+# Findings that a person allows
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def look(seed: int, folder: Path) -> None:
             assert pushed.get(path) == work.get(path), path
         else:
             assert pushed.get(path) == base.get(path), path
-        # What git takes under no such name is kept under another.
+        # A file whose name git does not take is kept under another.
         holds = work.get(path) in (kept.get(path), kept.get(other_name(path)))
         assert holds or (finding and "not kept" in finding.detail), path
     assert OWN not in "".join(

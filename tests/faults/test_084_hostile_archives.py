@@ -220,4 +220,4 @@ def test_a_path_deeper_than_python_s_stack_is_unpacked(tmp_path: Path) -> None:
         unpack(archive_of(tmp_path / "a", _with(tarfile.TarInfo(name))), tmp_path / "folder")
         assert (tmp_path / "folder" / name).exists()
     finally:
-        assert remove_tree(tmp_path / "folder")  # What removes the folders of tests cannot.
+        assert remove_tree(tmp_path / "folder")  # The removal of the tests' folders cannot do it.

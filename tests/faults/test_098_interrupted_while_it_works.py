@@ -142,7 +142,7 @@ def test_when_aws_takes_every_task_the_work_of_all_is_pushed_as_partial(place: P
         report = place.folder().read_report()
         assert report is not None
         assert report["error"]["next"] == "stepherd redrive run_1"
-        # AND a redrive goes on with it
+        # AND a redrive continues it
         inside.redrive("run_1")
         inside.meanwhile(gate.await_agent)
         gate.open()

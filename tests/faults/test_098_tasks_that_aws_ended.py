@@ -107,7 +107,7 @@ def test_but_not_for_ever(tmp_path: Path, name: str) -> None:
         _ended("ServiceSchedulerInitiated"),
         _ended("TaskFailedToStart", "CannotPullContainerError: pull image manifest: not found"),
         _ended("TaskFailedToStart", "CannotStartContainerError: no such program"),
-        # What a request brings along is inside of texts, whose quotes are written in another way.
+        # Parts of a request are inside of texts, whose quotes are written in another way.
         _ended("EssentialContainerExited", Overrides='{"StopCode":"SpotInterruption"}'),
         fails("States.TaskFailed", "no JSON at all"),
         fails("States.TaskFailed", ""),

@@ -48,7 +48,7 @@ class OneState:
         fake = Scripted({"Tasks": []}, waits=[_mocked(mock)])
         direct = Scripted(_mocked(mock))
         if state.get("Resource", "").endswith(".waitForTaskToken"):
-            # With a mock nobody waits for the token.
+            # With a mock no one waits for the token.
             state |= {"Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": "F"}}
             del state["HeartbeatSeconds"]
         if "Branches" in state:

@@ -44,7 +44,7 @@ def _definition(machine: str) -> str:
     text = (ROOT / properties["DefinitionUri"]).read_text()
     for name, value in stack.value(properties["DefinitionSubstitutions"]).items():
         text = text.replace(f"${{{name}}}", value)
-    # Nobody waits for a holder or a token here.
+    # No one waits for a holder or a token here.
     return re.sub(r'"Seconds": "[^"]*"', '"Seconds": 1', text)
 
 

@@ -55,7 +55,7 @@ def test_whatever_they_are_there_is_one_end_between_them(message: str, remedy: s
     head = line[: len(line) - len(remedy)]
     assert head.endswith(" ")
     first = head.rstrip(" \"'`”\u2019»)]}*_")
-    # What is only quotes and brackets is no sentence.
+    # Quotes and brackets alone are no sentence.
     assert not first or first[-1] in ENDS
     # AND nothing was added where there was an end, but for what leads on to nothing.
     assert head.strip().rstrip(".") in message or message.rstrip(" ,;:") == ""

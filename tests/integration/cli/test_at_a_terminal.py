@@ -19,7 +19,7 @@ def state(place: Any, run_id: str) -> dict[str, Any]:
 
 
 def test_a_run_is_shown_live_and_leaves_a_clean_screen(place: Any, terminal: Terminals) -> None:
-    # WHEN a run goes on at a terminal of 60 columns
+    # WHEN a run is followed at a terminal of 60 columns
     shown = terminal(*place.run_words(f"{place.gated()}; date > when.txt", "--name", "alive"), columns=60)
     shown.expect("● RunAgent")
     shown.expect("Ctrl-C asks whether to stop it.")

@@ -33,7 +33,7 @@ def test_a_person_approves_the_code_that_is_shown(lender: Lender) -> None:
         assert shown[0].url.startswith(lender.provider.url)
         assert (login.agent, login.account, login.asked) == ("q", "Builder ID", True)
         assert lender.stored().token is not None
-        # AND a second one asks nobody
+        # AND a second one asks no one
         again = client.login("q", show=shown.append)
         assert (again.asked, again.expires_at, len(shown)) == (False, login.expires_at, 1)
 

@@ -12,7 +12,8 @@ from tests.integration.cloud.emulator import Emulator, until
 from tests.integration.cloud.project import run
 
 NAME = "stepherd"
-# What ministack 1.5 lacks and CloudFormation has, by resource; adapt() gives it the nearest that it knows.
+# Properties that ministack 1.5 lacks and CloudFormation has, by resource; adapt() gives it the nearest that
+# it knows.
 LACKS = {
     "HttpApi": "passes over an OpenAPI Body in silence: routes, integrations, authorizer become resources",
 }

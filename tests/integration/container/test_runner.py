@@ -13,7 +13,7 @@ from tests.integration.container.conftest import ROOT, Site
 from tests.integration.repositories.origin import Origin, git
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.image, pytest.mark.timeout(1200)]
-# The agent says that it began, and goes on when a file is there that only podman can make.
+# The agent says that it began, and continues when a file is there that only podman can make.
 GATED = "echo begun; echo half > half.txt; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo whole > whole.txt"
 
 
@@ -97,7 +97,7 @@ def test_a_container_whose_client_was_killed_too_is_followed_to_its_exit_code(si
         if "conmon" not in Path(f"/proc/{pid}/comm").read_text():
             os.kill(pid, signal.SIGKILL)
             assert await_end(pid, 10)
-    # WHEN the container ends while nobody looks
+    # WHEN the container ends while no one looks
     let_go(site, container)
     site.images.podman("wait", container)
     # THEN the next engine knows how, and did not run it again

@@ -141,7 +141,7 @@ class _Front(BaseHTTPRequestHandler):
         try:
             self._answer()
         except ConnectionError:
-            self.close_connection = True  # Who asked was killed.
+            self.close_connection = True  # The process that asked was killed.
         except Exception:
             # A fault of the stand-in must not look like one of AWS: the test shows it.
             account: Account = self.server.account  # type: ignore[attr-defined]

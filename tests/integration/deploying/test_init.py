@@ -40,7 +40,7 @@ def test_one_command_deploys_everything_and_again_changes_nothing(person: Person
         f"{repository}:agent-{build.variables['IMAGE_TAG']}",
     )
     assert "working on BUILD" in done.stderr
-    # AND where and what it is was said first, and who must still do something
+    # AND where and what it is was said first, and which person must still do something
     assert done.stderr.index("Account  123456789012") < done.stderr.index("Preparing the staging bucket")
     assert "about $1.90 a month" in done.stderr
     assert "ada@example.com must confirm the subscription" in done.stderr

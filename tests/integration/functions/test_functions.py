@@ -194,5 +194,5 @@ def test_a_handler_is_short_and_loads_nothing_heavy(name: str) -> None:
         capture_output=True,
         text=True,
     ).stdout.strip()
-    # What every invocation needs is loaded at init, and nothing else that is heavy.
+    # Modules that every invocation needs are loaded at init, and no other heavy ones.
     assert loaded == ""

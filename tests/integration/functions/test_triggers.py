@@ -95,7 +95,7 @@ def test_a_request_that_cannot_be_run_is_answered_beside_its_input_and_starts_no
     page = bench.text("inbox/a/report.md")
     assert "REFUSED" in page
     assert "- Next: " in page
-    # Mended, it runs.
+    # Repaired, it runs.
     bench.put("inbox/a/run.yaml", "base: main\n")
     bench.deliver(bench.put("inbox/a/instructions.md"))
     assert len(bench.runs()) == 1

@@ -80,7 +80,7 @@ def test_a_profile_that_must_be_named_fails_the_machine_and_keeps_the_login(rig:
     assert "one" in cause
     assert "two" in cause
     assert "--profile" in cause
-    # AND with the profile named, nobody is asked again
+    # AND with the profile named, no one is asked again
     assert rig.check(secret={**secret, "profile": "two"})["status"] == "valid"
     assert rig.stored().profile == Profile("arn:2", "two")
 

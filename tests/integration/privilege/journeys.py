@@ -54,7 +54,7 @@ def a_queue(site: Site) -> None:
     """A message with its instructions."""
     role = "RequestQueuedFunction"
     assert site.invoke(role, sample("request_queued")) == {"batchItemFailures": []}
-    # What Lambda calls with the function's role to read a queue for it (its developer guide, "Configuring
+    # Lambda's own calls with the function's role to read a queue for it (its developer guide, "Configuring
     # Amazon SQS event sources"): only where an event source mapping asks it to.
     for mapping in site.stack.resources.values():
         if mapping["Type"] == "AWS::Lambda::EventSourceMapping":

@@ -103,7 +103,7 @@ class Site:
                 patch.setenv(name, value)
             # A client for each service is enough, and most of the time goes into making them.
             patch.setattr(Session, "create_client", _one_client_each(Session.create_client))
-            # Nobody waits for the provider.
+            # No one waits for the provider.
             patch.setattr(TimeBudget, "sleep", lambda *_: True)
             patch.setitem(registry.__dict__["_AGENTS"], "tester", "tests.integration.steps.tester")
             yield cls(root, deployed(), provider, patch)._furnished()

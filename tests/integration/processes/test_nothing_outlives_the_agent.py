@@ -115,7 +115,9 @@ def agency(request: pytest.FixtureRequest, require: Callable[[str], str]) -> Ite
     with world.rig() as rig:
         held = HeldFile(rig.root / "held")
         yield Agency(world, rig, held)
-        assert held.is_free_within(70)  # What a test let live ends by itself, and meets no other test.
+        assert held.is_free_within(
+            70
+        )  # A process that a test let live ends by itself, and meets no other test.
 
 
 def check_nothing_lives(agency: Agency, result: Result | None) -> None:

@@ -203,7 +203,7 @@ def serve(
     git_server.port = server.server_address[1]
     if tls is not None:
         git_server.scheme = "https"
-        # The handshake is the handler's thread's: a client that never speaks holds up nobody.
+        # The handshake is the handler's thread's: a client that never speaks holds up no other.
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -179,7 +179,7 @@ class Run:
 
     def _pretend_that_all_is_pushed(self) -> None:
         assert self.facts is not None
-        # What is no bundle is for the push to refuse.
+        # A file that is no bundle is for the push to refuse.
         listed = git(self.folder, "bundle", "list-heads", str(self.bundle), check=False)
         heads = dict(reversed(line.split()) for line in listed.splitlines())
         if "refs/stepherd/all" not in heads:

@@ -201,7 +201,7 @@ def test_a_large_file_is_not_converted_in_memory(tmp_path: Path, monkeypatch: py
 
 def any_attributes(chance: random.Random) -> str:
     patterns = ["*", "*.txt", "*.c", "/sub/*", "a*", "b*"]
-    # What a filter should have changed is not pushed: that has a property of its own.
+    # A file that a filter should have changed is not pushed: that has a property of its own.
     kinds = [each for each in ATTRIBUTES if "filter=" not in each]
     lines = [f"{chance.choice(patterns)} {chance.choice(kinds)}" for _ in range(chance.randint(0, 4))]
     return "".join(f"{line}\n" for line in lines)

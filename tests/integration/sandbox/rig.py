@@ -22,7 +22,7 @@ from stepherd.processes.sandbox.view import Network, View
 from stepherd.processes.tree import Command, Proof
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
-# As root, a user that nobody else has: other tests end all that belongs to theirs.
+# As root, a user that no other process has: other tests end all that belongs to theirs.
 USER = 54_000 + os.getpid() % 1_000
 
 

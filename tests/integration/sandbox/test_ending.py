@@ -18,7 +18,8 @@ from stepherd.processes.sandbox.view import Mount, View
 
 LOCKED = "exec 9>held; flock -n 9; "
 DAEMON = "setsid env -i bash -c 'trap \"\" TERM INT HUP; exec 0<&- 1>&- 2>&-; while :; do sleep 1; done' & "
-# Forks, ends, and goes on in its child in a session of its own, a thousand times: faster than /proc is read.
+# Forks, ends, and continues in its child in a session of its own, a thousand times: faster than /proc is
+# read.
 HOPPER = 'hop() { [ $1 -gt 0 ] && { setsid bash -c "$(declare -f hop); hop $(($1 - 1))" & }; }; hop 1000; '
 
 

@@ -40,7 +40,7 @@ def test_the_report_has_the_sum_of_all_attempts(rig: Rig) -> None:
 
 @pytest.mark.parametrize("limit", [{"max_turns": 5}, {"max_cost_usd": 0.75}])
 def test_a_limit_counts_what_earlier_attempts_have_used(rig: Rig, limit: dict[str, float]) -> None:
-    # GIVEN an agent that uses three turns and half a dollar each time, and goes on for as long as it may
+    # GIVEN an agent that uses three turns and half a dollar each time, and works for as long as it may
     rig.tester(_script(rig, 3, 0.5, then="test $n -eq 0 || exec sleep 300; exit 1"), **limit)
     assert rig.step("agent", STEPHERD_ATTEMPT="0.0").returncode == 1
     # THEN the second attempt is ended where the run's limit is, not where its own would be

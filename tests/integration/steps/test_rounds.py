@@ -64,7 +64,7 @@ def test_an_agent_that_heeds_what_the_command_said_passes_in_the_next_round(rig:
     assert (_count(rig, "agents"), _count(rig, "verifies")) == (2, 2)
     assert (_verify(rig)["status"], _verify(rig)["rounds"]) == ("passed", 1)
     rig.steps("push")
-    # What the command left behind between the rounds is not the agent's work.
+    # Files that the command left behind between the rounds are not the agent's work.
     assert _pushed(rig) == {"README.md", "a"}
     assert git(rig.remote, "show", "stepherd/run_1:a") == "good"
     tries = [event for event in rig.events() if event["type"] == "retry"]

@@ -127,7 +127,7 @@ def test_a_gateway_s_url_is_in_its_configuration_alone(tmp_path: Path, url: str)
     written = (tmp_path / ".codex/config.toml").read_text()
     configuration = tomllib.loads(written)
     assert configuration["openai_base_url"] == url
-    # AND nobody else hears of it
+    # AND no one else hears of it
     assert not configuration["analytics"]["enabled"]
     assert not configuration["features"]["plugins"]
 

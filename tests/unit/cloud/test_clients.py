@@ -86,7 +86,7 @@ def silent() -> Iterator[str]:
 
 def _in_background(call: Callable[[], object]) -> threading.Thread:
     def run() -> None:
-        with suppress(Exception):  # Nobody answers; what is told meanwhile is the matter.
+        with suppress(Exception):  # No server answers; the words meanwhile are the matter.
             call()
 
     thread = threading.Thread(target=run, daemon=True)

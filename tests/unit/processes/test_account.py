@@ -24,7 +24,7 @@ def tree(tmp_path: Path) -> Iterator[Path]:
     (root / "link").symlink_to(tmp_path)
     yield root
     os.chown(root, os.geteuid(), os.getegid())
-    assert remove_tree(root)  # What removes the folders of tests cannot, where they are deep.
+    assert remove_tree(root)  # The removal of the tests' folders cannot do it, where they are deep.
 
 
 def owners(root: Path) -> set[int]:

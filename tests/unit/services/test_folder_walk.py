@@ -39,7 +39,7 @@ def test_folders_deeper_than_a_path_may_be_are_gone_through(tmp_path: Path) -> N
         _deep(tmp_path, 3000)
         assert sum(1 for _ in FolderWalk(tmp_path)) == 3001
     finally:
-        assert remove_tree(tmp_path)  # What removes the folders of tests cannot.
+        assert remove_tree(tmp_path)  # The removal of the tests' folders cannot do it.
 
 
 def test_what_its_owner_closed_is_opened(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_any_depth_will_do(tmp_path: Path) -> None:
         here = below
     renew_folders(top)
     os.close(here)
-    assert fresh_folders.remove_tree(top)  # What removes the folders of tests cannot.
+    assert fresh_folders.remove_tree(top)  # The removal of the tests' folders cannot do it.
 
 
 def test_a_folder_that_comes_in_the_place_of_a_file_is_not_taken(

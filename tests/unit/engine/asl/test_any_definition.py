@@ -47,7 +47,7 @@ def _check(definition: Any) -> None:
         assert str(problem).encode("utf-8", "backslashreplace")
     if not problems:
         load(text)
-    # What an engine before this one accepted is read again without a look into its expressions.
+    # A definition that an engine before this one accepted is read again without a look into its expressions.
     with suppress(InvalidDefinition):
         load(text, accepted=True)
 

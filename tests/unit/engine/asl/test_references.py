@@ -33,7 +33,7 @@ def _told(source: str) -> list[str]:
     assert {(problem.code, problem.path) for problem in problems} <= {
         ("UNSUPPORTED_JSONATA_EXPRESSION", "/States/E/Output/v")
     }
-    # What was accepted by an earlier engine is run as before.
+    # A definition that an earlier engine accepted is run as before.
     load(text, accepted=True)
     return [problem.message for problem in problems]
 
