@@ -142,8 +142,8 @@ def test_an_execution_that_cannot_be_read_keeps_none_other_from_being_resumed(
 
 @differs(
     "The results of all branches of a Parallel, or of all items of a Map, have 32 MiB together, and JSON has "
-    "500 arrays and objects inside of each other; beyond that it is States.DataLimitExceeded, or an input that "
-    "is refused."
+    "500 arrays and objects inside of each other; beyond that it is States.DataLimitExceeded, or an input "
+    "that is refused."
 )
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("kind", ["Map", "Parallel"])
