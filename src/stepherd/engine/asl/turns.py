@@ -17,7 +17,7 @@ _LONG = 0.05
 
 
 class Turn:
-    """What was spent on slow expressions since the loop last went round, and who waits for the next turn."""
+    """The time spent in the present turn of the event loop, and the owners that wait for the next turn."""
 
     __slots__ = ("_loop", "_spent", "_waiting")
 

@@ -20,7 +20,7 @@ ITEMS = "items"
 """Another one: the items of a Map whose ``Items`` is an expression, which might not give the same again."""
 _LARGE = 10_000
 _SECONDS_PER_CHARACTER = 1e-8
-"""What it takes to write one: of thousands of branches with a large input each, not all may in one turn."""
+"""The time to write a large event: of thousands of branches with large inputs, not all may in one turn."""
 _NOT_TRUNCATED = {"truncated": False}
 _WITHOUT_DETAILS = frozenset(
     {
