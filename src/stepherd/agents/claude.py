@@ -141,7 +141,7 @@ class ClaudeAgent(BasicAgent):
         return ClaudeReader()
 
     def judge(self, evidence: Evidence) -> Outcome:
-        """By the table above."""
+        """Judge one start of the agent by the table at the top of this module."""
         return judge_stop(evidence, self.name) or _judge(self.name, evidence)
 
 

@@ -114,7 +114,7 @@ class CodexAgent(BasicAgent):
         return CodexReader()
 
     def judge(self, evidence: Evidence) -> Outcome:
-        """By the table above."""
+        """Judge one start of the agent by the table at the top of this module."""
         stopped = judge_stop(evidence, self.name)
         if stopped is not None:
             return stopped

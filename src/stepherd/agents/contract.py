@@ -177,7 +177,7 @@ class BasicReader:
         return (Output(stream, line),)
 
     def notice(self, text: str) -> bytes | None:  # noqa: ARG002
-        """Nothing can be told."""
+        """Return None: such an agent takes no messages while it works."""
         return None
 
     def facts(self) -> Mapping[str, Any]:
@@ -261,7 +261,7 @@ class Agent(Protocol):
         ...
 
     def plan(self, context: AgentContext) -> Launch:
-        """How to start it."""
+        """Return the words of its command line, its input, and variables on top of its environment."""
         ...
 
     def reader(self) -> Reader:

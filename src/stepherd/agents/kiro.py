@@ -131,7 +131,7 @@ class KiroAgent(BasicAgent):
         return KiroReader(_SIGNS, streams=self._manners.streams, wants_model=self._model is not None)
 
     def judge(self, evidence: Evidence) -> Outcome:
-        """By the table above."""
+        """Judge one start of the agent by the table at the top of this module."""
         return judge_stop(evidence, self.name) or self._judge(evidence)
 
     def _judge(self, evidence: Evidence) -> Outcome:

@@ -92,7 +92,7 @@ class OpencodeAgent(BasicAgent):
         return OpencodeReader()
 
     def judge(self, evidence: Evidence) -> Outcome:
-        """By the table above."""
+        """Judge one start of the agent by the table at the top of this module."""
         stopped = judge_stop(evidence, self.name)
         if stopped is not None:
             return stopped

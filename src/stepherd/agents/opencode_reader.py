@@ -29,7 +29,7 @@ class OpencodeReader(JsonLineReader):
 
     @property
     def turns(self) -> int:  # type: ignore[override]
-        """Steps that have finished."""
+        """The turns so far: OpenCode's steps that have finished."""
         return self._turns
 
     @property

@@ -135,7 +135,7 @@ class QAgent(BasicAgent):
         return TerminalReader(SIGNS)
 
     def judge(self, evidence: Evidence) -> Outcome:
-        """By the table above."""
+        """Judge one start of the agent by the table at the top of this module."""
         sign = evidence.facts.get("failure")
         stopped = judge_stop(evidence, self.name)
         if stopped is None and self._has_keys and isinstance(sign, dict) and _MODELS in sign["text"].lower():

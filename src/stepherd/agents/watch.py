@@ -64,7 +64,7 @@ class StopRequest:
         return not select.select([self], [], [], seconds)[0]
 
     def close(self) -> None:
-        """Give the pipe back."""
+        """Close both ends of the pipe."""
         for end in self._pipe:
             os.close(end)
 
@@ -74,7 +74,7 @@ LimitName = Literal["time", "silence", "turns", "cost"]
 
 @dataclass(slots=True)
 class Watch:
-    """One process under way."""
+    """Watches one process: its limits, its silence, and requests to stop it."""
 
     tree: Tree
     limits: Limits

@@ -18,7 +18,7 @@ __all__ = ["Service"]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything outside the function."""
+    """The store, the executions and the logs that the API's function works on."""
 
     store: Store
     runs: Runs

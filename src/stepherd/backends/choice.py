@@ -26,7 +26,7 @@ def default_home() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which context is meant."""
+    """The context of a command, and why it is that one."""
 
     name: str
     why: str

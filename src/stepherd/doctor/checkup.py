@@ -28,7 +28,7 @@ class Finding:
     """The command that fixes it."""
 
     def to_json(self) -> dict[str, Any]:
-        """As ``--json`` shows it."""
+        """The finding's fields as ``--json`` prints them; ``remedy`` is None where there is none."""
         return {**asdict(self), "remedy": self.remedy or None}
 
 

@@ -79,7 +79,7 @@ class StateRow:
         return running and not left and self.status in _FAILURES.values()
 
     def to_json(self, now: float, *, running: bool) -> dict[str, Any]:
-        """As ``--json`` shows it."""
+        """The state's fields as ``--json`` prints them; ``now`` is in seconds since 1970."""
         return {
             "name": self.name, "status": self.shown_status(running=running),
             "seconds": round(self.seconds(now), 3), "attempts": max(1, self.attempts),

@@ -38,11 +38,11 @@ class Answers(Protocol):
     """Takes the answers to task tokens; each method is false when the task was over before."""
 
     def succeed(self, token: str, output: Mapping[str, object]) -> bool:
-        """The task is done."""
+        """End the task with its output; False when it was over before."""
         ...
 
     def fail(self, token: str, error: str, cause: str) -> bool:
-        """The task has failed."""
+        """End the task with an error; False when it was over before."""
         ...
 
     def beat(self, token: str) -> bool:

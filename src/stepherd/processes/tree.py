@@ -13,7 +13,7 @@ __all__ = ["Command", "Launcher", "Proof", "Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command to start."""
+    """A command to start as the leader of a process tree."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]

@@ -134,7 +134,7 @@ def tips_of(own: Mapping[str, Commit]) -> list[Commit]:
 
 
 def in_order(own: Mapping[str, Commit]) -> list[Commit]:
-    """``own``, parents before children."""
+    """Return the commits ``own`` in an order in which parents come before children."""
     done: dict[str, Commit] = {}
     for start in own.values():
         stack = [(start, False)]

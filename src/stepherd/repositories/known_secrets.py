@@ -33,7 +33,7 @@ class KnownSecrets:
         self._redactor = Redactor(kept) if kept else None
 
     def held_by(self, text: str) -> bool:
-        """Whether ``text`` holds one."""
+        """Whether ``text`` holds one of the secrets, in any form."""
         return self._redactor is not None and bool(self._redactor.spans(_encoded(text)))
 
     def mask(self, text: str) -> str:

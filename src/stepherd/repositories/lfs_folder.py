@@ -19,7 +19,7 @@ __all__ = ["LfsFolder"]
 
 @dataclass(frozen=True, slots=True)
 class LfsFolder:
-    """``lfs/objects`` of a repository."""
+    """A repository's folder ``lfs/objects``, as the target of an upload."""
 
     folder: Path
 

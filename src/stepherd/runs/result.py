@@ -74,7 +74,7 @@ class Result:
 
     @property
     def seconds(self) -> float:
-        """From start to end."""
+        """The time from start to end, in seconds."""
         return seconds_between(self.started, self.finished)
 
     def to_json(self) -> dict[str, Any]:

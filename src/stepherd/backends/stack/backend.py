@@ -118,7 +118,7 @@ class StackBackend:
 
     @cached_property
     def call(self) -> Call:
-        """Calls its Step Functions."""
+        """The way to the stack's Step Functions. Raises ConfigurationError without boto3."""
         with needs_boto3("A deployed stack"):
             from stepherd.backends.stack.calls import open_stack_call  # for its start-up time
         return open_stack_call(self._context.stack)

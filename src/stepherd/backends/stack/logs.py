@@ -62,7 +62,7 @@ class _Events:
     offset: int = 0
 
     def lines(self) -> Iterator[Line]:
-        """Those that are new."""
+        """Yield the lines since the last call."""
         try:
             content = self.folder.store.get_from(EVENTS, self.offset)
         except ObjectNotFound:

@@ -94,7 +94,7 @@ def show_result(call: Invocation, target: Target, result: Result) -> None:
 
 
 def answer(target: Target, result: Result) -> Mapping[str, Any]:
-    """The same as JSON."""
+    """The object that ``init --json`` prints."""
     stack = result.stack
     return {
         "stack": stack.name,

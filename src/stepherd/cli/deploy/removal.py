@@ -60,7 +60,7 @@ def show_remaining(output: Output, holdings: Holdings, remaining: Sequence[Remai
 
 
 def answer(target: Target, holdings: Holdings, remaining: Sequence[Remaining]) -> Mapping[str, Any]:
-    """The same as JSON."""
+    """The object that ``destroy --json`` prints, with everything that remains and why."""
     return {
         "stack": target.stack,
         "account": target.caller.account,

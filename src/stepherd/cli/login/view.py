@@ -23,7 +23,7 @@ class LoginView(Protocol):
     """Something that shows a login while it runs."""
 
     def update(self, login: LoginProgress) -> None:
-        """Show how it stands."""
+        """Show the login's progress so far."""
 
     def tick(self) -> None:
         """Let the countdown run on."""
@@ -41,7 +41,7 @@ def make_login_view(output: Output, title: str, opens: Callable[[str], bool]) ->
 
 
 def login_picture(title: str, waiting: Waiting | None, now: float, *, opened: bool) -> list[list[Part]]:
-    """The whole live view."""
+    """The lines of the live view: the address and the code, or the reason of the wait."""
     if waiting is None:
         return [[(f"Checking the login of {title} …", "dim")]]
     if waiting.kind != "person":

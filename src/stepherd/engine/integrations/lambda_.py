@@ -24,7 +24,7 @@ class LambdaIntegration:
 
     @classmethod
     def among(cls, surroundings: Surroundings) -> Self:
-        """With the engine's pool."""
+        """Make the integration for an engine, with its pool of workers."""
         return cls(surroundings.pool)
 
     async def submit(self, call: TaskCall) -> Any:

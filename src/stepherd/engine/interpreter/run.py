@@ -97,7 +97,7 @@ class ExecutionRun:
         }
 
     def begin(self) -> None:
-        """Write the first event."""
+        """Write the first event, ExecutionStarted."""
         e = self.execution
         self.recorder.emit("ExecutionStarted", {**input_details(e.input), "roleArn": e.role_arn}, 0, "")
 

@@ -46,7 +46,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose machine it is."""
+    """The person whose machine it is: their home, their PATH, and the paths to hide from a sandbox."""
 
     home: Path
     path: str

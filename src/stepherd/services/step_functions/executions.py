@@ -34,7 +34,7 @@ class InvalidTaskToken(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How an execution stands."""
+    """The state of an execution, as DescribeExecution gives it."""
 
     arn: str
     status: str = ""

@@ -59,7 +59,7 @@ class ListedStore:
 
     @property
     def reference(self) -> str:
-        """That of the store."""
+        """The reference of the store itself."""
         return self._store.reference
 
     def get(self, key: str) -> StoredObject:
