@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Run an agent on the bundled example, from instructio
 test: check ## Checks, then the tests.
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m 'not exhaustive' $(PYTEST_ARGS)
 
-exhaustive: $(VENV)/.developing ## The tests that try every moment or every size; CI runs them, too.
+exhaustive: $(VENV)/.developing ## The tests that try every moment or size, or take long; CI runs them, too.
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'exhaustive and not image' $(PYTEST_ARGS)
 	@# One after the other: they share podman's store.
 	$(BIN)/python -m pytest -m image $(PYTEST_ARGS)

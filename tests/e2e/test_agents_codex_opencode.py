@@ -18,6 +18,8 @@ from tests.fakes.install import install
 from tests.processes import HeldFile
 from tests.scripted_model import Reply, ScriptedModel, drop, fail, hang, say, use
 
+pytestmark = pytest.mark.exhaustive
+
 HELLO = {
     "codex": use("exec_command", text="I write it.", cmd="echo hello > hello.txt"),
     "opencode": use("write", text="I write it.", filePath="{cwd}/hello.txt", content="hello\n"),
@@ -138,7 +140,6 @@ def test_what_fails_in_the_middle_is_a_failure_whose_work_is_kept(
     assert place.origin.show("stepherd/run_1", "hello.txt") == "hello"
 
 
-@pytest.mark.exhaustive
 @AGENTS
 def test_a_service_that_comes_back_is_no_failure(
     place: Place, real: Callable[[str], str], agent: str
@@ -152,7 +153,6 @@ def test_a_service_that_comes_back_is_no_failure(
     assert retries == ([1] if agent == "codex" else [])
 
 
-@pytest.mark.exhaustive
 @AGENTS
 def test_a_limit_of_turns_is_kept_from_outside(place: Place, real: Callable[[str], str], agent: str) -> None:
     real(agent)
@@ -162,7 +162,6 @@ def test_a_limit_of_turns_is_kept_from_outside(place: Place, real: Callable[[str
     assert place.origin.show("stepherd/run_1", "hello.txt") == "hello"
 
 
-@pytest.mark.exhaustive
 @AGENTS
 @pytest.mark.parametrize("when", ["in the middle of a tool", "while it waits"])
 def test_one_that_was_stopped_is_interrupted_and_nothing_of_it_lives(
@@ -205,7 +204,6 @@ def test_a_failure_is_seen_whatever_the_exit_code(place: Place, agent: str, does
         assert _result(inside).facts["agent"]["exit_code"] == (1 if does == "fail" else 0)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("does", ["reconnect", "hang"])
 def test_codex_has_succeeded_when_its_turn_has_ended(place: Place, does: str) -> None:
     fake = install(place.root / "bin", "codex", does=does, files={"hello.txt": "hello\n"})

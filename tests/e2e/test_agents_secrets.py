@@ -24,6 +24,8 @@ from stepherd.logins.login import Login, Registration, Token
 from stepherd.logins.opening import open_location
 from stepherd.services.store.opening import open_store
 
+pytestmark = pytest.mark.exhaustive
+
 KEY = "canary-Zp4Ls9Tn2Kq7Xw"
 OTHER = "canary-Rb6Md1Jf8Vc3Hy"
 FILES = {"hello.txt": "hello\n"}
@@ -226,7 +228,6 @@ def test_a_key_that_is_printed_in_every_encoding_is_nowhere_but_where_it_works(
     assert place.origin.log("stepherd/run_1")[0] == "Partial work: Do the work"
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("agent", KEY_NAMES)
 def test_a_verify_command_does_not_get_the_agent_s_key(place: Place, agent: str) -> None:
     fake = install(place.root / "bin", agent, files=FILES)

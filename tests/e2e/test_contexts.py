@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.e2e.place import Place
 
 from stepherd.cloud.contexts import Context, keep_context
@@ -9,6 +10,7 @@ from stepherd.cloud.contexts import Context, keep_context
 AWS = Context("aws", "flock", "us-east-1", "123456789012")
 
 
+@pytest.mark.exhaustive
 def test_a_run_of_this_machine_is_one_option_away(place: Place) -> None:
     keep_context(place.home, AWS, default=True)
     # WHEN a run is left to an engine in the background, which must not take the default either

@@ -125,6 +125,7 @@ def test_resume_adopts_the_agent_that_outlived_its_engine(place: Place, gate: Ga
     assert "Nothing is unfinished" in place.cli("resume").ok().err
 
 
+@pytest.mark.exhaustive
 def test_a_script_s_interrupt_stops_its_own_run_and_leaves_no_orphan(place: Place, gate: Gate) -> None:
     carrier = place.start(*place.run_words(gate.command))
     gate.await_agent()
@@ -136,6 +137,7 @@ def test_a_script_s_interrupt_stops_its_own_run_and_leaves_no_orphan(place: Plac
     one_terminal_status(place, "run_1", "ABORTED")
 
 
+@pytest.mark.exhaustive
 def test_a_terminal_that_goes_away_leaves_the_run_to_the_background(place: Place, gate: Gate) -> None:
     carrier = place.start(*place.run_words(gate.command))
     gate.await_agent()

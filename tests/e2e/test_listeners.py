@@ -17,7 +17,10 @@ from tests.e2e.gate import Gate
 from tests.e2e.place import ROOT, Place
 from tests.listening import Listener, family_of, listening_sockets, named_pipes
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looked up in /proc")
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(sys.platform != "linux", reason="looked up in /proc"),
+]
 
 STRANGER = """
 import encodings.idna, http.client, json, os, sys

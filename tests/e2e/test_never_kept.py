@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
+import pytest
 from tests.e2e.gate import Gate
 from tests.e2e.place import Place
 
@@ -21,6 +22,7 @@ sys.meta_path.insert(0, Blocker)
 """
 
 
+@pytest.mark.exhaustive
 def test_neither_stop_nor_redrive_wait_for_what_will_not_come(place: Place) -> None:
     """Either would wait for three minutes, longer than these tests wait for a command."""
     gate, blocker = Gate(place), place.root / "blocker/sitecustomize.py"

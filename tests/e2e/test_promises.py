@@ -16,6 +16,8 @@ from tests.users import make_agent_user
 
 from stepherd.services.template_text import read_template
 
+pytestmark = pytest.mark.exhaustive
+
 _HOSTILE_CALLS = (
     "tests/integration/privilege/test_iam_evaluation.py::test_what_a_hostile_agent_would_try_is_denied"
 )

@@ -85,6 +85,7 @@ def test_push_none_leaves_the_remote_alone_and_pull_makes_the_branch_once(place:
     assert git(clone, "symbolic-ref", "HEAD") == "refs/heads/main"
 
 
+@pytest.mark.exhaustive
 def test_verify_is_recorded_and_required_only_where_that_is_said(place: Place) -> None:
     change, check = "sh -c 'echo new > new.txt'", "sh -c 'test -f new.txt && echo looked && exit 3'"
     fields = place.run(change, "--verify", check).ok().json

@@ -32,6 +32,7 @@ def says(done: Done, code: int, *words: str) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.exhaustive
 def test_whatever_is_wrong_with_the_stack_is_said_in_words(cloud: Cloud) -> None:
     cli, home = cloud.place.cli, cloud.place.home
     # a stack that is not there, an account that is another

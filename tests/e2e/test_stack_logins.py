@@ -18,6 +18,7 @@ def lender(tmp_path: Path) -> Iterator[Lender]:
         yield made
 
 
+@pytest.mark.exhaustive
 def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
     with Cloud.at(lender.place) as cloud:
         cli = lender.place.cli

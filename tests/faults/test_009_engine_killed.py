@@ -99,6 +99,7 @@ def test_the_matrix_is_as_long_as_the_run(zygote: Zygote, tmp_path: Path) -> Non
     assert commits <= ALL_COMMITS, "lengthen ALL_COMMITS"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, ALL_COMMITS + 1))
 def test_a_killed_engine_is_resumed_without_running_a_finished_state_twice(

@@ -12,6 +12,8 @@ from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.origin import git
 
+pytestmark = pytest.mark.exhaustive
+
 BRANCH = "refs/heads/stepherd/run_1"
 OTHER = "refs/heads/other"
 
@@ -61,7 +63,6 @@ def test_a_run_that_was_stopped_in_its_agent_takes_it_up_there(place: Place, gat
     assert "half.txt" in git(place.origin.bare, "ls-tree", "--name-only", BRANCH).split()
 
 
-@pytest.mark.exhaustive
 def test_an_amendment_stays_for_later_redrives(place: Place) -> None:
     body = f"echo begun >> {place.root}/count; test $(wc -l < {place.root}/count) = 3"
     assert place.run(place.script(body)).code == 1
@@ -70,7 +71,6 @@ def test_an_amendment_stays_for_later_redrives(place: Place) -> None:
     assert _limits(place) == [3600, 77, 77]
 
 
-@pytest.mark.exhaustive
 def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, gate: Gate) -> None:
     # GIVEN a run whose agent has finished, and that was stopped while it pushed
     wrapper = place.root / "bin/git"
@@ -106,7 +106,6 @@ def test_where_a_redrive_would_not_take_it_up_a_new_run_continues(place: Place, 
     assert json.loads((place.home / "runners/run_1.2.json").read_text())["runner"] == "process"
 
 
-@pytest.mark.exhaustive
 def test_a_branch_that_is_taken_is_replaced_before_the_agent_is_paid(place: Place) -> None:
     place.origin.commit({"theirs.txt": "x\n"}, branch="taken")
     command = place.script(f"echo begun >> {place.root}/count; echo new > new.txt")

@@ -68,6 +68,7 @@ exit 1"""
     assert "120000" in tree
 
 
+@pytest.mark.exhaustive
 def test_a_file_whose_checkout_is_not_its_bytes_stops_no_redrive(place: Place) -> None:
     """A base with CRLF under an attribute that says text looks changed from the first moment on."""
     place.origin.commit({".gitattributes": "*.txt text\n", "crlf.txt": "a\r\nb\r\n"})

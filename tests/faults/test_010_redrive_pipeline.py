@@ -16,6 +16,8 @@ from tests.integration.repositories.http_server import serve
 
 from stepherd.processes.table import table
 
+pytestmark = pytest.mark.exhaustive
+
 
 def _agent(place: Place, then: str = "") -> str:
     """An agent that counts itself."""
@@ -106,7 +108,6 @@ def test_after_the_agent(place: Place) -> None:
     assert place.lines("count") == ["begun"] * 2
 
 
-@pytest.mark.exhaustive
 def test_after_a_push_that_the_server_refused(place: Place) -> None:
     before = place.origin.refs()
     place.origin.hook("pre-receive", "echo 'closed for the night' >&2; exit 1")
@@ -128,7 +129,6 @@ def test_after_a_push_that_the_server_refused(place: Place) -> None:
     assert entered_states(place, "run_1").count("RunAgent") == 1
 
 
-@pytest.mark.exhaustive
 def test_after_a_report_that_could_not_be_written(place: Place) -> None:
     before = place.origin.refs()
     # GIVEN a folder where the report is to be: no one can write a file there, not even root
@@ -154,7 +154,6 @@ def _kill_step(place: Place) -> None:
     os.kill(step, signal.SIGKILL)
 
 
-@pytest.mark.exhaustive
 def test_after_an_agent_s_step_that_was_killed(place: Place) -> None:
     """57: what the kernel does to a task that wants too much memory, with a child that hangs on."""
     before = place.origin.refs()

@@ -86,6 +86,7 @@ def _check(place: Place, seed: int) -> None:
     assert named == there_are or len(ends) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_few_orders_of_ends(place: Place, seed: int) -> None:
     _check(place, seed)

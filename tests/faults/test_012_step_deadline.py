@@ -49,6 +49,7 @@ def test_a_clone_that_hangs_ends_itself_in_good_order(rig: Rig) -> None:
     assert gone_soon(int((rig.root / "pid").read_text()))
 
 
+@pytest.mark.exhaustive
 def test_an_agent_whose_step_runs_out_of_time_keeps_its_partial_work(rig: Rig) -> None:
     rig.prepare("# Add it\n", command="sh -c 'echo half > new.txt; exec sleep 300'")
     rig.steps("clone")

@@ -45,6 +45,7 @@ def test_what_is_no_upload_is_ignored(bench: InboxBench) -> None:
     assert bench.runs() == {}
 
 
+@pytest.mark.exhaustive
 def test_a_poisoned_event_is_raised_and_one_beside_it_is_carried_out(
     bench: InboxBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ def test_each_message_is_one_run_however_often_it_is_delivered(inbox: InboxBench
     assert queue.dead_letters() == []
 
 
+@pytest.mark.exhaustive
 def test_a_delivery_that_died_is_taken_up_again(
     inbox: InboxBench, queue: QueueBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def cloud(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         yield made
 
 
+@pytest.mark.exhaustive
 def test_a_message_that_comes_again_during_and_after_its_run_is_one_commit(cloud: Cloud) -> None:
     place, queue = cloud.place, QueueBench.made(boto3.client("sqs", region_name=REGION))
     before, gate = place.origin.refs(), place.root / "go"

@@ -12,6 +12,8 @@ from stepherd.errors import TemporaryError
 from stepherd.services.step_functions.executions import Executions
 from stepherd.services.template_text import read_template
 
+pytestmark = pytest.mark.exhaustive
+
 RUN = {"repo": "https://github.com/owner/name.git", "command": "make"}
 GOOD = {"run": RUN, "instructions": "# Do it\n"}
 CANARY = "canary-9tRz"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.e2e.aftermath import no_process_left, one_terminal_status
 from tests.e2e.place import Place
 from tests.integration.api.fixtures import Api
 
 
+@pytest.mark.exhaustive
 def test_the_command_says_that_it_was_over_and_changes_nothing(place: Place) -> None:
     place.run(place.script("date +%N > now.txt")).ok()
     refs, history = place.origin.refs(), place.history()

@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from tests.e2e.aftermath import one_terminal_status
 from tests.e2e.gate import Gate
 from tests.e2e.place import Place
@@ -23,6 +24,7 @@ def _resident_kib(pid: int) -> int:
     return int(found[1])
 
 
+@pytest.mark.exhaustive
 def test_a_flood_stops_the_run_once_and_costs_no_memory(place: Place) -> None:
     # GIVEN two runs on one engine, so that it stays when one of them has gone
     other, gate = Gate(place, "other"), Gate(place)

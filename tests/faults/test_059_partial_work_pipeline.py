@@ -14,6 +14,8 @@ from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.http_server import serve
 from tests.integration.repositories.origin import git
 
+pytestmark = pytest.mark.exhaustive
+
 BRANCH = "refs/heads/stepherd/run_1"
 
 

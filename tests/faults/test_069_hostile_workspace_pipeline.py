@@ -10,6 +10,8 @@ from tests.e2e.inside import Inside
 from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.origin import git
 
+pytestmark = pytest.mark.exhaustive
+
 HOOKS = (
     *("applypatch-msg", "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-checkout"),
     *(

@@ -10,6 +10,8 @@ from tests.e2e.inside import Inside
 from tests.e2e.place import Place
 from tests.integration.repositories.origin import git
 
+pytestmark = pytest.mark.exhaustive
+
 WHO = "git config user.name A; git config user.email a@example.com\n"
 FIX = (
     WHO

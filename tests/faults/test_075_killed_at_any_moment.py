@@ -94,6 +94,7 @@ def _killed(origin: Origin, root: Path, seed: int, plan: list[Blow]) -> None:
         _check(place, seed, plan)
 
 
+@pytest.mark.exhaustive
 def test_the_work_of_a_killed_step_is_said_to_be_lost(origin: Origin, tmp_path: Path) -> None:
     _killed(origin, tmp_path / "place", 1, [Blow("step", "agent:5")])
 

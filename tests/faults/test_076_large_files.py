@@ -20,6 +20,8 @@ from stepherd.repositories.scan import LARGEST_FILE, ChangesBlocked
 from stepherd.repositories.tree_size import check_tree_size
 from stepherd.repositories.unpack import UnpackLimits
 
+pytestmark = pytest.mark.exhaustive
+
 SECRET = "AKIA" + "IOSFODNN7" + "EXAMPLQ"
 MEMORY = 80 << 20
 """Bytes of address space for one process of git."""
@@ -266,7 +268,6 @@ def test_a_tree_is_held_against_the_limits_and_the_disk(
         check_tree_size(git_, "main", tmp_path)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", ["grow", "shrink"])
 def test_git_works_on_a_large_file_with_the_memory_of_a_small_one(
     origin: Origin, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.e2e.place import Place, new_commits
 from tests.integration.repositories.origin import git
 
 KEY = "AKIA" + "ABCDEFGHIJKLMNOP"
 
 
+@pytest.mark.exhaustive
 def test_a_part_is_left_out_told_kept_and_taken(place: Place) -> None:
     before = place.origin.refs()
     count = place.root / "count"

@@ -68,6 +68,7 @@ def test_first_writers_at_once_make_one_database(reference: str) -> None:
     assert found.login == a_login(str(WRITERS), ends=WRITERS * HOUR)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("before", [None, Holder("arn:finished", "run_finished")])
 def test_of_many_who_take_a_lease_at_once_one_has_it(reference: str, before: Holder | None) -> None:
     place = open_location(Q, reference)

@@ -21,6 +21,8 @@ from tests.integration.repositories.origin import git
 from stepherd.backends.client import execution_arn, machine_arn
 from stepherd.runs.result import Result
 
+pytestmark = pytest.mark.exhaustive
+
 _LATER = "2126-11-21T10:00:00.000Z"
 
 

@@ -37,6 +37,8 @@ from stepherd.steps import execution
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.termination import Termination
 
+pytestmark = pytest.mark.exhaustive
+
 Path_ = Callable[[str, bytes, list[int]], str]
 """Gives the text that is shown in the end, for a secret, the text that holds it, and the sizes of pieces."""
 

@@ -26,6 +26,7 @@ def updated(place: Place) -> Path:
     return Path(shutil.copy(ROOT / "template.yaml", root))
 
 
+@pytest.mark.exhaustive
 def test_a_machine_of_the_release_before_runs_fails_and_is_redriven(place: Place, updated: Path) -> None:
     before = place.origin.refs()
     command = place.script(f"echo new > new.txt\ntest -e {place.root}/luck || exit 7")

@@ -128,6 +128,7 @@ def test_a_machine_that_is_gone_without_notice_loses_what_its_attempt_did_and_no
     assert list(new_commits(place.origin, before)) == [BRANCH]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(120)
 def test_when_aws_takes_every_task_the_work_of_all_is_pushed_as_partial(place: Place, aws: Aws) -> None:
     before, gate = place.origin.refs(), Gate(place)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,18 @@ NAMING_PROC = {f"processes/sandbox/{name}.py" for name in ("arguments", "private
 FORBIDDEN = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(_tree(path)))
+
+
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -70,7 +81,7 @@ def _part(path: Path) -> str:
 
 
 def _own_parts(path: Path) -> set[str]:
-    names = (name.split(".") for name in _imports(ast.parse(path.read_text(encoding="utf-8"))))
+    names = (name.split(".") for name in _imports(_nodes(path)))
     parts = {words[1] for words in names if words[0] == "stepherd" and len(words) > 1}
     return parts - {_part(path)}
 
@@ -93,7 +104,7 @@ def _out_of_order() -> set[tuple[str, str]]:
         part = _part(path)
         if part in ("__init__", "functions") and not path.is_relative_to(ROOT / "functions"):
             continue
-        for name in _imports(ast.parse(path.read_text(encoding="utf-8"))):
+        for name in _imports(_nodes(path)):
             other = _part(modules[name]) if name in modules else part
             if other in (part, "__init__"):
                 continue
@@ -115,11 +126,10 @@ def test_imports_keep_to_the_order() -> None:
 
 def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
     for path in SOURCES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         top = {
             n.split(".")[0]
-            for node in tree.body
-            for n in _imports(ast.Module([node], []))
+            for node in _tree(path).body
+            for n in _imports(ast.walk(node))
             if isinstance(node, ast.Import | ast.ImportFrom)
         }
         if _part(path) in ("engine", "repositories", "runs", "agents", "processes", "errors"):
@@ -127,11 +137,7 @@ def test_the_engine_loads_boto3_only_where_a_real_service_is_called() -> None:
 
 
 def test_only_the_command_line_knows_click() -> None:
-    knowing = {
-        _part(path)
-        for path in SOURCES
-        if "click" in set(_imports(ast.parse(path.read_text(encoding="utf-8"))))
-    }
+    knowing = {_part(path) for path in SOURCES if "click" in set(_imports(_nodes(path)))}
     assert knowing == {"cli"}
 
 
@@ -163,16 +169,15 @@ def test_json_and_yaml_from_outside_are_read_in_one_place_each() -> None:
     """Python's own readers take NaN, infinity and more, and fail in more ways than one."""
     json_readers, yaml_readers = set(), set()
     for path in SOURCES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         name = _where(path).removeprefix("src/stepherd/")
-        named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} | set(
-            _imports(tree)
+        named = {node.attr for node in _nodes(path) if isinstance(node, ast.Attribute)} | set(
+            _imports(_nodes(path))
         )
         if named & {"loads", "load", "JSONDecoder", "json.loads", "json.load"} and "json" in set(
-            _imports(tree)
+            _imports(_nodes(path))
         ):
             json_readers.add(name)
-        if "yaml" in {imported.split(".")[0] for imported in _imports(tree)}:
+        if "yaml" in {imported.split(".")[0] for imported in _imports(_nodes(path))}:
             yaml_readers.add(name)
     assert json_readers == READS_ITS_OWN_JSON.keys()
     assert yaml_readers == READS_YAML
@@ -195,7 +200,7 @@ def test_programs_that_work_for_the_user_get_the_users_umask() -> None:
     starting = {"Popen", "run", "create_subprocess_exec"}
     without = set()
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             of = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
@@ -215,7 +220,7 @@ def test_no_python_that_is_started_imports_from_where_a_person_happens_to_be() -
     """With -m the folder that one is in is the first to import from, unless -P or -I says otherwise."""
     open_ones = set()
     for path in (*SOURCES, *(ROOT / "layer").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.List | ast.Tuple):
                 words = {word.value for word in node.elts if isinstance(word, ast.Constant)}
                 if "-m" in words and not words & {"-P", "-I", "commit-tree"}:
@@ -228,7 +233,7 @@ def test_no_module_is_named_after_nothing() -> None:
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -261,7 +266,7 @@ def test_one_module_reads_the_table_of_processes() -> None:
     readers = {
         _where(path).removeprefix("src/stepherd/")
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes(path)
         if isinstance(node, ast.Constant) and node.value in {"/proc", "/proc/", "ps"}
     }
     assert readers - NAMING_PROC == {"processes/table.py"}
@@ -286,7 +291,7 @@ def test_no_loop_of_links_ends_what_looks_at_the_files_of_others() -> None:
         f"{_where(path)}:{node.lineno}"
         for path in SOURCES
         if _part(path) in others
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes(path)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "resolve"
@@ -301,7 +306,7 @@ def test_what_others_have_filled_is_removed_in_one_way() -> None:
     for path in SOURCES:
         named = {
             node.attr if isinstance(node, ast.Attribute) else node.name
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in _nodes(path)
             if isinstance(node, ast.Attribute | ast.alias)
         }
         assert "rmtree" not in named, path
@@ -314,9 +319,8 @@ def test_archives_are_unpacked_by_our_own_reader_alone() -> None:
     """Of the standard library's a file can get out of the folder in some versions (CVE-2025-4517)."""
     unpacking = {"tarfile", "shutil.unpack_archive", "unpack_archive"}
     for path in (*SOURCES, *(ROOT / "layer").rglob("*.py"), *(ROOT / "container").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        assert not unpacking & (named | set(_imports(tree))), _where(path)
+        named = {node.attr for node in _nodes(path) if isinstance(node, ast.Attribute)}
+        assert not unpacking & (named | set(_imports(_nodes(path)))), _where(path)
 
 
 AGENTS_ARE_NAMED_IN = {
@@ -357,7 +361,7 @@ def test_a_new_step_is_one_module_and_one_line() -> None:
         if _named(path) == "runs.steps":
             continue
         assert not _strings(path) & states, _where(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _nodes(path):
             if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
                 parts = node.keys if isinstance(node, ast.Dict) else node.elts
                 words = {part.value for part in parts if isinstance(part, ast.Constant)}
@@ -408,9 +412,6 @@ def _commands_of(value: Any) -> Iterator[list[str]]:
 
 
 def _strings(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        node.value for node in _nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

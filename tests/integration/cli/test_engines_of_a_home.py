@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.exhaustive
+
 
 def states(place: Any, run_id: str) -> list[dict[str, Any]]:
     fields = json.loads(place.stepherd("status", run_id, "--json").stdout)
@@ -27,7 +29,6 @@ def wait_for_agent(place: Any, process: subprocess.Popen[str]) -> str:
     return said
 
 
-@pytest.mark.exhaustive
 def test_a_run_goes_on_undisturbed_when_the_engine_it_joined_ends(place: Any) -> None:
     # GIVEN a first run, on an engine of its own, and a second that joins it, and one who watches the second
     first = place.start(*place.run_words(place.gated("first"), "--name", "first"))
@@ -76,7 +77,6 @@ def test_a_run_that_nobody_carries_can_be_stopped(place: Any) -> None:
     assert (fields["status"], fields["error"]["message"]) == ("ABORTED", "The run was stopped: not wanted")
 
 
-@pytest.mark.exhaustive
 def test_sigterm_to_a_run_without_a_terminal_stops_it_also_on_anothers_engine(place: Any) -> None:
     first = place.start(*place.run_words("sleep 300", "--name", "first"))
     wait_for_agent(place, first)
@@ -92,7 +92,6 @@ def test_sigterm_to_a_run_without_a_terminal_stops_it_also_on_anothers_engine(pl
     assert {run["status"] for run in listed} == {"ABORTED"}
 
 
-@pytest.mark.exhaustive
 def test_a_detached_run_is_followed_by_its_logs_and_stopped(place: Any) -> None:
     words = place.run_words("echo one; sleep 300", "--name", "away", "--detach", "--json")
     started = place.stepherd(*words)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.identity_provider import IdentityProvider
 
+pytestmark = pytest.mark.exhaustive
+
 Terminals = Callable[..., Any]
 ROOT = Path(__file__).parents[3]
 

@@ -17,6 +17,8 @@ import pytest
 
 import stepherd
 
+pytestmark = pytest.mark.exhaustive
+
 OTHERS = 0o077
 STRANGER = 65_534
 # Prints what it can list or read below a folder.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from tests.integration.cli.test_engines_of_a_home import wait_for_agent
 
 
@@ -12,6 +13,7 @@ def listed(place: Any) -> list[str]:
     return [run["run_id"] for run in json.loads(place.stepherd("list", "--json").stdout)["runs"]]
 
 
+@pytest.mark.exhaustive
 def test_beside_an_engine_that_works_only_what_has_ended_goes(place: Any) -> None:
     # GIVEN runs that have ended, and one that works
     for name in ("one", "two"):

@@ -6,6 +6,10 @@ import shlex
 import subprocess
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.exhaustive
+
 WHO = "git config user.name A; git config user.email a@example.com; "
 
 

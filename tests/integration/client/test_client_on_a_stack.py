@@ -20,6 +20,7 @@ def cloud(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         yield made
 
 
+@pytest.mark.exhaustive
 def test_a_run_on_a_stack_is_started_followed_stopped_and_redriven(cloud: Cloud) -> None:
     place, flag = cloud.place, cloud.place.root / "go"
     script = place.script(f"echo busy\ntest -e {flag} || sleep 600\necho new > new.txt")

@@ -92,6 +92,7 @@ def _raised(account: Fronted, stack: str) -> set[str]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_stacks_of_one_region_have_alarms_of_their_own(person: Person, account: Fronted) -> None:
@@ -157,6 +158,7 @@ def _statements(document: Any) -> list[Any]:
 _READERS = ("GitTaskRole", "AgentTaskRole", "CheckLoginFunctionRole", "StartLoginFunctionRole")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_secrets_under_a_key_of_one_s_own_are_made_and_can_be_read(

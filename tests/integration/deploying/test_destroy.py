@@ -13,6 +13,8 @@ from tests.integration.deploying.stacks import Stack
 
 from stepherd.cloud.contexts import Context, keep_context, read_contexts
 
+pytestmark = pytest.mark.exhaustive
+
 _GIT_SECRET = "amazon-q-headless/git-credentials"
 
 
@@ -209,7 +211,6 @@ def test_a_profile_that_is_said_goes_before_keys_of_the_environment(person: Pers
     assert person.account.calls == []
 
 
-@pytest.mark.exhaustive
 def test_objects_that_s3_keeps_are_named_and_the_next_attempt_takes_them(person: Person) -> None:
     stack = _used(person)
     refused = (
@@ -228,7 +229,6 @@ def test_objects_that_s3_keeps_are_named_and_the_next_attempt_takes_them(person:
     assert _buckets(person) == set()
 
 
-@pytest.mark.exhaustive
 def test_a_stack_that_cannot_be_deleted_is_told_and_the_deletion_taken_up_again(person: Person) -> None:
     stack = _used(person)
     words = "The vpc 'vpc-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)"
@@ -240,7 +240,6 @@ def test_a_stack_that_cannot_be_deleted_is_told_and_the_deletion_taken_up_again(
     assert (stack.status, _buckets(person)) == ("DELETE_COMPLETE", set())
 
 
-@pytest.mark.exhaustive
 def test_what_others_use_stays(person: Person) -> None:
     _used(person)
     person.deployed("dev")
@@ -269,7 +268,6 @@ _MOMENTS = [
 ]
 
 
-@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("operation", "when"), _MOMENTS)
 def test_killed_at_any_step_it_goes_on_when_it_is_run_again(

@@ -159,6 +159,7 @@ def test_without_git_access_the_tasks_are_given_none(person: Person) -> None:
     assert stack.parameters["GitCredentialsSecretId"] == _GIT_SECRET
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(240)
 def test_agents_keys_are_stored_in_a_secret_of_the_stack_which_its_parameter_names(person: Person) -> None:
     (person.path / "key").write_text(f"{CANARY}\n")

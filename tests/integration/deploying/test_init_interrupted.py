@@ -43,6 +43,7 @@ def test_a_role_that_may_not_be_made_is_named_and_the_next_attempt_starts_anew(p
     assert failed.made["Bucket"]["id"] not in names
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("operation", "code", "status", "exit_code", "said"),
     [

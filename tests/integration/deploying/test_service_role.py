@@ -19,6 +19,7 @@ def _ours(person: Person) -> list[str]:
     return [operation for operation in person.account.operations() if operation in wanted]
 
 
+@pytest.mark.exhaustive
 def test_the_role_of_ecs_is_made_and_can_be_used_before_the_stack_is(person: Person) -> None:
     refused = Fault("CreateCluster", "InvalidParameterException", _UNKNOWN, times=2)
     person.account.faults.append(refused)

@@ -132,6 +132,7 @@ def _ends_without_a_fault(engine: Limited) -> None:
     assert "Traceback" not in errors, errors
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("then", ["it is given back", "it ends"])
 @pytest.mark.parametrize(
     "left", ["processes 0", "processes 1", "processes 2", "threads 0", "files 2", "files 5", "memory 1500000"]

@@ -149,6 +149,7 @@ def _end(bench: InboxBench, run_id: str, status: str, given: dict[str, str]) -> 
     return event
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
 def test_the_end_of_a_run_stops_its_tasks_and_corrects_what_its_status_says(
     bench: InboxBench, cluster: Any, status: str
@@ -168,6 +169,7 @@ def test_the_end_of_a_run_stops_its_tasks_and_corrects_what_its_status_says(
     assert told == ("RUNNING" if status == "SUCCEEDED" else status)
 
 
+@pytest.mark.exhaustive
 def test_what_a_run_has_said_of_its_own_end_stands(bench: InboxBench, cluster: Any) -> None:
     bench.put("inbox/a/status.json", json.dumps({"run_id": "run_1", "status": "FAILED", "summary": "why"}))
     load_handler("stop_left_over")(_end(bench, "run_1", "FAILED", {"reply_to": "inbox/a"}), Context())

@@ -78,6 +78,7 @@ def nobody_else_renews(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepherd.logins.renewal._GRACE_SECONDS", 0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("exception", "outcome"), REFRESH.items())
 def test_a_refused_refresh_asks_a_person_or_waits_and_keeps_the_login(
     rig: Rig, exception: str, outcome: str
@@ -98,6 +99,7 @@ def test_a_refused_refresh_asks_a_person_or_waits_and_keeps_the_login(
     assert rig.check()["status"] == "valid"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("exception", "outcome"), POLL.items())
 def test_a_refused_poll_waits_or_gets_another_code(rig: Rig, exception: str, outcome: str) -> None:
     asked = rig.start()
@@ -118,6 +120,7 @@ def test_a_refused_poll_waits_or_gets_another_code(rig: Rig, exception: str, out
     assert rig.complete(again) == "approved"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("exception", "outcome"), START.items())
 @pytest.mark.parametrize("client", ["new", "stored"])
 def test_a_refused_authorization_tries_a_new_client_before_it_fails(
@@ -142,6 +145,7 @@ def test_a_refused_authorization_tries_a_new_client_before_it_fails(
     assert rig.start()["code"] == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("exception", "outcome"), REGISTER.items())
 def test_a_refused_registration_waits_or_fails_and_leaves_nothing_behind(
     rig: Rig, exception: str, outcome: str

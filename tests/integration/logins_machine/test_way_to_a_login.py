@@ -123,6 +123,7 @@ def attempt(rig: Rig, redrives: int) -> str:
     return "tried too often"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("state", STATES)
 @settings(
     max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None

@@ -131,6 +131,7 @@ def check_nothing_lives(agency: Agency, result: Result | None) -> None:
         assert not left or result is None or result.status != "succeeded"
 
 
+@pytest.mark.exhaustive
 def test_processes_that_are_never_there_when_anybody_looks(agency: Agency) -> None:
     check_nothing_lives(agency, agency.run(HOPPERS))
 
@@ -143,6 +144,7 @@ def test_a_daemon_without_environment_session_or_parent(agency: Agency, code: st
     assert result.status == "succeeded", result.error
 
 
+@pytest.mark.exhaustive
 @in_sure_worlds
 def test_an_agent_that_stops_and_kills_its_parent(agency: Agency) -> None:
     result = agency.run(ATTACK_PARENT)
@@ -165,6 +167,7 @@ def test_a_supervisor_that_is_killed_takes_the_tree_with_it(agency: Agency, stop
     assert agency.held.is_free_within(30)
 
 
+@pytest.mark.exhaustive
 def test_no_zombie_is_left_while_the_agent_works(agency: Agency) -> None:
     result = agency.run(ORPHANS)
     assert result is not None

@@ -14,6 +14,8 @@ from tests.integration.repositories.origin import Origin, Run, git
 
 from stepherd.repositories.git import HOSTILE_MEMORY
 
+pytestmark = pytest.mark.exhaustive
+
 HUGE = 640 << 20
 # Of its own, so that the largest of its children can be asked for.
 RECORD = """

@@ -275,6 +275,7 @@ def contents(run: Run) -> dict[str, bytes]:
     return {str(name): (run.workspace / name).read_bytes() for name in names if name.parts[0] != ".git"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(6))
 def test_random_trees_attributes_and_edits(tmp_path: Path, seed: int) -> None:
     look(seed, tmp_path)

@@ -29,6 +29,8 @@ from stepherd.repositories.push import PushFacts
 from stepherd.repositories.remote import Remote
 from stepherd.repositories.scan import ChangesBlocked
 
+pytestmark = pytest.mark.exhaustive
+
 TOKEN = "a-token-of-this-test-4711"
 BASIC = "Basic " + base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
 NEW = b"\x00\xffnew content\r\n" * 5000

@@ -69,6 +69,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield Site(server, server.lfs, authority, other, home, tmp_path)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["GIT_SSL_CAINFO", "SSL_CERT_FILE", "http.sslCAInfo", "http.URL.sslCAInfo"])
 def test_an_authority_of_one_s_own_is_trusted(site: Site, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     if way.startswith("http."):
@@ -87,6 +88,7 @@ def test_the_narrowest_address_decides_also_against_it(site: Site) -> None:
     assert site.lfs.contents == {}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["https_proxy", "ALL_PROXY", "http.proxy", "http.URL.proxy"])
 def test_a_proxy_is_taken_and_sees_no_token(site: Site, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setenv("GIT_SSL_CAINFO", str(site.authority.file))

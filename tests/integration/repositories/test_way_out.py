@@ -176,6 +176,7 @@ def trusting(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
         yield proxy
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["https_proxy", "HTTPS_PROXY", "all_proxy", "http.proxy", "http.URL.proxy"])
 def test_a_run_travels_through_a_proxy_that_never_sees_the_token(
     site: Site, trusting: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

@@ -58,6 +58,7 @@ def _login_database(folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_what_an_agent_renews_and_prints_is_masked_at_once(rig: Rig, user: str, mode: str) -> None:
     """Fails when only the tokens that the database began with are known, and, where it is read late, when a

@@ -9,6 +9,8 @@ import pytest
 import zstandard
 from tests.integration.steps.rig import Rig, git
 
+pytestmark = pytest.mark.exhaustive
+
 WORK = """
 mkdir -p $HOME/.tester/sessions
 echo "$TESTER_RESUME $TESTER_SESSION $PWD" >> $HOME/.tester/sessions/log

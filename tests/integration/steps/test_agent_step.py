@@ -146,6 +146,7 @@ def test_the_login_is_in_its_place_and_what_the_agent_leaves_is_kept(rig: Rig) -
     connection.close()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "damage",
     [

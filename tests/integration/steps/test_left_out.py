@@ -11,6 +11,8 @@ from tests.integration.steps.rig import Rig, git
 from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.report import write_report
 
+pytestmark = pytest.mark.exhaustive
+
 KEY = "AKIA" + "ABCDEFGHIJKLMNOP"
 WORK = f"sh -c 'echo ran >> {{count}}; echo {KEY} > creds.txt; echo work > work.txt'"
 

@@ -7,6 +7,8 @@ from hashlib import sha256
 import pytest
 from tests.integration.steps.rig import Rig, git
 
+pytestmark = pytest.mark.exhaustive
+
 NEW = b"new content"
 OID = sha256(NEW).hexdigest()
 

@@ -53,6 +53,7 @@ def test_the_agents_key_is_not_pushed_whether_it_succeeds_or_not(rig: Rig, leak:
     assert KEY not in done.stdout + done.stderr + pushed.stdout + pushed.stderr + _shown(rig)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("variables", "fields"),
     [

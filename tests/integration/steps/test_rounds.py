@@ -12,6 +12,8 @@ from stepherd.errors import CredentialsError
 from stepherd.runs.attempts import past_attempts
 from stepherd.runs.report import build_report, write_report
 
+pytestmark = pytest.mark.exhaustive
+
 KEY = "cAn4ry-key-0123456789"
 
 

@@ -66,6 +66,7 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize(
     ("reader", "line"),

@@ -242,6 +242,7 @@ def test_what_drives_a_terminal_and_secrets_are_in_neither_quote_nor_details() -
         assert "\u202e" not in text
 
 
+@pytest.mark.exhaustive
 def test_next_to_what_was_left_out_stands_no_part_of_a_secret() -> None:
     secret = "".join(f"{number:04x}-" for number in range(180))
     filler = "remote: word by word\n" * 1000

@@ -106,6 +106,7 @@ def told(folder: RunFolder, of_agent: list[Any], of_others: list[Any]) -> Story:
     return story
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=25)
 @given(
     of_agent=st.lists(ends, min_size=1, max_size=4),

@@ -34,6 +34,7 @@ def test_everything_is_found_with_its_way_and_each_folder_is_done_after_what_is_
     assert done == ["c", "b", "z"]
 
 
+@pytest.mark.exhaustive
 def test_folders_deeper_than_a_path_may_be_are_gone_through(tmp_path: Path) -> None:
     try:
         _deep(tmp_path, 3000)

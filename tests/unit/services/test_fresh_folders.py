@@ -60,6 +60,7 @@ def test_all_else_stays_as_it_was(tree: Path) -> None:
     assert (tree / "a/pipe").is_fifo()
 
 
+@pytest.mark.exhaustive
 def test_any_depth_will_do(tmp_path: Path) -> None:
     top = tmp_path / "top"
     top.mkdir()

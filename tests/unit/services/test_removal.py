@@ -24,6 +24,7 @@ def _deep(folder: Path, levels: int) -> None:
     os.close(here)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("levels", [1, 5000])
 def test_a_deep_folder_is_removed(tmp_path: Path, levels: int) -> None:
     folder = tmp_path / "folder"
