@@ -40,10 +40,22 @@ def lookup(value: Any, name: str, scope: Scope) -> Any:
 
 
 class Compiler(ABC):
-    """Compiles trees. Its subclasses add paths and calls."""
+    """Compiles one tree. Its subclasses add paths and calls."""
+
+    def __init__(self) -> None:
+        self._codes: dict[int, Code] = {}
 
     def code(self, node: Node) -> Code:
-        """The code of a node with its predicates, its group, and the collapse of its sequence."""
+        """The code of a node with its predicates, its group, and the collapse of its sequence.
+
+        Compiled once: a path asks for its first step more than once, and paths can be first steps of paths.
+        """
+        code = self._codes.get(id(node))
+        if code is None:
+            code = self._codes[id(node)] = self._compiled(node)
+        return code
+
+    def _compiled(self, node: Node) -> Code:
         bare: Code = getattr(self, f"_{node.kind}")(node)
         predicates = [self.filter(stage.predicate) for stage in node.predicates or [] if stage.predicate]
         group = self.group(node.group) if node.group is not None and node.kind != "path" else None

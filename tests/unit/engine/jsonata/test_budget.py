@@ -174,6 +174,20 @@ def test_what_is_too_deep_is_an_evaluation_error(source: str) -> None:
     assert seconds < BOUND + 2 * SLACK
 
 
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [("(", ").a"), ("[", "].a"), ("(", ")@$v.a"), ("(", "#$i).a"), ("$x[", "]"), ("$x.a[", "].b"),
+     ("$x^(", ")"), ("$x{'a': ", "}"), ("{'a': ", "}.a"), ("$x ? ", " : 1"), ("function() {", "}()"), ("$x ~> $map(", ")"),
+     ("$sum(", ")"), ("$x ~> |a|", "|"), ("($y := ", "; $y)"), ("-", "")],
+)  # fmt: skip
+def test_what_stands_inside_of_its_like_is_compiled_in_no_time(opened: str, closed: str) -> None:
+    """A path in brackets took twice as long for each path around it: forty of them had no end."""
+    source = opened * 40 + "$x" + closed * 40
+    _, seconds = _evaluated(source, {"x": {"a": 1}})
+
+    assert seconds < SLACK
+
+
 def test_deep_but_finite_recursion_is_fine() -> None:
     sources_ = [
         "($f := function($n) { $n <= 0 ? 0 : 1 + $f($n - 1) }; $f(900))",
