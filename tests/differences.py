@@ -17,7 +17,10 @@ PAGE = ROOT / "docs/how-to-use-the-engine.md"
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 
 NOT_KEPT = {
-    "duration of an execution and of a task": ("1 year", "an execution lasts as long as its home"),
+    "duration of an execution and of a task": (
+        "1 year",
+        "none: an execution may wait for a person as long as its home is there, and costs nothing meanwhile",
+    ),
     "retention of closed executions": (
         "90 days",
         "until `stepherd prune`; a name stays taken as long as it is there",

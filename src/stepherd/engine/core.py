@@ -187,7 +187,7 @@ class Engine:
         )
         self.journal.add_execution(execution)
         run = self._launch(execution, taken_over=False)
-        run.begin()
+        run.begin(machine.configurations)
         self.journal.flush()
         return execution
 

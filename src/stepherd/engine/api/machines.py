@@ -12,7 +12,8 @@ from stepherd.engine.api.pages import Pages
 from stepherd.engine.api.requests import Request, arn_of, check_name, machine_of, needed
 from stepherd.engine.asl.loading import InvalidDefinition, problems_of
 from stepherd.engine.core import Engine
-from stepherd.engine.journal.records import Execution, Machine
+from stepherd.engine.journal.history import CONFIGURATIONS
+from stepherd.engine.journal.records import TAGS, Execution, Machine
 
 __all__ = ["Machines"]
 
@@ -22,8 +23,6 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
 }
 """Settings that are stored and returned but have no effect here, each with its default."""
-_TAGS: Final = "tags"
-"""A key of a machine's settings that is no configuration."""
 _MOST_TAGS: Final = 50
 _TAG_TEXT: Final = re.compile(r"[\w\s.:/=+\-@]*")
 
@@ -104,9 +103,11 @@ class Machines:
 
     def describe_for_execution(self, request: Request, e: Execution) -> dict[str, Any]:
         """The machine as it was when an execution started."""
+        events = self._engine.journal.events(e.number, limit=1)
         return _without_data(request, {
             "stateMachineArn": e.machine_arn, "name": e.machine_arn.rsplit(":", 1)[-1],
             "definition": e.definition, "roleArn": e.role_arn, "updateDate": e.started,
+            **_DEFAULTS, **(events[0].facts.get(CONFIGURATIONS, {}) if events else {}),
         })  # fmt: skip
 
     def list(self, request: Request) -> dict[str, Any]:
@@ -167,7 +168,7 @@ class Machines:
         machine = self._engine.journal.machine(arn)
         if machine is None:
             raise ApiError("ResourceNotFound", f"Resource not found: '{arn}'")
-        return machine, machine.kept.get(_TAGS, {})
+        return machine, machine.kept.get(TAGS, {})
 
     def _set_tags(self, machine: Machine, tags: dict[str, str]) -> None:
         _check_count(tags)
@@ -191,14 +192,12 @@ def _configurations(request: Request) -> dict[str, Any]:
 
 
 def _shown(machine: Machine) -> dict[str, Any]:
-    settings = machine.kept
-    settings.pop(_TAGS, None)
-    return {**_DEFAULTS, **settings}
+    return {**_DEFAULTS, **machine.configurations}
 
 
 def _with_tags(settings: Mapping[str, Any], tags: dict[str, str]) -> dict[str, Any]:
-    rest = {key: value for key, value in settings.items() if key != _TAGS}
-    return {**rest, _TAGS: tags} if tags else rest
+    rest = {key: value for key, value in settings.items() if key != TAGS}
+    return {**rest, TAGS: tags} if tags else rest
 
 
 def _tags_of(given: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from stepherd.engine.interpreter.task import run_task
 from stepherd.engine.journal.clock import Clock
 from stepherd.engine.journal.database import Journal
 from stepherd.engine.journal.history import (
+    CONFIGURATIONS,
     HistoryFull,
     Recorder,
     failure_details,
@@ -96,10 +97,13 @@ class ExecutionRun:
             "StateMachine": {"Id": e.machine_arn, "Name": e.machine_arn.rsplit(":", 1)[-1]},
         }
 
-    def begin(self) -> None:
-        """Write the first event, ExecutionStarted."""
+    def begin(self, configurations: Mapping[str, Any] | None = None) -> None:
+        """Write the first event, ExecutionStarted, which keeps the machine's configurations as well."""
         e = self.execution
-        self.recorder.emit("ExecutionStarted", {**input_details(e.input), "roleArn": e.role_arn}, 0, "")
+        details: dict[str, Any] = {**input_details(e.input), "roleArn": e.role_arn}
+        if configurations:
+            details[CONFIGURATIONS] = configurations
+        self.recorder.emit("ExecutionStarted", details, 0, "")
 
     def take_over(self, events: list[Event]) -> None:
         """Continue from the events that an engine before this one committed."""

@@ -11,13 +11,24 @@ from stepherd.engine.journal.clock import Clock
 from stepherd.engine.journal.database import Journal
 from stepherd.engine.journal.records import Event
 
-__all__ = ["ITEMS", "MAX_EVENTS", "RETRIED", "HistoryFull", "Recorder", "details_key", "wire_event"]
+__all__ = [
+    "CONFIGURATIONS",
+    "ITEMS",
+    "MAX_EVENTS",
+    "RETRIED",
+    "HistoryFull",
+    "Recorder",
+    "details_key",
+    "wire_event",
+]
 
 MAX_EVENTS = 25_000
 RETRIED = "retried"
 """A key that only the journal sees: which failure a Parallel or Map was started again after."""
 ITEMS = "items"
 """Another one: the items of a Map whose ``Items`` is an expression, which might not give the same again."""
+CONFIGURATIONS = "configurations"
+"""And the configurations that the state machine had when the execution started, where it had some."""
 _LARGE = 10_000
 _SECONDS_PER_CHARACTER = 1e-8
 """The time to write a large event: of thousands of branches with large inputs, not all may in one turn."""
@@ -118,6 +129,8 @@ def wire_event(event: Event, *, data: bool = True) -> dict[str, Any]:
     details = event.facts
     if event.type == "MapStateStarted":
         details = {"length": details["length"]}
+    elif CONFIGURATIONS in details and event.type == "ExecutionStarted":
+        details = {key: value for key, value in details.items() if key != CONFIGURATIONS}
     if not data:
         hidden = ("input", "inputDetails", "output", "outputDetails", "parameters", "assignedVariables")
         details = {key: value for key, value in details.items() if key not in hidden}

@@ -16,6 +16,8 @@ STOPPING = "stopping"
 """A key of an attempt's handle while its job is being stopped: a new engine continues with that."""
 INTERRUPTED = "interrupted"
 """A key of an attempt's handle whose job the engine stopped because it left: to be started again."""
+TAGS = "tags"
+"""A key of a machine's settings that is no configuration."""
 REDRIVABLE = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
@@ -37,6 +39,11 @@ class Machine:
         """The settings as an object."""
         loaded: dict[str, Any] = json.loads(self.settings)
         return loaded
+
+    @property
+    def configurations(self) -> dict[str, Any]:
+        """The settings without the tags."""
+        return {key: value for key, value in self.kept.items() if key != TAGS}
 
 
 @dataclass(slots=True)

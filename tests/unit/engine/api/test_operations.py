@@ -399,15 +399,43 @@ def test_an_execution_can_be_redriven_for_fourteen_days(tmp_path: Path) -> None:
 
 
 @differs(
-    "DescribeStateMachineForExecution gives the definition and role of the start, with the start as "
-    "`updateDate`, and no configurations."
+    "DescribeStateMachineForExecution gives the definition, role and configurations of the start, with the "
+    "start as `updateDate`."
 )
 def test_the_machine_of_an_execution_is_that_of_its_start(tmp_path: Path) -> None:
     async def work(bench: Bench) -> None:
         arn = bench.start(WAIT)
         answer = bench.call("DescribeStateMachineForExecution", executionArn=arn)
-        assert answer.keys() == {"stateMachineArn", "name", "definition", "roleArn", "updateDate"}
+        assert answer.keys() == {
+            *("stateMachineArn", "name", "definition", "roleArn", "updateDate"),
+            *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
+        }
         assert answer["updateDate"] == bench.call("DescribeExecution", executionArn=arn)["startDate"]
+        assert answer["tracingConfiguration"] == {"enabled": False}
+
+    on_bench(tmp_path, work)
+
+
+def test_its_configurations_are_those_of_its_start_and_in_no_history(tmp_path: Path) -> None:
+    def told(bench: Bench, arn: str) -> Any:
+        answer = bench.call("DescribeStateMachineForExecution", executionArn=arn)
+        return answer["tracingConfiguration"], answer["loggingConfiguration"]["level"]
+
+    async def work(bench: Bench) -> None:
+        machine = bench.call(
+            "CreateStateMachine", name="c", definition=json.dumps(machine_of(WAIT)), roleArn=ROLE,
+            tracingConfiguration={"enabled": True}, tags=[{"key": "k", "value": "v"}],
+        )["stateMachineArn"]  # fmt: skip
+        first = bench.call("StartExecution", stateMachineArn=machine)["executionArn"]
+        bench.call("UpdateStateMachine", stateMachineArn=machine, tracingConfiguration={"enabled": False},
+                   loggingConfiguration={"level": "ALL", "includeExecutionData": True})  # fmt: skip
+        second = bench.call("StartExecution", stateMachineArn=machine)["executionArn"]
+        bench.call("DeleteStateMachine", stateMachineArn=machine)
+
+        assert told(bench, first) == ({"enabled": True}, "OFF")
+        assert told(bench, second) == ({"enabled": False}, "ALL")
+        [started, *_] = bench.call("GetExecutionHistory", executionArn=first)["events"]
+        assert started["executionStartedEventDetails"].keys() == {"input", "inputDetails", "roleArn"}
 
     on_bench(tmp_path, work)
 

@@ -177,7 +177,8 @@ def test_what_is_too_deep_is_an_evaluation_error(source: str) -> None:
 @pytest.mark.parametrize(
     ("opened", "closed"),
     [("(", ").a"), ("[", "].a"), ("(", ")@$v.a"), ("(", "#$i).a"), ("$x[", "]"), ("$x.a[", "].b"),
-     ("$x^(", ")"), ("$x{'a': ", "}"), ("{'a': ", "}.a"), ("$x ? ", " : 1"), ("function() {", "}()"), ("$x ~> $map(", ")"),
+     ("$x^(", ")"),
+     ("$x{'a': ", "}"), ("{'a': ", "}.a"), ("$x ? ", " : 1"), ("function() {", "}()"), ("$x ~> $map(", ")"),
      ("$sum(", ")"), ("$x ~> |a|", "|"), ("($y := ", "; $y)"), ("-", "")],
 )  # fmt: skip
 def test_what_stands_inside_of_its_like_is_compiled_in_no_time(opened: str, closed: str) -> None:
