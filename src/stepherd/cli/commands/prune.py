@@ -47,6 +47,7 @@ def command(
 
     A run goes with its history, its logs and its run folder. One that has not ended stays, and so does
     one with work that is on no branch, unless it is named, by its whole id, or --with-work is given.
+    Ended executions of other state machines go by the same age and number, each machine for itself.
     """
     if bool(run_ids) == (older_than is not None or keep is not None):
         raise UsageError(
