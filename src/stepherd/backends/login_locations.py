@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stepherd.backends.client import LOGIN
 from stepherd.errors import NotFoundError, StepherdError
 from stepherd.logins.kinds import login_kind
-from stepherd.logins.lease import lease_holder
+from stepherd.logins.lease import is_of_one_place, lease_holder
 from stepherd.logins.opening import open_location
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def lease_of(backend: Backend, login: LoginLocation) -> Lease | None:
     if holder is None:
         return None
     arn = holder.execution_arn
-    if not backend.knows(arn):
+    if not backend.knows(arn) or not is_of_one_place(arn, backend.machine_arn(LOGIN)):
         return Lease(arn, holder.run_id, None, elsewhere=True)  # Asking there needs rights, and time.
     by_person = arn.split(":")[6:7] == backend.machine_arn(LOGIN).split(":")[6:7]
     try:

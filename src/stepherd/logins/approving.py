@@ -174,7 +174,8 @@ class _Completion:
 
     def _not_stored(self, claim: Claim, error: StepherdError) -> str:
         """Tell it at once: a code is good once, so that asking for it again would lead nowhere."""
-        words = f"You approved the login, but it cannot be stored. {error} {self._request.again}"
+        why = error.message if error.retryable else str(error)
+        words = f"You approved the login, but it cannot be stored. {why} {self._request.again}"
         self._fail(type(error).__name__, words)
         with suppress(StepherdError):  # It has been said, and what keeps a login out may keep this out, too.
             claim.end("expired", keeps_client=False)

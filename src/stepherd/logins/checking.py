@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from stepherd.logins.attempts import attempt_id, read_attempt
 from stepherd.logins.events import tell
 from stepherd.logins.failures import DamagedDatabase, LoginNeeded
-from stepherd.logins.lease import Holder, take_lease
+from stepherd.logins.lease import Holder, is_of_one_place, take_lease
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.login import Login, plain_start_url
 from stepherd.logins.other_tokens import other_token
@@ -45,7 +45,11 @@ def check_login(
     ``waits_for`` is the holder that was found before, of which the events tell already. Raises
     TemporaryError where the identity provider does not answer; ProfileNeeded.
     """
-    other = take_lease(location, Holder(request.holder, request.name), executions.is_running)
+
+    def is_running(arn: str) -> bool:
+        return is_of_one_place(arn, request.execution) and executions.is_running(arn)
+
+    other = take_lease(location, Holder(request.holder, request.name), is_running)
     if other is not None:
         return _held(request, other, waits_for)
     if request.force and not _approved(request, location):

@@ -16,7 +16,7 @@ from stepherd.logins.location import LoginLocation
 from stepherd.services.json_text import read_json
 from stepherd.services.store.contract import ObjectNotFound, PreconditionFailed, StoredObject, WriteConflict
 
-__all__ = ["Holder", "lease_holder", "take_lease"]
+__all__ = ["Holder", "is_of_one_place", "lease_holder", "take_lease"]
 
 _TRIES: Final = 16
 _MOST_CHARACTERS: Final = 2_048
@@ -52,6 +52,22 @@ def take_lease(location: LoginLocation, holder: Holder, is_running: Callable[[st
             continue
         return None
     raise TemporaryError(f"The lease of {location.reference} keeps changing hands.", remedy="Try again.")
+
+
+def is_of_one_place(arn: str, other: str) -> bool:
+    """Whether both ARNs, of executions or state machines, are of one stack or one home.
+
+    Whether an execution of another place runs cannot be asked: a stack has no right to, and a home none at
+    all. Places that share a login do not take turns, but neither must one keep the other out for ever.
+    """
+    place = _place(arn)
+    return place is not None and place == _place(other)
+
+
+def _place(arn: str) -> tuple[str, str, str, str] | None:
+    """Partition, region, account, and what the names of all state machines of a stack begin with."""
+    parts = arn.split(":")
+    return (parts[1], parts[3], parts[4], parts[6].rpartition("-")[0]) if len(parts) > 6 else None
 
 
 def lease_holder(location: LoginLocation) -> Holder | None:

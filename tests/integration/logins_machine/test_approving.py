@@ -124,7 +124,7 @@ def test_a_login_that_cannot_be_stored_is_told_at_once_and_asked_for_once(
     ((kind, error, cause),) = rig.machine.answers
     assert (kind, error) == ("failed", "TemporaryError")
     assert cause.startswith("You approved the login, but it cannot be stored.")
-    assert cause.endswith("Try again with: stepherd redrive run_1")
+    assert cause.endswith("is busy with another process. Try again with: stepherd redrive run_1")
     assert rig.attempt(asked).device.device_code == ""
     # AND when a notice comes twice there is nothing to wait for
     assert rig.complete(asked) == "no one is waiting for it any more"

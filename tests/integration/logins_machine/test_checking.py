@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from tests.integration.logins_machine.rig import ARN, Rig
 
-from stepherd.errors import TemporaryError, UsageError
+from stepherd.errors import CredentialsError, TemporaryError, UsageError
 from stepherd.logins.checking import valid_facts
 from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.hosts import ForeignAddress
+from stepherd.logins.lease import Holder, lease_holder, take_lease
 from stepherd.logins.login import Profile, Token
 from stepherd.logins.profiles import Listing, list_profiles
 
@@ -33,6 +34,31 @@ def test_a_good_login_is_valid_and_the_lease_is_the_runs(rig: Rig) -> None:
     # AND when it is over, the other one has it
     rig.machine.running = set()
     assert rig.check(rig.wanted("run_2"))["status"] == "valid"
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        "arn:aws:states:us-east-1:123456789012:execution:stepherd-pipeline:run_9",
+        "arn:aws:states:eu-west-1:000000000000:execution:stepherd-login:login_9",
+        "arn:aws:states:us-east-1:000000000000:execution:another-stepherd-pipeline:run_9",
+        "arn:aws:states:us-east-1:000000000000:execution:stepherd-2-pipeline:run_9",
+    ],
+)
+def test_a_lease_of_another_place_keeps_no_one_out_for_ever(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, holder: str
+) -> None:
+    def denied(_: str) -> bool:
+        raise CredentialsError("AWS denies DescribeExecution.")
+
+    rig.give_login()
+    assert take_lease(rig.place, Holder(holder, "run_9"), rig.machine.is_running) is None
+    monkeypatch.setattr(rig.machine, "is_running", denied)
+    assert rig.check()["status"] == "valid"
+    # WHEN it is one of this place that cannot be asked about, THEN nothing is taken
+    with pytest.raises(CredentialsError):
+        rig.check(rig.wanted("run_2"))
+    assert lease_holder(rig.place) == Holder(f"{ARN}:stepherd-pipeline:run_1", "run_1")
 
 
 def test_without_a_login_a_person_is_needed(rig: Rig) -> None:

@@ -142,7 +142,13 @@ STACK = "arn:aws:states:eu-west-1:123456789012:execution:x-pipeline:run_1"
 
 @pytest.mark.parametrize(
     ("holder", "shared", "warned"),
-    [(STACK, False, True), (STACK, True, True), (HERE, True, True), (HERE, False, False)],
+    [
+        (STACK, False, True),
+        (STACK, True, True),
+        (HERE, True, True),
+        (HERE, False, False),
+        (HERE.replace(":stepherd-", ":another-stepherd-"), False, True),
+    ],
 )
 def test_a_database_that_two_places_use_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: str, shared: bool, warned: bool
