@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stepherd.errors import (
+    ConfigurationError,
     CredentialsError,
     ProtocolError,
     StepherdError,
@@ -111,6 +112,11 @@ def _refused(response: Mapping[str, Any], operation: str) -> StepherdError:
 
 
 def _broken(error: Exception, operation: str, region: str) -> StepherdError:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return ConfigurationError(
+            f"The certificate of the identity provider in {region} is not trusted here.",
+            remedy="Where a proxy looks into TLS, name its certificate in AWS_CA_BUNDLE.",
+        )
     known = aws_error(error, f"the identity provider in {region}")
     if isinstance(known, TemporaryError | UnavailableError):
         return TemporaryError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from stepherd.errors import ConfigurationError, CredentialsError, ProtocolError, TemporaryError
 from stepherd.logins.failures import ProfileNeeded
@@ -130,17 +131,30 @@ def _ask(endpoint: str, token: Token, members: dict[str, Any]) -> Any:
         },
     )
     try:
-        with build_opener(_NoRedirects).open(request, timeout=_SECONDS) as answer:
+        with build_opener(_NoRedirects, HTTPSHandler(context=_trust())).open(
+            request, timeout=_SECONDS
+        ) as answer:
             return read_json(_body(answer))
     except HTTPError as error:
         with error:
             raise _refused(error.code, endpoint) from None
     except (URLError, OSError, HTTPException) as error:
-        raise TemporaryError(
-            f"{endpoint} did not answer ({type(error).__name__}).", remedy="Try again in a minute."
-        ) from None
+        why = type(getattr(error, "reason", error)).__name__
+        raise TemporaryError(f"{endpoint} did not answer ({why}).", remedy="Try again in a minute.") from None
     except ValueError:
         raise ProtocolError(f"{endpoint} did not answer with JSON.") from None
+
+
+def _trust() -> ssl.SSLContext:
+    """What is trusted by default, and what boto3 is told to trust, by which the identity provider is asked.
+
+    Raises OSError.
+    """
+    context = ssl.create_default_context()
+    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    if bundle:
+        context.load_verify_locations(bundle)
+    return context
 
 
 def _body(answer: HTTPResponse) -> bytes:
