@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from stepherd.backends.client import Call
 from stepherd.backends.home.logs import Line
+from stepherd.backends.line_times import LineTimes
 from stepherd.backends.sources import events_after
 from stepherd.errors import UsageError
+from stepherd.runs.folder import run_folder
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
@@ -25,8 +27,12 @@ class LogReader:
     Raises NotFoundError for a run that is not there, UsageError for a ``state`` that has no logs.
     """
 
-    def __init__(self, backend: Backend, run_id: str, state: str | None = None) -> None:
+    def __init__(
+        self, backend: Backend, run_id: str, state: str | None = None, *, timed: bool = False
+    ) -> None:
+        """With ``timed`` every line has its time."""
         self._backend = backend
+        self._times = LineTimes(run_folder(backend.store(), run_id)) if timed else None
         self._arn = backend.execution_arn(run_id)
         self._logs = backend.task_lines(run_id, state)
         self.running = self._learn()
@@ -43,11 +49,13 @@ class LogReader:
 
     def last(self, count: int) -> list[Line]:
         """The last lines; what came before is passed over."""
-        return self._logs.last(count, final=not self.running)
+        lines = self._logs.last(count, final=not self.running)
+        return self._times.of_last(lines) if self._times else lines
 
     def new(self) -> Iterator[Line]:
         """The lines written since the last call."""
-        return self._logs.new(final=not self.running)
+        lines = self._logs.new(final=not self.running)
+        return self._times.of_new(lines) if self._times else lines
 
     def follow(self) -> Iterator[Line]:
         """Lines that are written from now on, until the run has ended and its last lines are there."""
@@ -71,5 +79,8 @@ class LogReader:
 
     def _read(self, call: Call) -> bool:
         described = call("DescribeExecution", {"executionArn": self._arn})
-        self._logs.learn(events_after(call, self._arn, self._logs.last_event))
+        events = events_after(call, self._arn, self._logs.last_event)
+        self._logs.learn(events)
+        if self._times:
+            self._times.learn(events)
         return bool(described["status"] == "RUNNING")

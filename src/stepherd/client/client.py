@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from stepherd.backends.beginning import Beginning
+from stepherd.backends.branch_page import branch_page
 from stepherd.backends.choice import choose, default_home, open_backend
 from stepherd.backends.client import LOGIN, Call
 from stepherd.backends.home.home_check import check_home
@@ -194,6 +195,14 @@ class Client:
         run_id = _id_of(run)
         with self._backend.reading() as call:
             return Report.of(describe(self._backend, call, run_id, self._progress(call, run_id)))
+
+    def page(self, run: Run | str) -> str | None:
+        """The address of a page that compares a run's branch with its base; None where there is none.
+
+        It is made of the run's request, and not of what an agent can write.
+        """
+        report = self.report(run)
+        return branch_page(self._backend, report.run_id, report.branch) if report.branch else None
 
     def logs(
         self, run: Run | str, *, state: str | None = None, tail: int | None = None, follow: bool = False

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from stepherd.client.listing import Outline
 from stepherd.history.logins import Waiting
 
 if TYPE_CHECKING:
     from stepherd.backends.kept_work import Kept
+    from stepherd.client.listing import Outline
     from stepherd.history.progress import StateRow
 
 __all__ = ["Event", "LogLine", "Login", "Run", "State", "Stopped", "Update", "Waiting", "moment"]
@@ -50,7 +50,6 @@ class Run:
         cls, listed: Mapping[str, Any], waiting: Waiting | None = None, outline: Outline | None = None
     ) -> Run:
         """The same, of a list of runs."""
-        about = outline or Outline()
         return cls(
             listed["run_id"],
             listed["status"],
@@ -58,11 +57,8 @@ class Run:
             moment(listed["stopped"]) if listed["stopped"] else None,
             listed["redrives"],
             waiting,
-            about.title,
-            about.repo,
-            about.agent,
-            about.branch,
-            about.cost_usd,
+            *((outline.title, outline.repo, outline.agent, outline.branch) if outline else (None,) * 4),
+            outline.cost_usd if outline else None,
         )
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stepherd.client.arguments import in_seconds
+from stepherd.services.secrets.absolute import absolute_secret
 
 __all__ = ["Request"]
 
@@ -85,18 +86,12 @@ class Request:
             repo = str(self.repo)
             fields["repo"] = _absolute(repo) if _is_there(repo) else repo
         for name in {"git_credentials", "agent_credentials"} & fields.keys():
-            fields[name] = _absolute_secret(fields[name])
+            fields[name] = absolute_secret(fields[name])
         if self.env:
             fields["env"] = dict(self.env)
         if self.secrets:
-            fields["secrets"] = {name: _absolute_secret(each) for name, each in self.secrets.items()}
+            fields["secrets"] = {name: absolute_secret(each) for name, each in self.secrets.items()}
         return in_seconds(fields)
-
-
-def _absolute_secret(reference: str) -> str:
-    from stepherd.backends.home.backend import absolute_secret  # a request is made without a backend
-
-    return absolute_secret(reference)
 
 
 def _is_there(path: str) -> bool:

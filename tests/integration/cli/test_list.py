@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+
+from stepherd.text.moments import iso_text
 
 
 def test_runs_are_listed_as_wide_as_the_terminal_and_chosen_by_what_they_are(
@@ -39,3 +42,23 @@ def test_runs_are_listed_as_wide_as_the_terminal_and_chosen_by_what_they_are(
     said = place.stepherd("list", "--repo", "elsewhere").stderr
     assert said.startswith(f"There is no such run in {place.home}. To see all: stepherd list")
     assert place.stepherd("list", "--since", "soon").returncode == 64
+
+
+def test_lines_of_logs_have_times_and_are_chosen_by_them(place: Any) -> None:
+    before = _now()
+    place.stepherd(*place.run_words("echo one", "--name", "timed"))
+    lines = place.stepherd("logs", "timed", "--timestamps").stdout.splitlines()
+    times = [line.split()[0] for line in lines]
+    assert times == sorted(times)
+    assert before <= times[0] <= times[-1] <= _now()
+    assert [line.split()[1:] for line in lines if "one" in line.split()] == [["RunAgent", "one"]]
+    recent = json.loads(place.stepherd("logs", "timed", "--since", "1h", "--timestamps", "--json").stdout)
+    assert [line["at"] for line in recent["lines"]] == times
+    plain = json.loads(place.stepherd("logs", "timed", "--since", "1h", "--tail", "1", "--json").stdout)
+    assert [set(line) for line in plain["lines"]] == [{"state", "message"}]
+    none = place.stepherd("logs", "timed", "--since", "0s")
+    assert (none.stdout, none.stderr) == ("", "Nothing was written within this time.\n")
+
+
+def _now() -> str:
+    return iso_text(datetime.now(UTC))

@@ -19,6 +19,7 @@ from stepherd.engine.identity import ACCOUNT
 from stepherd.engine.journal.lock import EngineAddress
 from stepherd.engine.runners.choice import settled_choice
 from stepherd.logins.kinds import DATABASE_VARIABLE, DEFAULT_KIND
+from stepherd.services.secrets.absolute import absolute_secret
 from stepherd.services.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from stepherd.runs.request import Request
     from stepherd.services.store.contract import Store
 
-__all__ = ["HomeBackend", "absolute_secret"]
+__all__ = ["HomeBackend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,3 @@ class HomeBackend:
         from stepherd.backends.home.stop import stop_at_home  # for its start-up time
 
         return stop_at_home(self, run_id, request, tell)
-
-
-def absolute_secret(reference: str) -> str:
-    """A reference to a secret as seen from here, because a task has a folder of its own."""
-    form, _, path = reference.partition(":")
-    if form != "file" or not path or path.startswith("//"):
-        return reference
-    return f"file:{os.path.abspath(Path(path).expanduser())}"  # noqa: PTH100 - links stay

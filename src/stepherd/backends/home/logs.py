@@ -23,6 +23,8 @@ class Line:
 
     state: str
     text: str
+    at: str = field(default="", compare=False)
+    """When it was written, in ISO 8601 and UTC; empty where that is not known."""
 
 
 @dataclass(slots=True)

@@ -70,8 +70,9 @@ class _Events:
         new = content[: content.rfind(b"\n") + 1]
         self.offset += len(new)
         for line in new.splitlines():
-            for text in _texts(line):
-                yield Line(_AGENT, text)
+            at, texts = _said(line)
+            for text in texts:
+                yield Line(_AGENT, text, at)
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ class StackLogs:
             while not end:
                 found, stream.token, end = self.streams.page(stream.name, stream.token, _PAGE)
                 some = some or bool(found)
-                yield from (Line(stream.state, line["text"]) for line in found)
+                yield from (Line(stream.state, line["text"], line["at"]) for line in found)
             stream.looked(some, _LONGEST if stream is newest else _LONGEST_OF_OTHERS)
         if self._events:
             yield from self._events.lines()
@@ -137,7 +138,7 @@ class StackLogs:
                 raise
             found = []
         if found or stream.state != _AGENT:
-            return [Line(stream.state, line["text"]) for line in found]
+            return [Line(stream.state, line["text"], line["at"]) for line in found]
         self._events = self._events or _Events(self.folder)
         return list(self._events.lines())
 
@@ -147,9 +148,10 @@ def open_stack_logs(stack: str, folder: RunFolder, only: str | None) -> StackLog
     return StackLogs(LogStreams.open(f"/stepherd/{stack}/tasks"), folder, only)
 
 
-def _texts(line: bytes) -> list[str]:
+def _said(line: bytes) -> tuple[str, list[str]]:
+    """When it was said, and the lines."""
     try:
         event = read_json(line)
-        return readable(event) if event["source"] == "agent" else []
+        return str(event.get("at", "")), readable(event) if event["source"] == "agent" else []
     except (ValueError, KeyError, TypeError, RecursionError):
-        return []  # Not one of ours, or of another version.
+        return "", []  # Not one of ours, or of another version.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from stepherd.backends.run_diff import show_diff
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
@@ -30,6 +29,8 @@ def command(call: Invocation, run_id: str, stat: bool) -> int:
     At a terminal, characters that could drive it are shown by their codes; elsewhere the diff has the bytes
     that it has. It comes from the run's folder: no remote is asked.
     """
+    from stepherd.backends.run_diff import show_diff  # for the start-up time of --help
+
     lines = _Lines(call)
     sink = lines.take if call.output.columns or call.output.as_json else call.output.content
     columns = (call.output.columns or _COLUMNS) if stat else None

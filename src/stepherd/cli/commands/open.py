@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepherd.backends.branch_page import branch_page
-from stepherd.cli.follow.outcome import looked_up
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
 from stepherd.cli.options import run_argument
@@ -24,17 +22,17 @@ def command(call: Invocation, run_id: str) -> int:
     Where the repository is on no known forge, or nothing was pushed, it is the path of the run's report. The
     browser is opened at a terminal alone.
     """
-    _, fields = looked_up(call, run_id)
-    page = branch_page(call.backend, run_id, fields["branch"]) if fields["branch"] else None
-    report = str(Path(fields["report"]).with_name("report.md")) if fields["report"] else None
+    client = call.client
+    told, page = client.report(run_id), client.page(run_id)
+    report = str(Path(told.path).with_name("report.md")) if told.path else None
     if page is None and report is None:
-        raise _nothing(run_id, running=fields["status"] == "RUNNING")
+        raise _nothing(run_id, running=told.status == "RUNNING")
     if call.output.as_json:
         call.output.json({"run_id": run_id, "page": page, "report": report})
         return 0
     call.output.data(page or str(report))
     if page is None:
-        what = "This forge has no page that is known" if fields["branch"] else "Nothing was pushed"
+        what = "No page is known for this repository" if told.branch else "Nothing was pushed"
         call.output.note(f"{what}: that is the report.")
     elif call.output.columns and can_open():
         open_own_page(page)
