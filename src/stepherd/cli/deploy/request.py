@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, Final
 
 import click
@@ -175,8 +176,6 @@ def _agents(text: str) -> list[str]:
 
 
 def _need_bcrypt() -> None:
-    from importlib.util import find_spec  # for the start-up time of --help
-
     if find_spec("bcrypt") is None:
         raise ConfigurationError(
             "API keys need bcrypt, which is not installed.",
