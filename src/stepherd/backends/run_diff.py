@@ -1,4 +1,4 @@
-"""What a run changed, as git shows it: its bundle against the commit that it began with."""
+"""The changes of a run, as git shows them: its bundle against the commit that it began with."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def show_diff(
 
 
 Source = Callable[[], tuple[Repository, GitCredentials]]
-"""A repository that may have the base, opened when it is asked for. Raises StepherdError where it is none."""
+"""A repository that may have the base, opened when it is asked for. Raises StepherdError for one that cannot
+be opened."""
 
 
 def _bring_base(

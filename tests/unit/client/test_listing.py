@@ -1,4 +1,4 @@
-"""What lists say of runs comes out of folders that others can write to."""
+"""Lists of runs take their texts out of folders that others can write to."""
 
 from __future__ import annotations
 

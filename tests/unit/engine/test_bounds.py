@@ -1,4 +1,4 @@
-"""What an engine takes in is bounded: depth, results together, turns. Nothing keeps it from opening."""
+"""An engine bounds all that it takes in: depth, results together, turns. Nothing keeps it from opening."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _depth(value: Any) -> int:
 
 
 def _below(frames: int, call: Callable[[], Any]) -> Any:
-    """What a call gives with so many more of Python's frames around it."""
+    """Make a call with so many more of Python's frames around it."""
     return call() if frames == 0 else _below(frames - 1, call)
 
 
