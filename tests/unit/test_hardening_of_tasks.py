@@ -48,7 +48,7 @@ def test_no_program_of_the_image_is_setuid_and_the_build_looks() -> None:
 def test_what_the_image_s_entry_point_starts_cannot_gain_rights(tmp_path: Path) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "stepherd.container", "sh", "-c", "cat /proc/self/status; echo HOME=$HOME"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": "/nonexistent",
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(tmp_path / "absent"),
              "TMPDIR": str(tmp_path)},
         check=True, capture_output=True, text=True,
     )  # fmt: skip
