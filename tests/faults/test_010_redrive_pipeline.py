@@ -66,7 +66,7 @@ def test_after_the_preparation(place: Place) -> None:
 
 def test_after_the_clone_for_a_secret_that_was_bad(place: Place) -> None:
     before, secret = place.origin.refs(), place.root / "secret.json"
-    secret.write_text('{"token": 7}')
+    secret.write_text('{"token": "cut o')
     with Inside.at(place) as inside:
         assert inside.run(command=_agent(place), git_credentials=f"file:{secret}") == "FAILED"
         error = _error(place)
