@@ -146,7 +146,8 @@ def _ask(endpoint: str, token: Token, members: dict[str, Any]) -> Any:
 
 
 def _trust() -> ssl.SSLContext:
-    """What is trusted by default, and what boto3 is told to trust, by which the identity provider is asked.
+    """Trust in the default authorities, and in those that boto3 is told to trust, by which the identity
+    provider is asked.
 
     Raises OSError.
     """
