@@ -29,8 +29,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 @differs(
-    "An expression may take a second of the processor, 1,000 calls inside of each other and some 100 MB; "
-    "beyond that it is States.QueryEvaluationError, in the words of AWS, whose limits are lower in places."
+    "An expression may have 1,000 calls inside of each other and make some 100 MB. Step Functions ends one "
+    "with 101 parts inside of each other, as `1+1+…` of 101 numbers has, and measures memory in a way of its "
+    "own; one value is as large here as there. The error and its words are those of Step Functions."
 )
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("output", [ENDLESS, LONG_REGEX, DEEP])

@@ -189,6 +189,7 @@ def _paid_for(right: Any, run: Run) -> Iterator[Any]:
 def _joined(left: Any, right: Any, run: Run) -> str:
     first = left if type(left) is str else "" if left is UNDEFINED else text_of(left, run)
     second = right if type(right) is str else "" if right is UNDEFINED else text_of(right, run)
+    run.hold(len(first) + len(second))
     run.make(len(first) + len(second))
     return first + second
 
@@ -203,6 +204,7 @@ def _range(left: Any, right: Any, run: Run) -> Any:
     size = int(right) - int(left) + 1
     if size > _MOST:
         raise JsonataError("D2014", value=number(size))
+    run.hold(8 * size)
     run.make(16 * size)
     return Sequence(range(int(left), int(right) + 1))
 

@@ -13,7 +13,7 @@ from typing import Any
 from stepherd.engine.jsonata.errors import ExpressionTooLongError
 from stepherd.engine.jsonata.values import UNDEFINED
 
-__all__ = ["MAX_DEPTH", "MAX_SPACE", "MAX_STEPS", "MAX_TIME", "TOO_LARGE", "Run", "Scope"]
+__all__ = ["MAX_DEPTH", "MAX_SPACE", "MAX_STEPS", "MAX_TIME", "MAX_VALUE", "TOO_LARGE", "Run", "Scope"]
 
 MAX_STEPS = 20_000_000
 """Steps of one evaluation: calls, items looked at, places that a regular expression tries."""
@@ -26,6 +26,9 @@ MAX_DEPTH = 1_000
 
 MAX_SPACE = 100_000_000
 """The space that one evaluation may use: 1 for each character, 16 for each place in an array or object."""
+
+MAX_VALUE = 6_990_256
+"""Largest text, in characters, and largest sequence of a range, in 8 bytes for each number, as on AWS."""
 
 _BETWEEN_LOOKS = 2_000
 _UNBOUND: Any = object()
@@ -91,6 +94,11 @@ class Run:
         size = len(picture)
         self.make(20 * size + len(text))
         self.step((size * (size + len(text))) >> 7)
+
+    def hold(self, size: int) -> None:
+        """Refuse a text of so many characters, or a sequence of so many bytes, that is too large for AWS."""
+        if size > MAX_VALUE:
+            raise ExpressionTooLongError(TOO_LARGE)
 
     def text(self, value: str) -> str:
         """Pay for a new text, and give it."""

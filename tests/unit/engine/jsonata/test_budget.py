@@ -161,9 +161,29 @@ def test_a_long_signature_is_refused_when_it_is_read(text: str) -> None:
 def test_a_number_of_many_words_is_as_large_as_a_number_can_be() -> None:
     outcome, seconds = _evaluated(ENDLESS_WORDS, {})
 
-    assert isinstance(outcome, EvaluationError)
-    assert "D1001" in outcome.cause
+    assert outcome == "NaN"
     assert seconds < SLACK
+
+
+@pytest.mark.parametrize(
+    ("source", "most", "over"),
+    [
+        ("$count([1..{}])", 873_782, 873_783),
+        ("($f := function($s, $n) {{ $n = 0 ? $s : $f($s & $s, $n - 1) }}; $length($f('x', {})))", 22, 23),
+    ],
+)
+def test_one_value_is_as_large_as_on_aws_and_no_larger(
+    source: str, most: int, over: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scope, "MAX_TIME", 10)
+
+    assert _evaluated(source.format(most), {})[0] in (873_782, 2**22)
+    refused, _ = _evaluated(source.format(over), {})
+    assert isinstance(refused, EvaluationError)
+    assert refused.cause.endswith(
+        "threw an error during evaluation: "
+        "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+    )
 
 
 @pytest.mark.parametrize("source", DEEP)
