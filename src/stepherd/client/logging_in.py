@@ -129,6 +129,10 @@ def login_error(login: LoginProgress, advise: Callable[[str], str] = str) -> Ste
     kind = _ERRORS.get(login.error, InternalError)
     if login.status == "ABORTED":
         return TemporaryError("The login was stopped.", remedy=Remedy("Start it again with: ", ("login",)))
+    if login.error == "States.Timeout":
+        return TemporaryError(
+            "A service did not answer in time.", remedy=Remedy("Start it again with: ", ("login",))
+        )
     if login.status == "TIMED_OUT":
         return TemporaryError(
             "The login took more than a day.", remedy=Remedy("Start it again with: ", ("login",))

@@ -85,6 +85,30 @@ def odd_lease(rig: Rig) -> None:
     (rig.folder / "logins/q/lease.json").write_text("{")
 
 
+def row_of_another_kind(rig: Rig) -> None:
+    put(rig)
+    with closing(sqlite3.connect(rig.folder / "logins/q/data.sqlite3")) as db:
+        db.execute("INSERT INTO auth_kv VALUES ('kirocli:odic:token', '{}')")
+        db.commit()
+
+
+def journal_of_a_removed_one(rig: Rig) -> None:
+    put(rig)
+    path = rig.folder / "logins/q/data.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size=1")
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT INTO history (command) VALUES (?)", [("x" * 4_000,)] * 50)
+        left = path.with_name("data.sqlite3-journal").read_bytes()
+    path.unlink()
+    path.with_name("data.sqlite3-journal").write_bytes(left)
+
+
+def folder_in_its_place(rig: Rig) -> None:
+    (rig.folder / "logins/q/data.sqlite3/in it").mkdir(parents=True)
+    (rig.folder / "logins/q/data.sqlite3.damaged/in it").mkdir(parents=True)
+
+
 SOON = datetime.now(UTC) + timedelta(seconds=30)
 STATES: dict[str, Callable[[Rig], None]] = {
     "no login": lambda _: None,
@@ -101,7 +125,11 @@ STATES: dict[str, Callable[[Rig], None]] = {
     "damaged": damaged,
     "row without sense": row_without_sense,
     "odd lease": odd_lease,
+    "row of another kind": row_of_another_kind,
+    "journal of a removed one": journal_of_a_removed_one,
+    "folder in its place": folder_in_its_place,
 }
+NONE = {"no login", "damaged", "row without sense", "journal of a removed one", "folder in its place"}
 
 
 def attempt(rig: Rig, redrives: int) -> str:
@@ -136,7 +164,7 @@ def test_whatever_was_refused_a_redrive_comes_to_a_good_login(
     shutil.rmtree(rig.folder, ignore_errors=True)
     rig.provider.recover()
     STATES[state](rig)
-    before = None if state in {"no login", "damaged", "row without sense"} else rig.stored().token
+    before = None if state in NONE else rig.stored().token
     for operation, name in refusals:
         rig.provider.script(operation, name)
     for redrives in range(REDRIVES):

@@ -137,7 +137,7 @@ def ended(error: str, cause: str = "Why.", status: str = "FAILED") -> LoginProgr
     [
         ("LoginDeclined", 77), ("LoginNotApproved", 77), ("LoginNeeded", 77), ("ProfileNeeded", 64),
         ("ForeignAddress", 64), ("LoginHeld", 75), ("TemporaryError", 75), ("UnavailableError", 69),
-        ("States.Timeout", 70),
+        ("States.Timeout", 75), ("Lambda.Unknown", 70),
     ],
 )  # fmt: skip
 def test_each_failure_has_the_exit_code_of_its_kind(tmp_path: Path, error: str, code: int) -> None:
