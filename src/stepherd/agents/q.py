@@ -162,7 +162,8 @@ def judge_sign(name: str, kind: str, said: str) -> Outcome:
     """The judgement of an agent that ``said`` itself what kind of failure it was."""
     if kind in {"login", "asked"}:
         what = "asked a person to log in" if kind == "asked" else "could not log in"
-        remedy = Remedy("Log in with '", ("login", "--agent", name), "', then: ", ("redrive", RUN))
+        # The token may be good by its date: without --force, the login would be found valid as it was before.
+        remedy = Remedy("Log in with '", ("login", "--agent", name, "--force"), "', then: ", ("redrive", RUN))
         return login_failure(name, f"{what}: {said}", remedy=remedy)
     if kind == "limit":
         remedy = Remedy("Wait until the service allows more, then: ", ("redrive", RUN))

@@ -125,7 +125,7 @@ def test_without_a_model_that_warning_means_nothing(trials: Trials) -> None:
             "login error",
             "credentials",
             "could not log in: prompt: Authentication failed",
-            "login --agent kiro",
+            "login --agent kiro --force",
         ),
         ("quota error", "agent", "limit of the service: prompt: You have reached the limit", "Wait until"),
         ("unstarted error", "agent", "failed: startup: The engine could not be started", "logs"),

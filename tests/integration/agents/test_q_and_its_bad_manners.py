@@ -74,7 +74,7 @@ def test_exit_code_zero_is_a_failure_when_it_says_so(
     assert (outcome.status, outcome.error.category) == ("failed", category)
     assert words in outcome.error.message
     if category == "credentials":
-        assert "stepherd login --agent q" in outcome.error.remedy
+        assert "stepherd login --agent q --force" in outcome.error.remedy
 
 
 def test_an_answer_that_quotes_errors_is_no_error(trials: Trials) -> None:
