@@ -86,8 +86,12 @@ class _Lazy(click.Group):
                 formatter.write_dl([(name, COMMANDS[name]) for name in names])
 
 
+_MEANT = {"logout": ["login status"]}
+"""Where what is looked for can be found, though it has another name."""
+
+
 def _unknown(name: str) -> UsageError:
-    close = get_close_matches(name, COMMANDS, n=1)
+    close = _MEANT.get(name) or get_close_matches(name, COMMANDS, n=1)
     remedy = f"Did you mean: stepherd {close[0]}" if close else "See: stepherd --help"
     return UsageError(f"There is no command '{name}'.", remedy=remedy)
 

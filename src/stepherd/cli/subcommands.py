@@ -39,8 +39,18 @@ class Subcommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self._modules and not args[0].startswith("-") and not ctx.resilient_parsing:
             known = ", ".join(self._modules)
+            meant = self._option_for(args[0])
             raise UsageError(
                 f"'{ctx.command_path}' has no command '{args[0]}'.",
-                remedy=f"Its commands: {known}. See: {ctx.command_path} --help",
+                remedy=f"Did you mean: {ctx.command_path} {meant}"
+                if meant
+                else f"Its commands: {known}. See: {ctx.command_path} --help",
             )
         return super().resolve_command(ctx, args)
+
+    def _option_for(self, word: str) -> str:
+        """The option that takes ``word``, with it; empty where none lists it among its values."""
+        for option in self.params:
+            if isinstance(option.type, click.Choice) and word in option.type.choices:
+                return f"{option.opts[0]} {word}"
+        return ""

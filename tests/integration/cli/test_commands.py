@@ -96,6 +96,9 @@ def test_an_empty_home_has_no_runs_and_stays_empty(place: Any) -> None:
     ("words", "said"),
     [
         (["stat"], "There is no command 'stat'. Did you mean: stepherd status"),
+        (["logout"], "There is no command 'logout'. Did you mean: stepherd login status"),
+        (["login", "kiro"], "has no command 'kiro'. Did you mean: stepherd login --agent kiro"),
+        (["login", "out"], "has no command 'out'. Its commands: status."),
         (["redrvie", "x"], "Did you mean: stepherd redrive"),
         (["xyz"], "See: stepherd --help"),
         (["run"], "Missing option '--instructions'. See: stepherd run --help"),
