@@ -68,7 +68,7 @@ def _error_of_stop(evidence: Evidence, name: str) -> AgentFailed:
     if evidence.ending == "deadline":
         return AgentFailed(
             f"The agent '{name}' was stopped at its time limit of {limit}.",
-            remedy=f"{_KEPT} To give it more time, add --timeout SECONDS to the redrive.",
+            remedy=Remedy(f"{_KEPT} Give it more time: ", ("redrive", RUN, "--timeout", "MORE")),
         )
     if evidence.ending == "silence":
         return AgentFailed(

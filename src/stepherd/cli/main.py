@@ -29,7 +29,7 @@ COMMANDS = {
     "history": "Print a run's execution history as JSON.",
     "stop": "Stop a run and everything it started.",
     "redrive": "Run again what a failed run left undone.",
-    "resume": "Continue the runs that a dead engine left.",
+    "resume": "Continue runs that were interrupted, such as by a crash.",
     "prune": "Remove old runs from this machine's home.",
     "pull": "Bring a run's changes into the current clone as a branch.",
     "login": "Log in to an agent's service; status of logins.",

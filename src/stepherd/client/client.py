@@ -42,6 +42,8 @@ __all__ = ["Client"]
 
 _Result = TypeVar("_Result")
 _LOOK_AGAIN_SECONDS: Final = 0.25
+_SOON_SECONDS: Final = 1.0
+"""How long an engine that is on its way may take."""
 _LONGEST_REASON: Final = 32_000
 
 
@@ -183,6 +185,12 @@ class Client:
             waiting = waiting_runs(call, backend.machine_arn(LOGIN), running) if running else {}
             return [Run.of(one, waiting.get(one["run_id"]), about) for one, about in found]
         return []
+
+    def is_carried(self) -> bool:
+        """Whether anything carries runs here: an engine, or a stack. Without it runs that have not ended are
+        interrupted, and stand still until ``stepherd resume``."""
+        backend = self._backend
+        return _outside_of_loops(lambda: asyncio.run(backend.find(_SOON_SECONDS))) is not None
 
     def states(self, run: Run | str) -> tuple[State, ...]:
         """The states of a run so far, in the order in which they were entered."""

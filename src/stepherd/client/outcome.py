@@ -24,7 +24,7 @@ EXIT_CODES: Final = {"SUCCEEDED": 0, "RUNNING": 0, "FAILED": 1, "TIMED_OUT": 1, 
 """Of a program that has waited for a run, by the run's status."""
 _ADVICE: Final = ("remedy", "next")
 _OF_REPORT: Final = ("branch", "commit", "base_commit", "compare", "bundle", "verify", "partial", "summary",
-                     "automation", "kept", "commits",
+                     "automation", "kept", "commits", "totals",
                      "left_out")  # fmt: skip
 
 

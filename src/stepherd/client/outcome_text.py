@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from stepherd.client.run_text import status_colour, status_text
+from stepherd.client.run_text import INTERRUPTED, status_colour, status_text
 from stepherd.runs.folder import REPORT_PAGE
 from stepherd.text.durations import seconds_text
 from stepherd.text.enumeration import first_of
@@ -49,7 +49,10 @@ def outcome_lines(advisor: Advisor, fields: Mapping[str, Any]) -> Iterator[Line]
     status = str(fields["status"])
     error = fields.get("error") or {}
     where = f" in {error['state']}" if error.get("state") else ""
-    head = f"{status_text(status).capitalize()}{where} after {seconds_text(float(fields['seconds']))}"
+    seconds = seconds_text(float(fields["seconds"]))
+    head = f"{status_text(status).capitalize()}{where} after {seconds}"
+    if fields.get("abandoned"):
+        status, head = INTERRUPTED, f"Interrupted; it began {seconds} ago"
     yield head, {"fg": status_colour(status), "bold": True}
     for name, value in _facts(advisor, fields, error):
         if value:
@@ -72,7 +75,7 @@ def _facts(
     yield "commit", fields.get("commit")
     yield "compare", fields.get("compare")
     yield "verify", _verify(fields.get("verify"))
-    yield "files", _files(fields.get("files_changed") or [])
+    yield "files", _files(fields.get("files_changed") or [], fields.get("totals"))
     yield "look at", _automation(fields.get("automation") or [])
     yield "kept", _kept(fields.get("kept") or [])
     yield "left out", _left_out(fields.get("left_out") or [])
@@ -93,8 +96,20 @@ def _verify(verify: object) -> str:
     return "passed" if code == 0 else f"failed with exit code {code}"
 
 
-def _files(changed: list[Mapping[str, Any]]) -> str:
-    return first_of(changed, _SHOWN_FILES, lambda item: f"{item['path']} {_size(item)}")
+def _files(changed: list[Mapping[str, Any]], totals: object) -> str:
+    """The first of them; a renamed file once. Only the first 1,000 are listed: ``totals`` counts all."""
+    origins = {str(item["renamed_from"]) for item in changed if item.get("renamed_from")}
+    shown = [item for item in changed if item.get("status") != "D" or item.get("path") not in origins]
+    count = totals.get("files") if isinstance(totals, Mapping) else None
+    unlisted = max(0, count - len(changed)) if isinstance(count, int) else 0
+    more = len(shown[_SHOWN_FILES:]) + unlisted
+    text = ", ".join(map(_file, shown[:_SHOWN_FILES]))
+    return f"{text} and {more:,} more" if more else text
+
+
+def _file(item: Mapping[str, Any]) -> str:
+    origin = item.get("renamed_from")
+    return f"{origin} → {item['path']} (renamed)" if origin else f"{item['path']} {_size(item)}"
 
 
 def _size(item: Mapping[str, Any]) -> str:

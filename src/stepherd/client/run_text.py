@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stepherd.client.records import State
 
 __all__ = [
+    "INTERRUPTED",
     "StateLines",
     "status_colour",
     "status_mark",
@@ -24,13 +25,15 @@ __all__ = [
     "waiting_remark",
 ]
 
+INTERRUPTED = "INTERRUPTED"
+"""Of a run that is running by its history, and that nothing carries: no status of Step Functions."""
 _MARKS = {"RUNNING": "●", "SUCCEEDED": "✓", "FAILED": "✗", "TIMED_OUT": "✗", "ABORTED": "■", "RETRYING": "↻"}
 _PLAIN_MARKS = {
     "RUNNING": "*", "SUCCEEDED": "+", "FAILED": "x", "TIMED_OUT": "x", "ABORTED": "#", "RETRYING": "~",
 }  # fmt: skip
 _COLOURS = {
     "RUNNING": "cyan", "SUCCEEDED": "green", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow",
-    "RETRYING": "yellow",
+    "RETRYING": "yellow", INTERRUPTED: "yellow",
 }  # fmt: skip
 _WORDS = {
     "RUNNING": "running", "SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out",

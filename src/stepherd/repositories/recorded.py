@@ -31,6 +31,8 @@ class FileChange:
     status: str
     added: int | None
     deleted: int | None
+    renamed_from: str | None = None
+    """Of an added path: the deleted one that has most of its content."""
 
 
 def commit_parted(git: Git, base: str, parted: Parted, everything: str) -> dict[str, str]:
@@ -69,10 +71,24 @@ def count_lines(git: Git, base: str, tree: str, raw: tuple[RawChange, ...]) -> t
         if entry:
             added, deleted, path = entry.split("\t", 2)
             counts[path] = (_number(added), _number(deleted))
+    origins = _renamed(git, base, tree) if {"A", "D"} <= {change.status for change in raw} else {}
     return tuple(
-        FileChange(_shown(change.path), change.status, *counts.get(change.path, (None, None)))
+        FileChange(
+            _shown(change.path),
+            change.status,
+            *counts.get(change.path, (None, None)),
+            _shown(origins[change.path]) if change.path in origins else None,
+        )
         for change in raw
     )
+
+
+def _renamed(git: Git, base: str, tree: str) -> dict[str, str]:
+    """New path → old path, where git finds that a file was renamed, among as many as it compares at most."""
+    words = ("diff-tree", "-r", "-z", "--name-status", "--find-renames", "-l400", "--diff-filter=R")
+    out = git.run("Looking for renames", *words, "--no-ext-diff", "--end-of-options", base, tree)
+    fields = out.split("\0")
+    return dict(zip(fields[2::3], fields[1::3], strict=False))
 
 
 def _shown(path: str) -> str:

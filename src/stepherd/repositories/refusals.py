@@ -201,6 +201,12 @@ RULES: Final = (
         "The repository or the change does not fit when unpacked. Leave out what makes it so large.",
     ),
     Rule(
+        r"^(?:remote: )?(?:fatal: |error: )?unable to read [0-9a-f]{40}",
+        DataError,
+        "it does not have all contents of that commit: it is a partial clone, or damaged",
+        "Fetch the rest there, with: git fetch --refetch --no-filter. Or give the address of its remote.",
+    ),
+    Rule(
         r"HTTP code 407 from proxy|CONNECT tunnel failed, response 407|returned error: 407",
         ProxyRefused,
         "the proxy wants a name and password, or different ones (407)",

@@ -116,7 +116,7 @@ def _files(report: Report) -> tuple[str, ...]:
     if not report.files_changed:
         return ()
     rows = [
-        f"| {_code(str(file['path']))} | {file['status']} | {_count(file['added'])} | "
+        f"| {_code(str(file['path']))} | {_status(file)} | {_count(file['added'])} | "
         f"{_count(file['deleted'])} |"
         for file in report.files_changed[:_MOST_FILES]
     ]
@@ -126,6 +126,11 @@ def _files(report: Report) -> tuple[str, ...]:
     counts = f"+{totals.get('added', 0)} -{totals.get('deleted', 0)}"
     head = f"## Files changed: {totals.get('files', len(rows))} ({counts})"
     return (head, "\n".join(["| file | | + | - |", "|---|---|---|---|", *rows]) + rest)
+
+
+def _status(file: Mapping[str, Any]) -> str:
+    origin = file.get("renamed_from")
+    return f"{file['status']}, renamed from {_code(str(origin))}" if origin else str(file["status"])
 
 
 def _kept(report: Report) -> tuple[str, ...]:

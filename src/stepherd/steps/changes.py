@@ -123,6 +123,7 @@ def _files(changes: Changes) -> list[dict[str, Any]]:
             "status": file.status,
             "added": file.added,
             "deleted": file.deleted,
+            **({"renamed_from": one_paragraph(file.renamed_from, 1000)} if file.renamed_from else {}),
         }
         for file in changes.files[:_MOST_FILES]
     ]

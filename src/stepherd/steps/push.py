@@ -20,11 +20,12 @@ from stepherd.repositories.refs import run_branch
 from stepherd.repositories.scan import ChangesBlocked
 from stepherd.runs.attempts import read_agent
 from stepherd.runs.folder import LFS_CONTENTS, RunFolder
-from stepherd.runs.result import Result
+from stepherd.runs.result import Failure, Result
 from stepherd.steps.changes import check_not_blocked
 from stepherd.steps.contract import Done, StepContext
 from stepherd.steps.credentials import git_credentials
 from stepherd.steps.left_out import blocks, facts_of_left_out, left_out_of
+from stepherd.steps.verification import VerifyFailed
 from stepherd.text.plain import one_paragraph
 
 __all__ = ["base_of", "commit_message", "commits_of", "holds", "own_message", "work"]
@@ -98,9 +99,14 @@ def commit_message(message: str, agent: Result, *, whole: bool = False) -> str:
     missing = [] if whole else blocks(left_out_of(agent.facts))
     why = ChangesBlocked(missing).message if missing else ""
     if not agent.succeeded and (agent.error is None or agent.error.category != ChangesBlocked.category):
-        error = agent.error.message if agent.error is not None else "it was interrupted"
-        why = f"The agent did not finish: {error}\n\n{why}"
+        why = f"{_why_partial(agent.error)}\n\n{why}"
     return partial_message(message, why) if why else message
+
+
+def _why_partial(error: Failure | None) -> str:
+    if error is not None and error.category == VerifyFailed.category:
+        return error.message  # The agent has finished; its work is not good.
+    return f"The agent did not finish: {error.message if error is not None else 'it was interrupted'}"
 
 
 def own_message(message: str, agent: Result, *, whole: bool = False) -> str:

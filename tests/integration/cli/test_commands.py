@@ -12,7 +12,7 @@ import pytest
 RUN_KEYS = {
     "run_id", "status", "branch", "commit", "base_commit", "compare", "bundle", "verify", "partial",
     "summary", "files_changed", "report", "console", "states", "seconds", "redrives", "error",
-    "automation", "kept", "commits", "left_out",
+    "automation", "kept", "commits", "left_out", "totals",
 }  # fmt: skip
 
 

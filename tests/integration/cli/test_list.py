@@ -62,3 +62,20 @@ def test_lines_of_logs_have_times_and_are_chosen_by_them(place: Any) -> None:
 
 def _now() -> str:
     return iso_text(datetime.now(UTC))
+
+
+def test_a_run_whose_engine_was_killed_is_interrupted(place: Any) -> None:
+    place.stepherd(
+        *place.run_words(f"touch {place.path}/begun; {place.gated()}", "--name", "cut", "--detach")
+    )
+    place.until((place.path / "begun").exists, "the agent begins")
+    place.clean_up()  # It kills the engine and the agent.
+    listed = place.stepherd("list")
+    assert listed.stdout.split()[:2] == ["cut", "interrupted"]
+    assert listed.stderr.startswith(
+        "No engine is running, so what was interrupted stands still. Continue it: "
+    )
+    assert json.loads(place.stepherd("list", "--json").stdout)["runs"][0]["status"] == "RUNNING"
+    shown = place.stepherd("status", "cut").stdout
+    assert "Interrupted; it began " in shown
+    assert "Running after" not in shown

@@ -13,7 +13,7 @@ def rig(tester_rig: Rig) -> Rig:
     return tester_rig
 
 
-def body(rig: Rig, said: str, *, ending: int = 0, **fields: str) -> str:
+def body(rig: Rig, said: str, *, ending: int = 0, **fields: str | bool) -> str:
     message = rig.root / "said.json"
     message.write_text(json.dumps({"type": "message", "text": said}) + '\n{"done": true}\n')
     rig.tester(f"echo x > new.txt; cat {message}; exit {ending}", **fields)
@@ -36,6 +36,12 @@ def test_the_body_has_what_the_agent_said_last(rig: Rig) -> None:
 
 def test_a_long_summary_is_cut(rig: Rig) -> None:
     assert len(body(rig, "many words " * 1000, message="Do it")) < 2300
+
+
+def test_work_that_was_verified_in_vain_is_not_called_unfinished(rig: Rig) -> None:
+    text = body(rig, "Done.", message="Do it", verify="false", verify_required=True)
+    assert text.startswith("Partial work: Do it\n\nThe verify command 'false' ended with exit code 1.")
+    assert "did not finish" not in text
 
 
 def test_partial_work_says_why_and_then_what_the_agent_said(rig: Rig) -> None:

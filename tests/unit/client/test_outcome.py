@@ -104,3 +104,26 @@ def test_a_file_says_how_it_is_changed(
     file = {"path": "x", "status": status, "added": added, "deleted": deleted}
     lines = [line for line, _ in outcome_lines(Invocation(tmp_path), {**fields, "files_changed": [file]})]
     assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("  files")] == [shown]
+
+
+def _files_line(tmp_path: Path, files: list[dict[str, Any]], totals: object) -> str:
+    fields = {"run_id": "run_1", "status": "SUCCEEDED", "seconds": 1.0, "totals": totals}
+    lines = [line for line, _ in outcome_lines(Invocation(tmp_path), {**fields, "files_changed": files})]
+    return next(line.split(maxsplit=1)[1] for line in lines if line.startswith("  files"))
+
+
+def test_a_renamed_file_is_shown_once(tmp_path: Path) -> None:
+    files = [
+        {"path": "old", "status": "D", "added": 0, "deleted": 2},
+        {"path": "new", "status": "A", "added": 2, "deleted": 0, "renamed_from": "old"},
+        {"path": "x", "status": "D", "added": 0, "deleted": 1},
+    ]
+    assert _files_line(tmp_path, files, {"files": 3}) == "old → new (renamed), x (deleted) +0 -1"
+
+
+@pytest.mark.parametrize(
+    ("totals", "more"), [({"files": 2345}, "2,339"), ({}, "4"), (None, "4"), ([], "4"), ({"files": "x"}, "4")]
+)
+def test_files_that_are_not_listed_are_counted(tmp_path: Path, totals: object, more: str) -> None:
+    files = [{"path": str(number), "status": "M", "added": 1, "deleted": 0} for number in range(10)]
+    assert _files_line(tmp_path, files, totals).endswith(f"5 +1 -0 and {more} more")

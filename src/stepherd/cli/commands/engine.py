@@ -55,7 +55,7 @@ def command(
 ) -> int:
     """Serve the embedded Step Functions for boto3 and the AWS CLI.
 
-    Continues every run that a dead engine left. Prints the endpoint and its access key as shell exports.
+    Continues every run that was interrupted. Prints the endpoint and its access key as shell exports.
     --runner is for executions started through this endpoint; those of 'stepherd run' have their own.
     """
     if go_fd is None:

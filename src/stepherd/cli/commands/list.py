@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from stepherd.cli.invocation import Invocation
 from stepherd.cli.number_options import Age, WholeNumber
 from stepherd.cli.options import command as declared
 from stepherd.cli.run_table import colour_of, table, whole_line
-from stepherd.client.run_text import status_text
+from stepherd.client.run_text import INTERRUPTED, status_text
 from stepherd.history.runs import STATUSES
 from stepherd.remedies import Remedy
 
@@ -61,15 +62,22 @@ def command(call: Invocation, limit: int, since: int | None, **wanted: str | Non
     if call.output.as_json:
         call.output.json({"runs": [_fields(run) for run in shown]})
         return 0
-    _show(call, shown)
+    abandoned = _show(call, shown)
     if not runs:
         call.output.note(call.advice(_none(call, wanted["status"], every=not any((since, *wanted.values())))))
     elif more and limit == _LIMIT:
         call.output.note(f"There are more: {call.command('list', '--limit', str(_LIMIT * 10))}")
+    if abandoned:
+        resume = call.command("resume")
+        call.output.note(f"No engine is running, so what was interrupted stands still. Continue it: {resume}")
     return 0
 
 
-def _show(call: Invocation, runs: list[Run]) -> None:
+def _show(call: Invocation, runs: list[Run]) -> bool:
+    """Show the runs; whether some are interrupted, because nothing carries them."""
+    carried = not any(run.running for run in runs) or call.client.is_carried()
+    if not carried:
+        runs = [replace(run, status=INTERRUPTED) if run.running else run for run in runs]
     now, columns = time.time(), call.output.columns
     if columns is None:
         column = max((len(run.id) for run in runs), default=0)
@@ -80,6 +88,7 @@ def _show(call: Invocation, runs: list[Run]) -> None:
         call.output.data(head, dim=True)
         for run, line in zip(runs, lines, strict=True):
             call.output.data(line, fg=colour_of(run))
+    return not carried
 
 
 def _none(call: Invocation, status: str | None, *, every: bool) -> Remedy:

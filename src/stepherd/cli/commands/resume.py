@@ -18,7 +18,7 @@ __all__ = ["command"]
 @declared("resume", examples=("stepherd resume", "stepherd resume RUN"), names_run=True)
 @click.argument("run_id", metavar="[RUN]", required=False)
 def command(call: Invocation, run_id: str | None) -> int:
-    """Continue the runs that a dead engine left, and follow one to its end.
+    """Continue runs that were interrupted, such as by a crash, and follow one to its end.
 
     Every unfinished run continues. RUN is the one to follow; the default is the oldest.
     """
