@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 from collections.abc import Callable
@@ -24,6 +25,8 @@ __all__ = ["complete_run", "command", "complete_context", "group", "home_path", 
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Body = Callable[..., int]
+_NO_THREAD = "can't start new thread"
+"""What Python says, with a RuntimeError."""
 
 
 def command(
@@ -88,6 +91,10 @@ def _invoked(body: Body, *, any_home: bool = False, names_run: bool = False) -> 
             return call.output.error(error)
         except OSError as error:
             return call.output.error(_explained(error, call.home))
+        except RuntimeError as error:
+            if str(error) != _NO_THREAD:
+                raise
+            return call.output.error(disk_error(OSError(errno.EAGAIN, _NO_THREAD), "Working in", call.home))
 
     return invoke
 

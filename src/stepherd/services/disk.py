@@ -33,6 +33,8 @@ _CAUSES = {
     "command again."),
     errno.EROFS: ("the file system is read-only", "Choose another folder with --home or STEPHERD_HOME."),
     errno.EMFILE: ("too many files are open", "Raise the limit with ulimit -n, then try again."),
+    errno.EAGAIN: ("no more processes or threads can be started", "End some programs, or raise the limit "
+    "(ulimit -u), then run the same command again."),
     errno.ELOOP: ("a symbolic link is in the way", "Replace the link with its target."),
     errno.ENOTDIR: ("a part of the path is not a folder", "Rename what is in the way."),
     errno.EISDIR: ("there is a folder with that name", "Choose another name."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +40,7 @@ def work(step: StepContext) -> Done:
     step.redactor.learn(credentials.secrets)
     known = parse_repository(request.repo, allow_local=step.allow_local)
     with ThreadPoolExecutor(1, "compare") as threads:  # Git compares the work tree while git clones.
-        left_behind = threads.submit(_left_behind, known, step.scratch / "compare")
+        left_behind = _begun(threads, partial(_left_behind, known, step.scratch / "compare"))
         facts = clone(
             known,
             workspace,
@@ -68,9 +70,17 @@ def work(step: StepContext) -> Done:
             "base_ref": facts.base_ref,
             "default_branch": facts.default_branch,
             "archive_bytes": archive.stat().st_size,
-            **_noted(left_behind.result(), () if request.submodules else submodules),
+            **_noted(left_behind(), () if request.submodules else submodules),
         }
     )
+
+
+def _begun(threads: ThreadPoolExecutor, work: Callable[[], str]) -> Callable[[], str]:
+    """Begin ``work`` in a thread, and get its result; where none can be started it is done when asked for."""
+    try:
+        return threads.submit(work).result
+    except RuntimeError:  # "can't start new thread"
+        return work
 
 
 def _left_behind(repository: Repository, scratch: Path) -> str:
