@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
+from stepherd.engine.api.requests import check_name
 from stepherd.engine.asl.values import compact, parse
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import Surroundings, TaskCall
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stepherd.engine.core import Engine
 
 __all__ = ["StatesIntegration"]
+
+_ABORTED = "The Task state in AWS Step Functions execution [{}] which was managing this resource was aborted"
 
 
 class StatesIntegration:
@@ -32,16 +35,18 @@ class StatesIntegration:
         """Start the child, or find the one that this attempt started before."""
         parameters = call.parameters
         machine_arn = parameters.get("StateMachineArn", "")
+        if not isinstance(machine_arn, str):
+            raise _refused("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {compact(machine_arn)[:64]}'")
         name = str(
             parameters.get("Name") or f"{call.attempt.execution}-{call.attempt.event_id}-{call.id[:8]}"
         )
+        problem = check_name(name)
+        if problem:
+            raise _refused("InvalidName", f"Invalid Name: '{name[:80]}': {problem}")
         arn = self._engine.execution_arn(machine_arn, name)
         child = self._engine.journal.execution(arn)
         if child is not None and call.attempt.handle.get("child") != arn:
-            message = f"Execution Already Exists: '{arn}'"
-            raise TaskError(
-                "StepFunctions.ExecutionAlreadyExistsException", _cause(message, "ExecutionAlreadyExists")
-            )
+            raise _refused("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         if child is None:
             child = self._start(call, machine_arn, name, arn)
         answer = {"ExecutionArn": child.arn, "StartDate": _milliseconds(child.started)}
@@ -50,13 +55,15 @@ class StatesIntegration:
     def _start(self, call: TaskCall, machine_arn: str, name: str, arn: str) -> Execution:
         machine = self._engine.journal.machine(machine_arn)
         if machine is None:
-            message = f"State Machine Does Not Exist: '{machine_arn}'"
-            raise TaskError(
-                "StepFunctions.StateMachineDoesNotExistException", _cause(message, "StateMachineDoesNotExist")
-            )
+            raise _refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{machine_arn}'")
         given = call.parameters.get("Input", {})
         text = given if isinstance(given, str) else compact(given)
-        call.attempt.handle.update({"service": "states", "child": arn})
+        try:
+            parse(text)
+        except ValueError as error:
+            words = f"Invalid State Machine Execution Input: '{error}'"
+            raise _refused("InvalidExecutionInput", words) from error
+        call.attempt.handle.update({"service": "states", "child": arn, "parent": call.execution_arn})
         call.save()
         return self._engine.start(machine, name, text)
 
@@ -77,7 +84,8 @@ class StatesIntegration:
             return
         child = self._engine.journal.execution(attempt.handle.get("child", ""))
         if child is not None and attempt.waits:
-            self._engine.stop(child, None, None)
+            parent = attempt.handle.get("parent")  # Engines before this one did not note it.
+            self._engine.stop(child, None, _ABORTED.format(parent) if parent else None)
 
 
 def describe(execution: Execution, *, as_json: bool) -> dict[str, Any]:
@@ -113,5 +121,5 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _cause(message: str, code: str) -> str:
-    return service_failure(message, "AWSStepFunctions", code)
+def _refused(code: str, message: str) -> TaskError:
+    return TaskError(f"StepFunctions.{code}Exception", service_failure(message, "AWSStepFunctions", code))
