@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
-from stepherd.engine.asl.values import compact, parse
+from stepherd.engine.asl.values import compact, parse, unicode_text
 from stepherd.engine.deliveries import Deliveries
 from stepherd.engine.integrations.answers import service_failure, with_metadata
 from stepherd.engine.integrations.contract import Surroundings, TaskCall
@@ -27,7 +27,7 @@ __all__ = ["SnsIntegration", "SqsIntegration"]
 
 def _text(value: Any) -> str:
     """An object as a message is sent as JSON text [recorded]."""
-    return value if isinstance(value, str) else compact(value)
+    return unicode_text(value) if isinstance(value, str) else compact(value)
 
 
 class _Sender:
@@ -138,10 +138,13 @@ class SqsIntegration(_Sender):
             missing = "QueueUrl" if not url else "MessageBody"
             words = f"The request must contain the parameter {missing}."
             raise TaskError("SQS.AmazonSQSException", service_failure(words, "AmazonSQS", "MissingParameter"))
-        if url not in self._queues:
+        if not isinstance(url, str) or url not in self._queues:
             return await in_thread(_by_boto3, "sqs", "send_message", parameters, "SQS")
         body = _text(parameters["MessageBody"])
-        group, once = parameters.get("MessageGroupId"), parameters.get("MessageDeduplicationId")
+        group, once = (
+            None if (given := parameters.get(member)) is None else _text(given)
+            for member in ("MessageGroupId", "MessageDeduplicationId")
+        )
 
         def send() -> str:
             return open_queue(self._queues[url]).send(body, group=group, deduplication_id=once)
