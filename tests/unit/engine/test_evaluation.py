@@ -144,10 +144,18 @@ def test_a_failed_evaluation_says_what_where_and_why(
 
 
 @differs(
-    "EvaluationFailed points at the StateEntered, as in all recordings since December 2024, which "
-    "are of Wait states. Older ones of other states, made before JSONata was launched, point at the "
-    "event before it (docs/facts/histories.md 1.2)."
+    "When the Output or Assign of a Parallel's or Map's own catcher fails, EvaluationFailed follows the "
+    "state's Failed event and ends the execution; Step Functions writes the Failed event once more."
 )
+def test_a_catcher_of_a_parallel_that_fails_follows_its_failed_event(tmp_path: Path) -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "N", "Output": "{% $x %}"}]
+
+    done = play(tmp_path, {"S": branches({"F": {"Type": "Fail", "Error": "E"}}, Catch=catch), **N})
+
+    assert done.details("EvaluationFailed")["location"] == "Catch[0]/Output"
+    assert done.chain.endswith("5<-4 ParallelStateFailed, 6<-5 EvaluationFailed, 7<-6 ExecutionFailed")
+
+
 @pytest.mark.parametrize(("follows", "chain"), [
     (True, "2<-0 PassStateEntered, 3<-2 PassStateExited, 4<-3 {0}StateEntered, 5<-4 EvaluationFailed"),
     (False, "2<-0 PassStateEntered, 3<-2 PassStateExited, 4<-3 {0}StateEntered, 5<-3 EvaluationFailed"),
