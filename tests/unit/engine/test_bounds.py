@@ -105,7 +105,10 @@ def _jsonata(definition: str) -> str:
 
 
 def test_results_in_results_end_where_no_engine_could_read_them(tmp_path: Path) -> None:
-    done = play(tmp_path, {"P": branches({"B": {"Type": "Pass"}}, Next="P")}, "1")
+    again = {"Type": "Choice", "Choices": [{"Condition": True, "Next": "P"}], "Default": "Z"}
+    states = {"P": branches({"B": {"Type": "Pass"}}, Next="C"), "C": again, "Z": {"Type": "Succeed"}}
+
+    done = play(tmp_path, states, "1")
 
     done.check_whole()
     assert done.description["error"] == "States.DataLimitExceeded"

@@ -123,6 +123,9 @@ class Fields:
         except ExpressionSyntaxError as error:
             self.wrong(f"The JSONata expression could not be read: {error}", name)
             return None
+        except RecursionError:
+            self.wrong("The value is nested too many times", name)
+            return None
         if self._problems.of_expressions:
             for expression in template.expressions():
                 self._check_expression(expression, ENTRY_MEMBERS | set(extra))

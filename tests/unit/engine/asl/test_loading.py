@@ -241,6 +241,16 @@ def test_what_is_no_definition_is_refused(text: str, words: str) -> None:
     assert words in str(InvalidDefinition(problems_of(text)))
 
 
+def test_a_value_of_many_levels_is_read_or_refused() -> None:
+    """Reading it takes two calls for each level: Python gives up before JSON does."""
+    for depth in (100, 480, 497):
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        text = json.dumps(machine_of({"A": {"Type": "Pass", "Output": value}}))
+        assert {problem.path for problem in problems_of(text)} <= {"/States/A/Output", "/"}
+
+
 def test_a_field_that_is_almost_one_is_told_which() -> None:
     assert _problems({"A": {"Type": "Pass", "Ouput": 1, "Xyz": 2}}) == [
         "SCHEMA_VALIDATION_FAILED: Field 'Ouput' is not supported by a Pass state in JSONata: "
