@@ -29,9 +29,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 @differs(
-    "An expression may have 1,000 calls inside of each other and make some 100 MB. Step Functions ends one "
-    "with 101 parts inside of each other, as `1+1+…` of 101 numbers has, and measures memory in a way of its "
-    "own; one value is as large here as there. The error and its words are those of Step Functions."
+    "An expression may make some 100 MB in all, where Step Functions measures memory in its own way. The "
+    "second, the depth and the size of one value are the same, and so are the error and its words."
 )
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("output", [ENDLESS, LONG_REGEX, DEEP])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stepherd.engine.jsonata.errors import JsonataError
-from stepherd.engine.jsonata.scope import Run, Scope
+from stepherd.engine.jsonata.scope import MAX_NESTING, Run, Scope
 from stepherd.engine.jsonata.values import UNDEFINED, Function, Lambda, Native
 
 __all__ = ["TailCall", "call", "call_with"]
@@ -45,7 +45,9 @@ def _once(function: Any, arguments: list[Any], context: Any, scope: Scope, token
         names = dict(zip(function.parameters, arguments, strict=False))
         for name in function.parameters[len(arguments) :]:
             names[name] = UNDEFINED
-        return function.body(function.context, Scope(names, function.scope, run))
+        body, room = function.body, MAX_NESTING - run.around
+        code = body.code if body.deepest <= room else body.within(max(room, 0))
+        return code(function.context, Scope(names, function.scope, run))
     if isinstance(function, Native):
         try:
             if function.signature is not None:

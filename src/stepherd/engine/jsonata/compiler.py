@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from stepherd.engine.jsonata.errors import JsonataError
+from stepherd.engine.jsonata.errors import ExpressionTooLongError, JsonataError
 from stepherd.engine.jsonata.nodes import Node, Stage
 from stepherd.engine.jsonata.operators import BINARY, negated, truth
-from stepherd.engine.jsonata.scope import Scope
+from stepherd.engine.jsonata.scope import MAX_NESTING, NESTED_TOO_DEEPLY, Scope
 from stepherd.engine.jsonata.values import UNDEFINED, Sequence, keys_in_order, one_or_all
 
 __all__ = ["Code", "Compiler"]
@@ -42,8 +42,13 @@ def lookup(value: Any, name: str, scope: Scope) -> Any:
 class Compiler(ABC):
     """Compiles one tree. Its subclasses add paths and calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = MAX_NESTING) -> None:
+        """``room``: so many parts may stand inside of each other; deeper ones fail when evaluated."""
         self._codes: dict[int, Code] = {}
+        self._room = room
+        self.at = 0
+        """How many parts there are around what is compiled, itself included."""
+        self.deepest = 0
 
     def code(self, node: Node) -> Code:
         """The code of a node with its predicates, its group, and the collapse of its sequence.
@@ -52,7 +57,15 @@ class Compiler(ABC):
         """
         code = self._codes.get(id(node))
         if code is None:
-            code = self._codes[id(node)] = self._compiled(node)
+            code = self._codes[id(node)] = self.inside(self._compiled, node)
+        return code
+
+    def inside(self, compiled: Callable[[Node], Code], node: Node) -> Code:
+        """The code of a part that stands inside of the one that is compiled now."""
+        self.at += 1
+        self.deepest = max(self.deepest, self.at)
+        code = compiled(node) if self.at <= self._room else _too_deep
+        self.at -= 1
         return code
 
     def _compiled(self, node: Node) -> Code:
@@ -233,6 +246,10 @@ class Compiler(ABC):
             return result
 
         return run
+
+
+def _too_deep(_context: Any, _scope: Scope) -> Any:
+    raise ExpressionTooLongError(NESTED_TOO_DEEPLY)
 
 
 _NEVER_SEQUENCES = frozenset(["string", "number", "value", "name_", "definition"])

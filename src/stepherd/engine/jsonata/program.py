@@ -52,7 +52,7 @@ class Program:
 
         Raises JsonataError; RecursionError and MemoryError where Python's own limits are met first.
         """
-        run.depth = 0
+        run.depth = run.around = 0
         scope = Scope(dict(bindings), Scope(functions, None, run), run)
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, _FRAMES))
@@ -64,19 +64,44 @@ class Program:
             sys.setrecursionlimit(limit)
 
 
+class _Body:
+    """What a function does. Where little room is left for it, other code takes its place, which fails beyond
+    that room: so parts are counted when an expression is compiled, and not again when it runs."""
+
+    __slots__ = ("_narrow", "_node", "code", "deepest")
+
+    def __init__(self, node: Node) -> None:
+        compiler = _Compiler()
+        self._node = node
+        self._narrow: dict[int, Code] = {}
+        self.code = compiler.inside(compiler.tail, node)
+        self.deepest = compiler.deepest
+
+    def within(self, room: int) -> Code:
+        """The code that fails where it is deeper than the room that is left."""
+        code = self._narrow.get(room)
+        if code is None:
+            compiler = _Compiler(room)
+            code = self._narrow[room] = compiler.inside(compiler.tail, self._node)
+        return code
+
+
 class _Compiler(PathCompiler):
     def _definition(self, node: Node) -> Code:
         assert node.left is not None
         names = tuple(str(parameter.value) for parameter in node.items)
-        body, signature = self._tail(node.left), node.signature
+        body, signature = _Body(node.left), node.signature
         return lambda context, scope: Lambda(names, body, context, scope, signature)
 
     def _tail(self, node: Node) -> Code:
+        return self.inside(self.tail, node)
+
+    def tail(self, node: Node) -> Code:
         """The code of what a function ends with: a call there is handed back to be made by the caller."""
         if node.kind == "function" and not node.predicates and node.group is None:
             return self._call(node, tail=True)
         if node.predicates or node.group is not None or node.keep_array:
-            return self.code(node)
+            return self._compiled(node)
         if node.kind == "condition":
             return self._condition(node, self._tail)
         if node.kind == "block" and node.items:
@@ -90,14 +115,18 @@ class _Compiler(PathCompiler):
                 return last(context, inner)
 
             return run
-        return self.code(node)
+        return self._compiled(node)
 
     def _function(self, node: Node) -> Code:
         return self._call(node, tail=False)
 
     def _call(self, node: Node, *, tail: bool, applied: Code | None = None) -> Code:
+        around = self.at
+        # The caller of a function makes the call that the function ends with: its parts stand there.
+        self.at = 0 if tail else around
         procedure, token = self._procedure(node, "T1005")
         arguments = [self.code(item) for item in node.items]
+        self.at = around
         if applied is not None:
             arguments.insert(0, applied)
 
@@ -106,7 +135,11 @@ class _Compiler(PathCompiler):
             values = [argument(context, scope) for argument in arguments]
             if tail:
                 return TailCall(function, values, context, token)
-            return call(function, values, context, scope, token)
+            budget = scope.run
+            budget.around += around
+            result = call(function, values, context, scope, token)
+            budget.around -= around
+            return result
 
         return run
 
@@ -145,7 +178,7 @@ class _Compiler(PathCompiler):
         left = self.code(node.left)
         if node.right.kind == "function" and not node.right.predicates and node.right.group is None:
             return self._call(node.right, tail=False, applied=left)
-        right = self.code(node.right)
+        right, around = self.code(node.right), self.at
 
         def run(context: Any, scope: Scope) -> Any:
             value = left(context, scope)
@@ -154,15 +187,21 @@ class _Compiler(PathCompiler):
                 raise JsonataError("T2006", value=None)
             if isinstance(value, Function):
                 return _chain(value, function)
-            return call(function, [value], None, scope)
+            budget = scope.run
+            budget.around += around
+            result = call(function, [value], None, scope)
+            budget.around -= around
+            return result
 
         return run
 
     def _transform(self, node: Node) -> Code:
         assert node.left is not None
         assert node.right is not None
+        around, self.at = self.at, 0
         pattern, update = self.code(node.left), self.code(node.right)
         delete = None if node.other is None else self.code(node.other)
+        self.at = around
 
         def run(_context: Any, scope: Scope) -> Any:
             def implementation(caller: Scope, arguments: list[Any]) -> Any:

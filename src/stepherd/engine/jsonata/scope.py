@@ -13,7 +13,18 @@ from typing import Any
 from stepherd.engine.jsonata.errors import ExpressionTooLongError
 from stepherd.engine.jsonata.values import UNDEFINED
 
-__all__ = ["MAX_DEPTH", "MAX_SPACE", "MAX_STEPS", "MAX_TIME", "MAX_VALUE", "TOO_LARGE", "Run", "Scope"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NESTING",
+    "NESTED_TOO_DEEPLY",
+    "MAX_SPACE",
+    "MAX_STEPS",
+    "MAX_TIME",
+    "MAX_VALUE",
+    "TOO_LARGE",
+    "Run",
+    "Scope",
+]
 
 MAX_STEPS = 20_000_000
 """Steps of one evaluation: calls, items looked at, places that a regular expression tries."""
@@ -27,15 +38,17 @@ MAX_DEPTH = 1_000
 MAX_SPACE = 100_000_000
 """The space that one evaluation may use: 1 for each character, 16 for each place in an array or object."""
 
+MAX_NESTING = 100
+"""Parts of an expression inside of each other, those of functions under way included, as on AWS."""
+
 MAX_VALUE = 6_990_256
 """Largest text, in characters, and largest sequence of a range, in 8 bytes for each number, as on AWS."""
 
 _BETWEEN_LOOKS = 2_000
 _UNBOUND: Any = object()
 _TIMEOUT = "Expression evaluation timeout: Check for infinite loop"
-_DEPTH = (
-    "Stack overflow error: Check for non-terminating recursive function.  "
-    "Consider rewriting as tail-recursive."
+NESTED_TOO_DEEPLY = (
+    "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive"
 )
 TOO_LARGE = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
 """AWS's words for an expression whose values are too large."""
@@ -44,11 +57,13 @@ TOO_LARGE = "Expression evaluation memory limit exceeded: Check for excessive me
 class Run:
     """The budget of one evaluation, or of several that share it, and their time of day."""
 
-    __slots__ = ("_deadline", "_moment", "_steps", "depth", "left", "space", "used")
+    __slots__ = ("_deadline", "_moment", "_steps", "around", "depth", "left", "space", "used")
 
     def __init__(self) -> None:
         self.left = _BETWEEN_LOOKS
         self.depth = 0
+        self.around = 0
+        """The parts of the expression around the body of the function that is under way."""
         self.space = MAX_SPACE
         self.used = 0.0
         """Seconds of processor time until the last look; 0 for what was over before the first one."""
@@ -109,7 +124,7 @@ class Run:
         """Begin a call inside of the present one."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ExpressionTooLongError(_DEPTH)
+            raise ExpressionTooLongError(NESTED_TOO_DEEPLY)
 
 
 class Scope:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepherd.engine.jsonata.errors import JsonataError
 
@@ -72,6 +72,21 @@ class Function:
     arity = 0
 
 
+class Body(Protocol):
+    """What a function does: its code, and the code for where little room is left."""
+
+    @property
+    def code(self) -> Callable[[Any, Scope], Any]:
+        """The code where there is room for all of its parts."""
+
+    @property
+    def deepest(self) -> int:
+        """How many of its parts stand inside of each other."""
+
+    def within(self, room: int) -> Callable[[Any, Scope], Any]:
+        """The code that fails where it is deeper than the room that is left."""
+
+
 class Lambda(Function):
     """``function($a){…}`` with the scope that it was written in; or one with some arguments already given."""
 
@@ -80,7 +95,7 @@ class Lambda(Function):
     def __init__(
         self,
         parameters: tuple[str, ...],
-        body: Callable[[Any, Scope], Any],
+        body: Body,
         context: Any,
         scope: Scope,
         signature: OwnSignature | None = None,

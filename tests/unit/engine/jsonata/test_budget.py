@@ -209,15 +209,50 @@ def test_what_stands_inside_of_its_like_is_compiled_in_no_time(opened: str, clos
     assert seconds < SLACK
 
 
-def test_deep_but_finite_recursion_is_fine() -> None:
-    sources_ = [
-        "($f := function($n) { $n <= 0 ? 0 : 1 + $f($n - 1) }; $f(900))",
-        "($f := function($n, $sum) { $n <= 0 ? $sum : $f($n - 1, $sum + 1) }; $f(5000, 0))",
-        "1" + " + 1" * 1000,
-        "$match($pad('', 5000, 'ab'), /^(?:(a)(b))*$/).index",
-    ]
+_SUM = "($f := function($x) {{ $x <= 0 ? 0 : 1 + $f($x - 1) }}; $f({}))"
+_TAIL = "($f := function($n, $sum) {{ $n <= 0 ? $sum : $f($n - 1, $sum + 1) }}; $f({}, 0))"
+_MAPPED = "($f := function($x) {{ $x <= 0 ? 0 : $map([$x - 1], $f) + 1 }}; $f({}))"
 
-    assert [_evaluated(source, {})[0] for source in sources_] == [900, 5000, 1001, 0]
+
+@pytest.mark.parametrize(
+    ("most", "over"),
+    [
+        ("1" + "+1" * 99, "1" + "+1" * 100),
+        ("(" * 99 + "1" + ")" * 99, "(" * 100 + "1" + ")" * 100),
+        ("[" * 99 + "1" + "]" * 99, "[" * 100 + "1" + "]" * 100),
+        ("1" + "~>$string" * 99, "1" + "~>$string" * 100),
+        (_SUM.format(31), _SUM.format(32)),
+        (_MAPPED.format(31), _MAPPED.format(33)),
+        ("$map([1], function($x) { 1" + "+1" * 96 + " })", "$map([1], function($x) { 1" + "+1" * 99 + " })"),
+        ("(true ? 1 : (1" + "+1" * 200 + "))", "(false ? 1 : (1" + "+1" * 200 + "))"),
+    ],
+)
+def test_parts_stand_as_deeply_inside_of_each_other_as_on_aws(most: str, over: str) -> None:
+    assert not isinstance(_evaluated(most, {})[0], EvaluationError)
+    refused, _ = _evaluated(over, {})
+    assert isinstance(refused, EvaluationError)
+    assert refused.cause.endswith(
+        "threw an error during evaluation: Stack overflow error: Check for non-terminating recursive "
+        "function. Consider rewriting as tail-recursive"
+    )
+    # The same expression again: what was compiled for little room is not taken where there is more.
+    assert not isinstance(_evaluated(most, {})[0], EvaluationError)
+
+
+def test_a_call_that_a_function_ends_with_has_no_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scope, "MAX_TIME", 10)
+
+    assert _evaluated(_TAIL.format(5000), {})[0] == 5000
+    assert _evaluated("$match($pad('', 5000, 'ab'), /^(?:(a)(b))*$/).index", {})[0] == 0
+    expression = Expression(_SUM.format("$n"), "Output")
+    assert [_given(expression, n) for n in (31, 40, 31)] == [31, None, 31]
+
+
+def _given(expression: Expression, number: int) -> Any:
+    try:
+        return expression.evaluate({"n": number})
+    except EvaluationError:
+        return None
 
 
 @pytest.mark.parametrize("source", ODD)
