@@ -43,7 +43,7 @@ class Listing:
     profiles: tuple[Profile, ...]
     answered: bool = True
     """Whether any endpoint answered."""
-    failure: TemporaryError | ProtocolError | None = None
+    failure: TemporaryError | ProtocolError | CredentialsError | None = None
     """Why an endpoint could not be asked; its profiles are not known."""
 
 
@@ -176,7 +176,8 @@ def _refused(status: int, endpoint: str) -> CredentialsError | TemporaryError:
         remedy=Remedy(
             "Log in again with '",
             ("login", "--force"),
-            "', or ask the administrator of the subscription whether it includes Amazon Q.",
+            "', name the profile by its ARN with --profile, or ask the administrator of the subscription "
+            "whether you are a part of it.",
         ),
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stepherd.errors import CredentialsError
 from stepherd.logins.location import LoginLocation, StoredLogin
 from stepherd.logins.login import Login, Profile, is_same_provider
-from stepherd.logins.profiles import choose_profile, list_profiles
+from stepherd.logins.profiles import Listing, choose_profile, list_profiles
 
 __all__ = ["profile_for", "with_profile"]
 
@@ -23,7 +24,12 @@ def profile_for(login: Login, wanted: str) -> Profile | None:
     kept = login.profile
     if kept is not None and wanted in {"", kept.name, kept.arn}:
         return kept
-    return choose_profile(list_profiles(login.token), wanted or None)
+    try:
+        listing = list_profiles(login.token)
+    except CredentialsError as error:
+        # A named ARN needs no list. Whether it may be used is for the service to say, to the agent.
+        listing = Listing((), answered=False, failure=error)
+    return choose_profile(listing, wanted or None)
 
 
 def with_profile(location: LoginLocation, stored: StoredLogin, wanted: str) -> StoredLogin:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.integration.logins_machine.rig import ARN, Rig
 
-from stepherd.errors import CredentialsError, TemporaryError, UsageError
+from stepherd.errors import CredentialsError, ProtocolError, TemporaryError, UsageError
 from stepherd.logins.checking import valid_facts
 from stepherd.logins.failures import ProfileNeeded
 from stepherd.logins.hosts import ForeignAddress
@@ -128,9 +128,12 @@ def test_a_company_without_profiles_is_let_in_and_asked_for_them_the_next_time(r
     assert rig.check()["profile"] == "one"
 
 
-def test_a_profile_by_its_arn_is_kept_though_no_region_lists_it(rig: Rig) -> None:
+@pytest.mark.parametrize("answer", ["503", "garbage", "access_denied_profile"])
+def test_a_profile_by_its_arn_is_kept_though_no_region_lists_it(rig: Rig, answer: str) -> None:
     rig.give_login(start_url=rig.provider.start_url)
-    rig.provider.script("ListAvailableProfiles", "503")
+    rig.provider.script("ListAvailableProfiles", *[answer] * 2)
+    with pytest.raises((TemporaryError, ProtocolError, CredentialsError)):
+        rig.check()
     arn = "arn:aws:codewhisperer:us-east-1:1:profile/TEAM"
     facts = rig.check(rig.wanted(profile=arn), {"sso_url": rig.provider.start_url})
     assert (facts["status"], facts["profile"]) == ("valid", "TEAM")
