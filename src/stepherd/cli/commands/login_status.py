@@ -11,6 +11,7 @@ import click
 from stepherd.backends.login_outlook import outlooks
 from stepherd.cli.invocation import Invocation
 from stepherd.cli.options import command as declared
+from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.kinds import login_kinds
 from stepherd.text.moments import until_text
 
@@ -64,6 +65,11 @@ def _lines(call: Invocation, one: Outlook) -> Iterator[tuple[str, dict[str, Any]
         yield f"  renewal   {_renewal(one)}", {}
     if one.lease and one.lease.held:
         yield f"  in use    {_holder(one)}", {}
+    if one.error and not isinstance(one.error, DamagedDatabase):
+        # No person is asked, for a login would not help.
+        yield "  next run  fails unless that changes", {"fg": "yellow"}
+        yield f"  remedy    {call.advice(one.error.remedy)}", {}
+        return
     words, colour = _NEXT_RUN[one.next_run]
     yield f"  next run  {words}", {"fg": colour}
     if one.next_run == "asks":

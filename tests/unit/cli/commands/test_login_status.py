@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from stepherd.backends.login_outlook import Outlook
-from stepherd.cli.commands.login_status import _renewal
+from stepherd.cli.commands.login_status import _lines, _renewal
+from stepherd.cli.invocation import Invocation
+from stepherd.logins.failures import DamagedDatabase, NewerDatabase
 
 BUILDER_ID = Outlook(
     "q", "Amazon Q Developer", "file:///db", account="x", refresh_until=datetime(2027, 2, 19, tzinfo=UTC)
@@ -17,6 +20,20 @@ def test_the_end_of_the_client_is_said_to_be_that() -> None:
     words = _renewal(BUILDER_ID)
     assert words.startswith("possible until 2027-02-19 00:00:00 UTC")
     assert words.endswith("when its client registration ends")
+
+
+def test_only_where_a_login_helps_it_is_advised(tmp_path: Path) -> None:
+    newer = NewerDatabase("A newer version of its CLI has changed it.", remedy="Update Stepherd.")
+    damaged = DamagedDatabase("It is damaged.", remedy="Log in again.")
+    said = {
+        type(error): "\n".join(
+            text for text, _ in _lines(Invocation(tmp_path), replace(BUILDER_ID, account=None, error=error))
+        )
+        for error in (newer, damaged)
+    }
+    assert "  next run  fails unless that changes\n  remedy    Update Stepherd." in said[NewerDatabase]
+    assert "stepherd login" not in said[NewerDatabase]
+    assert "log in    stepherd login" in said[DamagedDatabase]
 
 
 def test_a_companys_sessions_may_be_shorter() -> None:
