@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from stepherd.errors import UsageError
+from stepherd.logins.kinds import DATABASE_NAME
+from stepherd.logins.snapshots import MAGIC
 from stepherd.services.disk import disk_error
 
-__all__ = ["check_place", "clear_journals", "move_aside"]
+__all__ = ["check_no_other_file", "check_place", "clear_journals", "move_aside"]
 
 _JOURNALS: Final = ("-journal", "-wal", "-shm")
 
@@ -54,6 +56,19 @@ def check_place(path: Path) -> None:
         raise UsageError(
             f"{str(path)!r} is no file, but a device, a pipe or a socket.",
             remedy="Keep the login in a file: --database PATH.",
+        )
+
+
+def check_no_other_file(name: str, begin: bytes, place: str) -> None:
+    """Refuse a file that is damaged as a login database because it is something else: the path was mistyped.
+
+    ``begin`` is its beginning. One with the name that the CLIs give makes way all the same. Raises
+    UsageError.
+    """
+    if begin and name != DATABASE_NAME and not begin.startswith(MAGIC):
+        raise UsageError(
+            f"{place!r} is no login database, but another file. It is unchanged.",
+            remedy="Name a login database with --database, or a path at which there is nothing.",
         )
 
 

@@ -43,8 +43,10 @@ def start_login(
     """Ask for a code; return the message for a person and the attempt's name for CompleteLogin, no secrets.
 
     A code of this execution that is still good is given again. Raises LoginNotApproved after MOST_CODES
-    codes; ForeignAddress for pages that are not the identity provider's; TemporaryError.
+    codes; ForeignAddress for pages that are not the identity provider's; UsageError for a file that a login
+    must not take the place of; TemporaryError.
     """
+    location.check_target()
     name = attempt_id(request.execution, request.redrives)
     while True:
         found = read_attempt(location, name)

@@ -22,6 +22,7 @@ from stepherd.errors import ConfigurationError, UsageError
 from stepherd.logins.kind_overrides import overrides_of, variable_of
 
 __all__ = [
+    "DATABASE_NAME",
     "DATABASE_VARIABLE",
     "DATA_VARIABLE",
     "DEFAULT_KIND",
@@ -41,6 +42,8 @@ DEFAULT_KIND: Final = "q"
 """Whose login is meant where nothing says so."""
 DATABASE_VARIABLE: Final = "Q_DATABASE_S3_URI"
 """The environment variable that says where the login of that kind is kept, as does a stack's parameter."""
+DATABASE_NAME: Final = "data.sqlite3"
+"""What every CLI calls its database."""
 DATA_VARIABLE: Final = "XDG_DATA_HOME"
 """The environment variable that moves the user's data folder on Linux."""
 _SCOPES: Final = tuple(f"codewhisperer:{name}" for name in ("completions", "analysis", "conversations"))
@@ -128,7 +131,7 @@ def user_database(kind: LoginKind, home: Path | None = None) -> Path:
     With ``home``, where a CLI that runs with that home keeps it: an agent's environment has HOME and none of
     the variables that move the folder elsewhere.
     """
-    return _data_folder(home, system()) / kind.folder / "data.sqlite3"
+    return _data_folder(home, system()) / kind.folder / DATABASE_NAME
 
 
 def system() -> str:

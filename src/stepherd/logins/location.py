@@ -51,6 +51,10 @@ class Database(Protocol):
         """Move what is damaged aside and write ``login`` as new. Raises PreconditionFailed."""
         ...
 
+    def check_target(self) -> None:
+        """Refuse what a login must not take the place of. Raises UsageError."""
+        ...
+
     def download(self, path: Path) -> bool:
         """Put a checked copy of the database at ``path`` (0600); False when there is none."""
         ...
@@ -105,6 +109,13 @@ class LoginLocation:
         raise TemporaryError(
             f"The login in {self.reference} keeps being changed by other processes.", remedy="Try again."
         )
+
+    def check_target(self) -> None:
+        """Refuse what a new login must not take the place of, before a person is asked for it.
+
+        Raises UsageError, and what the store raises.
+        """
+        self.database.check_target()
 
     def download(self, path: Path) -> bool:
         """Put a copy of the database at ``path`` (0600); False when there is none. Raises DamagedDatabase."""

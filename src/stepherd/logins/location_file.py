@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepherd.errors import NotFoundError
-from stepherd.logins.aside import check_place, move_aside
+from stepherd.logins.aside import check_no_other_file, check_place, move_aside
 from stepherd.logins.database import read_login, write_login
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.location import StoredLogin
 from stepherd.logins.login import Login
 from stepherd.logins.rows import profile_fields, registration_fields, row_text, token_fields
-from stepherd.logins.snapshots import copy_database
+from stepherd.logins.snapshots import MAGIC, copy_database
+from stepherd.services.disk import disk_error
 from stepherd.services.store.contract import PreconditionFailed
 
 __all__ = ["FileDatabase"]
@@ -47,8 +48,21 @@ class FileDatabase:
 
     def replace_damaged(self, login: Login) -> str:
         """Rename what is damaged, with its journals, and write ``login`` into a new file."""
+        self.check_target()
         move_aside(self.path)
         return self.write(login, None)
+
+    def check_target(self) -> None:
+        """Refuse a device and the like, and a file that is something else. Raises UsageError."""
+        check_place(self.path)
+        try:
+            with self.path.open("rb") as file:
+                begin = file.read(len(MAGIC))
+        except (FileNotFoundError, IsADirectoryError):
+            return
+        except OSError as error:
+            raise disk_error(error, "Reading", self.path) from error
+        check_no_other_file(self.path.name, begin, str(self.path))
 
     def download(self, path: Path) -> bool:
         """Put a copy of the database at ``path`` (0600); False when there is none."""

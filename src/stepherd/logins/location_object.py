@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepherd.logins.aside import check_no_other_file
 from stepherd.logins.database import login_in, with_login
+from stepherd.logins.failures import DamagedDatabase
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.location import StoredLogin
 from stepherd.logins.login import Login
@@ -52,10 +54,20 @@ class ObjectDatabase:
 
         One that is too large to be one is not kept, but where the bucket keeps versions.
         """
+        self.check_target()
         found = next(info for info in self.store.list(self.key) if info.key == self.key)
         if found.size <= MOST_BYTES:
             self.store.put(f"{self.key}.damaged", self.store.get(self.key).body)
         return self.store.put(self.key, with_login(None, login, self.reference), if_match=found.etag)
+
+    def check_target(self) -> None:
+        """Refuse an object that is something else. Raises UsageError."""
+        try:
+            found = self._get()
+            begin = b"" if found is None else found.body
+        except DamagedDatabase:
+            begin = b"too large to look into"
+        check_no_other_file(self.key.rpartition("/")[2], begin, self.reference)
 
     def download(self, path: Path) -> bool:
         """Put a copy of the database at ``path`` (0600); False when there is none."""

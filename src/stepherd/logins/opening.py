@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from stepherd.errors import UsageError
-from stepherd.logins.kinds import LoginKind
+from stepherd.logins.kinds import DATABASE_NAME, LoginKind
 from stepherd.logins.location import LoginLocation
 from stepherd.logins.location_file import FileDatabase
 from stepherd.logins.location_object import ObjectDatabase
@@ -16,13 +16,12 @@ from stepherd.services.store.opening import open_store
 
 __all__ = ["default_key", "open_location"]
 
-_NAME: Final = "data.sqlite3"
 _REMEDY: Final = "Use s3://bucket/…/data.sqlite3 or a path."
 
 
 def default_key(kind: LoginKind) -> str:
     """Where the store keeps the login of ``kind`` when no reference is given."""
-    return f"logins/{kind.name}/{_NAME}"
+    return f"logins/{kind.name}/{DATABASE_NAME}"
 
 
 def open_location(kind: LoginKind, reference: str | None, store: Store | None = None) -> LoginLocation:
@@ -38,7 +37,7 @@ def open_location(kind: LoginKind, reference: str | None, store: Store | None = 
             remedy=_REMEDY,
         )
     where, _, name = whole.rpartition("/")
-    name = name or _NAME
+    name = name or DATABASE_NAME
     if where in {"s3:/", "file:/"}:
         raise UsageError(f"{whole!r} does not name a database.", remedy=_REMEDY)
     folder = open_store(where or ("/" if whole.startswith("/") else "."))
@@ -46,7 +45,7 @@ def open_location(kind: LoginKind, reference: str | None, store: Store | None = 
 
 
 def _in_folder(kind: LoginKind, folder: Store, name: str) -> LoginLocation:
-    prefix = "" if name == _NAME else f"{name}."
+    prefix = "" if name == DATABASE_NAME else f"{name}."
     if isinstance(folder, FolderStore):
         path = folder.root / folder.prefix / name
         return LoginLocation(kind, path.as_uri(), folder, prefix, FileDatabase(kind, path))

@@ -25,6 +25,7 @@ from stepherd.services.sqlite_errors import sqlite_error
 __all__ = [
     "BUSY_SECONDS",
     "FAULTS",
+    "MAGIC",
     "MOST_BYTES",
     "check_outside",
     "copy_database",
@@ -44,7 +45,8 @@ BUSY_SECONDS: Final = 5.0
 """How long a lock of another process is waited for, as in the CLI."""
 _SECONDS: Final = 30.0
 _PAGES_AT_ONCE: Final = 2_000
-_MAGIC: Final = b"SQLite format 3\0"
+MAGIC: Final = b"SQLite format 3\0"
+"""How every SQLite database begins."""
 _HEADER_BYTES: Final = 100
 _NAMES_ANOTHER_FILE: Final = bytes.fromhex("d9d505f920a163d7")  # sqlite.org/fileformat2.html, section 3
 _ENVIRONMENT: Final = {
@@ -78,7 +80,7 @@ def opened(body: bytes, place: str) -> Iterator[sqlite3.Connection]:
     """The database that ``body`` is, in memory; ``place`` says where it came from. Raises DamagedDatabase."""
     if len(body) > MOST_BYTES:
         raise too_large(place)
-    if len(body) < _HEADER_BYTES or not body.startswith(_MAGIC) or not _is_whole(body):
+    if len(body) < _HEADER_BYTES or not body.startswith(MAGIC) or not _is_whole(body):
         raise DamagedDatabase(f"{place!r} is not a complete SQLite database.", remedy=_REMEDY)
     with closing(sqlite3.connect(":memory:")) as db:
         db.deserialize(_without_log(body))
@@ -108,7 +110,7 @@ def check_outside(path: Path) -> None:
     size = _size(path)
     if size is None:
         raise NotFoundError(f"There is no login database {os.fspath(path)!r}.")
-    if size < _HEADER_BYTES or not _begins(path, _MAGIC):
+    if size < _HEADER_BYTES or not _begins(path, MAGIC):
         raise DamagedDatabase(f"{os.fspath(path)!r} is not an SQLite database.", remedy=_REMEDY)
     beside = {end: _size(path.with_name(path.name + end)) for end in ("-journal", "-wal", "-shm")}
     if size + sum(filter(None, beside.values())) > MOST_BYTES:

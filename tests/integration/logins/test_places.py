@@ -136,6 +136,27 @@ def test_what_is_moved_aside_is_private_and_replaces_no_folder(tmp_path: Path) -
     assert (tmp_path / "data.sqlite3.damaged.3").is_dir()
 
 
+@pytest.mark.parametrize("kept", ["file", "s3"])
+def test_a_file_that_is_something_else_is_refused_and_stays(
+    tmp_path: Path, kept: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = f"s3://{request.getfixturevalue('bucket')}" if kept == "s3" else str(tmp_path)
+    place = open_location(Q, f"{where}/notes.txt")
+    for notes, most in ((b"precious\n" * 20, 10**6), (b"precious\n" * 20, 10)):
+        monkeypatch.setattr("stepherd.logins.location_object.MOST_BYTES", most)
+        place.folder.put("notes.txt", notes)
+        for use in (place.check_target, lambda: place.save(a_login(), None, replaces=True)):
+            with pytest.raises(UsageError, match="is no login database, but another file"):
+                use()
+        assert place.folder.get("notes.txt").body == notes
+    # AND what is damaged under a name that says what it was makes way
+    place = open_location(Q, f"{where}/")
+    place.folder.put("data.sqlite3", b"rot" * 100)
+    place.check_target()
+    monkeypatch.setattr("stepherd.logins.location_object.MOST_BYTES", 10**6)
+    assert place.save(a_login(), None, replaces=True).login == a_login()
+
+
 def test_a_pipe_or_a_device_is_refused_and_stays(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data.sqlite3")
     place = open_location(Q, str(tmp_path / "data.sqlite3"))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from tests.integration.logins_machine.rig import FastPace, Rig
 
+from stepherd.errors import UsageError
+from stepherd.logins.asking import start_login
 from stepherd.logins.login import Profile
+from stepherd.logins.settings import login_settings
 
 
 def test_an_approved_login_is_stored_and_the_machine_hears_who_it_is(rig: Rig) -> None:
@@ -128,6 +132,18 @@ def test_a_login_that_cannot_be_stored_is_told_at_once_and_asked_for_once(
     assert rig.attempt(asked).device.device_code == ""
     # AND when a notice comes twice there is nothing to wait for
     assert rig.complete(asked) == "no one is waiting for it any more"
+
+
+def test_no_one_is_asked_for_a_login_that_would_take_another_file_s_place(rig: Rig) -> None:
+    notes = rig.folder / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("precious")
+    wanted = rig.wanted(reference=str(notes), force=True)
+    with pytest.raises(UsageError):
+        start_login(
+            wanted, login_settings(wanted, ""), wanted.location(str(rig.folder)), now=datetime.now(UTC)
+        )
+    assert rig.provider.calls == []
 
 
 def test_a_code_that_was_used_up_is_as_good_as_expired(rig: Rig) -> None:
