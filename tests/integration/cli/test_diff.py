@@ -91,3 +91,13 @@ def _git(folder: Path, *words: str) -> str:
     return subprocess.run(
         ["git", *words], cwd=folder, capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def test_a_renamed_file_is_told_as_one(place: Any) -> None:
+    done = place.stepherd(*place.run_words("mv README.md READ.md; echo x > new.txt", "--name", "moved"))
+    assert "  files    README.md → READ.md (renamed), new.txt (new) +1 -0\n" in done.stderr
+    fields = json.loads(place.stepherd("status", "moved", "--json").stdout)
+    shown = {file["path"]: (file["status"], file.get("renamed_from")) for file in fields["files_changed"]}
+    assert shown == {"README.md": ("D", None), "READ.md": ("A", "README.md"), "new.txt": ("A", None)}
+    assert fields["totals"]["files"] == 3
+    assert "| A, renamed from `README.md` |" in Path(fields["report"]).with_name("report.md").read_text()
