@@ -24,9 +24,9 @@ _SAME: Final = (
     *("instructions", "repo", "agent", "command", "base", "branch", "message", "model", "max-turns", "push"),
     *("submodules", "commits", "verify", "verify-required", "verify-rounds", "automation-changes", "allow"),
     *("git-credentials", "agent-credentials", "env", "network", "runner", "image", "home", "context"),
-    *("license", "identity-provider", "region", "profile", "database", "force", "include-uncommitted"),
+    *("license", "identity-provider", "region", "profile", "database", "force"),
 )
-_SWITCHES: Final = ("submodules", "verify-required", "force", "include-uncommitted")
+_SWITCHES: Final = ("submodules", "verify-required", "force")
 _WORDS: Final = (
     *("branch", "none", "one", "keep", "report", "refuse", "off", "local", "pro", "free"),
     *("podman", "docker", "process", "sandbox"),
