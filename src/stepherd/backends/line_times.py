@@ -62,9 +62,12 @@ class LineTimes:
             found.append(self._with(line, self._moments[end] if index >= 0 else ""))
         return [*self._filled(found[::-1])]
 
-    def of_new(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """Lines that follow those, with their times."""
-        return self._filled(map(self._of_next, lines))
+    def of_new(self, lines: Iterable[Line], seen: str = "") -> Iterator[Line]:
+        """Lines that follow those, with their times.
+
+        ``seen`` is when they were read: it is the time of followed lines that no event tells of yet.
+        """
+        return self._filled(self._with(self._of_next(line), seen) for line in lines)
 
     def _of_next(self, line: Line) -> Line:
         if line.state != _AGENT or line.at:

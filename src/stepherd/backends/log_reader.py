@@ -12,6 +12,7 @@ from stepherd.backends.line_times import LineTimes
 from stepherd.backends.sources import events_after
 from stepherd.errors import UsageError
 from stepherd.runs.folder import run_folder
+from stepherd.text.moments import now
 
 if TYPE_CHECKING:
     from stepherd.backends.backend import Backend
@@ -55,7 +56,7 @@ class LogReader:
     def new(self) -> Iterator[Line]:
         """The lines written since the last call."""
         lines = self._logs.new(final=not self.running)
-        return self._times.of_new(lines) if self._times else lines
+        return self._times.of_new(lines, now()) if self._times else lines
 
     def follow(self) -> Iterator[Line]:
         """Lines that are written from now on, until the run has ended and its last lines are there."""

@@ -71,6 +71,14 @@ def test_last_lines_are_matched_from_their_end_and_new_ones_behind_them(
     assert _times(times.of_new(_agent("same"))) == [_at(20)]
 
 
+def test_lines_that_are_followed_have_the_time_at_which_they_were_seen(
+    folder: RunFolder, times: LineTimes
+) -> None:
+    _write(folder, _event(10, "told"))
+    lines = _agent("told", "not yet", "stepherd: agent: succeeded")
+    assert _times(times.of_new(lines, _at(40))) == [_at(10), _at(40), _at(40)]
+
+
 def test_lines_that_have_a_time_keep_it_and_other_states_have_their_own(times: LineTimes) -> None:
     lines = [Line("RunAgent", "a", _at(30)), Line("Elsewhere", "b"), Line("RunAgent", "c")]
     assert _times(times.of_new(lines)) == [_at(30), "", _at(1)]
