@@ -43,7 +43,7 @@ _LOOK_AGAIN_SECONDS: Final = 0.5
 _NAMES: Final[dict[type[StepherdError], str]] = {
     CredentialsError: "LoginDeclined LoginNotApproved LoginCodeExpired LoginNeeded SecretNotFound OidcError",
     UsageError: "ProfileNeeded ForeignAddress",
-    DataError: "DamagedDatabase NewerDatabase",
+    DataError: "DamagedDatabase NewerDatabase OtherDatabase",
     NotFoundError: "ObjectNotFound",
     ConfigurationError: "QuotaReached",
     TemporaryError: "LoginHeld WriteConflict",

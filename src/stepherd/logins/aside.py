@@ -13,7 +13,7 @@ from stepherd.logins.kinds import DATABASE_NAME
 from stepherd.logins.snapshots import MAGIC
 from stepherd.services.disk import disk_error
 
-__all__ = ["check_no_other_file", "check_place", "clear_journals", "move_aside"]
+__all__ = ["check_no_other_file", "check_place", "clear_journals", "move_aside", "other_file"]
 
 _JOURNALS: Final = ("-journal", "-wal", "-shm")
 
@@ -66,10 +66,15 @@ def check_no_other_file(name: str, begin: bytes, place: str) -> None:
     UsageError.
     """
     if begin and name != DATABASE_NAME and not begin.startswith(MAGIC):
-        raise UsageError(
-            f"{place!r} is no login database, but another file. It is unchanged.",
-            remedy="Name a login database with --database, or a path at which there is nothing.",
-        )
+        raise other_file(place)
+
+
+def other_file(place: str) -> UsageError:
+    """The error for what must not make way for a login."""
+    return UsageError(
+        f"{place!r} is no login database, but another file. It is unchanged.",
+        remedy="Name a login database with --database, or a path at which there is nothing.",
+    )
 
 
 def _beside(path: Path, end: str) -> Path:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from stepherd.logins.failures import DamagedDatabase, NewerDatabase
+from stepherd.logins.failures import DamagedDatabase, NewerDatabase, OtherDatabase
 from stepherd.logins.schema import MIGRATIONS, REQUIRED
 from stepherd.logins.snapshots import FAULTS, database_error, deadline, opened, snapshot
 
@@ -109,11 +109,19 @@ def _newer(why: str) -> NewerDatabase:
     )
 
 
+def _has_a_table_of_logins(db: sqlite3.Connection) -> bool:
+    found = db.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('auth_kv', 'state')").fetchone()
+    return bool(found[0])
+
+
 def _check_content(db: sqlite3.Connection, place: str) -> None:
     if db.execute("PRAGMA integrity_check(1)").fetchall() != [(b"ok",)]:
         raise DamagedDatabase(f"The login database {place!r} is damaged.", remedy=_REMEDY)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE_BYTES)
-    wrong = _damaged if not _is_newer(db) else _newer
+    is_newer = _is_newer(db)
+    wrong = _newer if is_newer else _damaged
+    if not is_newer and not _has_a_table_of_logins(db):
+        raise OtherDatabase(f"{place!r} is not a login database: it has no table of one.", remedy=_REMEDY)
     for table, columns in REQUIRED.items():
         found = db.execute(
             "SELECT type, rootpage, sql FROM sqlite_schema WHERE name = ?", (table,)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from stepherd.errors import CredentialsError, DataError, UsageError
 from stepherd.remedies import Remedy
 
-__all__ = ["DamagedDatabase", "LoginNeeded", "NewerDatabase", "ProfileNeeded", "login_command"]
+__all__ = [
+    "DamagedDatabase",
+    "LoginNeeded",
+    "NewerDatabase",
+    "OtherDatabase",
+    "ProfileNeeded",
+    "login_command",
+]
 
 
 class LoginNeeded(CredentialsError):
@@ -18,6 +25,10 @@ class DamagedDatabase(DataError):
     """A login database is damaged, not one at all, or holds what no CLI writes; it was left as it is."""
 
     category = "damaged_login"
+
+
+class OtherDatabase(DamagedDatabase):
+    """A whole SQLite database that has no table for logins: another program's."""
 
 
 class NewerDatabase(DataError):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from stepherd.errors import TemporaryError
-from stepherd.logins.failures import DamagedDatabase
+from stepherd.logins.aside import other_file
+from stepherd.logins.failures import DamagedDatabase, NewerDatabase, OtherDatabase
 from stepherd.logins.kinds import LoginKind
 from stepherd.logins.login import Login
 from stepherd.logins.merging import merge
@@ -116,6 +117,17 @@ class LoginLocation:
         Raises UsageError, and what the store raises.
         """
         self.database.check_target()
+        try:
+            self.load()
+        except OtherDatabase as error:
+            self._let_make_way(error)
+        except (DamagedDatabase, NewerDatabase):
+            return
+
+    def _let_make_way(self, error: DamagedDatabase) -> None:
+        """Under the name that the CLIs give, it can only be what is left of a login."""
+        if isinstance(error, OtherDatabase) and self.prefix:
+            raise other_file(self.reference) from error
 
     def download(self, path: Path) -> bool:
         """Put a copy of the database at ``path`` (0600); False when there is none. Raises DamagedDatabase."""
@@ -124,9 +136,10 @@ class LoginLocation:
     def _save_once(self, login: Login, etag: str | None, replaces: bool, ends_others: bool) -> StoredLogin:
         try:
             found = self.load()
-        except DamagedDatabase:
+        except DamagedDatabase as error:
             if not replaces:
                 raise
+            self._let_make_way(error)
             return StoredLogin(login, self.database.replace_damaged(login))
         if found is None:
             return StoredLogin(login, self.database.write(login, None))

@@ -157,6 +157,26 @@ def test_a_file_that_is_something_else_is_refused_and_stays(
     assert place.save(a_login(), None, replaces=True).login == a_login()
 
 
+@pytest.mark.parametrize("kept", ["file", "s3"])
+def test_another_program_s_database_is_refused_and_stays(
+    tmp_path: Path, kept: str, request: pytest.FixtureRequest
+) -> None:
+    where = f"s3://{request.getfixturevalue('bucket')}" if kept == "s3" else str(tmp_path)
+    query(tmp_path / "their.sqlite", "CREATE TABLE cookies (name TEXT)")
+    theirs = (tmp_path / "their.sqlite").read_bytes()
+    place = open_location(Q, f"{where}/history.sqlite")
+    place.folder.put("history.sqlite", theirs)
+    for use in (place.check_target, lambda: place.save(a_login(), None, replaces=True)):
+        with pytest.raises(UsageError, match="is no login database, but another file"):
+            use()
+    assert place.folder.get("history.sqlite").body == theirs
+    # AND what has lost its login under the name that the CLIs give makes way
+    place = open_location(Q, f"{where}/")
+    place.folder.put("data.sqlite3", theirs)
+    place.check_target()
+    assert place.save(a_login(), None, replaces=True).login == a_login()
+
+
 def test_a_pipe_or_a_device_is_refused_and_stays(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data.sqlite3")
     place = open_location(Q, str(tmp_path / "data.sqlite3"))
