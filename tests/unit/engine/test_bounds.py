@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.differences import differs
-from tests.engine_bench import Bench, Finished, body, branches, each, play
+from tests.engine_bench import Bench, Finished, branches, each, machine_of, play
 
 from stepherd.engine.api.errors import ApiError
-from stepherd.engine.asl import turns, values
+from stepherd.engine.asl import turns
 from stepherd.engine.asl.loading import problems_of
 from stepherd.engine.asl.turns import Turn
-from stepherd.engine.asl.values import parse, too_deep
+from stepherd.engine.asl.values import MAX_DEPTH, parse, too_deep
 from stepherd.engine.identity import JOURNAL
 from stepherd.engine.interpreter import parallel
 
@@ -51,14 +51,9 @@ def _below(frames: int, call: Callable[[], Any]) -> Any:
 
 @given(JSON)
 def test_the_depth_of_text_is_that_of_its_value(value: Any) -> None:
-    most = values._MAX_DEPTH
     for space in (None, 2):
         text = json.dumps(value, indent=space)
-        with pytest.MonkeyPatch.context() as patch:
-            for limit in range(5):
-                patch.setattr(values, "_MAX_DEPTH", limit)
-                assert too_deep(text) == (_depth(value) > limit)
-    assert most == values._MAX_DEPTH
+        assert [too_deep(text, limit) for limit in range(5)] == [_depth(value) > limit for limit in range(5)]
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -71,7 +66,7 @@ def test_what_is_read_once_is_read_always(depth: int) -> None:
         except ValueError:
             return False
 
-    assert {_below(frames, read) for frames in (0, 100, 200, 300)} == {depth <= 500}
+    assert {_below(frames, read) for frames in (0, 100, 200, 300)} == {depth <= MAX_DEPTH}
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -84,7 +79,7 @@ def test_an_input_of_any_depth_is_refused_or_runs_to_an_end(
     try:
         done = play(tmp_path, {"S": state}, _nested(depth))
     except ApiError as error:
-        assert (error.code, depth > 500) == ("InvalidExecutionInput", True)
+        assert (error.code, depth > MAX_DEPTH) == ("InvalidExecutionInput", True)
     else:
         done.check_whole()
         assert done.status == "SUCCEEDED" or depth > 400
@@ -92,22 +87,23 @@ def test_an_input_of_any_depth_is_refused_or_runs_to_an_end(
 
 def test_a_definition_is_not_deeper_than_what_is_read_later() -> None:
     def definition(depth: int) -> str:
-        return json.dumps(body({"S": {"Type": "Succeed", "Output": 0}})).replace(
-            ": 0}", f": {_nested(depth)}}}"
-        )
+        states = {"S": {"Type": "Succeed", "Output": 0}}
+        return json.dumps(machine_of(states)).replace(": 0}", f": {_nested(depth)}}}")
 
-    assert not [p for p in problems_of(_jsonata(definition(490))) if "deep" in str(p)]
-    assert "nested too deeply" in str(problems_of(_jsonata(definition(498)))[0])
+    def problems(depth: int) -> str:
+        return str(_below(200, lambda: problems_of(definition(depth))))
 
-
-def _jsonata(definition: str) -> str:
-    return definition.replace("{", '{"QueryLanguage": "JSONata", ', 1)
+    assert problems(197) == "[]"
+    assert all("nested too deeply" in problems(depth) for depth in (198, 300, 480, 960, 20_000))
 
 
 def test_results_in_results_end_where_no_engine_could_read_them(tmp_path: Path) -> None:
-    again = {"Type": "Choice", "Choices": [{"Condition": True, "Next": "P"}], "Default": "Z"}
-    states = {"P": branches({"B": {"Type": "Pass"}}, Next="C"), "C": again, "Z": {"Type": "Succeed"}}
-
+    over = {"Condition": "{% false %}", "Next": "E"}
+    states = {
+        "P": branches({"B": {"Type": "Pass"}}, Next="C"),
+        "C": {"Type": "Choice", "Choices": [over], "Default": "P"},
+        "E": {"Type": "Succeed"},
+    }
     done = play(tmp_path, states, "1")
 
     done.check_whole()

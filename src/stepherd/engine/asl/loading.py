@@ -41,6 +41,8 @@ MAX_SECONDS = 99_999_999
 """Longest timeout and longest Wait."""
 _MAX_CHARACTERS = 1_048_576
 """Longest definition, as the API takes it."""
+_MAX_DEPTH = 200
+"""Arrays and objects inside of each other in a definition; each takes several of Python's calls."""
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -75,7 +77,7 @@ def _read(text: str, problems: Problems) -> tuple[StateMachine | None, Problems]
         problems.append(Problem(words, "/"))
         return None, problems
     try:
-        if problems.of_expressions and too_deep(text):
+        if problems.of_expressions and too_deep(text, _MAX_DEPTH):
             raise ValueError("nested too deeply")
         raw = read_json(text)
     except (ValueError, RecursionError) as error:

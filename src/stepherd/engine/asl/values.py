@@ -16,6 +16,7 @@ from typing import Any
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_DEPTH",
     "Document",
     "byte_length",
     "compact",
@@ -30,7 +31,7 @@ MAX_BYTES = 262_144
 """Largest input, output or result, in bytes of UTF-8."""
 
 _LONG = 2**63
-_MAX_DEPTH = 500
+MAX_DEPTH = 500
 """Arrays and objects inside of each other. How many Python reads and writes depends on its version and on how
 deep its own calls are: an engine that takes over must read whatever this one has."""
 _NO_BRACKETS = re.compile(r'[^"\[\]{}]+|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -129,12 +130,12 @@ def _decoded(decoder: json.JSONDecoder, text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def too_deep(text: str) -> bool:
+def too_deep(text: str, most: int = MAX_DEPTH) -> bool:
     """Whether JSON text has more arrays and objects inside of each other than the engine takes."""
-    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+    if text.count("[") + text.count("{") <= most:
         return False
     brackets = _NO_BRACKETS.sub("", text)
-    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > _MAX_DEPTH
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > most
 
 
 class Document:
