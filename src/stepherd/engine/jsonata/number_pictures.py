@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, NamedTuple
 
 from stepherd.engine.jsonata.errors import JsonataError
@@ -31,6 +31,7 @@ _SYMBOLS = {
 }
 _LONGEST = 100
 """Digits behind the point, as JavaScript's toFixed has them."""
+_ALL_DIGITS = Context(prec=_LONGEST + 21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +239,9 @@ def _fixed(value: float, places: int, symbols: _Symbols) -> str:
         raise ValueError("toFixed() digits argument must be between 0 and 100")
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity"
-    size = abs(Decimal(value))
+    size = Decimal(abs(value))
     text = (
-        format(size.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP), "f")
+        format(size.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _ALL_DIGITS), "f")
         if size < Decimal("1e21")
         else str(abs(value))
     )

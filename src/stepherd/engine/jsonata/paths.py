@@ -213,7 +213,7 @@ class PathCompiler(Compiler):
             items = value if isinstance(value, list) else [value]
             if tuples and not items:
                 raise ValueError("Cannot group what a path with bindings has not found")
-            groups: dict[str, tuple[int, Any]] = {}
+            groups = _Groups()
             for item in items if items else [UNDEFINED]:
                 for at, (key_code, _) in enumerate(pairs):
                     inner = scope.inner(item) if tuples and item else scope
@@ -339,7 +339,7 @@ def _order(left: Any, right: Any, descending: bool, run: Run) -> int:
     return -order if descending else order
 
 
-def _put(groups: dict[str, tuple[int, Any]], key: Any, at: int, item: Any, scope: Scope) -> None:
+def _put(groups: _Groups, key: Any, at: int, item: Any, scope: Scope) -> None:
     if key is UNDEFINED:
         return
     if not isinstance(key, str):
@@ -350,24 +350,47 @@ def _put(groups: dict[str, tuple[int, Any]], key: Any, at: int, item: Any, scope
         groups[key] = (at, item)
     elif known[0] != at:
         raise JsonataError("D1009", value=key)
-    elif type(known[1]) is _Gathered:
-        known[1].extend(item if isinstance(item, list) else [item])
     else:
-        groups[key] = (at, _Gathered(append(known[1], item)))
+        groups[key] = (at, _gathered(known[1], item, groups.owner, scope))
+
+
+class _Groups(dict[str, tuple[int, Any]]):
+    """The pair and the items of each key."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.owner = object()
 
 
 class _Gathered(list[Any]):
-    """The items of a group, while it grows."""
+    """The items of a group, while it grows. Once it is a value it is another group's item and stays as it is:
+    ``owner`` says where it grows."""
 
-    __slots__ = ()
+    __slots__ = ("owner",)
+    owner: Any
+
+
+def _gathered(known: Any, item: Any, owner: object, scope: Scope) -> Any:
+    """Two values as one, as ``append`` makes them, without a new list for each of a group's items."""
+    if known is UNDEFINED or item is UNDEFINED:
+        return append(known, item)
+    scope.run.make(16 * (len(item) if isinstance(item, list) else 1))
+    if type(known) is _Gathered and known.owner is owner:
+        known += item if isinstance(item, list) else [item]
+        return known
+    scope.run.make(16 * (len(known) if isinstance(known, list) else 1))
+    made = _Gathered(append(known, item))
+    made.owner = owner
+    return made
 
 
 def _reduced(data: Any, scope: Scope) -> tuple[Any, Scope]:
     """The bindings of a group's items as one: each name with the values of all."""
     tuples = data if isinstance(data, list) else [data]
-    result = dict(tuples[0])
+    result, owner = dict(tuples[0]), object()
     for one in tuples[1:]:
         for name, value in one.items():
-            scope.run.make(16)
-            result[name] = append(result.get(name, UNDEFINED), value)
+            result[name] = _gathered(result.get(name, UNDEFINED), value, owner, scope)
     return result.pop(_HERE, UNDEFINED), scope.inner(result)

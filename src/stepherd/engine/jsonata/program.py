@@ -215,8 +215,8 @@ class _Compiler(PathCompiler):
                     if match is not UNDEFINED:
                         # A pattern may lead out of the copy, to a variable: that is left as it is.
                         own = match if id(match) in made or not isinstance(match, dict) else {}
-                        _update(own, update(match, scope))
-                        _delete(own, UNDEFINED if delete is None else delete(match, scope))
+                        _update(own, update(match, scope), caller.run)
+                        _delete(own, UNDEFINED if delete is None else delete(match, scope), caller.run)
                 return result
 
             return Native(implementation, 1, _TRANSFORM)
@@ -257,21 +257,23 @@ def _chain(first: Function, second: Function) -> Function:
     return Native(implementation, 1)
 
 
-def _update(match: Any, update: Any) -> None:
+def _update(match: Any, update: Any, run: Run) -> None:
     if update is UNDEFINED:
         return
     if not isinstance(update, dict):
         raise JsonataError("T2011", value=None if isinstance(update, Function) else update)
     if isinstance(match, dict):
+        run.make(100 * len(update))
         match.update(update)
     elif update and not isinstance(match, (list, Function)):
         raise ValueError(f"Cannot create property '{next(iter(update))}' on what is no object")
 
 
-def _delete(match: Any, names: Any) -> None:
+def _delete(match: Any, names: Any, run: Run) -> None:
     if names is UNDEFINED:
         return
     listed = names if isinstance(names, list) else [names]
+    run.step(len(listed))
     if not all(isinstance(name, str) for name in listed):
         raise JsonataError("T2012", value=names)
     if isinstance(match, dict):

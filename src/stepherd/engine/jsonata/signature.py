@@ -61,15 +61,17 @@ class Signature:
         taken: list[Any] = []
         at = 0
         for parameter, matched in zip(self._parameters, match, strict=True):
+            first = arguments[at] if at < len(arguments) else UNDEFINED
             if matched:
                 for letter in matched:
                     value = arguments[at] if at < len(arguments) else UNDEFINED
+                    # Of more than one, JSONata takes the first each time; of arrays, each.
                     taken.append(
-                        _element(parameter, letter, matched, value, at) if parameter.type == "a" else value
+                        _element(parameter, letter, matched, value, at) if parameter.type == "a" else first
                     )
                     at += 1
             elif parameter.context is None:
-                taken.append(arguments[at] if at < len(arguments) else UNDEFINED)
+                taken.append(first)
                 at += 1
             elif re.match(parameter.context, symbol_of(context)):
                 taken.append(context)

@@ -83,6 +83,9 @@ ENDLESS = [
     "(function($a)<x+x+x+x+x+x+x+x+x+x+s:x>{1})(" + ",".join("1" * 60) + ")",
     "(function($a)<" + "x?" * 60 + "s:x>{1})(" + ",".join("1" * 40) + ")",
     "($a := [1..3000000]; $map([1..1000], function($x)<n>{(function($y)<a<n>>{1})($a)}))",
+    "($l := [1..500000]; $map([1..2000], function($i) { $l }){'k': $count($)})",
+    "($b := $merge([1..20000].{'k' & $: 1}); $count($map([1..5000], function($i) { {} }) ~> |$|$b|))",
+    "($b := [1..100000].('k' & $); $count($map([1..5000], function($i) { {} }) ~> |$|{}, $b|))",
     # One text many times over in a result, which is written as JSON.
     "($t := $pad('', 5000000, 'a'); [1..1000000].($t))",
     "($t := $pad('', 900000, 'a'); [1..100].{'a': $t})",
