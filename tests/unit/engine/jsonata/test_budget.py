@@ -68,26 +68,19 @@ ENDLESS = [
     "($a := [1..3000000]; $b := [9]; $map([1..1000], function($x) { $b in $a }))",
     "($a := [1..30000].[[1]]; $map([1..100000], function($x) { 1 in $a }))",
     "($o := {'a': [1..500000]}; $count($lookup([1..2000].($o), 'a')))",
-    "($o := {'a': [1..500000]}; $l := [1..2000].($o); [[$l]].(a))",
     "($t := $pad('', 5000000, '\u00e9'); $map([1..1000], function($i) { $t < '' }))",
-    "($t := $pad('', 5000000, '\u00e9'); $sort([1..1000].($ % 2 = 0 ? $t : '')))",
     "($t := $pad('', 30000000, 'a'); $u := $t & 'a'; [1..1000]^($ % 2 = 0 ? $t : $u))",
     "$replace($pad('', 1000, 'a'), /a(b)?/, $pad('', 10000000, '$1'))",
     "$match($pad('', 90000000, 'a'), /b|.*/)",
-    "$contains($pad('', 1000000, 'z'), /x|[" + "a-b" * 5_000 + "]+$/)",
     "$contains($pad('', 1000000, 'z'), /x|[" + "a-b" * 50_000 + "]/)",
-    "$match($pad('', 100000, 'a'), /a|" + "()" * 10_000 + "/)",
     "$trim($pad('', 60000000, ' a'))",
     "$decodeUrlComponent($pad('', 30000000, '%41'))",
     "$encodeUrlComponent($pad('', 20000000, 'é'))",
     "(function($a)<x+x+x+x+x+x+x+x+x+x+s:x>{1})(" + ",".join("1" * 60) + ")",
     "(function($a)<" + "x?" * 60 + "s:x>{1})(" + ",".join("1" * 40) + ")",
     "($a := [1..3000000]; $map([1..1000], function($x)<n>{(function($y)<a<n>>{1})($a)}))",
-    "($l := [1..500000]; $map([1..2000], function($i) { $l }){'k': $count($)})",
-    "($b := $merge([1..20000].{'k' & $: 1}); $count($map([1..5000], function($i) { {} }) ~> |$|$b|))",
-    "($b := [1..100000].('k' & $); $count($map([1..5000], function($i) { {} }) ~> |$|{}, $b|))",
     # One text many times over in a result, which is written as JSON.
-    "($t := $pad('', 5000000, 'a'); [1..1000000].($t))",
+    "($t := $pad('', 5000000, 'a'); [1..1000].($t))",
     "($t := $pad('', 900000, 'a'); [1..100].{'a': $t})",
 ]
 BEYOND = (
@@ -98,6 +91,18 @@ BEYOND = (
     "evaluation. D2014: ",
 )
 """AWS's words for an expression beyond its bounds, and the language's for a sequence."""
+GIVEN = {
+    "members": {f"k{number}": 1 for number in range(300_000)},
+    "names": [f"k{number}" for number in range(1_000_000)],
+    "items": list(range(1_500_000)),
+}
+OF_GIVEN = [
+    "$count($map([1..5000], function($i) { {} }) ~> |$|$members|)",
+    "$count($map([1..5000], function($i) { {} }) ~> |$|{}, $names|)",
+    "$map([1..5000], function($i) { $items }){'k': $count($)}",
+    "$map([1..5000], function($i) { {'a': $items} }){'k': $count($lookup($, 'a'))}",
+]
+"""Expressions that would add all of something given to each of many."""
 ENDLESS_WORDS = "$parseInteger($pad('one ', 900004, 'thousand ') & 'thousand', 'w')"
 LONG_SIGNATURES = ["s" * 500_000, "a<" * 250_000 + "s" + ">" * 250_000]
 DEEP = [
@@ -146,6 +151,15 @@ def _evaluated(source: str, bindings: dict[str, Any]) -> tuple[Any, float]:
 @pytest.mark.parametrize("source", ENDLESS)
 def test_what_would_not_end_ends_as_an_evaluation_error(source: str) -> None:
     outcome, seconds = _evaluated(source, {})
+
+    assert isinstance(outcome, EvaluationError)
+    assert any(words in outcome.cause for words in BEYOND)
+    assert seconds < BOUND + SLACK
+
+
+@pytest.mark.parametrize("source", OF_GIVEN)
+def test_what_is_given_is_paid_for_each_time_that_it_is_added(source: str) -> None:
+    outcome, seconds = _evaluated(source, GIVEN)
 
     assert isinstance(outcome, EvaluationError)
     assert any(words in outcome.cause for words in BEYOND)
