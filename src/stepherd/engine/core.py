@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stepherd.engine.asl.definition import StateMachine
 from stepherd.engine.asl.loading import load
+from stepherd.engine.asl.values import parse
 from stepherd.engine.callbacks import Tokens
 from stepherd.engine.identity import ACCOUNT, JOURNAL, REGION
 from stepherd.engine.integrations.contract import Integration
@@ -174,7 +175,9 @@ class Engine:
         self.journal.flush()
 
     def start(self, machine: Machine, name: str, text: str, *, trace_header: str | None = None) -> Execution:
-        """Start an execution whose name is free; committed on return."""
+        """Start an execution whose name is free; committed on return. Raises ValueError for an input that is
+        no JSON, before anything is written: what is written is run by each engine that opens the home."""
+        parse(text)
         execution = Execution(
             arn=self.execution_arn(machine.arn, name),
             machine_arn=machine.arn,

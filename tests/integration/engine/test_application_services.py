@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from tests.engine_bench import ECS, LAMBDA, task
+from tests.engine_bench import ECS, LAMBDA, ROLE, machine_of, task
 from tests.integration.engine.conftest import Site
 
 N = {"N": {"Type": "Pass"}}
@@ -265,6 +265,57 @@ def test_a_nested_machine_that_is_not_there(site: Site) -> None:
     done = site.run({"T": _nested("", "nowhere")}, name="lost")
 
     assert done.description["error"] == "StepFunctions.StateMachineDoesNotExistException"
+
+
+@pytest.mark.parametrize(("given", "code"), [
+    ({"Input": "{"}, "InvalidExecutionInput"), ({"Input": "["  * 600 + "]" * 600}, "InvalidExecutionInput"),
+    ({"Name": "a b"}, "InvalidName"),
+    ({"Name": "\ud800"}, "InvalidName"), ({"Name": {"a": 1}}, "InvalidName"),
+])  # fmt: skip
+def test_a_nested_execution_is_started_as_the_api_would_start_it(
+    site: Site, given: dict[str, Any], code: str
+) -> None:
+    site.do(lambda: site.local.engine.put_machine("child", json.dumps(machine_of(N)), ROLE))
+    arguments = {**_nested("", "child")["Arguments"], **given}
+    state = {**_nested("", "child"), "Arguments": "{% $states.input %}"}
+    done = site.run({"T": state}, json.dumps(arguments), name=f"odd{hash(str(given))}")
+
+    assert done.description["error"] == f"StepFunctions.{code}Exception"
+
+
+ODD = [None, True, -1, 1e300, [[]], {"": None}, "\0", "\ud800"]
+GOOD: dict[str, dict[str, Any]] = {
+    "lambda:invoke": {"FunctionName": "do", "Payload": {"do": "echo", "value": 1}},
+    "ecs:runTask": {"TaskDefinition": "job"},
+    "sns:publish": {"TopicArn": "arn:aws:sns:us-east-1:000000000000:news", "Message": "m"},
+    "sqs:sendMessage": {
+        "QueueUrl": "https://sqs.us-east-1.amazonaws.com/000000000000/jobs",
+        "MessageBody": "x",
+    },
+    "states:startExecution": {"StateMachineArn": f"{PREFIX}child"},
+}
+NAMES = {
+    "lambda:invoke": ["FunctionName", "Payload", "InvocationType"],
+    "ecs:runTask": ["TaskDefinition", "Overrides"],
+    "sns:publish": ["Message", "Subject", "MessageStructure"],
+    "sqs:sendMessage": ["MessageBody", "MessageGroupId", "MessageDeduplicationId"],
+    "states:startExecution": ["StateMachineArn", "Input", "Name"],
+}
+
+
+@pytest.mark.parametrize("resource", NAMES)
+def test_no_arguments_are_a_fault_of_the_engine(site: Site, resource: str) -> None:
+    """Of any type that JSON has, they end the task or the execution in words."""
+    site.do(lambda: site.local.engine.put_machine("child", json.dumps(machine_of(N)), ROLE))
+    faults: list[Any] = []
+    state = {**task(f"arn:aws:states:::{resource}"), "Arguments": "{% $states.input %}"}
+    for index, odd in enumerate(ODD):
+        for name in NAMES[resource]:
+            done = site.run({"T": state}, json.dumps({**GOOD[resource], name: odd}), name=f"{name}{index}")
+            cause = str(done.description.get("cause"))
+            faults += [(name, odd, cause)] if "engine failed" in cause else []
+
+    assert not faults
 
 
 def test_a_template_task_definition_runs_with_overrides(site: Site) -> None:

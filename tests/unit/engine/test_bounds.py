@@ -110,6 +110,20 @@ def test_results_in_results_end_where_no_engine_could_read_them(tmp_path: Path) 
     assert done.description["error"] == "States.DataLimitExceeded"
 
 
+@pytest.mark.parametrize("text", ["", "{", "NaN", _nested(600)])
+def test_what_cannot_be_read_is_not_written(tmp_path: Path, text: str) -> None:
+    async def run() -> None:
+        async with Bench(tmp_path) as bench:
+            arn = bench.machine({"S": {"Type": "Pass"}})
+            machine = bench.engine.journal.machine(arn)
+            assert machine is not None
+            with pytest.raises(ValueError, match=r"."):
+                bench.engine.start(machine, "e", text)
+            assert bench.call("ListExecutions", stateMachineArn=arn)["executions"] == []
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("redriven", [False, True])
 def test_an_execution_that_cannot_be_read_keeps_none_other_from_being_resumed(
     tmp_path: Path, redriven: bool

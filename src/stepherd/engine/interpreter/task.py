@@ -254,13 +254,22 @@ class _Attempt:
         with self._run.tokens.listen(call.attempt) as callback:
             if not any(event.type == "TaskSubmitted" for event in self._under_way):
                 with self._run.clock.held():
-                    answer = await integration.submit(call)
+                    answer = await self._submitted(call, integration)
                 if not waits:
                     return answer
                 self._visit.frame.emit("TaskSubmitted", {**self._pair(), **output_details(compact(answer))})
             if resource.waits_for_token:
                 return await callback
             return await self._job_or_callback(call, integration, callback)
+
+    async def _submitted(self, call: TaskCall, integration: Integration) -> Any:
+        """The service's answer. Parameters of types that no service takes end the execution [recorded]."""
+        try:
+            return await integration.submit(call)
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            self._close(call.attempt)
+            words = f"The Parameters '{compact(call.parameters)[:1000]}' could not be used to start the Task"
+            raise self._visit.runtime_failure(f"{words}: [{type(error).__name__}: {error}]") from error
 
     async def _job_or_callback(
         self, call: TaskCall, integration: Integration, callback: asyncio.Future[Any]
