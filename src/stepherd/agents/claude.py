@@ -65,7 +65,7 @@ _LIMITS: Final = {"error_max_turns": "turns", "error_max_budget_usd": "cost"}
 _REFUSALS: Final = (401, 403)
 _NO_LOGIN: Final = re.compile(r"not logged in|/login|invalid api key|oauth token", re.IGNORECASE)
 _REMEDY: Final = Remedy(
-    "Set a valid key with --agent-credentials env:ANTHROPIC_API_KEY, then: ", ("redrive", RUN)
+    "Set a valid key in ANTHROPIC_API_KEY, or where --agent-credentials said, then: ", ("redrive", RUN)
 )
 
 

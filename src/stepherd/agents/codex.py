@@ -67,7 +67,7 @@ plugins = false
 """
 """Without it, it asks GitHub and ChatGPT for updates and plugins, and tells them how it is used."""
 _REMEDY: Final = Remedy(
-    "Set a valid key with --agent-credentials env:CODEX_API_KEY, then: ", ("redrive", RUN)
+    "Set a valid key in CODEX_API_KEY, or where --agent-credentials said, then: ", ("redrive", RUN)
 )
 
 

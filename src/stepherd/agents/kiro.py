@@ -63,7 +63,7 @@ __all__ = ["AGENT", "KiroAgent"]
 _SIGNS: Final = (*SIGNS, Sign.of("login", r"authentication failed"))
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 _KEY_REMEDY: Final = Remedy(
-    "Set a valid key with --agent-credentials env:KIRO_API_KEY, then: ", ("redrive", RUN)
+    "Set a valid key in KIRO_API_KEY, or where --agent-credentials said, then: ", ("redrive", RUN)
 )
 _NO_MODEL: Final = Remedy(
     "Set STEPHERD_KIRO_ENGINE=v2, use another version of kiro-cli, or leave out --model: ",

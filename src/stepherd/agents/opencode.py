@@ -53,7 +53,7 @@ __all__ = ["AGENT", "OpencodeAgent"]
 
 _KEYS: Final = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 _LOGIN: Final = re.compile(r"\b401\b|unauthorized|authentication|api.key", re.IGNORECASE)
-_REMEDY: Final = Remedy("Set a valid key with --agent-credentials, then: ", ("redrive", RUN))
+_REMEDY: Final = Remedy("Set a valid key where --agent-credentials said, then: ", ("redrive", RUN))
 
 
 class OpencodeAgent(BasicAgent):

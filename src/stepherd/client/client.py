@@ -20,7 +20,7 @@ from stepherd.backends.home.home_check import check_home
 from stepherd.backends.kept_work import look
 from stepherd.backends.log_reader import LogReader
 from stepherd.backends.sources import learn
-from stepherd.client.arguments import check_count, check_status, in_seconds
+from stepherd.client.arguments import check_count, check_moment, check_status, in_seconds
 from stepherd.client.following import follow
 from stepherd.client.listing import Wanted, chosen
 from stepherd.client.outcome import describe
@@ -171,10 +171,12 @@ class Client:
         """The last runs, newest first, each with what it is about. Those that wait for a login say for whom.
 
         ``since`` is the earliest start, ``repo`` a part of the repository's address or path, ``agent`` the
-        agent's name. Raises UsageError for an unknown ``status`` and a ``limit`` below 0.
+        agent's name. Raises UsageError for an unknown ``status``, a ``limit`` below 0, and a ``since`` of
+        another type.
         """
         check_status(status)
         check_count("limit", limit)
+        check_moment("since", since)
         backend = self._backend
         wanted = Wanted(since.timestamp() if since else None, repo, agent)
         machine = backend.machine_arn()  # Outside: a stack that is not there is an error, an empty home none.

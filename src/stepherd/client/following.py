@@ -74,5 +74,8 @@ def _of_login(
 
 
 def _update(progress: Progress, event: Mapping[str, Any]) -> Update:
-    changed = progress.feed([event])
-    return Update(Event.of(event), tuple(State.of(row, progress.status) for row in changed), progress.status)
+    # By the event's clock: of a run that is over, an early update is of a state that had just begun.
+    changed, now = progress.feed([event]), float(event["timestamp"])
+    return Update(
+        Event.of(event), tuple(State.of(row, progress.status, now) for row in changed), progress.status
+    )

@@ -77,7 +77,7 @@ class State:
     entered: datetime
     ended: datetime | None
     seconds: float
-    """How long it took, or has taken so far."""
+    """How long it took, or had taken by then."""
     attempts: int = 1
     error: str | None = None
     waiting_for: Waiting | None = None

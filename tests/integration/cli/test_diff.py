@@ -81,7 +81,7 @@ def test_open_names_the_report_where_the_branch_has_no_page(ran: Any) -> None:
     report = Path(done.stdout.strip())
     assert report.name == "report.md"
     assert report.is_file()
-    assert done.stderr == "No page is known for this repository: that is the report.\n"
+    assert done.stderr == "No page is known for this repository, so this is the run's report.\n"
     assert json.loads(ran.stepherd("open", "one", "--json").stdout) == {
         "run_id": "one", "page": None, "report": str(report),
     }  # fmt: skip

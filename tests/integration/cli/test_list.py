@@ -42,6 +42,10 @@ def test_runs_are_listed_as_wide_as_the_terminal_and_chosen_by_what_they_are(
     said = place.stepherd("list", "--repo", "elsewhere").stderr
     assert said.startswith(f"There is no such run in {place.home}. To see all: stepherd list")
     assert place.stepherd("list", "--since", "soon").returncode == 64
+    # AND a status is asked for by the word that the list shows, too
+    said = [place.stepherd("list", "--status", word).stderr for word in ("stopped", "aborted")]
+    assert said[0] == said[1]
+    assert said[0].startswith(f"There is no run with the status 'stopped' in {place.home}. ")
 
 
 def test_lines_of_logs_have_times_and_are_chosen_by_them(place: Any) -> None:

@@ -7,7 +7,7 @@ import doctest
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.e2e.lender import wait_until
@@ -39,6 +39,12 @@ def test_a_run_is_started_followed_and_reported(place: Place) -> None:
         last = {state.name: state.status for update in updates for state in update.states}
         assert {"PrepareRun", "CloneRepository", "RunAgent", "CommitAndPush", "ReportRun"} <= last.keys()
         assert set(last.values()) == {"SUCCEEDED"}
+        # AND a state's time is that of the event, however long ago it was
+        for update in updates:
+            for state in update.states:
+                assert state.seconds == pytest.approx(
+                    ((state.ended or update.event.at) - state.entered).total_seconds(), abs=0.002
+                )
         # AND everything that there is to know of it can be asked for
         ended = client.run("run_1")
         assert (ended.status, ended.running, ended.redrives) == ("SUCCEEDED", False, 0)
@@ -68,6 +74,7 @@ def test_a_run_is_started_followed_and_reported(place: Place) -> None:
     [
         (lambda client, _: client.runs(status="BROKEN"), "No run has the status 'BROKEN'. The statuses are"),
         (lambda client, _: client.runs(limit=-1), "-1 is not acceptable as limit"),
+        (lambda client, _: client.runs(since=cast(Any, "24h")), "'24h' is not acceptable as since"),
         (lambda client, _: list(client.logs("run_1", tail=-1)), "-1 is not acceptable as tail"),
         (lambda client, wanted: client.start(wanted, runner="dockr"), "There is no runner 'dockr'."),
         (

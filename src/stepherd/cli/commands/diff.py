@@ -26,8 +26,8 @@ _SHOWN = 5
 def command(call: Invocation, run_id: str, stat: bool) -> int:
     """Show what a run changed, against the commit that it began with.
 
-    At a terminal, characters that could drive it are shown by their codes; elsewhere the diff has the bytes
-    that it has. It comes from the run's folder: no remote is asked.
+    At a terminal, control characters are shown by their codes; a file or a pipe gets the exact bytes. The
+    diff comes from the run's folder: no remote is asked.
     """
     from stepherd.backends.run_diff import show_diff  # for the start-up time of --help
 

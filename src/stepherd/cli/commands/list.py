@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _LIMIT = 20
+_STOPPED = "STOPPED"
+"""What the list calls ABORTED, so it is a status to ask for, too."""
 
 
 @declared(
@@ -34,7 +36,9 @@ _LIMIT = 20
     ),
 )
 @click.option(
-    "--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only runs with this status."
+    "--status",
+    type=click.Choice((*STATUSES, _STOPPED), case_sensitive=False),
+    help="Only runs with this status.",
 )
 @click.option(
     "--repo", metavar="TEXT|PATH", help="Only runs of repositories with this in their address or path."
@@ -53,9 +57,11 @@ _LIMIT = 20
 def command(call: Invocation, limit: int, since: int | None, **wanted: str | None) -> int:
     """List runs, newest first, with what they are about, and say for whom a run is waiting.
 
-    At a terminal, columns are cut to its width; elsewhere lines are whole. RUN of every command may be the
-    part of an id that is shown.
+    At a terminal, columns are cut to its width; elsewhere lines are whole. Every command that takes a RUN
+    also takes the part of its id that is shown.
     """
+    if (wanted["status"] or "").upper() == _STOPPED:
+        wanted["status"] = "ABORTED"
     earliest = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
     runs = call.client.runs(limit=limit + 1, since=earliest, **wanted)
     shown, more = runs[:limit], len(runs) > limit
@@ -95,7 +101,11 @@ def _none(call: Invocation, status: str | None, *, every: bool) -> Remedy:
     where = call.backend.title
     if every:
         return Remedy(f"No runs yet in {where}. Start one: ", ("run", "--help"))
-    which = f"No run is {status_text(status.upper())}" if status else "There is no such run"
+    which = (
+        f"There is no run with the status '{status_text(status.upper())}'"
+        if status
+        else "There is no such run"
+    )
     return Remedy(f"{which} in {where}. To see all: ", ("list",))
 
 

@@ -19,8 +19,8 @@ __all__ = ["command"]
 def command(call: Invocation, run_id: str) -> int:
     """Print the address of the page that compares a run's branch with its base, and open it in the browser.
 
-    Where the repository is on no known forge, or nothing was pushed, it is the path of the run's report. The
-    browser is opened at a terminal alone.
+    If the forge is not known, or nothing was pushed, print the path of the run's report instead. The browser
+    is only opened from a terminal.
     """
     client = call.client
     told, page = client.report(run_id), client.page(run_id)
@@ -32,8 +32,8 @@ def command(call: Invocation, run_id: str) -> int:
         return 0
     call.output.data(page or str(report))
     if page is None:
-        what = "No page is known for this repository" if told.branch else "Nothing was pushed"
-        call.output.note(f"{what}: that is the report.")
+        why = "No page is known for this repository" if told.branch else "Nothing was pushed"
+        call.output.note(f"{why}, so this is the run's report.")
     elif call.output.columns and can_open():
         open_own_page(page)
         call.output.note("Opened in your browser.")
