@@ -20,7 +20,9 @@ _writing = threading.RLock()
 
 def hold_conditions() -> None:
     """See to it for all of moto in this process; again changes nothing."""
-    _one_at_a_time(S3Response, "put_object")
+    # Reads, too: moto closes the file of an object that is written over while another request reads it.
+    for name in ("put_object", "get_object"):
+        _one_at_a_time(S3Response, name)
     # Its labels are moved while another request walks through them.
     for name in ("put_secret_value", "get_secret_value", "describe_secret", "update_secret_version_stage"):
         _one_at_a_time(SecretsManagerBackend, name)
