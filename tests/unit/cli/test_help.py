@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,15 @@ def test_no_summary_of_a_subcommand_is_cut(name: str, group: click.Group) -> Non
         words = command.get_short_help_str()
         assert words, each
         assert not words.endswith("..."), words
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_no_line_of_help_ends_within_a_name_that_has_hyphens(name: str) -> None:
+    """At 80 columns, such as ``us-`` and ``east-1``: whoever copies that copies half of it."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    shown = command.get_help(click.Context(command, info_name=f"stepherd {name}", terminal_width=78))
+    assert [line for line in shown.splitlines() if re.search(r"\w-$", line)] == []
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

@@ -38,7 +38,7 @@ __all__ = ["command"]
     help="free: AWS Builder ID. pro: IAM Identity Center. Default: as --identity-provider implies.",
 )
 @click.option("--identity-provider", metavar="URL", help="Start URL of your company's IAM Identity Center.")
-@click.option("--region", metavar="REGION", help="Region of the identity provider. Default: us-east-1.")
+@click.option("--region", metavar="REGION", help="The identity provider's region. Default: us-east-1.")
 @click.option("--profile", metavar="NAME", help="The subscription to use, if your company has several.")
 @click.option("--force", is_flag=True, help="Log in again even if the login is still valid.")
 @click.option("--no-browser", is_flag=True, help="Show the address, but do not open it.")
