@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 from typing import Any
 
@@ -20,6 +21,8 @@ class Kept:
 
 
 def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+    if threading.current_thread() is not threading.main_thread():
+        return original(*arguments, **options)  # Signals are handled in the main thread alone.
     subprocess.Popen = original  # type: ignore[misc]
     kept = Kept()
     last = weakref.ref(kept, lambda _: os.kill(os.getpid(), signal.SIGTERM))

@@ -14,8 +14,9 @@ from tests.engine_bench import Bench
 def test_a_loop_ends_and_does_not_starve_others(tmp_path: Path) -> None:
     async def run() -> None:
         async with Bench(tmp_path) as bench:
+            never = {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "N"}], "Default": "A"}
             loop = bench.start(
-                {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}, name="loop"
+                {"A": {"Type": "Pass", "Next": "B"}, "B": never, "N": {"Type": "Pass"}}, name="loop"
             )
             other = await bench.run({"P": {"Type": "Pass"}}, name="other")
             assert other.status == "SUCCEEDED"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.aws_grants import ROOT
 from tests.engine_bench import Finished, Scripted, fails, play
-from tests.unit.definition_rules import scopes
+from tests.unit.definition_rules import reached_states, scopes
 
 PIPELINE = json.loads((ROOT / "statemachines" / "pipeline.asl.json").read_text())
 RUN_TASK = "arn:aws:states:::ecs:runTask.sync"
@@ -47,7 +47,7 @@ def _machine(name: str) -> dict[str, Any]:
     environment = states[name]["Arguments"]["Overrides"]
     state = {**states[name], "TimeoutSeconds": 600, "Arguments": {"Overrides": environment}}
     state = {key: value for key, value in state.items() if key not in {"Next", "End"}}
-    return {
+    states = {
         "Begin": {
             "Type": "Pass",
             "Assign": {"run": {**RUN, "git_credentials": "", "agent_credentials": ""}, "authenticated": 0},
@@ -60,6 +60,8 @@ def _machine(name: str) -> dict[str, Any]:
         "KeepPartialWork": {"Type": "Fail", "Error": "{% $failure.error %}", "Cause": "{% $failure.cause %}"},
         **after,
     }
+    reached = reached_states({"States": states}, ["Begin"], after_redrive=True)
+    return {each: states[each] for each in states if each in reached}
 
 
 def _ended(code: str, reason: str = "Your Spot Task was interrupted.", **more: Any) -> Exception:

@@ -15,7 +15,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 from tests.aws_grants import ROOT
 from tests.engine_bench import Scripted, fails, play
-from tests.unit.definition_rules import states
+from tests.unit.definition_rules import reached_states, states
 
 
 def _loaded() -> ModuleType:
@@ -66,6 +66,8 @@ class OneState:
             name: state,
             **machine,
         }
+        reached = reached_states({"States": machine}, [_FIRST], after_redrive=True)
+        machine = {each: machine[each] for each in machine if each in reached}
         services = {"lambda": direct, "ecs": fake, "states": fake, "sns": fake}
         text = json.dumps(json.loads(given["context"])["Execution"]["Input"])
         done = play(self.home, machine, text, integrations=services, StartAt=_FIRST)

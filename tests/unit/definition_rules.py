@@ -98,7 +98,7 @@ def tokens_not_passed(machine: Scope) -> Iterator[str]:
 
 def unreachable_states(machine: Scope) -> Iterator[str]:
     for scope in scopes(machine):
-        reached = _reached(scope, [scope["StartAt"]], after_redrive=True)
+        reached = reached_states(scope, [scope["StartAt"]], after_redrive=True)
         yield from (f"{name} cannot be reached" for name in scope["States"] if name not in reached)
 
 
@@ -121,17 +121,17 @@ def catches_that_end_well(machine: Scope) -> Iterator[str]:
             for catcher in state.get("Catch", []):
                 if _tries_again(scope, name, catcher):
                     continue
-                for reached in _reached(scope, [catcher["Next"]], after_redrive=False):
-                    end = scope["States"][reached]
+                for after in reached_states(scope, [catcher["Next"]], after_redrive=False):
+                    end = scope["States"][after]
                     if end.get("End") or end["Type"] == "Succeed":
-                        yield f"a Catch of {name} leads to {reached}, where the run succeeds"
+                        yield f"a Catch of {name} leads to {after}, where the run succeeds"
 
 
 def _tries_again(scope: Scope, name: str, catcher: Mapping[str, Any]) -> bool:
     if "States.TaskFailed" in catcher["ErrorEquals"]:
         return _tells_by_stop_code(scope, name, catcher)
     named = "States.ALL" not in catcher["ErrorEquals"]
-    before = _reached(scope, [catcher["Next"]], after_redrive=False, without_catches=True)
+    before = reached_states(scope, [catcher["Next"]], after_redrive=False, without_catches=True)
     return named and name in before
 
 
@@ -140,7 +140,7 @@ def _tells_by_stop_code(scope: Scope, name: str, catcher: Mapping[str, Any]) -> 
     judge = scope["States"][catcher["Next"]]
     back = [choice for choice in judge.get("Choices", []) if choice["Next"] == name]
     counted = "stops" in catcher.get("Output", {})
-    default = _reached(scope, [judge["Default"]], after_redrive=False) if "Default" in judge else []
+    default = reached_states(scope, [judge["Default"]], after_redrive=False) if "Default" in judge else []
     ends_well = [each for each in default if scope["States"][each].get("End")]
     return (
         counted
@@ -212,7 +212,7 @@ def _targets(state: State, *, after_redrive: bool, without_catches: bool = False
             yield rule["Next"]
 
 
-def _reached(
+def reached_states(
     scope: Scope, start: list[str], *, after_redrive: bool, without_catches: bool = False
 ) -> set[str]:
     reached: set[str] = set()
