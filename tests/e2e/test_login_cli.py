@@ -19,6 +19,8 @@ from tests.e2e.place import Done
 from stepherd.backends.client import LOGIN, machine_arn
 from stepherd.backends.home.engines import reading
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture
 def lender(tmp_path: Path) -> Iterator[Lender]:
@@ -108,7 +110,6 @@ def test_who_declines_gets_77_and_the_next_command(lender: Lender) -> None:
     assert lender.login_place.load() is None
 
 
-@pytest.mark.exhaustive
 def test_an_expired_code_is_replaced_by_another(lender: Lender) -> None:
     child = login(lender)
     first = lender.await_notice()
@@ -120,7 +121,6 @@ def test_an_expired_code_is_replaced_by_another(lender: Lender) -> None:
     assert f"code {second} (code 2; the previous one has expired)" in done.err
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
@@ -142,7 +142,6 @@ def test_leaving_takes_it_back_and_leaves_nothing(lender: Lender, number: int, c
     assert end(lender, child).ok()
 
 
-@pytest.mark.exhaustive
 def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lender: Lender) -> None:
     lender.give_login()
     gate = Gate(lender.place)
@@ -167,7 +166,6 @@ def test_a_login_that_a_run_has_is_waited_for_and_taken_on_the_same_engine(lende
     assert "Waiting for the login held by run run_1." in done.err
 
 
-@pytest.mark.exhaustive
 def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) -> None:
     run = lender.place.start(*lender.place.run_words("true", "--agent", "borrower"))
     code = lender.await_notice()
@@ -217,7 +215,6 @@ def test_a_login_that_cannot_be_renewed_needs_a_person(lender: Lender) -> None:
     assert "stepherd login --agent q" in done.err
 
 
-@pytest.mark.exhaustive
 def test_several_profiles_are_listed_and_one_can_be_named(lender: Lender) -> None:
     lender.provider.profiles = [
         {"arn": f"arn:aws:codewhisperer:us-east-1:1:profile/{n}", "profileName": n} for n in ("Blue", "Green")
@@ -241,7 +238,6 @@ def test_what_cannot_be_is_refused_before_anything_starts(lender: Lender, words:
     assert not lender.place.home.exists()
 
 
-@pytest.mark.exhaustive
 def test_another_database_is_written_where_it_is_named(lender: Lender) -> None:
     child = lender.place.start("login", "--agent", "kiro", "--database", "mine/kiro.sqlite3", "--json")
     lender.approve()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tests.e2e.place import Done, Place
 
+pytestmark = pytest.mark.exhaustive
+
 
 def _refused(done: Done, code: int, *words: str) -> None:
     assert done.code == code, done.err
@@ -19,7 +21,6 @@ def _refused(done: Done, code: int, *words: str) -> None:
     assert all(word in done.err for word in words), done.err
 
 
-@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("asked", ["agents", "list --json", "list --help", "--help", "run --json"])
 def test_an_answer_that_found_no_room_in_its_file_is_an_error(place: Place, asked: str) -> None:
@@ -36,7 +37,6 @@ def test_an_answer_that_found_no_room_in_its_file_is_an_error(place: Place, aske
         _refused(said, 74, "Writing 'standard output' failed: the disk is full.")
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
 def test_a_run_is_the_same_with_closed_descriptors(place: Place, closed: tuple[int, ...]) -> None:
     """Else the first that is opened, a journal or a socket, would be what its children print to."""
@@ -96,7 +96,6 @@ def test_ctrl_c_while_the_program_loads_ends_it_without_a_word(place: Place, ign
     assert done.returncode == (0 if ignored else -signal.SIGINT)
 
 
-@pytest.mark.exhaustive
 def test_no_module_of_the_folder_that_one_is_in_is_imported(place: Place) -> None:
     """It may be a clone of a stranger's repository: what is started from there is Stepherd's alone."""
     folder = place.root / "clone"

@@ -11,6 +11,8 @@ from tests.e2e.inside import Inside
 from tests.e2e.place import Place
 from tests.integration.repositories.origin import git
 
+pytestmark = pytest.mark.exhaustive
+
 BRANCH = "refs/heads/stepherd/run_1"
 
 
@@ -50,7 +52,6 @@ def test_the_next_attempt_finds_the_files_of_the_one_before(place: Place) -> Non
     assert (facts["attempt"], facts["bundle"]) == (3, "agent/attempts/3/changes.bundle")
 
 
-@pytest.mark.exhaustive
 def test_changes_deletions_and_modes_continue_too(place: Place) -> None:
     place.origin.commit({"gone.txt": "x\n", "kept.txt": "a\n"})
     body = f"""
@@ -68,7 +69,6 @@ exit 1"""
     assert "120000" in tree
 
 
-@pytest.mark.exhaustive
 def test_a_file_whose_checkout_is_not_its_bytes_stops_no_redrive(place: Place) -> None:
     """A base with CRLF under an attribute that says text looks changed from the first moment on."""
     place.origin.commit({".gitattributes": "*.txt text\n", "crlf.txt": "a\r\nb\r\n"})
@@ -119,7 +119,6 @@ def test_work_that_cannot_be_put_back_is_no_reason_to_begin_without_it(place: Pl
     assert str(bundle) in report["error"]["message"]
 
 
-@pytest.mark.exhaustive
 def test_an_attempt_that_does_not_get_to_its_agent_hides_nothing(place: Place) -> None:
     body = f"echo begun >> {place.root}/count; echo half > half.txt; exit 1"
     with Inside.at(place) as inside:
@@ -136,7 +135,6 @@ def test_an_attempt_that_does_not_get_to_its_agent_hides_nothing(place: Place) -
     assert place.cli("pull", "run_1", "--branch", "again", "--json", cwd=clone).ok().json["commit"]
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("with_result", [True, False])
 def test_a_run_of_an_earlier_version_continues_from_its_only_bundle(place: Place, with_result: bool) -> None:
     body = f"test -e {place.root}/again && exit 0; touch {place.root}/again; echo half > half.txt; exit 1"

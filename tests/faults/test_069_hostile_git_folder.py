@@ -16,6 +16,8 @@ from tests.integration.repositories.origin import Origin, Run, git
 from stepherd.repositories import agent_objects
 from stepherd.repositories.changes import Changes
 
+pytestmark = pytest.mark.exhaustive
+
 LIMITS = agent_objects.ImportLimits
 
 

@@ -22,6 +22,8 @@ from stepherd.repositories.git import Git
 from stepherd.repositories.local import open_local
 from stepherd.repositories.probe import probe
 
+pytestmark = pytest.mark.exhaustive
+
 TELLING = ("post-receive", "post-update", "reference-transaction", "push-to-checkout")
 DECIDING = ("pre-receive", "update", "proc-receive")
 OTHERS = ("pre-push", "post-checkout", "post-index-change", "pre-auto-gc", "post-merge", "fsmonitor-watchman")
@@ -169,7 +171,6 @@ def test_a_missing_object_is_not_fetched_by_a_program_of_the_repository(
     assert str(origin.bare) in caught.value.message
 
 
-@pytest.mark.exhaustive
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     hooks=st.sets(st.sampled_from((*TELLING, *OTHERS)), min_size=1, max_size=4),

@@ -21,6 +21,8 @@ from stepherd.repositories.changes import Changes
 from stepherd.repositories.git import Git
 from stepherd.services.removal import remove_tree
 
+pytestmark = pytest.mark.exhaustive
+
 # Root without the right to read what is closed to it: an ordinary user on files of its own.
 ORDINARY = (
     (
@@ -272,7 +274,6 @@ def test_the_same_for_who_may_not_read_what_is_closed(tmp_path: Path) -> None:
     _check_as_ordinary_user(tmp_path / "trees", 0, 4)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("block", range(3))
 def test_hundreds_of_workspaces_lose_nothing(origin: Origin, tmp_path: Path, block: int) -> None:
@@ -281,7 +282,6 @@ def test_hundreds_of_workspaces_lose_nothing(origin: Origin, tmp_path: Path, blo
         remove_tree(tmp_path / str(seed))
 
 
-@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("block", range(3))
 def test_hundreds_of_workspaces_of_an_ordinary_user_lose_nothing(tmp_path: Path, block: int) -> None:

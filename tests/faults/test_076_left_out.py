@@ -16,6 +16,8 @@ from stepherd.repositories.git_names import other_name
 from stepherd.repositories.replay import replay_changes
 from stepherd.repositories.scan import ChangesBlocked
 
+pytestmark = pytest.mark.exhaustive
+
 KEY = "AKIA" + "IOSFODNN7" + "EXAMPLQ"
 OTHER = "AKIA" + "QWERTYUIOPASDFGH"
 OWN = "gw-Zk3v9QpL0xT7nR2s"
@@ -384,7 +386,6 @@ def test_random_work_is_pushed_kept_or_named(tmp_path: Path, seed: int) -> None:
     look(seed, tmp_path)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("first", range(1060, 1160, 20))
 def test_much_random_work_is_pushed_kept_or_named(tmp_path: Path, first: int) -> None:

@@ -16,6 +16,8 @@ from tests.integration.repositories.origin import git
 
 from stepherd import Client, Request
 
+pytestmark = pytest.mark.exhaustive
+
 WORD = "# Write a word\n\n```text file=word.txt\nword\n```\n"
 
 
@@ -79,7 +81,6 @@ def test_the_examples_have_the_types_that_the_page_promises(
     assert code == 0, said + wrong
 
 
-@pytest.mark.exhaustive
 def test_the_cells_of_the_page_on_notebooks_run(project: Place, capsys: pytest.CaptureFixture[str]) -> None:
     cell("\n".join(examples("how-to-use-a-notebook.md")))
     said = capsys.readouterr().out

@@ -14,6 +14,8 @@ from tests.integration.repositories.origin import git
 
 import stepherd
 
+pytestmark = pytest.mark.exhaustive
+
 ENTRY = [sys.executable, "-P", "-m", "stepherd.container"]
 
 

@@ -27,6 +27,8 @@ from stepherd.logins.opening import open_location
 from stepherd.services.secrets.opening import open_document
 from stepherd.services.store.opening import open_store
 
+pytestmark = pytest.mark.exhaustive
+
 Instead = Callable[[str, Answer], None]
 _GIT_SECRET = "amazon-q-headless/git-credentials"
 _DENIED = "User: arn:aws:iam::1:user/u is not authorized to perform: servicequotas:ListServiceQuotas on: x"

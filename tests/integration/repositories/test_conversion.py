@@ -13,6 +13,8 @@ from stepherd.repositories import odd_files
 from stepherd.repositories.replay import replay_changes
 from stepherd.repositories.scan import ChangesBlocked
 
+pytestmark = pytest.mark.exhaustive
+
 CRLF = b"one\r\ntwo\r\nthree\r\n"
 MIXED = b"one\r\ntwo\nthree\r\n"
 LF = b"one\ntwo\nthree\n"
@@ -275,13 +277,11 @@ def contents(run: Run) -> dict[str, bytes]:
     return {str(name): (run.workspace / name).read_bytes() for name in names if name.parts[0] != ".git"}
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(6))
 def test_random_trees_attributes_and_edits(tmp_path: Path, seed: int) -> None:
     look(seed, tmp_path)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("first", range(1000, 1100, 20))
 def test_many_random_trees_attributes_and_edits(tmp_path: Path, first: int) -> None:
     for seed in range(first, first + 20):

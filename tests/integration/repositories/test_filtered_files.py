@@ -17,6 +17,8 @@ from stepherd.repositories.changes import Changes
 from stepherd.repositories.filtered import Content
 from stepherd.repositories.scan import ChangesBlocked, Finding
 
+pytestmark = pytest.mark.exhaustive
+
 ATTRIBUTES = "*.bin filter=lfs diff=lfs merge=lfs -text\n*.key filter=git-crypt diff=git-crypt\n* text=auto\n"
 OLD = b"\0" * 2000 + b"old"
 HIDDEN = "\0GITCRYPT\0 unreadable"

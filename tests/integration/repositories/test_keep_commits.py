@@ -9,6 +9,8 @@ from tests.integration.repositories.origin import WHEN, Origin, Run, git
 
 from stepherd.repositories.scan import ChangesBlocked
 
+pytestmark = pytest.mark.exhaustive
+
 KEY = "AKIAZ7QWERTYUIOPLKJH"
 
 

@@ -12,6 +12,8 @@ from tests.integration.repositories.origin import Origin, Run, git
 from stepherd.repositories.changes import Changes
 from stepherd.repositories.scan import ChangesBlocked, Finding
 
+pytestmark = pytest.mark.exhaustive
+
 LOCAL = ("-c", "protocol.file.allow=always")
 
 

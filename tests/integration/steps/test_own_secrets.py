@@ -11,6 +11,8 @@ from tests.integration.steps.rig import Rig
 
 from stepherd.runs.report import write_report
 
+pytestmark = pytest.mark.exhaustive
+
 KEY = "gw/7hQz+Wm2Lp9Xc4Vb8Nt1Rs6Jd3Fk5"
 
 
@@ -53,7 +55,6 @@ def test_the_agents_key_is_not_pushed_whether_it_succeeds_or_not(rig: Rig, leak:
     assert KEY not in done.stdout + done.stderr + pushed.stdout + pushed.stderr + _shown(rig)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("variables", "fields"),
     [

@@ -11,6 +11,8 @@ from stepherd.errors import ConfigurationError, DataError, NotFoundError, UsageE
 from stepherd.services.queues.contract import Queue, ReceiptExpired
 from stepherd.services.queues.opening import open_queue
 
+pytestmark = pytest.mark.exhaustive
+
 type_of_queue = pytest.mark.parametrize("queue", ["sqlite", "sqs", "sqs.fifo"], indirect=True)
 ordered = pytest.mark.parametrize("queue", ["sqlite", "sqs.fifo"], indirect=True)
 
