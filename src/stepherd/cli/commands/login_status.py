@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_HANG = 12
+"""The column at which values begin."""
 _NEXT_RUN = {
     "passes": ("passes without asking", "green"),
     "refreshes": ("renews it first, without asking", "green"),
@@ -47,10 +49,14 @@ def command(call: Invocation, agent: str | None, database: str | None) -> int:
         call.output.json({"usable": usable, "logins": [one.to_json(now) for one in found]})
         return 0 if usable else NEEDED
     for one in found:
-        call.output.data(f"{one.title} ({one.agent})", bold=True)
-        for text, how in _lines(call, one):
-            call.output.data(text, **how)
+        _show(call, one)
     return 0 if usable else NEEDED
+
+
+def _show(call: Invocation, one: Outlook) -> None:
+    call.output.data(f"{one.title} ({one.agent})", bold=True)
+    for text, how in _lines(call, one):
+        call.output.data(text, hang=_HANG, **how)
 
 
 def _lines(call: Invocation, one: Outlook) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from stepherd.backends.login_outlook import Outlook
-from stepherd.cli.commands.login_status import _lines, _renewal
+from stepherd.cli.commands.login_status import _lines, _renewal, _show
 from stepherd.cli.invocation import Invocation
 from stepherd.logins.failures import DamagedDatabase, NewerDatabase
 
@@ -20,6 +22,16 @@ def test_the_end_of_the_client_is_said_to_be_that() -> None:
     words = _renewal(BUILDER_ID)
     assert words.startswith("possible until 2027-02-19 00:00:00 UTC")
     assert words.endswith("when its client registration ends")
+
+
+def test_no_line_is_broken_by_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stepherd.cli.output._columns", lambda _stream: 80)
+    _show(Invocation(tmp_path), replace(BUILDER_ID, is_identity_center=True))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if line.startswith(" " * 12)]
 
 
 def test_only_where_a_login_helps_it_is_advised(tmp_path: Path) -> None:
