@@ -32,15 +32,19 @@ def one_terminal_status(place: Place, run_id: str, status: str) -> None:
         assert [row[1] for row in rows] == [status], rows
         sql = "SELECT id, previous, type FROM events WHERE execution=? ORDER BY id"
         events = journal.execute(sql, (rows[0][0],)).fetchall()
-        open_attempts = journal.execute(
-            "SELECT count(*) FROM attempts WHERE execution=? AND closed=0", (rows[0][0],)
-        ).fetchone()[0]
     kinds = [kind for _, _, kind in events]
     begin = max((at for at, kind in enumerate(kinds) if kind == "ExecutionRedriven"), default=0)
     ends = [kind for kind in kinds[begin:] if kind in TERMINAL]
     assert ends == [kinds[-1]], kinds
     assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
-    assert open_attempts == 0
+    assert open_attempts(place, run_id) == 0
+
+
+def open_attempts(place: Place, run_id: str) -> int:
+    """How many of the run's tasks have not ended, by the journal."""
+    sql = "SELECT count(*) FROM attempts JOIN executions ON execution=number WHERE name=? AND closed=0"
+    with contextlib.closing(sqlite3.connect(place.home / "journal.sqlite3")) as journal:
+        return int(journal.execute(sql, (run_id,)).fetchone()[0])
 
 
 def run_exists(place: Place, run_id: str) -> bool:

@@ -180,8 +180,7 @@ def test_a_run_says_what_it_waits_for_in_one_line_and_as_json(lender: Lender) ->
     assert f"      code  {code}  9:5" in shown
     # AND so does the list, which tells it from those that work
     (line,) = lender.place.cli("list").ok().out.splitlines()
-    assert line.startswith("run_1  running")
-    assert line.endswith("  waiting for you")
+    assert line.startswith("run_1  waiting for you  ")
     (listed,) = lender.place.cli("list", "--json").ok().json["runs"]
     assert listed["waiting_for"] == waiting
     # AND the run itself said it once: the engine's notice is not printed beside it

@@ -92,7 +92,7 @@ def test_stop_redrive_and_pull(cloud: Cloud) -> None:
     assert f"run_1 continues in the stack '{STACK}'" in started.err
     wait_until(lambda: "RunAgent" in place.cli("status", "run_1").out, "agent that works")
     assert place.cli("list", "--status", "running", "--json").ok().json["runs"][0]["run_id"] == "run_1"
-    assert place.cli("pull", "run_1").code == 66
+    assert place.cli("pull", "run_1").code == 75
     followed = place.start("logs", "run_1", "-f")
     # WHEN it is stopped
     stopped = place.cli("stop", "run_1", "--json").ok().json

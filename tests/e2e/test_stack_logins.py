@@ -26,7 +26,7 @@ def test_a_person_logs_in_on_the_stack_and_runs_pass(lender: Lender) -> None:
         # WHEN a run needs a login, and the person approves the code that it shows
         child = lender.place.start(*cloud.run_words("true", "--agent", "borrower", "--json"))
         _await_notice(cloud, 1)
-        assert cli("list").ok().out.rstrip().endswith("waiting for you")
+        assert cli("list").ok().out.startswith("run_1  waiting for you  ")
         code = _approve(lender, cloud)
         run = lender.place.end_of(child).ok()
         # THEN it continues

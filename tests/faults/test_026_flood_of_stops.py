@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.e2e.aftermath import one_terminal_status
+from tests.e2e.aftermath import one_terminal_status, open_attempts
 from tests.e2e.gate import Gate
+from tests.e2e.lender import wait_until
 from tests.e2e.place import Place
 
 from stepherd.backends.client import execution_arn, remote_call
@@ -44,6 +45,7 @@ def test_a_flood_stops_the_run_once_and_costs_no_memory(place: Place) -> None:
     assert len(answers) == STOPS
     assert len({str(answer["stopDate"]) for answer in answers}) == 1
     assert _resident_kib(engine.pid) - before < MOST_KIB
+    wait_until(lambda: not open_attempts(place, "run_1"), "end of the agent")
     one_terminal_status(place, "run_1", "ABORTED")
     assert sum(event["type"] == "ExecutionAborted" for event in place.history()) == 1
     # AND the other continues

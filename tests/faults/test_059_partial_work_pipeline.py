@@ -25,7 +25,7 @@ def _report(place: Place) -> dict[str, Any]:
     return report
 
 
-def _check_partial(place: Place, before: dict[str, str], why: str) -> None:
+def _check_partial(place: Place, before: dict[str, str], why: str, *, more: str = "") -> None:
     """One commit that says it is partial and why; the report names branch, files, reason and next command."""
     one_terminal_status(place, "run_1", "FAILED")
     assert new_commits(place.origin, before) == {BRANCH: ["Partial work: Do the work"]}
@@ -34,7 +34,7 @@ def _check_partial(place: Place, before: dict[str, str], why: str) -> None:
     assert (report["status"], report["partial"], report["branch"]) == ("failed", True, "stepherd/run_1")
     assert [file["path"] for file in report["files_changed"]] == ["half.txt"]
     assert why in report["error"]["message"]
-    assert report["error"]["next"] == "stepherd redrive run_1"
+    assert report["error"]["next"] == f"stepherd redrive run_1{more}"
     page = (place.home / "store/runs/run_1/report.md").read_text()
     for word in (why, "stepherd/run_1", "stepherd redrive run_1"):
         assert word in page
@@ -46,7 +46,7 @@ def test_an_agent_over_its_time_limit(place: Place) -> None:
     with Inside.at(place) as inside:
         command = place.script("echo half > half.txt; exec sleep 300")
         assert inside.run(command=command, timeout_seconds=1) == "FAILED"
-    _check_partial(place, before, "time limit of 1 s")
+    _check_partial(place, before, "time limit of 1 s", more=" --timeout MORE")
 
 
 def test_an_agent_s_task_that_is_terminated(place: Place) -> None:
