@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, median_seconds
 
-__all__ = ["pipeline_figures"]
+__all__ = ["SCRIPT", "pipeline_figures"]
 
-_SCRIPT = """set -e
+SCRIPT = """set -e
 rm -rf "$2"
-git clone -q --depth 1 "file://$1" "$2"
+git clone -q --depth 1 "$1" "$2"
 cd "$2"
 git checkout -q -b "work/$3"
 echo "$3" > note.txt
@@ -71,11 +71,17 @@ def _run(place: Path, origin: Path, home: Path) -> None:
 
 def _wall(place: Path, origin: Path) -> Figure:
     home, script = place / "home", place / "script.sh"
-    script.write_text(_SCRIPT)
+    script.write_text(SCRIPT)
     count = iter(range(1_000))
 
     def by_script() -> None:
-        command = ["sh", str(script), str(origin), str(place / "clone"), f"{time.time_ns()}-{next(count)}"]
+        command = [
+            "sh",
+            str(script),
+            origin.as_uri(),
+            str(place / "clone"),
+            f"{time.time_ns()}-{next(count)}",
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     _run(place, origin, home)  # fills the bytecode cache

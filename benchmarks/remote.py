@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from tests.integration.repositories.http_server import serve
 
 from benchmarks.figures import Figure, median_seconds
+from benchmarks.pipeline import SCRIPT
 from benchmarks.steps import git
 
 __all__ = ["remote_figures"]
@@ -28,16 +29,6 @@ _ROUND_TRIP: Final = 0.15
 _MOST_TIMES: Final = 1.8
 _TIMES: Final = 5
 _TOKEN: Final = "of-the-benchmark"
-_SCRIPT: Final = """set -e
-rm -rf "$2"
-git clone -q --depth 1 "$1" "$2"
-cd "$2"
-git checkout -q -b "work/$3"
-echo "$3" > note.txt
-git add -A
-git -c user.name=a -c user.email=a@example.com commit -q -m change
-git push -q origin "work/$3"
-"""
 
 
 def remote_figures() -> Iterator[Figure]:
@@ -62,7 +53,7 @@ def _repository(place: Path) -> None:
 
 
 def _wall(place: Path, port: int) -> Figure:
-    (place / "script.sh").write_text(_SCRIPT)
+    (place / "script.sh").write_text(SCRIPT)
     url = f"http://127.0.0.1:{port}/team.git"
     with_token = urlsplit(url)._replace(netloc=f"x-access-token:{_TOKEN}@127.0.0.1:{port}").geturl()
     home = {"STEPHERD_HOME": str(place / "home"), "STEPHERD_ALLOW_LOOPBACK_REMOTES": "1", "TOKEN": _TOKEN}

@@ -136,6 +136,12 @@ def test_what_is_moved_aside_is_private_and_replaces_no_folder(tmp_path: Path) -
     assert (tmp_path / "data.sqlite3.damaged.3").is_dir()
 
 
+def refuses_to_take(place: LoginLocation) -> None:
+    for use in (place.check_target, lambda: place.save(a_login(), None, replaces=True)):
+        with pytest.raises(UsageError, match="is no login database, but another file"):
+            use()
+
+
 @pytest.mark.parametrize("kept", ["file", "s3"])
 def test_a_file_that_is_something_else_is_refused_and_stays(
     tmp_path: Path, kept: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -145,9 +151,7 @@ def test_a_file_that_is_something_else_is_refused_and_stays(
     for notes, most in ((b"precious\n" * 20, 10**6), (b"precious\n" * 20, 10)):
         monkeypatch.setattr("stepherd.logins.location_object.MOST_BYTES", most)
         place.folder.put("notes.txt", notes)
-        for use in (place.check_target, lambda: place.save(a_login(), None, replaces=True)):
-            with pytest.raises(UsageError, match="is no login database, but another file"):
-                use()
+        refuses_to_take(place)
         assert place.folder.get("notes.txt").body == notes
     # AND what is damaged under a name that says what it was makes way
     place = open_location(Q, f"{where}/")
@@ -166,9 +170,7 @@ def test_another_program_s_database_is_refused_and_stays(
     theirs = (tmp_path / "their.sqlite").read_bytes()
     place = open_location(Q, f"{where}/history.sqlite")
     place.folder.put("history.sqlite", theirs)
-    for use in (place.check_target, lambda: place.save(a_login(), None, replaces=True)):
-        with pytest.raises(UsageError, match="is no login database, but another file"):
-            use()
+    refuses_to_take(place)
     assert place.folder.get("history.sqlite").body == theirs
     # AND what has lost its login under the name that the CLIs give makes way
     place = open_location(Q, f"{where}/")

@@ -73,11 +73,15 @@ def damaged(rig: Rig) -> None:
     (rig.folder / "logins/q/data.sqlite3").write_bytes(b"not a database" * 100)
 
 
-def row_without_sense(rig: Rig) -> None:
+def changed(rig: Rig, sql: str) -> None:
     put(rig)
     with closing(sqlite3.connect(rig.folder / "logins/q/data.sqlite3")) as db:
-        db.execute("UPDATE auth_kv SET value = '{\"access_token\": 5}' WHERE key LIKE '%token'")
+        db.execute(sql)
         db.commit()
+
+
+def row_without_sense(rig: Rig) -> None:
+    changed(rig, "UPDATE auth_kv SET value = '{\"access_token\": 5}' WHERE key LIKE '%token'")
 
 
 def odd_lease(rig: Rig) -> None:
@@ -86,10 +90,7 @@ def odd_lease(rig: Rig) -> None:
 
 
 def row_of_another_kind(rig: Rig) -> None:
-    put(rig)
-    with closing(sqlite3.connect(rig.folder / "logins/q/data.sqlite3")) as db:
-        db.execute("INSERT INTO auth_kv VALUES ('kirocli:odic:token', '{}')")
-        db.commit()
+    changed(rig, "INSERT INTO auth_kv VALUES ('kirocli:odic:token', '{}')")
 
 
 def journal_of_a_removed_one(rig: Rig) -> None:

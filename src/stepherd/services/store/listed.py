@@ -39,6 +39,18 @@ class _Known:
             self._objects = {info.key: info for info in self.store.list()}
         return self._objects
 
+    def note(self, key: str, info: ObjectInfo | None) -> None:
+        """Take in a write of ours, or with None a removal. Before the first list there is nothing to take it
+        into: that list will show it."""
+        with self.lock:
+            self.bodies.pop(key, None)
+            if self._objects is None:
+                return
+            if info is None:
+                self._objects.pop(key, None)
+            else:
+                self._objects[key] = info
+
     def forget(self) -> None:
         """Someone else has written, or it is not known what was."""
         self._objects = None
@@ -100,9 +112,7 @@ class ListedStore:
         """Remove an object; no error when there is none."""
         with self._writing():
             self._store.delete(key)
-        with self._known.lock:
-            self._known.objects().pop(self._prefix + key, None)
-            self._known.bodies.pop(self._prefix + key, None)
+        self._known.note(self._prefix + key, None)
 
     def download(self, key: str, path: Path) -> str:
         """Stream an object to the file ``path``; return its ETag. Raises ObjectNotFound."""
@@ -145,6 +155,4 @@ class ListedStore:
 
     def _written(self, key: str, size: int, etag: str) -> None:
         whole = self._prefix + key
-        with self._known.lock:
-            self._known.bodies.pop(whole, None)
-            self._known.objects()[whole] = ObjectInfo(whole, size, etag, datetime.now(UTC))
+        self._known.note(whole, ObjectInfo(whole, size, etag, datetime.now(UTC)))
